@@ -1,0 +1,181 @@
+//! The errors, sorted by who must act.
+//!
+//! | error | whose move |
+//! |---|---|
+//! | [`Rejected`] | the client's: its cookie is no session. Never an HTTP error, only a reason for the log |
+//! | [`ConfigError`] | the developer's or operator's: a setting or key file is wrong |
+//! | [`StoreError`] | the operator's: the revocation store can not be reached or trusted |
+//!
+//! A [`StoreError`] never means "no session" or "not revoked": it means that nobody could find out.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::id::KeyId;
+use crate::time::UnixMillis;
+
+/// Why a cookie is no session. The browser never learns the reason: it sees one behaviour for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejected {
+    /// Longer than any token that is sealed here, or shorter than the shortest.
+    #[error("the token's length is out of bounds")]
+    Length,
+    /// Not canonical base64url without padding, or chunks that do not fit together.
+    #[error("the token is not in canonical form")]
+    Malformed,
+    /// A format version that this release does not know.
+    #[error("the token's version {0} is not known")]
+    Version(u8),
+    /// No key of the ring has this id.
+    #[error("key {0} is not known")]
+    UnknownKey(KeyId),
+    /// The key was retired or pruned.
+    #[error("key {0} is retired")]
+    RetiredKey(KeyId),
+    /// The key was revoked, or the session passed through a revoked one.
+    #[error("a key of the session was revoked")]
+    RevokedKey,
+    /// The tag does not verify: changed, forged, or sealed for another cookie or audience.
+    #[error("the token is not authentic")]
+    NotAuthentic,
+    /// Authentic, but not a record that an honest node of this configuration makes.
+    #[error("the record is not plausible")]
+    Implausible,
+    /// Past its absolute end.
+    #[error("the session has reached its absolute limit")]
+    Expired,
+    /// Not used for longer than the idle limit.
+    #[error("the session was idle for too long")]
+    Idle,
+    /// The session was logged out.
+    #[error("the session was ended")]
+    Ended,
+    /// The session was renewed and this is its older cookie.
+    #[error("the cookie was superseded by a renewal")]
+    Superseded,
+    /// The subject was logged out everywhere.
+    #[error("all sessions of the subject were ended")]
+    SubjectEnded,
+    /// Everyone was logged out.
+    #[error("all sessions were ended")]
+    EveryoneEnded,
+    /// Older than the list that would have to vouch for it.
+    #[error("the session is older than the revocation list")]
+    OlderThanList,
+}
+
+/// What is wrong with a setting, a key, or a file that holds them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Not an RFC 3339 time from 1970 on.
+    #[error("{0:?} is not an RFC 3339 time such as 2026-11-21T08:00:00Z")]
+    BadTime(String),
+    /// Not an id of 32 hexadecimal digits.
+    #[error("a {kind} is written as 32 hexadecimal digits")]
+    BadId {
+        /// Which kind of id was expected.
+        kind: &'static str,
+    },
+    /// A secret that an attacker could guess, or that was published. The secret itself is not shown.
+    #[error("refused a secret: {0}")]
+    WeakSecret(&'static str),
+    /// The keys do not form a ring that can be used.
+    #[error("key ring: {0}")]
+    Keys(String),
+    /// A setting that has no meaning, or contradicts another.
+    #[error("setting `{setting}`: {problem}")]
+    Setting {
+        /// The setting's name as it is written in a configuration file.
+        setting: &'static str,
+        /// What is wrong with it and what would be right.
+        problem: String,
+    },
+    /// A file that can not be read or written.
+    #[error("{}: {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system or the parser said.
+        problem: String,
+    },
+    /// The revocation store did not come up.
+    #[error("revocation store: {0}")]
+    Store(#[from] StoreError),
+    /// The operating system gave no random bytes.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+impl ConfigError {
+    pub(crate) fn setting(setting: &'static str, problem: impl Into<String>) -> Self {
+        Self::Setting {
+            setting,
+            problem: problem.into(),
+        }
+    }
+
+    pub(crate) fn file(path: impl Into<PathBuf>, problem: impl fmt::Display) -> Self {
+        Self::File {
+            path: path.into(),
+            problem: problem.to_string(),
+        }
+    }
+}
+
+/// The revocation store could not find out, or may not have told the others.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// No answer, or an answer that says "not now". Trying again may help.
+    #[error("the revocation store is not available: {0}")]
+    Unavailable(String),
+    /// The store's file does not exist. Creating it is an explicit act, because a new list vouches
+    /// for no session from before.
+    #[error("{} does not exist; an empty list is created only when told to", .0.display())]
+    Missing(PathBuf),
+    /// What is stored is not what was written. Nothing was changed.
+    #[error("{}: {problem}", path.display())]
+    Damaged {
+        /// The store's file.
+        path: PathBuf,
+        /// What was found.
+        problem: String,
+    },
+    /// Another process holds the store.
+    #[error("{} is in use by another process", .0.display())]
+    InUse(PathBuf),
+    /// The store's clock can not be right, or is further from this node's than the tolerated skew.
+    #[error("clocks disagree: {0}")]
+    Clock(String),
+    /// A generation at the top of its range. Does not happen to an honest counter.
+    #[error("the generation can not be raised further")]
+    Exhausted,
+    /// The sessions were closed, or the store was.
+    #[error("the revocation store is closed")]
+    Closed,
+    /// A random id could not be drawn.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+impl StoreError {
+    pub(crate) fn unavailable(problem: impl fmt::Display) -> Self {
+        Self::Unavailable(problem.to_string())
+    }
+
+    /// The clocks of two machines, further apart than `skew`.
+    pub(crate) fn clocks(ours: UnixMillis, theirs: UnixMillis, skew: Duration) -> Self {
+        Self::Clock(format!(
+            "this node says {ours}, the store says {theirs}; {} s are tolerated",
+            skew.as_secs()
+        ))
+    }
+}
+
+/// The operating system's random generator failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system's random generator failed")]
+pub struct RandomError;

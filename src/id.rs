@@ -1,0 +1,245 @@
+//! The identifiers: what a session, a subject, a key and a generation are called.
+//!
+//! None of them is a credential: knowing an id opens nothing. All are fixed-size values that sort,
+//! hash and print as lower-case hexadecimal.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{ConfigError, RandomError};
+use crate::random::{self, Random};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; 16]);
+
+        impl $name {
+            /// The id with these bytes.
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
+
+            /// The id's bytes.
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                &self.0
+            }
+        }
+
+        /// 32 lower-case hexadecimal digits.
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        /// Reads 32 hexadecimal digits, in either case.
+        impl FromStr for $name {
+            type Err = ConfigError;
+
+            fn from_str(text: &str) -> Result<Self, ConfigError> {
+                unhex(text).map(Self).ok_or(ConfigError::BadId {
+                    kind: stringify!($name),
+                })
+            }
+        }
+    };
+}
+
+id! {
+    /// Names one session, from its login (or first write) to its end.
+    ///
+    /// 128 random bits from the operating system. A client can not choose one: ids exist only
+    /// inside sealed cookies.
+    SessionId
+}
+
+id! {
+    /// Names one subject (usually a user) in the revocation list, without saying who it is.
+    ///
+    /// 16 bytes of SHA-256 over the length-prefixed audience and subject. A pseudonym, not a
+    /// secret: whoever can guess a subject's name can compute its key.
+    SubjectKey
+}
+
+id! {
+    /// Names one secret of the key ring: derived from the secret, never chosen.
+    KeyId
+}
+
+id! {
+    /// Names one request to raise a generation, so that a repeat of it is recognised.
+    RaiseId
+}
+
+impl SessionId {
+    pub(crate) fn random(random: &dyn Random) -> Result<Self, RandomError> {
+        random::bytes(random).map(Self)
+    }
+}
+
+impl RaiseId {
+    /// A fresh id.
+    ///
+    /// # Errors
+    /// When the generator can not deliver.
+    pub fn random(random: &dyn Random) -> Result<Self, RandomError> {
+        random::bytes(random).map(Self)
+    }
+}
+
+impl SubjectKey {
+    /// The key of `subject` in the application that `audience` names.
+    pub fn new(audience: &str, subject: &str) -> Self {
+        let mut hash = Sha256::new();
+        for field in [audience, subject] {
+            // Lengths in front, so that ("ab", "c") and ("a", "bc") stay different.
+            hash.update((field.len() as u64).to_be_bytes());
+            hash.update(field.as_bytes());
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        let mut key = [0; 16];
+        key.copy_from_slice(digest.split_at(16).0);
+        Self(key)
+    }
+}
+
+impl KeyId {
+    /// The first four bytes: how a record remembers the keys it passed through. Unique in a ring.
+    pub(crate) fn prefix(&self) -> [u8; 4] {
+        let [a, b, c, d, ..] = self.0;
+        [a, b, c, d]
+    }
+}
+
+fn unhex(text: &str) -> Option<[u8; 16]> {
+    let digits = text.as_bytes();
+    if digits.len() != 32 {
+        return None;
+    }
+    let mut bytes = [0; 16];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let mut value = 0;
+        for digit in pair {
+            value = value << 4 | char::from(*digit).to_digit(16)?;
+        }
+        *byte = u8::try_from(value).ok()?;
+    }
+    Some(bytes)
+}
+
+/// A generation of a subject, or of everyone: sessions of an older one are dead.
+///
+/// Handed out by the revocation store alone, always above every earlier one: the larger of the last
+/// value plus one and the store's time in milliseconds since 1970. [`Generation::NONE`] is that of
+/// a subject which was never logged out everywhere.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct Generation(u64);
+
+impl Generation {
+    /// Before the first raise.
+    pub const NONE: Self = Self(0);
+
+    /// The generation with this value.
+    pub const fn new(value: u64) -> Self {
+        Self(value)
+    }
+
+    /// Its value.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The generation that follows this one and `known`, at the time `now` in milliseconds: the
+    /// rule that every store uses. `None` at the top of the range.
+    pub fn next(self, known: Self, now: crate::UnixMillis) -> Option<Self> {
+        let above = self.0.max(known.0).checked_add(1)?;
+        Some(Self(above.max(now.as_millis())))
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// Which cookie of a session is the newest: counts its renewals, from zero.
+///
+/// A session keeps its id for life; what a renewal replaces is the serial. [`Serial::ENDED`] is above
+/// every serial that a cookie can carry, and so ends them all.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct Serial(u32);
+
+impl Serial {
+    /// The serial of a new session's cookie.
+    pub const FIRST: Self = Self(0);
+    /// What a logout publishes.
+    pub const ENDED: Self = Self(u32::MAX);
+    /// The last one that a cookie may carry: two below [`Serial::ENDED`], so that no cookie counts
+    /// as the one just before it, which would be granted a grace.
+    pub const LAST: Self = Self(u32::MAX - 2);
+
+    /// The serial with this value.
+    pub const fn new(value: u32) -> Self {
+        Self(value)
+    }
+
+    /// Its value.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
+    /// The next one; `None` after [`Serial::LAST`].
+    pub fn next(self) -> Option<Self> {
+        (self < Self::LAST).then_some(Self(self.0.saturating_add(1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::UnixMillis;
+
+    #[test]
+    fn ids_read_back_and_bad_ones_are_errors() {
+        let id = KeyId::from_bytes(*b"0123456789abcdef");
+        assert_eq!(id.to_string().parse::<KeyId>().unwrap(), id);
+        assert_eq!(id.to_string().to_uppercase().parse::<KeyId>().unwrap(), id);
+        let long = id.to_string() + "00";
+        for bad in [
+            "",
+            "30",
+            "zz".repeat(16).as_str(),
+            "é".repeat(16).as_str(),
+            long.as_str(),
+        ] {
+            assert!(bad.parse::<KeyId>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn subject_keys_do_not_run_fields_together() {
+        assert_ne!(SubjectKey::new("ab", "c"), SubjectKey::new("a", "bc"));
+        assert_eq!(SubjectKey::new("a", "b"), SubjectKey::new("a", "b"));
+    }
+
+    #[test]
+    fn a_generation_is_above_all_it_follows() {
+        let now = UnixMillis::new(1000);
+        let next = |stored, known| Generation::new(stored).next(Generation::new(known), now);
+        assert_eq!(next(0, 0), Some(Generation::new(1000)));
+        assert_eq!(next(2000, 0), Some(Generation::new(2001)));
+        assert_eq!(next(0, 2000), Some(Generation::new(2001)));
+        assert_eq!(next(u64::MAX, 0), None);
+    }
+}

@@ -1,0 +1,26 @@
+//! Encrypted client-side cookie sessions with revocation.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+#![warn(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc
+)]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)
+)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod error;
+mod id;
+mod random;
+pub mod revoke;
+mod time;
+
+pub use error::{ConfigError, RandomError, Rejected, StoreError};
+pub use id::{Generation, KeyId, RaiseId, Serial, SessionId, SubjectKey};
+pub use random::{Random, SystemRandom};
+pub use time::{Clock, SystemClock, UnixMillis};

@@ -1,0 +1,194 @@
+//! The contract of a revocation store.
+//!
+//! A store remembers revocations for all nodes and hands out generations. It is told and asked at
+//! logins and logouts only: requests are checked against the node's own list. It sees no keys, no
+//! names, no records and no plaintext.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::error::StoreError;
+use crate::id::{Generation, RaiseId, SubjectKey};
+use crate::revoke::lattice::Revocation;
+use crate::time::UnixMillis;
+
+/// What every backend promises.
+///
+/// - **`Err` means "could not find out" or "may not have reached the others"**, never "not revoked".
+///   The caller then fails closed and, where it told something, tells it again.
+/// - **What returned `Ok` is remembered** as durably as the store's documentation says, until the
+///   entry's `until` has passed by the store's clock. Entries are dropped after it, never before.
+/// - **Publishing is joining** (see [`Revocation`]): repeated, reordered and concurrent publications
+///   end in the same state.
+/// - **Generations only grow**: every raise returns [`Generation::next`] of what is stored and what
+///   the caller knows, at the store's time. Two raises never return the same value, unless the
+///   second repeats the [`RaiseId`] of the last one.
+/// - **Nobody's names**: subjects arrive as [`SubjectKey`].
+///
+/// The suite `testing::conformance` (feature `testing`) checks all of it against any store.
+#[async_trait]
+pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
+    /// What the store is called in logs and health reports: `"redb"`, `"memory"`.
+    fn name(&self) -> &'static str;
+
+    /// Who else writes to the store.
+    fn reach(&self) -> Reach;
+
+    /// Tells how long a cookie of this node can live at the longest, skew included. The store
+    /// remembers the longest that any node ever announced, and keeps generations that long, so that
+    /// nodes with different settings do not revive each other's sessions.
+    ///
+    /// # Errors
+    /// When it may not have been remembered.
+    async fn announce(&self, longest: Duration) -> Result<(), StoreError>;
+
+    /// Joins `revocations` into the store's state, all or none, and returns one [`Published`] each.
+    /// Revoking twice is success.
+    ///
+    /// # Errors
+    /// When they may not all have been remembered. Publishing again is safe.
+    async fn publish(&self, revocations: &[Revocation]) -> Result<Vec<Published>, StoreError>;
+
+    /// Raises a generation, atomically.
+    ///
+    /// A repeat of the last raise of the same target (the same [`RaiseId`]) returns what that one
+    /// returned and raises nothing: a retry after a lost reply ends no login that came in between.
+    ///
+    /// # Errors
+    /// When it may not have been raised, or at the top of the range ([`StoreError::Exhausted`]).
+    async fn raise(&self, raise: Raise) -> Result<Raised, StoreError>;
+
+    /// Reads what a login needs: the generations, the store's time, and when the store was born.
+    ///
+    /// # Errors
+    /// When it could not be read. There is then no login.
+    async fn read(&self, subject: SubjectKey) -> Result<Reading, StoreError>;
+
+    /// Hands everything that is stored to `receive`, in batches of any size and order, and tells from
+    /// which position on [`follow`](Self::follow) continues. The position is noted before the first
+    /// entry is read: seeing an entry twice is harmless, missing one is not.
+    ///
+    /// # Errors
+    /// When not everything could be read.
+    async fn snapshot(
+        &self,
+        receive: &mut (dyn FnMut(Vec<Revocation>) + Send),
+    ) -> Result<SnapshotEnd, StoreError>;
+
+    /// Waits for what was published after `position` and returns it. Returns an empty batch after a
+    /// second or two without news, which tells that the caller is complete up to now.
+    ///
+    /// # Errors
+    /// When the store can not be reached. The caller is then stale.
+    async fn follow(&self, position: Position) -> Result<Followed, StoreError>;
+
+    /// Forgets a limited number of entries whose `until` has passed by the store's clock, and returns
+    /// how many. Called every minute or so, and again at once while it returns more than zero.
+    ///
+    /// # Errors
+    /// When the store can not be reached, or its clock can not be right ([`StoreError::Clock`]);
+    /// nothing is forgotten then.
+    async fn sweep(&self) -> Result<usize, StoreError>;
+}
+
+/// Who else writes to a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reach {
+    /// Nobody: the store lives in this process, which hears of every write at once. A list behind it
+    /// is never stale, and nobody else could vouch for sessions from before its birth.
+    Process,
+    /// Other nodes: the list behind it is as fresh as the last word from the store.
+    Network,
+}
+
+/// What became of one published entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Published {
+    /// Its serial or generation was above what the store held: of two renewals at once, this one won.
+    Fresh,
+    /// The store held an equal or larger one already.
+    Known,
+}
+
+/// A request to raise a generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Raise {
+    /// Whose generation.
+    pub target: Target,
+    /// Names the request, so that a repeat is recognised.
+    pub id: RaiseId,
+    /// The largest generation of the target that the caller has seen.
+    pub known: Generation,
+}
+
+/// Whose generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Target {
+    /// One subject's.
+    Subject(SubjectKey),
+    /// Everyone's.
+    Everyone,
+}
+
+/// A raised generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Raised {
+    /// The new generation.
+    pub generation: Generation,
+    /// How long the store remembers it: its time plus the longest announced life of a cookie;
+    /// [`UnixMillis::MAX`] for everyone's.
+    pub until: UnixMillis,
+}
+
+/// What a login reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// The subject's generation.
+    pub subject: Generation,
+    /// Everyone's generation.
+    pub everyone: Generation,
+    /// The store's time.
+    pub now: UnixMillis,
+    /// When the store began to remember.
+    pub born: UnixMillis,
+}
+
+/// What a snapshot ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotEnd {
+    /// Where to follow from.
+    pub position: Position,
+    /// When the store began to remember. A session made at or before that can not be vouched for.
+    pub born: UnixMillis,
+    /// The longest life of a cookie, skew included, that any node announced.
+    pub longest: Duration,
+}
+
+/// A place in a store's sequence of publications. Its meaning is the store's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Position {
+    /// Which sequence: changes when the store starts anew.
+    pub epoch: u64,
+    /// How far in that sequence.
+    pub sequence: u64,
+}
+
+/// News from a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Followed {
+    /// What was published since, possibly nothing, and where to go on.
+    Entries {
+        /// The publications, in any order.
+        revocations: Vec<Revocation>,
+        /// Where to follow from next.
+        position: Position,
+    },
+    /// Something may have been missed: take a new snapshot.
+    Gap,
+}

@@ -1,0 +1,175 @@
+//! Times and clocks.
+//!
+//! 1. One unit: milliseconds since 1970 (UTC), because a session and the list that vouches for it
+//!    can be made within the same second and must still be told apart.
+//! 2. Time is an input. Nothing in this crate but [`SystemClock`] asks the machine what time it is.
+//! 3. Arithmetic saturates: a time from outside can be absurd, but it can not overflow.
+
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
+///
+/// ```
+/// use sealed_session::UnixMillis;
+/// use std::time::Duration;
+///
+/// let start: UnixMillis = "2026-11-21T08:00:00Z".parse()?;
+/// assert_eq!((start + Duration::from_secs(90)).to_string(), "2026-11-21T08:01:30Z");
+/// # Ok::<(), sealed_session::ConfigError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct UnixMillis(u64);
+
+impl UnixMillis {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(0);
+    /// Later than any other time; used where something never ends.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// The time `millis` milliseconds after 1970.
+    pub const fn new(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// The time `seconds` seconds after 1970.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
+    /// Milliseconds since 1970.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// Whole seconds since 1970, rounded down.
+    pub const fn as_secs(self) -> u64 {
+        self.0 / 1000
+    }
+
+    /// How much later this time is than `earlier`; zero if it is not later.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// This time less `duration`, not earlier than 1970.
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(duration)))
+    }
+}
+
+/// Saturates at [`UnixMillis::MAX`].
+impl std::ops::Add<Duration> for UnixMillis {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis(duration)))
+    }
+}
+
+/// A duration in whole milliseconds, saturating.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// RFC 3339 in UTC, with milliseconds where there are any.
+impl fmt::Display for UnixMillis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
+            .ok()
+            .and_then(|date| date.format(&Rfc3339).ok());
+        match text {
+            Some(text) => f.write_str(&text),
+            // Past the year 9999, where RFC 3339 ends.
+            None => write!(f, "@{}ms", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for UnixMillis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Reads RFC 3339, with any offset.
+impl std::str::FromStr for UnixMillis {
+    type Err = crate::ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = || crate::ConfigError::BadTime(text.chars().take(64).collect());
+        let date = OffsetDateTime::parse(text.trim(), &Rfc3339).map_err(|_| bad())?;
+        let millis = date.unix_timestamp_nanos().div_euclid(1_000_000);
+        u64::try_from(millis).map(Self).map_err(|_| bad())
+    }
+}
+
+/// Where this crate asks for the time.
+///
+/// [`SystemClock`] is the default. Tests use a clock that they move by hand
+/// (`testing::ManualClock`, feature `testing`).
+pub trait Clock: Send + Sync + fmt::Debug + 'static {
+    /// The time of day.
+    fn now(&self) -> UnixMillis;
+
+    /// Time since some fixed point in the past, which never jumps. Tells how long nothing was heard.
+    fn monotonic(&self) -> Duration;
+}
+
+/// The machine's clocks.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock {
+    started: Instant,
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self {
+            started: Instant::now(),
+        }
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> UnixMillis {
+        // A machine whose clock stands before 1970 refuses every session rather than panicking.
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        UnixMillis(since.map(millis).unwrap_or(0))
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic_saturates() {
+        assert_eq!(UnixMillis::MAX + Duration::MAX, UnixMillis::MAX);
+        assert_eq!(UnixMillis::EPOCH.minus(Duration::MAX), UnixMillis::EPOCH);
+        assert_eq!(UnixMillis::EPOCH.since(UnixMillis::MAX), Duration::ZERO);
+    }
+
+    #[test]
+    fn text_goes_both_ways() {
+        for text in ["2026-11-21T08:00:00Z", "2026-11-21T08:00:00.25Z"] {
+            assert_eq!(text.parse::<UnixMillis>().unwrap().to_string(), text);
+        }
+        let offset: UnixMillis = "2026-11-21T09:00:00+01:00".parse().unwrap();
+        assert_eq!(offset.to_string(), "2026-11-21T08:00:00Z");
+        assert_eq!(UnixMillis::MAX.to_string(), format!("@{}ms", u64::MAX));
+    }
+
+    #[test]
+    fn bad_times_are_errors() {
+        for text in ["", "yesterday", "2026-11-21", "1969-12-31T23:59:59Z"] {
+            assert!(text.parse::<UnixMillis>().is_err(), "{text:?}");
+        }
+    }
+}
