@@ -1,7 +1,16 @@
 //! Revocation: which authentic cookies are dead all the same.
+//!
+//! A session travels in its cookie, so the servers can not delete it. They remember what a cookie can
+//! not say about itself: that its session was ended, or that its subject was logged out everywhere.
+//! [`Revocation`] is one such fact; [`RevocationStore`] is the contract of whoever remembers them.
 
+pub(crate) mod check;
 mod lattice;
+pub(crate) mod list;
+mod replica;
+pub(crate) mod revoker;
 mod store;
+mod worker;
 
 pub use lattice::{Revocation, SessionEntry, SubjectEntry, VISITOR_CAPACITY};
 pub use store::{

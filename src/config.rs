@@ -1,0 +1,250 @@
+//! Settings from a TOML file, or from the application's own configuration.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::cookie::{CookieSettings, SameSite};
+use crate::error::ConfigError;
+use crate::flow::{Policy, Sessions, SessionsBuilder};
+use crate::key::{KeySource, KeyTables};
+use crate::lifetime::{Lifetimes, Limits};
+use crate::revoke::RevocationStore;
+use crate::time::SystemClock;
+
+/// All settings, as they stand in a file. What is not set has its default; what is not known is an
+/// error. Durations are written `"5m"`, `"1h 30m"` or `"14 days"`.
+///
+/// ```toml
+/// audience = "shop/production"       # required: names the application and its environment
+///
+/// [cookie]
+/// name = "__Host-session"
+/// path = "/"
+/// # domain = "example.org"           # default: none, the host alone
+/// secure = true
+/// same_site = "lax"                  # or "strict", "none"
+/// partitioned = false
+/// max_chunks = 1                     # up to 8 cookies of 4096 bytes for large sessions
+///
+/// [lifetime]
+/// idle = "1h"
+/// absolute = "24h"
+/// remembered_idle = "14 days"
+/// remembered_absolute = "30 days"
+/// refresh_after = "5m"
+/// renew_grace = "10s"
+///
+/// [keys]                             # one of:
+/// file = "keys.toml"                 #   a key file, watched for changes
+/// # env = "SESSION_KEYS"             #   an environment variable, the sealing secret first
+/// # [[keys.key]] ...                 #   the tables of a key file, here
+///
+/// [revocation]
+/// store = "redb:revocations.redb"    # or "memory", which forgets at a restart
+/// create = false                     # make the redb file when it is missing
+/// older_sessions = "reject"          # or "accept": sessions from before the store was made
+/// max_staleness = "10s"              # for stores that other nodes write to
+/// when_stale = "reject"              # or "accept"
+/// ```
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionConfig {
+    audience: String,
+    #[serde(default)]
+    cookie: CookieTable,
+    #[serde(default)]
+    lifetime: LifetimeTable,
+    keys: KeysTable,
+    revocation: RevocationTable,
+    /// What relative paths are relative to.
+    #[serde(skip)]
+    directory: PathBuf,
+}
+
+impl SessionConfig {
+    /// Reads a file. Paths in it are relative to its directory.
+    ///
+    /// # Errors
+    /// When it can not be read, or a setting is not known or has the wrong type.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::file(path, error))?;
+        let mut config = Self::parse(&text).map_err(|problem| ConfigError::file(path, problem))?;
+        if let Some(directory) = path.parent() {
+            config.directory = directory.to_owned();
+        }
+        Ok(config)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        // The error's message alone: its rendering quotes the line, which may hold a secret.
+        toml::from_str(text).map_err(|error| error.message().to_owned())
+    }
+
+    /// The longest that a cookie under these settings can live, as `sealed-session keys rotate` needs it.
+    pub fn longest_lifetime(&self) -> Duration {
+        let lifetimes = self.lifetime.lifetimes();
+        lifetimes.standard.absolute.max(lifetimes.remembered.absolute)
+    }
+
+    /// Starts sessions under these settings.
+    ///
+    /// # Errors
+    /// As [`SessionsBuilder::start`].
+    pub async fn start(self) -> Result<Sessions, ConfigError> {
+        self.builder()?.start().await
+    }
+
+    /// The settings as a builder, to be changed further.
+    ///
+    /// # Errors
+    /// When a setting has no meaning, or the store can not be opened.
+    pub fn builder(self) -> Result<SessionsBuilder, ConfigError> {
+        let store = self.revocation.open(&self.directory)?;
+        let keys = self.keys.source(&self.directory)?;
+        Ok(Sessions::builder(self.audience)
+            .key_source(keys)
+            .store(store)
+            .cookie(self.cookie.settings())
+            .lifetimes(self.lifetime.lifetimes())
+            .accept_older_sessions(self.revocation.older_sessions == Policy::Accept)
+            .when_stale(self.revocation.when_stale, self.revocation.max_staleness.0))
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CookieTable {
+    name: Option<String>,
+    path: Option<String>,
+    domain: Option<String>,
+    secure: Option<bool>,
+    same_site: Option<SameSite>,
+    partitioned: Option<bool>,
+    max_chunks: Option<u8>,
+}
+
+impl CookieTable {
+    fn settings(self) -> CookieSettings {
+        let default = CookieSettings::default();
+        CookieSettings {
+            name: self.name.unwrap_or(default.name),
+            path: self.path.unwrap_or(default.path),
+            domain: self.domain,
+            secure: self.secure.unwrap_or(default.secure),
+            same_site: self.same_site.unwrap_or(default.same_site),
+            partitioned: self.partitioned.unwrap_or(default.partitioned),
+            max_chunks: self.max_chunks.unwrap_or(default.max_chunks),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct LifetimeTable {
+    idle: Option<Span>,
+    absolute: Option<Span>,
+    remembered_idle: Option<Span>,
+    remembered_absolute: Option<Span>,
+    refresh_after: Option<Span>,
+    renew_grace: Option<Span>,
+}
+
+impl LifetimeTable {
+    fn lifetimes(&self) -> Lifetimes {
+        let default = Lifetimes::default();
+        let or = |span: Option<Span>, default| span.map_or(default, |span| span.0);
+        Lifetimes {
+            standard: Limits {
+                idle: or(self.idle, default.standard.idle),
+                absolute: or(self.absolute, default.standard.absolute),
+            },
+            remembered: Limits {
+                idle: or(self.remembered_idle, default.remembered.idle),
+                absolute: or(self.remembered_absolute, default.remembered.absolute),
+            },
+            refresh_after: or(self.refresh_after, default.refresh_after),
+            renew_grace: or(self.renew_grace, default.renew_grace),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct KeysTable {
+    file: Option<PathBuf>,
+    env: Option<String>,
+    #[serde(flatten)]
+    tables: KeyTables,
+}
+
+impl KeysTable {
+    fn source(self, directory: &Path) -> Result<KeySource, ConfigError> {
+        match (self.file, self.env, self.tables.is_empty()) {
+            (Some(file), None, true) => Ok(KeySource::File(directory.join(file))),
+            (None, Some(name), true) => Ok(KeySource::Env(name)),
+            (None, None, false) => Ok(KeySource::Tables(self.tables)),
+            _ => Err(ConfigError::setting(
+                "keys",
+                "takes exactly one of `file`, `env` and the tables of a key file",
+            )),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevocationTable {
+    store: String,
+    #[serde(default)]
+    create: bool,
+    #[serde(default)]
+    older_sessions: Policy,
+    #[serde(default = "RevocationTable::max_staleness")]
+    max_staleness: Span,
+    #[serde(default)]
+    when_stale: Policy,
+}
+
+impl RevocationTable {
+    fn max_staleness() -> Span {
+        Span(Duration::from_secs(10))
+    }
+
+    fn open(&self, directory: &Path) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+        let clock = Arc::new(SystemClock::default());
+        match self.store.split_once(':') {
+            None if self.store == "memory" => Ok(Arc::new(crate::store::Memory::new(clock))),
+            #[cfg(feature = "redb")]
+            Some(("redb", file)) if !file.is_empty() => {
+                let path = directory.join(file);
+                let options = crate::store::Redb::options().clock(clock);
+                let store = if self.create {
+                    options.open_or_create(path)
+                } else {
+                    options.open(path)
+                };
+                Ok(Arc::new(store?))
+            }
+            _ => Err(ConfigError::setting(
+                "revocation.store",
+                format!("{:?} is not \"memory\" or \"redb:FILE\" (feature `redb`)", self.store),
+            )),
+        }
+    }
+}
+
+/// A duration in words.
+#[derive(Debug, Clone, Copy)]
+struct Span(Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text)
+            .map(Self)
+            .map_err(|error| serde::de::Error::custom(format!("{text:?}: {error}")))
+    }
+}

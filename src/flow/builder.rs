@@ -1,0 +1,184 @@
+//! Starting: settings are checked, the store is loaded, then there are sessions.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::cookie::{CookieSettings, Template};
+use crate::error::ConfigError;
+use crate::flow::{Engine, Policies, Policy, Sessions, log, watch_keys};
+use crate::key::{KeyRing, KeySource};
+use crate::lifetime::Lifetimes;
+use crate::random::{Random, SystemRandom};
+use crate::revoke::RevocationStore;
+use crate::revoke::revoker::Revoker;
+use crate::seal::Binding;
+use crate::session::service::Service;
+use crate::time::{Clock, SystemClock};
+
+/// Settings of [`Sessions`]. Keys and a store have to be given; there is no default for either.
+#[derive(Debug)]
+#[must_use = "nothing starts until `start` is called"]
+pub struct SessionsBuilder {
+    audience: String,
+    keys: Option<KeySource>,
+    store: Option<Arc<dyn RevocationStore>>,
+    cookie: CookieSettings,
+    lifetimes: Lifetimes,
+    accept_older: bool,
+    policy: Policies,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl SessionsBuilder {
+    pub(super) fn new(audience: String) -> Self {
+        Self {
+            audience,
+            keys: None,
+            store: None,
+            cookie: CookieSettings::default(),
+            lifetimes: Lifetimes::default(),
+            accept_older: false,
+            policy: Policies {
+                when_stale: Policy::default(),
+                max_staleness: Duration::from_secs(10),
+                distribution: Duration::from_secs(3600),
+            },
+            clock: Arc::new(SystemClock::default()),
+            random: Arc::new(SystemRandom),
+        }
+    }
+
+    /// The keys, as a ring.
+    pub fn keys(self, ring: KeyRing) -> Self {
+        self.key_source(KeySource::Ring(ring))
+    }
+
+    /// Where the keys come from.
+    pub fn key_source(mut self, source: KeySource) -> Self {
+        self.keys = Some(source);
+        self
+    }
+
+    /// The revocation store. Sessions of several cookies may share one.
+    pub fn store(mut self, store: Arc<dyn RevocationStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// The cookie's name and attributes. Default: [`CookieSettings::default`].
+    pub fn cookie(mut self, settings: CookieSettings) -> Self {
+        self.cookie = settings;
+        self
+    }
+
+    /// The sessions' lifetimes. Default: [`Lifetimes::default`].
+    pub fn lifetimes(mut self, lifetimes: Lifetimes) -> Self {
+        self.lifetimes = lifetimes;
+        self
+    }
+
+    /// Lets sessions in that are older than the revocation list. Default: they are refused, because a
+    /// list that was lost and begun anew can not tell which of them had been revoked.
+    pub fn accept_older_sessions(mut self, accept: bool) -> Self {
+        self.accept_older = accept;
+        self
+    }
+
+    /// What to do when the revocation list is older than `max_staleness`. Default:
+    /// [`Policy::Reject`], 10 seconds. Matters only for stores that other nodes write to.
+    pub fn when_stale(mut self, policy: Policy, max_staleness: Duration) -> Self {
+        self.policy.when_stale = policy;
+        self.policy.max_staleness = max_staleness;
+        self
+    }
+
+    /// Where the time comes from. Default: [`SystemClock`].
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Where random bytes come from. Default: [`SystemRandom`], the operating system.
+    ///
+    /// A generator that repeats itself gives the sessions away: this is for tests.
+    #[cfg(any(test, feature = "testing"))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+    pub fn random(mut self, random: Arc<dyn Random>) -> Self {
+        self.random = random;
+        self
+    }
+
+    /// Checks the settings, reads the keys, and loads the revocation list.
+    ///
+    /// # Errors
+    /// When a setting is wrong or contradicts another, the keys can not be used, or the store does not
+    /// come up.
+    pub async fn start(self) -> Result<Sessions, ConfigError> {
+        if self.audience.is_empty() || self.audience.len() > 255 {
+            let problem = "must name the application and its environment, in 1 to 255 bytes";
+            return Err(ConfigError::setting("audience", problem));
+        }
+        self.lifetimes.validate()?;
+        let cookie = Template::new(self.cookie)?;
+        let source = self.keys.ok_or_else(|| {
+            ConfigError::setting("keys", "are not set; `sealed-session keys new` makes a file")
+        })?;
+        let (ring, watch) = source.open(self.clock.now())?;
+        let store = self.store.ok_or_else(|| {
+            ConfigError::setting("revocation.store", "is not set; \"redb:FILE\" is a good start")
+        })?;
+        let revoker = Revoker::start(
+            store,
+            self.clock.clone(),
+            self.random.clone(),
+            self.lifetimes.longest(),
+        )
+        .await?;
+        let service = Service {
+            revoker,
+            keys: ArcSwap::from_pointee(ring),
+            binding: Binding::new(cookie.name(), &self.audience),
+            room: cookie.room(),
+            lifetimes: self.lifetimes,
+            accept_older: self.accept_older,
+            clock: self.clock.clone(),
+            random: self.random,
+        };
+        let engine = Arc::new(Engine {
+            service: Arc::new(service),
+            cookie,
+            policy: self.policy,
+            watch: watch.map(Mutex::new),
+            log: log::Log::new(self.clock),
+        });
+        if engine.watch.is_some() {
+            let worker = engine.service.revoker.worker();
+            worker.repeat(watch_keys(Arc::downgrade(&engine)));
+        }
+        warn_of_twins(&engine);
+        Ok(Sessions { engine })
+    }
+}
+
+/// Says so, loudly, when a process starts the same sessions twice: each has a revocation list of its
+/// own, which is what happens when they are made inside the closure of `HttpServer::new`.
+fn warn_of_twins(engine: &Arc<Engine>) {
+    static LIVING: Mutex<Option<HashMap<(String, String), Weak<Engine>>>> = Mutex::new(None);
+    let binding = &engine.service.binding;
+    let name = (binding.cookie().to_owned(), binding.audience().to_owned());
+    let mut living = LIVING.lock().unwrap_or_else(PoisonError::into_inner);
+    let living = living.get_or_insert_default();
+    living.retain(|_, engine| engine.strong_count() > 0);
+    if living.insert(name, Arc::downgrade(engine)).is_some() {
+        tracing::error!(
+            cookie = binding.cookie(),
+            audience = binding.audience(),
+            "these sessions were started twice in this process, each with a revocation list of its \
+             own; start them once, outside the closure of HttpServer::new, and clone them into it"
+        );
+    }
+}

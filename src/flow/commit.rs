@@ -1,0 +1,205 @@
+//! From a session to Set-Cookie.
+
+use crate::cookie;
+use crate::error::{Rejected, StoreError};
+use crate::flow::load::Ticket;
+use crate::flow::{Engine, Policy};
+use crate::id::KeyId;
+use crate::lifetime::Class;
+use crate::revoke::Published;
+use crate::seal::{self, SealError};
+use crate::session::state::{Change, superseded};
+use crate::session::{NotWritable, Session};
+use crate::time::UnixMillis;
+use crate::wire::record::Record;
+
+/// What a response gets.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Values of Set-Cookie headers.
+    pub(crate) cookies: Vec<String>,
+    /// Whether the response depends on the session.
+    pub(crate) looked: bool,
+    /// What the response has to be instead. The cookies go out all the same.
+    pub(crate) error: Option<CommitError>,
+}
+
+/// Why a response can not be what the handler made of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// A write without an error of its own (`remove`, `clear`, `renew`, `purge`) was refused.
+    #[error(transparent)]
+    NotWritable(#[from] NotWritable),
+    /// A revocation may not have reached the other nodes.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The session could not be sealed: no key, no random bytes, no room.
+    #[error("the session could not be sealed: {0}")]
+    Seal(String),
+    /// A login or logout on a node whose list can not be trusted at the moment.
+    #[error("the revocation list can not be trusted at the moment")]
+    Stale,
+}
+
+impl From<SealError> for CommitError {
+    fn from(error: SealError) -> Self {
+        Self::Seal(error.to_string())
+    }
+}
+
+/// Where a record that is to be sealed came from.
+#[derive(Clone, Copy)]
+struct Source<'t> {
+    /// The key that it was opened with.
+    key: Option<KeyId>,
+    ticket: &'t Ticket,
+}
+
+impl Engine {
+    /// Closes the session and renders its cookies. Called once, when the response's head is ready.
+    pub(crate) async fn commit(&self, session: &Session, ticket: &Ticket) -> Outcome {
+        let now = self.service.now();
+        let closing = session.with(|state| state.close(&self.service, now));
+        let mut outcome = Outcome {
+            looked: closing.looked,
+            error: closing.refused.map(CommitError::from),
+            cookies: Vec::new(),
+        };
+        for attempt in closing.attempts {
+            if let Err(error) = attempt.await {
+                outcome.error = Some(error.into());
+            }
+        }
+        let from = Source {
+            key: closing.key,
+            ticket,
+        };
+        let written = match closing.change {
+            Change::Keep if ticket.useless => Ok(self.removal(ticket)),
+            Change::Keep => Ok(Vec::new()),
+            Change::Destroy => Ok(self.removal(ticket)),
+            // The browser's cookie is good as it is; a refresh that fails is tried again next time.
+            Change::Refresh(record) => Ok(self.write(record, from).unwrap_or_default()),
+            Change::Write(record) => self.write(record, from),
+            Change::Login(_) if self.is_untrusted() => Err(CommitError::Stale),
+            Change::Login(record) => self.write(record, from),
+            Change::Renew(record) => {
+                let (cookies, error) = self.renew(record, from, now).await;
+                outcome.error = outcome.error.or(error);
+                Ok(cookies)
+            }
+        };
+        match written {
+            Ok(cookies) => outcome.cookies = cookies,
+            Err(error) => outcome.error = Some(error),
+        }
+        outcome
+    }
+
+    /// Makes `record` the newest of its session, and its cookie.
+    async fn renew(
+        &self,
+        mut record: Record,
+        from: Source<'_>,
+        now: UnixMillis,
+    ) -> (Vec<String>, Option<CommitError>) {
+        let Some(next) = record.serial.next() else {
+            let error = CommitError::Seal("the session was renewed too often".into());
+            return (Vec::new(), Some(error));
+        };
+        if self.service.rules(now).clear(&record).is_err() {
+            return (Vec::new(), None);
+        }
+        let grace = self.service.lifetimes.renew_grace;
+        let revocation = superseded(&record, next, now, grace);
+        record.serial = next;
+        match self.service.revoker.revoke(revocation).await {
+            Ok(Published::Fresh) => match self.write(record, from) {
+                Ok(cookies) => (cookies, None),
+                Err(error) => (Vec::new(), Some(error)),
+            },
+            // Another renewal was first; the browser gets that one's cookie.
+            Ok(Published::Known) => (Vec::new(), None),
+            // This node takes only the new cookie from now on, so the browser has to get it.
+            Err(error) => {
+                let cookies = self.write(record, from).unwrap_or_default();
+                (cookies, Some(error.into()))
+            }
+        }
+    }
+
+    /// Checks the session again, seals it and renders its cookies; none if it was ended meanwhile.
+    fn write(&self, mut record: Record, from: Source<'_>) -> Result<Vec<String>, CommitError> {
+        if self.is_untrusted() {
+            return Ok(Vec::new());
+        }
+        let now = self.service.now();
+        let ring = self.service.keys.load();
+        let key = ring
+            .sealing(now)
+            .ok_or_else(|| CommitError::Seal("no key is active".into()))?;
+        if let Some(opened) = from.key
+            && opened != key.id()
+            && !record.keys.add(opened)
+        {
+            return Err(CommitError::Seal("it passed through too many keys".into()));
+        }
+        record.refreshed = now;
+        let checked = match self.service.rules(now).clear(&record) {
+            Ok(checked) => checked,
+            Err(refusal) if refusal.reason == Rejected::Superseded => {
+                return Err(NotWritable::Superseded.into());
+            }
+            Err(refusal) => {
+                self.log.dropped(&refusal.reason);
+                return Ok(Vec::new());
+            }
+        };
+        let sealed = seal::seal(
+            &checked,
+            key,
+            &self.service.binding,
+            self.service.room,
+            now,
+            &*self.service.random,
+        )?;
+        Ok(self.render(&record, sealed.values, from.ticket, now))
+    }
+
+    fn render(
+        &self,
+        record: &Record,
+        values: Vec<String>,
+        ticket: &Ticket,
+        now: UnixMillis,
+    ) -> Vec<String> {
+        let lifetimes = &self.service.lifetimes;
+        let max_age = (record.class == Class::Remembered).then(|| {
+            let end = lifetimes.end(record.class, record.created, record.expires);
+            let idle = now + lifetimes.of(record.class).idle;
+            cookie::max_age(now, end.min(idle))
+        });
+        let mut cookies: Vec<_> = (0..)
+            .zip(&values)
+            .map(|(index, value)| self.cookie.render(index, value, max_age))
+            .collect();
+        let written = values.len();
+        let orphans = ticket.held.iter().filter(|index| usize::from(**index) >= written);
+        cookies.extend(orphans.map(|index| self.cookie.removal(*index)));
+        cookies
+    }
+
+    /// Removes whatever the browser holds of ours.
+    fn removal(&self, ticket: &Ticket) -> Vec<String> {
+        ticket
+            .held
+            .iter()
+            .map(|index| self.cookie.removal(*index))
+            .collect()
+    }
+
+    fn is_untrusted(&self) -> bool {
+        self.policy.when_stale == Policy::Reject && self.is_stale()
+    }
+}

@@ -1,0 +1,133 @@
+//! From Cookie headers to a session.
+
+use crate::cookie::Found;
+use crate::error::Rejected;
+use crate::flow::{Engine, Policy};
+use crate::revoke::check::{Freshness, Live, MOURNING};
+use crate::seal::{self, Refusal, Standing};
+use crate::session::Session;
+use crate::session::state::{Hold, Origin, State};
+use crate::time::UnixMillis;
+
+/// How many of a request's candidates may cost a run of the cipher.
+const MAX_OPENED: usize = 4;
+
+/// A session, and what the response needs to know of the request.
+pub(crate) struct Loaded {
+    pub(crate) session: Session,
+    pub(crate) ticket: Ticket,
+}
+
+/// What the browser holds.
+pub(crate) struct Ticket {
+    /// The chunk indexes that the request carried.
+    pub(crate) held: Vec<u8>,
+    /// Whether they may be removed although nobody asked for it: none of them is of any use.
+    pub(crate) useless: bool,
+}
+
+/// This node can not say whether an authentic cookie is a session: its list is too old, or too young.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the revocation list can not be trusted at the moment")]
+pub(crate) struct Unavailable;
+
+impl Engine {
+    /// Finds the session that a request's Cookie header lines carry. Whatever does not open or does
+    /// not count is no session.
+    pub(crate) fn load<'h>(
+        &self,
+        lines: impl Iterator<Item = &'h [u8]>,
+    ) -> Result<Loaded, Unavailable> {
+        let now = self.service.now();
+        let found = Found::scan(lines, self.cookie.name());
+        let (live, refusals) = self.try_each(&found, now);
+        self.require_trust(live.as_ref(), &refusals, now)?;
+        let hold = refusals.iter().find_map(|refusal| self.hold(refusal, now));
+        let held = found.indexes();
+        let ticket = Ticket {
+            useless: live.is_none() && hold.is_none() && !held.is_empty(),
+            held,
+        };
+        let state = match (live, hold) {
+            (Some(live), _) => State::from_live(live),
+            (None, Some(hold)) => State::new(Origin::Held(hold), None),
+            (None, None) => State::new(Origin::Nothing, None),
+        };
+        let session = Session::new(self.service.clone(), state);
+        Ok(Loaded { session, ticket })
+    }
+
+    /// Tries the candidates in order, up to the first that is a session's newest cookie.
+    fn try_each(&self, found: &Found<'_>, now: UnixMillis) -> (Option<Live>, Vec<Refusal>) {
+        let ring = self.service.keys.load();
+        let rules = self.service.rules(now);
+        let longest = self.longest_token();
+        let mut refusals = Vec::new();
+        let mut superseded = None;
+        let mut opened = 0;
+        for token in found.tokens() {
+            if opened == MAX_OPENED {
+                break;
+            }
+            let outcome = match token {
+                Some((chunks, text)) => {
+                    let binding = &self.service.binding;
+                    seal::open(&text, chunks, longest, &ring, binding, now)
+                        .and_then(|opened| rules.admit(opened))
+                }
+                None => Err(Refusal::worthless(Rejected::Malformed)),
+            };
+            match outcome {
+                Ok(live) if live.freshness() == Freshness::Newest => {
+                    return (Some(live), refusals);
+                }
+                Ok(live) => {
+                    opened += 1;
+                    superseded.get_or_insert(live);
+                }
+                Err(refusal) => {
+                    opened += usize::from(refusal.cost_a_cipher_run());
+                    self.log.rejected(&refusal.reason);
+                    refusals.push(refusal);
+                }
+            }
+        }
+        (superseded, refusals)
+    }
+
+    /// Fails if there is an authentic cookie and the list can not be trusted to judge it.
+    fn require_trust(
+        &self,
+        live: Option<&Live>,
+        refusals: &[Refusal],
+        now: UnixMillis,
+    ) -> Result<(), Unavailable> {
+        if self.policy.when_stale == Policy::Accept {
+            return Ok(());
+        }
+        let authentic = live.is_some() || refusals.iter().any(Refusal::is_authentic);
+        let settling = refusals.iter().any(|refusal| match refusal.standing {
+            Standing::Unvouched(born) => now < born + self.settling(),
+            _ => false,
+        });
+        if (authentic && self.is_stale()) || (live.is_none() && settling) {
+            return Err(Unavailable);
+        }
+        Ok(())
+    }
+
+    /// Whether the browser should keep what was refused.
+    fn hold(&self, refusal: &Refusal, now: UnixMillis) -> Option<Hold> {
+        match refusal.standing {
+            Standing::Foreign(sealed_at) => {
+                let margin = self.policy.distribution;
+                let recent = sealed_at.is_within(margin, now, crate::lifetime::SKEW);
+                recent.then_some(Hold::Foreign)
+            }
+            Standing::Dead(since) | Standing::Unvouched(since) => {
+                (now < since + MOURNING).then_some(Hold::JustEnded)
+            }
+            Standing::Worthless => None,
+        }
+    }
+}

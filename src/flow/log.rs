@@ -1,0 +1,80 @@
+//! What was refused, for the log.
+//!
+//! Anyone can send rubbish, so the log is rate-limited: a few lines a second, and the number of those
+//! that were left out. Lines carry the reason and the key id, never the cookie.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::Rejected;
+use crate::time::Clock;
+
+/// Lines a second.
+const LIMIT: u64 = 10;
+
+#[derive(Debug)]
+pub(crate) struct Log {
+    clock: Arc<dyn Clock>,
+    second: AtomicU64,
+    written: AtomicU64,
+    left_out: AtomicU64,
+}
+
+impl Log {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            second: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            left_out: AtomicU64::new(0),
+        }
+    }
+
+    /// A cookie was refused.
+    pub(crate) fn rejected(&self, reason: &Rejected) {
+        if let Some(left_out) = self.admit() {
+            tracing::info!(%reason, left_out, "refused a session cookie");
+        }
+    }
+
+    /// A changed session was not sealed, because it was ended while its request ran.
+    pub(crate) fn dropped(&self, reason: &Rejected) {
+        if let Some(left_out) = self.admit() {
+            tracing::info!(%reason, left_out, "a session ended while its request ran; its changes are dropped");
+        }
+    }
+
+    /// How many lines were left out since the last one, if another may be written now.
+    ///
+    /// Races between threads can let a few more through, which does no harm.
+    fn admit(&self) -> Option<u64> {
+        let second = self.clock.monotonic().as_secs() + 1;
+        if self.second.swap(second, Ordering::Relaxed) != second {
+            self.written.store(0, Ordering::Relaxed);
+        }
+        if self.written.fetch_add(1, Ordering::Relaxed) < LIMIT {
+            Some(self.left_out.swap(0, Ordering::Relaxed))
+        } else {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::ManualClock;
+    use std::time::Duration;
+
+    #[test]
+    fn a_flood_is_counted_and_not_written() {
+        let clock = Arc::new(ManualClock::default());
+        let log = Log::new(clock.clone());
+        let written = (0..1000).filter(|_| log.admit().is_some()).count();
+        assert_eq!(written, 10);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(log.admit(), Some(990));
+        assert_eq!(log.admit(), Some(0));
+    }
+}

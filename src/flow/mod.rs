@@ -1,0 +1,260 @@
+//! The path of a request, from Cookie to Set-Cookie.
+//!
+//! [`Engine::load`] and [`Engine::commit`] are the two halves. Everything that they combine is made
+//! elsewhere: opening, checking, the session's own rules, sealing, rendering.
+
+mod builder;
+mod commit;
+mod load;
+mod log;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use crate::config::SessionConfig;
+use crate::cookie::Template;
+use crate::error::{ConfigError, StoreError};
+use crate::id::{KeyId, Serial, SessionId};
+use crate::key::{KeyChange, KeyWatch};
+use crate::lifetime::SKEW;
+use crate::revoke::{Reach, Revocation, SessionEntry, Target};
+use crate::session::service::Service;
+use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
+
+pub use builder::SessionsBuilder;
+pub use commit::CommitError;
+pub(crate) use commit::Outcome;
+pub(crate) use load::{Loaded, Ticket};
+
+/// How often a key file is looked at.
+const RELOAD: Duration = Duration::from_secs(5);
+
+/// Everything that the sessions of one cookie share: keys, the revocation list, lifetimes, the
+/// cookie's settings. Made once and cloned; all clones are the same.
+///
+/// ```no_run
+/// # async fn start() -> Result<(), sealed_session::ConfigError> {
+/// use sealed_session::Sessions;
+///
+/// let sessions = Sessions::from_file("session.toml").await?;
+/// # Ok(()) }
+/// ```
+///
+/// Make it outside the closure of `HttpServer::new`, which runs once for each worker: sessions that are
+/// made in it would have a revocation list for each worker, and a logout would reach one of them.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    engine: Arc<Engine>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Engine {
+    service: Arc<Service>,
+    cookie: Template,
+    policy: Policies,
+    watch: Option<Mutex<KeyWatch>>,
+    log: log::Log,
+}
+
+/// What to do when the revocation list can not be trusted at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// A request that carries an authentic cookie is answered with 503 and keeps its cookie. Revoked
+    /// sessions stay out; users may have to wait.
+    #[default]
+    Reject,
+    /// Sessions are taken as the list has them. Users do not wait; a session that another node revoked
+    /// meanwhile may come in.
+    Accept,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Policies {
+    when_stale: Policy,
+    max_staleness: Duration,
+    /// How far apart nodes may learn of a new key or release.
+    distribution: Duration,
+}
+
+/// The state of a node, for a health page. Key ids and numbers only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// The key that seals now; `None` if no key is active, and no session can be written.
+    pub sealing: Option<KeyId>,
+    /// The keys that open.
+    pub opening: Vec<KeyId>,
+    /// What is wrong with the key file, if the ring in use is an older one.
+    pub key_problem: Option<ConfigError>,
+    /// Which revocation store is used.
+    pub store: &'static str,
+    /// How many revocations this node holds.
+    pub entries: usize,
+    /// How long ago this node last knew its list to be complete.
+    pub staleness: Duration,
+}
+
+impl Sessions {
+    /// Starts from a TOML file (see [`SessionConfig`]). Paths in it are relative to the file.
+    ///
+    /// # Errors
+    /// When the file can not be read, a setting is wrong, or the store does not come up.
+    pub async fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        SessionConfig::from_file(path)?.start().await
+    }
+
+    /// Starts from settings in code. `audience` names the application and its environment, such as
+    /// `"shop/production"`: cookies of one audience are worth nothing to another.
+    pub fn builder(audience: impl Into<String>) -> SessionsBuilder {
+        SessionsBuilder::new(audience.into())
+    }
+
+    /// Ends one session, as its owner's logout would. `Ok` if it was ended already.
+    ///
+    /// # Errors
+    /// When other nodes may not know yet; this one refuses the session.
+    pub async fn end_session(&self, id: SessionId) -> Result<(), StoreError> {
+        let service = &self.engine.service;
+        let now = service.now();
+        let entry = SessionEntry {
+            serial: Serial::ENDED,
+            from: now,
+            // Nothing is known of the session but that it began before now.
+            until: now + service.lifetimes.longest() + SKEW,
+        };
+        let revocation = Revocation::Session { id, entry };
+        service.revoker.revoke(revocation).await.map(|_| ())
+    }
+
+    /// Ends all sessions of one subject, as their `logout_all` would: after a password change, say.
+    ///
+    /// # Errors
+    /// When other nodes may not know yet; this one refuses the sessions.
+    pub async fn end_subject(&self, subject: &str) -> Result<(), StoreError> {
+        let service = &self.engine.service;
+        let target = Target::Subject(service.subject_key(subject));
+        service.revoker.raise(target).await.map(|_| ())
+    }
+
+    /// Ends all sessions of everyone.
+    ///
+    /// # Errors
+    /// When other nodes may not know yet; this one refuses the sessions.
+    pub async fn end_everyone(&self) -> Result<(), StoreError> {
+        let revoker = &self.engine.service.revoker;
+        revoker.raise(Target::Everyone).await.map(|_| ())
+    }
+
+    /// Looks at the key file now instead of within the next seconds. Reads a file.
+    ///
+    /// # Errors
+    /// When the file can not be used. The keys in use stay.
+    pub fn reload_keys(&self) -> Result<(), ConfigError> {
+        self.engine.reload_keys()
+    }
+
+    /// Forgets expired revocations now instead of within the next minute.
+    ///
+    /// # Errors
+    /// When the store could not be swept.
+    pub async fn sweep(&self) -> Result<(), StoreError> {
+        self.engine.service.revoker.sweep().await
+    }
+
+    /// The node's state.
+    pub fn health(&self) -> Health {
+        let service = &self.engine.service;
+        let now = service.now();
+        let ring = service.keys.load();
+        Health {
+            sealing: ring.sealing(now).map(|key| key.id()),
+            opening: ring.opening(now).map(|key| key.id()).collect(),
+            key_problem: self.engine.key_problem(),
+            store: service.revoker.store_name(),
+            entries: service.revoker.list().len(),
+            staleness: self.engine.staleness(),
+        }
+    }
+
+    /// Waits until revocations under way have reached the store, at most for `deadline`, and returns
+    /// how many have not. Call it after the server has stopped.
+    pub async fn close(&self, deadline: Duration) -> usize {
+        let left = self.engine.service.revoker.close(deadline).await;
+        if left > 0 {
+            tracing::error!(left, "closing although the store does not know of all revocations");
+        }
+        left
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+}
+
+impl Engine {
+    pub(crate) fn cookie_name(&self) -> &str {
+        self.cookie.name()
+    }
+
+    fn staleness(&self) -> Duration {
+        let service = &self.service;
+        service.revoker.vigil().staleness(&*service.clock)
+    }
+
+    fn is_stale(&self) -> bool {
+        self.staleness() > self.policy.max_staleness
+    }
+
+    /// How long after a store's birth a node that knew an older one may still vouch for its sessions.
+    fn settling(&self) -> Duration {
+        match self.service.revoker.vigil().reach() {
+            // Nobody else could know of sessions from before.
+            Reach::Process => Duration::ZERO,
+            Reach::Network => Duration::from_secs(30),
+        }
+    }
+
+    /// The longest text of a token that any configuration makes.
+    fn longest_token(&self) -> usize {
+        usize::from(MAX_CHUNKS) * MAX_COOKIE
+    }
+
+    fn key_problem(&self) -> Option<ConfigError> {
+        let watch = self.watch.as_ref()?;
+        let watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
+        watch.problem().cloned()
+    }
+
+    fn reload_keys(&self) -> Result<(), ConfigError> {
+        let Some(watch) = &self.watch else {
+            return Ok(());
+        };
+        let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
+        match watch.poll(self.service.now()) {
+            KeyChange::Unchanged => {}
+            KeyChange::Changed(ring) => {
+                tracing::info!("the key file has changed and is in use");
+                self.service.keys.store(Arc::new(ring));
+            }
+            KeyChange::Broken(problem) => {
+                tracing::error!(%problem, "the key file can not be used; the keys from before stay");
+            }
+        }
+        watch.problem().cloned().map_or(Ok(()), Err)
+    }
+}
+
+/// Looks at the key file from time to time, for as long as anyone holds the sessions.
+async fn watch_keys(engine: Weak<Engine>) {
+    loop {
+        tokio::time::sleep(RELOAD).await;
+        let Some(engine) = engine.upgrade() else {
+            return;
+        };
+        // Problems are logged where they are found. Reading a file can block, so not on this thread.
+        let reload = move || engine.reload_keys();
+        let _ = tokio::task::spawn_blocking(reload).await;
+    }
+}

@@ -1,0 +1,185 @@
+//! How long sessions live.
+//!
+//! 1. Two classes, chosen at login: `standard` (the browser forgets the cookie when it closes) and
+//!    `remembered` ("keep me logged in").
+//! 2. Two limits each: idle (since the last refresh) and absolute (since the login). Nothing extends
+//!    a session past its absolute end.
+//! 3. Both are enforced by the server. The cookie's Max-Age is only a courtesy to the browser.
+//! 4. No limit exceeds 400 days, the age that browsers grant a cookie (RFC 6265bis, section 5.5).
+
+use std::time::Duration;
+
+use crate::error::ConfigError;
+use crate::time::UnixMillis;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// By how much the clocks of two machines may differ.
+pub(crate) const SKEW: Duration = MINUTE;
+
+/// The longest that any session may live (RFC 6265bis, section 5.5).
+pub const LONGEST: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// The class of a session's lifetime, chosen at login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Class {
+    /// Ends with the browser, or earlier.
+    #[default]
+    Standard,
+    /// "Keep me logged in": the cookie outlives the browser.
+    Remembered,
+}
+
+/// The limits of one class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// A session that was not used for this long is dead. Exact to [`Lifetimes::refresh_after`].
+    pub idle: Duration,
+    /// A session is dead this long after it began, however busy it is.
+    pub absolute: Duration,
+}
+
+/// The lifetimes of all sessions of an application.
+///
+/// | setting | default |
+/// |---|---|
+/// | standard, idle | 1 hour |
+/// | standard, absolute | 24 hours |
+/// | remembered, idle | 14 days |
+/// | remembered, absolute | 30 days |
+/// | refresh after | 5 minutes |
+/// | renewal grace | 10 seconds |
+///
+/// NIST SP 800-63B-4 (section 2.2.3) asks for at most 24 hours overall and 1 hour idle at assurance
+/// level 2, which the standard class meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Sessions that end with the browser.
+    pub standard: Limits,
+    /// Sessions whose login asked to be remembered.
+    pub remembered: Limits,
+    /// A session that is used is re-sealed when its last sealing is older than this, which moves its
+    /// idle limit. Smaller means more Set-Cookie headers and a more exact idle limit.
+    pub refresh_after: Duration,
+    /// How long the cookie from before a renewal still reads, for requests in flight. May be zero.
+    pub renew_grace: Duration,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self {
+            standard: Limits {
+                idle: HOUR,
+                absolute: DAY,
+            },
+            remembered: Limits {
+                idle: 14 * DAY,
+                absolute: 30 * DAY,
+            },
+            refresh_after: 5 * MINUTE,
+            renew_grace: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Lifetimes {
+    /// The limits of a class.
+    pub fn of(&self, class: Class) -> Limits {
+        match class {
+            Class::Standard => self.standard,
+            Class::Remembered => self.remembered,
+        }
+    }
+
+    /// The longest that a cookie sealed under these settings can matter, skew included.
+    pub(crate) fn longest(&self) -> Duration {
+        self.standard.absolute.max(self.remembered.absolute) + SKEW
+    }
+
+    /// When a session is dead by its absolute limit: the earlier of its sealed end and today's limit,
+    /// so that a limit which is shortened works at once.
+    pub(crate) fn end(&self, class: Class, created: UnixMillis, sealed: UnixMillis) -> UnixMillis {
+        sealed.min(created + self.of(class).absolute)
+    }
+
+    /// # Errors
+    /// When limits contradict each other or have no meaning.
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let classes = [
+            ("lifetime.idle", "lifetime.absolute", self.standard),
+            (
+                "lifetime.remembered_idle",
+                "lifetime.remembered_absolute",
+                self.remembered,
+            ),
+        ];
+        for (idle, absolute, limits) in classes {
+            if limits.idle.is_zero() {
+                return Err(ConfigError::setting(idle, "must be longer than zero"));
+            }
+            if limits.absolute < limits.idle {
+                return Err(ConfigError::setting(
+                    absolute,
+                    format!("must not be shorter than `{idle}`"),
+                ));
+            }
+            if limits.absolute > LONGEST {
+                return Err(ConfigError::setting(
+                    absolute,
+                    "must not exceed 400 days, the age that browsers grant a cookie",
+                ));
+            }
+            if self.refresh_after >= limits.idle {
+                return Err(ConfigError::setting(
+                    "lifetime.refresh_after",
+                    format!("must be shorter than `{idle}`, or sessions in use would die idle"),
+                ));
+            }
+        }
+        if self.renew_grace > 5 * MINUTE {
+            return Err(ConfigError::setting(
+                "lifetime.renew_grace",
+                "must not exceed 5 minutes: until it ends, a stolen old cookie still reads",
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid() {
+        Lifetimes::default().validate().unwrap();
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let changes: [fn(&mut Lifetimes); 6] = [
+            |l| l.standard.idle = Duration::ZERO,
+            |l| l.standard.absolute = MINUTE,
+            |l| l.remembered.absolute = LONGEST + Duration::from_millis(1),
+            |l| l.refresh_after = HOUR,
+            |l| l.remembered.idle = 31 * DAY,
+            |l| l.renew_grace = HOUR,
+        ];
+        for change in changes {
+            let mut lifetimes = Lifetimes::default();
+            change(&mut lifetimes);
+            assert!(lifetimes.validate().is_err(), "{lifetimes:?}");
+        }
+    }
+
+    #[test]
+    fn a_shorter_limit_works_at_once_and_a_longer_one_not_at_all() {
+        let lifetimes = Lifetimes::default();
+        let created = UnixMillis::new(1000);
+        let end = |sealed| lifetimes.end(Class::Standard, created, sealed);
+        assert_eq!(end(created + 2 * DAY), created + DAY);
+        assert_eq!(end(created + HOUR), created + HOUR);
+    }
+}

@@ -1,0 +1,368 @@
+//! The check: does this authentic session still count?
+//!
+//! One function ([`Rules::judge`]) combines every reason for which it may not, at loading and again
+//! before sealing. A session is refused when any of them holds:
+//!
+//! 1. its absolute end or its idle limit has passed;
+//! 2. it began at or before the time that the operator or the list's birth sets;
+//! 3. its generation, or everyone's, is below the list's;
+//! 4. its serial is below the list's, less the one that a renewal's grace still lets read.
+
+use std::time::Duration;
+
+use crate::error::Rejected;
+use crate::id::{Serial, SubjectKey};
+use crate::lifetime::{Lifetimes, SKEW};
+use crate::revoke::lattice::SessionEntry;
+use crate::revoke::list::List;
+use crate::seal::{Checked, Opened, Refusal, Standing};
+use crate::time::UnixMillis;
+use crate::wire::record::Record;
+
+/// An authentic record whose session counts.
+#[derive(Debug)]
+pub(crate) struct Live {
+    opened: Opened,
+    freshness: Freshness,
+}
+
+impl Live {
+    pub(crate) fn opened(&self) -> &Opened {
+        &self.opened
+    }
+
+    pub(crate) fn into_opened(self) -> Opened {
+        self.opened
+    }
+
+    pub(crate) fn freshness(&self) -> Freshness {
+        self.freshness
+    }
+}
+
+/// A record that was found to count just before it is sealed.
+pub(crate) struct Cleared<'a>(&'a Record);
+
+impl Checked for Cleared<'_> {
+    fn record(&self) -> &Record {
+        self.0
+    }
+}
+
+/// Which of its session's cookies this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// The newest.
+    Newest,
+    /// The one before, within the grace of a renewal: it only reads.
+    Superseded,
+}
+
+/// Everything that a judgement depends on.
+pub(crate) struct Rules<'a> {
+    pub(crate) list: &'a List,
+    pub(crate) audience: &'a str,
+    pub(crate) lifetimes: &'a Lifetimes,
+    /// Sessions from this time or before do not count, by order of the operator.
+    pub(crate) everyone_before: Option<UnixMillis>,
+    /// Whether sessions older than the list count all the same.
+    pub(crate) accept_older: bool,
+    pub(crate) now: UnixMillis,
+}
+
+impl Rules<'_> {
+    /// Lets an opened session through if it counts.
+    pub(crate) fn admit(&self, opened: Opened) -> Result<Live, Refusal> {
+        let freshness = self.judge(opened.record())?;
+        Ok(Live { opened, freshness })
+    }
+
+    /// The second check, before a record is sealed. A superseded cookie is not sealed again.
+    pub(crate) fn clear<'r>(&self, record: &'r Record) -> Result<Cleared<'r>, Refusal> {
+        match self.judge(record)? {
+            Freshness::Newest => Ok(Cleared(record)),
+            Freshness::Superseded => Err(Refusal::dead(Rejected::Superseded, self.now)),
+        }
+    }
+
+    fn judge(&self, record: &Record) -> Result<Freshness, Refusal> {
+        self.judge_age(record)?;
+        self.judge_generations(record)?;
+        let visitor = record.login.is_none();
+        match self.list.session(&record.id, visitor) {
+            Some(entry) => self.judge_serial(record.serial, entry),
+            None => Ok(Freshness::Newest),
+        }
+    }
+
+    fn judge_age(&self, record: &Record) -> Result<(), Refusal> {
+        let end = self.lifetimes.end(record.class, record.created, record.expires);
+        if self.now >= end {
+            return Err(Refusal::dead(Rejected::Expired, end));
+        }
+        let idle = record.refreshed + self.lifetimes.of(record.class).idle;
+        if self.now >= idle {
+            return Err(Refusal::dead(Rejected::Idle, idle));
+        }
+        if let Some(before) = self.everyone_before
+            && record.created <= before
+        {
+            return Err(Refusal::dead(Rejected::EveryoneEnded, before));
+        }
+        let born = self.list.born();
+        if record.created <= born && !self.accept_older {
+            return Err(Refusal {
+                reason: Rejected::OlderThanList,
+                standing: Standing::Unvouched(born),
+            });
+        }
+        Ok(())
+    }
+
+    fn judge_generations(&self, record: &Record) -> Result<(), Refusal> {
+        let everyone = self.list.everyone();
+        if self.list.everyone_marked() {
+            return Err(Refusal::dead(Rejected::EveryoneEnded, self.now));
+        }
+        if record.everyone < everyone {
+            return Err(Refusal::dead(Rejected::EveryoneEnded, UnixMillis::new(everyone.get())));
+        }
+        // A generation that neither this list nor the clock can explain was never handed out.
+        let latest = (self.now + SKEW).as_millis();
+        if record.everyone.get() > latest && record.everyone > everyone {
+            return Err(Refusal::worthless(Rejected::Implausible));
+        }
+        let Some(login) = &record.login else {
+            return Ok(());
+        };
+        let subject = self.list.subject(|| SubjectKey::new(self.audience, &login.subject));
+        if subject.marked {
+            return Err(Refusal::dead(Rejected::SubjectEnded, self.now));
+        }
+        if login.generation < subject.generation {
+            let since = UnixMillis::new(subject.generation.get());
+            return Err(Refusal::dead(Rejected::SubjectEnded, since));
+        }
+        if login.generation.get() > latest && login.generation > subject.generation {
+            return Err(Refusal::worthless(Rejected::Implausible));
+        }
+        Ok(())
+    }
+
+    fn judge_serial(&self, serial: Serial, entry: SessionEntry) -> Result<Freshness, Refusal> {
+        if serial >= entry.serial {
+            return Ok(Freshness::Newest);
+        }
+        let reason = match entry.serial {
+            Serial::ENDED => Rejected::Ended,
+            _ => Rejected::Superseded,
+        };
+        // A grace that lies further ahead than any renewal here grants is none.
+        let latest = self.now + self.lifetimes.renew_grace + SKEW;
+        let reads = serial.next() == Some(entry.serial)
+            && self.now < entry.from
+            && entry.from <= latest;
+        if reads {
+            Ok(Freshness::Superseded)
+        } else {
+            Err(Refusal::dead(reason, entry.from.min(self.now)))
+        }
+    }
+}
+
+/// How long after its death a cookie is not yet removed from the browser: another tab may just have
+/// received its successor under the same name.
+pub(crate) const MOURNING: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Generation, SessionId};
+    use crate::lifetime::Class;
+    use crate::revoke::lattice::{Revocation, SubjectEntry};
+    use crate::revoke::store::Target;
+    use crate::wire::record::{Entries, KeyTrail, LoginFacts};
+    use proptest::prelude::*;
+
+    const NOW: UnixMillis = UnixMillis::from_secs(1_800_000_000);
+
+    fn record(serial: u32, generation: u64, everyone: u64) -> Record {
+        Record {
+            id: SessionId::from_bytes([1; 16]),
+            serial: Serial::new(serial),
+            login: Some(LoginFacts {
+                subject: "alice".into(),
+                generation: Generation::new(generation),
+                at: NOW,
+            }),
+            everyone: Generation::new(everyone),
+            created: NOW,
+            refreshed: NOW,
+            expires: NOW + Duration::from_secs(3600),
+            class: Class::Standard,
+            keys: KeyTrail::default(),
+            entries: Entries::new(),
+        }
+    }
+
+    fn judge_at(list: &List, record: &Record, now: UnixMillis) -> Result<Freshness, Refusal> {
+        let lifetimes = Lifetimes::default();
+        Rules {
+            list,
+            audience: "test",
+            lifetimes: &lifetimes,
+            everyone_before: None,
+            accept_older: false,
+            now,
+        }
+        .judge(record)
+    }
+
+    fn alice() -> SubjectKey {
+        SubjectKey::new("test", "alice")
+    }
+
+    fn session_revocation(serial: Serial, from: UnixMillis) -> Revocation {
+        let until = UnixMillis::MAX;
+        Revocation::Session {
+            id: SessionId::from_bytes([1; 16]),
+            entry: SessionEntry { serial, from, until },
+        }
+    }
+
+    #[test]
+    fn the_grace_of_a_renewal_reads_and_ends() {
+        let list = List::default();
+        let from = NOW + Duration::from_secs(10);
+        list.join(&session_revocation(Serial::new(3), from));
+        assert_eq!(judge_at(&list, &record(3, 0, 0), NOW), Ok(Freshness::Newest));
+        assert_eq!(judge_at(&list, &record(4, 0, 0), NOW), Ok(Freshness::Newest));
+        assert_eq!(judge_at(&list, &record(2, 0, 0), NOW), Ok(Freshness::Superseded));
+        let after = judge_at(&list, &record(2, 0, 0), from).unwrap_err();
+        assert_eq!(after.reason, Rejected::Superseded);
+        assert!(judge_at(&list, &record(1, 0, 0), NOW).is_err());
+    }
+
+    #[test]
+    fn a_grace_further_ahead_than_any_renewal_grants_is_none() {
+        let list = List::default();
+        list.join(&session_revocation(Serial::new(1), UnixMillis::MAX));
+        assert!(judge_at(&list, &record(0, 0, 0), NOW).is_err());
+    }
+
+    #[test]
+    fn a_logout_ends_every_serial_at_once() {
+        let list = List::default();
+        list.join(&session_revocation(Serial::ENDED, NOW + Duration::from_secs(5)));
+        for serial in [0, 1, 1000, Serial::LAST.get(), Serial::LAST.get() + 1] {
+            let refusal = judge_at(&list, &record(serial, 0, 0), NOW).unwrap_err();
+            assert_eq!(refusal.reason, Rejected::Ended, "{serial}");
+        }
+    }
+
+    #[test]
+    fn a_generation_that_was_never_handed_out_is_implausible() {
+        let list = List::default();
+        let ahead = (NOW + SKEW).as_millis() + 1;
+        let refusal = judge_at(&list, &record(0, ahead, 0), NOW).unwrap_err();
+        assert_eq!(refusal.reason, Rejected::Implausible);
+        let refusal = judge_at(&list, &record(0, 0, ahead), NOW).unwrap_err();
+        assert_eq!(refusal.reason, Rejected::Implausible);
+        // Unless the list knows of it: a store whose counter ran ahead.
+        let generation = Generation::new(ahead);
+        let until = UnixMillis::MAX;
+        let entry = SubjectEntry { generation, until };
+        list.join(&Revocation::Subject { key: alice(), entry });
+        assert!(judge_at(&list, &record(0, ahead, 0), NOW).is_ok());
+    }
+
+    #[test]
+    fn marks_refuse_until_they_are_lifted() {
+        let list = List::default();
+        for target in [Target::Subject(alice()), Target::Everyone] {
+            list.mark(target);
+            assert!(judge_at(&list, &record(0, 0, 0), NOW).is_err());
+            list.unmark(target);
+            assert!(judge_at(&list, &record(0, 0, 0), NOW).is_ok());
+        }
+    }
+
+    #[test]
+    fn the_second_check_refuses_a_superseded_cookie() {
+        let list = List::default();
+        let lifetimes = Lifetimes::default();
+        let rules = Rules {
+            list: &list,
+            audience: "test",
+            lifetimes: &lifetimes,
+            everyone_before: None,
+            accept_older: false,
+            now: NOW,
+        };
+        let record = record(0, 0, 0);
+        assert!(rules.clear(&record).is_ok());
+        list.join(&session_revocation(Serial::new(1), NOW + Duration::from_secs(9)));
+        assert!(rules.clear(&record).is_err());
+    }
+
+    fn revocation() -> impl Strategy<Value = Revocation> {
+        let until = UnixMillis::MAX;
+        prop_oneof![
+            (0..4u32, 0..20_000u64).prop_map(|(serial, ahead)| {
+                let from = NOW + Duration::from_millis(ahead);
+                session_revocation(Serial::new(serial), from)
+            }),
+            (0..4u64).prop_map(move |generation| {
+                let generation = Generation::new(generation);
+                let entry = SubjectEntry { generation, until };
+                Revocation::Subject { key: alice(), entry }
+            }),
+            (0..4u64).prop_map(|generation| Revocation::Everyone {
+                generation: Generation::new(generation)
+            }),
+        ]
+    }
+
+    proptest! {
+        /// Whatever is joined, in whatever order: a session that was refused stays refused.
+        #[test]
+        fn a_join_only_ever_refuses_more(
+            revocations in proptest::collection::vec(revocation(), 1..8),
+            serial in 0..4u32, generation in 0..4u64, everyone in 0..4u64,
+            ahead in 0..20_000u64,
+        ) {
+            let list = List::default();
+            let now = NOW + Duration::from_millis(ahead);
+            let record = record(serial, generation, everyone);
+            let rank = |outcome: Result<Freshness, Refusal>| match outcome {
+                Ok(Freshness::Newest) => 0,
+                Ok(Freshness::Superseded) => 1,
+                Err(_) => 2,
+            };
+            let mut worst = rank(judge_at(&list, &record, now));
+            for revocation in &revocations {
+                list.join(revocation);
+                let next = rank(judge_at(&list, &record, now));
+                prop_assert!(next >= worst, "{revocation:?} made {worst} into {next}");
+                worst = next;
+            }
+        }
+
+        #[test]
+        fn lists_that_heard_the_same_agree(
+            revocations in proptest::collection::vec(revocation(), 1..8),
+            shuffled in any::<proptest::sample::Index>(),
+            serial in 0..4u32, generation in 0..4u64, everyone in 0..4u64,
+        ) {
+            let (one, two) = (List::default(), List::default());
+            revocations.iter().for_each(|revocation| { one.join(revocation); });
+            let turn = shuffled.index(revocations.len());
+            let (late, early) = revocations.split_at(turn);
+            for revocation in early.iter().chain(late.iter().rev()).chain(early) {
+                two.join(revocation);
+            }
+            let record = record(serial, generation, everyone);
+            prop_assert_eq!(judge_at(&one, &record, NOW), judge_at(&two, &record, NOW));
+        }
+    }
+}

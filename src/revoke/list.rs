@@ -1,0 +1,296 @@
+//! A node's own copy of all revocations, which every request is checked against.
+//!
+//! 1. Checking takes no I/O and no lock that a slow writer could hold.
+//! 2. Entries of logins are never dropped before their time. Entries of visitors, whom nobody ever
+//!    logged in and who cost an attacker nothing, live in a list of fixed capacity, oldest out.
+//! 3. Session ids are the server's own random bytes and hash to themselves. Users choose their names,
+//!    so subjects are hashed with a secret of this process.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasherDefault, Hasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use dashmap::mapref::entry::Entry;
+use dashmap::{DashMap, DashSet};
+
+use crate::id::{Generation, SessionId, SubjectKey};
+use crate::revoke::lattice::{Revocation, SessionEntry, SubjectEntry, VISITOR_CAPACITY};
+use crate::revoke::store::{Published, Target};
+use crate::time::UnixMillis;
+
+/// The join of all revocations that this node knows of.
+#[derive(Debug, Default)]
+pub(crate) struct List {
+    sessions: DashMap<SessionId, SessionEntry, BuildHasherDefault<IdHasher>>,
+    visitors: Visitors,
+    subjects: DashMap<SubjectKey, SubjectEntry, RandomState>,
+    everyone: AtomicU64,
+    born: AtomicU64,
+    /// Subjects that are logged out on this node although no generation says so yet.
+    marked: DashSet<SubjectKey, RandomState>,
+    everyone_marked: AtomicBool,
+}
+
+impl List {
+    /// Joins one revocation in, and says whether it was news.
+    pub(crate) fn join(&self, revocation: &Revocation) -> Published {
+        match *revocation {
+            Revocation::Session { id, entry } => join_session(&self.sessions, id, entry),
+            Revocation::Visitor { id, entry } => self.visitors.join(id, entry),
+            Revocation::Subject { key, entry } => match self.subjects.entry(key) {
+                Entry::Vacant(place) => {
+                    place.insert(entry);
+                    Published::Fresh
+                }
+                Entry::Occupied(mut place) => {
+                    let held = *place.get();
+                    place.insert(held.join(entry));
+                    news(entry.generation > held.generation)
+                }
+            },
+            Revocation::Everyone { generation } => {
+                let held = self.everyone.fetch_max(generation.get(), Ordering::AcqRel);
+                news(generation.get() > held)
+            }
+        }
+    }
+
+    /// What is known of a session. Visitors are looked up in both lists: a login that ends a
+    /// visitor's session says so in the main one.
+    pub(super) fn session(&self, id: &SessionId, visitor: bool) -> Option<SessionEntry> {
+        let main = self.sessions.get(id).map(|entry| *entry);
+        if !visitor {
+            return main;
+        }
+        match (main, self.visitors.get(id)) {
+            (Some(main), Some(visitor)) => Some(main.join(visitor)),
+            (main, visitor) => main.or(visitor),
+        }
+    }
+
+    /// The subject's generation. `key` is asked for only when any subject was ever logged out.
+    pub(super) fn subject(&self, key: impl FnOnce() -> SubjectKey) -> SubjectState {
+        if self.subjects.is_empty() && self.marked.is_empty() {
+            return SubjectState::default();
+        }
+        let key = key();
+        SubjectState {
+            generation: self.subjects.get(&key).map_or(Generation::NONE, |e| e.generation),
+            marked: self.marked.contains(&key),
+        }
+    }
+
+    pub(crate) fn everyone(&self) -> Generation {
+        Generation::new(self.everyone.load(Ordering::Acquire))
+    }
+
+    pub(super) fn everyone_marked(&self) -> bool {
+        self.everyone_marked.load(Ordering::Acquire)
+    }
+
+    /// The largest generation of the target that this node has seen.
+    pub(crate) fn generation(&self, target: Target) -> Generation {
+        match target {
+            Target::Subject(key) => self.subject(|| key).generation,
+            Target::Everyone => self.everyone(),
+        }
+    }
+
+    /// Logs the target out on this node until its new generation arrives. Never passed on.
+    pub(super) fn mark(&self, target: Target) {
+        match target {
+            Target::Subject(key) => {
+                self.marked.insert(key);
+            }
+            Target::Everyone => self.everyone_marked.store(true, Ordering::Release),
+        }
+    }
+
+    pub(super) fn unmark(&self, target: Target) {
+        match target {
+            Target::Subject(key) => {
+                self.marked.remove(&key);
+            }
+            Target::Everyone => self.everyone_marked.store(false, Ordering::Release),
+        }
+    }
+
+    /// Since when the list remembers. Sessions from before can not be vouched for.
+    pub(crate) fn born(&self) -> UnixMillis {
+        UnixMillis::new(self.born.load(Ordering::Acquire))
+    }
+
+    pub(super) fn set_born(&self, born: UnixMillis) {
+        self.born.store(born.as_millis(), Ordering::Release);
+    }
+
+    /// How many entries are held.
+    pub(crate) fn len(&self) -> usize {
+        self.sessions.len() + self.visitors.len() + self.subjects.len()
+    }
+
+    /// Forgets what has expired.
+    pub(crate) fn sweep(&self, now: UnixMillis) {
+        self.sessions.retain(|_, entry| entry.until > now);
+        self.subjects.retain(|_, entry| entry.until > now);
+        self.visitors.sweep(now);
+    }
+}
+
+/// What is known of a subject.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct SubjectState {
+    pub(super) generation: Generation,
+    pub(super) marked: bool,
+}
+
+fn join_session<S: std::hash::BuildHasher + Clone>(
+    map: &DashMap<SessionId, SessionEntry, S>,
+    id: SessionId,
+    entry: SessionEntry,
+) -> Published {
+    match map.entry(id) {
+        Entry::Vacant(place) => {
+            place.insert(entry);
+            Published::Fresh
+        }
+        Entry::Occupied(mut place) => {
+            let held = *place.get();
+            place.insert(held.join(entry));
+            news(entry.serial > held.serial)
+        }
+    }
+}
+
+fn news(is_news: bool) -> Published {
+    if is_news {
+        Published::Fresh
+    } else {
+        Published::Known
+    }
+}
+
+/// Ended sessions of visitors: a map, and the order in which its keys came.
+#[derive(Debug, Default)]
+struct Visitors {
+    entries: DashMap<SessionId, SessionEntry, BuildHasherDefault<IdHasher>>,
+    order: Mutex<VecDeque<SessionId>>,
+    dropped: AtomicU64,
+}
+
+impl Visitors {
+    fn join(&self, id: SessionId, entry: SessionEntry) -> Published {
+        // The order is locked first, so that map and order agree.
+        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.entries.contains_key(&id) {
+            order.push_back(id);
+        }
+        let published = join_session(&self.entries, id, entry);
+        if order.len() > VISITOR_CAPACITY
+            && let Some(oldest) = order.pop_front()
+        {
+            self.entries.remove(&oldest);
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        published
+    }
+
+    fn get(&self, id: &SessionId) -> Option<SessionEntry> {
+        self.entries.get(id).map(|entry| *entry)
+    }
+
+    fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn sweep(&self, now: UnixMillis) {
+        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        self.entries.retain(|_, entry| entry.until > now);
+        order.retain(|id| self.entries.contains_key(id));
+    }
+}
+
+/// Takes eight of an id's random bytes as its hash.
+#[derive(Debug, Default)]
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        // The last write wins: an id is hashed as its length, then its bytes.
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    fn write_usize(&mut self, _length: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Serial;
+    use std::time::Duration;
+
+    fn id(number: u32) -> SessionId {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&number.to_le_bytes());
+        SessionId::from_bytes(bytes)
+    }
+
+    fn ended(until: UnixMillis) -> SessionEntry {
+        SessionEntry {
+            serial: Serial::ENDED,
+            from: UnixMillis::EPOCH,
+            until,
+        }
+    }
+
+    #[test]
+    fn only_visitors_make_room() {
+        let list = List::default();
+        let entry = ended(UnixMillis::MAX);
+        let more = VISITOR_CAPACITY as u32 + 10;
+        for number in 0..more {
+            list.join(&Revocation::Visitor { id: id(number), entry });
+        }
+        list.join(&Revocation::Session { id: id(more), entry });
+        assert_eq!(list.len(), VISITOR_CAPACITY + 1);
+        assert_eq!(list.session(&id(9), true), None);
+        assert_eq!(list.session(&id(10), true), Some(entry));
+        assert_eq!(list.session(&id(more), false), Some(entry));
+        assert_eq!(list.visitors.dropped.load(Ordering::Relaxed), 10);
+    }
+
+    #[test]
+    fn a_sweep_forgets_what_has_expired_and_nothing_else() {
+        let list = List::default();
+        let now = UnixMillis::new(1_000_000);
+        let later = now + Duration::from_millis(1);
+        list.join(&Revocation::Session { id: id(1), entry: ended(now) });
+        list.join(&Revocation::Session { id: id(2), entry: ended(later) });
+        list.join(&Revocation::Visitor { id: id(3), entry: ended(now) });
+        list.join(&Revocation::Everyone { generation: Generation::new(5) });
+        list.sweep(now);
+        assert_eq!(list.session(&id(1), false), None);
+        assert_eq!(list.session(&id(2), false), Some(ended(later)));
+        assert_eq!(list.session(&id(3), true), None);
+        assert_eq!(list.everyone(), Generation::new(5));
+        assert_eq!(list.visitors.order.lock().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn the_first_of_two_equal_entries_is_news() {
+        let list = List::default();
+        let revocation = Revocation::Session { id: id(1), entry: ended(UnixMillis::MAX) };
+        assert_eq!(list.join(&revocation), Published::Fresh);
+        assert_eq!(list.join(&revocation), Published::Known);
+        let raise = Revocation::Everyone { generation: Generation::new(1) };
+        assert_eq!(list.join(&raise), Published::Fresh);
+        assert_eq!(list.join(&raise), Published::Known);
+    }
+}

@@ -1,0 +1,90 @@
+//! The associated data: where a token is valid.
+//!
+//! A token of one cookie, application or environment does not open in another, although they may
+//! share keys. Each field is preceded by its length (four bytes, big endian), so that no two
+//! different sets of fields give the same bytes:
+//!
+//! ```text
+//! "sealed-session"   format label
+//! version            1 byte
+//! key id            16 bytes
+//! sealed at          4 bytes, big endian
+//! cookie name
+//! audience
+//! chunk count        1 byte
+//! ```
+
+use crate::wire::envelope::Head;
+
+const LABEL: &[u8] = b"sealed-session";
+
+/// What all tokens of one cookie are bound to.
+#[derive(Debug, Clone)]
+pub(crate) struct Binding {
+    cookie: String,
+    audience: String,
+}
+
+impl Binding {
+    pub(crate) fn new(cookie: &str, audience: &str) -> Self {
+        Self {
+            cookie: cookie.to_owned(),
+            audience: audience.to_owned(),
+        }
+    }
+
+    pub(crate) fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
+    pub(crate) fn audience(&self) -> &str {
+        &self.audience
+    }
+
+    /// The associated data of one token.
+    pub(super) fn associated_data(&self, head: Head, chunks: u8) -> Vec<u8> {
+        let head = head.to_bytes();
+        let (version, rest) = head.split_at(1);
+        let (key, sealed_at) = rest.split_at(16);
+        let fields = [
+            LABEL,
+            version,
+            key,
+            sealed_at,
+            self.cookie.as_bytes(),
+            self.audience.as_bytes(),
+            &[chunks],
+        ];
+        let length = fields.iter().map(|field| 4 + field.len()).sum();
+        let mut data = Vec::with_capacity(length);
+        for field in fields {
+            // Names and audiences are capped far below 4 GiB when they are configured.
+            let length = u32::try_from(field.len()).unwrap_or(u32::MAX);
+            data.extend_from_slice(&length.to_be_bytes());
+            data.extend_from_slice(field);
+        }
+        data
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::KeyId;
+    use crate::time::UnixMillis;
+    use crate::wire::envelope::{Minutes, VERSION};
+
+    #[test]
+    fn fields_do_not_run_together() {
+        let head = Head {
+            version: VERSION,
+            key: KeyId::from_bytes([1; 16]),
+            sealed_at: Minutes::at(UnixMillis::EPOCH),
+        };
+        let data = |cookie, audience| Binding::new(cookie, audience).associated_data(head, 1);
+        assert_ne!(data("ab", "c"), data("a", "bc"));
+        assert_ne!(data("a", "b"), data("b", "a"));
+        let one = Binding::new("a", "b").associated_data(head, 1);
+        assert_ne!(one, Binding::new("a", "b").associated_data(head, 2));
+    }
+}

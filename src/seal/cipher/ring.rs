@@ -1,0 +1,53 @@
+//! HChaCha20, then ring's ChaCha20-Poly1305.
+
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, Tag, UnboundKey};
+use zeroize::Zeroizing;
+
+use super::Refused;
+
+/// Encrypts `buffer` in place and returns the tag.
+pub(crate) fn encrypt(
+    key: &[u8; 32],
+    nonce: &[u8; 24],
+    aad: &[u8],
+    buffer: &mut [u8],
+) -> Result<[u8; 16], Refused> {
+    let (key, nonce) = inner(key, nonce)?;
+    let tag = key
+        .seal_in_place_separate_tag(nonce, Aad::from(aad), buffer)
+        .map_err(|_| Refused)?;
+    tag.as_ref().try_into().map_err(|_| Refused)
+}
+
+/// Decrypts `buffer` in place, or empties it: ring leaves unverified bytes behind.
+pub(crate) fn decrypt(
+    key: &[u8; 32],
+    nonce: &[u8; 24],
+    aad: &[u8],
+    buffer: &mut Vec<u8>,
+    tag: &[u8; 16],
+) -> Result<(), Refused> {
+    let (key, nonce) = inner(key, nonce)?;
+    let opened = key
+        .open_in_place_separate_tag(nonce, Aad::from(aad), Tag::from(*tag), buffer, 0..)
+        .map(|_| ());
+    opened.map_err(|_| {
+        buffer.clear();
+        Refused
+    })
+}
+
+/// The key and nonce of the ChaCha20-Poly1305 inside: a subkey from the first 16 bytes of the nonce,
+/// then four zero bytes and the last eight.
+fn inner(key: &[u8; 32], nonce: &[u8; 24]) -> Result<(LessSafeKey, Nonce), Refused> {
+    let (first, last) = nonce.split_first_chunk::<16>().ok_or(Refused)?;
+    let subkey = chacha20::hchacha::<chacha20::R20>(key.into(), first.into());
+    let subkey = Zeroizing::new(<[u8; 32]>::from(subkey));
+    let key = UnboundKey::new(&CHACHA20_POLY1305, subkey.as_slice()).map_err(|_| Refused)?;
+    let mut short = [0; 12];
+    short.split_at_mut(4).1.copy_from_slice(last);
+    Ok((
+        LessSafeKey::new(key),
+        Nonce::assume_unique_for_key(short),
+    ))
+}

@@ -1,0 +1,96 @@
+//! Opening a token: authentic, made by an honest node, and not through a revoked key.
+
+use crate::error::Rejected;
+use crate::id::{KeyId, Serial};
+use crate::key::{KeyRing, KeyState};
+use crate::lifetime::{LONGEST, SKEW};
+use crate::seal::{Binding, Refusal, cipher};
+use crate::time::UnixMillis;
+use crate::wire::envelope::{Envelope, Parsed};
+use crate::wire::padding;
+use crate::wire::record::Record;
+
+/// An authentic record. Whether its session still counts is the revocation check's to say.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    record: Record,
+    key: KeyId,
+}
+
+impl Opened {
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The key that sealed it.
+    pub(crate) fn key(&self) -> KeyId {
+        self.key
+    }
+
+    pub(crate) fn into_record(self) -> Record {
+        self.record
+    }
+}
+
+/// Opens the text of one token, which came in `chunks` cookies.
+pub(crate) fn open(
+    text: &[u8],
+    chunks: u8,
+    longest: usize,
+    ring: &KeyRing,
+    binding: &Binding,
+    now: UnixMillis,
+) -> Result<Opened, Refusal> {
+    let envelope = match Envelope::parse(text, longest).map_err(Refusal::worthless)? {
+        Parsed::Token(envelope) => envelope,
+        Parsed::OtherVersion(head) => {
+            let reason = Rejected::Version(head.version);
+            return Err(Refusal::foreign(reason, head.sealed_at));
+        }
+    };
+    let Envelope {
+        head,
+        nonce,
+        tag,
+        mut ciphertext,
+    } = envelope;
+    let key = match ring.find(&head.key, now) {
+        KeyState::Opens(key) => key,
+        KeyState::Retired => return Err(Refusal::worthless(Rejected::RetiredKey(head.key))),
+        KeyState::Revoked(_) => return Err(Refusal::worthless(Rejected::RevokedKey)),
+        KeyState::Unknown => {
+            let reason = Rejected::UnknownKey(head.key);
+            return Err(Refusal::foreign(reason, head.sealed_at));
+        }
+    };
+    let data = binding.associated_data(head, chunks);
+    cipher::decrypt(key.cipher_key(), &nonce, &data, &mut ciphertext, &tag)
+        .map_err(|_| Refusal::worthless(Rejected::NotAuthentic))?;
+    let record = padding::unpad(&ciphertext)
+        .and_then(Record::decode)
+        .map_err(Refusal::worthless)?;
+    if let Some(since) = record.keys.iter().find_map(|key| ring.revoked_since(key)) {
+        return Err(Refusal::dead(Rejected::RevokedKey, since));
+    }
+    if !is_plausible(&record, now) {
+        return Err(Refusal::worthless(Rejected::Implausible));
+    }
+    Ok(Opened {
+        record,
+        key: key.id(),
+    })
+}
+
+/// Whether an honest node could have made the record by now. Someone who holds a key can forge any
+/// record; this keeps such a forgery from outliving what honest ones are granted.
+fn is_plausible(record: &Record, now: UnixMillis) -> bool {
+    let latest = now + SKEW;
+    let life = record.expires.since(record.created);
+    let login = record.login.as_ref();
+    record.created <= latest
+        && record.refreshed <= latest
+        && login.is_none_or(|login| login.at <= latest && !login.subject.is_empty())
+        && record.expires > record.created
+        && life <= LONGEST
+        && record.serial <= Serial::LAST
+}

@@ -1,0 +1,73 @@
+//! Sealing a record into a token.
+
+use crate::error::RandomError;
+use crate::id::KeyId;
+use crate::key::Key;
+use crate::random::{self, Random};
+use crate::seal::{Binding, cipher};
+use crate::time::UnixMillis;
+use crate::wire::chunks::{CookieRoom, TooLarge};
+use crate::wire::envelope::{Envelope, Head, Minutes, VERSION};
+use crate::wire::record::Record;
+use crate::wire::{self, padding};
+
+/// A record that was checked against the revocation list just now.
+///
+/// Implemented once, by the check itself (a test sees to it): so nothing is sealed unchecked.
+pub(crate) trait Checked {
+    fn record(&self) -> &Record;
+}
+
+/// The cookie values of a sealed session, in order.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    pub(crate) values: Vec<String>,
+}
+
+/// Why a record was not sealed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SealError {
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    #[error("key {0} can not seal")]
+    Cipher(KeyId),
+}
+
+/// Seals `record` with `key` at the time `now`, under a fresh nonce.
+pub(crate) fn seal(
+    checked: &impl Checked,
+    key: &Key,
+    binding: &Binding,
+    room: CookieRoom,
+    now: UnixMillis,
+    random: &dyn Random,
+) -> Result<Sealed, SealError> {
+    let record = checked.record().encode();
+    let chunks = room.count(wire::text_len(record.len()))?;
+    let head = Head {
+        version: VERSION,
+        key: key.id(),
+        sealed_at: Minutes::at(now),
+    };
+    let nonce = random::bytes(random)?;
+    let mut ciphertext = padding::pad(&record).ok_or(SealError::Cipher(key.id()))?;
+    let tag = cipher::encrypt(
+        key.cipher_key(),
+        &nonce,
+        &binding.associated_data(head, chunks),
+        &mut ciphertext,
+    )
+    .map_err(|_| SealError::Cipher(key.id()))?;
+    let text = Envelope {
+        head,
+        nonce,
+        tag,
+        ciphertext,
+    }
+    .to_text();
+    Ok(Sealed {
+        values: room.split(text, chunks),
+    })
+}

@@ -1,0 +1,403 @@
+//! The session as a handler sees it.
+//!
+//! 1. [`Session`] is a handle: cheap to clone, `Send`, and the same session for everyone in a request.
+//! 2. Writes are collected and sealed once, when the response is ready. A session that nobody wrote to
+//!    costs the response nothing.
+//! 3. Names and meanings follow actix-session where it has them.
+
+mod error;
+mod login;
+pub(crate) mod service;
+pub(crate) mod state;
+mod value;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::id::{Generation, SessionId};
+use crate::lifetime::Class;
+use crate::revoke::{Raised, Target};
+use crate::session::service::Service;
+use crate::session::state::{Hold, Origin, State};
+use crate::time::UnixMillis;
+use crate::wire::record::{LoginFacts, Record};
+use crate::wire::value as encoding;
+
+pub use error::{
+    LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError, SessionUpdateError,
+};
+pub use login::Login;
+pub use state::SessionStatus;
+pub use value::Value;
+
+/// The session of a request.
+///
+/// ```no_run
+/// use sealed_session::{LoginError, Session};
+///
+/// async fn login(session: &Session, user: &str) -> Result<(), LoginError> {
+///     session.authenticate(user).remember(true).await?; // a new id; the cookie from before is dead
+///     session.insert("theme", "dark")?;
+///     Ok(())
+/// }
+/// ```
+///
+/// Values are stored as MessagePack and read back by type: asking for another type is an error. Two
+/// shapes do not survive: `Some(None)` and `Some(())` read back as `None`.
+///
+/// Two requests of one browser that run at the same time each start from the cookie they carry, and
+/// the response that arrives last wins. What must not be lost or replayed belongs into a database.
+#[derive(Clone)]
+pub struct Session {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    service: Arc<Service>,
+    state: Mutex<State>,
+}
+
+/// # Entries
+impl Session {
+    /// Reads an entry; `None` if there is none of this name.
+    ///
+    /// # Errors
+    /// When the entry was written as another type.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, SessionGetError> {
+        match self.value(key) {
+            Some(value) => value.decode().map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether there is an entry of this name.
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.look(|state| state.entries().is_some_and(|entries| entries.contains_key(key)))
+    }
+
+    /// All entries, by name.
+    pub fn entries(&self) -> BTreeMap<String, Value> {
+        self.look(|state| {
+            let entries = state.entries().into_iter().flatten();
+            entries
+                .map(|(key, bytes)| (key.clone(), Value::new(key, bytes.clone())))
+                .collect()
+        })
+    }
+
+    /// Sets an entry. The session is sealed into its cookie when the response is ready.
+    ///
+    /// # Errors
+    /// When the value can not be serialized, the session would not fit into its cookies
+    /// ([`SessionInsertError::TooLarge`]) or can not be written now. It is as before then.
+    pub fn insert<T: Serialize>(
+        &self,
+        key: impl Into<String>,
+        value: T,
+    ) -> Result<(), SessionInsertError> {
+        let key = key.into();
+        match encoding::encode(&value) {
+            Ok(bytes) => self.with(|state| state.insert(self.service(), key, bytes)),
+            Err(problem) => Err(SessionInsertError::Encode { key, problem }),
+        }
+    }
+
+    /// Replaces an entry by what `updater` makes of it. Does nothing if there is none of this name.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get) and [`insert`](Self::insert).
+    pub fn update<T, F>(&self, key: impl Into<String>, updater: F) -> Result<(), SessionUpdateError>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce(T) -> T,
+    {
+        let key = key.into();
+        if let Some(old) = self.get(&key)? {
+            self.insert(key, updater(old))?;
+        }
+        Ok(())
+    }
+
+    /// Replaces an entry by what `updater` makes of it, or sets it to `default` if there is none.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get) and [`insert`](Self::insert).
+    pub fn update_or<T, F>(
+        &self,
+        key: &str,
+        default: T,
+        updater: F,
+    ) -> Result<(), SessionUpdateError>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce(T) -> T,
+    {
+        let new = match self.get(key)? {
+            Some(old) => updater(old),
+            None => default,
+        };
+        Ok(self.insert(key, new)?)
+    }
+
+    /// Removes an entry and returns it.
+    ///
+    /// Where the session can not be written ([`NotWritable`]) nothing is removed, and the response
+    /// becomes that error.
+    pub fn remove(&self, key: &str) -> Option<Value> {
+        self.with(|state| {
+            if !state.entries()?.contains_key(key) {
+                return None;
+            }
+            let bytes = state.change(|entries| entries.remove(key))?;
+            Some(Value::new(key, bytes))
+        })
+    }
+
+    /// Removes an entry and reads it as `T`.
+    pub fn remove_as<T: DeserializeOwned>(&self, key: &str) -> Option<Result<T, SessionGetError>> {
+        self.remove(key).map(|value| value.decode())
+    }
+
+    /// Removes all entries. The session itself, and its login, stay. Refused as [`remove`](Self::remove).
+    pub fn clear(&self) {
+        self.with(|state| {
+            if state.record.is_some() {
+                state.change(|entries| entries.clear());
+            }
+        });
+    }
+
+    fn value(&self, key: &str) -> Option<Value> {
+        self.look(|state| {
+            let bytes = state.entries()?.get(key)?;
+            Some(Value::new(key, bytes.clone()))
+        })
+    }
+}
+
+/// # What the session is
+impl Session {
+    /// The session's id; `None` before anything was written.
+    pub fn id(&self) -> Option<SessionId> {
+        self.record(|record| record.id)
+    }
+
+    /// Who is logged in.
+    pub fn subject(&self) -> Option<String> {
+        self.login(|login| login.subject.clone())
+    }
+
+    /// Whether anyone is logged in.
+    pub fn is_authenticated(&self) -> bool {
+        self.login(|_| ()).is_some()
+    }
+
+    /// The subject's generation that the session was logged in under.
+    pub fn generation(&self) -> Option<Generation> {
+        self.login(|login| login.generation)
+    }
+
+    /// When the login was.
+    pub fn authenticated_at(&self) -> Option<UnixMillis> {
+        self.login(|login| login.at)
+    }
+
+    /// When the session began.
+    pub fn created_at(&self) -> Option<UnixMillis> {
+        self.record(|record| record.created)
+    }
+
+    /// When the session ends at the latest, however busy it is.
+    pub fn expires_at(&self) -> Option<UnixMillis> {
+        let lifetimes = self.service().lifetimes;
+        self.record(|record| lifetimes.end(record.class, record.created, record.expires))
+    }
+
+    /// Whether the login asked to be remembered.
+    pub fn is_remembered(&self) -> bool {
+        self.record(|record| record.class == Class::Remembered)
+            .unwrap_or(false)
+    }
+
+    /// What has happened to the session in this request.
+    pub fn status(&self) -> SessionStatus {
+        self.with(|state| state.status)
+    }
+
+    fn record<T>(&self, read: impl FnOnce(&Record) -> T) -> Option<T> {
+        self.look(|state| state.record.as_ref().map(read))
+    }
+
+    fn login<T>(&self, read: impl FnOnce(&LoginFacts) -> T) -> Option<T> {
+        self.look(|state| state.record.as_ref()?.login.as_ref().map(read))
+    }
+}
+
+/// # Beginning and ending
+impl Session {
+    /// Logs `subject` in, when awaited: a new session with a new id, which keeps the entries. The
+    /// session from before is ended, so a cookie that someone else planted or copied is worth nothing.
+    ///
+    /// The subject is the application's name for the user, 1 to 255 bytes, which does not change: what
+    /// [`logout_all`](Self::logout_all) ends is found by it. Check the password first.
+    ///
+    /// # Errors
+    /// See [`LoginError`]; nobody is logged in then.
+    pub fn authenticate(&self, subject: impl Into<String>) -> Login {
+        Login::new(self.clone(), subject.into())
+    }
+
+    /// The same, with entries that the new session starts with. [`Login::entry`] adds entries of other
+    /// types.
+    pub fn authenticate_with<K: Into<String>, V: Serialize>(
+        &self,
+        subject: impl Into<String>,
+        entries: impl IntoIterator<Item = (K, V)>,
+    ) -> Login {
+        entries
+            .into_iter()
+            .fold(self.authenticate(subject), |login, (key, value)| {
+                login.entry(key, value)
+            })
+    }
+
+    /// Makes a new cookie for the same session and lets the older ones die after a short grace, in
+    /// which they only read. Call it when privileges change.
+    ///
+    /// If two requests renew one session at the same time, one wins and the other's response sets no
+    /// cookie. Refused as [`remove`](Self::remove).
+    pub fn renew(&self) {
+        self.with(State::renew);
+    }
+
+    /// Ends the session: its cookie is removed, and dead on every node. Starts at the call; the
+    /// response waits for it and becomes an error (503) if other nodes may not know.
+    pub fn purge(&self) {
+        self.with(|state| match state.end(self.service()) {
+            Ok(attempt) => state.attempts.extend(attempt),
+            Err(_) => state.refused = Some(NotWritable::CookieHeld),
+        });
+    }
+
+    /// Ends the session: its cookie is removed, and dead on every node once this returns `Ok`. Ending
+    /// no session is success.
+    ///
+    /// # Errors
+    /// [`LogoutError::Store`]: this node refuses the session and the browser loses the cookie, other
+    /// nodes learn of it when the store takes it.
+    pub async fn logout(&self) -> Result<(), LogoutError> {
+        let attempt = self.with(|state| state.end(self.service()))?;
+        if let Some(attempt) = attempt {
+            attempt.await?;
+        }
+        Ok(())
+    }
+
+    /// Ends all sessions of the user who is logged in, this one included, on all devices.
+    ///
+    /// # Errors
+    /// [`LogoutError::NotAuthenticated`] without a login. [`LogoutError::Store`]: as
+    /// [`logout`](Self::logout), for all of them.
+    pub async fn logout_all(&self) -> Result<(), LogoutError> {
+        let target = self.target()?;
+        let attempt = self.with(|state| {
+            state.forget();
+            self.service().revoker.raise(target)
+        });
+        attempt.await?;
+        Ok(())
+    }
+
+    /// Ends all sessions of the user who is logged in, except this one.
+    ///
+    /// # Errors
+    /// [`LogoutError::NotAuthenticated`] without a login, [`LogoutError::NotWritable`] where this
+    /// session could not be sealed anew. [`LogoutError::Store`]: this session is ended as well, for
+    /// other nodes could no longer tell it from the others.
+    pub async fn logout_others(&self) -> Result<(), LogoutError> {
+        let target = self.target()?;
+        self.with(|state| state.writable())?;
+        let raised = self.service().revoker.raise(target).await;
+        self.with(|state| match (&raised, &mut state.record) {
+            (Ok(Raised { generation, .. }), Some(record)) => {
+                if let Some(login) = &mut record.login {
+                    login.generation = *generation;
+                }
+                state.note(SessionStatus::Changed);
+            }
+            _ => state.forget(),
+        });
+        raised?;
+        Ok(())
+    }
+
+    /// Ends all sessions of everyone, this one included. Who may ask for it is the application's to
+    /// decide.
+    ///
+    /// # Errors
+    /// [`LogoutError::Store`]: as [`logout`](Self::logout), for all of them.
+    pub async fn logout_everyone(&self) -> Result<(), LogoutError> {
+        let attempt = self.with(|state| {
+            state.forget();
+            self.service().revoker.raise(Target::Everyone)
+        });
+        attempt.await?;
+        Ok(())
+    }
+
+    fn target(&self) -> Result<Target, LogoutError> {
+        let held = self.with(|state| state.origin == Origin::Held(Hold::Foreign));
+        match self.subject() {
+            Some(subject) => Ok(Target::Subject(self.service().subject_key(&subject))),
+            None if held => Err(NotWritable::CookieHeld.into()),
+            None => Err(LogoutError::NotAuthenticated),
+        }
+    }
+}
+
+impl Session {
+    pub(crate) fn new(service: Arc<Service>, state: State) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                service,
+                state: Mutex::new(state),
+            }),
+        }
+    }
+
+    pub(crate) fn service(&self) -> &Service {
+        &self.shared.service
+    }
+
+    /// Runs a step on the state. No code of the application may run in it.
+    pub(crate) fn with<T>(&self, step: impl FnOnce(&mut State) -> T) -> T {
+        // A panic in a step can not leave a half-made state that matters: each replaces whole values.
+        let mut state = self
+            .shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        step(&mut state)
+    }
+
+    /// The same, for what the response then depends on.
+    fn look<T>(&self, step: impl FnOnce(&State) -> T) -> T {
+        self.with(|state| {
+            state.looked = true;
+            step(state)
+        })
+    }
+}
+
+/// Tells nothing of what the session holds.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("status", &self.status())
+            .finish_non_exhaustive()
+    }
+}

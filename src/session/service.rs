@@ -1,0 +1,57 @@
+//! What all sessions of one cookie share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::id::SubjectKey;
+use crate::key::KeyRing;
+use crate::lifetime::Lifetimes;
+use crate::random::Random;
+use crate::revoke::check::Rules;
+use crate::revoke::revoker::Revoker;
+use crate::seal::Binding;
+use crate::time::{Clock, UnixMillis};
+use crate::wire::chunks::CookieRoom;
+
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) revoker: Revoker,
+    pub(crate) keys: ArcSwap<KeyRing>,
+    pub(crate) binding: Binding,
+    pub(crate) room: CookieRoom,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) accept_older: bool,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+}
+
+impl Service {
+    pub(crate) fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
+    /// The rules by which a session is judged at the time `now`.
+    pub(crate) fn rules(&self, now: UnixMillis) -> Rules<'_> {
+        Rules {
+            list: self.revoker.list(),
+            audience: self.binding.audience(),
+            lifetimes: &self.lifetimes,
+            everyone_before: self.keys.load().everyone_before(),
+            accept_older: self.accept_older,
+            now,
+        }
+    }
+
+    pub(crate) fn subject_key(&self, subject: &str) -> SubjectKey {
+        SubjectKey::new(self.binding.audience(), subject)
+    }
+
+    /// When a session that is made at `now` began: after everything whose sessions do not count. It
+    /// is made by someone who knows of both, so it did begin after them, whatever the clocks say.
+    pub(crate) fn beginning(&self, now: UnixMillis, born: UnixMillis) -> UnixMillis {
+        let ordered = self.keys.load().everyone_before().unwrap_or_default();
+        now.max(born.max(ordered) + Duration::from_millis(1))
+    }
+}

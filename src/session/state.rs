@@ -1,0 +1,331 @@
+//! One request's session, behind the handle.
+//!
+//! Every rule about what may be written when is here, in [`State::writable`] and the few methods
+//! that change something. No code of the application runs in here: it would run under a lock.
+
+use std::time::Duration;
+
+use crate::error::RandomError;
+use crate::id::{KeyId, Serial, SessionId};
+use crate::lifetime::{Class, SKEW};
+use crate::revoke::check::{Freshness, Live};
+use crate::revoke::revoker::Attempt;
+use crate::revoke::{Published, Revocation, SessionEntry};
+use crate::session::error::{LogoutError, NotWritable, SessionInsertError};
+use crate::session::service::Service;
+use crate::time::UnixMillis;
+use crate::wire::record::{Entries, KeyTrail, Record};
+
+/// What has happened to the session in this request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SessionStatus {
+    /// Entries were written: the cookie is sealed anew.
+    Changed,
+    /// The session was ended: its cookie is removed. Later writes are ignored, only a login starts anew.
+    Purged,
+    /// The session was renewed or logged in: older cookies die.
+    Renewed,
+    /// Nothing happened: the browser keeps its cookie.
+    #[default]
+    Unchanged,
+}
+
+/// What the request's cookies amounted to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// No session.
+    Nothing,
+    /// No session, and a cookie that must not be overwritten.
+    Held(Hold),
+    /// A session.
+    Cookie { key: KeyId, freshness: Freshness },
+}
+
+/// Why a cookie is kept although it is no session here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Another node may understand it.
+    Foreign,
+    /// Its session ended so recently that the browser may hold a successor.
+    JustEnded,
+}
+
+/// What a response has to do for the session.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// Nothing: the browser keeps what it has.
+    Keep,
+    /// Seal it again, although nothing was written.
+    Refresh(Record),
+    /// Seal what was written.
+    Write(Record),
+    /// Seal a session that began with a login in this request.
+    Login(Record),
+    /// Seal it under a new serial, which ends its older cookies.
+    Renew(Record),
+    /// Remove the cookie.
+    Destroy,
+}
+
+/// A session whose response is ready.
+pub(crate) struct Closing {
+    pub(crate) change: Change,
+    /// The key that the request's cookie was sealed with.
+    pub(crate) key: Option<KeyId>,
+    pub(crate) looked: bool,
+    pub(crate) refused: Option<NotWritable>,
+    pub(crate) attempts: Vec<Attempt<Published>>,
+}
+
+pub(crate) struct State {
+    pub(crate) record: Option<Record>,
+    /// Whether a browser holds a cookie with the record's id.
+    pub(crate) issued: bool,
+    pub(crate) origin: Origin,
+    pub(crate) status: SessionStatus,
+    /// Whether the handler looked at the session, so that the response depends on it.
+    pub(crate) looked: bool,
+    pub(crate) committed: bool,
+    /// A write that was refused by a method which can not say so.
+    pub(crate) refused: Option<NotWritable>,
+    /// Revocations that were started and not waited for.
+    pub(crate) attempts: Vec<Attempt<Published>>,
+}
+
+impl State {
+    pub(crate) fn new(origin: Origin, record: Option<Record>) -> Self {
+        Self {
+            issued: record.is_some(),
+            record,
+            origin,
+            status: SessionStatus::Unchanged,
+            looked: false,
+            committed: false,
+            refused: None,
+            attempts: Vec::new(),
+        }
+    }
+
+    pub(crate) fn from_live(live: Live) -> Self {
+        let freshness = live.freshness();
+        let opened = live.into_opened();
+        let key = opened.key();
+        let origin = Origin::Cookie { key, freshness };
+        Self::new(origin, Some(opened.into_record()))
+    }
+
+    /// Whether anything but a login or a logout may set a cookie.
+    pub(crate) fn writable(&self) -> Result<(), NotWritable> {
+        if self.committed {
+            return Err(NotWritable::AlreadyCommitted);
+        }
+        match self.origin {
+            // A login in this request has made a session of its own.
+            _ if self.record.is_some() && !self.issued => Ok(()),
+            Origin::Held(_) => Err(NotWritable::CookieHeld),
+            Origin::Cookie {
+                freshness: Freshness::Superseded,
+                ..
+            } => Err(NotWritable::Superseded),
+            Origin::Cookie { .. } | Origin::Nothing => Ok(()),
+        }
+    }
+
+    pub(crate) fn note(&mut self, status: SessionStatus) {
+        // Purged is final, and Renewed outranks Changed.
+        self.status = match (self.status, status) {
+            (SessionStatus::Purged, _) => SessionStatus::Purged,
+            (SessionStatus::Renewed, _) => SessionStatus::Renewed,
+            (_, status) => status,
+        };
+    }
+
+    pub(crate) fn entries(&self) -> Option<&Entries> {
+        self.record.as_ref().map(|record| &record.entries)
+    }
+
+    /// Sets one entry. On an error everything is as before.
+    pub(crate) fn insert(
+        &mut self,
+        service: &Service,
+        key: String,
+        value: Vec<u8>,
+    ) -> Result<(), SessionInsertError> {
+        if self.status == SessionStatus::Purged {
+            return Ok(());
+        }
+        self.writable()?;
+        let mut record = match &self.record {
+            Some(record) => record.clone(),
+            None => visitor(service)?,
+        };
+        record.entries.insert(key, value);
+        service.room.admit(record.encoded_len())?;
+        self.record = Some(record);
+        self.note(SessionStatus::Changed);
+        Ok(())
+    }
+
+    /// Changes the entries in a way that can not fail but for the whole session's state.
+    pub(crate) fn change<T: Default>(&mut self, change: impl FnOnce(&mut Entries) -> T) -> T {
+        if self.status == SessionStatus::Purged {
+            return T::default();
+        }
+        if let Err(refused) = self.writable() {
+            self.refuse(refused);
+            return T::default();
+        }
+        let Some(record) = &mut self.record else {
+            return T::default();
+        };
+        let outcome = change(&mut record.entries);
+        self.note(SessionStatus::Changed);
+        outcome
+    }
+
+    pub(crate) fn renew(&mut self) {
+        match self.writable() {
+            Ok(()) => self.note(SessionStatus::Renewed),
+            Err(refused) => self.refuse(refused),
+        }
+    }
+
+    fn refuse(&mut self, refused: NotWritable) {
+        if refused == NotWritable::AlreadyCommitted {
+            tracing::warn!("a session was written after its response had been sent; the write is lost");
+        }
+        self.refused.get_or_insert(refused);
+    }
+
+    /// Ends the session: this node refuses it from now on, the store is being told.
+    ///
+    /// A cookie that only another node may understand can not be ended here.
+    pub(crate) fn end(&mut self, service: &Service) -> Result<Option<Attempt<Published>>, LogoutError> {
+        if self.origin == Origin::Held(Hold::Foreign) && self.record.is_none() {
+            return Err(NotWritable::CookieHeld.into());
+        }
+        let attempt = self.issued.then(|| self.record.take()).flatten().map(|record| {
+            let now = service.now();
+            service.revoker.revoke(ended(&record, now, record.login.is_none()))
+        });
+        self.forget();
+        Ok(attempt)
+    }
+
+    /// Says what the response has to do. From here on nothing can be written.
+    pub(crate) fn close(&mut self, service: &Service, now: UnixMillis) -> Closing {
+        let change = match self.refused {
+            Some(_) => Change::Keep,
+            None => self.outcome(service, now),
+        };
+        let key = match self.origin {
+            Origin::Cookie { key, .. } => Some(key),
+            _ => None,
+        };
+        self.committed = true;
+        // What is sent now can be ended by a handler that is still streaming its body.
+        self.issued |= !matches!(change, Change::Keep);
+        Closing {
+            change,
+            key,
+            looked: self.looked,
+            refused: self.refused,
+            attempts: std::mem::take(&mut self.attempts),
+        }
+    }
+
+    fn outcome(&self, service: &Service, now: UnixMillis) -> Change {
+        let Some(record) = &self.record else {
+            return match (self.status, self.origin) {
+                // What was held before must not be removed now either.
+                (SessionStatus::Purged, Origin::Cookie { .. } | Origin::Nothing) => Change::Destroy,
+                _ => Change::Keep,
+            };
+        };
+        let record = record.clone();
+        match self.status {
+            SessionStatus::Purged => Change::Keep,
+            SessionStatus::Renewed if self.issued => Change::Renew(record),
+            SessionStatus::Renewed | SessionStatus::Changed if record.login.is_some() && !self.issued => {
+                Change::Login(record)
+            }
+            SessionStatus::Renewed | SessionStatus::Changed if self.issued => Change::Write(record),
+            // A new session that ended up empty is not worth a cookie.
+            SessionStatus::Renewed | SessionStatus::Changed if record.entries.is_empty() => Change::Keep,
+            SessionStatus::Renewed | SessionStatus::Changed => Change::Write(record),
+            SessionStatus::Unchanged if self.is_due(&record, service, now) => Change::Refresh(record),
+            SessionStatus::Unchanged => Change::Keep,
+        }
+    }
+
+    /// Whether an unchanged session is sealed again: its idle limit has to move, or its key is not the
+    /// one that seals now.
+    fn is_due(&self, record: &Record, service: &Service, now: UnixMillis) -> bool {
+        let Origin::Cookie { key, freshness: Freshness::Newest } = self.origin else {
+            return false;
+        };
+        let old = now >= record.refreshed + service.lifetimes.refresh_after;
+        old || service.keys.load().sealing(now).is_some_and(|sealing| sealing.id() != key)
+    }
+
+    /// Nothing is left of the session but the removal of its cookie.
+    pub(crate) fn forget(&mut self) {
+        self.record = None;
+        self.issued = false;
+        self.status = SessionStatus::Purged;
+    }
+}
+
+/// The revocation that ends a session. `visitor` puts it into the list of fixed capacity.
+pub(crate) fn ended(record: &Record, now: UnixMillis, visitor: bool) -> Revocation {
+    let entry = SessionEntry {
+        serial: Serial::ENDED,
+        from: now,
+        until: record.expires + SKEW,
+    };
+    let id = record.id;
+    if visitor {
+        Revocation::Visitor { id, entry }
+    } else {
+        Revocation::Session { id, entry }
+    }
+}
+
+/// The revocation that makes `serial` the newest cookie of its session.
+pub(crate) fn superseded(
+    record: &Record,
+    serial: Serial,
+    now: UnixMillis,
+    grace: Duration,
+) -> Revocation {
+    let entry = SessionEntry {
+        serial,
+        from: now + grace,
+        until: record.expires + SKEW,
+    };
+    let id = record.id;
+    if record.login.is_none() {
+        Revocation::Visitor { id, entry }
+    } else {
+        Revocation::Session { id, entry }
+    }
+}
+
+/// The session of someone who never logged in.
+fn visitor(service: &Service) -> Result<Record, RandomError> {
+    let now = service.now();
+    let list = service.revoker.list();
+    let created = service.beginning(now, list.born());
+    Ok(Record {
+        id: SessionId::random(&*service.random)?,
+        serial: Serial::FIRST,
+        login: None,
+        everyone: list.everyone(),
+        created,
+        refreshed: now,
+        expires: created + service.lifetimes.standard.absolute,
+        class: Class::Standard,
+        keys: KeyTrail::default(),
+        entries: Entries::new(),
+    })
+}

@@ -1,0 +1,163 @@
+//! Sizes: how much fits into a cookie, and how a token is spread over several.
+//!
+//! 1. Browsers drop a cookie whose name and value exceed 4096 bytes (RFC 6265bis, section 5.6). Here
+//!    the whole rendered Set-Cookie counts, attributes included, because proxies count that.
+//! 2. A token that needs more is refused before anything is sent, or, where the application allows
+//!    it, spread over up to [`MAX_CHUNKS`] cookies: `name`, `name.1`, `name.2` and so on.
+//! 3. The first chunk's value begins with the count and a full stop. The count is part of what the
+//!    seal authenticates, so no chunk can be left out or added.
+
+use crate::error::Rejected;
+
+/// The most bytes of one rendered Set-Cookie value.
+pub const MAX_COOKIE: usize = 4096;
+/// The most cookies that a token can be spread over, whatever is configured. Proxies limit the whole
+/// request header, often to 8 KiB.
+pub const MAX_CHUNKS: u8 = 8;
+
+/// What a record may yet grow by between the check of its size and its sealing: the key trail, the
+/// serial, a generation and times.
+const RESERVE: usize = 4 * super::record::KeyTrail::CAPACITY + 32;
+
+/// A session that does not fit into its cookies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the session needs {bytes} bytes of cookies, {limit} are allowed")]
+pub struct TooLarge {
+    /// What the rendered Set-Cookie headers would measure.
+    pub bytes: usize,
+    /// What they may measure.
+    pub limit: usize,
+}
+
+/// How much room a cookie's settings leave for tokens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CookieRoom {
+    /// Bytes of a rendered Set-Cookie around its value, at the most.
+    pub(crate) overhead: usize,
+    /// Over how many cookies a token may be spread.
+    pub(crate) max_chunks: u8,
+}
+
+impl CookieRoom {
+    /// Whether a record of this many bytes fits, whatever happens to it until it is sealed.
+    pub(crate) fn admit(&self, record: usize) -> Result<(), TooLarge> {
+        self.count(super::text_len(record + RESERVE)).map(|_| ())
+    }
+
+    /// Over how many cookies a token of `text` characters is spread.
+    pub(crate) fn count(&self, text: usize) -> Result<u8, TooLarge> {
+        if text + self.overhead <= MAX_COOKIE {
+            return Ok(1);
+        }
+        let count = text.div_ceil(self.chunk());
+        match u8::try_from(count) {
+            Ok(count) if count <= self.max_chunks => Ok(count),
+            _ => Err(self.too_large(text)),
+        }
+    }
+
+    fn too_large(&self, text: usize) -> TooLarge {
+        let cookies = usize::from(self.max_chunks);
+        let overhead = match cookies {
+            1 => self.overhead,
+            _ => cookies * (self.overhead + 2),
+        };
+        TooLarge {
+            bytes: text + overhead,
+            limit: cookies * MAX_COOKIE,
+        }
+    }
+
+    /// Characters of a token in one of several cookies: two are taken by the count in the first
+    /// value and by the index in the other names.
+    fn chunk(&self) -> usize {
+        MAX_COOKIE.saturating_sub(self.overhead + 2).max(1)
+    }
+
+    /// The cookie values for a token, in order.
+    pub(crate) fn split(&self, text: String, count: u8) -> Vec<String> {
+        if count == 1 {
+            return vec![text];
+        }
+        let mut values = Vec::with_capacity(usize::from(count));
+        let mut rest = text.as_str();
+        while !rest.is_empty() {
+            let (part, tail) = rest
+                .split_at_checked(self.chunk())
+                .unwrap_or((rest, ""));
+            values.push(if values.is_empty() {
+                format!("{count}.{part}")
+            } else {
+                part.to_owned()
+            });
+            rest = tail;
+        }
+        values
+    }
+}
+
+/// The name of the cookie that carries chunk `index`.
+pub(crate) fn name(cookie: &str, index: u8) -> String {
+    if index == 0 {
+        cookie.to_owned()
+    } else {
+        format!("{cookie}.{index}")
+    }
+}
+
+/// Whether the value is the first of several, and what follows the count.
+pub(crate) fn first(value: &[u8]) -> Result<(u8, &[u8]), Rejected> {
+    let [digit, b'.', part @ ..] = value else {
+        return Ok((1, value));
+    };
+    match digit.wrapping_sub(b'0') {
+        count @ 2..=MAX_CHUNKS => Ok((count, part)),
+        _ => Err(Rejected::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: CookieRoom = CookieRoom {
+        overhead: 100,
+        max_chunks: 3,
+    };
+
+    #[test]
+    fn tokens_read_back_from_their_chunks() {
+        for length in [1, 3996, 3997, 3998, 7988, 7989, 11_982] {
+            let text: String = (0..length).map(|i| char::from(b'a' + (i % 26) as u8)).collect();
+            let count = ROOM.count(text.len()).unwrap();
+            let values = ROOM.split(text.clone(), count);
+            assert_eq!(values.len(), usize::from(count), "{length}");
+            assert!(values.iter().all(|value| value.len() + 100 <= MAX_COOKIE));
+            let (announced, part) = first(values[0].as_bytes()).unwrap();
+            assert_eq!(announced, count);
+            let whole = values[1..].iter().fold(part.to_vec(), |mut whole, value| {
+                whole.extend_from_slice(value.as_bytes());
+                whole
+            });
+            assert_eq!(whole, text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_with_its_size() {
+        assert_eq!(
+            ROOM.count(11_983),
+            Err(TooLarge { bytes: 12_289, limit: 12_288 })
+        );
+        let one = CookieRoom { max_chunks: 1, ..ROOM };
+        assert_eq!(one.count(3997), Err(TooLarge { bytes: 4097, limit: 4096 }));
+    }
+
+    #[test]
+    fn counts_that_make_no_sense_are_malformed() {
+        for value in ["0.abc", "1.abc", "9.abc", "x.abc", "..abc"] {
+            assert!(first(value.as_bytes()).is_err(), "{value}");
+        }
+        assert_eq!(first(b"abc"), Ok((1, b"abc".as_slice())));
+    }
+}

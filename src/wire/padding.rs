@@ -1,0 +1,69 @@
+//! Padding: length, content, zeros up to a multiple of 32 bytes.
+//!
+//! The length of a cookie is visible to anyone on the network path of an ill-configured proxy and in
+//! logs of header sizes; in steps of 32 bytes it tells little. Exactly one padding is valid for a
+//! content, so nothing can hide in it.
+
+use crate::error::Rejected;
+
+pub(crate) const BLOCK: usize = 32;
+/// The length in front of the content: four bytes, big endian.
+const LENGTH: usize = 4;
+
+pub(crate) fn padded_len(content: usize) -> usize {
+    (LENGTH + content).next_multiple_of(BLOCK)
+}
+
+/// `None` when the content is longer than four bytes can say.
+pub(crate) fn pad(content: &[u8]) -> Option<Vec<u8>> {
+    let length = u32::try_from(content.len()).ok()?;
+    let mut padded = Vec::with_capacity(padded_len(content.len()));
+    padded.extend_from_slice(&length.to_be_bytes());
+    padded.extend_from_slice(content);
+    padded.resize(padded_len(content.len()), 0);
+    Some(padded)
+}
+
+pub(crate) fn unpad(padded: &[u8]) -> Result<&[u8], Rejected> {
+    let (length, rest) = padded.split_first_chunk().ok_or(Rejected::Implausible)?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| Rejected::Implausible)?;
+    let (content, zeros) = rest.split_at_checked(length).ok_or(Rejected::Implausible)?;
+    let whole = padded.len() == padded_len(length);
+    if whole && zeros.iter().all(|byte| *byte == 0) {
+        Ok(content)
+    } else {
+        Err(Rejected::Implausible)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contents_read_back_at_every_length() {
+        for length in 0..100 {
+            let content = vec![9; length];
+            let padded = pad(&content).unwrap();
+            assert_eq!(padded.len() % BLOCK, 0);
+            assert_eq!(padded.len(), padded_len(length));
+            assert_eq!(unpad(&padded).unwrap(), content);
+        }
+    }
+
+    #[test]
+    fn any_other_padding_is_rejected() {
+        let good = pad(b"twelve bytes").unwrap();
+        let mut dirty = good.clone();
+        *dirty.last_mut().unwrap() = 1;
+        assert!(unpad(&dirty).is_err());
+        let mut longer = good.clone();
+        longer.extend([0; BLOCK]);
+        assert!(unpad(&longer).is_err());
+        let mut overlong = good;
+        overlong[3] = 200;
+        assert!(unpad(&overlong).is_err());
+        assert!(unpad(&[]).is_err());
+        assert!(unpad(&[255; 32]).is_err());
+    }
+}
