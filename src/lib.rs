@@ -16,11 +16,13 @@
 
 mod error;
 mod id;
+pub mod key;
 mod random;
 pub mod revoke;
 mod time;
 
 pub use error::{ConfigError, RandomError, Rejected, StoreError};
 pub use id::{Generation, KeyId, RaiseId, Serial, SessionId, SubjectKey};
+pub use key::{Key, KeyRing, Secret};
 pub use random::{Random, SystemRandom};
 pub use time::{Clock, SystemClock, UnixMillis};

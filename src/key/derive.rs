@@ -1,0 +1,63 @@
+//! What is derived from a secret.
+//!
+//! 1. HKDF-SHA256 (RFC 5869): salt [`SALT`], input the 32 bytes of the secret, info one of the
+//!    labels below.
+//! 2. One label for each purpose. A further purpose (CSRF tokens, say) gets a label and a function
+//!    here, and never shares bytes with another.
+//! 3. Salt and labels are part of the token's format. They are published, and never change.
+
+use hkdf::Hkdf;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::id::KeyId;
+
+/// The salt of every derivation.
+pub(crate) const SALT: &[u8] = b"sealed-session/v1";
+/// The label of the key's id, 16 bytes.
+pub(crate) const KEY_ID: &[u8] = b"key id";
+/// The label of the key that the cipher uses, 32 bytes.
+pub(crate) const CIPHER: &[u8] = b"xchacha20poly1305";
+
+/// The public name of the key.
+pub(super) fn key_id(secret: &[u8; 32]) -> KeyId {
+    KeyId::from_bytes(*derive::<16>(secret, KEY_ID))
+}
+
+/// The key of XChaCha20-Poly1305.
+pub(super) fn cipher_key(secret: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+    derive(secret, CIPHER)
+}
+
+fn derive<const N: usize>(secret: &[u8; 32], label: &[u8]) -> Zeroizing<[u8; N]> {
+    // The one way in which HKDF can fail: more output than 255 hashes.
+    const { assert!(N <= 255 * 32) };
+    let mut output = Zeroizing::new([0; N]);
+    match Hkdf::<Sha256>::new(Some(SALT), secret).expand(label, output.as_mut_slice()) {
+        Ok(()) => output,
+        Err(_) => unreachable!("the length was checked when this was compiled"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Computed with Python's `hmac` and `hashlib`, from the definition in RFC 5869.
+    #[test]
+    fn an_independent_implementation_agrees() {
+        let secret = crate::key::weak::published_bytes(1);
+        assert_eq!(
+            key_id(&secret).to_string(),
+            "6789e288cc54f87cd3139249a9e9b6ae"
+        );
+        assert_eq!(
+            hex(&*cipher_key(&secret)),
+            "fe4c900c98039ec49ce1228afd10e7c4aa6d39dee05ac8df0b6204a0bd03d6b9"
+        );
+    }
+}

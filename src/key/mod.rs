@@ -1,0 +1,23 @@
+//! Keys: which secrets there are, when each is used, and how they are stored and changed.
+//!
+//! 1. A [`Secret`] is 32 random bytes. It is never used itself: everything is derived from it by
+//!    HKDF-SHA256, each purpose under a label of its own ([`derive`]).
+//! 2. A key's id is derived too, never numbered by hand. It stands in the token and picks exactly
+//!    one key; no token is ever tried with several.
+//! 3. A [`KeyRing`] says which key seals and which open at a given time. It is immutable: a changed
+//!    key file makes a new ring.
+//! 4. Keys that are gone leave their id behind, so that their tokens are known to be dead.
+//!
+//! Nothing here knows of cookies or tokens.
+
+mod derive;
+mod ring;
+mod secret;
+mod weak;
+
+pub use ring::{Key, KeyRing, KeyRingBuilder};
+pub use secret::Secret;
+
+pub(crate) use ring::KeyState;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use weak::published_bytes;

@@ -1,0 +1,424 @@
+//! The keys of an application, and which of them is used when.
+//!
+//! At a time t:
+//! 1. The newest key whose `activate` has come and whose `retire` has not seals. Of two with the same
+//!    `activate` the one that was listed first does.
+//! 2. Every key whose `retire` has not come opens, also one that is not active yet: a node that
+//!    learns of a rotation late still reads what its neighbours wrote.
+//! 3. A token's key id picks exactly one key. There is no trial of several: XChaCha20-Poly1305 does not
+//!    commit to its key, so a crafted token could open under more than one.
+//! 4. A revoked key does not open, whatever else the ring says about it.
+//! 5. The first four bytes of an id are unique in a ring, over keys that are in use and keys that
+//!    are gone, because sealed records remember the keys they passed through by them.
+
+use std::fmt;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::secret::Secret;
+use crate::error::ConfigError;
+use crate::id::KeyId;
+use crate::time::UnixMillis;
+
+/// How far the clocks of two machines may be apart.
+const SKEW: Duration = Duration::from_secs(60);
+
+/// A key that is ready for use: what was derived from its secret, and its times.
+///
+/// The secret itself is not kept.
+#[derive(Clone)]
+pub struct Key {
+    id: KeyId,
+    activate: UnixMillis,
+    retire: Option<UnixMillis>,
+    cipher_key: Zeroizing<[u8; 32]>,
+}
+
+impl Key {
+    /// The key's public name, as it stands in tokens.
+    pub fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// From when on the key may seal.
+    pub fn activate(&self) -> UnixMillis {
+        self.activate
+    }
+
+    /// From when on the key neither seals nor opens. `None`: not planned yet.
+    pub fn retire(&self) -> Option<UnixMillis> {
+        self.retire
+    }
+
+    pub(crate) fn cipher_key(&self) -> &[u8; 32] {
+        &self.cipher_key
+    }
+
+    fn new(secret: &Secret, activate: UnixMillis, retire: Option<UnixMillis>) -> Self {
+        Self {
+            id: secret.key_id(),
+            activate,
+            retire,
+            cipher_key: secret.cipher_key(),
+        }
+    }
+
+    fn opens(&self, now: UnixMillis) -> bool {
+        self.retire.is_none_or(|retire| now < retire)
+    }
+
+    fn seals(&self, now: UnixMillis) -> bool {
+        self.activate <= now && self.opens(now)
+    }
+}
+
+/// Shows the id and the times.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("id", &self.id)
+            .field("activate", &self.activate)
+            .field("retire", &self.retire)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The keys that seal and open cookies, and the ids of those that no longer do. Immutable.
+///
+/// ```
+/// use sealed_session::{KeyRing, Secret, SystemRandom, UnixMillis};
+/// use std::time::Duration;
+///
+/// let [old, new] = [Secret::generate(&SystemRandom)?, Secret::generate(&SystemRandom)?];
+/// let (old_id, new_id) = (old.key_id(), new.key_id());
+/// let start: UnixMillis = "2026-11-21T08:00:00Z".parse()?;
+/// let hour = Duration::from_secs(3600);
+///
+/// let ring = KeyRing::builder()
+///     .key(old, start, Some(start + 744 * hour))
+///     .key(new, start + hour, None)
+///     .build()?;
+/// assert_eq!(ring.sealing(start).map(|key| key.id()), Some(old_id));
+/// assert_eq!(ring.sealing(start + hour).map(|key| key.id()), Some(new_id));
+/// assert_eq!(ring.opening(start).count(), 2);
+/// # Ok::<(), sealed_session::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct KeyRing {
+    /// Without the revoked ones: nothing is derived for a key that must not be used.
+    keys: Vec<Key>,
+    revoked: Vec<(KeyId, UnixMillis)>,
+    pruned: Vec<(KeyId, UnixMillis)>,
+    everyone_before: Option<UnixMillis>,
+}
+
+/// What the ring says about the key that a token names.
+#[derive(Debug)]
+pub(crate) enum KeyState<'a> {
+    /// The one key that may open it.
+    Opens(&'a Key),
+    /// Known, and past its time: retired, or pruned since.
+    Retired,
+    /// Revoked at this time.
+    Revoked(UnixMillis),
+    /// Never heard of.
+    Unknown,
+}
+
+impl KeyRing {
+    /// One key, active always.
+    pub fn single(secret: Secret) -> Self {
+        Self {
+            keys: vec![Key::new(&secret, UnixMillis::EPOCH, None)],
+            revoked: Vec::new(),
+            pruned: Vec::new(),
+            everyone_before: None,
+        }
+    }
+
+    /// A ring of several keys.
+    pub fn builder() -> KeyRingBuilder {
+        KeyRingBuilder::default()
+    }
+
+    /// The key that seals at `now`: the newest active one. `None` if no key is active.
+    pub fn sealing(&self, now: UnixMillis) -> Option<&Key> {
+        let candidates = self.keys.iter().filter(|key| key.seals(now));
+        // `max_by_key` prefers the last of equals; the first listed is wanted.
+        candidates.rev().max_by_key(|key| key.activate)
+    }
+
+    /// Every key that opens at `now`: those not retired, also the ones that are not active yet.
+    pub fn opening(&self, now: UnixMillis) -> impl Iterator<Item = &Key> {
+        self.keys.iter().filter(move |key| key.opens(now))
+    }
+
+    /// The time before which no session counts, whatever the revocation store says.
+    pub fn everyone_before(&self) -> Option<UnixMillis> {
+        self.everyone_before
+    }
+
+    /// Whether the ring can be used at `now`. A ring that is loaded from a file is checked by the
+    /// loading; one that was built in code is checked when the sessions are.
+    ///
+    /// # Errors
+    /// If no key seals at `now`, or if `everyone_before` is more than 60 seconds after it.
+    pub fn check(&self, now: UnixMillis) -> Result<(), ConfigError> {
+        if self.sealing(now).is_none() {
+            return Err(problem("no key is active now, so nothing could be sealed"));
+        }
+        match self.everyone_before {
+            // A time in the future would end every session again and again until it has come.
+            Some(before) if before > now + SKEW => Err(problem(format!(
+                "everyone_before is {before}, which is in the future"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is known about the key `id` at `now`. Exactly one key has an id; revoked wins over all.
+    pub(crate) fn find(&self, id: &KeyId, now: UnixMillis) -> KeyState<'_> {
+        if let Some((_, at)) = self.revoked.iter().find(|(revoked, _)| revoked == id) {
+            return KeyState::Revoked(*at);
+        }
+        match self.keys.iter().find(|key| key.id == *id) {
+            Some(key) if key.opens(now) => KeyState::Opens(key),
+            Some(_) => KeyState::Retired,
+            None if self.pruned.iter().any(|(pruned, _)| pruned == id) => KeyState::Retired,
+            None => KeyState::Unknown,
+        }
+    }
+
+    /// When the key whose id begins with `prefix` was revoked, if it was.
+    pub(crate) fn revoked_since(&self, prefix: [u8; 4]) -> Option<UnixMillis> {
+        let mut revoked = self.revoked.iter();
+        revoked
+            .find(|(id, _)| id.prefix() == prefix)
+            .map(|(_, at)| *at)
+    }
+}
+
+/// Collects the keys of a [`KeyRing`].
+#[derive(Clone, Debug, Default)]
+pub struct KeyRingBuilder {
+    keys: Vec<Key>,
+    revoked: Vec<(KeyId, UnixMillis)>,
+    pruned: Vec<(KeyId, UnixMillis)>,
+    everyone_before: Option<UnixMillis>,
+}
+
+impl KeyRingBuilder {
+    /// Adds a key that seals from `activate` on (until a newer one does) and opens until `retire`.
+    #[must_use]
+    pub fn key(mut self, secret: Secret, activate: UnixMillis, retire: Option<UnixMillis>) -> Self {
+        self.keys.push(Key::new(&secret, activate, retire));
+        self
+    }
+
+    /// Says that the key `id` was revoked, at the time `at`. Wins over a [`key`](Self::key) with the same id.
+    #[must_use]
+    pub fn revoked(mut self, id: KeyId, at: UnixMillis) -> Self {
+        self.revoked.push((id, at));
+        self
+    }
+
+    /// Says that the key `id` retired at the time `retired` and that its secret is gone.
+    #[must_use]
+    pub fn pruned(mut self, id: KeyId, retired: UnixMillis) -> Self {
+        self.pruned.push((id, retired));
+        self
+    }
+
+    /// The time before which no session counts.
+    #[must_use]
+    pub fn everyone_before(mut self, time: UnixMillis) -> Self {
+        self.everyone_before = Some(time);
+        self
+    }
+
+    /// The ring, after checking everything that does not depend on the time of day
+    /// ([`KeyRing::check`] does the rest).
+    ///
+    /// # Errors
+    /// [`ConfigError::Keys`] if there is no key, if an id is listed twice, if a key retires before it
+    /// activates, or if two ids begin with the same four bytes.
+    pub fn build(self) -> Result<KeyRing, ConfigError> {
+        if self.keys.is_empty() {
+            return Err(problem("there is no key"));
+        }
+        for key in &self.keys {
+            if key.retire.is_some_and(|retire| retire <= key.activate) {
+                return Err(problem(format!(
+                    "key {} retires before it activates",
+                    key.id
+                )));
+            }
+        }
+        self.check_ids()?;
+
+        let Self {
+            mut keys,
+            revoked,
+            pruned,
+            everyone_before,
+        } = self;
+        keys.retain(|key| revoked.iter().all(|(id, _)| *id != key.id));
+        if keys.is_empty() {
+            return Err(problem("every key is revoked"));
+        }
+        Ok(KeyRing {
+            keys,
+            revoked,
+            pruned,
+            everyone_before,
+        })
+    }
+
+    fn check_ids(&self) -> Result<(), ConfigError> {
+        let keys: Vec<KeyId> = self.keys.iter().map(|key| key.id).collect();
+        let revoked: Vec<KeyId> = self.revoked.iter().map(|(id, _)| *id).collect();
+        let pruned: Vec<KeyId> = self.pruned.iter().map(|(id, _)| *id).collect();
+
+        // A key or a pruned one may be revoked as well; apart from that an id stands once.
+        for ids in [[keys.as_slice(), &pruned].concat(), revoked.clone()] {
+            if let Some((id, _)) = first_pair(ids, |a, b| a == b) {
+                return Err(problem(format!("key {id} is listed twice")));
+            }
+        }
+        let all = [keys, revoked, pruned].concat();
+        match first_pair(all, |a, b| a != b && a.prefix() == b.prefix()) {
+            Some((one, other)) => Err(problem(format!(
+                "the ids {one} and {other} begin alike and could be confused; make another key"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The first two ids of which `matches` is true. Few keys, so every pair is looked at.
+fn first_pair(ids: Vec<KeyId>, matches: impl Fn(&KeyId, &KeyId) -> bool) -> Option<(KeyId, KeyId)> {
+    ids.iter().enumerate().find_map(|(index, one)| {
+        let mut others = ids.iter().skip(index + 1);
+        others
+            .find(|other| matches(one, other))
+            .map(|other| (*one, *other))
+    })
+}
+
+fn problem(what: impl Into<String>) -> ConfigError {
+    ConfigError::Keys(what.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::weak::published_bytes;
+
+    fn secret(number: u8) -> Secret {
+        Secret::unchecked(published_bytes(number))
+    }
+
+    fn at(seconds: u64) -> UnixMillis {
+        UnixMillis::from_secs(seconds)
+    }
+
+    fn refusal(builder: KeyRingBuilder) -> String {
+        builder.build().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn times_decide_at_their_very_millisecond() {
+        let id = secret(1).key_id();
+        let ring = KeyRing::builder()
+            .key(secret(1), at(10), Some(at(20)))
+            .build()
+            .unwrap();
+        let before = |time: UnixMillis| time.minus(Duration::from_millis(1));
+        assert!(ring.sealing(before(at(10))).is_none());
+        assert!(matches!(
+            ring.find(&id, UnixMillis::EPOCH),
+            KeyState::Opens(_)
+        ));
+        assert!(ring.sealing(at(10)).is_some());
+        assert!(ring.sealing(before(at(20))).is_some());
+        assert!(ring.sealing(at(20)).is_none());
+        assert_eq!(ring.opening(at(20)).count(), 0);
+        assert!(matches!(ring.find(&id, at(20)), KeyState::Retired));
+        assert!(ring.check(at(10)).is_ok());
+        assert!(ring.check(at(20)).is_err());
+    }
+
+    #[test]
+    fn of_equals_the_first_listed_seals() {
+        let ring = KeyRing::builder()
+            .key(secret(1), at(5), None)
+            .key(secret(2), at(9), None)
+            .key(secret(3), at(9), None)
+            .build()
+            .unwrap();
+        assert_eq!(ring.sealing(at(9)).unwrap().id(), secret(2).key_id());
+        assert_eq!(ring.sealing(at(8)).unwrap().id(), secret(1).key_id());
+    }
+
+    #[test]
+    fn a_revoked_key_does_nothing_whatever_else_is_listed() {
+        let [one, two] = [secret(1).key_id(), secret(2).key_id()];
+        let ring = KeyRing::builder()
+            .key(secret(1), at(0), None)
+            .key(secret(2), at(5), None)
+            .revoked(two, at(7))
+            .build()
+            .unwrap();
+        assert_eq!(ring.sealing(at(9)).unwrap().id(), one);
+        assert!(ring.opening(at(9)).all(|key| key.id() == one));
+        assert!(matches!(ring.find(&two, at(9)), KeyState::Revoked(time) if time == at(7)));
+        assert_eq!(ring.revoked_since(two.prefix()), Some(at(7)));
+        assert_eq!(ring.revoked_since(one.prefix()), None);
+    }
+
+    #[test]
+    fn tombstones_are_told_apart() {
+        let ring = KeyRing::builder()
+            .key(secret(1), at(0), None)
+            .pruned(secret(2).key_id(), at(3))
+            .pruned(secret(3).key_id(), at(3))
+            .revoked(secret(3).key_id(), at(4))
+            .build()
+            .unwrap();
+        let find = |number| ring.find(&secret(number).key_id(), at(9));
+        assert!(matches!(find(2), KeyState::Retired));
+        assert!(matches!(find(3), KeyState::Revoked(_)));
+        assert!(matches!(find(4), KeyState::Unknown));
+    }
+
+    #[test]
+    fn rings_that_contradict_themselves_are_refused() {
+        let one = || KeyRing::builder().key(secret(1), at(0), None);
+        let id = secret(1).key_id();
+        let mut alike = *id.as_bytes();
+        alike[15] ^= 1;
+        let alike = KeyId::from_bytes(alike);
+
+        assert!(refusal(KeyRing::builder()).contains("no key"));
+        assert!(refusal(one().key(secret(1), at(5), None)).contains("twice"));
+        assert!(refusal(one().pruned(id, at(5))).contains("twice"));
+        assert!(refusal(one().revoked(alike, at(5)).revoked(alike, at(6))).contains("twice"));
+        assert!(refusal(one().revoked(id, at(5))).contains("revoked"));
+        assert!(refusal(one().revoked(alike, at(5))).contains("begin alike"));
+        assert!(refusal(one().pruned(alike, at(5))).contains("begin alike"));
+        assert!(refusal(one().key(secret(2), at(5), Some(at(5)))).contains("retires before"));
+    }
+
+    #[test]
+    fn the_panic_button_can_not_be_set_into_the_future() {
+        let ring = |time| {
+            KeyRing::builder()
+                .key(secret(1), at(0), None)
+                .everyone_before(time)
+                .build()
+        };
+        assert!(ring(at(160)).unwrap().check(at(100)).is_ok());
+        assert!(ring(at(161)).unwrap().check(at(100)).is_err());
+    }
+}
