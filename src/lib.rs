@@ -23,6 +23,6 @@ mod time;
 
 pub use error::{ConfigError, RandomError, Rejected, StoreError};
 pub use id::{Generation, KeyId, RaiseId, Serial, SessionId, SubjectKey};
-pub use key::{Key, KeyRing, Secret};
+pub use key::{Key, KeyRing, KeySource, KeyTables, Secret};
 pub use random::{Random, SystemRandom};
 pub use time::{Clock, SystemClock, UnixMillis};

@@ -11,13 +11,22 @@
 //! Nothing here knows of cookies or tokens.
 
 mod derive;
+mod edit;
+mod file;
 mod ring;
 mod secret;
+mod source;
+mod tables;
 mod weak;
 
+pub use edit::{EditError, Finding, Rotated, Rotation, Successor};
+pub use file::mode_is_loose;
 pub use ring::{Key, KeyRing, KeyRingBuilder};
 pub use secret::Secret;
+pub use source::KeySource;
+pub use tables::{KeyInfo, KeyStatus, KeyTables};
 
 pub(crate) use ring::KeyState;
+pub(crate) use source::{KeyChange, KeyWatch};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use weak::published_bytes;

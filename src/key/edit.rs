@@ -1,0 +1,663 @@
+//! Changing the key tables: what `sealed-session keys` does, for operators' own tools as well.
+//!
+//! 1. Every edit takes the time as an argument and changes nothing but the tables; writing them is
+//!    [`KeyTables::edit_file`]'s business.
+//! 2. After every edit some key seals, if one did before.
+//! 3. Retiring and revoking are different acts. A rotation retires: nobody notices. A revocation says
+//!    that a key leaked: its tokens are refused at once, and whoever holds one is logged out.
+//! 4. No id is ever forgotten. The secret of a key that is gone is removed, its tombstone stays.
+//! 5. What is set to "now" is set a minute early, so that a node whose clock is behind can use it.
+
+use std::time::Duration;
+
+use super::secret::Secret;
+use super::tables::{KeyEntry, KeyTables, PrunedEntry, RevokedEntry};
+use crate::error::{ConfigError, RandomError};
+use crate::id::KeyId;
+use crate::random::Random;
+use crate::time::UnixMillis;
+
+/// How far the clocks of two machines may be apart.
+const SKEW: Duration = Duration::from_secs(60);
+/// No session may live longer (RFC 6265bis caps a cookie's age at this), so no plan needs more.
+const LONGEST: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// How a new key takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// How long every node has to learn of the new key before it seals. An hour by default.
+    pub distribute: Duration,
+    /// The longest that any session lives. 30 days by default.
+    pub lifetime: Duration,
+    /// Rotate although another key is still waiting to activate. No by default.
+    pub although_pending: bool,
+}
+
+impl Default for Rotation {
+    fn default() -> Self {
+        Self {
+            distribute: Duration::from_secs(3600),
+            lifetime: Duration::from_secs(30 * 24 * 3600),
+            although_pending: false,
+        }
+    }
+}
+
+/// What a rotation did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rotated {
+    /// The new key.
+    pub id: KeyId,
+    /// When it begins to seal.
+    pub activate: UnixMillis,
+    /// The keys whose `retire` was set or put off, and until when.
+    pub retiring: Vec<(KeyId, UnixMillis)>,
+}
+
+/// What a revocation did besides refusing the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Successor {
+    /// Nothing: another key seals, as before.
+    Unchanged,
+    /// No key was left, so a fresh one was added, active at once.
+    Fresh(KeyId),
+    /// The key that was waiting was activated at once.
+    Activated(KeyId),
+    /// The key that the revoked one had replaced seals again, so its `retire` was removed.
+    Reinstated(KeyId),
+}
+
+/// Why an edit was not made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// A rotation is under way.
+    #[error("key {id} is waiting to activate at {activate}; a rotation is under way")]
+    Pending {
+        /// The key that is not active yet.
+        id: KeyId,
+        /// When it will be.
+        activate: UnixMillis,
+    },
+    /// The tables hold no such key.
+    #[error("key {0} is not in the tables")]
+    Unknown(KeyId),
+    /// `everyone_before` would go back, and sessions that were ended would live again.
+    #[error("everyone_before is {0} already; an earlier time would revive sessions")]
+    Backwards(UnixMillis),
+    /// `everyone_before` would end sessions that do not exist yet.
+    #[error("{0} is in the future; everyone_before can be at most a minute ahead")]
+    Future(UnixMillis),
+    /// A duration that makes no sense.
+    #[error("{0}")]
+    Duration(&'static str),
+    /// The tables or their file can not be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The operating system gave no random bytes.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+/// What [`KeyTables::review`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Finding {
+    /// Something that will fail, or already does.
+    Problem(String),
+    /// Something that could be tidied.
+    Note(String),
+}
+
+impl KeyTables {
+    /// Tables with one fresh key that is active at once.
+    ///
+    /// # Errors
+    /// When the generator can not deliver.
+    pub fn fresh(now: UnixMillis, random: &dyn Random) -> Result<Self, RandomError> {
+        let mut tables = Self::default();
+        tables.add_fresh(at_once(now), random)?;
+        Ok(tables)
+    }
+
+    /// Adds a key that will replace the sealing one, without logging anybody out.
+    ///
+    /// The new key activates after `distribute`; if no key seals at `now`, at once. Every key that it
+    /// replaces opens until the longest `lifetime` after that, plus a margin for nodes that hear of the
+    /// change late: `distribute`, and an hour at least. A `retire` that was set later than that stays.
+    ///
+    /// # Errors
+    /// [`EditError::Pending`] if a key is waiting to activate already (unless `although_pending`),
+    /// [`EditError::Duration`] if `lifetime` is zero or a duration is longer than 400 days, and
+    /// [`EditError::Random`].
+    pub fn rotate(
+        &mut self,
+        now: UnixMillis,
+        rotation: Rotation,
+        random: &dyn Random,
+    ) -> Result<Rotated, EditError> {
+        if rotation.lifetime.is_zero() {
+            return Err(EditError::Duration(
+                "a lifetime of zero would log everybody out",
+            ));
+        }
+        if rotation.lifetime.max(rotation.distribute) > LONGEST {
+            return Err(EditError::Duration("no session lives longer than 400 days"));
+        }
+        match self.pending(now) {
+            Some(key) if !rotation.although_pending => {
+                return Err(EditError::Pending {
+                    id: key.id,
+                    activate: key.activate,
+                });
+            }
+            _ => {}
+        }
+
+        let mut activate = match self.sealing(now) {
+            Some(_) => whole_second(now + rotation.distribute),
+            // Until some key seals, no server can start: there is nobody to wait for.
+            None => at_once(now),
+        };
+        // Of two keys that activate together the older one would seal.
+        while self.usable(now).any(|key| key.activate == activate) {
+            activate = activate + Duration::from_secs(1);
+        }
+        let id = self.add_fresh(activate, random)?;
+        let margin = rotation.distribute.max(Duration::from_secs(3600));
+        let retiring = self.plan_retirements(now, rotation.lifetime + margin);
+        Ok(Rotated {
+            id,
+            activate,
+            retiring,
+        })
+    }
+
+    /// Whether revoking this key ends sessions: it has been active and is not retired.
+    ///
+    /// Sessions that only passed through the key, and were sealed anew under another one since, are
+    /// ended by revoking it in any case; none are left once the key has been retired for as long as
+    /// sessions are carried on.
+    pub fn is_in_use(&self, id: &KeyId, now: UnixMillis) -> bool {
+        let mut usable = self.usable(now);
+        usable.any(|key| key.id == *id && key.activate <= now)
+    }
+
+    /// Revokes a key that leaked: removes its secret and leaves a tombstone, so that its tokens, and the
+    /// sessions that passed through it, are refused. Works on retired and pruned keys too. Revoking
+    /// a revoked key again changes nothing.
+    ///
+    /// If no key would be left to seal, one is put in its place; see [`Successor`].
+    ///
+    /// # Errors
+    /// [`EditError::Unknown`] if the tables never held the key (see [`KeyTables::revoke_unknown`]), and
+    /// [`EditError::Random`].
+    pub fn revoke(
+        &mut self,
+        id: KeyId,
+        now: UnixMillis,
+        random: &dyn Random,
+    ) -> Result<Successor, EditError> {
+        let is_known = self.keys.iter().any(|key| key.id == id)
+            || self.pruned.iter().any(|pruned| pruned.id == id)
+            || self.is_revoked(&id);
+        if !is_known {
+            return Err(EditError::Unknown(id));
+        }
+        let before = self.sealing(now).map(|key| key.id);
+        let replaced = self.replaced(now);
+        self.revoke_unknown(id, now);
+
+        match self.sealing(now) {
+            Some(key) if key.retire.is_some() && replaced.contains(&key.id) => {
+                let id = key.id;
+                let is_as_before = before == Some(id) && self.replaced(now).contains(&id);
+                Ok(if is_as_before {
+                    Successor::Unchanged
+                } else {
+                    self.reinstate(id)
+                })
+            }
+            Some(_) => Ok(Successor::Unchanged),
+            // The tables could not be used before either: nothing is put in place of nothing.
+            None if before.is_none() => Ok(Successor::Unchanged),
+            None => self.replace(now, random),
+        }
+    }
+
+    /// Revokes a key that these tables have never held, say because its secret was found elsewhere.
+    pub fn revoke_unknown(&mut self, id: KeyId, now: UnixMillis) {
+        self.keys.retain(|key| key.id != id);
+        self.pruned.retain(|pruned| pruned.id != id);
+        if !self.is_revoked(&id) {
+            self.revoked.push(RevokedEntry { id, at: now });
+        }
+    }
+
+    /// Removes the secrets of keys that retired before `now`, or were revoked, and leaves their tombstones.
+    /// Returns the ids of the keys.
+    pub fn prune(&mut self, now: UnixMillis) -> Vec<KeyId> {
+        let is_revoked = |id: &KeyId| self.revoked.iter().any(|revoked| revoked.id == *id);
+        let keys = std::mem::take(&mut self.keys);
+        let (gone, kept): (Vec<_>, Vec<_>) = keys
+            .into_iter()
+            .partition(|key| key.is_retired(now) || is_revoked(&key.id));
+        for key in &gone {
+            match key.retire {
+                Some(retired) if !is_revoked(&key.id) => {
+                    self.pruned.push(PrunedEntry {
+                        id: key.id,
+                        retired,
+                    });
+                }
+                _ => {}
+            }
+        }
+        self.keys = kept;
+        gone.iter().map(|key| key.id).collect()
+    }
+
+    /// Ends every session that began before `time`, on every node that reads these tables.
+    ///
+    /// This does not stop somebody who holds a key: a leaked key must be revoked.
+    ///
+    /// # Errors
+    /// [`EditError::Future`] if `time` is more than a minute after `now`; [`EditError::Backwards`] if a later
+    /// time is set already.
+    pub fn end_everyone(&mut self, time: UnixMillis, now: UnixMillis) -> Result<(), EditError> {
+        match self.everyone_before {
+            Some(before) if time < before => Err(EditError::Backwards(before)),
+            _ => self.set_everyone_before(time, now),
+        }
+    }
+
+    /// Like [`KeyTables::end_everyone`], but may go back in time, which revives the sessions between.
+    ///
+    /// # Errors
+    /// [`EditError::Future`] if `time` is more than a minute after `now`.
+    pub fn set_everyone_before(
+        &mut self,
+        time: UnixMillis,
+        now: UnixMillis,
+    ) -> Result<(), EditError> {
+        if time > now + SKEW {
+            return Err(EditError::Future(time));
+        }
+        self.everyone_before = Some(time);
+        Ok(())
+    }
+
+    /// What an operator should know about these tables, beyond what makes them unusable.
+    pub fn review(&self, now: UnixMillis) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for key in self.usable(now) {
+            match key.retire {
+                Some(retire) if self.sealing(retire).is_none() => {
+                    findings.push(Finding::Problem(format!(
+                        "key {} retires at {retire} and no key seals after it; rotate",
+                        key.id
+                    )));
+                }
+                None if self.stops_sealing(key).is_some_and(|stops| stops <= now) => {
+                    findings.push(Finding::Note(format!(
+                        "key {} was replaced by a newer one and never retires",
+                        key.id
+                    )));
+                }
+                _ => {}
+            }
+        }
+        for key in &self.keys {
+            if self.is_revoked(&key.id) || key.is_retired(now) {
+                findings.push(Finding::Note(format!(
+                    "the secret of key {} is still in the file though it is no longer used; prune",
+                    key.id
+                )));
+            }
+        }
+        findings
+    }
+
+    /// The first key that is not active yet.
+    fn pending(&self, now: UnixMillis) -> Option<&KeyEntry> {
+        let waiting = self.usable(now).filter(|key| now < key.activate);
+        waiting.min_by_key(|key| key.activate)
+    }
+
+    /// When this key seals for the last time, if it never retired: newer keys take over from it, and may
+    /// themselves retire. `None` if it would go on, or begin again, for ever.
+    fn stops_sealing(&self, key: &KeyEntry) -> Option<UnixMillis> {
+        let mut is_listed_before = true;
+        let keys = self.keys.iter().filter(|other| !self.is_revoked(&other.id));
+        let newer: Vec<_> = keys
+            .filter(|other| {
+                is_listed_before &= other.id != key.id;
+                other.activate > key.activate
+                    || (other.activate == key.activate && is_listed_before)
+            })
+            .map(|newer| (newer.activate, newer.retire.unwrap_or(UnixMillis::MAX)))
+            .collect();
+        // Backwards in time, from newer key to newer key, as long as they leave no gap.
+        let mut stop = UnixMillis::MAX;
+        while let Some((activate, _)) = newer
+            .iter()
+            .find(|(activate, retire)| *activate < stop && *retire >= stop)
+        {
+            stop = *activate;
+        }
+        (stop < UnixMillis::MAX).then_some(stop)
+    }
+
+    /// The usable keys that another one takes over from, or has.
+    fn replaced(&self, now: UnixMillis) -> Vec<KeyId> {
+        let usable = self.usable(now);
+        usable
+            .filter(|key| self.stops_sealing(key).is_some())
+            .map(|key| key.id)
+            .collect()
+    }
+
+    /// Lets every replaced key open for `after` once it has stopped sealing.
+    fn plan_retirements(&mut self, now: UnixMillis, after: Duration) -> Vec<(KeyId, UnixMillis)> {
+        let planned: Vec<_> = self
+            .usable(now)
+            .filter_map(|key| {
+                let stops = self.stops_sealing(key)?;
+                let end = whole_second(stops.max(now) + after + Duration::from_millis(999));
+                // A key that stopped in the past has its plan since then, or has none yet.
+                let is_long_enough = match key.retire {
+                    Some(retire) => retire >= end || stops <= now,
+                    None => false,
+                };
+                (!is_long_enough).then_some((key.id, end))
+            })
+            .collect();
+        for key in &mut self.keys {
+            if let Some((_, end)) = planned.iter().find(|(id, _)| *id == key.id) {
+                key.retire = Some(*end);
+            }
+        }
+        planned
+    }
+
+    /// The key `id` seals again, because its successor is gone. Its end was planned from when it was to
+    /// stop, and no longer holds; the next rotation plans another.
+    fn reinstate(&mut self, id: KeyId) -> Successor {
+        for key in &mut self.keys {
+            if key.id == id {
+                key.retire = None;
+            }
+        }
+        Successor::Reinstated(id)
+    }
+
+    /// Puts a key in the place of the last one that sealed.
+    fn replace(&mut self, now: UnixMillis, random: &dyn Random) -> Result<Successor, EditError> {
+        let activate = at_once(now);
+        match self.pending(now).map(|key| key.id) {
+            Some(id) => {
+                for key in &mut self.keys {
+                    if key.id == id {
+                        key.activate = activate;
+                    }
+                }
+                Ok(Successor::Activated(id))
+            }
+            None => Ok(Successor::Fresh(self.add_fresh(activate, random)?)),
+        }
+    }
+
+    fn add_fresh(
+        &mut self,
+        activate: UnixMillis,
+        random: &dyn Random,
+    ) -> Result<KeyId, RandomError> {
+        // Ids that begin alike come up once in 2^32 draws. Not a loop without end, because a
+        // generator that repeats itself would make it one.
+        for _ in 0..8 {
+            let key = KeyEntry::new(Secret::generate(random)?, activate);
+            let prefix = key.id.prefix();
+            let keys = self.keys.iter().map(|key| key.id);
+            let revoked = self.revoked.iter().map(|revoked| revoked.id);
+            let pruned = self.pruned.iter().map(|pruned| pruned.id);
+            if keys
+                .chain(revoked)
+                .chain(pruned)
+                .all(|id| id.prefix() != prefix)
+            {
+                let id = key.id;
+                self.keys.push(key);
+                return Ok(id);
+            }
+        }
+        Err(RandomError)
+    }
+}
+
+fn at_once(now: UnixMillis) -> UnixMillis {
+    whole_second(now.minus(SKEW))
+}
+
+/// Rounded down, because people read these.
+fn whole_second(time: UnixMillis) -> UnixMillis {
+    UnixMillis::from_secs(time.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SystemRandom;
+    use crate::key::KeyStatus;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    fn start() -> UnixMillis {
+        "2026-11-21T08:00:00Z".parse().unwrap()
+    }
+
+    /// One key, in use for a day.
+    fn one_key() -> (KeyTables, KeyId, UnixMillis) {
+        let tables = KeyTables::fresh(start(), &SystemRandom).unwrap();
+        let id = tables.keys[0].id;
+        (tables, id, start() + DAY)
+    }
+
+    fn rotate(tables: &mut KeyTables, now: UnixMillis) -> Rotated {
+        tables
+            .rotate(now, Rotation::default(), &SystemRandom)
+            .unwrap()
+    }
+
+    fn status(tables: &KeyTables, id: KeyId, now: UnixMillis) -> KeyStatus {
+        let list = tables.list(now);
+        list.iter().find(|key| key.id == id).unwrap().status
+    }
+
+    fn retire(tables: &KeyTables, id: KeyId) -> Option<UnixMillis> {
+        tables.keys.iter().find(|key| key.id == id).unwrap().retire
+    }
+
+    #[test]
+    fn a_rotation_waits_and_plans_the_end_of_the_old_key() {
+        let (mut tables, old, now) = one_key();
+        let rotated = rotate(&mut tables, now);
+        assert_eq!(rotated.activate, now + HOUR);
+        assert_eq!(rotated.retiring, [(old, now + HOUR + 30 * DAY + HOUR)]);
+        assert_eq!(status(&tables, rotated.id, now), KeyStatus::Pending);
+        assert_eq!(status(&tables, rotated.id, now + HOUR), KeyStatus::Sealing);
+        assert_eq!(status(&tables, old, now + HOUR), KeyStatus::Opening);
+        assert_eq!(tables.review(now), []);
+
+        let again = tables.rotate(now, Rotation::default(), &SystemRandom);
+        assert!(matches!(again, Err(EditError::Pending { id, .. }) if id == rotated.id));
+    }
+
+    #[test]
+    fn a_second_rotation_leaves_the_first_plan_alone() {
+        let (mut tables, first, now) = one_key();
+        rotate(&mut tables, now);
+        let planned = retire(&tables, first);
+        let second = rotate(&mut tables, now + 7 * DAY);
+        assert_eq!(retire(&tables, first), planned);
+        assert_eq!(second.retiring.len(), 1);
+    }
+
+    #[test]
+    fn an_end_set_too_early_by_hand_is_put_off() {
+        let (mut tables, old, now) = one_key();
+        tables.keys[0].retire = Some(now + HOUR / 2);
+        assert!(matches!(tables.review(now)[..], [Finding::Problem(_)]));
+        let rotated = rotate(&mut tables, now);
+        assert_eq!(rotated.retiring, [(old, now + 30 * DAY + 2 * HOUR)]);
+        assert_eq!(tables.review(now), []);
+    }
+
+    #[test]
+    fn a_key_that_seals_again_after_a_newer_one_is_not_retired_too_early() {
+        let (mut tables, old, now) = one_key();
+        rotate(&mut tables, now);
+        // By hand: the newer key is ended, and the older goes on.
+        tables.keys[0].retire = None;
+        tables.keys[1].retire = Some(now + 2 * DAY);
+        let now = now + 3 * DAY;
+        assert_eq!(status(&tables, old, now), KeyStatus::Sealing);
+        let rotated = rotate(&mut tables, now);
+        assert_eq!(rotated.retiring, [(old, now + HOUR + 30 * DAY + HOUR)]);
+    }
+
+    #[test]
+    fn rotations_within_a_second_still_bring_the_new_key_up() {
+        let (mut tables, _, now) = one_key();
+        let at_once = Rotation {
+            distribute: Duration::ZERO,
+            ..Rotation::default()
+        };
+        for _ in 0..3 {
+            let rotated = tables
+                .rotate(
+                    now,
+                    Rotation {
+                        although_pending: true,
+                        ..at_once
+                    },
+                    &SystemRandom,
+                )
+                .unwrap();
+            let later = now + Duration::from_secs(10);
+            assert_eq!(status(&tables, rotated.id, later), KeyStatus::Sealing);
+        }
+    }
+
+    #[test]
+    fn absurd_durations_are_refused() {
+        let (mut tables, _, now) = one_key();
+        for (distribute, lifetime) in [
+            (HOUR, Duration::ZERO),
+            (HOUR, 401 * DAY),
+            (Duration::MAX, DAY),
+            (HOUR, Duration::MAX),
+        ] {
+            let rotation = Rotation {
+                distribute,
+                lifetime,
+                although_pending: false,
+            };
+            let refused = tables.rotate(now, rotation, &SystemRandom);
+            assert!(matches!(refused, Err(EditError::Duration(_))));
+        }
+    }
+
+    #[test]
+    fn revoking_the_only_key_brings_a_fresh_one() {
+        let (mut tables, old, now) = one_key();
+        assert!(tables.is_in_use(&old, now));
+        let Ok(Successor::Fresh(new)) = tables.revoke(old, now, &SystemRandom) else {
+            panic!("no fresh key");
+        };
+        assert_eq!(status(&tables, new, now), KeyStatus::Sealing);
+        assert_eq!(status(&tables, old, now), KeyStatus::Revoked);
+        assert!(
+            tables.keys.iter().all(|key| key.id != old),
+            "the secret is gone"
+        );
+        assert!(tables.ring(now).is_ok());
+
+        let again = tables.revoke(old, now + DAY, &SystemRandom);
+        assert_eq!(again, Ok(Successor::Unchanged));
+        assert_eq!(tables.revoked.len(), 1);
+        assert_eq!(tables.revoked[0].at, now);
+    }
+
+    #[test]
+    fn revoking_the_sealing_key_activates_the_waiting_one() {
+        let (mut tables, old, now) = one_key();
+        let new = rotate(&mut tables, now).id;
+        assert!(!tables.is_in_use(&new, now));
+        let successor = tables.revoke(old, now, &SystemRandom);
+        assert_eq!(successor, Ok(Successor::Activated(new)));
+        assert_eq!(status(&tables, new, now), KeyStatus::Sealing);
+    }
+
+    #[test]
+    fn revoking_the_new_key_reinstates_the_old_one() {
+        for later in [Duration::ZERO, DAY] {
+            let (mut tables, old, now) = one_key();
+            let new = rotate(&mut tables, now).id;
+            let successor = tables.revoke(new, now + later, &SystemRandom);
+            assert_eq!(successor, Ok(Successor::Reinstated(old)));
+            assert_eq!(retire(&tables, old), None);
+        }
+    }
+
+    #[test]
+    fn a_reinstated_key_does_not_end_before_what_it_seals_meanwhile() {
+        let (mut tables, first, now) = one_key();
+        let second = rotate(&mut tables, now).id;
+        let now = now + DAY;
+        rotate(&mut tables, now);
+        let successor = tables.revoke(second, now, &SystemRandom);
+        assert_eq!(successor, Ok(Successor::Reinstated(first)));
+    }
+
+    #[test]
+    fn pruned_and_unknown_keys_can_be_revoked() {
+        let (mut tables, old, now) = one_key();
+        rotate(&mut tables, now);
+        let later = now + 40 * DAY;
+        assert!(matches!(tables.review(later)[..], [Finding::Note(_)]));
+        assert_eq!(tables.prune(now), []);
+        assert_eq!(tables.prune(later), [old]);
+        assert_eq!(status(&tables, old, later), KeyStatus::Pruned);
+        assert_eq!(tables.review(later), []);
+
+        assert_eq!(
+            tables.revoke(old, later, &SystemRandom),
+            Ok(Successor::Unchanged)
+        );
+        assert_eq!(status(&tables, old, later), KeyStatus::Revoked);
+        let stranger = KeyId::from_bytes([9; 16]);
+        let unknown = tables.revoke(stranger, later, &SystemRandom);
+        assert_eq!(unknown, Err(EditError::Unknown(stranger)));
+        tables.revoke_unknown(stranger, later);
+        assert_eq!(status(&tables, stranger, later), KeyStatus::Revoked);
+        assert!(tables.ring(later).is_ok());
+    }
+
+    #[test]
+    fn everyone_goes_forward_only() {
+        let (mut tables, _, now) = one_key();
+        let future = now + SKEW + Duration::from_millis(1);
+        assert_eq!(
+            tables.end_everyone(future, now),
+            Err(EditError::Future(future))
+        );
+        tables.end_everyone(now + SKEW, now).unwrap();
+        let back = tables.end_everyone(now, now);
+        assert_eq!(back, Err(EditError::Backwards(now + SKEW)));
+        tables.set_everyone_before(now, now).unwrap();
+        assert_eq!(tables.everyone_before(), Some(now));
+    }
+}
