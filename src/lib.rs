@@ -19,6 +19,10 @@ mod id;
 pub mod key;
 mod random;
 pub mod revoke;
+pub mod store;
+#[cfg(any(test, feature = "testing"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 mod time;
 
 pub use error::{ConfigError, RandomError, Rejected, StoreError};

@@ -1,0 +1,98 @@
+//! Revocation stores: where revocations are remembered.
+//!
+//! | store | for | what survives a restart |
+//! |---|---|---|
+//! | [`Memory`] | tests, throw-away processes | nothing: sessions from before are refused |
+#![cfg_attr(
+    feature = "redb",
+    doc = "| [`Redb`] | one process | everything that was acknowledged |"
+)]
+//!
+//! What they have in common, decided here once:
+//!
+//! 1. **A subject is kept as long as any cookie could need it.** Its generation is at least the
+//!    time of its raise in milliseconds, so "generation + longest life announced" is a lower bound
+//!    for `until` that also holds for raises from before a longer life was announced. Being a
+//!    function of the joined state, it keeps the order of publications irrelevant.
+//! 2. **A clock that can not be right forgets nothing.** A sweep compares the clock with that of the
+//!    sweep before.
+//! 3. **A repeated raise is recognised by the id of the target's last one**, and of no earlier one.
+
+mod feed;
+mod memory;
+
+use std::time::Duration;
+
+pub use memory::Memory;
+
+use crate::error::StoreError;
+use crate::id::{Generation, RaiseId};
+use crate::revoke::{Raise, SubjectEntry};
+use crate::time::UnixMillis;
+
+/// How many expired entries one sweep forgets at most, so that no sweep keeps writers waiting long.
+const SWEEP_BATCH: usize = 10_000;
+
+/// How far a clock may stand behind the last sweep.
+const BACKWARD: Duration = Duration::from_secs(60);
+
+/// How far a clock may stand ahead of the last sweep: no session lives longer than this, so a list
+/// that was not swept for so long has nothing left to tell.
+const FORWARD: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// The entry with an `until` that covers every cookie of a node which announced `longest`.
+fn kept(entry: SubjectEntry, longest: Duration) -> SubjectEntry {
+    let raised = UnixMillis::new(entry.generation.get());
+    SubjectEntry {
+        until: entry.until.max(raised + longest),
+        ..entry
+    }
+}
+
+/// Whether `now` can follow a sweep at `last_sweep`.
+fn check_clock(now: UnixMillis, last_sweep: UnixMillis) -> Result<(), StoreError> {
+    if now + BACKWARD < last_sweep {
+        return Err(StoreError::Clock(format!(
+            "it is {now}, but the list was last swept at {last_sweep}, which is later. Set the \
+             clock right; if it is right now, then it was wrong at that sweep, entries may have \
+             been forgotten too early, and the list must be replaced by a new one"
+        )));
+    }
+    if now > last_sweep + FORWARD {
+        return Err(StoreError::Clock(format!(
+            "it is {now}, but the list was last swept at {last_sweep}, more than 400 days before. \
+             Set the clock right; if it is right, then every session that the list could concern \
+             has ended, and the list must be replaced by a new one"
+        )));
+    }
+    Ok(())
+}
+
+/// The generation of one target, and what its last raise was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Counter {
+    generation: Generation,
+    last: Option<(RaiseId, Generation)>,
+}
+
+impl Counter {
+    /// What `raise` returns, and the counter after it: the same one if it is a repeat.
+    fn raise(self, raise: &Raise, now: UnixMillis) -> Result<(Generation, Self), StoreError> {
+        if let Some((id, generation)) = self.last
+            && id == raise.id
+        {
+            return Ok((generation, self));
+        }
+        let generation = self
+            .generation
+            .next(raise.known, now)
+            .ok_or(StoreError::Exhausted)?;
+        let last = Some((raise.id, generation));
+        Ok((generation, Self { generation, last }))
+    }
+
+    fn join(self, generation: Generation) -> Self {
+        let generation = self.generation.max(generation);
+        Self { generation, ..self }
+    }
+}

@@ -1,0 +1,99 @@
+//! For tests: a clock moved by hand, a generator that fails, and the conformance suite for
+//! revocation stores.
+
+pub mod conformance;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::error::RandomError;
+use crate::random::Random;
+use crate::time::{Clock, UnixMillis};
+
+/// A clock that stands still until it is moved. Clones share the time.
+///
+/// ```
+/// use sealed_session::testing::ManualClock;
+/// use sealed_session::{Clock, UnixMillis};
+/// use std::time::Duration;
+///
+/// let clock = ManualClock::new(UnixMillis::from_secs(1_000));
+/// let shared = clock.clone();
+/// clock.advance(Duration::from_secs(5));
+/// assert_eq!(shared.now(), UnixMillis::from_secs(1_005));
+/// assert_eq!(shared.monotonic(), Duration::from_secs(5));
+/// ```
+#[derive(Debug, Clone)]
+pub struct ManualClock {
+    times: Arc<Mutex<Times>>,
+}
+
+#[derive(Debug)]
+struct Times {
+    now: UnixMillis,
+    monotonic: Duration,
+}
+
+impl ManualClock {
+    /// A clock that says `now`, and zero for its monotonic time.
+    pub fn new(now: UnixMillis) -> Self {
+        let monotonic = Duration::ZERO;
+        Self {
+            times: Arc::new(Mutex::new(Times { now, monotonic })),
+        }
+    }
+
+    /// Lets time pass, on both clocks.
+    pub fn advance(&self, by: Duration) {
+        let mut times = self.lock();
+        times.now = times.now + by;
+        times.monotonic = times.monotonic.saturating_add(by);
+    }
+
+    /// Sets the time of day, also backwards, as an administrator would: the monotonic time stays.
+    pub fn set(&self, now: UnixMillis) {
+        self.lock().now = now;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts at 2026-11-21T08:00:00Z.
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new(UnixMillis::from_secs(1_795_248_000))
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> UnixMillis {
+        self.lock().now
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.lock().monotonic
+    }
+}
+
+/// A generator that never delivers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FailingRandom;
+
+impl Random for FailingRandom {
+    fn fill(&self, _: &mut [u8]) -> Result<(), RandomError> {
+        Err(RandomError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_time_is_what_it_says() {
+        let text = ManualClock::default().now().to_string();
+        assert_eq!(text, "2026-11-21T08:00:00Z");
+    }
+}
