@@ -20,10 +20,15 @@
 
 mod feed;
 mod memory;
+#[cfg(feature = "redb")]
+mod redb;
 
 use std::time::Duration;
 
 pub use memory::Memory;
+#[cfg(feature = "redb")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redb")))]
+pub use redb::{Redb, RedbOptions};
 
 use crate::error::StoreError;
 use crate::id::{Generation, RaiseId};
