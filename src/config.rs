@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use crate::cookie::{CookieSettings, SameSite};
 use crate::error::ConfigError;
 use crate::flow::{Policy, Sessions, SessionsBuilder};
-use crate::key::{KeySource, KeyTables};
+use crate::key::KeySource;
 use crate::lifetime::{Lifetimes, Limits};
 use crate::revoke::RevocationStore;
 use crate::time::SystemClock;
@@ -40,7 +40,7 @@ use crate::time::SystemClock;
 /// [keys]                             # one of:
 /// file = "keys.toml"                 #   a key file, watched for changes
 /// # env = "SESSION_KEYS"             #   an environment variable, the sealing secret first
-/// # [[keys.key]] ...                 #   the tables of a key file, here
+/// # key = [{ ... }]                  #   the tables of a key file, here
 ///
 /// [revocation]
 /// store = "redb:revocations.redb"    # or "memory", which forgets at a restart
@@ -57,7 +57,7 @@ pub struct SessionConfig {
     cookie: CookieTable,
     #[serde(default)]
     lifetime: LifetimeTable,
-    keys: KeysTable,
+    keys: KeySource,
     revocation: RevocationTable,
     /// What relative paths are relative to.
     #[serde(skip)]
@@ -87,7 +87,10 @@ impl SessionConfig {
     /// The longest that a cookie under these settings can live, as `sealed-session keys rotate` needs it.
     pub fn longest_lifetime(&self) -> Duration {
         let lifetimes = self.lifetime.lifetimes();
-        lifetimes.standard.absolute.max(lifetimes.remembered.absolute)
+        lifetimes
+            .standard
+            .absolute
+            .max(lifetimes.remembered.absolute)
     }
 
     /// Starts sessions under these settings.
@@ -104,7 +107,7 @@ impl SessionConfig {
     /// When a setting has no meaning, or the store can not be opened.
     pub fn builder(self) -> Result<SessionsBuilder, ConfigError> {
         let store = self.revocation.open(&self.directory)?;
-        let keys = self.keys.source(&self.directory)?;
+        let keys = self.keys.relative_to(&self.directory);
         Ok(Sessions::builder(self.audience)
             .key_source(keys)
             .store(store)
@@ -173,28 +176,6 @@ impl LifetimeTable {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct KeysTable {
-    file: Option<PathBuf>,
-    env: Option<String>,
-    #[serde(flatten)]
-    tables: KeyTables,
-}
-
-impl KeysTable {
-    fn source(self, directory: &Path) -> Result<KeySource, ConfigError> {
-        match (self.file, self.env, self.tables.is_empty()) {
-            (Some(file), None, true) => Ok(KeySource::File(directory.join(file))),
-            (None, Some(name), true) => Ok(KeySource::Env(name)),
-            (None, None, false) => Ok(KeySource::Tables(self.tables)),
-            _ => Err(ConfigError::setting(
-                "keys",
-                "takes exactly one of `file`, `env` and the tables of a key file",
-            )),
-        }
-    }
-}
-
-#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RevocationTable {
     store: String,
@@ -216,7 +197,7 @@ impl RevocationTable {
     fn open(&self, directory: &Path) -> Result<Arc<dyn RevocationStore>, ConfigError> {
         let clock = Arc::new(SystemClock::default());
         match self.store.split_once(':') {
-            None if self.store == "memory" => Ok(Arc::new(crate::store::Memory::new(clock))),
+            None if self.store == "memory" => Ok(Arc::new(crate::store::Memory::with_clock(clock))),
             #[cfg(feature = "redb")]
             Some(("redb", file)) if !file.is_empty() => {
                 let path = directory.join(file);
@@ -230,7 +211,10 @@ impl RevocationTable {
             }
             _ => Err(ConfigError::setting(
                 "revocation.store",
-                format!("{:?} is not \"memory\" or \"redb:FILE\" (feature `redb`)", self.store),
+                format!(
+                    "{:?} is not \"memory\" or \"redb:FILE\" (feature `redb`)",
+                    self.store
+                ),
             )),
         }
     }

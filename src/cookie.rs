@@ -172,10 +172,16 @@ fn validate(settings: &CookieSettings) -> Result<(), ConfigError> {
         return refuse("cookie.max_chunks", "must be 1 to 8");
     }
     if !settings.path.starts_with('/') || !settings.path.bytes().all(is_attribute) {
-        return refuse("cookie.path", "must begin with / and hold no ; or control characters");
+        return refuse(
+            "cookie.path",
+            "must begin with / and hold no ; or control characters",
+        );
     }
     if let Some(domain) = &settings.domain
-        && (domain.is_empty() || !domain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-'))
+        && (domain.is_empty()
+            || !domain
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-'))
     {
         return refuse("cookie.domain", "must be a host name such as example.org");
     }
@@ -269,7 +275,10 @@ impl<'h> Found<'h> {
     /// Where a name occurs several times, the n-th first part goes with the n-th of the others.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = Option<(u8, Cow<'h, [u8]>)>> + '_ {
         let [first, ..] = &self.values;
-        first.iter().enumerate().map(|(nth, value)| self.token(nth, value))
+        first
+            .iter()
+            .enumerate()
+            .map(|(nth, value)| self.token(nth, value))
     }
 
     fn token(&self, nth: usize, value: &'h [u8]) -> Option<(u8, Cow<'h, [u8]>)> {
@@ -307,7 +316,21 @@ mod tests {
         assert_eq!(scan(&["s=1;s=2; s=3"]), [b"1", b"2", b"3"]);
         assert_eq!(scan(&["s=1", "a=0; s=2"]), [b"1", b"2"]);
         assert_eq!(scan(&["s=a=b=c"]), [b"a=b=c"]);
-        for other in ["S=1", "ss=1", "as=1", "s =1", "=s=1", "\ts=1", "a=1;  s=1", "s", "\"s\"=1", "%73=1", "s.0=1", "s.9=1", "s.1=1"] {
+        for other in [
+            "S=1",
+            "ss=1",
+            "as=1",
+            "s =1",
+            "=s=1",
+            "\ts=1",
+            "a=1;  s=1",
+            "s",
+            "\"s\"=1",
+            "%73=1",
+            "s.0=1",
+            "s.9=1",
+            "s.1=1",
+        ] {
             assert_eq!(scan(&[other]), Vec::<&[u8]>::new(), "{other:?}");
         }
     }
@@ -350,17 +373,42 @@ mod tests {
             |c| c.secure = false,
             |c| c.path = "/app".into(),
             |c| c.domain = Some("example.org".into()),
-            |c| *c = CookieSettings { name: "__SECURE-x".into(), ..CookieSettings::plain_http() },
-            |c| *c = CookieSettings { same_site: SameSite::None, ..CookieSettings::plain_http() },
-            |c| *c = CookieSettings { partitioned: true, ..CookieSettings::plain_http() },
+            |c| {
+                *c = CookieSettings {
+                    name: "__SECURE-x".into(),
+                    ..CookieSettings::plain_http()
+                }
+            },
+            |c| {
+                *c = CookieSettings {
+                    same_site: SameSite::None,
+                    ..CookieSettings::plain_http()
+                }
+            },
+            |c| {
+                *c = CookieSettings {
+                    partitioned: true,
+                    ..CookieSettings::plain_http()
+                }
+            },
             |c| c.name = String::new(),
             |c| c.name = "a b".into(),
             |c| c.name = "a=b".into(),
             |c| c.name = "a.3".into(),
             |c| c.max_chunks = 0,
             |c| c.max_chunks = 9,
-            |c| *c = CookieSettings { path: "app".into(), ..CookieSettings::plain_http() },
-            |c| *c = CookieSettings { domain: Some("a;b".into()), ..CookieSettings::plain_http() },
+            |c| {
+                *c = CookieSettings {
+                    path: "app".into(),
+                    ..CookieSettings::plain_http()
+                }
+            },
+            |c| {
+                *c = CookieSettings {
+                    domain: Some("a;b".into()),
+                    ..CookieSettings::plain_http()
+                }
+            },
         ];
         for change in changes {
             let mut settings = CookieSettings::default();

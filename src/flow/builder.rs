@@ -125,11 +125,17 @@ impl SessionsBuilder {
         self.lifetimes.validate()?;
         let cookie = Template::new(self.cookie)?;
         let source = self.keys.ok_or_else(|| {
-            ConfigError::setting("keys", "are not set; `sealed-session keys new` makes a file")
+            ConfigError::setting(
+                "keys",
+                "are not set; `sealed-session keys new` makes a file",
+            )
         })?;
         let (ring, watch) = source.open(self.clock.now())?;
         let store = self.store.ok_or_else(|| {
-            ConfigError::setting("revocation.store", "is not set; \"redb:FILE\" is a good start")
+            ConfigError::setting(
+                "revocation.store",
+                "is not set; \"redb:FILE\" is a good start",
+            )
         })?;
         let revoker = Revoker::start(
             store,

@@ -185,7 +185,10 @@ impl Engine {
             .map(|(index, value)| self.cookie.render(index, value, max_age))
             .collect();
         let written = values.len();
-        let orphans = ticket.held.iter().filter(|index| usize::from(**index) >= written);
+        let orphans = ticket
+            .held
+            .iter()
+            .filter(|index| usize::from(**index) >= written);
         cookies.extend(orphans.map(|index| self.cookie.removal(*index)));
         cookies
     }

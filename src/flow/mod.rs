@@ -25,7 +25,7 @@ use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
 pub use builder::SessionsBuilder;
 pub use commit::CommitError;
 pub(crate) use commit::Outcome;
-pub(crate) use load::{Loaded, Ticket};
+pub(crate) use load::{Loaded, Unavailable};
 
 /// How often a key file is looked at.
 const RELOAD: Duration = Duration::from_secs(5);
@@ -183,7 +183,10 @@ impl Sessions {
     pub async fn close(&self, deadline: Duration) -> usize {
         let left = self.engine.service.revoker.close(deadline).await;
         if left > 0 {
-            tracing::error!(left, "closing although the store does not know of all revocations");
+            tracing::error!(
+                left,
+                "closing although the store does not know of all revocations"
+            );
         }
         left
     }

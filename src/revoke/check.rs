@@ -27,10 +27,6 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn opened(&self) -> &Opened {
-        &self.opened
-    }
-
     pub(crate) fn into_opened(self) -> Opened {
         self.opened
     }
@@ -96,7 +92,9 @@ impl Rules<'_> {
     }
 
     fn judge_age(&self, record: &Record) -> Result<(), Refusal> {
-        let end = self.lifetimes.end(record.class, record.created, record.expires);
+        let end = self
+            .lifetimes
+            .end(record.class, record.created, record.expires);
         if self.now >= end {
             return Err(Refusal::dead(Rejected::Expired, end));
         }
@@ -125,7 +123,10 @@ impl Rules<'_> {
             return Err(Refusal::dead(Rejected::EveryoneEnded, self.now));
         }
         if record.everyone < everyone {
-            return Err(Refusal::dead(Rejected::EveryoneEnded, UnixMillis::new(everyone.get())));
+            return Err(Refusal::dead(
+                Rejected::EveryoneEnded,
+                UnixMillis::new(everyone.get()),
+            ));
         }
         // A generation that neither this list nor the clock can explain was never handed out.
         let latest = (self.now + SKEW).as_millis();
@@ -135,7 +136,9 @@ impl Rules<'_> {
         let Some(login) = &record.login else {
             return Ok(());
         };
-        let subject = self.list.subject(|| SubjectKey::new(self.audience, &login.subject));
+        let subject = self
+            .list
+            .subject(|| SubjectKey::new(self.audience, &login.subject));
         if subject.marked {
             return Err(Refusal::dead(Rejected::SubjectEnded, self.now));
         }
@@ -159,9 +162,8 @@ impl Rules<'_> {
         };
         // A grace that lies further ahead than any renewal here grants is none.
         let latest = self.now + self.lifetimes.renew_grace + SKEW;
-        let reads = serial.next() == Some(entry.serial)
-            && self.now < entry.from
-            && entry.from <= latest;
+        let reads =
+            serial.next() == Some(entry.serial) && self.now < entry.from && entry.from <= latest;
         if reads {
             Ok(Freshness::Superseded)
         } else {
@@ -226,7 +228,11 @@ mod tests {
         let until = UnixMillis::MAX;
         Revocation::Session {
             id: SessionId::from_bytes([1; 16]),
-            entry: SessionEntry { serial, from, until },
+            entry: SessionEntry {
+                serial,
+                from,
+                until,
+            },
         }
     }
 
@@ -235,9 +241,18 @@ mod tests {
         let list = List::default();
         let from = NOW + Duration::from_secs(10);
         list.join(&session_revocation(Serial::new(3), from));
-        assert_eq!(judge_at(&list, &record(3, 0, 0), NOW), Ok(Freshness::Newest));
-        assert_eq!(judge_at(&list, &record(4, 0, 0), NOW), Ok(Freshness::Newest));
-        assert_eq!(judge_at(&list, &record(2, 0, 0), NOW), Ok(Freshness::Superseded));
+        assert_eq!(
+            judge_at(&list, &record(3, 0, 0), NOW),
+            Ok(Freshness::Newest)
+        );
+        assert_eq!(
+            judge_at(&list, &record(4, 0, 0), NOW),
+            Ok(Freshness::Newest)
+        );
+        assert_eq!(
+            judge_at(&list, &record(2, 0, 0), NOW),
+            Ok(Freshness::Superseded)
+        );
         let after = judge_at(&list, &record(2, 0, 0), from).unwrap_err();
         assert_eq!(after.reason, Rejected::Superseded);
         assert!(judge_at(&list, &record(1, 0, 0), NOW).is_err());
@@ -253,7 +268,10 @@ mod tests {
     #[test]
     fn a_logout_ends_every_serial_at_once() {
         let list = List::default();
-        list.join(&session_revocation(Serial::ENDED, NOW + Duration::from_secs(5)));
+        list.join(&session_revocation(
+            Serial::ENDED,
+            NOW + Duration::from_secs(5),
+        ));
         for serial in [0, 1, 1000, Serial::LAST.get(), Serial::LAST.get() + 1] {
             let refusal = judge_at(&list, &record(serial, 0, 0), NOW).unwrap_err();
             assert_eq!(refusal.reason, Rejected::Ended, "{serial}");
@@ -272,7 +290,10 @@ mod tests {
         let generation = Generation::new(ahead);
         let until = UnixMillis::MAX;
         let entry = SubjectEntry { generation, until };
-        list.join(&Revocation::Subject { key: alice(), entry });
+        list.join(&Revocation::Subject {
+            key: alice(),
+            entry,
+        });
         assert!(judge_at(&list, &record(0, ahead, 0), NOW).is_ok());
     }
 
@@ -301,7 +322,10 @@ mod tests {
         };
         let record = record(0, 0, 0);
         assert!(rules.clear(&record).is_ok());
-        list.join(&session_revocation(Serial::new(1), NOW + Duration::from_secs(9)));
+        list.join(&session_revocation(
+            Serial::new(1),
+            NOW + Duration::from_secs(9),
+        ));
         assert!(rules.clear(&record).is_err());
     }
 
@@ -315,7 +339,10 @@ mod tests {
             (0..4u64).prop_map(move |generation| {
                 let generation = Generation::new(generation);
                 let entry = SubjectEntry { generation, until };
-                Revocation::Subject { key: alice(), entry }
+                Revocation::Subject {
+                    key: alice(),
+                    entry,
+                }
             }),
             (0..4u64).prop_map(|generation| Revocation::Everyone {
                 generation: Generation::new(generation)

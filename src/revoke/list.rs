@@ -76,7 +76,10 @@ impl List {
         }
         let key = key();
         SubjectState {
-            generation: self.subjects.get(&key).map_or(Generation::NONE, |e| e.generation),
+            generation: self
+                .subjects
+                .get(&key)
+                .map_or(Generation::NONE, |e| e.generation),
             marked: self.marked.contains(&key),
         }
     }
@@ -256,9 +259,15 @@ mod tests {
         let entry = ended(UnixMillis::MAX);
         let more = VISITOR_CAPACITY as u32 + 10;
         for number in 0..more {
-            list.join(&Revocation::Visitor { id: id(number), entry });
+            list.join(&Revocation::Visitor {
+                id: id(number),
+                entry,
+            });
         }
-        list.join(&Revocation::Session { id: id(more), entry });
+        list.join(&Revocation::Session {
+            id: id(more),
+            entry,
+        });
         assert_eq!(list.len(), VISITOR_CAPACITY + 1);
         assert_eq!(list.session(&id(9), true), None);
         assert_eq!(list.session(&id(10), true), Some(entry));
@@ -271,10 +280,21 @@ mod tests {
         let list = List::default();
         let now = UnixMillis::new(1_000_000);
         let later = now + Duration::from_millis(1);
-        list.join(&Revocation::Session { id: id(1), entry: ended(now) });
-        list.join(&Revocation::Session { id: id(2), entry: ended(later) });
-        list.join(&Revocation::Visitor { id: id(3), entry: ended(now) });
-        list.join(&Revocation::Everyone { generation: Generation::new(5) });
+        list.join(&Revocation::Session {
+            id: id(1),
+            entry: ended(now),
+        });
+        list.join(&Revocation::Session {
+            id: id(2),
+            entry: ended(later),
+        });
+        list.join(&Revocation::Visitor {
+            id: id(3),
+            entry: ended(now),
+        });
+        list.join(&Revocation::Everyone {
+            generation: Generation::new(5),
+        });
         list.sweep(now);
         assert_eq!(list.session(&id(1), false), None);
         assert_eq!(list.session(&id(2), false), Some(ended(later)));
@@ -286,10 +306,15 @@ mod tests {
     #[test]
     fn the_first_of_two_equal_entries_is_news() {
         let list = List::default();
-        let revocation = Revocation::Session { id: id(1), entry: ended(UnixMillis::MAX) };
+        let revocation = Revocation::Session {
+            id: id(1),
+            entry: ended(UnixMillis::MAX),
+        };
         assert_eq!(list.join(&revocation), Published::Fresh);
         assert_eq!(list.join(&revocation), Published::Known);
-        let raise = Revocation::Everyone { generation: Generation::new(1) };
+        let raise = Revocation::Everyone {
+            generation: Generation::new(1),
+        };
         assert_eq!(list.join(&raise), Published::Fresh);
         assert_eq!(list.join(&raise), Published::Known);
     }

@@ -34,7 +34,8 @@ impl Vigil {
 
     fn complete(&self, clock: &dyn Clock) {
         self.wall.store(clock.now().as_millis(), Ordering::Release);
-        self.monotonic.store(millis(clock.monotonic()), Ordering::Release);
+        self.monotonic
+            .store(millis(clock.monotonic()), Ordering::Release);
     }
 
     /// How long ago this node last knew its list to be complete: the larger of what both clocks say,
@@ -45,7 +46,9 @@ impl Vigil {
         if self.reach == Reach::Process {
             return Duration::ZERO;
         }
-        let wall = clock.now().since(UnixMillis::new(self.wall.load(Ordering::Acquire)));
+        let wall = clock
+            .now()
+            .since(UnixMillis::new(self.wall.load(Ordering::Acquire)));
         let then = Duration::from_millis(self.monotonic.load(Ordering::Acquire));
         wall.max(clock.monotonic().saturating_sub(then))
     }

@@ -110,7 +110,11 @@ impl Revoker {
         let there = self.tell(revocation);
         Box::pin(async move {
             let there = there.await?;
-            Ok(if here == Published::Fresh { there } else { here })
+            Ok(if here == Published::Fresh {
+                there
+            } else {
+                here
+            })
         })
     }
 
@@ -156,7 +160,9 @@ impl Revoker {
                 return Err(StoreError::clocks(ours, reading.now, SKEW));
             }
             let list = &shared.list;
-            reading.subject = reading.subject.max(list.generation(Target::Subject(subject)));
+            reading.subject = reading
+                .subject
+                .max(list.generation(Target::Subject(subject)));
             reading.everyone = reading.everyone.max(list.everyone());
             reading.born = reading.born.max(list.born());
             Ok(reading)
@@ -175,7 +181,11 @@ impl Revoker {
     /// Forgets what has expired, in the list and in the store.
     pub(crate) async fn sweep(&self) -> Result<(), StoreError> {
         let shared = self.shared.clone();
-        outcome(self.worker.finish(async move { replica::sweep_once(&shared).await })).await
+        outcome(
+            self.worker
+                .finish(async move { replica::sweep_once(&shared).await }),
+        )
+        .await
     }
 }
 
@@ -267,13 +277,13 @@ async fn retry(shared: Weak<Shared>) {
 }
 
 /// The outcome, or an error if it takes too long.
-async fn in_time<T>(
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
+async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     tokio::time::timeout(ATTEMPT, work)
         .await
         .unwrap_or_else(|_| {
             let waited = ATTEMPT.as_secs();
-            Err(StoreError::Unavailable(format!("no answer within {waited} s")))
+            Err(StoreError::Unavailable(format!(
+                "no answer within {waited} s"
+            )))
         })
 }

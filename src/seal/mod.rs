@@ -12,7 +12,7 @@ mod sealing;
 
 pub(crate) use binding::Binding;
 pub(crate) use open::{Opened, open};
-pub(crate) use sealing::{Checked, SealError, Sealed, seal};
+pub(crate) use sealing::{Checked, SealError, seal};
 
 use crate::error::Rejected;
 use crate::time::UnixMillis;

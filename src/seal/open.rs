@@ -57,7 +57,7 @@ pub(crate) fn open(
     let key = match ring.find(&head.key, now) {
         KeyState::Opens(key) => key,
         KeyState::Retired => return Err(Refusal::worthless(Rejected::RetiredKey(head.key))),
-        KeyState::Revoked(_) => return Err(Refusal::worthless(Rejected::RevokedKey)),
+        KeyState::Revoked(at) => return Err(Refusal::dead(Rejected::RevokedKey, at)),
         KeyState::Unknown => {
             let reason = Rejected::UnknownKey(head.key);
             return Err(Refusal::foreign(reason, head.sealed_at));

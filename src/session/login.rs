@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::id::{Serial, SessionId};
 use crate::lifetime::Class;
-use crate::revoke::{Published, Reading};
 use crate::revoke::revoker::Attempt;
+use crate::revoke::{Published, Reading};
 use crate::session::Session;
 use crate::session::error::{LoginError, NotWritable, SessionInsertError};
 use crate::session::service::Service;

@@ -76,7 +76,11 @@ impl Session {
 
     /// Whether there is an entry of this name.
     pub fn contains_key(&self, key: &str) -> bool {
-        self.look(|state| state.entries().is_some_and(|entries| entries.contains_key(key)))
+        self.look(|state| {
+            state
+                .entries()
+                .is_some_and(|entries| entries.contains_key(key))
+        })
     }
 
     /// All entries, by name.

@@ -192,7 +192,9 @@ impl State {
 
     fn refuse(&mut self, refused: NotWritable) {
         if refused == NotWritable::AlreadyCommitted {
-            tracing::warn!("a session was written after its response had been sent; the write is lost");
+            tracing::warn!(
+                "a session was written after its response had been sent; the write is lost"
+            );
         }
         self.refused.get_or_insert(refused);
     }
@@ -200,14 +202,23 @@ impl State {
     /// Ends the session: this node refuses it from now on, the store is being told.
     ///
     /// A cookie that only another node may understand can not be ended here.
-    pub(crate) fn end(&mut self, service: &Service) -> Result<Option<Attempt<Published>>, LogoutError> {
+    pub(crate) fn end(
+        &mut self,
+        service: &Service,
+    ) -> Result<Option<Attempt<Published>>, LogoutError> {
         if self.origin == Origin::Held(Hold::Foreign) && self.record.is_none() {
             return Err(NotWritable::CookieHeld.into());
         }
-        let attempt = self.issued.then(|| self.record.take()).flatten().map(|record| {
-            let now = service.now();
-            service.revoker.revoke(ended(&record, now, record.login.is_none()))
-        });
+        let attempt = self
+            .issued
+            .then(|| self.record.take())
+            .flatten()
+            .map(|record| {
+                let now = service.now();
+                service
+                    .revoker
+                    .revoke(ended(&record, now, record.login.is_none()))
+            });
         self.forget();
         Ok(attempt)
     }
@@ -246,14 +257,20 @@ impl State {
         match self.status {
             SessionStatus::Purged => Change::Keep,
             SessionStatus::Renewed if self.issued => Change::Renew(record),
-            SessionStatus::Renewed | SessionStatus::Changed if record.login.is_some() && !self.issued => {
+            SessionStatus::Renewed | SessionStatus::Changed
+                if record.login.is_some() && !self.issued =>
+            {
                 Change::Login(record)
             }
             SessionStatus::Renewed | SessionStatus::Changed if self.issued => Change::Write(record),
             // A new session that ended up empty is not worth a cookie.
-            SessionStatus::Renewed | SessionStatus::Changed if record.entries.is_empty() => Change::Keep,
+            SessionStatus::Renewed | SessionStatus::Changed if record.entries.is_empty() => {
+                Change::Keep
+            }
             SessionStatus::Renewed | SessionStatus::Changed => Change::Write(record),
-            SessionStatus::Unchanged if self.is_due(&record, service, now) => Change::Refresh(record),
+            SessionStatus::Unchanged if self.is_due(&record, service, now) => {
+                Change::Refresh(record)
+            }
             SessionStatus::Unchanged => Change::Keep,
         }
     }
@@ -261,11 +278,19 @@ impl State {
     /// Whether an unchanged session is sealed again: its idle limit has to move, or its key is not the
     /// one that seals now.
     fn is_due(&self, record: &Record, service: &Service, now: UnixMillis) -> bool {
-        let Origin::Cookie { key, freshness: Freshness::Newest } = self.origin else {
+        let Origin::Cookie {
+            key,
+            freshness: Freshness::Newest,
+        } = self.origin
+        else {
             return false;
         };
         let old = now >= record.refreshed + service.lifetimes.refresh_after;
-        old || service.keys.load().sealing(now).is_some_and(|sealing| sealing.id() != key)
+        old || service
+            .keys
+            .load()
+            .sealing(now)
+            .is_some_and(|sealing| sealing.id() != key)
     }
 
     /// Nothing is left of the session but the removal of its cookie.

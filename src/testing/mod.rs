@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::error::RandomError;
+use crate::key::{Secret, published_bytes};
 use crate::random::Random;
 use crate::time::{Clock, UnixMillis};
 
@@ -75,6 +76,12 @@ impl Clock for ManualClock {
     fn monotonic(&self) -> Duration {
         self.lock().monotonic
     }
+}
+
+/// One of the secrets that this project published: `number` 1 to 4. The same in every release, so test
+/// vectors can be made with them; everywhere else they are refused, because everybody knows them.
+pub fn published_secret(number: u8) -> Secret {
+    Secret::unchecked(published_bytes(number))
 }
 
 /// A generator that never delivers.

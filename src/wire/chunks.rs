@@ -82,9 +82,7 @@ impl CookieRoom {
         let mut values = Vec::with_capacity(usize::from(count));
         let mut rest = text.as_str();
         while !rest.is_empty() {
-            let (part, tail) = rest
-                .split_at_checked(self.chunk())
-                .unwrap_or((rest, ""));
+            let (part, tail) = rest.split_at_checked(self.chunk()).unwrap_or((rest, ""));
             values.push(if values.is_empty() {
                 format!("{count}.{part}")
             } else {
@@ -128,7 +126,9 @@ mod tests {
     #[test]
     fn tokens_read_back_from_their_chunks() {
         for length in [1, 3996, 3997, 3998, 7988, 7989, 11_982] {
-            let text: String = (0..length).map(|i| char::from(b'a' + (i % 26) as u8)).collect();
+            let text: String = (0..length)
+                .map(|i| char::from(b'a' + (i % 26) as u8))
+                .collect();
             let count = ROOM.count(text.len()).unwrap();
             let values = ROOM.split(text.clone(), count);
             assert_eq!(values.len(), usize::from(count), "{length}");
@@ -147,10 +147,22 @@ mod tests {
     fn what_does_not_fit_is_told_with_its_size() {
         assert_eq!(
             ROOM.count(11_983),
-            Err(TooLarge { bytes: 12_289, limit: 12_288 })
+            Err(TooLarge {
+                bytes: 12_289,
+                limit: 12_288
+            })
         );
-        let one = CookieRoom { max_chunks: 1, ..ROOM };
-        assert_eq!(one.count(3997), Err(TooLarge { bytes: 4097, limit: 4096 }));
+        let one = CookieRoom {
+            max_chunks: 1,
+            ..ROOM
+        };
+        assert_eq!(
+            one.count(3997),
+            Err(TooLarge {
+                bytes: 4097,
+                limit: 4096
+            })
+        );
     }
 
     #[test]

@@ -174,11 +174,17 @@ mod tests {
     fn no_prefix_and_no_extension_parses() {
         let text = envelope().to_text();
         for cut in 0..text.len() {
-            assert!(Envelope::parse(&text.as_bytes()[..cut], 4096).is_err(), "{cut}");
+            assert!(
+                Envelope::parse(&text.as_bytes()[..cut], 4096).is_err(),
+                "{cut}"
+            );
         }
         for extra in ["A", "=", " ", "%3D", "\u{0}"] {
             let longer = format!("{text}{extra}");
-            assert!(Envelope::parse(longer.as_bytes(), 4096).is_err(), "{extra:?}");
+            assert!(
+                Envelope::parse(longer.as_bytes(), 4096).is_err(),
+                "{extra:?}"
+            );
         }
     }
 

@@ -51,9 +51,19 @@ mod tests {
             #[serde(default)]
             added: Vec<String>,
         }
-        let old = encode(&Old { name: "a".into(), gone: 1 }).unwrap();
+        let old = encode(&Old {
+            name: "a".into(),
+            gone: 1,
+        })
+        .unwrap();
         let new: New = decode(&old).unwrap();
-        assert_eq!(new, New { name: "a".into(), added: vec![] });
+        assert_eq!(
+            new,
+            New {
+                name: "a".into(),
+                added: vec![]
+            }
+        );
     }
 
     #[test]

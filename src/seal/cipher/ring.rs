@@ -46,8 +46,5 @@ fn inner(key: &[u8; 32], nonce: &[u8; 24]) -> Result<(LessSafeKey, Nonce), Refus
     let key = UnboundKey::new(&CHACHA20_POLY1305, subkey.as_slice()).map_err(|_| Refused)?;
     let mut short = [0; 12];
     short.split_at_mut(4).1.copy_from_slice(last);
-    Ok((
-        LessSafeKey::new(key),
-        Nonce::assume_unique_for_key(short),
-    ))
+    Ok((LessSafeKey::new(key), Nonce::assume_unique_for_key(short)))
 }

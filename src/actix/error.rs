@@ -1,0 +1,133 @@
+//! Which answer each error is.
+//!
+//! The body is the status in words: what went wrong inside is for the log. Only the size of a session
+//! that is too large is told, because the client can do something about it.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, VARY};
+use actix_web::{HttpResponse, ResponseError};
+
+use crate::actix::extract::Unauthenticated;
+use crate::error::{RandomError, StoreError};
+use crate::flow::{CommitError, Unavailable};
+use crate::session::{
+    LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError, SessionUpdateError,
+};
+use crate::wire::chunks::TooLarge;
+
+/// No [`SessionMiddleware`](crate::actix::SessionMiddleware) is around what asked for a session: 500.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no SessionMiddleware (for this cookie) is wrapped around this application or scope")]
+pub struct MissingMiddleware;
+
+/// How many seconds to wait before trying again, where that may help.
+const RETRY: &str = "2";
+
+fn answer(status: StatusCode) -> HttpResponse {
+    let mut response = HttpResponse::build(status);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.insert_header((RETRY_AFTER, RETRY));
+        response.insert_header((CACHE_CONTROL, "no-store"));
+        response.insert_header((VARY, "Cookie"));
+    }
+    let words = status.canonical_reason().unwrap_or_default();
+    response
+        .content_type("text/plain; charset=utf-8")
+        .body(words)
+}
+
+macro_rules! answers {
+    ($($error:ty: $status:expr;)*) => {$(
+        impl ResponseError for $error {
+            fn status_code(&self) -> StatusCode {
+                let status: fn(&$error) -> StatusCode = $status;
+                status(self)
+            }
+
+            fn error_response(&self) -> HttpResponse {
+                answer(self.status_code())
+            }
+        }
+    )*};
+}
+
+answers! {
+    MissingMiddleware: |_| StatusCode::INTERNAL_SERVER_ERROR;
+    Unauthenticated: |_| StatusCode::UNAUTHORIZED;
+    Unavailable: |_| StatusCode::SERVICE_UNAVAILABLE;
+    StoreError: |_| StatusCode::SERVICE_UNAVAILABLE;
+    RandomError: |_| StatusCode::INTERNAL_SERVER_ERROR;
+    SessionGetError: |_| StatusCode::INTERNAL_SERVER_ERROR;
+    NotWritable: |error| match error {
+        NotWritable::AlreadyCommitted => StatusCode::INTERNAL_SERVER_ERROR,
+        NotWritable::Superseded | NotWritable::CookieHeld => StatusCode::CONFLICT,
+    };
+    LogoutError: |error| match error {
+        LogoutError::NotAuthenticated => StatusCode::UNAUTHORIZED,
+        LogoutError::NotWritable(error) => error.status_code(),
+        LogoutError::Store(error) => error.status_code(),
+    };
+    CommitError: |error| match error {
+        CommitError::NotWritable(error) => error.status_code(),
+        CommitError::Store(error) => error.status_code(),
+        CommitError::Seal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        CommitError::Stale => StatusCode::SERVICE_UNAVAILABLE,
+    };
+}
+
+impl ResponseError for TooLarge {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::PAYLOAD_TOO_LARGE
+    }
+}
+
+impl ResponseError for SessionInsertError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::TooLarge(error) => error.status_code(),
+            Self::NotWritable(error) => error.status_code(),
+            Self::Random(error) => error.status_code(),
+            Self::Encode { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        match self {
+            Self::TooLarge(error) => error.error_response(),
+            _ => answer(self.status_code()),
+        }
+    }
+}
+
+impl ResponseError for SessionUpdateError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::Get(error) => error.status_code(),
+            Self::Insert(error) => error.status_code(),
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        match self {
+            Self::Get(error) => error.error_response(),
+            Self::Insert(error) => error.error_response(),
+        }
+    }
+}
+
+impl ResponseError for LoginError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::InvalidSubject => StatusCode::BAD_REQUEST,
+            Self::Insert(error) => error.status_code(),
+            Self::Store(error) => error.status_code(),
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        match self {
+            Self::Insert(error) => error.error_response(),
+            _ => answer(self.status_code()),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Getting at the session of a request.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::{Extensions, Payload, ServiceRequest, ServiceResponse};
+use actix_web::guard::GuardContext;
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
+
+use crate::actix::error::MissingMiddleware;
+use crate::session::Session;
+
+/// The sessions of one request by the names of their cookies, the outermost first.
+#[derive(Default)]
+struct Attached(Vec<(String, Session)>);
+
+pub(super) fn attach(request: &ServiceRequest, cookie: &str, session: Session) {
+    let mut extensions = request.extensions_mut();
+    if !extensions.contains::<Attached>() {
+        extensions.insert(Attached::default());
+    }
+    if let Some(attached) = extensions.get_mut::<Attached>() {
+        attached.0.push((cookie.to_owned(), session));
+    }
+}
+
+pub(super) fn is_attached(request: &ServiceRequest, cookie: &str) -> bool {
+    let extensions = request.extensions();
+    let attached = extensions.get::<Attached>();
+    attached.is_some_and(|attached| attached.0.iter().any(|(name, _)| name == cookie))
+}
+
+impl Attached {
+    fn nearest(extensions: &Extensions) -> Result<Session, MissingMiddleware> {
+        let attached = extensions
+            .get::<Self>()
+            .and_then(|attached| attached.0.last());
+        attached
+            .map(|(_, session)| session.clone())
+            .ok_or(MissingMiddleware)
+    }
+
+    fn named(extensions: &Extensions, cookie: &str) -> Result<Session, MissingMiddleware> {
+        let mut attached = extensions
+            .get::<Self>()
+            .into_iter()
+            .flat_map(|attached| &attached.0);
+        let attached = attached.find(|(name, _)| name == cookie);
+        attached
+            .map(|(_, session)| session.clone())
+            .ok_or(MissingMiddleware)
+    }
+}
+
+/// The session of whatever carries a request: for guards and for other middleware.
+pub trait SessionExt {
+    /// The session of the nearest [`SessionMiddleware`](crate::actix::SessionMiddleware) around.
+    ///
+    /// # Errors
+    /// When there is none around.
+    fn get_session(&self) -> Result<Session, MissingMiddleware>;
+
+    /// The session whose cookie has this name.
+    ///
+    /// # Errors
+    /// When no middleware for this cookie is around.
+    fn session_named(&self, cookie: &str) -> Result<Session, MissingMiddleware>;
+}
+
+impl SessionExt for HttpRequest {
+    fn get_session(&self) -> Result<Session, MissingMiddleware> {
+        Attached::nearest(&self.extensions())
+    }
+
+    fn session_named(&self, cookie: &str) -> Result<Session, MissingMiddleware> {
+        Attached::named(&self.extensions(), cookie)
+    }
+}
+
+impl SessionExt for ServiceRequest {
+    fn get_session(&self) -> Result<Session, MissingMiddleware> {
+        Attached::nearest(&self.extensions())
+    }
+
+    fn session_named(&self, cookie: &str) -> Result<Session, MissingMiddleware> {
+        Attached::named(&self.extensions(), cookie)
+    }
+}
+
+impl<B> SessionExt for ServiceResponse<B> {
+    fn get_session(&self) -> Result<Session, MissingMiddleware> {
+        Attached::nearest(&self.request().extensions())
+    }
+
+    fn session_named(&self, cookie: &str) -> Result<Session, MissingMiddleware> {
+        Attached::named(&self.request().extensions(), cookie)
+    }
+}
+
+impl SessionExt for GuardContext<'_> {
+    fn get_session(&self) -> Result<Session, MissingMiddleware> {
+        Attached::nearest(&self.req_data())
+    }
+
+    fn session_named(&self, cookie: &str) -> Result<Session, MissingMiddleware> {
+        Attached::named(&self.req_data(), cookie)
+    }
+}
+
+/// Fails (500) only when no middleware is around.
+impl FromRequest for Session {
+    type Error = MissingMiddleware;
+    type Future = Ready<Result<Self, MissingMiddleware>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(request.get_session())
+    }
+}
+
+/// A session that somebody is logged in to. As an argument of a handler it answers 401 without a login.
+///
+/// ```
+/// use sealed_session::actix::Authenticated;
+///
+/// async fn home(user: Authenticated) -> String {
+///     format!("Hello, {}", user.subject())
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Authenticated {
+    session: Session,
+    subject: String,
+}
+
+impl Authenticated {
+    /// Who is logged in.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+}
+
+impl FromRequest for Authenticated {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(authenticated(request))
+    }
+}
+
+fn authenticated(request: &HttpRequest) -> Result<Authenticated, Error> {
+    let session = request.get_session()?;
+    let subject = session.subject().ok_or(Unauthenticated)?;
+    Ok(Authenticated { session, subject })
+}
+
+/// Nobody is logged in: 401.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this needs a login")]
+pub struct Unauthenticated;

@@ -1,0 +1,172 @@
+//! The middleware: load, call, commit.
+//!
+//! 1. The session is committed when the response's head is ready, also for errors of handlers, of
+//!    extractors and of inner middleware. What a streaming body does later can revoke, not write.
+//! 2. A response that sets a cookie is `Cache-Control: no-store` and `Vary: Cookie`, whatever the
+//!    handler said: a cache that stored it would hand one user's session to another.
+//! 3. A response that depends on the session is `Vary: Cookie`, and `private` where the handler did not
+//!    say who may cache it.
+//! 4. A handler that panics commits nothing. What it revoked before is revoked.
+
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::header::{CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, SET_COOKIE, VARY};
+use actix_web::{Error, HttpResponse, ResponseError};
+
+use crate::actix::extract;
+use crate::flow::{Engine, Loaded, Outcome, Sessions};
+
+/// Gives every request below it a session.
+///
+/// ```
+/// use actix_web::{App, HttpResponse, web};
+/// use sealed_session::{Session, Sessions, actix::SessionMiddleware};
+///
+/// async fn count(session: Session) -> actix_web::Result<String> {
+///     let visits = session.get::<u32>("visits")?.unwrap_or_default() + 1;
+///     session.insert("visits", visits)?;
+///     Ok(format!("visit number {visits}"))
+/// }
+///
+/// # fn routes(sessions: Sessions) {
+/// // `sessions` is made once, outside the closure of `HttpServer::new`, and is cheap to clone.
+/// let app = App::new()
+///     .wrap(SessionMiddleware::new(&sessions))
+///     .route("/", web::get().to(count));
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct SessionMiddleware {
+    engine: Arc<Engine>,
+}
+
+impl SessionMiddleware {
+    /// The middleware for the cookie of `sessions`.
+    pub fn new(sessions: &Sessions) -> Self {
+        Self {
+            engine: sessions.engine().clone(),
+        }
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for SessionMiddleware
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Transform = SessionService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, Self::InitError>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(SessionService {
+            engine: self.engine.clone(),
+            service: Rc::new(service),
+        }))
+    }
+}
+
+/// The service that [`SessionMiddleware`] makes of another.
+#[derive(Debug)]
+pub struct SessionService<S> {
+    engine: Arc<Engine>,
+    service: Rc<S>,
+}
+
+impl<S, B> Service<ServiceRequest> for SessionService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>>>>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        if extract::is_attached(&request, self.engine.cookie_name()) {
+            // The same middleware further out commits this session.
+            let inner = self.service.call(request);
+            return Box::pin(async move { inner.await.map(ServiceResponse::map_into_left_body) });
+        }
+        let lines = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
+        let Loaded { session, ticket } = match self.engine.load(lines) {
+            Ok(loaded) => loaded,
+            Err(unavailable) => {
+                let response = request.into_response(unavailable.error_response());
+                return Box::pin(ready(Ok(response.map_into_right_body())));
+            }
+        };
+        extract::attach(&request, self.engine.cookie_name(), session.clone());
+        let engine = self.engine.clone();
+        let inner = self.service.call(request);
+        Box::pin(async move {
+            let result = inner.await;
+            let outcome = engine.commit(&session, &ticket).await;
+            match result {
+                Ok(response) => Ok(finish(response, outcome)),
+                Err(error) => Err(finish_error(error, outcome)),
+            }
+        })
+    }
+}
+
+fn finish<B>(response: ServiceResponse<B>, outcome: Outcome) -> ServiceResponse<EitherBody<B>> {
+    let mut response = match &outcome.error {
+        None => response.map_into_left_body(),
+        Some(error) => {
+            tracing::error!(%error, "a session could not be committed");
+            let (request, _) = response.into_parts();
+            ServiceResponse::new(request, error.error_response()).map_into_right_body()
+        }
+    };
+    set_headers(response.headers_mut(), &outcome);
+    response
+}
+
+/// An inner middleware's error becomes its response later and elsewhere; the headers are added then.
+fn finish_error(mut error: Error, outcome: Outcome) -> Error {
+    if let Some(problem) = &outcome.error {
+        tracing::error!(error = %problem, "a session could not be committed");
+    }
+    error.add_response_mapper(move |mut response: HttpResponse| {
+        set_headers(response.headers_mut(), &outcome);
+        response
+    });
+    error
+}
+
+fn set_headers(headers: &mut HeaderMap, outcome: &Outcome) {
+    for cookie in &outcome.cookies {
+        // Everything in it was checked to be printable when the settings were made.
+        if let Ok(value) = HeaderValue::from_str(cookie) {
+            headers.append(SET_COOKIE, value);
+        }
+    }
+    if !outcome.cookies.is_empty() {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    } else if outcome.looked && !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    }
+    let varies = outcome.looked || !outcome.cookies.is_empty();
+    if varies && !already_varies(headers) {
+        headers.append(VARY, HeaderValue::from_static("Cookie"));
+    }
+}
+
+fn already_varies(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(VARY)
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .map(str::trim)
+        .any(|name| name == "*" || name.eq_ignore_ascii_case("cookie"))
+}
