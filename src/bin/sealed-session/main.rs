@@ -1,0 +1,51 @@
+//! The command line of sealed-session.
+//!
+//! 1. Each group of commands has a file of its own, which turns its arguments into the text for
+//!    standard output or a [`failure::Failure`]. Only this file writes and exits.
+//! 2. Exit codes: 0 done, and all is well; 1 failed, or what was asked about is not well; 2 the command
+//!    line is wrong; 3 refused, because it would log people out.
+//! 3. It uses the library's public interface alone, so every command is open to other tools too.
+
+#![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod failure;
+mod keys;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Keys and revocations of sealed sessions.
+///
+/// Exit codes: 0 done, 1 failed or not well, 2 wrong usage, 3 refused because it would log people out.
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make, list, rotate, revoke and check the keys of a key file.
+    #[command(subcommand)]
+    Keys(keys::Keys),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Keys(command) => keys::run(command),
+    };
+    let (text, code) = match &outcome {
+        Ok(text) => (text.as_str(), 0),
+        Err(failure) => (failure.output(), failure.exit_code()),
+    };
+    // A reader that has gone away, such as `head`, is no failure of the command.
+    let _ = io::stdout().write_all(text.as_bytes());
+    if let Err(failure) = &outcome {
+        let _ = writeln!(io::stderr(), "{failure}");
+    }
+    ExitCode::from(code)
+}
