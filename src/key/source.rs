@@ -162,3 +162,188 @@ fn from_list(text: &str) -> Result<KeyRing, ConfigError> {
     }
     builder.build()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::id::KeyId;
+    use crate::{SystemRandom, key::EditError};
+
+    fn now() -> UnixMillis {
+        "2026-11-21T08:00:00Z".parse().unwrap()
+    }
+
+    /// A folder with a key file, being watched.
+    struct Bench {
+        folder: tempfile::TempDir,
+        tables: KeyTables,
+        ring: KeyRing,
+        watch: KeyWatch,
+    }
+
+    fn bench() -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.toml");
+        let tables = KeyTables::fresh(now(), &SystemRandom).unwrap();
+        tables.create(&path).unwrap();
+        let (ring, watch) = KeySource::File(path).open(now()).unwrap();
+        Bench {
+            folder,
+            tables,
+            ring,
+            watch: watch.unwrap(),
+        }
+    }
+
+    impl Bench {
+        /// A look at the file. A changed ring replaces the one in use, as its user would do it.
+        fn poll(&mut self) -> &'static str {
+            match self.watch.poll(now()) {
+                KeyChange::Unchanged => "unchanged",
+                KeyChange::Broken(_) => "broken",
+                KeyChange::Changed(ring) => {
+                    self.ring = ring;
+                    "changed"
+                }
+            }
+        }
+
+        fn sealing(&self) -> KeyId {
+            self.ring.sealing(now()).unwrap().id()
+        }
+
+        fn write(&self, content: &str) {
+            fs::write(&self.watch.path, content).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_edited_file_is_noticed_once() {
+        let mut bench = bench();
+        assert_eq!(bench.poll(), "unchanged");
+        KeyTables::edit_file(&bench.watch.path, |tables| {
+            let rotation = crate::key::Rotation::default();
+            tables.rotate(now(), rotation, &SystemRandom)
+        })
+        .unwrap();
+        assert_eq!(bench.poll(), "changed");
+        assert_eq!(bench.ring.opening(now()).count(), 2);
+        assert_eq!(bench.poll(), "unchanged");
+        // Touched, but the same.
+        let same = fs::read(&bench.watch.path).unwrap();
+        fs::write(&bench.watch.path, same).unwrap();
+        assert_eq!(bench.poll(), "unchanged");
+    }
+
+    #[test]
+    fn a_file_renamed_over_it_is_noticed() {
+        let mut bench = bench();
+        let fresh = KeyTables::fresh(now(), &SystemRandom).unwrap();
+        let beside = bench.folder.path().join("beside");
+        fresh.create(&beside).unwrap();
+        fs::rename(beside, &bench.watch.path).unwrap();
+        assert_eq!(bench.poll(), "changed");
+        assert_eq!(bench.sealing(), fresh.list(now())[0].id);
+    }
+
+    /// As Kubernetes mounts a secret: keys.toml -> ..data/keys.toml, ..data -> ..2026_11_21.
+    #[cfg(unix)]
+    #[test]
+    fn a_swapped_symbolic_link_is_noticed() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let mut ids = Vec::new();
+        for version in ["..one", "..two"] {
+            fs::create_dir(path(version)).unwrap();
+            let tables = KeyTables::fresh(now(), &SystemRandom).unwrap();
+            tables.create(path(version).join("keys.toml")).unwrap();
+            ids.push(tables.list(now())[0].id);
+        }
+        symlink("..one", path("..data")).unwrap();
+        symlink("..data/keys.toml", path("keys.toml")).unwrap();
+
+        let (ring, mut watch) = KeyWatch::start(path("keys.toml"), now()).unwrap();
+        assert_eq!(ring.sealing(now()).unwrap().id(), ids[0]);
+        symlink("..two", path("..new")).unwrap();
+        fs::rename(path("..new"), path("..data")).unwrap();
+        fs::remove_dir_all(path("..one")).unwrap();
+        let KeyChange::Changed(ring) = watch.poll(now()) else {
+            panic!("the swap was not noticed");
+        };
+        assert_eq!(ring.sealing(now()).unwrap().id(), ids[1]);
+    }
+
+    #[test]
+    fn a_broken_file_keeps_the_ring_and_is_reported_once() {
+        let mut bench = bench();
+        let (before, good) = (bench.sealing(), bench.tables.to_text());
+        for broken in ["", "not toml", "[[key]]", "# another comment"] {
+            bench.write(broken);
+            assert_eq!(bench.poll(), "broken", "{broken:?}");
+            assert_eq!(bench.poll(), "unchanged", "{broken:?}");
+        }
+        fs::remove_file(&bench.watch.path).unwrap();
+        assert_eq!(bench.poll(), "broken");
+        assert_eq!(bench.poll(), "unchanged");
+        assert_eq!(bench.sealing(), before);
+
+        // What it was is nothing new; breaking again is.
+        bench.write(&good);
+        assert_eq!(bench.poll(), "unchanged");
+        bench.write("not toml");
+        assert_eq!(bench.poll(), "broken");
+        bench.write(&good.replace("activate", "# changed\nactivate"));
+        assert_eq!(bench.poll(), "changed");
+    }
+
+    #[test]
+    fn a_file_that_came_too_early_is_used_when_its_time_has_come() {
+        let mut bench = bench();
+        let later = now() + Duration::from_secs(3600);
+        bench.write(&KeyTables::fresh(later, &SystemRandom).unwrap().to_text());
+        assert_eq!(bench.poll(), "broken");
+        assert_eq!(bench.poll(), "unchanged");
+        assert!(matches!(bench.watch.poll(later), KeyChange::Changed(_)));
+    }
+
+    #[test]
+    fn a_failed_edit_is_no_change() {
+        let mut bench = bench();
+        let stranger = KeyId::from_bytes([9; 16]);
+        let failed = KeyTables::edit_file(&bench.watch.path, |tables| {
+            tables.revoke(stranger, now(), &SystemRandom)
+        });
+        assert_eq!(failed, Err(EditError::Unknown(stranger)));
+        assert_eq!(bench.poll(), "unchanged");
+    }
+
+    #[test]
+    fn the_first_secret_of_a_list_seals_and_all_open() {
+        let secrets = [(); 3].map(|()| Secret::generate(&SystemRandom).unwrap());
+        let [one, two, three] = secrets.each_ref().map(Secret::to_text);
+        let list = format!("\n{},{} ,\t{}\n", *one, *two, *three);
+        let ring = from_list(&list).unwrap();
+        assert_eq!(ring.sealing(now()).unwrap().id(), secrets[0].key_id());
+        assert_eq!(ring.opening(now()).count(), 3);
+        for bad in [
+            "",
+            " , ",
+            &format!("{} hunter2", *one),
+            &format!("{0} {0}", *one),
+        ] {
+            assert!(from_list(bad).is_err());
+        }
+    }
+
+    #[test]
+    fn only_files_are_watched() {
+        let ring = KeyRing::single(Secret::generate(&SystemRandom).unwrap());
+        assert!(KeySource::Ring(ring).open(now()).unwrap().1.is_none());
+        let tables = KeyTables::fresh(now(), &SystemRandom).unwrap();
+        assert!(KeySource::Tables(tables).open(now()).unwrap().1.is_none());
+    }
+}
