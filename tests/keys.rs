@@ -261,6 +261,74 @@ fn bad_tables_are_refused() {
 }
 
 #[test]
+fn errors_do_not_show_short_values_either() {
+    for text in [
+        "key = \"hunter2\"",
+        "everyone_before = \"hunter2\"",
+        "everyone_before = [\"hunter2\"]",
+        "[[key]]\nsecret = [\"hunter2\"]",
+        "[[key]]\nsecret = \"hunter2\"",
+        "[[key]]\nsecret = \"hunter2",
+        "[[key]]\nactivate = \"hunter2\"",
+        "[[revoked]]\nid = \"hunter2\"",
+    ] {
+        let error = KeyTables::parse(text).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_configuration_says_where_keys_come_from() {
+    let read = |text: &str| toml::from_str::<KeySource>(text);
+    assert!(matches!(
+        read("file = \"keys.toml\""),
+        Ok(KeySource::File(_))
+    ));
+    assert!(matches!(
+        read("env = \"SESSION_KEYS\""),
+        Ok(KeySource::Env(_))
+    ));
+    assert!(matches!(read(&entry(1)), Ok(KeySource::Tables(read)) if read == tables(&entry(1))));
+    assert!(read("file = \"keys.toml\"\nenv = \"SESSION_KEYS\"").is_err());
+    assert!(read(&format!("file = \"keys.toml\"\n{}", entry(1))).is_err());
+    assert!(read("files = \"keys.toml\"").is_err());
+    // No keys at all is noticed at the latest when they are loaded.
+    assert!(read("").unwrap().load(start()).is_err());
+    let text = secret(1).to_text();
+    let mistaken = read(&format!("env = \"{}\"", *text))
+        .unwrap()
+        .load(start())
+        .unwrap_err();
+    assert!(!mistaken.to_string().contains(text.as_str()), "{mistaken}");
+}
+
+#[test]
+fn of_keys_that_activate_together_the_first_seals() {
+    for (first, second) in [(1, 2), (2, 1)] {
+        let tables = tables(&(entry(first) + &entry(second)));
+        let ring = tables.ring(start()).unwrap();
+        assert_eq!(ring.sealing(start()).unwrap().id(), secret(first).key_id());
+        assert_eq!(
+            only(&tables.list(start()), KeyStatus::Sealing),
+            [secret(first).key_id()]
+        );
+    }
+}
+
+#[test]
+fn a_new_key_whose_id_begins_like_another_is_drawn_again() {
+    let random = Counting::default();
+    let mut tables = KeyTables::fresh(start(), &random).unwrap();
+    let mut alike = *secret(1).key_id().as_bytes();
+    alike[15] ^= 1;
+    tables.revoke_unknown(KeyId::from_bytes(alike), start());
+    let rotated = tables
+        .rotate(start(), Rotation::default(), &random)
+        .unwrap();
+    assert_eq!(rotated.id, secret(2).key_id());
+}
+
+#[test]
 fn files_that_are_no_key_files_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("keys.toml");

@@ -8,20 +8,25 @@
 //! 3. Keys from the environment, from tables or from code do not change while the process runs.
 
 use std::env::{self, VarError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::file;
 use super::ring::KeyRing;
 use super::secret::Secret;
-use super::tables::KeyTables;
+use super::tables::{self, KeyEntry, KeyTables, PrunedEntry, RevokedEntry};
 use crate::error::ConfigError;
 use crate::time::UnixMillis;
 
 /// Where the keys come from.
-#[derive(Clone, Debug)]
+///
+/// In a configuration it is a table with `file = "keys.toml"`, or `env = "SESSION_KEYS"`, or the tables of
+/// a key file themselves.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "WrittenSource")]
 #[non_exhaustive]
 pub enum KeySource {
     /// A key file (see [`KeyTables`]). Changes are picked up while running.
@@ -62,6 +67,42 @@ impl KeySource {
                 ring.check(now)?;
                 Ok((ring.clone(), None))
             }
+        }
+    }
+}
+
+/// A [`KeySource`] as it stands in a configuration.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenSource {
+    file: Option<PathBuf>,
+    env: Option<String>,
+    // Those of `KeyTables`: serde can not both flatten it and refuse unknown fields.
+    #[serde(default, deserialize_with = "tables::optional_time")]
+    everyone_before: Option<UnixMillis>,
+    #[serde(default)]
+    key: Vec<KeyEntry>,
+    #[serde(default)]
+    revoked: Vec<RevokedEntry>,
+    #[serde(default)]
+    pruned: Vec<PrunedEntry>,
+}
+
+impl TryFrom<WrittenSource> for KeySource {
+    type Error = &'static str;
+
+    fn try_from(written: WrittenSource) -> Result<Self, Self::Error> {
+        let tables = KeyTables {
+            everyone_before: written.everyone_before,
+            keys: written.key,
+            revoked: written.revoked,
+            pruned: written.pruned,
+        };
+        match (written.file, written.env) {
+            (Some(file), None) if tables == KeyTables::default() => Ok(Self::File(file)),
+            (None, Some(name)) if tables == KeyTables::default() => Ok(Self::Env(name)),
+            (None, None) => Ok(Self::Tables(tables)),
+            _ => Err("keys come from one of `file`, `env` and `key` tables, not from several"),
         }
     }
 }
@@ -135,7 +176,7 @@ impl KeyWatch {
     }
 }
 
-fn ring(path: &std::path::Path, bytes: &[u8], now: UnixMillis) -> Result<KeyRing, ConfigError> {
+fn ring(path: &Path, bytes: &[u8], now: UnixMillis) -> Result<KeyRing, ConfigError> {
     let tables = file::parse(path, bytes)?;
     tables.ring(now).map_err(|error| match error {
         ConfigError::Keys(problem) => ConfigError::file(path, problem),
@@ -144,6 +185,11 @@ fn ring(path: &std::path::Path, bytes: &[u8], now: UnixMillis) -> Result<KeyRing
 }
 
 fn from_variable(name: &str) -> Result<KeyRing, ConfigError> {
+    if Secret::parse(name).is_ok() {
+        return Err(ConfigError::Keys(
+            "a secret stands where the name of an environment variable is expected".to_owned(),
+        ));
+    }
     let problem = |what: &str| ConfigError::Keys(format!("environment variable {name}: {what}"));
     match env::var(name) {
         Ok(text) => from_list(&Zeroizing::new(text)).map_err(|error| problem(&error.to_string())),

@@ -1,23 +1,5 @@
 //! The key tables: what a key file holds.
 //!
-//! ```toml
-//! everyone_before = "2026-11-21T08:00:00Z"        # optional: no session from before counts
-//!
-//! [[key]]
-//! id = "6789e288cc54f87cd3139249a9e9b6ae"         # optional when written by hand; checked if present
-//! secret = "..."                                  # 32 random bytes in base64url
-//! activate = "2026-11-21T08:00:00Z"               # seals from here on
-//! retire = "2026-12-22T09:00:00Z"                 # optional: opens until here
-//!
-//! [[revoked]]                                     # a key that leaked
-//! id = "2a27d9214b52c11afbb1bf682f83bf0f"
-//! at = "2026-11-20T17:30:00Z"
-//!
-//! [[pruned]]                                      # a key whose secret is gone
-//! id = "a4d812d7c54003b1c518e63e10919372"
-//! retired = "2026-10-01T00:00:00Z"
-//! ```
-//!
 //! 1. The same tables can stand in an application's own configuration: [`KeyTables`] implements
 //!    `Deserialize`. Unknown fields are errors.
 //! 2. Times are RFC 3339 strings or TOML date-times with an offset.
@@ -42,8 +24,31 @@ use crate::time::UnixMillis;
 /// The keys of an application as they are written down. Its secrets are erased when it is dropped
 /// and not shown by `Debug`.
 ///
-/// How the file looks is described [above](self); [`KeyTables::rotate`] and the methods beside it
-/// change the tables.
+/// ```toml
+/// everyone_before = "2026-11-21T08:00:00Z"        # optional: no session from before counts
+///
+/// [[key]]
+/// id = "6789e288cc54f87cd3139249a9e9b6ae"         # optional when written by hand; checked if present
+/// secret = "..."                                  # 32 random bytes in base64url
+/// activate = "2026-11-21T08:00:00Z"               # seals from here on
+/// retire = "2026-12-22T09:00:00Z"                 # optional: opens until here
+///
+/// [[revoked]]                                     # a key that leaked
+/// id = "2a27d9214b52c11afbb1bf682f83bf0f"
+/// at = "2026-11-20T17:30:00Z"
+///
+/// [[pruned]]                                      # a key whose secret is gone
+/// id = "a4d812d7c54003b1c518e63e10919372"
+/// retired = "2026-10-01T00:00:00Z"
+/// ```
+///
+/// Times are RFC 3339 strings or TOML date-times with an offset; unknown fields are errors. The same
+/// tables can stand in an application's own configuration, since this implements `Deserialize`: but
+/// then it is the application's parser that reports mistakes, and it may print the line that holds
+/// a secret.
+///
+/// [`KeyTables::rotate`] and the methods beside it change the tables, [`KeyTables::edit_file`] does
+/// so in a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyTables {
@@ -411,6 +416,8 @@ fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixMillis, D::Err
     deserializer.deserialize_any(Time)
 }
 
-fn optional_time<'de, D: Deserializer<'de>>(d: D) -> Result<Option<UnixMillis>, D::Error> {
+pub(super) fn optional_time<'de, D: Deserializer<'de>>(
+    d: D,
+) -> Result<Option<UnixMillis>, D::Error> {
     time(d).map(Some)
 }
