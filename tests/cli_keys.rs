@@ -202,13 +202,13 @@ fn revoking_a_key_in_use_wants_a_yes_and_leaves_one_that_seals() {
     let refused = bench.run("revoke", &[&id]);
     assert_eq!(refused.code, 3);
     assert!(refused.err.contains("--yes"), "{}", refused.err);
-    assert_eq!(bench.ids("sealing"), [id.clone()]);
+    assert_eq!(bench.ids("sealing"), [id.as_str()]);
 
     let ran = bench.run("revoke", &[&id, "--yes"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     let fresh = bench.ids("sealing");
     assert!(ran.out.contains(&fresh[0]), "it says so: {}", ran.out);
-    assert_eq!(bench.ids("revoked"), [id.clone()]);
+    assert_eq!(bench.ids("revoked"), [id.as_str()]);
     assert!(!bench.text().contains(&secret), "the leaked secret is gone");
     assert!(bench.loads());
 

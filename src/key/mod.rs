@@ -14,14 +14,16 @@ mod derive;
 mod edit;
 mod file;
 mod ring;
+mod rotate;
 mod secret;
 mod source;
 mod tables;
 mod weak;
 
-pub use edit::{EditError, Finding, Rotated, Rotation, Successor};
+pub use edit::{EditError, Finding, Successor};
 pub use file::mode_is_loose;
 pub use ring::{Key, KeyRing, KeyRingBuilder};
+pub use rotate::{Rotated, Rotation};
 pub use secret::Secret;
 pub use source::KeySource;
 pub use tables::{KeyInfo, KeyStatus, KeyTables};

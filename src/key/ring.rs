@@ -22,7 +22,7 @@ use crate::id::KeyId;
 use crate::time::UnixMillis;
 
 /// How far the clocks of two machines may be apart.
-const SKEW: Duration = Duration::from_secs(60);
+pub(super) const SKEW: Duration = Duration::from_secs(60);
 
 /// A key that is ready for use: what was derived from its secret, and its times.
 ///
