@@ -272,7 +272,6 @@ mod tests {
     use crate::SystemRandom;
     use crate::key::{KeyStatus, Rotated, Rotation};
 
-    const HOUR: Duration = Duration::from_secs(3600);
     const DAY: Duration = Duration::from_secs(24 * 3600);
 
     fn start() -> UnixMillis {
