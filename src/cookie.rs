@@ -13,7 +13,6 @@ use ::cookie::Cookie;
 use time::OffsetDateTime;
 
 use crate::error::ConfigError;
-use crate::time::UnixMillis;
 use crate::wire::chunks::{self, CookieRoom, MAX_CHUNKS, MAX_COOKIE};
 
 /// How the session cookie is named and scoped.
@@ -293,11 +292,6 @@ impl<'h> Found<'h> {
         }
         Some((count, Cow::Owned(text)))
     }
-}
-
-/// How long a cookie of a remembered session is worth keeping, in seconds.
-pub(crate) fn max_age(now: UnixMillis, end: UnixMillis) -> u64 {
-    end.since(now).as_secs()
 }
 
 #[cfg(test)]

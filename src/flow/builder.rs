@@ -1,6 +1,5 @@
 //! Starting: settings are checked, the store is loaded, then there are sessions.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -173,13 +172,16 @@ impl SessionsBuilder {
 /// Says so, loudly, when a process starts the same sessions twice: each has a revocation list of its
 /// own, which is what happens when they are made inside the closure of `HttpServer::new`.
 fn warn_of_twins(engine: &Arc<Engine>) {
-    static LIVING: Mutex<Option<HashMap<(String, String), Weak<Engine>>>> = Mutex::new(None);
+    static LIVING: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
     let binding = &engine.service.binding;
-    let name = (binding.cookie().to_owned(), binding.audience().to_owned());
     let mut living = LIVING.lock().unwrap_or_else(PoisonError::into_inner);
-    let living = living.get_or_insert_default();
-    living.retain(|_, engine| engine.strong_count() > 0);
-    if living.insert(name, Arc::downgrade(engine)).is_some() {
+    living.retain(|engine| engine.strong_count() > 0);
+    let has_twin = living.iter().filter_map(Weak::upgrade).any(|other| {
+        let other = &other.service.binding;
+        other.cookie() == binding.cookie() && other.audience() == binding.audience()
+    });
+    living.push(Arc::downgrade(engine));
+    if has_twin {
         tracing::error!(
             cookie = binding.cookie(),
             audience = binding.audience(),

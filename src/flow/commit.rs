@@ -1,6 +1,5 @@
 //! From a session to Set-Cookie.
 
-use crate::cookie;
 use crate::error::{Rejected, StoreError};
 use crate::flow::load::Ticket;
 use crate::flow::{Engine, Policy};
@@ -178,7 +177,7 @@ impl Engine {
         let max_age = (record.class == Class::Remembered).then(|| {
             let end = lifetimes.end(record.class, record.created, record.expires);
             let idle = now + lifetimes.of(record.class).idle;
-            cookie::max_age(now, end.min(idle))
+            end.min(idle).since(now).as_secs().max(1)
         });
         let mut cookies: Vec<_> = (0..)
             .zip(&values)

@@ -54,6 +54,14 @@ impl KeySource {
         self.open(now).map(|(ring, _)| ring)
     }
 
+    /// The same source, with a relative path taken from `directory`.
+    pub(crate) fn relative_to(self, directory: &Path) -> Self {
+        match self {
+            Self::File(path) => Self::File(directory.join(path)),
+            other => other,
+        }
+    }
+
     /// The keys and, if they can change, what notices it.
     pub(crate) fn open(&self, now: UnixMillis) -> Result<(KeyRing, Option<KeyWatch>), ConfigError> {
         match self {
@@ -164,6 +172,11 @@ impl KeyWatch {
             }
             Err(error) => self.broken(Some(hash), error),
         }
+    }
+
+    /// Why the ring in use is not what stands in the file, if it is not.
+    pub(crate) fn problem(&self) -> Option<&ConfigError> {
+        self.reported.as_ref().map(|(_, problem)| problem)
     }
 
     fn broken(&mut self, content: Option<Hash>, error: ConfigError) -> KeyChange {

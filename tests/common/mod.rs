@@ -8,11 +8,10 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, Result, web};
 use sealed_session::actix::{Authenticated, SessionMiddleware};
+use sealed_session::revoke::RevocationStore;
 use sealed_session::store::Memory;
 use sealed_session::testing::{ManualClock, published_secret};
-use sealed_session::{
-    CookieSettings, KeyRing, RevocationStore, Session, Sessions, SessionsBuilder,
-};
+use sealed_session::{CookieSettings, KeyRing, Session, Sessions, SessionsBuilder};
 use serde_json::{Value, json};
 
 /// The key ring of most tests.
@@ -27,6 +26,13 @@ pub fn builder(clock: &ManualClock, store: Arc<dyn RevocationStore>) -> Sessions
         .store(store)
         .cookie(CookieSettings::plain_http())
         .clock(Arc::new(clock.clone()))
+}
+
+/// An in-memory store that was born a second ago.
+pub fn memory(clock: &ManualClock) -> Arc<Memory> {
+    let store = Arc::new(Memory::with_clock(Arc::new(clock.clone())));
+    clock.advance(Duration::from_secs(1));
+    store
 }
 
 /// A server with the routes of [`routes`], and what it was made of.
@@ -46,7 +52,7 @@ impl Node {
     /// The same, with other settings.
     pub async fn with(change: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
         let clock = ManualClock::default();
-        let store = Arc::new(Memory::with_clock(Arc::new(clock.clone())));
+        let store = memory(&clock);
         Self::serve(clock.clone(), change(builder(&clock, store))).await
     }
 
