@@ -84,6 +84,21 @@ impl SessionConfig {
         toml::from_str(text).map_err(|error| error.message().to_owned())
     }
 
+    /// The name of the cookie.
+    pub fn cookie_name(&self) -> String {
+        self.cookie.clone().settings().name
+    }
+
+    /// The name of the application and its environment.
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+
+    /// Where the keys come from.
+    pub fn key_source(&self) -> KeySource {
+        self.keys.clone().relative_to(&self.directory)
+    }
+
     /// The longest that a cookie under these settings can live, as `sealed-session keys rotate` needs it.
     pub fn longest_lifetime(&self) -> Duration {
         let lifetimes = self.lifetime.lifetimes();
@@ -107,7 +122,7 @@ impl SessionConfig {
     /// When a setting has no meaning, or the store can not be opened.
     pub fn builder(self) -> Result<SessionsBuilder, ConfigError> {
         let store = self.revocation.open(&self.directory)?;
-        let keys = self.keys.relative_to(&self.directory);
+        let keys = self.key_source();
         Ok(Sessions::builder(self.audience)
             .key_source(keys)
             .store(store)

@@ -5,6 +5,7 @@
 
 mod builder;
 mod commit;
+mod inspect;
 mod load;
 mod log;
 
@@ -25,6 +26,7 @@ use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
 pub use builder::SessionsBuilder;
 pub use commit::CommitError;
 pub(crate) use commit::Outcome;
+pub use inspect::{Inspected, inspect};
 pub(crate) use load::{Loaded, Unavailable};
 
 /// How often a key file is looked at.

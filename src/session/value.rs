@@ -15,7 +15,7 @@ pub struct Value {
 }
 
 impl Value {
-    pub(super) fn new(key: &str, bytes: Vec<u8>) -> Self {
+    pub(crate) fn new(key: &str, bytes: Vec<u8>) -> Self {
         Self {
             key: key.to_owned(),
             bytes,

@@ -13,7 +13,9 @@ use clap::Subcommand;
 use sealed_session::key::{
     EditError, Finding, KeyInfo, KeyStatus, Rotated, Rotation, Successor, mode_is_loose,
 };
-use sealed_session::{Clock, KeyId, KeySource, KeyTables, SystemClock, SystemRandom, UnixMillis};
+use sealed_session::{
+    Clock, KeyId, KeySource, KeyTables, SessionConfig, SystemClock, SystemRandom, UnixMillis,
+};
 
 use crate::failure::Failure;
 
@@ -50,6 +52,9 @@ pub enum Keys {
         /// The longest that any session lives: the largest absolute limit of the configuration.
         #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = humantime::parse_duration)]
         lifetime: Duration,
+        /// Take the lifetime from a configuration instead.
+        #[arg(long, value_name = "FILE", conflicts_with = "lifetime")]
+        config: Option<PathBuf>,
         /// Rotate although a key is still waiting to activate.
         #[arg(long)]
         force: bool,
@@ -110,8 +115,13 @@ pub fn run(command: Keys) -> Result<String, Failure> {
             file,
             distribute,
             lifetime,
+            config,
             force,
         } => {
+            let lifetime = match config {
+                Some(path) => SessionConfig::from_file(path)?.longest_lifetime(),
+                None => lifetime,
+            };
             let rotation = Rotation {
                 distribute,
                 lifetime,

@@ -10,7 +10,9 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod failure;
+mod inspect;
 mod keys;
+mod revoke;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -32,11 +34,17 @@ enum Command {
     /// Make, list, rotate, revoke and check the keys of a key file.
     #[command(subcommand)]
     Keys(keys::Keys),
+    Inspect(inspect::Inspect),
+    /// End sessions in a redb file that no server holds.
+    #[command(subcommand)]
+    Revoke(revoke::Revoke),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Keys(command) => keys::run(command),
+        Command::Inspect(arguments) => inspect::run(arguments),
+        Command::Revoke(command) => revoke::run(command),
     };
     let (text, code) = match &outcome {
         Ok(text) => (text.as_str(), 0),

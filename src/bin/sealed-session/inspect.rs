@@ -1,0 +1,120 @@
+//! `sealed-session inspect`: what a cookie says.
+//!
+//! The cookie comes from standard input, because arguments show up in process lists and shell
+//! histories, and a live cookie is a credential.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::Args;
+use sealed_session::{
+    Class, Clock, Inspected, KeyRing, KeySource, SessionConfig, SystemClock, UnixMillis, Value,
+    inspect,
+};
+use serde_json::json;
+
+use crate::failure::Failure;
+
+/// More than any Cookie header that a server takes.
+const LONGEST_INPUT: u64 = 256 * 1024;
+
+/// Open a cookie read from standard input and print what it says, as JSON.
+///
+/// The input is the cookie's value, or a whole Cookie header. Revocations are not looked at.
+#[derive(Args)]
+pub struct Inspect {
+    /// A configuration, which names the keys, the cookie and the audience.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["keys", "cookie", "audience"])]
+    config: Option<PathBuf>,
+    /// A key file.
+    #[arg(long, value_name = "FILE", required_unless_present = "config")]
+    keys: Option<PathBuf>,
+    /// The audience that the cookie was sealed for.
+    #[arg(long, required_unless_present = "config")]
+    audience: Option<String>,
+    /// The cookie's name.
+    #[arg(long, value_name = "NAME", default_value = "__Host-session")]
+    cookie: String,
+    /// Open it as if it were this time, such as 2026-11-21T08:00:00Z. Now, if not given.
+    #[arg(long, value_name = "TIME")]
+    at: Option<UnixMillis>,
+}
+
+pub fn run(arguments: Inspect) -> Result<String, Failure> {
+    let now = arguments.at.unwrap_or_else(|| SystemClock::default().now());
+    let place = place(arguments, now)?;
+    let mut text = String::new();
+    std::io::stdin()
+        .take(LONGEST_INPUT)
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::Failed(format!("standard input: {error}")))?;
+    let inspected = inspect(&text, &place.cookie, &place.audience, &place.keys, now)
+        .map_err(|reason| Failure::Failed(reason.to_string()))?;
+    let text = serde_json::to_string_pretty(&describe(&inspected));
+    text.map(|text| text + "\n")
+        .map_err(|error| Failure::Failed(error.to_string()))
+}
+
+/// Where a cookie is valid, and what opens it.
+struct Place {
+    keys: KeyRing,
+    cookie: String,
+    audience: String,
+}
+
+fn place(arguments: Inspect, now: UnixMillis) -> Result<Place, Failure> {
+    match (arguments.config, arguments.keys, arguments.audience) {
+        (Some(path), _, _) => {
+            let config = SessionConfig::from_file(path)?;
+            Ok(Place {
+                keys: config.key_source().load(now)?,
+                cookie: config.cookie_name(),
+                audience: config.audience().to_owned(),
+            })
+        }
+        (None, Some(keys), Some(audience)) => Ok(Place {
+            keys: KeySource::File(keys).load(now)?,
+            cookie: arguments.cookie,
+            audience,
+        }),
+        _ => Err(Failure::Failed(
+            "either --config, or --keys and --audience".into(),
+        )),
+    }
+}
+
+fn describe(inspected: &Inspected) -> serde_json::Value {
+    let entries: serde_json::Map<_, _> = inspected
+        .entries
+        .iter()
+        .map(|(name, value)| (name.clone(), as_json(value)))
+        .collect();
+    let login = inspected.login.as_ref().map(|(subject, generation, at)| {
+        json!({
+            "subject": subject,
+            "generation": generation.get(),
+            "at": at.to_string(),
+        })
+    });
+    json!({
+        "key": inspected.key.to_string(),
+        "session": inspected.session.to_string(),
+        "serial": inspected.serial.get(),
+        "login": login,
+        "everyone_generation": inspected.everyone.get(),
+        "created": inspected.created.to_string(),
+        "refreshed": inspected.refreshed.to_string(),
+        "expires": inspected.expires.to_string(),
+        "remembered": inspected.class == Class::Remembered,
+        "earlier_keys": inspected.earlier_keys,
+        "entries": entries,
+    })
+}
+
+/// What JSON has no form for is shown as the bytes it is stored as.
+fn as_json(value: &Value) -> serde_json::Value {
+    value.decode().unwrap_or_else(|_| {
+        let digits = value.as_bytes().iter().map(|byte| format!("{byte:02x}"));
+        json!({ "messagepack": digits.collect::<String>() })
+    })
+}

@@ -1,0 +1,96 @@
+//! Looking into a token, for operators.
+
+use std::collections::BTreeMap;
+
+use crate::cookie::Found;
+use crate::error::Rejected;
+use crate::id::{Generation, KeyId, Serial, SessionId};
+use crate::key::KeyRing;
+use crate::lifetime::Class;
+use crate::seal::{self, Binding};
+use crate::session::Value;
+use crate::time::UnixMillis;
+use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
+use crate::wire::record::Record;
+
+/// What a session cookie says. It does not say whether the session was revoked.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Inspected {
+    /// The key that sealed it.
+    pub key: KeyId,
+    /// The session.
+    pub session: SessionId,
+    /// Which of the session's cookies it is.
+    pub serial: Serial,
+    /// Who is logged in, under which generation, and since when.
+    pub login: Option<(String, Generation, UnixMillis)>,
+    /// Everyone's generation when the session began.
+    pub everyone: Generation,
+    /// When the session began.
+    pub created: UnixMillis,
+    /// When it was last sealed.
+    pub refreshed: UnixMillis,
+    /// When it ends at the latest, by the limit under which it began.
+    pub expires: UnixMillis,
+    /// The class of its lifetime.
+    pub class: Class,
+    /// How many other keys it passed through.
+    pub earlier_keys: usize,
+    /// The application's entries.
+    pub entries: BTreeMap<String, Value>,
+}
+
+/// Opens a cookie at the time `now` without judging whether its session counts.
+///
+/// `text` is the cookie's value, or a Cookie header's, which may hold several parts of a large session.
+/// `cookie` is the cookie's name and `audience` that of the [`Sessions`](crate::Sessions): a token opens
+/// under its own only.
+///
+/// # Errors
+/// Why the cookie does not open.
+pub fn inspect(
+    text: &str,
+    cookie: &str,
+    audience: &str,
+    keys: &KeyRing,
+    now: UnixMillis,
+) -> Result<Inspected, Rejected> {
+    let text = text.trim();
+    let bare = format!("{cookie}={text}");
+    // A token has no equals sign, a header has at least one.
+    let header = if text.contains('=') { text } else { &bare };
+    let found = Found::scan(std::iter::once(header.as_bytes()), cookie);
+    let (chunks, token) = found.tokens().next().flatten().ok_or(Rejected::Malformed)?;
+    let longest = usize::from(MAX_CHUNKS) * MAX_COOKIE;
+    let binding = Binding::new(cookie, audience);
+    let opened = seal::open(&token, chunks, longest, keys, &binding, now);
+    let opened = opened.map_err(|refusal| refusal.reason)?;
+    let key = opened.key();
+    Ok(describe(key, opened.into_record()))
+}
+
+fn describe(key: KeyId, record: Record) -> Inspected {
+    Inspected {
+        key,
+        session: record.id,
+        serial: record.serial,
+        login: record
+            .login
+            .map(|login| (login.subject, login.generation, login.at)),
+        everyone: record.everyone,
+        created: record.created,
+        refreshed: record.refreshed,
+        expires: record.expires,
+        class: record.class,
+        earlier_keys: record.keys.iter().count(),
+        entries: record
+            .entries
+            .into_iter()
+            .map(|(name, bytes)| {
+                let value = Value::new(&name, bytes);
+                (name, value)
+            })
+            .collect(),
+    }
+}
