@@ -1,1 +1,204 @@
-//! later
+//! The conformance suite for revocation stores.
+//!
+//! 1. One suite for every backend, ours and third parties': each check is one sentence of the
+//!    contract on [`RevocationStore`].
+//! 2. A check that can not be run on a store is reported as skipped, with the reason, never as
+//!    passed.
+//! 3. The suite moves the store's clock instead of waiting, where the store lets it.
+//!
+//! ```
+//! use async_trait::async_trait;
+//! use sealed_session::revoke::RevocationStore;
+//! use sealed_session::store::Memory;
+//! use sealed_session::testing::ManualClock;
+//! use sealed_session::testing::conformance::{self, Harness};
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! struct InMemory(ManualClock);
+//!
+//! #[async_trait]
+//! impl Harness for InMemory {
+//!     async fn fresh(&self) -> Result<Arc<dyn RevocationStore>, String> {
+//!         Ok(Arc::new(Memory::with_clock(Arc::new(self.0.clone()))))
+//!     }
+//!
+//!     fn advance(&self, by: Duration) -> bool {
+//!         self.0.advance(by);
+//!         true
+//!     }
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() {
+//! let report = conformance::run(&InMemory(ManualClock::default())).await;
+//! println!("{report}");
+//! report.assert_passed();
+//! # }
+//! ```
+
+mod checks;
+
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::error::StoreError;
+use crate::revoke::RevocationStore;
+
+/// After how long a check that has not ended counts as failed.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How the suite gets at a store.
+#[async_trait]
+pub trait Harness: Send + Sync {
+    /// A new, empty store, which shares nothing with those from before.
+    ///
+    /// # Errors
+    /// When there is none; the check that asked for it then fails with this message.
+    async fn fresh(&self) -> Result<Arc<dyn RevocationStore>, String>;
+
+    /// Closes `store`, the last one that [`fresh`](Self::fresh) or this returned, and opens it again
+    /// as a restarted server would. `None`, the default, says that it does not survive that.
+    ///
+    /// # Errors
+    /// When it can not be opened again; the check then fails with this message.
+    async fn reopen(
+        &self,
+        store: Arc<dyn RevocationStore>,
+    ) -> Option<Result<Arc<dyn RevocationStore>, String>> {
+        drop(store);
+        None
+    }
+
+    /// Moves the clock of all stores forward. False, the default, says that it can not be moved.
+    fn advance(&self, by: Duration) -> bool {
+        let _ = by;
+        false
+    }
+}
+
+/// Runs every check. The runtime needs its timer, and several threads to find races.
+pub async fn run(harness: &dyn Harness) -> Report {
+    let mut suite = Suite {
+        report: Report { checks: Vec::new() },
+    };
+    checks::all(harness, &mut suite).await;
+    suite.report
+}
+
+/// What came of each check. Prints one line for each.
+#[derive(Debug, Clone)]
+pub struct Report {
+    checks: Vec<(&'static str, Outcome)>,
+}
+
+/// What came of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The store keeps this part of the contract, as far as the suite can tell.
+    Passed,
+    /// Not run, for this reason.
+    Skipped(String),
+    /// The store breaks the contract, as described.
+    Failed(String),
+}
+
+impl Report {
+    /// The checks by name, in the order in which they ran.
+    pub fn checks(&self) -> impl Iterator<Item = (&'static str, &Outcome)> {
+        self.checks.iter().map(|(name, outcome)| (*name, outcome))
+    }
+
+    /// Whether no check failed. Skipped ones do not count.
+    pub fn passed(&self) -> bool {
+        !self
+            .checks()
+            .any(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
+    }
+
+    /// Ends the test if a check failed.
+    ///
+    /// # Panics
+    /// If a check failed, with the report as its message.
+    #[track_caller]
+    pub fn assert_passed(&self) {
+        assert!(self.passed(), "the store breaks its contract:\n{self}");
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, outcome) in self.checks() {
+            match outcome {
+                Outcome::Passed => writeln!(f, "passed   {name}")?,
+                Outcome::Skipped(reason) => writeln!(f, "skipped  {name}: {reason}")?,
+                Outcome::Failed(problem) => writeln!(f, "FAILED   {name}: {problem}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Suite {
+    report: Report,
+}
+
+impl Suite {
+    async fn check(&mut self, name: &'static str, check: impl Future<Output = Result<(), Stop>>) {
+        let outcome = match tokio::time::timeout(PATIENCE, caught(check)).await {
+            Ok(Some(Ok(()))) => Outcome::Passed,
+            Ok(Some(Err(Stop(outcome)))) => outcome,
+            Ok(None) => Outcome::Failed("it panicked".into()),
+            Err(_) => Outcome::Failed(format!("not done after {} s", PATIENCE.as_secs())),
+        };
+        self.report.checks.push((name, outcome));
+    }
+}
+
+/// What `check` ends with; `None` if it panics.
+async fn caught<T>(check: impl Future<Output = T>) -> Option<T> {
+    let mut check = std::pin::pin!(check);
+    std::future::poll_fn(|context| {
+        let poll = AssertUnwindSafe(|| check.as_mut().poll(context));
+        match catch_unwind(poll) {
+            Ok(poll) => poll.map(Some),
+            Err(_) => Poll::Ready(None),
+        }
+    })
+    .await
+}
+
+/// Why a check ended early.
+struct Stop(Outcome);
+
+impl Stop {
+    fn skipped(reason: &str) -> Self {
+        Self(Outcome::Skipped(reason.into()))
+    }
+
+    fn failed(problem: impl Into<String>) -> Self {
+        Self(Outcome::Failed(problem.into()))
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::failed(format!("unexpected error: {error}"))
+    }
+}
+
+/// Fails the check unless `holds`.
+fn require(holds: bool, problem: impl FnOnce() -> String) -> Result<(), Stop> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Stop::failed(problem()))
+    }
+}
