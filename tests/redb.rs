@@ -344,8 +344,6 @@ async fn truncated_and_overwritten_files_are_damaged() {
 #[tokio::test]
 async fn a_flipped_bit_never_shortens_the_list() {
     const COUNT: u64 = 40;
-    // redb's own panics on damage, which the store catches, need not fill the screen.
-    std::panic::set_hook(Box::new(|_| {}));
     for crashed in [false, true] {
         let place = Place::new();
         let store = place.create().unwrap();
@@ -392,7 +390,6 @@ async fn a_flipped_bit_never_shortens_the_list() {
             "only {refused} refused: does this test flip bits that matter?"
         );
     }
-    let _ = std::panic::take_hook();
 }
 
 // --- crashes ----------------------------------------------------------------------------------
@@ -457,6 +454,69 @@ async fn a_killed_process_loses_no_acknowledged_logout() {
         let lost: Vec<_> = acknowledged.difference(&stored).collect();
         assert!(lost.is_empty(), "{lost:?} of {} are lost", stored.len());
     }
+}
+
+/// Not a test: what the child process of the next one runs, whose files may not grow large.
+#[tokio::test]
+async fn child_whose_disk_is_full() {
+    let Ok(path) = std::env::var(FULL_CHILD) else {
+        return;
+    };
+    let store = Redb::open(path).unwrap();
+    let subject = SubjectKey::new("", "");
+    let mut acknowledged: u64 = 0;
+    let first = loop {
+        let batch: Vec<_> = (0..100)
+            .map(|n| ended(acknowledged + n, UnixMillis::MAX))
+            .collect();
+        match store.publish(&batch).await {
+            Ok(_) => acknowledged += 100,
+            Err(error) => break error,
+        }
+    };
+    let second = store.publish(&[ended(0, UnixMillis::MAX)]).await;
+    let Err(StoreError::Unavailable(later)) = second else {
+        panic!("after a failed write: {second:?}");
+    };
+    assert!(matches!(first, StoreError::Unavailable(_)), "{first}");
+    assert!(later.contains("opened again"), "{later}");
+    store.read(subject).await.unwrap();
+    println!("\nacknowledged {acknowledged}");
+}
+
+const FULL_CHILD: &str = "SEALED_SESSION_TEST_FULL_CHILD";
+
+#[cfg(unix)]
+#[tokio::test]
+async fn after_a_failed_write_nothing_is_written_until_the_file_is_opened_again() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("revocations.redb");
+    drop(Redb::create(&path).unwrap());
+    // A limit on the size of files stands in for a full disk: the write fails in the same place.
+    let child = Command::new("sh")
+        .arg("-c")
+        .arg("trap '' XFSZ; ulimit -f 2048; exec \"$0\" \"$@\"")
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "child_whose_disk_is_full", "--nocapture"])
+        .env(FULL_CHILD, &path)
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&child.stdout);
+    let acknowledged = output
+        .lines()
+        .find_map(|line| line.strip_prefix("acknowledged "));
+    let acknowledged: u64 = match acknowledged {
+        Some(number) => number.parse().unwrap(),
+        None => panic!("{output}{}", String::from_utf8_lossy(&child.stderr)),
+    };
+    assert!(acknowledged > 0);
+    let store = Redb::open(&path).unwrap();
+    let stored = sessions(&store).await;
+    assert!((0..acknowledged).all(|n| stored.contains(&n)));
+    store
+        .publish(&[ended(u64::MAX, UnixMillis::MAX)])
+        .await
+        .unwrap();
 }
 
 // --- clocks -----------------------------------------------------------------------------------

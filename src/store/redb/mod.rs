@@ -44,7 +44,9 @@ const SNAPSHOT_BATCH: usize = 4096;
 ///   start. A new list refuses sessions from before it, so a lost file logs everyone out.
 /// - **The file is checked in full at every open**, which takes about 30 ms for a million entries.
 ///   A damaged one is [`StoreError::Damaged`] and stays so. This catches panics inside redb, and so
-///   needs the default `panic = "unwind"`.
+///   needs the default `panic = "unwind"`. One bit escapes it: the one that says which of the last
+///   two commits is the later, damaged in a file that was not closed cleanly, brings back the
+///   earlier.
 /// - **A second process** gets [`StoreError::InUse`].
 /// - **After a failed write** (a full disk, say) every later write fails with
 ///   [`StoreError::Unavailable`] until the file is opened again, which means restarting the process,
