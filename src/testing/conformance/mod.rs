@@ -37,7 +37,12 @@
 //! # }
 //! ```
 
-mod checks;
+mod generations;
+mod lifetimes;
+mod news;
+mod restarts;
+mod stored;
+mod tools;
 
 use std::fmt;
 use std::future::Future;
@@ -85,11 +90,46 @@ pub trait Harness: Send + Sync {
 
 /// Runs every check. The runtime needs its timer, and several threads to find races.
 pub async fn run(harness: &dyn Harness) -> Report {
-    let mut suite = Suite {
-        report: Report { checks: Vec::new() },
-    };
-    checks::all(harness, &mut suite).await;
-    suite.report
+    let mut report = Report { checks: Vec::new() };
+    macro_rules! run {
+        ($($name:literal: $group:ident::$check:ident;)*) => {$(
+            report.checks.push(($name, outcome($group::$check(harness)).await));
+        )*};
+    }
+    run! {
+        "a new store is empty and born when it was made": stored::a_new_store_is_empty;
+        "what was published is in the snapshot": stored::published_is_in_the_snapshot;
+        "publishing twice changes nothing and succeeds": stored::publishing_is_idempotent;
+        "the order of publications does not matter": stored::publishing_is_commutative;
+        "joining takes the stricter of two entries": stored::joining_takes_the_stricter;
+        "publishing tells whether the serial was still free": stored::publishing_tells_fresh;
+        "of concurrent renewals exactly one is fresh": stored::one_renewal_wins;
+        "a raise follows the stored and the known value and the clock": generations::a_raise_follows_all;
+        "generations of different targets are apart": generations::targets_are_apart;
+        "concurrent raises return different, growing values": generations::raises_are_unique;
+        "a repeated raise returns the same and raises nothing": generations::a_repeat_raises_nothing;
+        "a repeat of an older raise raises again": generations::an_older_raise_raises_again;
+        "at the top of its range a raise is an error": generations::the_top_is_an_error;
+        "a published generation is one that raises follow": generations::published_generations_count;
+        "what was announced only grows": lifetimes::announcements_only_grow;
+        "a raise is remembered for the longest life announced": lifetimes::raises_last_long_enough;
+        "a later announcement also covers earlier raises": lifetimes::announcements_cover_the_past;
+        "following delivers what came after the snapshot": news::following_delivers;
+        "following delivers raises": news::following_delivers_raises;
+        "a waiting follower is woken or answered": news::a_follower_is_answered;
+        "following from a foreign position is a gap": news::a_foreign_position_is_a_gap;
+        "nothing is missed between snapshot and following": news::nothing_is_missed;
+        "a sweep drops entries after their time": lifetimes::a_sweep_drops;
+        "a sweep drops nothing before its time": lifetimes::a_sweep_keeps;
+        "a later `until` is what counts": lifetimes::the_later_until_counts;
+        "everyone's generation never expires": lifetimes::everyone_stays;
+        "ten thousand entries in one publication": stored::a_large_batch;
+        "visitors are bounded, the oldest make room": stored::visitors_are_bounded;
+        "what was acknowledged survives a restart": restarts::a_restart_forgets_nothing;
+        "a position from before a restart misses nothing": restarts::positions_survive_or_gap;
+        "a store made later is born later": restarts::a_later_store_is_younger;
+    }
+    report
 }
 
 /// What came of each check. Prints one line for each.
@@ -146,19 +186,12 @@ impl fmt::Display for Report {
     }
 }
 
-struct Suite {
-    report: Report,
-}
-
-impl Suite {
-    async fn check(&mut self, name: &'static str, check: impl Future<Output = Result<(), Stop>>) {
-        let outcome = match tokio::time::timeout(PATIENCE, caught(check)).await {
-            Ok(Some(Ok(()))) => Outcome::Passed,
-            Ok(Some(Err(Stop(outcome)))) => outcome,
-            Ok(None) => Outcome::Failed("it panicked".into()),
-            Err(_) => Outcome::Failed(format!("not done after {} s", PATIENCE.as_secs())),
-        };
-        self.report.checks.push((name, outcome));
+async fn outcome(check: impl Future<Output = Result<(), Stop>>) -> Outcome {
+    match tokio::time::timeout(PATIENCE, caught(check)).await {
+        Ok(Some(Ok(()))) => Outcome::Passed,
+        Ok(Some(Err(Stop(outcome)))) => outcome,
+        Ok(None) => Outcome::Failed("it panicked".into()),
+        Err(_) => Outcome::Failed(format!("not done after {} s", PATIENCE.as_secs())),
     }
 }
 

@@ -1,0 +1,164 @@
+//! Generations: always above, never twice, and a repeat raises nothing.
+
+use std::collections::HashSet;
+
+use tokio::task::JoinSet;
+
+use super::tools::{Checked, DAY, HOUR, MINUTE, fresh, generation, now, raise, raise_id, subject};
+use super::{Harness, Stop, require};
+use crate::id::Generation;
+use crate::revoke::{Raise, Revocation, SubjectEntry, Target};
+
+pub(super) async fn a_raise_follows_all(h: &dyn Harness) -> Checked {
+    let store = fresh(h).await?;
+    store.announce(DAY).await?;
+    for target in [Target::Subject(subject(1)), Target::Everyone] {
+        let before = now(&store).await?;
+        let first = raise(&store, target, 1, Generation::NONE).await?;
+        let after = now(&store).await?;
+        require(
+            (before.as_millis()..=after.as_millis()).contains(&first.get()),
+            || format!("raised to {first} between {before:?} and {after:?}"),
+        )?;
+        let second = raise(&store, target, 2, Generation::NONE).await?;
+        require(second > first, || format!("{first}, then {second}"))?;
+
+        let known = Generation::new(second.get() + 1_000_000_000);
+        let third = raise(&store, target, 3, known).await?;
+        require(third.get() == known.get() + 1, || {
+            format!("the caller knew {known}, raised to {third}")
+        })?;
+        let fourth = raise(&store, target, 4, Generation::NONE).await?;
+        require(fourth.get() == third.get() + 1, || {
+            format!("{third} was stored, raised to {fourth}")
+        })?;
+        let read = generation(&store, target).await?;
+        require(read == fourth, || {
+            format!("raised to {fourth}, read {read}")
+        })?;
+    }
+    Ok(())
+}
+
+pub(super) async fn targets_are_apart(h: &dyn Harness) -> Checked {
+    let store = fresh(h).await?;
+    store.announce(DAY).await?;
+    raise(&store, Target::Subject(subject(1)), 1, Generation::NONE).await?;
+    let reading = store.read(subject(2)).await?;
+    require(
+        (reading.subject, reading.everyone) == (Generation::NONE, Generation::NONE),
+        || format!("subject 1 was raised, and now subject 2 reads {reading:?}"),
+    )?;
+    // The id of another target's raise is not a repeat.
+    let everyone = raise(&store, Target::Everyone, 1, Generation::NONE).await?;
+    let reading = store.read(subject(2)).await?;
+    require(
+        (reading.subject, reading.everyone) == (Generation::NONE, everyone),
+        || format!("everyone was raised to {everyone}, and now subject 2 reads {reading:?}"),
+    )
+}
+
+pub(super) async fn raises_are_unique(h: &dyn Harness) -> Checked {
+    let store = fresh(h).await?;
+    store.announce(DAY).await?;
+    for target in [Target::Subject(subject(1)), Target::Everyone] {
+        let mut tasks = JoinSet::new();
+        for task in 0..8 {
+            let store = store.clone();
+            tasks.spawn(async move {
+                let mut values = Vec::new();
+                for n in 0..10 {
+                    let id = 1 + task * 10 + n;
+                    values.push(raise(&store, target, id, Generation::NONE).await?);
+                }
+                Ok::<_, Stop>(values)
+            });
+        }
+        let mut all = Vec::new();
+        while let Some(values) = tasks.join_next().await {
+            let values = values.map_err(|error| Stop::failed(error.to_string()))??;
+            require(values.is_sorted(), || format!("not growing: {values:?}"))?;
+            all.extend(values);
+        }
+        let different: HashSet<_> = all.iter().collect();
+        require(different.len() == 80, || {
+            format!("80 raises returned {} values", different.len())
+        })?;
+        let last = all.into_iter().max().unwrap_or_default();
+        let read = generation(&store, target).await?;
+        require(read == last, || format!("raised to {last}, read {read}"))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn a_repeat_raises_nothing(h: &dyn Harness) -> Checked {
+    let store = fresh(h).await?;
+    store.announce(DAY).await?;
+    for target in [Target::Subject(subject(1)), Target::Everyone] {
+        let first = raise(&store, target, 1, Generation::NONE).await?;
+        h.advance(MINUTE);
+        // Also if the caller learned more in between.
+        for known in [Generation::NONE, first, Generation::new(first.get() + 5)] {
+            let again = raise(&store, target, 1, known).await?;
+            require(again == first, || format!("{first}, repeated {again}"))?;
+        }
+        let read = generation(&store, target).await?;
+        require(read == first, || format!("raised to {first}, read {read}"))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn an_older_raise_raises_again(h: &dyn Harness) -> Checked {
+    let store = fresh(h).await?;
+    store.announce(DAY).await?;
+    for target in [Target::Subject(subject(1)), Target::Everyone] {
+        raise(&store, target, 1, Generation::NONE).await?;
+        let second = raise(&store, target, 2, Generation::NONE).await?;
+        let third = raise(&store, target, 1, Generation::NONE).await?;
+        require(third > second, || format!("{second}, then {third}"))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn the_top_is_an_error(h: &dyn Harness) -> Checked {
+    let store = fresh(h).await?;
+    store.announce(DAY).await?;
+    let target = Target::Subject(subject(1));
+    let known = Generation::new(u64::MAX);
+    let request = Raise {
+        target,
+        id: raise_id(1),
+        known,
+    };
+    match store.raise(request).await {
+        Err(crate::StoreError::Exhausted) => {}
+        other => return Err(Stop::failed(format!("answered {other:?}"))),
+    }
+    let read = generation(&store, target).await?;
+    require(read == Generation::NONE, || {
+        format!("the failed raise left {read}")
+    })
+}
+
+pub(super) async fn published_generations_count(h: &dyn Harness) -> Checked {
+    let store = fresh(h).await?;
+    store.announce(DAY).await?;
+    let now = now(&store).await?;
+    let moved = Generation::new((now + HOUR).as_millis());
+    let entry = SubjectEntry {
+        generation: moved,
+        until: now + DAY,
+    };
+    let key = subject(1);
+    let everyone = Revocation::Everyone { generation: moved };
+    store
+        .publish(&[Revocation::Subject { key, entry }, everyone])
+        .await?;
+    for target in [Target::Subject(key), Target::Everyone] {
+        let raised = raise(&store, target, 1, Generation::NONE).await?;
+        require(raised.get() == moved.get() + 1, || {
+            format!("{moved} was published, raised to {raised}")
+        })?;
+    }
+    Ok(())
+}
