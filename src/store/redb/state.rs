@@ -255,17 +255,26 @@ impl<'t> State<'t> {
         Ok(dropped)
     }
 
-    /// Drops the entry, or for a subject that a longer life was announced for, puts it off.
+    /// Drops the entry, or for a subject that a longer life was announced for, puts it off. What the
+    /// entry itself says decides, not the index: a stray key must not end an entry early.
     fn expire(&mut self, kind: u8, id: &Id, now: UnixMillis) -> Result<bool, Fault> {
         match kind {
-            SESSION => Ok(self.sessions.remove(id)?.is_some()),
+            SESSION => {
+                let session = get::<SessionEntry>(&self.sessions, id)?;
+                let ended = session.is_some_and(|entry| entry.until < now);
+                if ended {
+                    self.sessions.remove(id)?;
+                }
+                Ok(ended)
+            }
             VISITOR => {
                 let visitor = get::<Visitor>(&self.visitors, id)?;
-                if let Some(visitor) = visitor {
+                let ended = visitor.filter(|visitor| visitor.entry.until < now);
+                if let Some(visitor) = ended {
                     self.visitors.remove(id)?;
                     self.visitor_order.remove(visitor.place)?;
                 }
-                Ok(visitor.is_some())
+                Ok(ended.is_some())
             }
             SUBJECT => {
                 let Some(old) = get::<Subject>(&self.subjects, id)? else {
