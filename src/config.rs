@@ -12,7 +12,7 @@ use crate::flow::{Policy, Sessions, SessionsBuilder};
 use crate::key::KeySource;
 use crate::lifetime::{Lifetimes, Limits};
 use crate::revoke::RevocationStore;
-use crate::time::SystemClock;
+use crate::store::Memory;
 
 /// All settings, as they stand in a file. What is not set has its default; what is not known is an
 /// error. Durations are written `"5m"`, `"1h 30m"` or `"14 days"`.
@@ -210,29 +210,34 @@ impl RevocationTable {
     }
 
     fn open(&self, directory: &Path) -> Result<Arc<dyn RevocationStore>, ConfigError> {
-        let clock = Arc::new(SystemClock::default());
         match self.store.split_once(':') {
-            None if self.store == "memory" => Ok(Arc::new(crate::store::Memory::with_clock(clock))),
-            #[cfg(feature = "redb")]
+            None if self.store == "memory" => Ok(Arc::new(Memory::new())),
             Some(("redb", file)) if !file.is_empty() => {
-                let path = directory.join(file);
-                let options = crate::store::Redb::options().clock(clock);
-                let store = if self.create {
-                    options.open_or_create(path)
-                } else {
-                    options.open(path)
-                };
-                Ok(Arc::new(store?))
+                open_redb(&directory.join(file), self.create)
             }
             _ => Err(ConfigError::setting(
                 "revocation.store",
-                format!(
-                    "{:?} is not \"memory\" or \"redb:FILE\" (feature `redb`)",
-                    self.store
-                ),
+                "must be \"redb:FILE\" or \"memory\"",
             )),
         }
     }
+}
+
+#[cfg(feature = "redb")]
+fn open_redb(path: &Path, create: bool) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+    use crate::store::Redb;
+    let store = if create {
+        Redb::open_or_create(path)
+    } else {
+        Redb::open(path)
+    };
+    Ok(Arc::new(store?))
+}
+
+#[cfg(not(feature = "redb"))]
+fn open_redb(_: &Path, _: bool) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+    let problem = "\"redb:\" needs the feature `redb` of sealed-session";
+    Err(ConfigError::setting("revocation.store", problem))
 }
 
 /// A duration in words.

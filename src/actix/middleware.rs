@@ -11,7 +11,6 @@
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
@@ -19,7 +18,7 @@ use actix_web::http::header::{CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, SET
 use actix_web::{Error, HttpResponse, ResponseError};
 
 use crate::actix::extract;
-use crate::flow::{Engine, Loaded, Outcome, Sessions};
+use crate::flow::{Loaded, Outcome, Sessions};
 
 /// Gives every request below it a session.
 ///
@@ -42,14 +41,14 @@ use crate::flow::{Engine, Loaded, Outcome, Sessions};
 /// ```
 #[derive(Debug, Clone)]
 pub struct SessionMiddleware {
-    engine: Arc<Engine>,
+    sessions: Sessions,
 }
 
 impl SessionMiddleware {
     /// The middleware for the cookie of `sessions`.
     pub fn new(sessions: &Sessions) -> Self {
         Self {
-            engine: sessions.engine().clone(),
+            sessions: sessions.clone(),
         }
     }
 }
@@ -67,7 +66,7 @@ where
 
     fn new_transform(&self, service: S) -> Self::Future {
         ready(Ok(SessionService {
-            engine: self.engine.clone(),
+            sessions: self.sessions.clone(),
             service: Rc::new(service),
         }))
     }
@@ -76,7 +75,7 @@ where
 /// The service that [`SessionMiddleware`] makes of another.
 #[derive(Debug)]
 pub struct SessionService<S> {
-    engine: Arc<Engine>,
+    sessions: Sessions,
     service: Rc<S>,
 }
 
@@ -92,25 +91,25 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        if extract::is_attached(&request, self.engine.cookie_name()) {
+        if extract::is_attached(&request, self.sessions.cookie_name()) {
             // The same middleware further out commits this session.
             let inner = self.service.call(request);
             return Box::pin(async move { inner.await.map(ServiceResponse::map_into_left_body) });
         }
         let lines = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
-        let Loaded { session, ticket } = match self.engine.load(lines) {
+        let Loaded { session, ticket } = match self.sessions.load(lines) {
             Ok(loaded) => loaded,
             Err(unavailable) => {
                 let response = request.into_response(unavailable.error_response());
                 return Box::pin(ready(Ok(response.map_into_right_body())));
             }
         };
-        extract::attach(&request, self.engine.cookie_name(), session.clone());
-        let engine = self.engine.clone();
+        extract::attach(&request, self.sessions.cookie_name(), session.clone());
+        let sessions = self.sessions.clone();
         let inner = self.service.call(request);
         Box::pin(async move {
             let result = inner.await;
-            let outcome = engine.commit(&session, &ticket).await;
+            let outcome = sessions.commit(&session, ticket).await;
             match result {
                 Ok(response) => Ok(finish(response, outcome)),
                 Err(error) => Err(finish_error(error, outcome)),

@@ -13,14 +13,16 @@ use crate::time::UnixMillis;
 use crate::wire::record::Record;
 
 /// What a response gets.
-#[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    /// Values of Set-Cookie headers.
-    pub(crate) cookies: Vec<String>,
-    /// Whether the response depends on the session.
-    pub(crate) looked: bool,
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// Values of Set-Cookie headers. With any of them goes `Cache-Control: no-store`.
+    pub cookies: Vec<String>,
+    /// Whether the response depends on the session: it then varies by cookie, and is private unless the
+    /// handler said otherwise.
+    pub looked: bool,
     /// What the response has to be instead. The cookies go out all the same.
-    pub(crate) error: Option<CommitError>,
+    pub error: Option<CommitError>,
 }
 
 /// Why a response can not be what the handler made of it.

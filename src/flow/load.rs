@@ -13,13 +13,19 @@ use crate::time::UnixMillis;
 const MAX_OPENED: usize = 4;
 
 /// A session, and what the response needs to know of the request.
-pub(crate) struct Loaded {
-    pub(crate) session: Session,
-    pub(crate) ticket: Ticket,
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Loaded {
+    /// The handle for the handlers.
+    pub session: Session,
+    /// To be given back with the session when the response is ready.
+    pub ticket: Ticket,
 }
 
-/// What the browser holds.
-pub(crate) struct Ticket {
+/// What the browser holds: made by [`Sessions::load`](crate::Sessions::load) and used up by
+/// [`Sessions::commit`](crate::Sessions::commit), so that no session is committed twice.
+#[derive(Debug)]
+pub struct Ticket {
     /// The chunk indexes that the request carried.
     pub(crate) held: Vec<u8>,
     /// Whether they may be removed although nobody asked for it: none of them is of any use.
@@ -27,9 +33,10 @@ pub(crate) struct Ticket {
 }
 
 /// This node can not say whether an authentic cookie is a session: its list is too old, or too young.
+/// Answer 503 with Retry-After, and leave the cookie alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the revocation list can not be trusted at the moment")]
-pub(crate) struct Unavailable;
+pub struct Unavailable;
 
 impl Engine {
     /// Finds the session that a request's Cookie header lines carry. Whatever does not open or does

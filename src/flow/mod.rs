@@ -20,14 +20,14 @@ use crate::id::{KeyId, Serial, SessionId};
 use crate::key::{KeyChange, KeyWatch};
 use crate::lifetime::SKEW;
 use crate::revoke::{Reach, Revocation, SessionEntry, Target};
+use crate::session::Session;
 use crate::session::service::Service;
 use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
 
 pub use builder::SessionsBuilder;
-pub use commit::CommitError;
-pub(crate) use commit::Outcome;
+pub use commit::{CommitError, Outcome};
 pub use inspect::{Inspected, inspect};
-pub(crate) use load::{Loaded, Unavailable};
+pub use load::{Loaded, Ticket, Unavailable};
 
 /// How often a key file is looked at.
 const RELOAD: Duration = Duration::from_secs(5);
@@ -51,7 +51,7 @@ pub struct Sessions {
 }
 
 #[derive(Debug)]
-pub(crate) struct Engine {
+struct Engine {
     service: Arc<Service>,
     cookie: Template,
     policy: Policies,
@@ -192,17 +192,31 @@ impl Sessions {
         }
         left
     }
+}
 
-    pub(crate) fn engine(&self) -> &Arc<Engine> {
-        &self.engine
+/// # For adapters to web frameworks
+impl Sessions {
+    /// The name of the cookie.
+    pub fn cookie_name(&self) -> &str {
+        self.engine.cookie.name()
+    }
+
+    /// Finds the session that a request's Cookie header lines carry. Takes all of them: HTTP/2 splits
+    /// the header. Whatever does not open or does not count is no session.
+    ///
+    /// # Errors
+    /// When this node can not say at the moment.
+    pub fn load<'h>(&self, lines: impl Iterator<Item = &'h [u8]>) -> Result<Loaded, Unavailable> {
+        self.engine.load(lines)
+    }
+
+    /// Closes the session when the response's head is ready, and says what the response gets.
+    pub async fn commit(&self, session: &Session, ticket: Ticket) -> Outcome {
+        self.engine.commit(session, &ticket).await
     }
 }
 
 impl Engine {
-    pub(crate) fn cookie_name(&self) -> &str {
-        self.cookie.name()
-    }
-
     fn staleness(&self) -> Duration {
         let service = &self.service;
         service.revoker.vigil().staleness(&*service.clock)
