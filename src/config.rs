@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use crate::cookie::{CookieSettings, SameSite};
 use crate::error::ConfigError;
 use crate::flow::{Policy, Sessions, SessionsBuilder};
-use crate::key::KeySource;
+use crate::key::{KeySource, toml_problem};
 use crate::lifetime::{Lifetimes, Limits};
 use crate::revoke::RevocationStore;
 use crate::store::Memory;
@@ -18,36 +18,7 @@ use crate::store::Memory;
 /// error. Durations are written `"5m"`, `"1h 30m"` or `"14 days"`.
 ///
 /// ```toml
-/// audience = "shop/production"       # required: names the application and its environment
-///
-/// [cookie]
-/// name = "__Host-session"
-/// path = "/"
-/// # domain = "example.org"           # default: none, the host alone
-/// secure = true
-/// same_site = "lax"                  # or "strict", "none"
-/// partitioned = false
-/// max_chunks = 1                     # up to 8 cookies of 4096 bytes for large sessions
-///
-/// [lifetime]
-/// idle = "1h"
-/// absolute = "24h"
-/// remembered_idle = "14 days"
-/// remembered_absolute = "30 days"
-/// refresh_after = "5m"
-/// renew_grace = "10s"
-///
-/// [keys]                             # one of:
-/// file = "keys.toml"                 #   a key file, watched for changes
-/// # env = "SESSION_KEYS"             #   an environment variable, the sealing secret first
-/// # key = [{ ... }]                  #   the tables of a key file, here
-///
-/// [revocation]
-/// store = "redb:revocations.redb"    # or "memory", which forgets at a restart
-/// create = false                     # make the redb file when it is missing
-/// older_sessions = "reject"          # or "accept": sessions from before the store was made
-/// max_staleness = "10s"              # for stores that other nodes write to
-/// when_stale = "reject"              # or "accept"
+#[doc = include_str!("../examples/session.toml")]
 /// ```
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,8 +51,8 @@ impl SessionConfig {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        // The error's message alone: its rendering quotes the line, which may hold a secret.
-        toml::from_str(text).map_err(|error| error.message().to_owned())
+        // The parser's own rendering quotes the line, which may hold a secret.
+        toml::from_str(text).map_err(|error| toml_problem(text, &error))
     }
 
     /// The name of the cookie.

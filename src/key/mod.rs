@@ -30,5 +30,6 @@ pub use tables::{KeyInfo, KeyStatus, KeyTables};
 
 pub(crate) use ring::KeyState;
 pub(crate) use source::{KeyChange, KeyWatch};
+pub(crate) use tables::toml_problem;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use weak::published_bytes;

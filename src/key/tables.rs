@@ -145,15 +145,7 @@ impl KeyTables {
     /// # Errors
     /// [`ConfigError::Keys`] with the line and what is wrong there, never with what stands there.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            let line = 1 + text
-                .bytes()
-                .take(start)
-                .filter(|byte| *byte == b'\n')
-                .count();
-            ConfigError::Keys(format!("line {line}: {}", without_values(error.message())))
-        })
+        toml::from_str(text).map_err(|error| ConfigError::Keys(toml_problem(text, &error)))
     }
 
     /// Writes the tables as TOML, secrets included. The text is erased when dropped.
@@ -339,6 +331,14 @@ impl TryFrom<WrittenKey> for KeyEntry {
             _ => Ok(key),
         }
     }
+}
+
+/// What is wrong in a TOML text and in which line, without what stands there.
+pub(crate) fn toml_problem(text: &str, error: &toml::de::Error) -> String {
+    let start = error.span().map_or(0, |span| span.start);
+    let before = text.bytes().take(start);
+    let line = 1 + before.filter(|byte| *byte == b'\n').count();
+    format!("line {line}: {}", without_values(error.message()))
 }
 
 /// A parser's message without the values that it quotes: a secret in the wrong place is one of them.
