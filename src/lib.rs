@@ -1,4 +1,61 @@
-//! Encrypted client-side cookie sessions with revocation.
+//! Sessions for actix-web that live in the browser's cookie, encrypted, and can be revoked all the same.
+//!
+//! # A tour
+//!
+//! **[`Sessions`]** is made once, from a file ([`SessionConfig`]) or in code ([`Sessions::builder`]). It
+//! holds the keys, the list of revocations and the settings; clones are the same thing.
+//!
+//! **[`actix::SessionMiddleware`]** gives each request a **[`Session`]**: entries by name
+//! ([`get`](Session::get), [`insert`](Session::insert)), a login
+//! ([`authenticate`](Session::authenticate)), and its ends ([`logout`](Session::logout),
+//! [`logout_all`](Session::logout_all), [`logout_others`](Session::logout_others)).
+//! **[`actix::Authenticated`]** is the argument of a handler that wants a login.
+//!
+//! ```
+//! use actix_web::{Result, web::Path};
+//! use sealed_session::{Session, actix::Authenticated};
+//!
+//! async fn login(session: Session, user: Path<String>) -> Result<&'static str> {
+//!     session.authenticate(user.into_inner()).await?; // a new id; the cookie from before is dead
+//!     session.insert("theme", "dark")?;
+//!     Ok("welcome")
+//! }
+//!
+//! async fn home(user: Authenticated) -> String {
+//!     format!("Hello, {}", user.subject()) // 401 without a login
+//! }
+//!
+//! async fn log_out_everywhere(session: Session) -> Result<&'static str> {
+//!     session.logout_all().await?; // 503 if other nodes may not know yet
+//!     Ok("bye, on all devices")
+//! }
+//! ```
+//!
+//! When the response is ready, the session is sealed into its cookie if anything changed, and a response
+//! that does not touch it costs nothing. A request is checked against the node's own copy of the
+//! revocations: no I/O. Only logins and logouts speak to the **[`store`]**.
+//!
+//! **[Keys](key)** come from a file that the command line `sealed-session keys` makes and rotates. A new
+//! key opens before it seals, an old one opens until its last session has ended.
+//!
+//! # What a cookie can not do
+//!
+//! Two requests that run at the same time each start from the cookie they carry, and the response that
+//! arrives last wins. An older cookie of the same session can be presented again until
+//! [`renew`](Session::renew), a logout or its limits end it. So what must not be lost or replayed belongs
+//! into a database, and the session says which row.
+//!
+//! # Where to go on
+//!
+//! - [`SessionConfig`]: every setting.
+//! - [`Lifetimes`], [`CookieSettings`], [`Policy`]: the same in code, with what they mean.
+//! - [`revoke`]: how revocation works, and [`revoke::RevocationStore`] for stores of your own.
+//! - `SECURITY.md` in the repository: trust boundaries, threats and the token format.
+//!
+//! # Features
+//!
+//! `actix`, `redb` and `ring` are on by default; `cli` builds the command line, `testing` adds
+//! the `testing` module. Without `ring` everything is pure Rust, and the tokens are the same.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![warn(
@@ -52,3 +109,8 @@ pub use session::{
 };
 pub use time::{Clock, SystemClock, UnixMillis};
 pub use wire::chunks::{MAX_CHUNKS, MAX_COOKIE, TooLarge};
+
+/// The README's examples, as tests.
+#[cfg(all(doctest, feature = "actix"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
