@@ -25,6 +25,8 @@ pub(crate) struct List {
     sessions: DashMap<SessionId, SessionEntry, BuildHasherDefault<IdHasher>>,
     visitors: Visitors,
     subjects: DashMap<SubjectKey, SubjectEntry, RandomState>,
+    /// Whether any subject was ever entered or marked. Until then no request has to hash its subject.
+    any_subject: AtomicBool,
     everyone: AtomicU64,
     born: AtomicU64,
     /// Subjects that are logged out on this node although no generation says so yet.
@@ -38,20 +40,25 @@ impl List {
         match *revocation {
             Revocation::Session { id, entry } => join_session(&self.sessions, id, entry),
             Revocation::Visitor { id, entry } => self.visitors.join(id, entry),
-            Revocation::Subject { key, entry } => match self.subjects.entry(key) {
-                Entry::Vacant(place) => {
-                    place.insert(entry);
-                    Published::Fresh
-                }
-                Entry::Occupied(mut place) => {
-                    let held = *place.get();
-                    place.insert(held.join(entry));
-                    news(entry.generation > held.generation)
-                }
-            },
+            Revocation::Subject { key, entry } => self.join_subject(key, entry),
             Revocation::Everyone { generation } => {
                 let held = self.everyone.fetch_max(generation.get(), Ordering::AcqRel);
                 news(generation.get() > held)
+            }
+        }
+    }
+
+    fn join_subject(&self, key: SubjectKey, entry: SubjectEntry) -> Published {
+        self.any_subject.store(true, Ordering::Release);
+        match self.subjects.entry(key) {
+            Entry::Vacant(place) => {
+                place.insert(entry);
+                Published::Fresh
+            }
+            Entry::Occupied(mut place) => {
+                let held = *place.get();
+                place.insert(held.join(entry));
+                news(entry.generation > held.generation)
             }
         }
     }
@@ -71,7 +78,7 @@ impl List {
 
     /// The subject's generation. `key` is asked for only when any subject was ever logged out.
     pub(super) fn subject(&self, key: impl FnOnce() -> SubjectKey) -> SubjectState {
-        if self.subjects.is_empty() && self.marked.is_empty() {
+        if !self.any_subject.load(Ordering::Acquire) {
             return SubjectState::default();
         }
         let key = key();
@@ -104,6 +111,7 @@ impl List {
     pub(super) fn mark(&self, target: Target) {
         match target {
             Target::Subject(key) => {
+                self.any_subject.store(true, Ordering::Release);
                 self.marked.insert(key);
             }
             Target::Everyone => self.everyone_marked.store(true, Ordering::Release),
