@@ -104,6 +104,16 @@ impl SessionConfig {
     }
 }
 
+impl Sessions {
+    /// Starts from a TOML file (see [`SessionConfig`]). Paths in it are relative to the file.
+    ///
+    /// # Errors
+    /// When the file can not be read, a setting is wrong, or the store does not come up.
+    pub async fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        SessionConfig::from_file(path)?.start().await
+    }
+}
+
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct CookieTable {

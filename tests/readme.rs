@@ -40,7 +40,11 @@ async fn every_command_of_the_readme_does_what_it_says() {
     let mut made = false;
     for line in all {
         let output = {
-            let id = made.then(|| sealing_key(folder)).unwrap_or_default();
+            let id = if made {
+                sealing_key(folder)
+            } else {
+                String::new()
+            };
             let line = line.replace(" ID ", &format!(" {id} "));
             let (line, input) = match line.split_once(" < ") {
                 Some((line, file)) => {

@@ -7,7 +7,6 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, VARY};
 use actix_web::{HttpResponse, ResponseError};
 
-use crate::actix::extract::Unauthenticated;
 use crate::error::{RandomError, StoreError};
 use crate::flow::{CommitError, Unavailable};
 use crate::session::{
@@ -19,6 +18,11 @@ use crate::wire::chunks::TooLarge;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no SessionMiddleware (for this cookie) is wrapped around this application or scope")]
 pub struct MissingMiddleware;
+
+/// Nobody is logged in: 401.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this needs a login")]
+pub struct Unauthenticated;
 
 /// How many seconds to wait before trying again, where that may help.
 const RETRY: &str = "2";

@@ -6,7 +6,7 @@ use actix_web::dev::{Extensions, Payload, ServiceRequest, ServiceResponse};
 use actix_web::guard::GuardContext;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 
-use crate::actix::error::MissingMiddleware;
+use crate::actix::error::{MissingMiddleware, Unauthenticated};
 use crate::session::Session;
 
 /// The sessions of one request by the names of their cookies, the outermost first.
@@ -157,8 +157,3 @@ fn authenticated(request: &HttpRequest) -> Result<Authenticated, Error> {
     let subject = session.subject().ok_or(Unauthenticated)?;
     Ok(Authenticated { session, subject })
 }
-
-/// Nobody is logged in: 401.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this needs a login")]
-pub struct Unauthenticated;

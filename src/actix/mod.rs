@@ -12,6 +12,6 @@ mod error;
 mod extract;
 mod middleware;
 
-pub use error::MissingMiddleware;
-pub use extract::{Authenticated, SessionExt, Unauthenticated};
+pub use error::{MissingMiddleware, Unauthenticated};
+pub use extract::{Authenticated, SessionExt};
 pub use middleware::SessionMiddleware;

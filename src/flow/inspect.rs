@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::cookie::Found;
 use crate::error::Rejected;
+use crate::flow::candidates::Found;
 use crate::id::{Generation, KeyId, Serial, SessionId};
 use crate::key::KeyRing;
 use crate::lifetime::Class;

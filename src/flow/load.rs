@@ -1,7 +1,7 @@
 //! From Cookie headers to a session.
 
-use crate::cookie::Found;
 use crate::error::Rejected;
+use crate::flow::candidates::Found;
 use crate::flow::{Engine, Policy};
 use crate::revoke::check::{Freshness, Live, MOURNING};
 use crate::seal::{self, Refusal, Standing};

@@ -4,16 +4,15 @@
 //! elsewhere: opening, checking, the session's own rules, sealing, rendering.
 
 mod builder;
+mod candidates;
 mod commit;
 mod inspect;
 mod load;
 mod log;
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use crate::config::SessionConfig;
 use crate::cookie::Template;
 use crate::error::{ConfigError, StoreError};
 use crate::id::{KeyId, Serial, SessionId};
@@ -99,14 +98,6 @@ pub struct Health {
 }
 
 impl Sessions {
-    /// Starts from a TOML file (see [`SessionConfig`]). Paths in it are relative to the file.
-    ///
-    /// # Errors
-    /// When the file can not be read, a setting is wrong, or the store does not come up.
-    pub async fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        SessionConfig::from_file(path)?.start().await
-    }
-
     /// Starts from settings in code. `audience` names the application and its environment, such as
     /// `"shop/production"`: cookies of one audience are worth nothing to another.
     pub fn builder(audience: impl Into<String>) -> SessionsBuilder {

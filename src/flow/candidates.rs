@@ -1,0 +1,115 @@
+//! Finding our cookies among all that a request carries.
+//!
+//! 1. All Cookie header lines count: HTTP/2 splits them.
+//! 2. Names are compared byte for byte. Nothing is trimmed, decoded or unquoted: what another parser
+//!    would read as our name is not our name.
+//! 3. Of several values of one name the first few are kept.
+
+use std::borrow::Cow;
+
+use crate::wire::chunks::{self, MAX_CHUNKS};
+
+/// How many values of one name are looked at.
+const MAX_VALUES: usize = 16;
+
+/// What a request's Cookie headers hold of ours.
+#[derive(Debug, Default)]
+pub(crate) struct Found<'h> {
+    /// By chunk index, in the order in which they came.
+    values: [Vec<&'h [u8]>; MAX_CHUNKS as usize],
+}
+
+impl<'h> Found<'h> {
+    /// Looks through all Cookie header lines (HTTP/2 splits them).
+    pub(crate) fn scan(lines: impl Iterator<Item = &'h [u8]>, name: &str) -> Self {
+        let mut found = Self::default();
+        for pair in lines.flat_map(|line| line.split(|byte| *byte == b';')) {
+            // The grammar has exactly one space after a semicolon (RFC 6265, section 4.2.1).
+            let pair = pair.strip_prefix(b" ").unwrap_or(pair);
+            let Some(rest) = pair.strip_prefix(name.as_bytes()) else {
+                continue;
+            };
+            let (index, value) = match rest {
+                [b'=', value @ ..] => (0, value),
+                [b'.', digit @ b'1'..=b'7', b'=', value @ ..] => (digit - b'0', value),
+                _ => continue,
+            };
+            if let Some(values) = found.values.get_mut(usize::from(index))
+                && values.len() < MAX_VALUES
+            {
+                values.push(value);
+            }
+        }
+        found
+    }
+
+    /// Which chunk indexes the browser holds.
+    pub(crate) fn indexes(&self) -> Vec<u8> {
+        (0..MAX_CHUNKS)
+            .filter(|index| {
+                let values = self.values.get(usize::from(*index));
+                values.is_some_and(|values| !values.is_empty())
+            })
+            .collect()
+    }
+
+    /// The texts of the tokens that the values may form, and over how many cookies each is spread.
+    ///
+    /// Where a name occurs several times, the n-th first part goes with the n-th of the others.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = Option<(u8, Cow<'h, [u8]>)>> + '_ {
+        let [first, ..] = &self.values;
+        first
+            .iter()
+            .enumerate()
+            .map(|(nth, value)| self.token(nth, value))
+    }
+
+    fn token(&self, nth: usize, value: &'h [u8]) -> Option<(u8, Cow<'h, [u8]>)> {
+        let (count, part) = chunks::first(value).ok()?;
+        if count == 1 {
+            return Some((1, Cow::Borrowed(part)));
+        }
+        let mut text = part.to_vec();
+        for index in 1..count {
+            let values = self.values.get(usize::from(index))?;
+            text.extend_from_slice(values.get(nth).or(values.last())?);
+        }
+        Some((count, Cow::Owned(text)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan<'h>(lines: &[&'h str]) -> Vec<&'h [u8]> {
+        let lines = lines.iter().map(|line| line.as_bytes());
+        let mut found = Found::scan(lines, "s");
+        std::mem::take(&mut found.values[0])
+    }
+
+    #[test]
+    fn only_the_exact_name_is_ours() {
+        assert_eq!(scan(&["a=1; s=2; b=3"]), [b"2"]);
+        assert_eq!(scan(&["s=1;s=2; s=3"]), [b"1", b"2", b"3"]);
+        assert_eq!(scan(&["s=1", "a=0; s=2"]), [b"1", b"2"]);
+        assert_eq!(scan(&["s=a=b=c"]), [b"a=b=c"]);
+        for other in [
+            "S=1",
+            "ss=1",
+            "as=1",
+            "s =1",
+            "=s=1",
+            "\ts=1",
+            "a=1;  s=1",
+            "s",
+            "\"s\"=1",
+            "%73=1",
+            "s.0=1",
+            "s.9=1",
+            "s.1=1",
+        ] {
+            assert_eq!(scan(&[other]), Vec::<&[u8]>::new(), "{other:?}");
+        }
+    }
+}
