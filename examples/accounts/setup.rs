@@ -1,0 +1,136 @@
+//! Starting: from the command line to running sessions.
+//!
+//! 1. With `--config` everything is as the file says.
+//! 2. Without it the data folder holds a key file and a revocation list. Both are made when they are
+//!    missing, and never in place of something that can not be read.
+//! 3. What goes wrong is said in one line, by the process that exits with 1.
+
+use std::fmt;
+use std::fs;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Parser;
+use sealed_session::key::mode_is_loose;
+use sealed_session::store::Redb;
+use sealed_session::{
+    Clock, ConfigError, CookieSettings, KeySource, KeyTables, SessionConfig, Sessions, StoreError,
+    SystemClock, SystemRandom,
+};
+
+/// A demonstration of sealed sessions: log in, look at the session, log out here or everywhere.
+#[derive(Debug, Parser)]
+pub struct Options {
+    /// Where to listen. Port 0 takes a free one; the line on standard output says which.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
+    pub listen: SocketAddr,
+    /// Session settings in TOML, instead of the data folder and a cookie for plain http.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder for keys and revocations, made when it is missing [default: data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Why the application does not run, in one line.
+#[derive(Debug)]
+pub struct Failure(String);
+
+impl Failure {
+    pub fn new(problem: impl fmt::Display) -> Self {
+        Self(problem.to_string().replace(['\n', '\r'], " "))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::new(error)
+    }
+}
+
+/// The sessions that the command line asks for.
+pub async fn sessions(options: &Options) -> Result<Sessions, Failure> {
+    if let Some(file) = &options.config {
+        if options.data.is_some() {
+            tracing::warn!("--data is not used: the configuration says where things are");
+        }
+        tracing::info!(file = %file.display(), "settings");
+        return Ok(SessionConfig::from_file(file)?.start().await?);
+    }
+    if !options.listen.ip().is_loopback() {
+        return Err(Failure::new(format_args!(
+            "{} can be reached over the network, where a cookie without Secure could be read; \
+             serve https in front of this and use --config",
+            options.listen
+        )));
+    }
+    let data = options.data.as_deref().unwrap_or(Path::new("data"));
+    make_folder(data)?;
+    let keys = data.join("keys.toml");
+    make_keys(&keys)?;
+    let store = Redb::open_or_create(data.join("revocations.redb"))?;
+    tracing::info!(data = %data.display(), "keys and revocations");
+    tracing::info!(
+        "the session cookie is not Secure, because this is plain http on the loopback interface"
+    );
+    let sessions = Sessions::builder("sealed-session/accounts")
+        .key_source(KeySource::File(keys))
+        .store(Arc::new(store))
+        .cookie(CookieSettings::plain_http())
+        .start();
+    Ok(sessions.await?)
+}
+
+fn make_folder(folder: &Path) -> Result<(), Failure> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(Failure::new(format_args!(
+            "{} is not a folder",
+            folder.display()
+        )));
+    }
+    // Everything in it is for its owner alone.
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let made = builder.recursive(true).create(folder);
+    made.map_err(|error| Failure::new(format_args!("{}: {error}", folder.display())))
+}
+
+/// Makes a key file with one fresh key if there is none. Mode 0600 is the library's doing.
+fn make_keys(file: &Path) -> Result<(), Failure> {
+    if file.exists() {
+        if mode_is_loose(file)? {
+            tracing::warn!(file = %file.display(), "others than the owner may read the keys");
+        }
+        return Ok(());
+    }
+    let tables = KeyTables::fresh(SystemClock::default().now(), &SystemRandom)
+        .map_err(|error| Failure::new(format_args!("no key could be made: {error}")))?;
+    match tables.create(file) {
+        Ok(()) => tracing::info!(file = %file.display(), "made a key"),
+        // Another process was faster; its keys are as good.
+        Err(_) if file.exists() => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let mut addresses = text.to_socket_addrs().map_err(|error| error.to_string())?;
+    addresses
+        .next()
+        .ok_or_else(|| "this name has no address".to_owned())
+}

@@ -1,0 +1,15 @@
+//! The example application, run as its users run it: a process of its own, asked over HTTP.
+
+#![cfg(all(feature = "actix", feature = "redb"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod server;
+
+mod entries;
+mod keys;
+mod kill;
+mod requests;
+mod sessions;
+mod start;
