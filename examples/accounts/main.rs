@@ -48,6 +48,10 @@ async fn main() -> ExitCode {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
+    // In the log, and in one line, like everything else.
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("{}", panic.to_string().replace('\n', " "));
+    }));
     match run(options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
