@@ -264,7 +264,11 @@ async fn watch_keys(engine: Weak<Engine>) {
             return;
         };
         // Problems are logged where they are found. Reading a file can block, so not on this thread.
-        let reload = move || engine.reload_keys();
+        let reload = move || {
+            let _ = engine.reload_keys();
+            // Given back, since this may be the last handle: dropping it here would wait for this thread.
+            engine
+        };
         let _ = tokio::task::spawn_blocking(reload).await;
     }
 }

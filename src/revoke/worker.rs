@@ -1,15 +1,16 @@
 //! A thread for what must outlive a request.
 //!
 //! Revocations that a handler started are finished even when its connection is reset or a timeout
-//! drops it, so they do not run on the server's own threads. The thread ends when the last handle to
-//! the sessions is dropped.
+//! drops it, so they do not run on the server's own threads. The thread has ended when the last handle
+//! to the sessions is dropped, so that a store which is a file is closed then, and can be opened again.
 
 use std::future::Future;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::StoreError;
@@ -19,7 +20,9 @@ pub(crate) struct Worker {
     handle: Handle,
     /// Revocations under way; not the loops that run for ever.
     unfinished: TaskTracker,
-    _stop: DropGuard,
+    stop: CancellationToken,
+    /// `None` only while dropping.
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Worker {
@@ -31,14 +34,15 @@ impl Worker {
         let handle = runtime.handle().clone();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        std::thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("sealed-session".into())
             .spawn(move || runtime.block_on(stopped.cancelled()))
             .map_err(StoreError::unavailable)?;
         Ok(Self {
             handle,
             unfinished: TaskTracker::new(),
-            _stop: stop.drop_guard(),
+            stop,
+            thread: Some(thread),
         })
     }
 
@@ -73,6 +77,18 @@ impl Worker {
     }
 }
 
+/// Waits until the loops, and what they hold, are gone.
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        let thread = self.thread.take();
+        // The last handle may be dropped by a loop: a thread can not wait for itself.
+        if let Some(thread) = thread.filter(|it| it.thread().id() != thread::current().id()) {
+            let _ = thread.join();
+        }
+    }
+}
+
 /// The outcome of work on the worker; a worker that went away did not finish it.
 pub(crate) async fn outcome<T>(
     receiver: oneshot::Receiver<Result<T, StoreError>>,
@@ -94,6 +110,33 @@ mod tests {
         }));
         worker.drain(Duration::from_secs(30)).await;
         assert_eq!(receiver.await, Ok(5));
+    }
+
+    #[test]
+    fn what_the_loops_hold_is_gone_with_the_worker() {
+        for _ in 0..50 {
+            let held = std::sync::Arc::new(());
+            let worker = Worker::start().unwrap();
+            let store = held.clone();
+            worker.repeat(async move {
+                std::future::pending::<()>().await;
+                drop(store);
+            });
+            drop(worker);
+            assert_eq!(std::sync::Arc::strong_count(&held), 1);
+        }
+    }
+
+    #[test]
+    fn a_loop_may_drop_the_worker() {
+        let worker = Worker::start().unwrap();
+        let (sender, dropped) = std::sync::mpsc::channel();
+        let handle = worker.handle.clone();
+        handle.spawn(async move {
+            drop(worker);
+            sender.send(()).unwrap();
+        });
+        dropped.recv_timeout(Duration::from_secs(30)).unwrap();
     }
 
     #[tokio::test]
