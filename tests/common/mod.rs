@@ -1,6 +1,8 @@
 //! A real server, a real client, and a clock that is moved by hand.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod forge;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -236,6 +238,32 @@ impl Answer {
         self
     }
 
+    /// The names of the cookies that this answer removes.
+    pub fn removed(&self) -> Vec<&str> {
+        let cookies = self.set_cookies().into_iter();
+        let removals = cookies.filter(|cookie| cookie.contains("Max-Age=0"));
+        removals
+            .filter_map(|cookie| cookie.split('=').next())
+            .collect()
+    }
+
+    /// No session came of the request's cookie, which the browser keeps.
+    #[track_caller]
+    pub fn leaves_alone(self) -> Self {
+        let answer = self.is(401);
+        assert!(answer.set_cookies().is_empty(), "{answer:?}");
+        answer
+    }
+
+    /// No session came of the request's cookie, which is removed.
+    #[track_caller]
+    pub fn removes(self) -> Self {
+        let answer = self.is(401);
+        assert_eq!(answer.removed(), ["session"], "{answer:?}");
+        assert_eq!(answer.set_cookies().len(), 1, "{answer:?}");
+        answer
+    }
+
     /// Whether a Set-Cookie of this answer removes a cookie.
     pub fn removes_cookie(&self) -> bool {
         self.set_cookies()
@@ -285,6 +313,25 @@ impl Browser {
             .lock()
             .unwrap()
             .insert(name.into(), value.into());
+    }
+
+    /// A browser that holds this session cookie and no other.
+    pub fn holding(&self, value: impl Into<String>) -> Self {
+        let browser = Self {
+            cookies: Arc::default(),
+            ..self.clone()
+        };
+        browser.set_cookie("session", value);
+        browser
+    }
+
+    /// The names of the cookies that the browser holds.
+    pub fn names(&self) -> Vec<String> {
+        self.cookies.lock().unwrap().keys().cloned().collect()
+    }
+
+    pub fn remove_cookie(&self, name: &str) {
+        self.cookies.lock().unwrap().remove(name);
     }
 
     /// The value of the session cookie.

@@ -1,0 +1,243 @@
+//! Sessions that are spread over several cookies.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Browser, MINUTE, Node};
+use sealed_session::CookieSettings;
+use serde_json::json;
+
+/// A node that allows three cookies.
+async fn start() -> Node {
+    Node::with(|builder| {
+        builder.cookie(CookieSettings {
+            max_chunks: 3,
+            ..CookieSettings::plain_http()
+        })
+    })
+    .await
+}
+
+fn big(letter: &str) -> serde_json::Value {
+    json!(letter.repeat(7500))
+}
+
+/// A browser with a session of three cookies.
+async fn large(node: &Node, letter: &str) -> Browser {
+    let browser = node.browser();
+    let answer = browser.put("/entries/big", big(letter)).await.is(204);
+    assert_eq!(browser.names(), ["session", "session.1", "session.2"]);
+    assert!(
+        answer
+            .set_cookies()
+            .iter()
+            .all(|cookie| cookie.len() <= 4096)
+    );
+    browser
+}
+
+fn change(browser: &Browser, name: &str, value: impl FnOnce(String) -> String) {
+    let old = browser.cookie(name).unwrap();
+    browser.set_cookie(name, value(old));
+}
+
+#[actix_web::test]
+async fn a_large_session_reads_back_from_its_cookies() {
+    let node = start().await;
+    let browser = large(&node, "x").await;
+    assert_eq!(browser.get("/entries/big").await.is(200).json(), big("x"));
+    assert!(browser.session().unwrap().starts_with("3."));
+}
+
+#[actix_web::test]
+async fn chunks_of_two_sessions_do_not_mix() {
+    let node = start().await;
+    let (one, two) = (large(&node, "x").await, large(&node, "y").await);
+    for name in ["session", "session.1", "session.2"] {
+        let mixed = one.copy();
+        mixed.set_cookie(name, two.cookie(name).unwrap());
+        mixed.get("/entries/big").await.is(404);
+        assert!(mixed.names().is_empty(), "all of them are removed");
+    }
+    // All of them are the other session.
+    for name in ["session", "session.1", "session.2"] {
+        one.set_cookie(name, two.cookie(name).unwrap());
+    }
+    assert_eq!(one.get("/entries/big").await.is(200).json(), big("y"));
+}
+
+#[actix_web::test]
+async fn chunks_in_another_order_or_dropped_are_no_session() {
+    let node = start().await;
+    let whole = large(&node, "x").await;
+    let swapped = whole.copy();
+    swapped.set_cookie("session.1", whole.cookie("session.2").unwrap());
+    swapped.set_cookie("session.2", whole.cookie("session.1").unwrap());
+    swapped.get("/entries/big").await.is(404);
+    assert!(swapped.names().is_empty());
+    for name in ["session", "session.1", "session.2"] {
+        let cut = whole.copy();
+        cut.remove_cookie(name);
+        let held = cut.names();
+        let answer = cut.get("/entries/big").await.is(404);
+        assert_eq!(answer.removed(), held, "whatever is left of it goes");
+    }
+    for name in ["session", "session.1", "session.2"] {
+        let cut = whole.copy();
+        change(&cut, name, |mut value| {
+            value.pop();
+            value
+        });
+        cut.get("/entries/big").await.is(404);
+        let emptied = whole.copy();
+        change(&emptied, name, |_| String::new());
+        emptied.get("/entries/big").await.is(404);
+    }
+}
+
+#[actix_web::test]
+async fn the_number_of_chunks_is_sealed() {
+    let node = start().await;
+    let whole = large(&node, "x").await;
+    let first = whole.session().unwrap();
+    let rest = first.strip_prefix("3.").unwrap();
+    for count in [
+        "", "0.", "1.", "2.", "4.", "8.", "9.", "03.", "33.", "-1.", "٣.",
+    ] {
+        let changed = whole.copy();
+        changed.set_cookie("session", format!("{count}{rest}"));
+        changed.get("/entries/big").await.is(404);
+    }
+    // The same token in one cookie, and in two.
+    let parts: Vec<_> = ["session.1", "session.2"]
+        .map(|name| whole.cookie(name).unwrap())
+        .into();
+    let one = whole.holding(format!("{rest}{}", parts.concat()));
+    one.get("/entries/big").await.is(404);
+    let two = whole.holding(format!("2.{rest}"));
+    two.set_cookie("session.1", parts.concat());
+    two.get("/entries/big").await.is(404);
+    // And one that was sealed for one cookie, in two.
+    let small = node.browser();
+    small.put("/entries/a", json!(1)).await.is(204);
+    let token = small.session().unwrap();
+    let (start, end) = token.split_at(50);
+    let two = whole.holding(format!("2.{start}"));
+    two.set_cookie("session.1", end);
+    two.get("/entries/a").await.is(404);
+}
+
+#[actix_web::test]
+async fn higher_chunks_are_ignored_and_go_with_the_next_write() {
+    let node = start().await;
+    let browser = large(&node, "x").await;
+    for name in [
+        "session.3",
+        "session.7",
+        "session.8",
+        "session.00",
+        "session.",
+    ] {
+        browser.set_cookie(name, "junk");
+    }
+    let answer = browser.get("/entries/big").await.is(200);
+    assert!(answer.set_cookies().is_empty());
+    let answer = browser.put("/entries/a", json!(1)).await.is(204);
+    assert_eq!(answer.removed(), ["session.3", "session.7"]);
+    let small = browser.delete("/entries/big").await.is(204);
+    assert_eq!(small.removed(), ["session.1", "session.2"]);
+    browser.get("/entries/a").await.is(200);
+}
+
+#[actix_web::test]
+async fn chunks_without_their_first_are_removed() {
+    let node = start().await;
+    let browser = node.browser();
+    browser.set_cookie("session.2", "junk");
+    let answer = browser.get("/me").await.is(401);
+    assert_eq!(answer.removed(), ["session.2"]);
+    browser.get("/me").await.leaves_alone();
+}
+
+#[actix_web::test]
+async fn an_ended_session_is_removed_with_all_its_cookies() {
+    let node = start().await;
+    let browser = large(&node, "x").await;
+    let stolen = browser.copy();
+    let purge = browser.post("/purge").await.is(204);
+    assert_eq!(purge.removed(), ["session", "session.1", "session.2"]);
+    let kept = stolen.get("/entries/big").await.is(404);
+    assert!(kept.set_cookies().is_empty(), "{kept:?}");
+    node.clock.advance(MINUTE);
+    stolen.get("/entries/big").await.is(404);
+    assert!(stolen.names().is_empty());
+}
+
+#[actix_web::test]
+async fn a_bad_cookie_before_the_good_one_does_not_hide_a_large_session() {
+    let node = start().await;
+    let browser = large(&node, "x").await;
+    let value = |name| browser.cookie(name).unwrap();
+    let (first, second, third) = (value("session"), value("session.1"), value("session.2"));
+    for header in [
+        format!("session=junk; session={first}; session.1={second}; session.2={third}"),
+        format!("session.2={third}; session.1={second}; session={first}"),
+        format!("session=3.junk; session={first}; session.1={second}; session.2={third}"),
+    ] {
+        let answer = browser.send_raw(
+            reqwest::Method::GET,
+            "/entries/big",
+            None,
+            Some(header.into_bytes()),
+        );
+        assert_eq!(answer.await.is(200).json(), big("x"));
+    }
+}
+
+#[actix_web::test]
+async fn what_does_not_fit_is_an_error_and_changes_nothing() {
+    let node = start().await;
+    let browser = large(&node, "x").await;
+    let before = browser.session();
+    let answer = browser.put("/entries/more", big("y")).await.is(413);
+    assert!(answer.set_cookies().is_empty());
+    assert_eq!(browser.session(), before);
+    browser.get("/entries/big").await.is(200);
+    browser.get("/entries/more").await.is(404);
+}
+
+/// Up to the last byte that is accepted, every cookie is one that browsers take.
+#[actix_web::test]
+async fn no_cookie_that_is_sent_is_larger_than_browsers_take() {
+    for max_chunks in [1, 2] {
+        let node = Node::with(|builder| {
+            builder.cookie(CookieSettings {
+                max_chunks,
+                ..CookieSettings::plain_http()
+            })
+        })
+        .await;
+        let mut refused = 0;
+        let limit = 3000 * usize::from(max_chunks);
+        for length in (limit - 150..limit + 150).step_by(7) {
+            let browser = node.browser();
+            let answer = browser.put("/entries/a", json!("x".repeat(length))).await;
+            if answer.status == 413 {
+                refused += 1;
+                assert!(answer.set_cookies().is_empty(), "{answer:?}");
+                continue;
+            }
+            let answer = answer.is(204);
+            assert!(
+                answer
+                    .set_cookies()
+                    .iter()
+                    .all(|cookie| cookie.len() <= 4096)
+            );
+            browser.post("/login/alice").await.is(200);
+            browser.post("/renew").await.is(200);
+            browser.get("/entries/a").await.is(200);
+        }
+        assert!(refused > 0, "the limit was in the range");
+    }
+}
