@@ -3,7 +3,8 @@
 //! 1. What is revoked holds on this node before anything is awaited.
 //! 2. The store is told by a task that outlives the request. The caller may wait for its first
 //!    attempt; an `Err` says that other nodes may not know yet.
-//! 3. What the store did not take is kept and told again until it is taken or has expired.
+//! 3. What the store did not take is kept and told again until it is taken or has expired. What it
+//!    never takes does not hold up the rest.
 //! 4. While a raise of a generation is outstanding its target is marked: logged out on this node.
 
 use std::collections::HashMap;
@@ -49,7 +50,8 @@ pub(crate) struct Shared {
 #[derive(Debug, Default)]
 struct Outbox {
     sessions: HashMap<SessionId, Revocation>,
-    raises: HashMap<Target, RaiseId>,
+    /// `None` where no id could be drawn yet.
+    raises: HashMap<Target, Option<RaiseId>>,
 }
 
 /// The first attempt to tell the store.
@@ -135,9 +137,7 @@ impl Revoker {
         self.shared.list.mark(target);
         let shared = self.shared.clone();
         let attempt = self.worker.finish(async move {
-            let id = RaiseId::random(&*shared.random)?;
-            // This raise covers an earlier one that is still outstanding.
-            shared.outbox().raises.insert(target, id);
+            let id = shared.name_raise(target)?;
             shared.raise(target, id).await
         });
         Box::pin(outcome(attempt))
@@ -151,7 +151,7 @@ impl Revoker {
             for target in [Target::Subject(subject), Target::Everyone] {
                 let outstanding = shared.outbox().raises.get(&target).copied();
                 if let Some(id) = outstanding {
-                    shared.raise(target, id).await?;
+                    shared.raise_again(target, id).await?;
                 }
             }
             let mut reading = in_time(shared.store.read(subject)).await?;
@@ -170,12 +170,18 @@ impl Revoker {
         Box::pin(outcome(attempt))
     }
 
-    /// Finishes what is under way, at most for `deadline`, and returns how many revocations the store
-    /// still does not know.
+    /// Finishes what is under way and tells the store what it did not take, at most for `deadline`.
+    /// Returns how many revocations the store may still not know.
     pub(crate) async fn close(&self, deadline: Duration) -> usize {
-        self.worker.drain(deadline).await;
+        let shared = self.shared.clone();
+        let tell = async move {
+            while shared.tell_again().await.is_err() {
+                tokio::time::sleep(RETRY / 10).await;
+            }
+        };
+        let unfinished = self.worker.drain(deadline, tell).await;
         let outbox = self.shared.outbox();
-        outbox.sessions.len() + outbox.raises.len()
+        unfinished + outbox.sessions.len() + outbox.raises.len()
     }
 
     /// Forgets what has expired, in the list and in the store.
@@ -208,6 +214,26 @@ impl Shared {
         }
     }
 
+    /// Remembers that the target's generation has to be raised, under a fresh id. It covers an earlier
+    /// raise that is still outstanding.
+    ///
+    /// Without an id the raise stays outstanding, as the mark does: what is marked and never raised
+    /// could not be logged in to again.
+    fn name_raise(&self, target: Target) -> Result<RaiseId, StoreError> {
+        let id = RaiseId::random(&*self.random);
+        self.outbox().raises.insert(target, id.ok());
+        Ok(id?)
+    }
+
+    /// Another attempt at an outstanding raise.
+    async fn raise_again(&self, target: Target, id: Option<RaiseId>) -> Result<Raised, StoreError> {
+        let id = match id {
+            Some(id) => id,
+            None => self.name_raise(target)?,
+        };
+        self.raise(target, id).await
+    }
+
     /// One attempt at a raise; on success the list takes the generation and the mark goes.
     async fn raise(&self, target: Target, id: RaiseId) -> Result<Raised, StoreError> {
         let known = self.list.generation(target);
@@ -226,27 +252,36 @@ impl Shared {
         });
         let mut outbox = self.outbox();
         // Only the newest raise lifts the mark: an older one does not cover what came after it.
-        if outbox.raises.get(&target) == Some(&id) {
+        if outbox.raises.get(&target) == Some(&Some(id)) {
             outbox.raises.remove(&target);
             self.list.unmark(target);
         }
         Ok(raised)
     }
 
-    /// Tells the store once more what it did not take.
+    /// Tells the store once more what it did not take. Everything is tried; the error is the last one.
     async fn tell_again(&self) -> Result<(), StoreError> {
+        let mut outcome = self.publish_again().await;
+        let raises: Vec<_> = {
+            let outbox = self.outbox();
+            outbox.raises.iter().map(|(t, id)| (*t, *id)).collect()
+        };
+        for (target, id) in raises {
+            if let Err(error) = self.raise_again(target, id).await {
+                outcome = Err(error);
+            }
+        }
+        outcome
+    }
+
+    async fn publish_again(&self) -> Result<(), StoreError> {
         loop {
             let now = self.clock.now();
-            let (batch, raises) = {
+            let batch: Vec<_> = {
                 let mut outbox = self.outbox();
                 outbox.sessions.retain(|_, kept| kept.until() > now);
-                let batch: Vec<_> = outbox.sessions.values().take(BATCH).copied().collect();
-                let raises: Vec<_> = outbox.raises.iter().map(|(t, id)| (*t, *id)).collect();
-                (batch, raises)
+                outbox.sessions.values().take(BATCH).copied().collect()
             };
-            for (target, id) in raises {
-                self.raise(target, id).await?;
-            }
             if batch.is_empty() {
                 return Ok(());
             }

@@ -65,15 +65,23 @@ impl Worker {
         self.handle.spawn(work);
     }
 
-    /// Waits until nothing is unfinished, at most for `deadline`.
-    pub(crate) async fn drain(&self, deadline: Duration) {
+    /// Waits until nothing is unfinished and `rest` is done too, at most for `deadline`. Returns how
+    /// much is still unfinished.
+    pub(crate) async fn drain(
+        &self,
+        deadline: Duration,
+        rest: impl Future<Output = ()> + Send + 'static,
+    ) -> usize {
         self.unfinished.close();
         let tracker = self.unfinished.clone();
-        let wait = self
-            .handle
-            .spawn(async move { tokio::time::timeout(deadline, tracker.wait()).await });
-        // Either way the time is up; what is left is the caller's to count.
+        let all = async move {
+            tracker.wait().await;
+            rest.await;
+        };
+        let wait = self.handle.spawn(tokio::time::timeout(deadline, all));
+        // Either way the time is up; what is left is counted.
         let _ = wait.await;
+        self.unfinished.len()
     }
 }
 
@@ -108,7 +116,8 @@ mod tests {
             tokio::task::yield_now().await;
             sender.send(5).unwrap();
         }));
-        worker.drain(Duration::from_secs(30)).await;
+        let left = worker.drain(Duration::from_secs(30), async {}).await;
+        assert_eq!(left, 0);
         assert_eq!(receiver.await, Ok(5));
     }
 
