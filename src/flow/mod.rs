@@ -114,8 +114,8 @@ impl Sessions {
         let entry = SessionEntry {
             serial: Serial::ENDED,
             from: now,
-            // Nothing is known of the session but that it began before now.
-            until: now + service.lifetimes.longest() + SKEW,
+            // Nothing is known of the session but that it began before now, on whichever node.
+            until: now + service.revoker.longest() + SKEW,
         };
         let revocation = Revocation::Session { id, entry };
         service.revoker.revoke(revocation).await.map(|_| ())

@@ -68,6 +68,9 @@ pub(super) async fn load(shared: &Shared) -> Result<Position, StoreError> {
     };
     let end = shared.store.snapshot(&mut receive).await?;
     list.set_born(end.born);
+    shared
+        .longest
+        .fetch_max(millis(end.longest), Ordering::AcqRel);
     shared.vigil.complete(&*shared.clock);
     Ok(end.position)
 }

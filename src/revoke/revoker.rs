@@ -8,6 +8,7 @@
 //! 4. While a raise of a generation is outstanding its target is marked: logged out on this node.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::revoke::list::List;
 use crate::revoke::replica::{self, Vigil};
 use crate::revoke::store::{Published, Raise, Raised, Reading, RevocationStore, Target};
 use crate::revoke::worker::{Worker, outcome};
-use crate::time::Clock;
+use crate::time::{Clock, millis};
 
 /// How long one attempt to reach the store may take.
 const ATTEMPT: Duration = Duration::from_secs(3);
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub(super) store: Arc<dyn RevocationStore>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) vigil: Vigil,
+    /// The longest life of a cookie that any node announced, in milliseconds.
+    pub(super) longest: AtomicU64,
     random: Arc<dyn Random>,
     outbox: Mutex<Outbox>,
 }
@@ -72,6 +75,7 @@ impl Revoker {
             vigil: Vigil::new(store.reach()),
             store,
             clock,
+            longest: AtomicU64::new(millis(longest)),
             random,
             outbox: Mutex::default(),
         });
@@ -93,6 +97,11 @@ impl Revoker {
 
     pub(crate) fn store_name(&self) -> &'static str {
         self.shared.store.name()
+    }
+
+    /// How long any cookie of any node can live, skew included.
+    pub(crate) fn longest(&self) -> Duration {
+        Duration::from_millis(self.shared.longest.load(Ordering::Acquire))
     }
 
     pub(crate) fn vigil(&self) -> &Vigil {
