@@ -109,14 +109,15 @@ impl Engine {
             let error = CommitError::Seal("the session was renewed too often".into());
             return (Vec::new(), Some(error));
         };
-        if self.service.rules(now).clear(&record).is_err() {
+        // Once it is published the cookies from before are dead, so the new one must be sent.
+        if self.is_untrusted() || self.service.rules(now).clear(&record).is_err() {
             return (Vec::new(), None);
         }
         let grace = self.service.lifetimes.renew_grace;
         let revocation = superseded(&record, next, now, grace);
         record.serial = next;
         match self.service.revoker.revoke(revocation).await {
-            Ok(Published::Fresh) => match self.write(record, from) {
+            Ok(Published::Fresh) => match self.seal(record, from) {
                 Ok(cookies) => (cookies, None),
                 Err(error) => (Vec::new(), Some(error)),
             },
@@ -124,17 +125,22 @@ impl Engine {
             Ok(Published::Known) => (Vec::new(), None),
             // This node takes only the new cookie from now on, so the browser has to get it.
             Err(error) => {
-                let cookies = self.write(record, from).unwrap_or_default();
+                let cookies = self.seal(record, from).unwrap_or_default();
                 (cookies, Some(error.into()))
             }
         }
     }
 
-    /// Checks the session again, seals it and renders its cookies; none if it was ended meanwhile.
-    fn write(&self, mut record: Record, from: Source<'_>) -> Result<Vec<String>, CommitError> {
+    /// The cookies of a session that was written to; none while the list can not be trusted.
+    fn write(&self, record: Record, from: Source<'_>) -> Result<Vec<String>, CommitError> {
         if self.is_untrusted() {
             return Ok(Vec::new());
         }
+        self.seal(record, from)
+    }
+
+    /// Checks the session again, seals it and renders its cookies; none if it was ended meanwhile.
+    fn seal(&self, mut record: Record, from: Source<'_>) -> Result<Vec<String>, CommitError> {
         let now = self.service.now();
         let ring = self.service.keys.load();
         let key = ring

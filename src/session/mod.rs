@@ -331,6 +331,8 @@ impl Session {
                 if let Some(login) = &mut record.login {
                     login.generation = *generation;
                 }
+                // The raise has ended every cookie that a browser holds, this one's too.
+                state.issued = false;
                 state.note(SessionStatus::Changed);
             }
             _ => state.forget(),
