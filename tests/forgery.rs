@@ -26,7 +26,8 @@ async fn a_record_that_no_honest_node_makes_is_refused() {
     let node = Node::start().await;
     let now = node.clock.now();
     let ahead = now.as_millis() + 60_001;
-    let changes: [(&str, fn(&mut Record, u64)); 14] = [
+    type Change = fn(&mut Record, u64);
+    let changes: [(&str, Change); 14] = [
         ("created in the future", |r, ahead| r.created = ahead),
         ("refreshed in the future", |r, ahead| r.refreshed = ahead),
         ("logged in in the future", |r, ahead| {

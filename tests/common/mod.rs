@@ -1,7 +1,9 @@
 //! A real server, a real client, and a clock that is moved by hand.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod faulty;
 pub mod forge;
+pub mod gate;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -122,6 +124,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/entries/{key}", web::get().to(get))
         .route("/entries/{key}", web::put().to(put))
         .route("/entries/{key}", web::delete().to(remove))
+        .configure(gate::routes)
         .route("/plain", web::get().to(|| async { "untouched" }));
 }
 
@@ -412,6 +415,24 @@ impl Browser {
     }
 }
 
+/// Asks again until the answer is yes: for what another thread does in its own time.
+#[track_caller]
+pub fn eventually<F: Future<Output = bool>>(
+    mut ask: impl FnMut() -> F,
+) -> impl Future<Output = ()> {
+    let caller = std::panic::Location::caller();
+    async move {
+        for _ in 0..2000 {
+            if ask().await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("not within 10 seconds: {caller}");
+    }
+}
+
+pub const SECOND: Duration = Duration::from_secs(1);
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(3600);
 pub const DAY: Duration = Duration::from_secs(24 * 3600);

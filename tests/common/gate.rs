@@ -1,0 +1,103 @@
+//! Handlers that wait in the middle, until the test lets them go on.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use actix_web::{HttpResponse, Result, web};
+use sealed_session::Session;
+use tokio::sync::Semaphore;
+
+/// A place where a handler waits.
+pub struct Gate {
+    entered: Semaphore,
+    open: Semaphore,
+}
+
+impl Gate {
+    /// Waits until a handler has come.
+    pub async fn entered(&self) {
+        self.entered.acquire().await.unwrap().forget();
+    }
+
+    /// Lets one handler go on.
+    pub fn open(&self) {
+        self.open.add_permits(1);
+    }
+
+    pub async fn pass(&self) {
+        self.entered.add_permits(1);
+        self.open.acquire().await.unwrap().forget();
+    }
+}
+
+static GATES: LazyLock<Mutex<HashMap<String, Arc<Gate>>>> = LazyLock::new(Mutex::default);
+
+/// The gate of this name. Tests in one process use different names.
+pub fn gate(name: &str) -> Arc<Gate> {
+    let mut gates = GATES.lock().unwrap();
+    let gate = gates.entry(name.to_owned()).or_insert_with(|| {
+        Arc::new(Gate {
+            entered: Semaphore::new(0),
+            open: Semaphore::new(0),
+        })
+    });
+    gate.clone()
+}
+
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .route("/held/{gate}/write", web::post().to(write))
+        .route("/held/{gate}/late-write", web::post().to(late_write))
+        .route("/held/{gate}/renew", web::post().to(renew))
+        .route("/held/{gate}/read", web::get().to(read))
+        .route("/held/{gate}/login/{user}", web::post().to(login))
+        .route("/held/{gate}/logout-others", web::post().to(logout_others))
+        .route("/held/{gate}/logout", web::post().to(logout));
+}
+
+/// Writes, then waits.
+async fn write(session: Session, name: web::Path<String>) -> Result<HttpResponse> {
+    session.insert("held", 1)?;
+    gate(&name).pass().await;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Waits, then writes.
+async fn late_write(session: Session, name: web::Path<String>) -> Result<HttpResponse> {
+    gate(&name).pass().await;
+    session.insert("held", 1)?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+async fn renew(session: Session, name: web::Path<String>) -> HttpResponse {
+    session.renew();
+    gate(&name).pass().await;
+    HttpResponse::NoContent().finish()
+}
+
+async fn read(session: Session, name: web::Path<String>) -> HttpResponse {
+    gate(&name).pass().await;
+    HttpResponse::Ok().json(session.subject())
+}
+
+/// Logs in, then waits.
+async fn login(session: Session, path: web::Path<(String, String)>) -> Result<HttpResponse> {
+    let (name, user) = path.into_inner();
+    session.authenticate(user).await?;
+    gate(&name).pass().await;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Logs out, then waits.
+async fn logout(session: Session, name: web::Path<String>) -> Result<HttpResponse> {
+    session.logout().await?;
+    gate(&name).pass().await;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Logs out everywhere else, then waits.
+async fn logout_others(session: Session, name: web::Path<String>) -> Result<HttpResponse> {
+    session.logout_others().await?;
+    gate(&name).pass().await;
+    Ok(HttpResponse::NoContent().finish())
+}

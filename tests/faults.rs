@@ -1,0 +1,328 @@
+//! A revocation store that fails, hangs or loses its replies, and a generator that fails.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::faulty::{Call, Faulty, Mode, Switched};
+use common::{Answer, Browser, MINUTE, Node, SECOND, builder, eventually, memory};
+use sealed_session::Clock;
+use sealed_session::revoke::Reach;
+use sealed_session::testing::ManualClock;
+use serde_json::json;
+
+/// A node whose way to the store can be disturbed, and another on the same store.
+struct Fleet {
+    clock: ManualClock,
+    store: Arc<Faulty>,
+    node: Node,
+    other: Node,
+}
+
+impl Fleet {
+    async fn start() -> Self {
+        let clock = ManualClock::default();
+        let memory = memory(&clock);
+        let store = Faulty::new(memory.clone(), Reach::Process);
+        Self {
+            node: Node::on(&clock, store.clone()).await,
+            other: Node::on(&clock, memory).await,
+            clock,
+            store,
+        }
+    }
+
+    async fn logged_in(&self, user: &str) -> Browser {
+        let browser = self.node.browser();
+        browser.post(&format!("/login/{user}")).await.is(200);
+        browser
+    }
+
+    /// Whether the other node takes the browser's cookie.
+    async fn other_takes(&self, browser: &Browser) -> bool {
+        browser.copy().at(&self.other).get("/me").await.status == 200
+    }
+
+    async fn other_refuses(&self, browser: &Browser) {
+        eventually(|| async { !self.other_takes(browser).await }).await;
+    }
+}
+
+#[track_caller]
+fn is_unavailable(answer: Answer) -> Answer {
+    let answer = answer.is(503);
+    assert_eq!(answer.header("retry-after"), Some("2"), "{answer:?}");
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.body, "Service Unavailable");
+    answer
+}
+
+#[actix_web::test]
+async fn a_logout_that_the_store_does_not_take_holds_here_and_reaches_it_later() {
+    for (path, mode) in [
+        ("/logout", Mode::Down),
+        ("/purge", Mode::Down),
+        ("/logout", Mode::LosesReplies),
+    ] {
+        let fleet = Fleet::start().await;
+        let browser = fleet.logged_in("alice").await;
+        let stolen = browser.copy();
+        fleet.store.set(mode);
+        let answer = is_unavailable(browser.post(path).await);
+        assert!(answer.removes_cookie(), "{answer:?}");
+        stolen.get("/me").await.is(401);
+        if mode == Mode::Down {
+            assert!(fleet.other_takes(&stolen).await, "nobody told it");
+        }
+        fleet.store.set(Mode::Up);
+        fleet.other_refuses(&stolen).await;
+    }
+}
+
+#[actix_web::test]
+async fn a_logout_that_hangs_is_given_up_and_told_later() {
+    let fleet = Fleet::start().await;
+    let browser = fleet.logged_in("alice").await;
+    let stolen = browser.copy();
+    fleet.store.set(Mode::Hanging);
+    assert!(is_unavailable(browser.post("/logout").await).removes_cookie());
+    stolen.get("/me").await.is(401);
+    fleet.store.set(Mode::Up);
+    fleet.other_refuses(&stolen).await;
+}
+
+#[actix_web::test]
+async fn logout_all_without_a_store_marks_the_user_on_this_node_until_it_is_back() {
+    for mode in [Mode::Down, Mode::LosesReplies] {
+        let fleet = Fleet::start().await;
+        let (laptop, phone) = (
+            fleet.logged_in("alice").await,
+            fleet.logged_in("alice").await,
+        );
+        let other = fleet.logged_in("bob").await;
+        fleet.store.set(mode);
+        let stolen = laptop.copy();
+        assert!(is_unavailable(laptop.post("/logout-all").await).removes_cookie());
+        stolen.get("/me").await.is(401);
+        phone.get("/me").await.is(401);
+        other.get("/me").await.is(200);
+        is_unavailable(phone.post("/login/alice").await);
+
+        fleet.store.set(Mode::Up);
+        laptop.post("/login/alice").await.is(200);
+        laptop.get("/me").await.is(200);
+        fleet.other_refuses(&phone).await;
+        // What the node tells the store once more is what the login came after.
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        laptop.get("/me").await.is(200);
+        assert!(fleet.other_takes(&laptop).await);
+    }
+}
+
+#[actix_web::test]
+async fn logout_others_without_a_store_ends_this_session_too() {
+    let fleet = Fleet::start().await;
+    let (laptop, phone) = (
+        fleet.logged_in("alice").await,
+        fleet.logged_in("alice").await,
+    );
+    fleet.store.set(Mode::Down);
+    let stolen = laptop.copy();
+    assert!(is_unavailable(laptop.post("/logout-others").await).removes_cookie());
+    stolen.get("/me").await.is(401);
+    phone.get("/me").await.is(401);
+}
+
+#[actix_web::test]
+async fn logout_everyone_without_a_store_holds_on_this_node() {
+    let fleet = Fleet::start().await;
+    let (alice, bob) = (fleet.logged_in("alice").await, fleet.logged_in("bob").await);
+    fleet.store.set(Mode::Down);
+    is_unavailable(alice.post("/logout-everyone").await);
+    bob.get("/me").await.is(401);
+    fleet.store.set(Mode::Up);
+    bob.post("/login/bob").await.is(200);
+    bob.get("/me").await.is(200);
+}
+
+#[actix_web::test]
+async fn there_is_no_login_without_a_store_and_nothing_changes() {
+    let fleet = Fleet::start().await;
+    let visitor = fleet.node.browser();
+    visitor.put("/entries/cart", json!(1)).await.is(204);
+    let before = visitor.session();
+    fleet.store.set(Mode::Down);
+    let answer = is_unavailable(visitor.post("/login/alice").await);
+    assert!(answer.set_cookies().is_empty(), "{answer:?}");
+    assert_eq!(visitor.session(), before);
+    visitor.get("/entries/cart").await.is(200);
+    visitor.get("/me").await.is(401);
+}
+
+#[actix_web::test]
+async fn a_login_that_can_not_end_the_session_from_before_is_none() {
+    let fleet = Fleet::start().await;
+    let browser = fleet.logged_in("mallory").await;
+    let before = browser.copy();
+    fleet.store.set_call(Call::Publish, Mode::Down);
+    let answer = is_unavailable(browser.post("/login/alice").await);
+    assert_eq!(answer.removed(), ["session"]);
+    browser.get("/me").await.is(401);
+    before.get("/me").await.is(401);
+}
+
+#[actix_web::test]
+async fn a_store_whose_clock_is_off_by_more_than_a_minute_allows_no_login() {
+    for (seconds, works) in [(0, true), (60, true), (61, false), (120, false)] {
+        for ahead in [true, false] {
+            let clock = ManualClock::default();
+            let offset = Duration::from_secs(seconds);
+            let theirs = if ahead {
+                clock.now() + offset
+            } else {
+                clock.now().minus(offset)
+            };
+            let theirs = ManualClock::new(theirs.minus(SECOND));
+            let store = memory(&theirs);
+            let node = Node::on(&clock, store).await;
+            let browser = node.browser();
+            let answer = browser.post("/login/alice").await;
+            if works {
+                answer.is(200);
+                browser.get("/me").await.is(200);
+            } else {
+                is_unavailable(answer);
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_renewal_that_the_store_does_not_take_sends_the_new_cookie_with_its_error() {
+    let fleet = Fleet::start().await;
+    let browser = fleet.logged_in("alice").await;
+    let old = browser.copy();
+    fleet.store.set(Mode::Down);
+    let answer = is_unavailable(browser.post("/renew").await);
+    assert_eq!(answer.set_cookies().len(), 1);
+    assert!(!answer.removes_cookie());
+    browser.get("/me").await.is(200);
+    old.put("/entries/a", json!(1)).await.is(409);
+    fleet.store.set(Mode::Up);
+    fleet.clock.advance(10 * SECOND);
+    old.get("/me").await.is(401);
+    browser.get("/me").await.is(200);
+    fleet.other_refuses(&old).await;
+    assert!(fleet.other_takes(&browser).await);
+}
+
+#[actix_web::test]
+async fn one_revocation_that_is_never_taken_does_not_hold_up_the_others() {
+    let fleet = Fleet::start().await;
+    let (alice, bob) = (fleet.logged_in("alice").await, fleet.logged_in("bob").await);
+    let stolen = bob.copy();
+    fleet.store.set(Mode::Down);
+    is_unavailable(alice.post("/logout-all").await);
+    is_unavailable(bob.post("/logout").await);
+    fleet.store.set(Mode::Up);
+    fleet.store.set_call(Call::Raise, Mode::Down);
+    fleet.other_refuses(&stolen).await;
+}
+
+#[actix_web::test]
+async fn closing_waits_for_what_is_under_way_and_counts_what_is_left() {
+    let fleet = Fleet::start().await;
+    let sessions = &fleet.node.sessions;
+    assert_eq!(sessions.close(10 * SECOND).await, 0);
+
+    let browser = fleet.logged_in("alice").await;
+    let stolen = browser.copy();
+    fleet.store.set(Mode::Hanging);
+    let logout = actix_web::rt::spawn(async move { browser.post("/logout").await });
+    eventually(|| async { fleet.store.waiting() >= 2 }).await;
+    assert_eq!(sessions.close(Duration::from_millis(50)).await, 1);
+    let (left, ()) = tokio::join!(sessions.close(10 * SECOND), async {
+        fleet.store.set(Mode::Up);
+    });
+    assert_eq!(left, 0);
+    logout.await.unwrap();
+    fleet.other_refuses(&stolen).await;
+}
+
+#[actix_web::test]
+async fn closing_tells_the_store_what_it_did_not_take_before() {
+    let fleet = Fleet::start().await;
+    let browser = fleet.logged_in("alice").await;
+    let stolen = browser.copy();
+    fleet.store.set(Mode::Down);
+    is_unavailable(browser.post("/logout").await);
+    let sessions = &fleet.node.sessions;
+    assert_eq!(sessions.close(Duration::ZERO).await, 1);
+    fleet.store.set(Mode::Up);
+    assert_eq!(sessions.close(10 * SECOND).await, 0);
+    fleet.other_refuses(&stolen).await;
+}
+
+#[actix_web::test]
+async fn without_random_bytes_nothing_is_sealed() {
+    let random = Arc::new(Switched::default());
+    let node = Node::with({
+        let random = random.clone();
+        |builder| builder.random(random)
+    })
+    .await;
+    let (visitor, user) = (node.browser(), node.browser());
+    user.post("/login/alice").await.is(200);
+    random.fail(true);
+    for answer in [
+        visitor.put("/entries/a", json!(1)).await,
+        visitor.post("/login/bob").await,
+        user.put("/entries/a", json!(1)).await,
+    ] {
+        let answer = answer.is(500);
+        assert!(answer.set_cookies().is_empty(), "{answer:?}");
+        assert_eq!(answer.body, "Internal Server Error");
+    }
+    // A refresh is not worth an error: the cookie in the browser is good.
+    node.clock.advance(6 * MINUTE);
+    let answer = user.get("/me").await.is(200);
+    assert!(answer.set_cookies().is_empty());
+    // A logout needs none.
+    let stolen = user.copy();
+    user.post("/logout").await.is(204);
+    stolen.get("/me").await.is(401);
+}
+
+#[actix_web::test]
+async fn a_user_who_could_not_be_logged_out_for_want_of_random_bytes_can_log_in_later() {
+    let random = Arc::new(Switched::default());
+    let node = Node::with({
+        let random = random.clone();
+        |builder| builder.random(random)
+    })
+    .await;
+    let (laptop, phone) = (node.browser(), node.browser());
+    laptop.post("/login/alice").await.is(200);
+    phone.post("/login/alice").await.is(200);
+    random.fail(true);
+    laptop.post("/logout-all").await.is(503);
+    phone.get("/me").await.is(401);
+    random.fail(false);
+    laptop.post("/login/alice").await.is(200);
+    laptop.get("/me").await.is(200);
+    phone.get("/me").await.is(401);
+}
+
+#[actix_web::test]
+async fn a_node_does_not_start_without_its_store() {
+    let clock = ManualClock::default();
+    let store = Faulty::new(memory(&clock), Reach::Network);
+    for call in [Call::Publish, Call::Follow] {
+        store.set(Mode::Up);
+        store.set_call(call, Mode::Down);
+        let started = builder(&clock, store.clone()).start().await;
+        assert!(started.is_err(), "{call:?}");
+    }
+}
