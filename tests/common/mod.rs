@@ -4,13 +4,14 @@
 pub mod faulty;
 pub mod forge;
 pub mod gate;
+pub mod raw;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, Result, web};
+use actix_web::{App, HttpRequest, HttpResponse, Result, web};
 use sealed_session::actix::{Authenticated, SessionMiddleware};
 use sealed_session::revoke::RevocationStore;
 use sealed_session::store::Memory;
@@ -85,27 +86,38 @@ impl Node {
     }
 }
 
-/// Serves `routes` under the middleware on a free port of the loopback interface.
+/// Serves an application on a free port of the loopback interface. The expression is evaluated once a
+/// worker.
+macro_rules! serve_app {
+    ($workers:expr, $app:expr) => {{
+        let server = ::actix_web::HttpServer::new(move || $app)
+            .workers($workers)
+            .disable_signals()
+            .shutdown_timeout(0)
+            .bind(("127.0.0.1", 0))
+            .unwrap();
+        let url = format!("http://{}", server.addrs()[0]);
+        let server = server.run();
+        let handle = server.handle();
+        ::actix_web::rt::spawn(server);
+        (url, handle)
+    }};
+}
+#[allow(unused_imports)]
+pub(crate) use serve_app;
+
+/// Serves `routes` under the middleware.
 pub fn serve(
     sessions: &Sessions,
     routes: impl FnOnce(&mut web::ServiceConfig) + Copy + Send + 'static,
 ) -> (String, ServerHandle) {
     let sessions = sessions.clone();
-    let server = HttpServer::new(move || {
+    serve_app!(
+        2,
         App::new()
             .wrap(SessionMiddleware::new(&sessions))
             .configure(routes)
-    })
-    .workers(2)
-    .disable_signals()
-    .shutdown_timeout(0)
-    .bind(("127.0.0.1", 0))
-    .unwrap();
-    let url = format!("http://{}", server.addrs()[0]);
-    let server = server.run();
-    let handle = server.handle();
-    actix_web::rt::spawn(server);
-    (url, handle)
+    )
 }
 
 /// A small application that touches everything.
