@@ -1,0 +1,178 @@
+//! What the documents name exists: tests, vectors, files and headings.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const DOCUMENTS: [&str; 3] = ["README.md", "SECURITY.md", "CHANGELOG.md"];
+/// Where the paths that a document names in code begin.
+const FOLDERS: [&str; 6] = [
+    "src/",
+    "tests/",
+    "examples/",
+    "benches/",
+    "fuzz/",
+    "scripts/",
+];
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// What stands between single backticks, outside of fenced blocks.
+fn code(text: &str) -> Vec<String> {
+    let parts: Vec<&str> = text.split("```").step_by(2).collect();
+    for part in &parts {
+        let ticks = part.matches('`').count();
+        assert!(ticks % 2 == 0, "an odd number of backticks in: {part}");
+    }
+    parts
+        .iter()
+        .flat_map(|part| part.split('`').skip(1).step_by(2))
+        .map(|span| span.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect()
+}
+
+/// The paths that a text names in code, without what follows a `::`.
+fn paths(text: &str) -> BTreeSet<String> {
+    let spans = code(text).into_iter();
+    let named = spans.filter(|span| FOLDERS.iter().any(|folder| span.starts_with(folder)));
+    named
+        .map(|span| span.split("::").next().unwrap().to_owned())
+        .filter(|path| !path.contains([' ', '*', '<']))
+        .collect()
+}
+
+/// The targets of a text's links: `](target)`, outside of fenced blocks.
+fn links(text: &str) -> Vec<String> {
+    let parts = text.split("```").step_by(2);
+    parts
+        .flat_map(|part| part.split("](").skip(1))
+        .filter_map(|rest| rest.split_once(')'))
+        .map(|(target, _)| target.to_owned())
+        .collect()
+}
+
+/// A heading as it is linked to: lower case, hyphens for spaces, no punctuation.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let parts = text.split("```").step_by(2);
+    let headings = parts
+        .flat_map(str::lines)
+        .filter(|line| line.starts_with('#'));
+    headings
+        .map(|line| {
+            let title = line.trim_start_matches('#').trim().to_lowercase();
+            let kept = title
+                .chars()
+                .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+        })
+        .collect()
+}
+
+/// Whether the file has a test of this name: a function below an attribute that ends in `test`.
+fn has_test(source: &str, name: &str) -> bool {
+    let mut below_test = false;
+    for line in source.lines().map(str::trim) {
+        if line.starts_with("#[") {
+            below_test |= line.contains("test]") || line.contains("test(");
+        } else if let Some((before, rest)) = line.split_once("fn ") {
+            let is_signature = before
+                .split_whitespace()
+                .all(|word| ["async", "pub"].contains(&word));
+            let found = rest.split(['(', '<']).next() == Some(name);
+            if is_signature && found && below_test {
+                return true;
+            }
+            below_test = false;
+        } else if !line.starts_with("//") && !line.is_empty() {
+            below_test = false;
+        }
+    }
+    false
+}
+
+#[test]
+fn every_test_that_is_named_exists() {
+    let mut named = 0;
+    for document in DOCUMENTS {
+        for span in code(&read(document)) {
+            let Some((path, name)) = span.split_once("::") else {
+                continue;
+            };
+            if !FOLDERS.iter().any(|folder| path.starts_with(folder)) {
+                continue;
+            }
+            assert!(
+                has_test(&read(path), name),
+                "{document} names {span}: there is no such test"
+            );
+            named += 1;
+        }
+    }
+    assert!(
+        named > 50,
+        "only {named} tests are named: are they still found?"
+    );
+}
+
+#[test]
+fn every_vector_is_described_and_every_described_vector_exists() {
+    let vectors: BTreeSet<String> = fs::read_dir(Path::new(ROOT).join("tests/data/v1"))
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .map(|name| name.trim_end_matches(".json").to_owned())
+        .collect();
+    let is_vector = |span: &String| {
+        let rest = span
+            .strip_prefix("opens-")
+            .or(span.strip_prefix("rejects-"));
+        rest.is_some_and(|rest| rest.starts_with(char::is_alphanumeric))
+    };
+    let described: BTreeSet<String> = code(&read("SECURITY.md"))
+        .into_iter()
+        .filter(is_vector)
+        .collect();
+    let missing: Vec<_> = vectors.difference(&described).collect();
+    assert!(
+        missing.is_empty(),
+        "SECURITY.md does not mention {missing:?}"
+    );
+    let absent: Vec<_> = described.difference(&vectors).collect();
+    assert!(
+        absent.is_empty(),
+        "SECURITY.md mentions {absent:?}, which do not exist"
+    );
+}
+
+#[test]
+fn every_path_and_link_leads_somewhere() {
+    for document in DOCUMENTS {
+        let text = read(document);
+        for path in paths(&text) {
+            assert!(
+                Path::new(ROOT).join(&path).exists(),
+                "{document} names {path}"
+            );
+        }
+        for link in links(&text) {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (path, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let path = if path.is_empty() { document } else { path };
+            assert!(
+                Path::new(ROOT).join(path).exists(),
+                "{document} links to {link}"
+            );
+            if !anchor.is_empty() && path.ends_with(".md") {
+                assert!(
+                    anchors(&read(path)).contains(anchor),
+                    "{document} links to {link}"
+                );
+            }
+        }
+    }
+}
