@@ -227,3 +227,19 @@ rejects("login-ahead", "logged in more than a minute from now", of(login=("alice
 rejects("ends-before-it-begins", "no life at all", of(expires=NOW), "Implausible")
 rejects("life-too-long", "longer than 400 days", of(expires=NOW + 400 * DAY + 1), "Implausible")
 rejects("serial-too-large", "a serial above the last", of(serial=2**32 - 2), "Implausible")
+large = pad(record(entries=[("big", b"\xda\x5f\xa0" + b"x" * 24_480)]))
+assert len(text(token(large))) > 32_768
+rejects("too-long", "longer than any token", sealed(large), "Length")
+plain = record()
+rejects("record-option-2", "neither something nor nothing",
+        sealed(pad(plain[:18] + b"\x02" + plain[19:])), "Implausible")
+rejects("record-number-too-large", "a serial of more than 32 bits",
+        sealed(pad(plain[:17] + b"\xff\xff\xff\xff\x1f" + plain[18:])), "Implausible")
+rejects("record-number-endless", "a serial that does not end within five bytes",
+        sealed(pad(plain[:17] + b"\x80\x80\x80\x80\x80\x00" + plain[18:])), "Implausible")
+rejects("record-length-overrun", "keys of more bytes than there are",
+        sealed(pad(plain[:-2] + varint(2**40) + plain[-1:])), "Implausible")
+rejects("record-entries-overrun", "more entries than there are",
+        sealed(pad(plain[:-1] + varint(2**40))), "Implausible")
+rejects("record-entry-not-utf8", "a name that is not UTF-8",
+        sealed(pad(record(entries=[("name", b"\xc0")]).replace(b"name", b"n\xffme"))), "Implausible")
