@@ -78,7 +78,10 @@ impl Worker {
             tracker.wait().await;
             rest.await;
         };
-        let wait = self.handle.spawn(tokio::time::timeout(deadline, all));
+        // The timer is made on the worker: the caller's executor may have none.
+        let wait = self
+            .handle
+            .spawn(async move { tokio::time::timeout(deadline, all).await });
         // Either way the time is up; what is left is counted.
         let _ = wait.await;
         self.unfinished.len()
