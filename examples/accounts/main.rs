@@ -91,6 +91,7 @@ async fn run(options: Options) -> Result<(), Failure> {
         signal = signals.next() => {
             tracing::info!(signal, "stopping");
             handle.stop(true).await;
+            let _ = running.await;
         }
         ended = &mut running => {
             return Err(Failure::new(format!("the server ended by itself: {ended:?}")));

@@ -2,13 +2,14 @@
 
 #![cfg(unix)]
 
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use reqwest::Method;
 use serde_json::json;
 
 use crate::common::Browser;
-use crate::server::{Errors, Server, Steps, command, folder};
+use crate::server::{Errors, Server, Steps, command, folder, refuses};
 
 /// The command, under a limit for the size of files: what is written beyond it fails.
 fn limited(command: &Command, kilobytes: u64) -> Command {
@@ -18,8 +19,26 @@ fn limited(command: &Command, kilobytes: u64) -> Command {
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
     limited.args(["-c", &script]).arg(command.get_program());
     limited.args(command.get_args()).env("RUST_LOG", "off");
-    limited.stdout(std::process::Stdio::piped());
+    limited.stdout(Stdio::piped());
     limited
+}
+
+/// Stops the server, and returns the size of the list's file once it has no room to spare. A process
+/// that ends before it has closed the file leaves some, which the next one takes away.
+fn compact(mut server: Server, data: &Path) -> u64 {
+    for _ in 0..50 {
+        server.signal("-TERM");
+        assert!(server.wait().success());
+        let kilobytes = std::fs::metadata(data.join("revocations.redb"))
+            .unwrap()
+            .len()
+            / 1024;
+        if kilobytes < 256 {
+            return kilobytes;
+        }
+        server = Server::on(data);
+    }
+    panic!("the file does not shrink");
 }
 
 #[actix_web::test]
@@ -29,12 +48,9 @@ async fn a_store_that_can_not_write_is_503_and_no_session_comes_back() {
     let (alice, bob) = (server.browser(), server.browser());
     alice.login("alice").await;
     bob.login("bob").await;
-    server.signal("-TERM");
-    assert!(server.wait().success());
-    let list = folder.path().join("revocations.redb");
-    let kilobytes = std::fs::metadata(&list).unwrap().len() / 1024;
+    let kilobytes = compact(server, folder.path());
 
-    let data = [std::path::Path::new("--data"), folder.path()];
+    let data = [Path::new("--data"), folder.path()];
     let server = Server::try_start(&mut limited(&command(data), kilobytes)).unwrap();
     let mut acknowledged: Vec<Browser> = Vec::new();
     let refused = loop {
@@ -73,10 +89,10 @@ async fn a_store_that_can_not_write_is_503_and_no_session_comes_back() {
 #[actix_web::test]
 async fn a_disk_without_room_for_a_list_is_said() {
     let folder = folder();
-    let data = [std::path::Path::new("--data"), folder.path()];
+    let data = [Path::new("--data"), folder.path()];
     let mut starting = limited(&command(data), 8);
-    starting.stderr(std::process::Stdio::piped());
-    let error = crate::server::refuses(&mut starting);
+    starting.stderr(Stdio::piped());
+    let error = refuses(&mut starting);
     assert!(error.contains("revocations.redb"), "{error}");
     assert!(!folder.path().join("revocations.redb").exists());
     Server::on(folder.path());
