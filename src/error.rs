@@ -136,7 +136,8 @@ pub enum StoreError {
     /// for no session from before.
     #[error("{} does not exist; an empty list is created only when told to", .0.display())]
     Missing(PathBuf),
-    /// What is stored is not what was written. Nothing was changed.
+    /// What is stored is not what was written. No list is made of it, and no entry is changed or dropped.
+    /// The engine may have tried to recover the file: who wants to examine it as it was works on a copy.
     #[error("{}: {problem}", path.display())]
     Damaged {
         /// The store's file.

@@ -18,7 +18,7 @@ use actix_web::http::header::{CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, SET
 use actix_web::{Error, HttpResponse, ResponseError};
 
 use crate::actix::extract;
-use crate::flow::{Loaded, Outcome, Sessions};
+use crate::flow::{CommitError, Loaded, Outcome, Sessions};
 
 /// Gives every request below it a session.
 ///
@@ -122,7 +122,7 @@ fn finish<B>(response: ServiceResponse<B>, outcome: Outcome) -> ServiceResponse<
     let mut response = match &outcome.error {
         None => response.map_into_left_body(),
         Some(error) => {
-            tracing::error!(%error, "a session could not be committed");
+            report(error);
             let (request, _) = response.into_parts();
             ServiceResponse::new(request, error.error_response()).map_into_right_body()
         }
@@ -134,13 +134,21 @@ fn finish<B>(response: ServiceResponse<B>, outcome: Outcome) -> ServiceResponse<
 /// An inner middleware's error becomes its response later and elsewhere; the headers are added then.
 fn finish_error(mut error: Error, outcome: Outcome) -> Error {
     if let Some(problem) = &outcome.error {
-        tracing::error!(error = %problem, "a session could not be committed");
+        report(problem);
     }
     error.add_response_mapper(move |mut response: HttpResponse| {
         set_headers(response.headers_mut(), &outcome);
         response
     });
     error
+}
+
+/// What a client can bring about at will is no cause for alarm.
+fn report(error: &CommitError) {
+    match error {
+        CommitError::NotWritable(_) => tracing::debug!(%error, "a session was not changed"),
+        _ => tracing::error!(%error, "a session could not be committed"),
+    }
 }
 
 fn set_headers(headers: &mut HeaderMap, outcome: &Outcome) {
