@@ -7,26 +7,34 @@ use actix_web::guard::GuardContext;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 
 use crate::actix::error::{MissingMiddleware, Unauthenticated};
+use crate::flow::Sessions;
 use crate::session::Session;
 
-/// The sessions of one request by the names of their cookies, the outermost first.
+/// The sessions of one request, the outermost first, each with what it came from.
 #[derive(Default)]
-struct Attached(Vec<(String, Session)>);
+struct Attached(Vec<(Sessions, Session)>);
 
-pub(super) fn attach(request: &ServiceRequest, cookie: &str, session: Session) {
+pub(super) fn attach(request: &ServiceRequest, sessions: &Sessions, session: Session) {
     let mut extensions = request.extensions_mut();
     if !extensions.contains::<Attached>() {
         extensions.insert(Attached::default());
     }
     if let Some(attached) = extensions.get_mut::<Attached>() {
-        attached.0.push((cookie.to_owned(), session));
+        attached.0.push((sessions.clone(), session));
     }
 }
 
-pub(super) fn is_attached(request: &ServiceRequest, cookie: &str) -> bool {
+/// Whether a middleware further out has attached the session of the same cookie. One of the same name
+/// and another audience is not the same: a user of one is nobody in the other.
+pub(super) fn is_attached(request: &ServiceRequest, sessions: &Sessions) -> bool {
     let extensions = request.extensions();
     let attached = extensions.get::<Attached>();
-    attached.is_some_and(|attached| attached.0.iter().any(|(name, _)| name == cookie))
+    attached.is_some_and(|attached| {
+        attached
+            .0
+            .iter()
+            .any(|(other, _)| other.is_twin_of(sessions))
+    })
 }
 
 impl Attached {
@@ -40,12 +48,13 @@ impl Attached {
     }
 
     fn named(extensions: &Extensions, cookie: &str) -> Result<Session, MissingMiddleware> {
-        let mut attached = extensions
+        let attached = extensions
             .get::<Self>()
             .into_iter()
-            .flat_map(|attached| &attached.0);
-        let attached = attached.find(|(name, _)| name == cookie);
-        attached
+            .flat_map(|attached| attached.0.iter().rev());
+        let mut named = attached.filter(|(sessions, _)| sessions.cookie_name() == cookie);
+        named
+            .next()
             .map(|(_, session)| session.clone())
             .ok_or(MissingMiddleware)
     }
@@ -59,7 +68,7 @@ pub trait SessionExt {
     /// When there is none around.
     fn get_session(&self) -> Result<Session, MissingMiddleware>;
 
-    /// The session whose cookie has this name.
+    /// The session whose cookie has this name; of several the nearest.
     ///
     /// # Errors
     /// When no middleware for this cookie is around.

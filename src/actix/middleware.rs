@@ -91,7 +91,7 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        if extract::is_attached(&request, self.sessions.cookie_name()) {
+        if extract::is_attached(&request, &self.sessions) {
             // The same middleware further out commits this session.
             let inner = self.service.call(request);
             return Box::pin(async move { inner.await.map(ServiceResponse::map_into_left_body) });
@@ -104,7 +104,7 @@ where
                 return Box::pin(ready(Ok(response.map_into_right_body())));
             }
         };
-        extract::attach(&request, self.sessions.cookie_name(), session.clone());
+        extract::attach(&request, &self.sessions, session.clone());
         let sessions = self.sessions.clone();
         let inner = self.service.call(request);
         Box::pin(async move {

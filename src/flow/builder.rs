@@ -173,15 +173,13 @@ impl SessionsBuilder {
 /// own, which is what happens when they are made inside the closure of `HttpServer::new`.
 fn warn_of_twins(engine: &Arc<Engine>) {
     static LIVING: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
-    let binding = &engine.service.binding;
     let mut living = LIVING.lock().unwrap_or_else(PoisonError::into_inner);
     living.retain(|engine| engine.strong_count() > 0);
-    let has_twin = living.iter().filter_map(Weak::upgrade).any(|other| {
-        let other = &other.service.binding;
-        other.cookie() == binding.cookie() && other.audience() == binding.audience()
-    });
+    let mut others = living.iter().filter_map(Weak::upgrade);
+    let has_twin = others.any(|other| other.is_twin_of(engine));
     living.push(Arc::downgrade(engine));
     if has_twin {
+        let binding = &engine.service.binding;
         tracing::error!(
             cookie = binding.cookie(),
             audience = binding.audience(),

@@ -205,9 +205,20 @@ impl Sessions {
     pub async fn commit(&self, session: &Session, ticket: Ticket) -> Outcome {
         self.engine.commit(session, &ticket).await
     }
+
+    /// Whether both are for the same cookie of the same application and environment.
+    pub fn is_twin_of(&self, other: &Self) -> bool {
+        self.engine.is_twin_of(&other.engine)
+    }
 }
 
 impl Engine {
+    /// Whether both are for the same cookie of the same application and environment.
+    fn is_twin_of(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.service.binding, &other.service.binding);
+        ours.cookie() == theirs.cookie() && ours.audience() == theirs.audience()
+    }
+
     fn staleness(&self) -> Duration {
         let service = &self.service;
         service.revoker.vigil().staleness(&*service.clock)
