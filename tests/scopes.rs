@@ -1,0 +1,297 @@
+//! Several sessions in one application, guards, caches, and the mistakes that are easy to make.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use actix_web::guard::fn_guard;
+use actix_web::http::header::{CACHE_CONTROL, VARY};
+use actix_web::{App, HttpRequest, HttpResponse, Result, web};
+use common::{Browser, memory, serve, serve_app};
+use sealed_session::actix::{Authenticated, SessionExt, SessionMiddleware};
+use sealed_session::testing::ManualClock;
+use sealed_session::{CookieSettings, Session, Sessions};
+use serde_json::{Value, json};
+
+fn cookie(name: &str, path: &str) -> CookieSettings {
+    CookieSettings {
+        name: name.into(),
+        path: path.into(),
+        ..CookieSettings::plain_http()
+    }
+}
+
+async fn started(audience: &str, settings: CookieSettings) -> Sessions {
+    let clock = ManualClock::default();
+    let store = memory(&clock);
+    Sessions::builder(audience)
+        .keys(common::ring())
+        .store(store)
+        .cookie(settings)
+        .clock(Arc::new(clock))
+        .start()
+        .await
+        .unwrap()
+}
+
+/// Who is logged in to the nearest session, and to those of two names.
+async fn who(request: HttpRequest, nearest: Session) -> Result<web::Json<Value>> {
+    let named = |name| {
+        let session = request.session_named(name);
+        session.map(|session| session.subject()).ok().flatten()
+    };
+    Ok(web::Json(json!({
+        "nearest": nearest.subject(),
+        "session": named("session"),
+        "admin": named("admin"),
+    })))
+}
+
+async fn login(session: Session, user: web::Path<String>) -> Result<&'static str> {
+    session.authenticate(user.into_inner()).await?;
+    Ok("welcome")
+}
+
+/// An application with a session, and a scope of it with another.
+macro_rules! two_levels {
+    ($app:expr, $scope:expr) => {{
+        let (app, scope) = ($app.clone(), $scope.clone());
+        serve_app!(
+            1,
+            App::new()
+                .wrap(SessionMiddleware::new(&app))
+                .route("/who", web::get().to(who))
+                .route("/login/{user}", web::post().to(login))
+                .service(
+                    web::scope("/admin")
+                        .wrap(SessionMiddleware::new(&scope))
+                        .route("/who", web::get().to(who))
+                        .route("/login/{user}", web::post().to(login))
+                        .route(
+                            "/me",
+                            web::get()
+                                .to(async |user: Authenticated| { user.subject().to_owned() })
+                        )
+                )
+        )
+    }};
+}
+
+#[actix_web::test]
+async fn a_scope_has_a_session_of_its_own_beside_the_applications() {
+    let app = started("app", cookie("session", "/")).await;
+    let admin = started("app", cookie("admin", "/admin")).await;
+    let (url, _server) = two_levels!(app, admin);
+    let browser = Browser::new(&url);
+    let login = browser.post("/login/alice").await.is(200);
+    assert!(login.set_cookies()[0].contains("Path=/"));
+    browser.get("/admin/me").await.is(401);
+    let login = browser.post("/admin/login/root").await.is(200);
+    assert!(login.set_cookies()[0].starts_with("admin="));
+    assert!(login.set_cookies()[0].contains("Path=/admin"));
+    assert_eq!(
+        browser.get("/admin/who").await.is(200).json(),
+        json!({"nearest": "root", "session": "alice", "admin": "root"})
+    );
+    assert_eq!(
+        browser.get("/who").await.is(200).json(),
+        json!({"nearest": "alice", "session": "alice", "admin": null})
+    );
+    // One ends, the other stays.
+    admin.end_subject("root").await.unwrap();
+    browser.get("/admin/me").await.is(401);
+    let who = browser.get("/who").await.is(200).json();
+    assert_eq!(who["nearest"], "alice");
+}
+
+/// Both cookies have one name, so the browser sends both to the scope. Their audiences differ: a user
+/// of the application is nobody in the scope.
+#[actix_web::test]
+async fn two_sessions_with_one_name_and_two_audiences_are_not_mistaken_for_each_other() {
+    let app = started("app", cookie("session", "/")).await;
+    let admin = started("admin", cookie("session", "/admin")).await;
+    let (url, _server) = two_levels!(app, admin);
+    let browser = Browser::new(&url);
+    browser.post("/login/alice").await.is(200);
+    let users = browser.session().unwrap();
+    browser.copy().get("/admin/me").await.is(401);
+    let root = Browser::new(&url);
+    root.post("/admin/login/root").await.is(200);
+    let roots = root.session().unwrap();
+    assert_eq!(root.get("/admin/me").await.is(200).body, "root");
+    assert_eq!(
+        root.get("/who").await.is(200).json()["nearest"],
+        json!(null)
+    );
+    // As a browser sends them: the longer path first.
+    let both = format!("session={roots}; session={users}");
+    let answer = browser.send_raw(reqwest::Method::GET, "/admin/who", None, Some(both.into()));
+    let answer = answer.await.is(200);
+    assert!(answer.set_cookies().is_empty(), "{answer:?}");
+    assert_eq!(
+        answer.json(),
+        json!({"nearest": "root", "session": "root", "admin": null})
+    );
+}
+
+#[actix_web::test]
+async fn the_same_middleware_twice_is_one() {
+    let sessions = started("app", cookie("session", "/")).await;
+    let (url, _server) = two_levels!(sessions, sessions);
+    let browser = Browser::new(&url);
+    let login = browser.post("/admin/login/alice").await.is(200);
+    assert_eq!(login.set_cookies().len(), 1, "{login:?}");
+    for path in ["/who", "/admin/who"] {
+        assert_eq!(browser.get(path).await.is(200).json()["nearest"], "alice");
+    }
+}
+
+#[actix_web::test]
+async fn a_guard_sees_the_session() {
+    let sessions = started("app", cookie("session", "/")).await;
+    let (url, _server) = serve_app!(
+        1,
+        App::new()
+            .wrap(SessionMiddleware::new(&sessions))
+            .service(
+                web::resource("/home")
+                    .guard(fn_guard(|context| {
+                        let session = context.get_session();
+                        session.is_ok_and(|session| session.is_authenticated())
+                            && context.session_named("other").is_err()
+                    }))
+                    .to(async || "home")
+            )
+            .route("/login/{user}", web::post().to(login))
+            .default_service(web::to(
+                async || HttpResponse::Unauthorized().body("stranger")
+            ))
+    );
+    let browser = Browser::new(&url);
+    let answer = browser.get("/home").await.is(401);
+    // The guard has looked, so the answer depends on the cookie.
+    assert_eq!(answer.header("vary"), Some("Cookie"));
+    assert_eq!(answer.header("cache-control"), Some("private"));
+    browser.post("/login/alice").await.is(200);
+    assert_eq!(browser.get("/home").await.is(200).body, "home");
+}
+
+fn cached(config: &mut web::ServiceConfig) {
+    async fn respond(session: Session, query: web::Query<Vec<(String, String)>>) -> HttpResponse {
+        let mut response = HttpResponse::Ok();
+        for (name, value) in query.iter() {
+            match name.as_str() {
+                "cache" => response.append_header((CACHE_CONTROL, value.as_str())),
+                "vary" => response.append_header((VARY, value.as_str())),
+                _ => &mut response,
+            };
+            match value.as_str() {
+                "read" => drop(session.get::<u32>("a")),
+                "write" => session.insert("a", 1).unwrap(),
+                _ => {}
+            }
+        }
+        response.finish()
+    }
+    config.route("/", web::get().to(respond));
+}
+
+#[actix_web::test]
+async fn caches_are_told_what_depends_on_the_session() {
+    let sessions = started("app", cookie("session", "/")).await;
+    let (url, _server) = serve(&sessions, cached);
+    let headers = async |query: &str, name: &str| {
+        let answer = Browser::new(&url).get(&format!("/?{query}")).await.is(200);
+        let values = answer.headers.get_all(name).iter();
+        let values: Vec<_> = values
+            .map(|value| value.to_str().unwrap().to_owned())
+            .collect();
+        values.join(" | ")
+    };
+    for (query, cache, vary) in [
+        ("", "", ""),
+        ("cache=public", "public", ""),
+        ("vary=Accept", "", "Accept"),
+        ("do=read", "private", "Cookie"),
+        ("do=read&cache=public", "public", "Cookie"),
+        ("do=read&cache=no-cache", "no-cache", "Cookie"),
+        ("do=read&vary=Accept", "private", "Accept | Cookie"),
+        ("do=read&vary=Accept, cookie", "private", "Accept, cookie"),
+        ("do=read&vary=*", "private", "*"),
+        ("do=write", "no-store", "Cookie"),
+        ("do=write&cache=public", "no-store", "Cookie"),
+        (
+            "do=write&cache=public&cache=max-age=60",
+            "no-store",
+            "Cookie",
+        ),
+        ("do=write&vary=Accept", "no-store", "Accept | Cookie"),
+    ] {
+        assert_eq!(headers(query, "cache-control").await, cache, "{query}");
+        assert_eq!(headers(query, "vary").await, vary, "{query}");
+    }
+}
+
+#[actix_web::test]
+async fn a_removal_is_not_stored_by_caches_either() {
+    let sessions = started("app", cookie("session", "/")).await;
+    let (url, _server) = serve(&sessions, cached);
+    let answer = Browser::new(&url)
+        .holding("junk")
+        .get("/?cache=public")
+        .await;
+    assert!(answer.removes_cookie());
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("vary"), Some("Cookie"));
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[actix_web::test]
+async fn sessions_that_are_started_twice_in_a_process_say_so() {
+    let written = Written::default();
+    let writer = written.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let text = || String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let start = async |audience: &str, name: &str| started(audience, cookie(name, "/")).await;
+    let one = start("twins", "session").await;
+    let _clone = one.clone();
+    let _other_cookie = start("twins", "other").await;
+    let _other_audience = start("other", "session").await;
+    assert!(!text().contains("ERROR"), "{}", text());
+    let _two = start("twins", "session").await;
+    assert!(text().contains("ERROR"), "{}", text());
+    assert!(text().contains("started twice"), "{}", text());
+}
+
+#[actix_web::test]
+async fn sessions_that_are_gone_are_no_twins() {
+    let written = Written::default();
+    let writer = written.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    drop(started("gone", cookie("session", "/")).await);
+    let _again = started("gone", cookie("session", "/")).await;
+    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    assert!(!text.contains("started twice"), "{text}");
+}
