@@ -130,6 +130,10 @@ impl Start {
         let old = state.record.replace(record);
         let issued = std::mem::replace(&mut state.issued, false);
         state.status = SessionStatus::Renewed;
+        // A cookie that nothing but a login may replace is being replaced by one.
+        state
+            .refused
+            .take_if(|refused| *refused == NotWritable::CookieHeld);
         Ok(old.filter(|_| issued).map(|old| {
             // Also a visitor's: what a login ends is worth keeping for its whole time.
             service.revoker.revoke(ended(&old, service.now(), false))
