@@ -1,0 +1,158 @@
+//! What goes wrong elsewhere does not go wrong here.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{DAY, HOUR, MINUTE, Node};
+use sealed_session::CookieSettings;
+use serde_json::{Value, json};
+
+#[actix_web::test]
+async fn a_cookie_replayed_after_a_purge_or_past_its_time_returns_nothing() {
+    let node = Node::start().await;
+    let browser = node.browser();
+    browser.put("/entries/a", json!(1)).await.is(204);
+    let (replayed, old) = (browser.copy(), node.browser());
+    browser.post("/purge").await.is(204);
+    replayed.get("/entries/a").await.is(404);
+    old.put("/entries/a", json!(1)).await.is(204);
+    node.clock.advance(DAY);
+    old.get("/entries/a").await.is(404);
+}
+
+#[actix_web::test]
+async fn a_session_that_no_browser_would_keep_is_an_error_that_says_so() {
+    let node = Node::start().await;
+    for size in [2_000, 2_500, 2_950, 4_050, 4_100, 100_000] {
+        let browser = node.browser();
+        let answer = browser.put("/entries/a", json!("x".repeat(size))).await;
+        if size < 2_900 {
+            answer.is(204);
+            browser.get("/entries/a").await.is(200);
+        } else {
+            let answer = answer.is(413);
+            assert!(answer.set_cookies().is_empty());
+            assert!(answer.body.contains("4096"), "{answer:?}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_cookie_that_does_not_open_is_removed() {
+    let node = Node::start().await;
+    for path in ["/plain", "/me", "/entries/a", "/nowhere"] {
+        let browser = node.browser().holding("junk");
+        assert_eq!(browser.get(path).await.removed(), ["session"], "{path}");
+    }
+    for path in ["/purge", "/logout"] {
+        let browser = node.browser().holding("junk");
+        assert_eq!(browser.post(path).await.removed(), ["session"], "{path}");
+    }
+    // A write replaces it.
+    let browser = node.browser().holding("junk");
+    browser.put("/entries/a", json!(1)).await.is(204);
+    browser.get("/entries/a").await.is(200);
+}
+
+#[actix_web::test]
+async fn a_removal_has_the_attributes_of_the_creation() {
+    let attributes = |cookie: &str| {
+        let parts = cookie.split("; ").skip(1).map(str::to_owned);
+        let dated = |part: &String| part.starts_with("Max-Age") || part.starts_with("Expires");
+        let mut parts: Vec<_> = parts.filter(|part| !dated(part)).collect();
+        parts.sort();
+        parts
+    };
+    for settings in [
+        CookieSettings::default(),
+        CookieSettings::plain_http(),
+        CookieSettings {
+            name: "__Secure-id".into(),
+            path: "/shop".into(),
+            domain: Some("example.org".into()),
+            same_site: sealed_session::SameSite::None,
+            partitioned: true,
+            ..CookieSettings::default()
+        },
+    ] {
+        let name = settings.name.clone();
+        let node = Node::with(|builder| builder.cookie(settings)).await;
+        for login in ["/login/alice", "/remember/alice"] {
+            let browser = node.browser();
+            let created = browser.post(login).await.is(200);
+            assert!(browser.cookie(&name).is_some());
+            let removed = browser.post("/logout").await.is(204);
+            assert_eq!(removed.removed(), [&name]);
+            let (created, removed) = (created.set_cookies()[0], removed.set_cookies()[0]);
+            assert_eq!(attributes(created), attributes(removed));
+            assert!(removed.contains("Expires=Thu, 01 Jan 1970 00:00:00 GMT"));
+        }
+    }
+}
+
+#[actix_web::test]
+async fn removing_the_last_entry_sends_a_session_that_is_empty() {
+    let node = Node::start().await;
+    for end in ["remove", "clear"] {
+        let browser = node.browser();
+        browser.put("/entries/a", json!(1)).await.is(204);
+        let answer = match end {
+            "clear" => browser.post("/clear").await,
+            _ => browser.delete("/entries/a").await,
+        };
+        let answer = answer.is(204);
+        assert_eq!(answer.set_cookies().len(), 1);
+        assert!(!answer.removes_cookie());
+        browser.get("/entries/a").await.is(404);
+        let answer = browser.delete("/entries/a").await.is(204);
+        assert!(
+            answer.set_cookies().is_empty(),
+            "there is nothing to remove"
+        );
+    }
+}
+
+/// A handler that clears the ground before its login logs in, whatever cookie the browser holds.
+#[actix_web::test]
+async fn a_remembered_login_is_sent_anew_with_its_age_as_it_is_used() {
+    let node = Node::start().await;
+    let browser = node.browser();
+    browser.post("/remember/alice").await.is(200);
+    node.clock.advance(4 * MINUTE);
+    let answer = browser.get("/me").await.is(200);
+    assert!(
+        answer.set_cookies().is_empty(),
+        "sealed less than 5 minutes ago"
+    );
+    node.clock.advance(MINUTE);
+    let answer = browser.get("/plain").await.is(200);
+    assert!(
+        answer.set_cookies()[0].contains("Max-Age=1209600"),
+        "{answer:?}"
+    );
+    for _ in 0..25 {
+        node.clock.advance(DAY);
+        browser.get("/me").await.is(200);
+    }
+    // What is left of the 30 days is less than the idle limit.
+    let answer = browser.get("/me").await.is(200);
+    assert!(answer.set_cookies().is_empty());
+    node.clock.advance(HOUR);
+    let answer = browser.get("/me").await.is(200);
+    let left = 5 * DAY - HOUR - 5 * MINUTE;
+    let age = format!("Max-Age={}", left.as_secs());
+    assert!(answer.set_cookies()[0].contains(&age), "{answer:?}");
+}
+
+#[actix_web::test]
+async fn a_clients_id_is_never_adopted() {
+    let node = Node::start().await;
+    let visitor = node.browser();
+    visitor.put("/entries/a", json!(1)).await.is(204);
+    let planted = visitor.copy();
+    let login = visitor.post("/login/alice").await.is(200).json();
+    let again = visitor.post("/login/alice").await.is(200).json();
+    assert_ne!(login, again);
+    assert!(matches!(login, Value::String(id) if id.len() == 32));
+    planted.get("/entries/a").await.is(404);
+}
