@@ -168,6 +168,17 @@ fn validate(settings: &CookieSettings) -> Result<(), ConfigError> {
     if settings.max_chunks == 0 || settings.max_chunks > MAX_CHUNKS {
         return refuse("cookie.max_chunks", "must be 1 to 8");
     }
+    // RFC 6265bis, section 5.6: browsers ignore an attribute with a longer value.
+    let longest = settings
+        .path
+        .len()
+        .max(settings.domain.as_ref().map_or(0, String::len));
+    if longest > 1024 {
+        return refuse(
+            "cookie.path",
+            "and `cookie.domain` must not exceed 1024 bytes",
+        );
+    }
     if !settings.path.starts_with('/') || !settings.path.bytes().all(is_attribute) {
         return refuse(
             "cookie.path",
@@ -261,7 +272,7 @@ mod tests {
 
     #[test]
     fn contradictions_are_refused() {
-        let changes: [fn(&mut CookieSettings); 14] = [
+        let changes: [fn(&mut CookieSettings); 15] = [
             |c| c.secure = false,
             |c| c.path = "/app".into(),
             |c| c.domain = Some("example.org".into()),
@@ -287,6 +298,12 @@ mod tests {
             |c| c.name = "a b".into(),
             |c| c.name = "a=b".into(),
             |c| c.name = "a.3".into(),
+            |c| {
+                *c = CookieSettings {
+                    path: format!("/{}", "x".repeat(1024)),
+                    ..CookieSettings::plain_http()
+                }
+            },
             |c| c.max_chunks = 0,
             |c| c.max_chunks = 9,
             |c| {

@@ -224,8 +224,12 @@ impl Engine {
         service.revoker.vigil().staleness(&*service.clock)
     }
 
+    /// Whether the list can not be trusted at the moment: it may lack what others revoked, or has
+    /// forgotten under a wrong clock what is still needed.
     fn is_stale(&self) -> bool {
+        let service = &self.service;
         self.staleness() > self.policy.max_staleness
+            || service.revoker.list().has_forgotten(service.now())
     }
 
     /// How long after a store's birth a node that knew an older one may still vouch for its sessions.

@@ -15,6 +15,7 @@ use dashmap::mapref::entry::Entry;
 use dashmap::{DashMap, DashSet};
 
 use crate::id::{Generation, SessionId, SubjectKey};
+use crate::lifetime::SKEW;
 use crate::revoke::lattice::{Revocation, SessionEntry, SubjectEntry, VISITOR_CAPACITY};
 use crate::revoke::store::{Published, Target};
 use crate::time::UnixMillis;
@@ -29,6 +30,8 @@ pub(crate) struct List {
     any_subject: AtomicBool,
     everyone: AtomicU64,
     born: AtomicU64,
+    /// When something was last forgotten because its time had passed.
+    forgot: AtomicU64,
     /// Subjects that are logged out on this node although no generation says so yet.
     marked: DashSet<SubjectKey, RandomState>,
     everyone_marked: AtomicBool,
@@ -132,8 +135,8 @@ impl List {
         UnixMillis::new(self.born.load(Ordering::Acquire))
     }
 
-    pub(super) fn set_born(&self, born: UnixMillis) {
-        self.born.store(born.as_millis(), Ordering::Release);
+    pub(super) fn raise_born(&self, born: UnixMillis) {
+        self.born.fetch_max(born.as_millis(), Ordering::AcqRel);
     }
 
     /// How many entries are held.
@@ -143,9 +146,26 @@ impl List {
 
     /// Forgets what has expired.
     pub(crate) fn sweep(&self, now: UnixMillis) {
+        let before = self.len();
         self.sessions.retain(|_, entry| entry.until > now);
         self.subjects.retain(|_, entry| entry.until > now);
         self.visitors.sweep(now);
+        // Another thread may have added entries meanwhile; then this errs towards having forgotten.
+        if self.len() != before {
+            self.forgot.fetch_max(now.as_millis(), Ordering::AcqRel);
+        }
+    }
+
+    /// Whether the clock stands before the time at which something was last forgotten. It was wrong then
+    /// or is wrong now, and what was forgotten may still be needed.
+    pub(crate) fn has_forgotten(&self, now: UnixMillis) -> bool {
+        (now + SKEW).as_millis() < self.forgot.load(Ordering::Acquire)
+    }
+
+    /// Begins anew at `now`: no session from before is vouched for any more.
+    pub(super) fn begin_anew(&self, now: UnixMillis) {
+        self.born.fetch_max(now.as_millis(), Ordering::AcqRel);
+        self.forgot.store(0, Ordering::Release);
     }
 }
 
@@ -309,6 +329,25 @@ mod tests {
         assert_eq!(list.session(&id(3), true), None);
         assert_eq!(list.everyone(), Generation::new(5));
         assert_eq!(list.visitors.order.lock().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_behind_a_sweep_is_noticed() {
+        let list = List::default();
+        let now = UnixMillis::new(1_000_000_000);
+        let day = Duration::from_secs(24 * 3600);
+        list.join(&Revocation::Session {
+            id: id(1),
+            entry: ended(now + day),
+        });
+        list.sweep(now + day / 2);
+        assert!(!list.has_forgotten(now), "nothing was forgotten");
+        list.sweep(now + 2 * day);
+        assert!(!list.has_forgotten((now + 2 * day).minus(SKEW)));
+        assert!(list.has_forgotten(now));
+        list.begin_anew(now);
+        assert!(!list.has_forgotten(now));
+        assert_eq!(list.born(), now);
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub(super) async fn load(shared: &Shared) -> Result<Position, StoreError> {
         }
     };
     let end = shared.store.snapshot(&mut receive).await?;
-    list.set_born(end.born);
+    list.raise_born(end.born);
     shared
         .longest
         .fetch_max(millis(end.longest), Ordering::AcqRel);
@@ -126,8 +126,18 @@ pub(super) async fn sweep(shared: Weak<Shared>) {
     }
 }
 
+/// The store first: where it does not believe its clock, nothing is forgotten here either.
 pub(super) async fn sweep_once(shared: &Shared) -> Result<(), StoreError> {
-    shared.list.sweep(shared.clock.now());
+    let now = shared.clock.now();
+    if shared.list.has_forgotten(now) {
+        tracing::error!(
+            %now,
+            "the clock was set back behind a time at which revocations were forgotten; sessions from \
+             before now are refused"
+        );
+        shared.list.begin_anew(now);
+    }
     while shared.store.sweep().await? > 0 {}
+    shared.list.sweep(now);
     Ok(())
 }

@@ -15,11 +15,20 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let mut rest = bytes;
     let mut reader = rmp_serde::Deserializer::new(&mut rest);
-    let value = T::deserialize(&mut reader).map_err(|error| error.to_string())?;
+    let value = T::deserialize(&mut reader).map_err(|error| without_value(&error.to_string()))?;
     if rest.is_empty() {
         Ok(value)
     } else {
         Err(format!("{} bytes are left over", rest.len()))
+    }
+}
+
+/// What was expected, without what was found: errors are logged, and a session's content is not.
+fn without_value(message: &str) -> String {
+    match message.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("holds something else, expected {expected}"),
+        None if message.starts_with("missing field") => message.to_owned(),
+        None => "can not be read as this type".to_owned(),
     }
 }
 
@@ -36,6 +45,32 @@ mod tests {
         assert!(decode::<bool>(&five).is_err());
         assert!(decode::<u8>(&encode(&300u32).unwrap()).is_err());
         assert!(decode::<u32>(&encode(&-1i32).unwrap()).is_err());
+    }
+
+    #[test]
+    fn errors_say_what_was_expected_and_not_what_is_there() {
+        #[derive(Deserialize, Debug)]
+        enum Color {
+            Red,
+        }
+        let secret = encode("4111 1111").unwrap();
+        let errors = [
+            decode::<Vec<u8>>(&secret).unwrap_err(),
+            decode::<Color>(&secret).map(|Color::Red| ()).unwrap_err(),
+            decode::<u32>(&secret).unwrap_err(),
+            decode::<std::net::IpAddr>(&secret).unwrap_err(),
+        ];
+        for error in &errors {
+            assert!(!error.contains("4111"), "{error}");
+        }
+        assert_eq!(errors[0], "holds something else, expected a sequence");
+        #[derive(Deserialize, Debug)]
+        struct Name {
+            #[expect(dead_code)]
+            first: String,
+        }
+        let empty = encode(&std::collections::BTreeMap::<String, u8>::new()).unwrap();
+        assert_eq!(decode::<Name>(&empty).unwrap_err(), "missing field `first`");
     }
 
     #[test]
