@@ -105,10 +105,10 @@ pub use lifetime::{Class, LONGEST, Lifetimes, Limits};
 pub use random::{Random, SystemRandom};
 pub use session::{
     Login, LoginError, LogoutError, NotWritable, Session, SessionGetError, SessionInsertError,
-    SessionStatus, SessionUpdateError, Value,
+    SessionStatus, SessionUpdateError, TooLarge, Value,
 };
 pub use time::{Clock, SystemClock, UnixMillis};
-pub use wire::chunks::{MAX_CHUNKS, MAX_COOKIE, TooLarge};
+pub use wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
 
 /// The README's examples, as tests.
 #[cfg(all(doctest, feature = "actix"))]

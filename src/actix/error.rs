@@ -11,8 +11,8 @@ use crate::error::{RandomError, StoreError};
 use crate::flow::{CommitError, Unavailable};
 use crate::session::{
     LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError, SessionUpdateError,
+    TooLarge,
 };
-use crate::wire::chunks::TooLarge;
 
 /// No [`SessionMiddleware`](crate::actix::SessionMiddleware) is around what asked for a session: 500.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

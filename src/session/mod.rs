@@ -34,6 +34,8 @@ pub use login::Login;
 pub use state::SessionStatus;
 pub use value::Value;
 
+pub use crate::wire::chunks::TooLarge;
+
 /// The session of a request.
 ///
 /// ```no_run
