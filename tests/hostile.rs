@@ -225,7 +225,7 @@ async fn only_the_exact_name_is_ours() {
             format!("{name}.0={token}"),
             format!("{name}.1={token}"),
             format!("{name}.={token}"),
-            name.to_string(),
+            name.to_owned(),
             format!("{name}%3D{token}"),
             format!("%73{}={token}", &name[1..]),
             format!("a={name}={token}"),
