@@ -11,7 +11,8 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String
     rmp_serde::to_vec_named(value).map_err(|error| error.to_string())
 }
 
-/// Reads a whole value: bytes that are left over are an error.
+/// Reads a whole value: bytes that are left over are an error. Errors do not quote the value, which may
+/// be personal and would end up in a log.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let mut rest = bytes;
     let mut reader = rmp_serde::Deserializer::new(&mut rest);
