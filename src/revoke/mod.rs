@@ -7,9 +7,11 @@
 pub(crate) mod check;
 mod lattice;
 pub(crate) mod list;
+mod outbox;
 mod replica;
 pub(crate) mod revoker;
 mod store;
+mod vigil;
 mod worker;
 
 pub use lattice::{Revocation, SessionEntry, SubjectEntry, VISITOR_CAPACITY};

@@ -1,62 +1,17 @@
 //! Keeping this node's list complete: load everything, follow what comes, forget what expired.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::revoke::revoker::Shared;
-use crate::revoke::store::{Followed, Position, Reach};
-use crate::time::{Clock, UnixMillis, millis};
+use crate::revoke::outbox::Shared;
+use crate::revoke::store::{Followed, Position};
 
 /// How often expired entries are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
 /// The wait after a store could not be followed; doubles up to [`SLOWEST`].
 const BACKOFF: Duration = Duration::from_millis(100);
 const SLOWEST: Duration = Duration::from_secs(5);
-
-/// Since when this node does not know itself complete.
-#[derive(Debug)]
-pub(crate) struct Vigil {
-    reach: Reach,
-    wall: AtomicU64,
-    monotonic: AtomicU64,
-}
-
-impl Vigil {
-    pub(super) fn new(reach: Reach) -> Self {
-        Self {
-            reach,
-            wall: AtomicU64::new(0),
-            monotonic: AtomicU64::new(0),
-        }
-    }
-
-    fn complete(&self, clock: &dyn Clock) {
-        self.wall.store(clock.now().as_millis(), Ordering::Release);
-        self.monotonic
-            .store(millis(clock.monotonic()), Ordering::Release);
-    }
-
-    /// How long ago this node last knew its list to be complete: the larger of what both clocks say,
-    /// so that neither a clock set back nor a machine that slept hides anything.
-    ///
-    /// Zero for a store in this process, which has no other source of news than this process.
-    pub(crate) fn staleness(&self, clock: &dyn Clock) -> Duration {
-        if self.reach == Reach::Process {
-            return Duration::ZERO;
-        }
-        let wall = clock
-            .now()
-            .since(UnixMillis::new(self.wall.load(Ordering::Acquire)));
-        let then = Duration::from_millis(self.monotonic.load(Ordering::Acquire));
-        wall.max(clock.monotonic().saturating_sub(then))
-    }
-
-    pub(crate) fn reach(&self) -> Reach {
-        self.reach
-    }
-}
 
 /// Joins the store's whole state into the list.
 pub(super) async fn load(shared: &Shared) -> Result<Position, StoreError> {
@@ -68,9 +23,7 @@ pub(super) async fn load(shared: &Shared) -> Result<Position, StoreError> {
     };
     let end = shared.store.snapshot(&mut receive).await?;
     list.raise_born(end.born);
-    shared
-        .longest
-        .fetch_max(millis(end.longest), Ordering::AcqRel);
+    shared.lengthen(end.longest);
     shared.vigil.complete(&*shared.clock);
     Ok(end.position)
 }

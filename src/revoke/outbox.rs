@@ -1,0 +1,223 @@
+//! What the store has to be told, and was not yet.
+//!
+//! 1. What the store did not take is kept and told again until it is taken or has expired. What it never
+//!    takes does not hold up the rest.
+//! 2. While a raise of a generation is outstanding its target is marked. The newest raise lifts the mark.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use crate::error::StoreError;
+use crate::id::{RaiseId, SessionId};
+use crate::random::Random;
+use crate::revoke::lattice::{Revocation, SubjectEntry};
+use crate::revoke::list::List;
+use crate::revoke::store::{Raise, Raised, RevocationStore, Target};
+use crate::revoke::vigil::Vigil;
+use crate::time::{Clock, millis};
+
+/// How long one attempt to reach the store may take.
+const ATTEMPT: Duration = Duration::from_secs(3);
+/// How often what the store did not take is told again.
+const RETRY: Duration = Duration::from_secs(1);
+/// How many entries one retry tells.
+const BATCH: usize = 1000;
+
+/// This node's list, the way to the store, and what it still has to be told.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) list: List,
+    pub(super) store: Arc<dyn RevocationStore>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) vigil: Vigil,
+    /// The longest life of a cookie that any node announced, in milliseconds.
+    longest: AtomicU64,
+    random: Arc<dyn Random>,
+    outbox: Mutex<Outbox>,
+}
+
+/// What the store has not taken yet.
+#[derive(Debug, Default)]
+struct Outbox {
+    sessions: HashMap<SessionId, Revocation>,
+    /// `None` where no id could be drawn yet.
+    raises: HashMap<Target, Option<RaiseId>>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        store: Arc<dyn RevocationStore>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        longest: Duration,
+    ) -> Self {
+        Self {
+            list: List::default(),
+            vigil: Vigil::new(store.reach()),
+            store,
+            clock,
+            longest: AtomicU64::new(millis(longest)),
+            random,
+            outbox: Mutex::default(),
+        }
+    }
+
+    /// How long any cookie of any node can live, skew included.
+    pub(super) fn longest(&self) -> Duration {
+        Duration::from_millis(self.longest.load(Ordering::Acquire))
+    }
+
+    pub(super) fn lengthen(&self, longest: Duration) {
+        self.longest.fetch_max(millis(longest), Ordering::AcqRel);
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers what the store did not take. Visitors' sessions cost an attacker nothing, so they are
+    /// not kept: they hold on this node.
+    pub(super) fn keep(&self, revocation: Revocation) {
+        if let Revocation::Session { id, entry } = revocation {
+            let mut outbox = self.outbox();
+            let kept = match outbox.sessions.get(&id) {
+                Some(Revocation::Session { entry: held, .. }) => held.join(entry),
+                _ => entry,
+            };
+            let kept = Revocation::Session { id, entry: kept };
+            outbox.sessions.insert(id, kept);
+        }
+    }
+
+    /// Remembers that the target's generation has to be raised, under a fresh id. It covers an earlier
+    /// raise that is still outstanding.
+    ///
+    /// Without an id the raise stays outstanding, as the mark does: what is marked and never raised
+    /// could not be logged in to again.
+    pub(super) fn name_raise(&self, target: Target) -> Result<RaiseId, StoreError> {
+        let id = RaiseId::random(&*self.random);
+        self.outbox().raises.insert(target, id.ok());
+        Ok(id?)
+    }
+
+    /// Another attempt at a raise, if one is outstanding.
+    pub(super) async fn raise_if_outstanding(&self, target: Target) -> Result<(), StoreError> {
+        let outstanding = self.outbox().raises.get(&target).copied();
+        if let Some(id) = outstanding {
+            self.raise_again(target, id).await?;
+        }
+        Ok(())
+    }
+
+    /// Another attempt at an outstanding raise.
+    async fn raise_again(&self, target: Target, id: Option<RaiseId>) -> Result<Raised, StoreError> {
+        let id = match id {
+            Some(id) => id,
+            None => self.name_raise(target)?,
+        };
+        self.raise(target, id).await
+    }
+
+    /// One attempt at a raise; on success the list takes the generation and the mark goes.
+    pub(super) async fn raise(&self, target: Target, id: RaiseId) -> Result<Raised, StoreError> {
+        let known = self.list.generation(target);
+        let raised = in_time(self.store.raise(Raise { target, id, known })).await?;
+        self.list.join(&match target {
+            Target::Subject(key) => Revocation::Subject {
+                key,
+                entry: SubjectEntry {
+                    generation: raised.generation,
+                    until: raised.until,
+                },
+            },
+            Target::Everyone => Revocation::Everyone {
+                generation: raised.generation,
+            },
+        });
+        let mut outbox = self.outbox();
+        // Only the newest raise lifts the mark: an older one does not cover what came after it.
+        if outbox.raises.get(&target) == Some(&Some(id)) {
+            outbox.raises.remove(&target);
+            self.list.unmark(target);
+        }
+        Ok(raised)
+    }
+
+    /// How many revocations the store may not know.
+    pub(super) fn outstanding(&self) -> usize {
+        let outbox = self.outbox();
+        outbox.sessions.len() + outbox.raises.len()
+    }
+
+    /// Tells the store what it did not take until it has taken everything.
+    pub(super) async fn tell_all(&self) {
+        while self.tell_again().await.is_err() {
+            tokio::time::sleep(RETRY / 10).await;
+        }
+    }
+
+    /// Tells the store once more what it did not take. Everything is tried; the error is the last one.
+    async fn tell_again(&self) -> Result<(), StoreError> {
+        let mut outcome = self.publish_again().await;
+        let raises: Vec<_> = {
+            let outbox = self.outbox();
+            outbox.raises.iter().map(|(t, id)| (*t, *id)).collect()
+        };
+        for (target, id) in raises {
+            if let Err(error) = self.raise_again(target, id).await {
+                outcome = Err(error);
+            }
+        }
+        outcome
+    }
+
+    async fn publish_again(&self) -> Result<(), StoreError> {
+        loop {
+            let now = self.clock.now();
+            let batch: Vec<_> = {
+                let mut outbox = self.outbox();
+                outbox.sessions.retain(|_, kept| kept.until() > now);
+                outbox.sessions.values().take(BATCH).copied().collect()
+            };
+            if batch.is_empty() {
+                return Ok(());
+            }
+            in_time(self.store.publish(&batch)).await?;
+            let mut outbox = self.outbox();
+            outbox.sessions.retain(|_, kept| !batch.contains(kept));
+        }
+    }
+}
+
+/// Tells the store again, from time to time, for as long as anyone holds the sessions.
+pub(super) async fn retry(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(RETRY).await;
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        if let Err(error) = shared.tell_again().await {
+            tracing::warn!(
+                %error,
+                outstanding = shared.outstanding(),
+                "the revocation store still does not know of revocations that hold on this node"
+            );
+        }
+    }
+}
+
+/// The outcome, or an error if it takes too long.
+pub(super) async fn in_time<T>(
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    tokio::time::timeout(ATTEMPT, work)
+        .await
+        .unwrap_or_else(|_| {
+            let waited = ATTEMPT.as_secs();
+            Err(StoreError::Unavailable(format!(
+                "no answer within {waited} s"
+            )))
+        })
+}
