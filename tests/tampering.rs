@@ -154,7 +154,12 @@ async fn a_token_of_an_unknown_key_is_left_alone_for_an_hour_and_then_removed() 
     )
     .await;
     let (_, token) = logged_in(&neighbour).await;
+    assert_eq!(node.sessions.health().unknown_keys, 0);
     a_foreign_token_is_left_alone_for_an_hour(&node, token).await;
+    assert!(
+        node.sessions.health().unknown_keys > 0,
+        "an operator can see it"
+    );
 }
 
 #[actix_web::test]

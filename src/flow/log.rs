@@ -18,6 +18,7 @@ pub(crate) struct Log {
     second: AtomicU64,
     written: AtomicU64,
     left_out: AtomicU64,
+    unknown_keys: AtomicU64,
 }
 
 impl Log {
@@ -27,14 +28,23 @@ impl Log {
             second: AtomicU64::new(0),
             written: AtomicU64::new(0),
             left_out: AtomicU64::new(0),
+            unknown_keys: AtomicU64::new(0),
         }
     }
 
     /// A cookie was refused.
     pub(crate) fn rejected(&self, reason: &Rejected) {
+        if matches!(reason, Rejected::UnknownKey(_)) {
+            self.unknown_keys.fetch_add(1, Ordering::Relaxed);
+        }
         if let Some(left_out) = self.admit() {
             tracing::info!(%reason, left_out, "refused a session cookie");
         }
+    }
+
+    /// How many cookies named a key that the ring does not hold.
+    pub(crate) fn unknown_keys(&self) -> u64 {
+        self.unknown_keys.load(Ordering::Relaxed)
     }
 
     /// A changed session was not sealed, because it was ended while its request ran.

@@ -89,6 +89,9 @@ pub struct Health {
     pub opening: Vec<KeyId>,
     /// What is wrong with the key file, if the ring in use is an older one.
     pub key_problem: Option<ConfigError>,
+    /// How many cookies named a key that this node does not know, since it started. When it grows, a
+    /// key file has not reached this node; anyone can send such cookies, though.
+    pub unknown_keys: u64,
     /// Which revocation store is used.
     pub store: &'static str,
     /// How many revocations this node holds.
@@ -165,6 +168,7 @@ impl Sessions {
             sealing: ring.sealing(now).map(|key| key.id()),
             opening: ring.opening(now).map(|key| key.id()).collect(),
             key_problem: self.engine.key_problem(),
+            unknown_keys: self.engine.log.unknown_keys(),
             store: service.revoker.store_name(),
             entries: service.revoker.list().len(),
             staleness: self.engine.staleness(),
