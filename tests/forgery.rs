@@ -27,7 +27,8 @@ async fn a_record_that_no_honest_node_makes_is_refused() {
     let now = node.clock.now();
     let ahead = now.as_millis() + 60_001;
     type Change = fn(&mut Record, u64);
-    let changes: [(&str, Change); 14] = [
+    // Perhaps it is this node's clock that is behind: the browser keeps these.
+    let ahead_of_time: [(&str, Change); 6] = [
         ("created in the future", |r, ahead| r.created = ahead),
         ("refreshed in the future", |r, ahead| r.refreshed = ahead),
         ("logged in in the future", |r, ahead| {
@@ -42,6 +43,8 @@ async fn a_record_that_no_honest_node_makes_is_refused() {
         ("everyone's generation of the future", |r, ahead| {
             r.everyone = ahead;
         }),
+    ];
+    let nonsense: [(&str, Change); 8] = [
         ("nobody's name", |r, _| {
             r.login = Some((String::new(), 0, r.created));
         }),
@@ -55,13 +58,15 @@ async fn a_record_that_no_honest_node_makes_is_refused() {
         ("another class", |r, _| r.class = 2),
         ("too many keys", |r, _| r.keys = ByteBuf::from([1; 17 * 4])),
     ];
-    for (what, change) in changes {
+    let kept = ahead_of_time.map(|case| (case, &[][..]));
+    let removed = nonsense.map(|case| (case, &["session"][..]));
+    for ((what, change), removes) in kept.into_iter().chain(removed) {
         let mut record = Record::of_alice(now);
         change(&mut record, ahead);
         let browser = node.browser().holding(Forge::at(now).seal(&record));
         let answer = browser.get("/me").await;
         assert_eq!(answer.status, 401, "{what}");
-        assert_eq!(answer.removed(), ["session"], "{what}");
+        assert_eq!(answer.removed(), removes, "{what}");
     }
 }
 

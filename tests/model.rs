@@ -102,11 +102,14 @@ impl Model {
         let user = self.user(held);
         match (step, held) {
             (Step::Steal, held) => held,
-            (Step::Login(user), held) => {
+            (Step::Login(name), held) => {
                 if let Some(cookie) = held {
                     self.sessions[cookie.session].ended = true;
                 }
-                self.begin(Some(user), held.and_then(|cookie| cookie.value))
+                // What one user stored is not the next one's.
+                let heir = user.is_none_or(|before| before == name);
+                let value = held.filter(|_| heir).and_then(|cookie| cookie.value);
+                self.begin(Some(name), value)
             }
             (Step::Logout | Step::Purge, Some(cookie)) => {
                 self.sessions[cookie.session].ended = true;

@@ -147,6 +147,7 @@ impl RevocationStore for Broken {
     async fn raise(&self, raise: Raise) -> Result<Raised, StoreError> {
         Ok(Raised {
             generation: Generation::new(raise.known.get().checked_add(1).unwrap()),
+            previous: raise.known,
             until: UnixMillis::MAX,
         })
     }

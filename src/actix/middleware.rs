@@ -160,6 +160,10 @@ fn set_headers(headers: &mut HeaderMap, outcome: &Outcome) {
     }
     if !outcome.cookies.is_empty() {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // Caches that know a field of their own do not look at Cache-Control (RFC 9213).
+        for targeted in TARGETED {
+            headers.remove(targeted);
+        }
     } else if outcome.looked && !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
     }
@@ -168,6 +172,14 @@ fn set_headers(headers: &mut HeaderMap, outcome: &Outcome) {
         headers.append(VARY, HeaderValue::from_static("Cookie"));
     }
 }
+
+/// Fields that tell certain caches what Cache-Control tells all.
+const TARGETED: [&str; 4] = [
+    "cdn-cache-control",
+    "surrogate-control",
+    "cloudflare-cdn-cache-control",
+    "akamai-cache-control",
+];
 
 fn already_varies(headers: &HeaderMap) -> bool {
     headers

@@ -17,6 +17,8 @@ const MAX_VALUES: usize = 16;
 pub(crate) struct Found<'h> {
     /// By chunk index, in the order in which they came.
     values: [Vec<&'h [u8]>; MAX_CHUNKS as usize],
+    /// Whether there were more than are kept.
+    overflowed: bool,
 }
 
 impl<'h> Found<'h> {
@@ -34,13 +36,17 @@ impl<'h> Found<'h> {
                 [b'.', digit @ b'1'..=b'7', b'=', value @ ..] => (digit - b'0', value),
                 _ => continue,
             };
-            if let Some(values) = found.values.get_mut(usize::from(index))
-                && values.len() < MAX_VALUES
-            {
-                values.push(value);
+            match found.values.get_mut(usize::from(index)) {
+                Some(values) if values.len() < MAX_VALUES => values.push(value),
+                _ => found.overflowed = true,
             }
         }
         found
+    }
+
+    /// Whether all values are kept.
+    pub(super) fn is_complete(&self) -> bool {
+        !self.overflowed
     }
 
     /// Which chunk indexes the browser holds.

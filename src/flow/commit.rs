@@ -1,5 +1,7 @@
 //! From a session to Set-Cookie.
 
+use std::fmt;
+
 use crate::error::{Rejected, StoreError};
 use crate::flow::load::Ticket;
 use crate::flow::{Engine, Policy};
@@ -13,7 +15,6 @@ use crate::time::UnixMillis;
 use crate::wire::record::Record;
 
 /// What a response gets.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Outcome {
     /// Values of Set-Cookie headers. With any of them goes `Cache-Control: no-store`.
@@ -23,6 +24,17 @@ pub struct Outcome {
     pub looked: bool,
     /// What the response has to be instead. The cookies go out all the same.
     pub error: Option<CommitError>,
+}
+
+/// Tells how many cookies there are and not what they are: each is a live session.
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcome")
+            .field("cookies", &self.cookies.len())
+            .field("looked", &self.looked)
+            .field("error", &self.error)
+            .finish()
+    }
 }
 
 /// Why a response can not be what the handler made of it.
@@ -109,25 +121,32 @@ impl Engine {
             let error = CommitError::Seal("the session was renewed too often".into());
             return (Vec::new(), Some(error));
         };
-        // Once it is published the cookies from before are dead, so the new one must be sent.
         if self.is_untrusted() || self.service.rules(now).clear(&record).is_err() {
             return (Vec::new(), None);
         }
         let grace = self.service.lifetimes.renew_grace;
         let revocation = superseded(&record, next, now, grace);
         record.serial = next;
-        match self.service.revoker.revoke(revocation).await {
-            Ok(Published::Fresh) => match self.seal(record, from) {
-                Ok(cookies) => (cookies, None),
-                Err(error) => (Vec::new(), Some(error)),
-            },
+        // Once it is published the cookies from before are dead. So the new one is made first: what can
+        // fail fails while the old one is good.
+        let cookies = match self.seal(record.clone(), from) {
+            Ok(cookies) => cookies,
+            Err(error) => return (Vec::new(), Some(error)),
+        };
+        let revoking = self.service.revoker.revoke(revocation);
+        if revoking.here == Published::Known {
             // Another renewal was first; the browser gets that one's cookie.
+            return (Vec::new(), None);
+        }
+        let there = revoking.there.await;
+        let now = self.service.now();
+        let ended = self.service.rules(now).clear(&record).is_err();
+        match there {
+            _ if ended => (Vec::new(), None),
+            Ok(Published::Fresh) => (cookies, None),
             Ok(Published::Known) => (Vec::new(), None),
             // This node takes only the new cookie from now on, so the browser has to get it.
-            Err(error) => {
-                let cookies = self.seal(record, from).unwrap_or_default();
-                (cookies, Some(error.into()))
-            }
+            Err(error) => (cookies, Some(error.into())),
         }
     }
 

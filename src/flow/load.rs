@@ -32,6 +32,14 @@ pub struct Ticket {
     pub(crate) useless: bool,
 }
 
+/// What became of a request's candidates.
+struct Tried {
+    live: Option<Live>,
+    refusals: Vec<Refusal>,
+    /// Whether none was left out. One that was might be a session.
+    complete: bool,
+}
+
 /// This node can not say whether an authentic cookie is a session: its list is too old, or too young.
 /// Answer 503 with Retry-After, and leave the cookie alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -47,12 +55,16 @@ impl Engine {
     ) -> Result<Loaded, Unavailable> {
         let now = self.service.now();
         let found = Found::scan(lines, self.cookie.name());
-        let (live, refusals) = self.try_each(&found, now);
+        let Tried {
+            live,
+            refusals,
+            complete,
+        } = self.try_each(&found, now);
         self.require_trust(live.as_ref(), &refusals, now)?;
         let hold = refusals.iter().find_map(|refusal| self.hold(refusal, now));
         let held = found.indexes();
         let ticket = Ticket {
-            useless: live.is_none() && hold.is_none() && !held.is_empty(),
+            useless: complete && live.is_none() && hold.is_none() && !held.is_empty(),
             held,
         };
         let state = match (live, hold) {
@@ -65,15 +77,19 @@ impl Engine {
     }
 
     /// Tries the candidates in order, up to the first that is a session's newest cookie.
-    fn try_each(&self, found: &Found<'_>, now: UnixMillis) -> (Option<Live>, Vec<Refusal>) {
+    fn try_each(&self, found: &Found<'_>, now: UnixMillis) -> Tried {
         let ring = self.service.keys.load();
         let rules = self.service.rules(now);
         let longest = self.longest_token();
-        let mut refusals = Vec::new();
-        let mut superseded = None;
+        let mut tried = Tried {
+            live: None,
+            refusals: Vec::new(),
+            complete: found.is_complete(),
+        };
         let mut opened = 0;
         for token in found.tokens() {
             if opened == MAX_OPENED {
+                tried.complete = false;
                 break;
             }
             let outcome = match token {
@@ -86,20 +102,21 @@ impl Engine {
             };
             match outcome {
                 Ok(live) if live.freshness() == Freshness::Newest => {
-                    return (Some(live), refusals);
+                    tried.live = Some(live);
+                    break;
                 }
                 Ok(live) => {
                     opened += 1;
-                    superseded.get_or_insert(live);
+                    tried.live.get_or_insert(live);
                 }
                 Err(refusal) => {
                     opened += usize::from(refusal.cost_a_cipher_run());
                     self.log.rejected(&refusal.reason);
-                    refusals.push(refusal);
+                    tried.refusals.push(refusal);
                 }
             }
         }
-        (superseded, refusals)
+        tried
     }
 
     /// Fails if there is an authentic cookie and the list can not be trusted to judge it.

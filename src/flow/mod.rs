@@ -121,7 +121,7 @@ impl Sessions {
             until: now + service.revoker.longest() + SKEW,
         };
         let revocation = Revocation::Session { id, entry };
-        service.revoker.revoke(revocation).await.map(|_| ())
+        service.revoker.revoke(revocation).there.await.map(|_| ())
     }
 
     /// Ends all sessions of one subject, as their `logout_all` would: after a password change, say.

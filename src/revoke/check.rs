@@ -81,6 +81,11 @@ impl Rules<'_> {
         }
     }
 
+    /// Whether the session counts, be it by its newest cookie or within a renewal's grace.
+    pub(crate) fn counts(&self, record: &Record) -> bool {
+        self.judge(record).is_ok()
+    }
+
     fn judge(&self, record: &Record) -> Result<Freshness, Refusal> {
         self.judge_age(record)?;
         self.judge_generations(record)?;
@@ -131,7 +136,7 @@ impl Rules<'_> {
         // A generation that neither this list nor the clock can explain was never handed out.
         let latest = (self.now + SKEW).as_millis();
         if record.everyone.get() > latest && record.everyone > everyone {
-            return Err(Refusal::worthless(Rejected::Implausible));
+            return Err(Refusal::ahead(self.now));
         }
         let Some(login) = &record.login else {
             return Ok(());
@@ -147,7 +152,7 @@ impl Rules<'_> {
             return Err(Refusal::dead(Rejected::SubjectEnded, since));
         }
         if login.generation.get() > latest && login.generation > subject.generation {
-            return Err(Refusal::worthless(Rejected::Implausible));
+            return Err(Refusal::ahead(self.now));
         }
         Ok(())
     }

@@ -91,15 +91,15 @@ impl Shared {
         }
     }
 
-    /// Remembers that the target's generation has to be raised, under a fresh id. It covers an earlier
-    /// raise that is still outstanding.
+    /// Remembers that the target's generation has to be raised, under a fresh id, and says whether that
+    /// covers an earlier raise which is still outstanding.
     ///
     /// Without an id the raise stays outstanding, as the mark does: what is marked and never raised
     /// could not be logged in to again.
-    pub(super) fn name_raise(&self, target: Target) -> Result<RaiseId, StoreError> {
+    pub(super) fn name_raise(&self, target: Target) -> Result<(RaiseId, bool), StoreError> {
         let id = RaiseId::random(&*self.random);
-        self.outbox().raises.insert(target, id.ok());
-        Ok(id?)
+        let earlier = self.outbox().raises.insert(target, id.ok());
+        Ok((id?, earlier.is_some()))
     }
 
     /// Another attempt at a raise, if one is outstanding.
@@ -115,7 +115,7 @@ impl Shared {
     async fn raise_again(&self, target: Target, id: Option<RaiseId>) -> Result<Raised, StoreError> {
         let id = match id {
             Some(id) => id,
-            None => self.name_raise(target)?,
+            None => self.name_raise(target)?.0,
         };
         self.raise(target, id).await
     }
@@ -161,12 +161,11 @@ impl Shared {
     /// Tells the store once more what it did not take. Everything is tried; the error is the last one.
     async fn tell_again(&self) -> Result<(), StoreError> {
         let mut outcome = self.publish_again().await;
-        let raises: Vec<_> = {
-            let outbox = self.outbox();
-            outbox.raises.iter().map(|(t, id)| (*t, *id)).collect()
-        };
-        for (target, id) in raises {
-            if let Err(error) = self.raise_again(target, id).await {
+        let targets: Vec<_> = self.outbox().raises.keys().copied().collect();
+        for target in targets {
+            // Asked for anew each time: what was taken or replaced meanwhile must not be told again, for
+            // it would end a login that came in between.
+            if let Err(error) = self.raise_if_outstanding(target).await {
                 outcome = Err(error);
             }
         }
@@ -184,9 +183,40 @@ impl Shared {
             if batch.is_empty() {
                 return Ok(());
             }
-            in_time(self.store.publish(&batch)).await?;
-            let mut outbox = self.outbox();
-            outbox.sessions.retain(|_, kept| !batch.contains(kept));
+            if in_time(self.store.publish(&batch)).await.is_err() {
+                return self.publish_each().await;
+            }
+            self.taken(&batch);
+        }
+    }
+
+    /// Tells the store one by one what it did not take together: one entry may be the reason. Stops
+    /// when the store is so slow that it is not there.
+    async fn publish_each(&self) -> Result<(), StoreError> {
+        let all: Vec<_> = self.outbox().sessions.values().copied().collect();
+        let started = self.clock.monotonic();
+        let mut outcome = Ok(());
+        for revocation in all {
+            match in_time(self.store.publish(&[revocation])).await {
+                Ok(_) => self.taken(&[revocation]),
+                Err(error) => outcome = Err(error),
+            }
+            if outcome.is_err() && self.clock.monotonic() > started + ATTEMPT {
+                break;
+            }
+        }
+        outcome
+    }
+
+    fn taken(&self, told: &[Revocation]) {
+        let mut outbox = self.outbox();
+        for revocation in told {
+            // What was joined into it meanwhile has to be told again.
+            if let Revocation::Session { id, .. } = revocation
+                && outbox.sessions.get(id) == Some(revocation)
+            {
+                outbox.sessions.remove(id);
+            }
         }
     }
 }

@@ -33,6 +33,15 @@ pub(crate) struct Revoker {
 /// The first attempt to tell the store.
 pub(crate) type Attempt<T> = std::pin::Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
+/// A revocation that holds on this node and is being told to the store.
+#[must_use = "the handler has to learn whether other nodes know"]
+pub(crate) struct Revoking {
+    /// Whether it was news to this node: of two renewals at once, whether this one was first.
+    pub(crate) here: Published,
+    /// Whether it was news to the store.
+    pub(crate) there: Attempt<Published>,
+}
+
 impl Revoker {
     /// Loads the store's whole state before it returns, so that nothing is ever answered from an
     /// empty list. `longest` is how long a cookie of this node can live, skew included.
@@ -79,19 +88,11 @@ impl Revoker {
     }
 
     /// Revokes cookies of one session: here at once, in the store by the attempt that is returned.
-    ///
-    /// The attempt says whether the serial was still free, here and in the store.
-    pub(crate) fn revoke(&self, revocation: Revocation) -> Attempt<Published> {
-        let here = self.shared.list.join(&revocation);
-        let there = self.tell(revocation);
-        Box::pin(async move {
-            let there = there.await?;
-            Ok(if here == Published::Fresh {
-                there
-            } else {
-                here
-            })
-        })
+    pub(crate) fn revoke(&self, revocation: Revocation) -> Revoking {
+        Revoking {
+            here: self.shared.list.join(&revocation),
+            there: self.tell(revocation),
+        }
     }
 
     fn tell(&self, revocation: Revocation) -> Attempt<Published> {
@@ -112,9 +113,16 @@ impl Revoker {
         // Named before it is marked, so that an earlier raise that succeeds meanwhile lifts no mark.
         let named = shared.name_raise(target);
         shared.list.mark(target);
-        let attempt = self
-            .worker
-            .finish(async move { shared.raise(target, named?).await });
+        let attempt = self.worker.finish(async move {
+            let (id, covers_another) = named?;
+            let mut raised = shared.raise(target, id).await?;
+            if covers_another {
+                // The one that it covers had ended every session from before, although no generation
+                // said so yet.
+                raised.previous = raised.generation;
+            }
+            Ok(raised)
+        });
         Box::pin(outcome(attempt))
     }
 

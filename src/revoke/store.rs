@@ -140,6 +140,9 @@ pub enum Target {
 pub struct Raised {
     /// The new generation.
     pub generation: Generation,
+    /// The one before: the larger of what was stored and what the caller knew. A session of a lower
+    /// generation was dead before this raise. A repeat is told the same.
+    pub previous: Generation,
     /// How long the store remembers it: its time plus the longest announced life of a cookie;
     /// [`UnixMillis::MAX`] for everyone's.
     pub until: UnixMillis,

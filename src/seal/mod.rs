@@ -60,6 +60,12 @@ impl Refusal {
         }
     }
 
+    /// Authentic, and from a time that has not come by this node's clock. The clock may be what is
+    /// wrong, so the browser keeps it.
+    pub(crate) fn ahead(now: UnixMillis) -> Self {
+        Self::dead(Rejected::Implausible, now)
+    }
+
     /// Whether finding out took a run of the cipher.
     pub(crate) fn cost_a_cipher_run(&self) -> bool {
         self.is_authentic() || matches!(self.reason, Rejected::NotAuthentic | Rejected::Implausible)

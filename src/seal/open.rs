@@ -72,7 +72,10 @@ pub(crate) fn open(
     if let Some(since) = record.keys.iter().find_map(|key| ring.revoked_since(key)) {
         return Err(Refusal::dead(Rejected::RevokedKey, since));
     }
-    if !is_plausible(&record, now) {
+    if is_ahead(&record, now) {
+        return Err(Refusal::ahead(now));
+    }
+    if !is_plausible(&record) {
         return Err(Refusal::worthless(Rejected::Implausible));
     }
     Ok(Opened {
@@ -81,15 +84,22 @@ pub(crate) fn open(
     })
 }
 
-/// Whether an honest node could have made the record by now. Someone who holds a key can forge any
-/// record; this keeps such a forgery from outliving what honest ones are granted.
-fn is_plausible(record: &Record, now: UnixMillis) -> bool {
-    let latest = now + SKEW;
+/// Whether the record is from a time that has not come, by more than clocks may differ.
+fn is_ahead(record: &Record, now: UnixMillis) -> bool {
+    let login = record.login.as_ref().map(|login| login.at);
+    let latest = record
+        .created
+        .max(record.refreshed)
+        .max(login.unwrap_or_default());
+    latest > now + SKEW
+}
+
+/// Whether an honest node could have made the record. Someone who holds a key can forge any record;
+/// this keeps such a forgery from outliving what honest ones are granted.
+fn is_plausible(record: &Record) -> bool {
     let life = record.expires.since(record.created);
     let login = record.login.as_ref();
-    record.created <= latest
-        && record.refreshed <= latest
-        && login.is_none_or(|login| login.at <= latest && !login.subject.is_empty())
+    login.is_none_or(|login| !login.subject.is_empty())
         && record.expires > record.created
         && life <= LONGEST
         && record.serial <= Serial::LAST

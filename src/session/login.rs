@@ -6,15 +6,15 @@ use std::pin::Pin;
 
 use serde::Serialize;
 
-use crate::id::{Serial, SessionId};
+use crate::id::{KeyId, Serial, SessionId};
 use crate::lifetime::Class;
 use crate::revoke::revoker::Attempt;
 use crate::revoke::{Published, Reading};
 use crate::session::Session;
 use crate::session::error::{LoginError, NotWritable, SessionInsertError};
 use crate::session::service::Service;
-use crate::session::state::{SessionStatus, State, ended};
-use crate::wire::record::{Entries, LoginFacts, Record};
+use crate::session::state::{Origin, SessionStatus, State, ended};
+use crate::wire::record::{Entries, KeyTrail, LoginFacts, Record};
 use crate::wire::value;
 
 /// The longest name of a subject, in bytes.
@@ -71,7 +71,7 @@ impl Login {
             reading,
         };
         // This node refuses the old session before anyone can hold the new one's cookie.
-        let ending = session.with(|state| start.replace(state, service))?;
+        let (record, ending) = session.with(|state| start.prepare(state, service))?;
         if let Some(attempt) = ending
             && let Err(error) = attempt.await
         {
@@ -79,11 +79,12 @@ impl Login {
             session.with(State::forget);
             return Err(error.into());
         }
-        Ok(())
+        // Not before: a login that is cancelled while it waits is none.
+        session.with(|state| install(state, record))
     }
 }
 
-/// Tells neither who logs in nor what the session will hold.
+/// Tells neither who logs in nor what the session starts with.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Login")
@@ -121,40 +122,56 @@ struct Start {
 }
 
 impl Start {
-    /// Puts the new session in the place of the old one, whose end it returns if a browser holds it.
-    /// On an error everything is as before.
-    fn replace(
+    /// Makes the new session and ends the old one, if a browser holds it. On an error everything is as
+    /// before.
+    fn prepare(
         self,
         state: &mut State,
         service: &Service,
-    ) -> Result<Option<Attempt<Published>>, LoginError> {
+    ) -> Result<(Record, Option<Attempt<Published>>), LoginError> {
         if state.committed {
             return Err(NotWritable::AlreadyCommitted.into());
         }
-        let record = self.record(state.record.as_ref(), service)?;
+        // A session that was ended while this request ran hands nothing on.
+        let counts = state.still_counts(service);
+        let old = state.record.as_ref().filter(|_| counts);
+        let opened_with = match state.origin {
+            Origin::Cookie { key, .. } => Some(key),
+            _ => None,
+        };
+        let record = self.record(old, opened_with, service)?;
         service
             .room
             .admit(record.encoded_len())
             .map_err(SessionInsertError::from)?;
-        let old = state.record.replace(record);
-        let issued = std::mem::replace(&mut state.issued, false);
-        state.status = SessionStatus::Renewed;
-        // A cookie that nothing but a login may replace is being replaced by one.
-        state
-            .refused
-            .take_if(|refused| *refused == NotWritable::CookieHeld);
-        Ok(old.filter(|_| issued).map(|old| {
+        let ending = old.filter(|_| state.issued).map(|old| {
             // Also a visitor's: what a login ends is worth keeping for its whole time.
-            service.revoker.revoke(ended(&old, service.now(), false))
-        }))
+            service
+                .revoker
+                .revoke(ended(old, service.now(), false))
+                .there
+        });
+        Ok((record, ending))
     }
 
-    /// The new session: a new id, with the entries and the key trail of the old one.
-    fn record(self, old: Option<&Record>, service: &Service) -> Result<Record, LoginError> {
+    /// The new session: a new id, with the entries of the old one if they are the same user's or were
+    /// nobody's, and then with its key trail.
+    fn record(
+        self,
+        old: Option<&Record>,
+        opened_with: Option<KeyId>,
+        service: &Service,
+    ) -> Result<Record, LoginError> {
         let reading = self.reading;
         let created = service.beginning(reading.now, reading.born);
         let id = SessionId::random(&*service.random).map_err(SessionInsertError::from)?;
-        let mut entries = old.map(|old| old.entries.clone()).unwrap_or_default();
+        let heir = old.filter(|old| {
+            let login = old.login.as_ref();
+            login.is_none_or(|login| login.subject == self.subject)
+        });
+        let (mut entries, keys) = heir
+            .and_then(|old| inheritance(old, opened_with))
+            .unwrap_or_default();
         entries.extend(self.added);
         Ok(Record {
             id,
@@ -169,8 +186,28 @@ impl Start {
             refreshed: service.now(),
             expires: created + service.lifetimes.of(self.class).absolute,
             class: self.class,
-            keys: old.map(|old| old.keys.clone()).unwrap_or_default(),
+            keys,
             entries,
         })
     }
+}
+
+/// The entries of a session and the keys that they passed through; nothing if those are too many.
+fn inheritance(old: &Record, opened_with: Option<KeyId>) -> Option<(Entries, KeyTrail)> {
+    let mut keys = old.keys.clone();
+    let fits = opened_with.is_none_or(|key| keys.add(key));
+    fits.then(|| (old.entries.clone(), keys))
+}
+
+/// Puts the new session in the place of the old one.
+fn install(state: &mut State, record: Record) -> Result<(), LoginError> {
+    if state.committed {
+        return Err(NotWritable::AlreadyCommitted.into());
+    }
+    state.record = Some(record);
+    state.issued = false;
+    state.status = SessionStatus::Renewed;
+    // What was refused to the old session does not concern the new one.
+    state.refused = None;
+    Ok(())
 }

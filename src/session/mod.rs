@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 
 use crate::id::{Generation, SessionId};
 use crate::lifetime::Class;
-use crate::revoke::{Raised, Target};
+use crate::revoke::Target;
 use crate::session::service::Service;
 use crate::session::state::{Hold, Origin, State};
 use crate::time::UnixMillis;
@@ -155,6 +155,7 @@ impl Session {
     /// becomes that error.
     pub fn remove(&self, key: &str) -> Option<Value> {
         self.with(|state| {
+            state.looked = true;
             if !state.entries()?.contains_key(key) {
                 return None;
             }
@@ -245,8 +246,9 @@ impl Session {
 
 /// # Beginning and ending
 impl Session {
-    /// Logs `subject` in, when awaited: a new session with a new id, which keeps the entries. The
-    /// session from before is ended, so a cookie that someone else planted or copied is worth nothing.
+    /// Logs `subject` in, when awaited: a new session with a new id. It keeps the entries of a visitor or of
+    /// the same subject, and none of another's. The session from before is ended, so a cookie that
+    /// someone else planted or copied is worth nothing.
     ///
     /// The subject is the application's name for the user, 1 to 255 bytes, which does not change: what
     /// [`logout_all`](Self::logout_all) ends is found by it. Check the password first.
@@ -327,40 +329,46 @@ impl Session {
     pub async fn logout_others(&self) -> Result<(), LogoutError> {
         let target = self.target()?;
         self.with(|state| state.writable())?;
-        let raised = self.service().revoker.raise(target).await;
-        self.with(|state| match (&raised, &mut state.record) {
-            (Ok(Raised { generation, .. }), Some(record)) => {
-                if let Some(login) = &mut record.login {
-                    login.generation = *generation;
-                }
-                // The raise has ended every cookie that a browser holds, this one's too.
-                state.issued = false;
-                state.note(SessionStatus::Changed);
+        let service = self.service();
+        match service.revoker.raise(target).await {
+            Ok(raised) if self.with(|state| state.outlive(&raised, service)) => Ok(()),
+            Ok(_) => Err(LogoutError::NotAuthenticated),
+            Err(error) => {
+                self.with(State::forget);
+                Err(error.into())
             }
-            _ => state.forget(),
-        });
-        raised?;
-        Ok(())
+        }
     }
 
     /// Ends all sessions of everyone, this one included. Who may ask for it is the application's to
     /// decide.
     ///
     /// # Errors
-    /// [`LogoutError::Store`]: as [`logout`](Self::logout), for all of them.
+    /// [`LogoutError::NotAuthenticated`] if this session was ended while the request ran: it has no say
+    /// any more. [`LogoutError::Store`]: as [`logout`](Self::logout), for all of them.
     pub async fn logout_everyone(&self) -> Result<(), LogoutError> {
+        let service = self.service();
         let attempt = self.with(|state| {
+            if state.record.is_some() && !state.still_counts(service) {
+                return Err(LogoutError::NotAuthenticated);
+            }
             state.forget();
-            self.service().revoker.raise(Target::Everyone)
-        });
+            Ok(service.revoker.raise(Target::Everyone))
+        })?;
         attempt.await?;
         Ok(())
     }
 
+    /// Whose sessions may be ended. A session that was ended while its request ran has no say any more.
     fn target(&self) -> Result<Target, LogoutError> {
-        let held = self.with(|state| state.origin == Origin::Held(Hold::Foreign));
+        let service = self.service();
+        let held = self.with(|state| {
+            let held = state.origin == Origin::Held(Hold::Foreign);
+            state.still_counts(service);
+            held
+        });
         match self.subject() {
-            Some(subject) => Ok(Target::Subject(self.service().subject_key(&subject))),
+            Some(subject) => Ok(Target::Subject(service.subject_key(&subject))),
             None if held => Err(NotWritable::CookieHeld.into()),
             None => Err(LogoutError::NotAuthenticated),
         }

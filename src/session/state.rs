@@ -10,7 +10,7 @@ use crate::id::{KeyId, Serial, SessionId};
 use crate::lifetime::{Class, SKEW};
 use crate::revoke::check::{Freshness, Live};
 use crate::revoke::revoker::Attempt;
-use crate::revoke::{Published, Revocation, SessionEntry};
+use crate::revoke::{Published, Raised, Revocation, SessionEntry};
 use crate::session::error::{LogoutError, NotWritable, SessionInsertError};
 use crate::session::service::Service;
 use crate::time::UnixMillis;
@@ -209,16 +209,14 @@ impl State {
         if self.origin == Origin::Held(Hold::Foreign) && self.record.is_none() {
             return Err(NotWritable::CookieHeld.into());
         }
-        let attempt = self
-            .issued
-            .then(|| self.record.take())
-            .flatten()
-            .map(|record| {
-                let now = service.now();
-                service
-                    .revoker
-                    .revoke(ended(&record, now, record.login.is_none()))
-            });
+        let record = self.record.clone().filter(|_| self.issued);
+        // Of a session that ended meanwhile there is no cookie to remove: the browser may have its
+        // successor's. Telling the store is harmless, and ends one that was only renewed.
+        self.still_counts(service);
+        let attempt = record.map(|record| {
+            let revocation = ended(&record, service.now(), record.login.is_none());
+            service.revoker.revoke(revocation).there
+        });
         self.forget();
         Ok(attempt)
     }
@@ -293,11 +291,55 @@ impl State {
             .is_some_and(|sealing| sealing.id() != key)
     }
 
-    /// Nothing is left of the session but the removal of its cookie.
+    /// Nothing is left of the session but the removal of its cookie. What was refused before does not
+    /// matter any more.
     pub(crate) fn forget(&mut self) {
         self.record = None;
         self.issued = false;
         self.status = SessionStatus::Purged;
+        self.refused = None;
+    }
+
+    /// Whether there is a session and it still counts. One that was ended while its request ran has no
+    /// say any more: it is dropped here, and the browser keeps what it may have received since.
+    pub(crate) fn still_counts(&mut self, service: &Service) -> bool {
+        let counts = match &self.record {
+            Some(record) => !self.issued || service.rules(service.now()).counts(record),
+            None => false,
+        };
+        if !counts {
+            self.drop_dead();
+        }
+        counts
+    }
+
+    /// Drops a session that turned out to be ended.
+    pub(crate) fn drop_dead(&mut self) {
+        if self.record.take().is_some() {
+            self.issued = false;
+            self.origin = Origin::Held(Hold::JustEnded);
+        }
+    }
+
+    /// Moves the session to the generation that has just ended all others of its subject, if it was
+    /// not itself ended before: by an earlier raise, or otherwise.
+    pub(crate) fn outlive(&mut self, raised: &Raised, service: &Service) -> bool {
+        let outlives = self.record.as_mut().is_some_and(|record| {
+            let Some(login) = &mut record.login else {
+                return false;
+            };
+            let was_alive = login.generation >= raised.previous;
+            login.generation = raised.generation;
+            was_alive && service.rules(service.now()).counts(record)
+        });
+        if outlives {
+            // The raise has ended every cookie that a browser holds, this one's too.
+            self.issued = false;
+            self.note(SessionStatus::Changed);
+        } else {
+            self.drop_dead();
+        }
+        outlives
     }
 }
 

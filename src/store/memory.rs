@@ -242,7 +242,7 @@ impl State {
         match raise.target {
             Target::Subject(key) => {
                 let old = self.subjects.get(&key).copied().unwrap_or_default();
-                let (generation, counter) = old.counter.raise(raise, now)?;
+                let (last, counter) = old.counter.raise(raise, now)?;
                 let mut new = old;
                 if counter != old.counter {
                     new.counter = counter;
@@ -250,20 +250,17 @@ impl State {
                     self.subjects.insert(key, new);
                 }
                 let entry = new.entry(self.longest);
-                let raised = Raised {
-                    generation,
-                    until: entry.until,
-                };
+                let raised = last.raised(entry.until);
                 let news = (counter != old.counter).then_some(Revocation::Subject { key, entry });
                 Ok((raised, news))
             }
             Target::Everyone => {
-                let (generation, counter) = self.everyone.raise(raise, now)?;
+                let (last, counter) = self.everyone.raise(raise, now)?;
+                let generation = last.generation;
                 let news =
                     (counter != self.everyone).then_some(Revocation::Everyone { generation });
                 self.everyone = counter;
-                let until = UnixMillis::MAX;
-                Ok((Raised { generation, until }, news))
+                Ok((last.raised(UnixMillis::MAX), news))
             }
         }
     }

@@ -32,7 +32,7 @@ pub use redb::{Redb, RedbOptions};
 
 use crate::error::StoreError;
 use crate::id::{Generation, RaiseId};
-use crate::revoke::{Raise, SubjectEntry};
+use crate::revoke::{Raise, Raised, SubjectEntry};
 use crate::time::UnixMillis;
 
 /// How many expired entries one sweep forgets at most, so that no sweep keeps writers waiting long.
@@ -77,23 +77,49 @@ fn check_clock(now: UnixMillis, last_sweep: UnixMillis) -> Result<(), StoreError
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Counter {
     generation: Generation,
-    last: Option<(RaiseId, Generation)>,
+    last: Option<LastRaise>,
+}
+
+/// What a repeat of a raise is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct LastRaise {
+    id: RaiseId,
+    generation: Generation,
+    previous: Generation,
+}
+
+impl LastRaise {
+    fn raised(self, until: UnixMillis) -> Raised {
+        Raised {
+            generation: self.generation,
+            previous: self.previous,
+            until,
+        }
+    }
 }
 
 impl Counter {
-    /// What `raise` returns, and the counter after it: the same one if it is a repeat.
-    fn raise(self, raise: &Raise, now: UnixMillis) -> Result<(Generation, Self), StoreError> {
-        if let Some((id, generation)) = self.last
-            && id == raise.id
+    /// What `raise` came to, and the counter after it: the same one if it is a repeat.
+    fn raise(self, raise: &Raise, now: UnixMillis) -> Result<(LastRaise, Self), StoreError> {
+        if let Some(last) = self.last
+            && last.id == raise.id
         {
-            return Ok((generation, self));
+            return Ok((last, self));
         }
-        let generation = self
-            .generation
-            .next(raise.known, now)
+        let previous = self.generation.max(raise.known);
+        let generation = previous
+            .next(Generation::NONE, now)
             .ok_or(StoreError::Exhausted)?;
-        let last = Some((raise.id, generation));
-        Ok((generation, Self { generation, last }))
+        let last = LastRaise {
+            id: raise.id,
+            generation,
+            previous,
+        };
+        let raised = Self {
+            generation,
+            last: Some(last),
+        };
+        Ok((last, raised))
     }
 
     fn join(self, generation: Generation) -> Self {

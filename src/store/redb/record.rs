@@ -10,7 +10,7 @@ use ::redb::TableDefinition;
 use super::fault::Fault;
 use crate::id::{Generation, RaiseId, Serial};
 use crate::revoke::{SessionEntry, SubjectEntry};
-use crate::store::Counter;
+use crate::store::{Counter, LastRaise};
 use crate::time::UnixMillis;
 
 /// What the file is ([`FORMAT`]), the [`List`], and whether damage was found.
@@ -137,21 +137,28 @@ impl Record for Counter {
 
     fn write(&self, bytes: &mut Vec<u8>) {
         bytes.extend(self.generation.get().to_be_bytes());
-        let nothing = (RaiseId::from_bytes([0; 16]), Generation::NONE);
-        let (id, value) = self.last.unwrap_or(nothing);
+        let last = self.last.unwrap_or(LastRaise {
+            id: RaiseId::from_bytes([0; 16]),
+            generation: Generation::NONE,
+            previous: Generation::NONE,
+        });
         bytes.push(u8::from(self.last.is_some()));
-        bytes.extend(id.as_bytes());
-        bytes.extend(value.get().to_be_bytes());
+        bytes.extend(last.id.as_bytes());
+        bytes.extend(last.generation.get().to_be_bytes());
+        bytes.extend(last.previous.get().to_be_bytes());
     }
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let generation = Generation::new(fields.number()?);
         let [raised] = fields.take()?;
-        let id = RaiseId::from_bytes(fields.take()?);
-        let value = Generation::new(fields.number()?);
+        let last = LastRaise {
+            id: RaiseId::from_bytes(fields.take()?),
+            generation: Generation::new(fields.number()?),
+            previous: Generation::new(fields.number()?),
+        };
         let last = match raised {
             0 => None,
-            1 => Some((id, value)),
+            1 => Some(last),
             _ => return None,
         };
         Some(Self { generation, last })
@@ -266,7 +273,11 @@ mod tests {
 
     #[test]
     fn records_read_back_and_nothing_else_does() {
-        let last = (RaiseId::from_bytes([7; 16]), Generation::new(8));
+        let last = LastRaise {
+            id: RaiseId::from_bytes([7; 16]),
+            generation: Generation::new(8),
+            previous: Generation::new(6),
+        };
         let counter = Counter {
             generation: Generation::new(9),
             last: Some(last),

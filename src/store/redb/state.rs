@@ -200,18 +200,18 @@ impl<'t> State<'t> {
             Target::Subject(key) => {
                 let old = get::<Subject>(&self.subjects, key.as_bytes())?;
                 let stored = old.unwrap_or_default();
-                let (generation, counter) = stored.counter.raise(raise, now)?;
+                let (last, counter) = stored.counter.raise(raise, now)?;
                 let until = self.set_subject(key, old, Subject { counter, ..stored })?;
-                Ok(Raised { generation, until })
+                Ok(last.raised(until))
             }
             Target::Everyone => {
-                let (generation, counter) = self.list.everyone.raise(raise, now)?;
+                let (last, counter) = self.list.everyone.raise(raise, now)?;
                 if counter != self.list.everyone {
                     self.list.everyone = counter;
+                    let generation = last.generation;
                     self.news.entries.push(Revocation::Everyone { generation });
                 }
-                let until = UnixMillis::MAX;
-                Ok(Raised { generation, until })
+                Ok(last.raised(UnixMillis::MAX))
             }
         }
     }
