@@ -115,7 +115,7 @@ async fn logout_all_without_a_store_marks_the_user_on_this_node_until_it_is_back
         laptop.get("/me").await.is(200);
         fleet.other_refuses(&phone).await;
         // What the node tells the store once more is what the login came after.
-        tokio::time::sleep(Duration::from_millis(1200)).await;
+        assert_eq!(fleet.node.sessions.close(10 * SECOND).await, 0);
         laptop.get("/me").await.is(200);
         assert!(fleet.other_takes(&laptop).await);
     }
@@ -285,6 +285,9 @@ async fn without_random_bytes_nothing_is_sealed() {
         assert!(answer.set_cookies().is_empty(), "{answer:?}");
         assert_eq!(answer.body, "Internal Server Error");
     }
+    // A renewal that can not be sealed renews nothing.
+    let answer = user.post("/renew").await.is(500);
+    assert!(answer.set_cookies().is_empty(), "{answer:?}");
     // A refresh is not worth an error: the cookie in the browser is good.
     node.clock.advance(6 * MINUTE);
     let answer = user.get("/me").await.is(200);

@@ -299,7 +299,9 @@ async fn a_node_with_short_limits_remembers_what_concerns_its_neighbours_session
         }
         ids
     };
-    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    let news = SessionId::from_bytes([9; 16]);
+    long.sessions.end_session(news).await.unwrap();
+    eventually(|| async { short.sessions.health().entries == 1 }).await;
     short.sessions.end_session(ids[0].1).await.unwrap();
     short.sessions.end_subject("bob").await.unwrap();
     let carol = ids[2].0.copy().at(&short);

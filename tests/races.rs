@@ -190,6 +190,25 @@ async fn a_renewal_on_one_node_and_a_logout_on_another_end_in_a_logout() {
 }
 
 #[actix_web::test]
+async fn a_session_that_ends_while_its_renewal_is_published_gets_no_cookie() {
+    let (_, nodes) = fleet().await;
+    let [(store, node), _] = &nodes;
+    let browser = node.browser();
+    browser.post("/login/alice").await.is(200);
+    let tab = browser.copy();
+    store.set_call(Call::Publish, Mode::Hanging);
+    let (renewal, _) = tokio::join!(tab.post("/renew"), async {
+        eventually(|| async { store.waiting() == 1 }).await;
+        tokio::join!(browser.post("/logout"), async {
+            eventually(|| async { store.waiting() == 2 }).await;
+            store.set(Mode::Up);
+        })
+    });
+    assert!(renewal.set_cookies().is_empty(), "{renewal:?}");
+    tab.get("/me").await.is(401);
+}
+
+#[actix_web::test]
 async fn a_request_that_is_cut_off_still_revokes() {
     for path in [
         "/logout",
