@@ -146,12 +146,15 @@ impl List {
 
     /// Forgets what has expired.
     pub(crate) fn sweep(&self, now: UnixMillis) {
-        let before = self.len();
-        self.sessions.retain(|_, entry| entry.until > now);
-        self.subjects.retain(|_, entry| entry.until > now);
-        self.visitors.sweep(now);
-        // Another thread may have added entries meanwhile; then this errs towards having forgotten.
-        if self.len() != before {
+        let mut forgot = false;
+        let mut is_needed = |until: UnixMillis| {
+            forgot |= until <= now;
+            until > now
+        };
+        self.sessions.retain(|_, entry| is_needed(entry.until));
+        self.subjects.retain(|_, entry| is_needed(entry.until));
+        self.visitors.retain(|entry| is_needed(entry.until));
+        if forgot {
             self.forgot.fetch_max(now.as_millis(), Ordering::AcqRel);
         }
     }
@@ -235,9 +238,9 @@ impl Visitors {
         self.entries.len()
     }
 
-    fn sweep(&self, now: UnixMillis) {
+    fn retain(&self, mut is_needed: impl FnMut(&SessionEntry) -> bool) {
         let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        self.entries.retain(|_, entry| entry.until > now);
+        self.entries.retain(|_, entry| is_needed(entry));
         order.retain(|id| self.entries.contains_key(id));
     }
 }
