@@ -189,6 +189,7 @@ fn cached(config: &mut web::ServiceConfig) {
             match value.as_str() {
                 "read" => drop(session.get::<u32>("a")),
                 "write" => session.insert("a", 1).unwrap(),
+                "remove" => drop(session.remove("a")),
                 _ => {}
             }
         }
@@ -219,6 +220,7 @@ async fn caches_are_told_what_depends_on_the_session() {
         ("do=read&vary=Accept", "private", "Accept | Cookie"),
         ("do=read&vary=Accept, cookie", "private", "Accept, cookie"),
         ("do=read&vary=*", "private", "*"),
+        ("do=remove", "private", "Cookie"),
         ("do=write", "no-store", "Cookie"),
         ("do=write&cache=public", "no-store", "Cookie"),
         (
