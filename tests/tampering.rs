@@ -11,7 +11,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use common::forge::{Forge, Record};
 use common::{Browser, HOUR, MINUTE, Node, builder, memory};
 use sealed_session::testing::{ManualClock, published_secret};
-use sealed_session::{Clock, CookieSettings, KeyRing, Sessions};
+use sealed_session::{Clock, CookieSettings, KeyRing, LogoutError, NotWritable, Sessions};
 use serde_json::json;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -259,4 +259,25 @@ async fn while_a_session_has_just_ended_only_a_login_sets_a_cookie() {
     assert!(logout.set_cookies().is_empty(), "{logout:?}");
     ended.post("/login/bob").await.is(200);
     assert_eq!(ended.get("/me").await.is(200).json()["user"], "bob");
+}
+
+#[actix_web::test]
+async fn a_logout_does_not_succeed_beside_a_cookie_that_it_can_not_end() {
+    let node = Node::start().await;
+    let (browser, ended) = logged_in(&node).await;
+    browser.post("/logout").await.is(204);
+    let now = node.clock.now();
+    let foreign = Forge {
+        version: 2,
+        ..Forge::at(now)
+    };
+    let foreign = foreign.seal(&Record::of_alice(now));
+    for (one, other) in [(&ended, &foreign), (&foreign, &ended)] {
+        let header = format!("session={one}; session={other}");
+        let lines = std::iter::once(header.as_bytes());
+        let session = node.sessions.load(lines).unwrap().session;
+        let refused = LogoutError::NotWritable(NotWritable::CookieHeld);
+        assert_eq!(session.logout().await, Err(refused.clone()));
+        assert_eq!(session.logout_all().await, Err(refused));
+    }
 }

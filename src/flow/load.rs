@@ -61,7 +61,10 @@ impl Engine {
             complete,
         } = self.try_each(&found, now);
         self.require_trust(live.as_ref(), &refusals, now)?;
-        let hold = refusals.iter().find_map(|refusal| self.hold(refusal, now));
+        let holds = refusals
+            .iter()
+            .filter_map(|refusal| self.hold(refusal, now));
+        let hold = holds.max();
         let held = found.indexes();
         let ticket = Ticket {
             useless: complete && live.is_none() && hold.is_none() && !held.is_empty(),

@@ -41,13 +41,13 @@ pub(crate) enum Origin {
     Cookie { key: KeyId, freshness: Freshness },
 }
 
-/// Why a cookie is kept although it is no session here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a cookie is kept although it is no session here. Of several the larger counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Hold {
-    /// Another node may understand it.
-    Foreign,
     /// Its session ended so recently that the browser may hold a successor.
     JustEnded,
+    /// Another node may understand it, so a logout here does not end it.
+    Foreign,
 }
 
 /// What a response has to do for the session.
