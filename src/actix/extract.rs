@@ -127,6 +127,22 @@ impl FromRequest for Session {
 
 /// A session that somebody is logged in to. As an argument of a handler it answers 401 without a login.
 ///
+/// `Option<Authenticated>` leaves the answer to the handler, to send people to a page for instance:
+///
+/// ```
+/// use actix_web::{Either, web::Redirect};
+/// use sealed_session::actix::Authenticated;
+///
+/// async fn account(user: Option<Authenticated>) -> Either<String, Redirect> {
+///     match user {
+///         Some(user) => Either::Left(format!("Hello, {}", user.subject())),
+///         None => Either::Right(Redirect::to("/login").see_other()),
+///     }
+/// }
+/// ```
+///
+/// For all pages at once, actix-web's `ErrorHandlers` replace the 401.
+///
 /// ```
 /// use sealed_session::actix::Authenticated;
 ///

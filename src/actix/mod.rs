@@ -4,9 +4,58 @@
 //! response. Handlers take it as an argument ([`Session`](crate::Session), or [`Authenticated`], which
 //! demands a login), guards and other middleware get it from the request ([`SessionExt`]).
 //!
+//! A middleware that asks for the session has to be inside: of several `wrap` calls actix-web runs the
+//! last one first, so [`SessionMiddleware`] is wrapped after it.
+//!
 //! Several cookies in one application are several [`Sessions`](crate::Sessions), each with a middleware
 //! of its own, on the application or on a scope. The nearest is what a handler's argument means; the
 //! others are found by name ([`SessionExt::session_named`]).
+//!
+//! # Testing handlers
+//!
+//! No server is needed: actix-web calls the application, and the cookie goes from one response to the
+//! next request.
+//!
+//! ```
+//! use actix_web::http::header::{COOKIE, SET_COOKIE};
+//! use actix_web::test::{TestRequest, call_service, init_service};
+//! use actix_web::{App, Result, web};
+//! use sealed_session::store::Memory;
+//! use sealed_session::{KeyRing, Secret, Session, Sessions, SystemRandom};
+//! use sealed_session::actix::{Authenticated, SessionMiddleware};
+//! use std::sync::Arc;
+//!
+//! async fn login(session: Session) -> Result<&'static str> {
+//!     session.authenticate("alice").await?;
+//!     Ok("welcome")
+//! }
+//!
+//! async fn home(user: Authenticated) -> String {
+//!     format!("Hello, {}", user.subject())
+//! }
+//!
+//! # #[actix_web::main]
+//! # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+//! let sessions = Sessions::builder("shop/test")
+//!     .keys(KeyRing::single(Secret::generate(&SystemRandom)?))
+//!     .store(Arc::new(Memory::new()))
+//!     .start()
+//!     .await?;
+//! let app = App::new()
+//!     .wrap(SessionMiddleware::new(&sessions))
+//!     .route("/login", web::post().to(login))
+//!     .route("/", web::get().to(home));
+//! let app = init_service(app).await;
+//!
+//! let response = call_service(&app, TestRequest::post().uri("/login").to_request()).await;
+//! let cookie = response.headers().get(SET_COOKIE).ok_or("no cookie")?.to_str()?;
+//! let cookie = cookie.split(';').next().unwrap_or_default();
+//! let request = TestRequest::get().uri("/").insert_header((COOKIE, cookie));
+//! assert_eq!(call_service(&app, request.to_request()).await.status(), 200);
+//! let stranger = TestRequest::get().uri("/").to_request();
+//! assert_eq!(call_service(&app, stranger).await.status(), 401);
+//! # Ok(()) }
+//! ```
 
 mod error;
 mod extract;

@@ -253,6 +253,10 @@ impl Session {
     /// The subject is the application's name for the user, 1 to 255 bytes, which does not change: what
     /// [`logout_all`](Self::logout_all) ends is found by it. Check the password first.
     ///
+    /// Once this returns `Ok` the login stands, also if the handler returns an error afterwards: what
+    /// may still fail, such as a transaction, comes before it, or is followed by a
+    /// [`logout`](Self::logout).
+    ///
     /// # Errors
     /// See [`LoginError`]; nobody is logged in then.
     pub fn authenticate(&self, subject: impl Into<String>) -> Login {
