@@ -15,6 +15,7 @@ use crate::time::UnixMillis;
 use crate::wire::record::Record;
 
 /// What a response gets.
+#[must_use = "the browser must get these cookies: older ones may be dead already"]
 #[non_exhaustive]
 pub struct Outcome {
     /// Values of Set-Cookie headers. With any of them goes `Cache-Control: no-store`.
