@@ -10,6 +10,7 @@ mod inspect;
 mod load;
 mod log;
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ const RELOAD: Duration = Duration::from_secs(5);
 ///
 /// Make it outside the closure of `HttpServer::new`, which runs once for each worker: sessions that are
 /// made in it would have a revocation list for each worker, and a logout would reach one of them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Sessions {
     engine: Arc<Engine>,
 }
@@ -213,6 +214,17 @@ impl Sessions {
     /// Whether both are for the same cookie of the same application and environment.
     pub fn is_twin_of(&self, other: &Self) -> bool {
         self.engine.is_twin_of(&other.engine)
+    }
+}
+
+/// Tells which they are. All that they hold would be a line for every revocation.
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let binding = &self.engine.service.binding;
+        f.debug_struct("Sessions")
+            .field("cookie", &binding.cookie())
+            .field("audience", &binding.audience())
+            .finish_non_exhaustive()
     }
 }
 
