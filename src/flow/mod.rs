@@ -104,6 +104,23 @@ pub struct Health {
 impl Sessions {
     /// Starts from settings in code. `audience` names the application and its environment, such as
     /// `"shop/production"`: cookies of one audience are worth nothing to another.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), sealed_session::ConfigError> {
+    /// use sealed_session::store::Memory;
+    /// use sealed_session::{KeyRing, Secret, Sessions, SystemRandom};
+    /// use std::sync::Arc;
+    ///
+    /// // As a test wants it: keys and revocations that end with the process.
+    /// let sessions = Sessions::builder("shop/test")
+    ///     .keys(KeyRing::single(Secret::generate(&SystemRandom)?))
+    ///     .store(Arc::new(Memory::new()))
+    ///     .start()
+    ///     .await?;
+    /// # drop(sessions);
+    /// # Ok(()) }
+    /// ```
     pub fn builder(audience: impl Into<String>) -> SessionsBuilder {
         SessionsBuilder::new(audience.into())
     }
