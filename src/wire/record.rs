@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use postcard::ser_flavors::Size;
 use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 
@@ -107,7 +108,7 @@ impl Record {
     /// How many bytes [`Self::encode`] makes.
     pub(crate) fn encoded_len(&self) -> usize {
         self.with_layout(|layout| {
-            postcard::experimental::serialized_size(layout).unwrap_or(usize::MAX / 2)
+            postcard::serialize_with_flavor(layout, Size::default()).unwrap_or(usize::MAX / 2)
         })
     }
 
