@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::cookie::{CookieSettings, SameSite};
+use crate::cookie::{CookieSettings, SameSite, Template};
 use crate::error::ConfigError;
-use crate::flow::{Policy, Sessions, SessionsBuilder};
+use crate::flow::{Policy, Sessions, SessionsBuilder, check_audience};
 use crate::key::{KeySource, toml_problem};
 use crate::lifetime::{Lifetimes, Limits};
 use crate::revoke::RevocationStore;
@@ -39,7 +39,8 @@ impl SessionConfig {
     /// Reads a file. Paths in it are relative to its directory.
     ///
     /// # Errors
-    /// When it can not be read, or a setting is not known or has the wrong type.
+    /// When it can not be read, a setting is not known or has the wrong type, or settings contradict
+    /// each other.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(|error| ConfigError::file(path, error))?;
@@ -47,7 +48,15 @@ impl SessionConfig {
         if let Some(directory) = path.parent() {
             config.directory = directory.to_owned();
         }
+        config.check()?;
         Ok(config)
+    }
+
+    /// What can be checked without keys and a store.
+    fn check(&self) -> Result<(), ConfigError> {
+        check_audience(&self.audience)?;
+        self.lifetime.lifetimes().validate()?;
+        Template::new(self.cookie.clone().settings()).map(|_| ())
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -63,6 +72,12 @@ impl SessionConfig {
     /// The name of the application and its environment.
     pub fn audience(&self) -> &str {
         &self.audience
+    }
+
+    /// The file of the embedded store, if that is what is used.
+    pub fn redb_file(&self) -> Option<PathBuf> {
+        let (kind, file) = self.revocation.store.split_once(':')?;
+        (kind == "redb").then(|| self.directory.join(file))
     }
 
     /// Where the keys come from.
@@ -99,7 +114,7 @@ impl SessionConfig {
             .store(store)
             .cookie(self.cookie.settings())
             .lifetimes(self.lifetime.lifetimes())
-            .accept_older_sessions(self.revocation.older_sessions == Policy::Accept)
+            .older_sessions(self.revocation.older_sessions)
             .when_stale(self.revocation.when_stale, self.revocation.max_staleness.0))
     }
 }

@@ -106,6 +106,14 @@ async fn inspect_prints_what_a_cookie_says() {
         assert_eq!(found["entries"], json!({"cart": {"book": [1, null]}}));
     }
 
+    browser
+        .put("/entries/\u{9b}31m", json!("\u{7f}"))
+        .await
+        .is(204);
+    let output = run(&arguments, &browser.session().unwrap());
+    assert!(text(&output).contains(r"\u009b31m"), "{}", text(&output));
+    assert!(!text(&output).contains(['\u{9b}', '\u{7f}']));
+
     let other = [
         "inspect",
         "--keys",
@@ -204,4 +212,22 @@ fn revoke_refuses_what_is_not_a_store_or_an_id() {
         Some(2)
     );
     assert_eq!(run(&["revoke"], "").status.code(), Some(2));
+    for (audience, name) in [("", "alice"), ("test", "")] {
+        let user = [
+            "revoke",
+            "user",
+            "--store",
+            store,
+            "--audience",
+            audience,
+            name,
+        ];
+        assert_eq!(run(&user, "").status.code(), Some(1));
+    }
+    assert_eq!(
+        run(&["revoke", "user", "--store", store, "alice"], "")
+            .status
+            .code(),
+        Some(2)
+    );
 }

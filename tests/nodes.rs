@@ -202,7 +202,7 @@ async fn a_new_store_vouches_for_no_session_from_before() {
     let new = Node::on(&clock, memory(&clock)).await;
     user.copy().at(&new).get("/me").await.is(401);
     visitor.copy().at(&new).get("/entries/a").await.is(404);
-    let trusting = builder(&clock, memory(&clock)).accept_older_sessions(true);
+    let trusting = builder(&clock, memory(&clock)).older_sessions(Policy::Accept);
     let trusting = Node::serve(clock.clone(), trusting).await;
     user.copy().at(&trusting).get("/me").await.is(200);
     // What is made in the millisecond of its birth counts.

@@ -75,6 +75,7 @@ answers! {
         CommitError::NotWritable(error) => error.status_code(),
         CommitError::Store(error) => error.status_code(),
         CommitError::Seal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        CommitError::Ended => StatusCode::CONFLICT,
         CommitError::Stale => StatusCode::SERVICE_UNAVAILABLE,
     };
 }

@@ -146,7 +146,9 @@ fn finish_error(mut error: Error, outcome: Outcome) -> Error {
 /// What a client can bring about at will is no cause for alarm.
 fn report(error: &CommitError) {
     match error {
-        CommitError::NotWritable(_) => tracing::debug!(%error, "a session was not changed"),
+        CommitError::NotWritable(_) | CommitError::Ended => {
+            tracing::debug!(%error, "a session was not changed")
+        }
         _ => tracing::error!(%error, "a session could not be committed"),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::cookie::{CookieSettings, Template};
 use crate::error::ConfigError;
@@ -44,7 +44,6 @@ impl SessionsBuilder {
             policy: Policies {
                 when_stale: Policy::default(),
                 max_staleness: Duration::from_secs(10),
-                distribution: Duration::from_secs(3600),
             },
             clock: Arc::new(SystemClock::default()),
             random: Arc::new(SystemRandom),
@@ -80,10 +79,10 @@ impl SessionsBuilder {
         self
     }
 
-    /// Lets sessions in that are older than the revocation list. Default: they are refused, because a
-    /// list that was lost and begun anew can not tell which of them had been revoked.
-    pub fn accept_older_sessions(mut self, accept: bool) -> Self {
-        self.accept_older = accept;
+    /// What to do with sessions that are older than the revocation list. Default: [`Policy::Reject`],
+    /// because a list that was lost and begun anew can not tell which of them had been revoked.
+    pub fn older_sessions(mut self, policy: Policy) -> Self {
+        self.accept_older = policy == Policy::Accept;
         self
     }
 
@@ -117,10 +116,7 @@ impl SessionsBuilder {
     /// When a setting is wrong or contradicts another, the keys can not be used, or the store does not
     /// come up.
     pub async fn start(self) -> Result<Sessions, ConfigError> {
-        if self.audience.is_empty() || self.audience.len() > 255 {
-            let problem = "must name the application and its environment, in 1 to 255 bytes";
-            return Err(ConfigError::setting("audience", problem));
-        }
+        check_audience(&self.audience)?;
         self.lifetimes.validate()?;
         let cookie = Template::new(self.cookie)?;
         let source = self.keys.ok_or_else(|| {
@@ -158,6 +154,7 @@ impl SessionsBuilder {
             cookie,
             policy: self.policy,
             watch: watch.map(Mutex::new),
+            key_problem: ArcSwapOption::empty(),
             log: log::Log::new(self.clock),
         });
         if engine.watch.is_some() {
@@ -167,6 +164,16 @@ impl SessionsBuilder {
         warn_of_twins(&engine);
         Ok(Sessions { engine })
     }
+}
+
+/// # Errors
+/// When the audience is empty or longer than 255 bytes.
+pub(crate) fn check_audience(audience: &str) -> Result<(), ConfigError> {
+    if audience.is_empty() || audience.len() > 255 {
+        let problem = "must name the application and its environment, in 1 to 255 bytes";
+        return Err(ConfigError::setting("audience", problem));
+    }
+    Ok(())
 }
 
 /// Says so, loudly, when a process starts the same sessions twice: each has a revocation list of its

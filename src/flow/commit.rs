@@ -51,6 +51,9 @@ pub enum CommitError {
     /// The session could not be sealed: no key, no random bytes, no room.
     #[error("the session could not be sealed: {0}")]
     Seal(String),
+    /// All sessions of the subject, or of everyone, were ended while this one was being logged in.
+    #[error("the session was ended while it was being logged in")]
+    Ended,
     /// A login or logout on a node whose list can not be trusted at the moment.
     #[error("the revocation list can not be trusted at the moment")]
     Stale,
@@ -94,10 +97,17 @@ impl Engine {
             Change::Keep => Ok(Vec::new()),
             Change::Destroy => Ok(self.removal(ticket)),
             // The browser's cookie is good as it is; a refresh that fails is tried again next time.
-            Change::Refresh(record) => Ok(self.write(record, from).unwrap_or_default()),
+            Change::Refresh(record) => Ok(self.write(record, from).unwrap_or_else(|error| {
+                self.log.not_refreshed(&error);
+                Vec::new()
+            })),
             Change::Write(record) => self.write(record, from),
             Change::Login(_) if self.is_untrusted() => Err(CommitError::Stale),
-            Change::Login(record) => self.write(record, from),
+            Change::Login(record) => match self.write(record, from) {
+                // Not in silence: whoever asked believes to be logged in.
+                Ok(cookies) if cookies.is_empty() => Err(CommitError::Ended),
+                written => written,
+            },
             Change::Renew(record) => {
                 let (cookies, error) = self.renew(record, from, now).await;
                 outcome.error = outcome.error.or(error);
@@ -126,7 +136,7 @@ impl Engine {
             return (Vec::new(), None);
         }
         let grace = self.service.lifetimes.renew_grace;
-        let revocation = superseded(&record, next, now, grace);
+        let revocation = superseded(&record, next, now + grace);
         record.serial = next;
         // Once it is published the cookies from before are dead. So the new one is made first: what can
         // fail fails while the old one is good.

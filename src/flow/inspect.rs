@@ -10,7 +10,6 @@ use crate::lifetime::Class;
 use crate::seal::{self, Binding};
 use crate::session::Value;
 use crate::time::UnixMillis;
-use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
 use crate::wire::record::Record;
 
 /// What a session cookie says. It does not say whether the session was revoked.
@@ -62,9 +61,8 @@ pub fn inspect(
     let header = if text.contains('=') { text } else { &bare };
     let found = Found::scan(std::iter::once(header.as_bytes()), cookie);
     let (chunks, token) = found.tokens().next().flatten().ok_or(Rejected::Malformed)?;
-    let longest = usize::from(MAX_CHUNKS) * MAX_COOKIE;
     let binding = Binding::new(cookie, audience);
-    let opened = seal::open(&token, chunks, longest, keys, &binding, now);
+    let opened = seal::open(&token, chunks, keys, &binding, now);
     let opened = opened.map_err(|refusal| refusal.reason)?;
     let key = opened.key();
     Ok(describe(key, opened.into_record()))

@@ -1,13 +1,19 @@
 //! From Cookie headers to a session.
 
+use std::time::Duration;
+
 use crate::error::Rejected;
 use crate::flow::candidates::Found;
 use crate::flow::{Engine, Policy};
+use crate::lifetime::SKEW;
 use crate::revoke::check::{Freshness, Live, MOURNING};
 use crate::seal::{self, Refusal, Standing};
 use crate::session::Session;
 use crate::session::state::{Hold, Origin, State};
 use crate::time::UnixMillis;
+
+/// How far apart nodes may learn of a new key or release.
+const DISTRIBUTION: Duration = Duration::from_secs(3600);
 
 /// How many of a request's candidates may cost a run of the cipher.
 const MAX_OPENED: usize = 4;
@@ -83,7 +89,6 @@ impl Engine {
     fn try_each(&self, found: &Found<'_>, now: UnixMillis) -> Tried {
         let ring = self.service.keys.load();
         let rules = self.service.rules(now);
-        let longest = self.longest_token();
         let mut tried = Tried {
             live: None,
             refusals: Vec::new(),
@@ -98,7 +103,7 @@ impl Engine {
             let outcome = match token {
                 Some((chunks, text)) => {
                     let binding = &self.service.binding;
-                    seal::open(&text, chunks, longest, &ring, binding, now)
+                    seal::open(&text, chunks, &ring, binding, now)
                         .and_then(|opened| rules.admit(opened))
                 }
                 None => Err(Refusal::worthless(Rejected::Malformed)),
@@ -147,8 +152,7 @@ impl Engine {
     fn hold(&self, refusal: &Refusal, now: UnixMillis) -> Option<Hold> {
         match refusal.standing {
             Standing::Foreign(sealed_at) => {
-                let margin = self.policy.distribution;
-                let recent = sealed_at.is_within(margin, now, crate::lifetime::SKEW);
+                let recent = sealed_at.is_within(DISTRIBUTION, now, SKEW);
                 recent.then_some(Hold::Foreign)
             }
             Standing::Dead(since) | Standing::Unvouched(since) => {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Rejected;
+use crate::flow::commit::CommitError;
 use crate::time::Clock;
 
 /// Lines a second.
@@ -51,6 +52,13 @@ impl Log {
     pub(crate) fn dropped(&self, reason: &Rejected) {
         if let Some(left_out) = self.admit() {
             tracing::info!(%reason, left_out, "a session ended while its request ran; its changes are dropped");
+        }
+    }
+
+    /// A session in use could not be sealed again, and will end idle if that goes on.
+    pub(crate) fn not_refreshed(&self, error: &CommitError) {
+        if let Some(left_out) = self.admit() {
+            tracing::warn!(%error, left_out, "a session was not refreshed");
         }
     }
 

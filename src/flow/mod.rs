@@ -14,6 +14,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
+
 use crate::cookie::Template;
 use crate::error::{ConfigError, StoreError};
 use crate::id::{KeyId, Serial, SessionId};
@@ -22,9 +24,9 @@ use crate::lifetime::SKEW;
 use crate::revoke::{Reach, Revocation, SessionEntry, Target};
 use crate::session::Session;
 use crate::session::service::Service;
-use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
 
 pub use builder::SessionsBuilder;
+pub(crate) use builder::check_audience;
 pub use commit::{CommitError, Outcome};
 pub use inspect::{Inspected, inspect};
 pub use load::{Loaded, Ticket, Unavailable};
@@ -56,12 +58,16 @@ struct Engine {
     cookie: Template,
     policy: Policies,
     watch: Option<Mutex<KeyWatch>>,
+    /// Why the ring in use is not what stands in the key file, if it is not. Kept apart from the watch,
+    /// which is locked while it reads the file.
+    key_problem: ArcSwapOption<ConfigError>,
     log: log::Log,
 }
 
 /// What to do when the revocation list can not be trusted at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Policy {
     /// A request that carries an authentic cookie is answered with 503 and keeps its cookie. Revoked
     /// sessions stay out; users may have to wait.
@@ -76,8 +82,6 @@ pub enum Policy {
 struct Policies {
     when_stale: Policy,
     max_staleness: Duration,
-    /// How far apart nodes may learn of a new key or release.
-    distribution: Duration,
 }
 
 /// The state of a node, for a health page. Key ids and numbers only.
@@ -97,6 +101,8 @@ pub struct Health {
     pub store: &'static str,
     /// How many revocations this node holds.
     pub entries: usize,
+    /// How many revocations the store has not taken yet. They hold on this node and are told again.
+    pub outstanding: usize,
     /// How long ago this node last knew its list to be complete.
     pub staleness: Duration,
 }
@@ -189,6 +195,7 @@ impl Sessions {
             unknown_keys: self.engine.log.unknown_keys(),
             store: service.revoker.store_name(),
             entries: service.revoker.list().len(),
+            outstanding: service.revoker.outstanding(),
             staleness: self.engine.staleness(),
         }
     }
@@ -274,15 +281,8 @@ impl Engine {
         }
     }
 
-    /// The longest text of a token that any configuration makes.
-    fn longest_token(&self) -> usize {
-        usize::from(MAX_CHUNKS) * MAX_COOKIE
-    }
-
     fn key_problem(&self) -> Option<ConfigError> {
-        let watch = self.watch.as_ref()?;
-        let watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
-        watch.problem().cloned()
+        self.key_problem.load().as_deref().cloned()
     }
 
     fn reload_keys(&self) -> Result<(), ConfigError> {
@@ -300,7 +300,9 @@ impl Engine {
                 tracing::error!(%problem, "the key file can not be used; the keys from before stay");
             }
         }
-        watch.problem().cloned().map_or(Ok(()), Err)
+        let problem = watch.problem().cloned();
+        self.key_problem.store(problem.clone().map(Arc::new));
+        problem.map_or(Ok(()), Err)
     }
 }
 

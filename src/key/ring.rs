@@ -12,17 +12,14 @@
 //!    are gone, because sealed records remember the keys they passed through by them.
 
 use std::fmt;
-use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use super::secret::Secret;
 use crate::error::ConfigError;
 use crate::id::KeyId;
+pub(super) use crate::lifetime::SKEW;
 use crate::time::UnixMillis;
-
-/// How far the clocks of two machines may be apart.
-pub(super) const SKEW: Duration = Duration::from_secs(60);
 
 /// A key that is ready for use: what was derived from its secret, and its times.
 ///

@@ -159,6 +159,11 @@ impl Revoker {
         unfinished + self.shared.outstanding()
     }
 
+    /// How many revocations the store has not taken yet.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.shared.outstanding()
+    }
+
     /// Forgets what has expired, in the list and in the store.
     pub(crate) async fn sweep(&self) -> Result<(), StoreError> {
         let shared = self.shared.clone();

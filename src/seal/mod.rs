@@ -71,7 +71,8 @@ impl Refusal {
         self.is_authentic() || matches!(self.reason, Rejected::NotAuthentic | Rejected::Implausible)
     }
 
-    /// Whether the cookie's tag verified.
+    /// Whether the cookie is some session of ours: its tag verified, or its key was revoked and nobody can
+    /// tell any more.
     pub(crate) fn is_authentic(&self) -> bool {
         matches!(self.standing, Standing::Dead(_) | Standing::Unvouched(_))
     }

@@ -36,12 +36,11 @@ impl Opened {
 pub(crate) fn open(
     text: &[u8],
     chunks: u8,
-    longest: usize,
     ring: &KeyRing,
     binding: &Binding,
     now: UnixMillis,
 ) -> Result<Opened, Refusal> {
-    let envelope = match Envelope::parse(text, longest).map_err(Refusal::worthless)? {
+    let envelope = match Envelope::parse(text).map_err(Refusal::worthless)? {
         Parsed::Token(envelope) => envelope,
         Parsed::OtherVersion(head) => {
             let reason = Rejected::Version(head.version);

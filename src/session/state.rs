@@ -3,8 +3,6 @@
 //! Every rule about what may be written when is here, in [`State::writable`] and the few methods
 //! that change something. No code of the application runs in here: it would run under a lock.
 
-use std::time::Duration;
-
 use crate::error::RandomError;
 use crate::id::{KeyId, Serial, SessionId};
 use crate::lifetime::{Class, SKEW};
@@ -18,6 +16,7 @@ use crate::wire::record::{Entries, KeyTrail, Record};
 
 /// What has happened to the session in this request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum SessionStatus {
     /// Entries were written: the cookie is sealed anew.
     Changed,
@@ -345,33 +344,23 @@ impl State {
 
 /// The revocation that ends a session. `visitor` puts it into the list of fixed capacity.
 pub(crate) fn ended(record: &Record, now: UnixMillis, visitor: bool) -> Revocation {
+    revocation(record, Serial::ENDED, now, visitor)
+}
+
+/// The revocation that makes `serial` the newest cookie of its session, from `from` on alone.
+pub(crate) fn superseded(record: &Record, serial: Serial, from: UnixMillis) -> Revocation {
+    revocation(record, serial, from, record.login.is_none())
+}
+
+fn revocation(record: &Record, serial: Serial, from: UnixMillis, visitor: bool) -> Revocation {
+    let until = record.expires + SKEW;
     let entry = SessionEntry {
-        serial: Serial::ENDED,
-        from: now,
-        until: record.expires + SKEW,
+        serial,
+        from,
+        until,
     };
     let id = record.id;
     if visitor {
-        Revocation::Visitor { id, entry }
-    } else {
-        Revocation::Session { id, entry }
-    }
-}
-
-/// The revocation that makes `serial` the newest cookie of its session.
-pub(crate) fn superseded(
-    record: &Record,
-    serial: Serial,
-    now: UnixMillis,
-    grace: Duration,
-) -> Revocation {
-    let entry = SessionEntry {
-        serial,
-        from: now + grace,
-        until: record.expires + SKEW,
-    };
-    let id = record.id;
-    if record.login.is_none() {
         Revocation::Visitor { id, entry }
     } else {
         Revocation::Session { id, entry }

@@ -15,6 +15,9 @@ pub const MAX_COOKIE: usize = 4096;
 /// request header, often to 8 KiB.
 pub const MAX_CHUNKS: u8 = 8;
 
+/// The longest text of a token that any configuration makes.
+pub(crate) const LONGEST_TOKEN: usize = MAX_CHUNKS as usize * MAX_COOKIE;
+
 /// What a record may yet grow by between the check of its size and its sealing: the key trail, the
 /// serial, a generation and times.
 const RESERVE: usize = 4 * super::record::KeyTrail::CAPACITY + 32;

@@ -51,8 +51,21 @@ pub fn run(arguments: Inspect) -> Result<String, Failure> {
     let inspected = inspect(&text, &place.cookie, &place.audience, &place.keys, now)
         .map_err(|reason| Failure::Failed(reason.to_string()))?;
     let text = serde_json::to_string_pretty(&describe(&inspected));
-    text.map(|text| text + "\n")
-        .map_err(|error| Failure::Failed(error.to_string()))
+    let text = text.map_err(|error| Failure::Failed(error.to_string()))?;
+    Ok(escaped(&text) + "\n")
+}
+
+/// JSON leaves control characters beyond ASCII as they are. What a session holds may be a user's, and
+/// must not speak to the operator's terminal.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '\u{7f}'..='\u{9f}' => text += &format!("\\u{:04x}", u32::from(character)),
+            _ => text.push(character),
+        }
+    }
+    text
 }
 
 /// Where a cookie is valid, and what opens it.

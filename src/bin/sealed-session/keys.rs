@@ -49,8 +49,9 @@ pub enum Keys {
         /// How long it takes until every node has read the changed file.
         #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
         distribute: Duration,
-        /// The longest that any session lives: the largest absolute limit of the configuration.
-        #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = humantime::parse_duration)]
+        /// The longest that any session lives: the largest absolute limit of the configuration. Without it
+        /// and --config, the longest that any configuration allows.
+        #[arg(long, value_name = "DURATION", default_value = "400d", value_parser = humantime::parse_duration)]
         lifetime: Duration,
         /// Take the lifetime from a configuration instead.
         #[arg(long, value_name = "FILE", conflicts_with = "lifetime")]

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use sealed_session::revoke::{Raise, Revocation, RevocationStore, SessionEntry, Target};
 use sealed_session::store::Redb;
 use sealed_session::{
-    Clock, Generation, LONGEST, RaiseId, Serial, SessionId, StoreError, SubjectKey, SystemClock,
-    SystemRandom,
+    Clock, Generation, LONGEST, RaiseId, Serial, SessionConfig, SessionId, StoreError, SubjectKey,
+    SystemClock, SystemRandom,
 };
 
 use crate::failure::Failure;
@@ -18,23 +18,56 @@ use crate::failure::Failure;
 pub enum Revoke {
     /// End one session.
     Session {
-        /// The store's file. No server may have it open.
-        #[arg(long, value_name = "FILE")]
-        store: PathBuf,
+        #[command(flatten)]
+        store: Store,
         /// The session's id, 32 hexadecimal digits.
         id: SessionId,
     },
     /// End all sessions of one user.
+    ///
+    /// Whether there is such a user, or any session, the store can not tell: check the spelling.
     User {
-        /// The store's file. No server may have it open.
-        #[arg(long, value_name = "FILE")]
-        store: PathBuf,
+        #[command(flatten)]
+        store: Store,
         /// The audience of the application, as it is configured.
-        #[arg(long)]
-        audience: String,
+        #[arg(long, required_unless_present = "config", conflicts_with = "config")]
+        audience: Option<String>,
         /// The user's name, as the application logs it in.
         name: String,
     },
+}
+
+/// Which store.
+#[derive(Args)]
+pub struct Store {
+    /// A configuration, which names the store and the audience.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The store's file. No server may have it open.
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "config",
+        conflicts_with = "config"
+    )]
+    store: Option<PathBuf>,
+}
+
+impl Store {
+    /// The store's file, and the audience if a configuration tells it.
+    fn find(self) -> Result<(PathBuf, Option<String>), Failure> {
+        match (self.config, self.store) {
+            (Some(path), _) => {
+                let config = SessionConfig::from_file(&path)?;
+                let file = config.redb_file().ok_or_else(|| {
+                    Failure::Failed(format!("{}: the store is no redb file", path.display()))
+                })?;
+                Ok((file, Some(config.audience().to_owned())))
+            }
+            (None, Some(file)) => Ok((file, None)),
+            (None, None) => Err(Failure::Failed("either --config or --store".into())),
+        }
+    }
 }
 
 /// Carries a command out. The text is for standard output.
@@ -45,12 +78,16 @@ pub fn run(command: Revoke) -> Result<String, Failure> {
         .map_err(|error| Failure::Failed(error.to_string()))?;
     runtime.block_on(async {
         match command {
-            Revoke::Session { store, id } => session(&store, id).await,
+            Revoke::Session { store, id } => session(&store.find()?.0, id).await,
             Revoke::User {
                 store,
                 audience,
                 name,
-            } => user(&store, &audience, &name).await,
+            } => {
+                let (store, configured) = store.find()?;
+                let audience = configured.or(audience).unwrap_or_default();
+                user(&store, &audience, &name).await
+            }
         }
     })
 }
@@ -70,6 +107,11 @@ async fn session(path: &Path, id: SessionId) -> Result<String, Failure> {
 }
 
 async fn user(path: &Path, audience: &str, name: &str) -> Result<String, Failure> {
+    for (what, text) in [("an audience", audience), ("a user's name", name)] {
+        if text.is_empty() || text.len() > 255 {
+            return Err(Failure::Failed(format!("{what} has 1 to 255 bytes")));
+        }
+    }
     let store = open(path)?;
     store
         .announce(longest(&store).await?)
