@@ -309,6 +309,8 @@ fn problem(what: impl Into<String>) -> ConfigError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::key::weak::published_bytes;
 
