@@ -108,6 +108,35 @@ pub(super) async fn a_repeat_raises_nothing(h: &dyn Harness) -> Checked {
     Ok(())
 }
 
+pub(super) async fn a_raise_tells_the_one_before(h: &dyn Harness) -> Checked {
+    let store = fresh(h).await?;
+    store.announce(DAY).await?;
+    for target in [Target::Subject(subject(1)), Target::Everyone] {
+        let request = |id, known| Raise {
+            target,
+            id: raise_id(id),
+            known,
+        };
+        let first = store.raise(request(1, Generation::NONE)).await?;
+        require(first.previous == Generation::NONE, || {
+            format!("nothing came before {first:?}")
+        })?;
+        let second = store.raise(request(2, Generation::NONE)).await?;
+        let repeated = store.raise(request(2, second.generation)).await?;
+        for raised in [second, repeated] {
+            require(raised.previous == first.generation, || {
+                format!("{first:?} came before {raised:?}")
+            })?;
+        }
+        let known = Generation::new(second.generation.get() + 1_000_000_000);
+        let third = store.raise(request(3, known)).await?;
+        require(third.previous == known, || {
+            format!("the caller knew {known} before {third:?}")
+        })?;
+    }
+    Ok(())
+}
+
 pub(super) async fn an_older_raise_raises_again(h: &dyn Harness) -> Checked {
     let store = fresh(h).await?;
     store.announce(DAY).await?;

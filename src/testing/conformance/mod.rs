@@ -108,6 +108,7 @@ pub async fn run(harness: &dyn Harness) -> Report {
         "generations of different targets are apart": generations::targets_are_apart;
         "concurrent raises return different, growing values": generations::raises_are_unique;
         "a repeated raise returns the same and raises nothing": generations::a_repeat_raises_nothing;
+        "a raise tells the generation before it, also when it is repeated": generations::a_raise_tells_the_one_before;
         "a repeat of an older raise raises again": generations::an_older_raise_raises_again;
         "at the top of its range a raise is an error": generations::the_top_is_an_error;
         "a published generation is one that raises follow": generations::published_generations_count;
