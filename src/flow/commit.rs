@@ -109,7 +109,11 @@ impl Engine {
                 written => written,
             },
             Change::Renew(record) => {
+                let serial = record.serial.next();
                 let (cookies, error) = self.renew(record, from, now).await;
+                if let Some(serial) = serial.filter(|_| !cookies.is_empty()) {
+                    session.with(|state| state.renewed(serial));
+                }
                 outcome.error = outcome.error.or(error);
                 Ok(cookies)
             }

@@ -11,6 +11,7 @@ use crate::seal::{self, Refusal, Standing};
 use crate::session::Session;
 use crate::session::state::{Hold, Origin, State};
 use crate::time::UnixMillis;
+use crate::wire::record::Record;
 
 /// How far apart nodes may learn of a new key or release.
 const DISTRIBUTION: Duration = Duration::from_secs(3600);
@@ -42,6 +43,9 @@ pub struct Ticket {
 struct Tried {
     live: Option<Live>,
     refusals: Vec<Refusal>,
+    /// An authentic session that does not count here. A logout ends it all the same: other nodes may
+    /// not know yet.
+    remains: Option<Box<Record>>,
     /// Whether none was left out. One that was might be a session.
     complete: bool,
 }
@@ -64,13 +68,16 @@ impl Engine {
         let Tried {
             live,
             refusals,
+            remains,
             complete,
         } = self.try_each(&found, now);
         self.require_trust(live.as_ref(), &refusals, now)?;
         let holds = refusals
             .iter()
             .filter_map(|refusal| self.hold(refusal, now));
-        let hold = holds.max();
+        // A candidate that was not tried may be a session.
+        let untried = (!complete && live.is_none()).then_some(Hold::Foreign);
+        let hold = holds.max().max(untried);
         let held = found.indexes();
         let ticket = Ticket {
             useless: complete && live.is_none() && hold.is_none() && !held.is_empty(),
@@ -78,8 +85,8 @@ impl Engine {
         };
         let state = match (live, hold) {
             (Some(live), _) => State::from_live(live),
-            (None, Some(hold)) => State::new(Origin::Held(hold), None),
-            (None, None) => State::new(Origin::Nothing, None),
+            (None, Some(hold)) => State::without_session(Origin::Held(hold), remains),
+            (None, None) => State::without_session(Origin::Nothing, remains),
         };
         let session = Session::new(self.service.clone(), state);
         Ok(Loaded { session, ticket })
@@ -92,6 +99,7 @@ impl Engine {
         let mut tried = Tried {
             live: None,
             refusals: Vec::new(),
+            remains: None,
             complete: found.is_complete(),
         };
         let mut opened = 0;
@@ -103,8 +111,13 @@ impl Engine {
             let outcome = match token {
                 Some((chunks, text)) => {
                     let binding = &self.service.binding;
-                    seal::open(&text, chunks, &ring, binding, now)
-                        .and_then(|opened| rules.admit(opened))
+                    match seal::open(&text, chunks, &ring, binding, now) {
+                        Ok(opened) => rules.admit(opened).map_err(|(refusal, record)| {
+                            tried.remains.get_or_insert(record);
+                            refusal
+                        }),
+                        Err(refusal) => Err(refusal),
+                    }
                 }
                 None => Err(Refusal::worthless(Rejected::Malformed)),
             };
@@ -158,6 +171,7 @@ impl Engine {
             Standing::Dead(since) | Standing::Unvouched(since) => {
                 (now < since + MOURNING).then_some(Hold::JustEnded)
             }
+            Standing::Ahead => Some(Hold::Foreign),
             Standing::Worthless => None,
         }
     }

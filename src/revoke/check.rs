@@ -67,10 +67,13 @@ pub(crate) struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    /// Lets an opened session through if it counts.
-    pub(crate) fn admit(&self, opened: Opened) -> Result<Live, Refusal> {
-        let freshness = self.judge(opened.record())?;
-        Ok(Live { opened, freshness })
+    /// Lets an opened session through if it counts. One that does not is given back: it can still be
+    /// ended.
+    pub(crate) fn admit(&self, opened: Opened) -> Result<Live, (Refusal, Box<Record>)> {
+        match self.judge(opened.record()) {
+            Ok(freshness) => Ok(Live { opened, freshness }),
+            Err(refusal) => Err((refusal, Box::new(opened.into_record()))),
+        }
     }
 
     /// The second check, before a record is sealed. A superseded cookie is not sealed again.
@@ -79,6 +82,11 @@ impl Rules<'_> {
             Freshness::Newest => Ok(Cleared(record)),
             Freshness::Superseded => Err(Refusal::dead(Rejected::Superseded, self.now)),
         }
+    }
+
+    /// Whether this is the newest cookie of a session that counts.
+    pub(crate) fn is_newest(&self, record: &Record) -> bool {
+        self.clear(record).is_ok()
     }
 
     /// Whether the session counts, be it by its newest cookie or within a renewal's grace.
@@ -123,10 +131,11 @@ impl Rules<'_> {
     }
 
     fn judge_generations(&self, record: &Record) -> Result<(), Refusal> {
-        let everyone = self.list.everyone();
+        // The mark first: it goes only after the generation has come.
         if self.list.everyone_marked() {
             return Err(Refusal::dead(Rejected::EveryoneEnded, self.now));
         }
+        let everyone = self.list.everyone();
         if record.everyone < everyone {
             return Err(Refusal::dead(
                 Rejected::EveryoneEnded,
@@ -136,7 +145,7 @@ impl Rules<'_> {
         // A generation that neither this list nor the clock can explain was never handed out.
         let latest = (self.now + SKEW).as_millis();
         if record.everyone.get() > latest && record.everyone > everyone {
-            return Err(Refusal::ahead(self.now));
+            return Err(Refusal::ahead());
         }
         let Some(login) = &record.login else {
             return Ok(());
@@ -152,7 +161,7 @@ impl Rules<'_> {
             return Err(Refusal::dead(Rejected::SubjectEnded, since));
         }
         if login.generation.get() > latest && login.generation > subject.generation {
-            return Err(Refusal::ahead(self.now));
+            return Err(Refusal::ahead());
         }
         Ok(())
     }

@@ -85,12 +85,12 @@ impl List {
             return SubjectState::default();
         }
         let key = key();
+        // The mark first: it goes only after the generation has come.
+        let marked = self.marked.contains(&key);
+        let entry = self.subjects.get(&key);
         SubjectState {
-            generation: self
-                .subjects
-                .get(&key)
-                .map_or(Generation::NONE, |e| e.generation),
-            marked: self.marked.contains(&key),
+            generation: entry.map_or(Generation::NONE, |entry| entry.generation),
+            marked,
         }
     }
 

@@ -91,14 +91,19 @@ impl Shared {
         }
     }
 
-    /// Remembers that the target's generation has to be raised, under a fresh id, and says whether that
+    /// Marks the target and remembers that its generation has to be raised, under a fresh id. Says whether that
     /// covers an earlier raise which is still outstanding.
     ///
     /// Without an id the raise stays outstanding, as the mark does: what is marked and never raised
     /// could not be logged in to again.
-    pub(super) fn name_raise(&self, target: Target) -> Result<(RaiseId, bool), StoreError> {
+    pub(super) fn name_and_mark(&self, target: Target) -> Result<(RaiseId, bool), StoreError> {
         let id = RaiseId::random(&*self.random);
-        let earlier = self.outbox().raises.insert(target, id.ok());
+        // Both under the lock under which marks are lifted: a raise that succeeds in between, of a login
+        // or a retry, would otherwise leave a mark behind that nothing lifts.
+        let mut outbox = self.outbox();
+        let earlier = outbox.raises.insert(target, id.ok());
+        self.list.mark(target);
+        drop(outbox);
         Ok((id?, earlier.is_some()))
     }
 
@@ -115,7 +120,7 @@ impl Shared {
     async fn raise_again(&self, target: Target, id: Option<RaiseId>) -> Result<Raised, StoreError> {
         let id = match id {
             Some(id) => id,
-            None => self.name_raise(target)?.0,
+            None => self.name_and_mark(target)?.0,
         };
         self.raise(target, id).await
     }
@@ -250,4 +255,30 @@ pub(super) async fn in_time<T>(
                 "no answer within {waited} s"
             )))
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SystemRandom;
+    use crate::store::Memory;
+    use crate::time::SystemClock;
+
+    #[tokio::test]
+    async fn a_login_that_tells_a_raise_before_its_own_attempt_leaves_no_mark() {
+        let shared = Shared::new(
+            Arc::new(Memory::new()),
+            Arc::new(SystemClock::default()),
+            Arc::new(SystemRandom),
+            Duration::from_secs(3600),
+        );
+        let target = Target::Everyone;
+        let (id, _) = shared.name_and_mark(target).unwrap();
+        assert!(shared.list.everyone_marked());
+        shared.raise_if_outstanding(target).await.unwrap();
+        shared.raise(target, id).await.unwrap();
+        shared.raise_if_outstanding(target).await.unwrap();
+        assert!(!shared.list.everyone_marked());
+        assert_eq!(shared.outstanding(), 0);
+    }
 }

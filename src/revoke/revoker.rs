@@ -110,9 +110,7 @@ impl Revoker {
     /// Raises a generation: the target is logged out here at once, everywhere once the attempt is done.
     pub(crate) fn raise(&self, target: Target) -> Attempt<Raised> {
         let shared = self.shared.clone();
-        // Named before it is marked, so that an earlier raise that succeeds meanwhile lifts no mark.
-        let named = shared.name_raise(target);
-        shared.list.mark(target);
+        let named = shared.name_and_mark(target);
         let attempt = self.worker.finish(async move {
             let (id, covers_another) = named?;
             let mut raised = shared.raise(target, id).await?;

@@ -36,6 +36,8 @@ pub(crate) enum Standing {
     Dead(UnixMillis),
     /// Authentic, but older than the list that would have to vouch for it, which was born then.
     Unvouched(UnixMillis),
+    /// Authentic, from a time that has not come: alive where the clock is right.
+    Ahead,
 }
 
 impl Refusal {
@@ -62,8 +64,11 @@ impl Refusal {
 
     /// Authentic, and from a time that has not come by this node's clock. The clock may be what is
     /// wrong, so the browser keeps it.
-    pub(crate) fn ahead(now: UnixMillis) -> Self {
-        Self::dead(Rejected::Implausible, now)
+    pub(crate) fn ahead() -> Self {
+        Self {
+            reason: Rejected::Implausible,
+            standing: Standing::Ahead,
+        }
     }
 
     /// Whether finding out took a run of the cipher.
@@ -74,6 +79,9 @@ impl Refusal {
     /// Whether the cookie is some session of ours: its tag verified, or its key was revoked and nobody can
     /// tell any more.
     pub(crate) fn is_authentic(&self) -> bool {
-        matches!(self.standing, Standing::Dead(_) | Standing::Unvouched(_))
+        matches!(
+            self.standing,
+            Standing::Dead(_) | Standing::Unvouched(_) | Standing::Ahead
+        )
     }
 }

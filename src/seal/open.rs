@@ -72,7 +72,7 @@ pub(crate) fn open(
         return Err(Refusal::dead(Rejected::RevokedKey, since));
     }
     if is_ahead(&record, now) {
-        return Err(Refusal::ahead(now));
+        return Err(Refusal::ahead());
     }
     if !is_plausible(&record) {
         return Err(Refusal::worthless(Rejected::Implausible));

@@ -332,8 +332,17 @@ impl Session {
     /// other nodes could no longer tell it from the others.
     pub async fn logout_others(&self) -> Result<(), LogoutError> {
         let target = self.target()?;
-        self.with(|state| state.writable())?;
         let service = self.service();
+        self.with(|state| {
+            state.writable()?;
+            // A renewal elsewhere would leave nobody: its cookie ends with the raise, and this one by it.
+            match &state.record {
+                Some(record) if state.issued && !service.rules(service.now()).is_newest(record) => {
+                    Err(NotWritable::Superseded)
+                }
+                _ => Ok(()),
+            }
+        })?;
         match service.revoker.raise(target).await {
             Ok(raised) if self.with(|state| state.outlive(&raised, service)) => Ok(()),
             Ok(_) => Err(LogoutError::NotAuthenticated),

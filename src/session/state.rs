@@ -78,6 +78,8 @@ pub(crate) struct Closing {
 
 pub(crate) struct State {
     pub(crate) record: Option<Record>,
+    /// An authentic session that does not count on this node.
+    remains: Option<Box<Record>>,
     /// Whether a browser holds a cookie with the record's id.
     pub(crate) issued: bool,
     pub(crate) origin: Origin,
@@ -102,6 +104,15 @@ impl State {
             committed: false,
             refused: None,
             attempts: Vec::new(),
+            remains: None,
+        }
+    }
+
+    /// No session, and perhaps what is left of one.
+    pub(crate) fn without_session(origin: Origin, remains: Option<Box<Record>>) -> Self {
+        Self {
+            remains,
+            ..Self::new(origin, None)
         }
     }
 
@@ -183,6 +194,9 @@ impl State {
     }
 
     pub(crate) fn renew(&mut self) {
+        if self.status == SessionStatus::Purged {
+            return;
+        }
         match self.writable() {
             Ok(()) => self.note(SessionStatus::Renewed),
             Err(refused) => self.refuse(refused),
@@ -208,7 +222,12 @@ impl State {
         if self.origin == Origin::Held(Hold::Foreign) && self.record.is_none() {
             return Err(NotWritable::CookieHeld.into());
         }
-        let record = self.record.clone().filter(|_| self.issued);
+        // Also one that is ended here already: other nodes may not know, and a logout that is
+        // acknowledged holds everywhere.
+        let record = match self.remains.take() {
+            Some(remains) => Some(*remains),
+            None => self.record.clone().filter(|_| self.issued),
+        };
         // Of a session that ended meanwhile there is no cookie to remove: the browser may have its
         // successor's. Telling the store is harmless, and ends one that was only renewed.
         self.still_counts(service);
@@ -310,6 +329,13 @@ impl State {
             self.drop_dead();
         }
         counts
+    }
+
+    /// A renewal was sent: the browser's cookie carries this serial now.
+    pub(crate) fn renewed(&mut self, serial: Serial) {
+        if let Some(record) = &mut self.record {
+            record.serial = serial;
+        }
     }
 
     /// Drops a session that turned out to be ended.

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod in_flight;
+mod logouts;
 mod responses;
 mod stores;
 
