@@ -222,12 +222,10 @@ impl State {
         if self.origin == Origin::Held(Hold::Foreign) && self.record.is_none() {
             return Err(NotWritable::CookieHeld.into());
         }
+        let issued = self.record.clone().filter(|_| self.issued);
         // Also one that is ended here already: other nodes may not know, and a logout that is
         // acknowledged holds everywhere.
-        let record = match self.remains.take() {
-            Some(remains) => Some(*remains),
-            None => self.record.clone().filter(|_| self.issued),
-        };
+        let record = issued.or_else(|| self.remains.as_deref().cloned());
         // Of a session that ended meanwhile there is no cookie to remove: the browser may have its
         // successor's. Telling the store is harmless, and ends one that was only renewed.
         self.still_counts(service);
@@ -338,9 +336,12 @@ impl State {
         }
     }
 
-    /// Drops a session that turned out to be ended.
+    /// Drops a session that turned out to be ended. What is left of it can still be ended elsewhere.
     pub(crate) fn drop_dead(&mut self) {
-        if self.record.take().is_some() {
+        if let Some(record) = self.record.take() {
+            if self.issued {
+                self.remains = Some(Box::new(record));
+            }
             self.issued = false;
             self.origin = Origin::Held(Hold::JustEnded);
         }

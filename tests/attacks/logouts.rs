@@ -153,3 +153,36 @@ async fn the_retry_of_a_logout_that_failed_is_no_success_while_the_store_is_down
     browser.post("/logout").await.is(503);
     again.post("/logout").await.is(503);
 }
+
+#[actix_web::test]
+async fn a_logout_after_a_login_over_a_dead_cookie_ends_the_new_session() {
+    let t = target().await;
+    let browser = Browser::new(&t.url);
+    browser.post("/login/alice").await.is(200);
+    let dead = format!("session={}", browser.session().unwrap());
+    browser.post("/logout").await.is(204);
+    let loaded = t.sessions.load([dead.as_bytes()].into_iter()).unwrap();
+    loaded.session.authenticate("bob").await.unwrap();
+    let outcome = t.sessions.commit(&loaded.session, loaded.ticket).await;
+    let new = outcome.cookies[0].split(';').next().unwrap();
+    // From a body that is still streaming.
+    loaded.session.logout().await.unwrap();
+    let replayed = t.sessions.load([new.as_bytes()].into_iter()).unwrap();
+    assert_eq!(replayed.session.subject(), None);
+}
+
+#[actix_web::test]
+async fn a_session_that_died_here_in_flight_can_still_be_ended_elsewhere() {
+    let t = target().await;
+    let (one, two) = (Browser::new(&t.url), Browser::new(&t.url));
+    one.post("/login/alice").await.is(200);
+    two.post("/login/alice").await.is(200);
+    let cookie = format!("session={}", one.session().unwrap());
+    let loaded = t.sessions.load([cookie.as_bytes()].into_iter()).unwrap();
+    t.store.set_call(Call::Publish, Mode::Down);
+    t.store.set_call(Call::Raise, Mode::Down);
+    two.post("/logout-all").await.is(503);
+    // Marked on this node alone: it has no say over others, and other nodes still take its cookie.
+    loaded.session.logout_all().await.unwrap_err();
+    loaded.session.logout().await.unwrap_err();
+}
