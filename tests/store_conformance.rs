@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sealed_session::revoke::{
-    Followed, Position, Published, Raise, Raised, Reach, Reading, Revocation, RevocationStore,
-    SnapshotEnd,
+    Followed, News, Position, Published, Raise, Raised, Reach, Reading, Revocation,
+    RevocationStore, SnapshotEnd,
 };
 use sealed_session::store::Memory;
 use sealed_session::testing::ManualClock;
 use sealed_session::testing::conformance::{self, Harness, Outcome};
-use sealed_session::{Generation, StoreError, SubjectKey, UnixMillis};
+use sealed_session::{Generation, SessionId, StoreError, SubjectKey, UnixMillis};
 
 #[derive(Default)]
 struct InMemory {
@@ -156,6 +156,22 @@ impl RevocationStore for Broken {
         self.inner.read(subject).await
     }
 
+    async fn find(
+        &self,
+        _: SessionId,
+        _: Option<SubjectKey>,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn vouch(&self, _: u64, _: UnixMillis) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn reborn(&self) -> Result<UnixMillis, StoreError> {
+        Ok(UnixMillis::MAX)
+    }
+
     async fn snapshot(
         &self,
         receive: &mut (dyn FnMut(Vec<Revocation>) + Send),
@@ -166,10 +182,12 @@ impl RevocationStore for Broken {
     }
 
     async fn follow(&self, position: Position) -> Result<Followed, StoreError> {
-        Ok(Followed::Entries {
+        Ok(Followed::News(News {
             revocations: vec![],
+            born: None,
             position,
-        })
+            complete: true,
+        }))
     }
 
     async fn sweep(&self) -> Result<usize, StoreError> {

@@ -16,6 +16,6 @@ mod worker;
 
 pub use lattice::{Revocation, SessionEntry, SubjectEntry, VISITOR_CAPACITY};
 pub use store::{
-    Followed, Position, Published, Raise, Raised, Reach, Reading, RevocationStore, SnapshotEnd,
-    Target,
+    Followed, News, Position, Published, Raise, Raised, Reach, Reading, RevocationStore,
+    SnapshotEnd, Target,
 };

@@ -52,15 +52,12 @@ pub(super) async fn follow(shared: Weak<Shared>, mut position: Position) {
 
 async fn step(shared: &Arc<Shared>, position: Position) -> Result<Position, StoreError> {
     match shared.store.follow(position).await? {
-        Followed::Entries {
-            revocations,
-            position,
-        } => {
-            for revocation in &revocations {
+        Followed::News(news) => {
+            for revocation in &news.revocations {
                 shared.list.join(revocation);
             }
             shared.vigil.complete(&*shared.clock);
-            Ok(position)
+            Ok(news.position)
         }
         Followed::Gap => load(shared).await,
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::error::StoreError;
-use crate::id::{Generation, RaiseId, SubjectKey};
+use crate::id::{Generation, RaiseId, SessionId, SubjectKey};
 use crate::revoke::lattice::Revocation;
 use crate::time::UnixMillis;
 
@@ -66,6 +66,17 @@ pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
     /// When it could not be read. There is then no login.
     async fn read(&self, subject: SubjectKey) -> Result<Reading, StoreError>;
 
+    /// Reads what is stored about one session: its own entries, its subject's, everyone's. For
+    /// requests that can not rely on a list which may be seconds old.
+    ///
+    /// # Errors
+    /// When it could not be read.
+    async fn find(
+        &self,
+        session: SessionId,
+        subject: Option<SubjectKey>,
+    ) -> Result<Vec<Revocation>, StoreError>;
+
     /// Hands everything that is stored to `receive`, in batches of any size and order, and tells from
     /// which position on [`follow`](Self::follow) continues. The position is noted before the first
     /// entry is read: seeing an entry twice is harmless, missing one is not.
@@ -77,12 +88,29 @@ pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
         receive: &mut (dyn FnMut(Vec<Revocation>) + Send),
     ) -> Result<SnapshotEnd, StoreError>;
 
-    /// Waits for what was published after `position` and returns it. Returns an empty batch after a
-    /// second or two without news, which tells that the caller is complete up to now.
+    /// Waits for what was published after `position` and returns it, at the latest after a second or
+    /// two without news.
     ///
     /// # Errors
     /// When the store can not be reached. The caller is then stale.
     async fn follow(&self, position: Position) -> Result<Followed, StoreError>;
+
+    /// Says that the store now holds all that was revoked since `born`, so that it may vouch for
+    /// sessions from then on. Entries come first, this comes last.
+    ///
+    /// Changes nothing if the store is not in `epoch` any more, for what was published to it may be lost
+    /// again, or if it is older already.
+    ///
+    /// # Errors
+    /// When it may not have been remembered.
+    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<(), StoreError>;
+
+    /// Makes the store vouch for no session from before now, and returns now: for one that was restored
+    /// from a backup, which does not know what was revoked since.
+    ///
+    /// # Errors
+    /// When it may not have been remembered.
+    async fn reborn(&self) -> Result<UnixMillis, StoreError>;
 
     /// Forgets a limited number of entries whose `until` has passed by the store's clock, and returns
     /// how many. Called every minute or so, and again at once while it returns more than zero.
@@ -91,6 +119,12 @@ pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
     /// When the store can not be reached, or its clock can not be right ([`StoreError::Clock`]);
     /// nothing is forgotten then.
     async fn sweep(&self) -> Result<usize, StoreError>;
+
+    /// How many stored entries were not understood since the store was opened. Zero for stores that
+    /// refuse to open such a list.
+    fn unreadable(&self) -> u64 {
+        0
+    }
 }
 
 /// Who else writes to a store.
@@ -175,23 +209,33 @@ pub struct SnapshotEnd {
 /// A place in a store's sequence of publications. Its meaning is the store's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Position {
-    /// Which sequence: changes when the store starts anew.
+    /// Which list: another one when the store has lost everything and begun anew.
     pub epoch: u64,
-    /// How far in that sequence.
+    /// How far in the list's sequence.
     pub sequence: u64,
+    /// Names the publication there, so that another history of the same length is recognised.
+    pub mark: u64,
 }
 
-/// News from a store.
+/// What became of following.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Followed {
-    /// What was published since, possibly nothing, and where to go on.
-    Entries {
-        /// The publications, in any order.
-        revocations: Vec<Revocation>,
-        /// Where to follow from next.
-        position: Position,
-    },
+    /// What was published since.
+    News(News),
     /// Something may have been missed: take a new snapshot.
     Gap,
+}
+
+/// What was published after a position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// The publications, in any order, possibly none.
+    pub revocations: Vec<Revocation>,
+    /// Since when the store remembers, if that has changed.
+    pub born: Option<UnixMillis>,
+    /// Where to follow from next.
+    pub position: Position,
+    /// Whether this is all that was published before the call: the caller was complete then.
+    pub complete: bool,
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::revoke::{Followed, Position, Revocation};
+use crate::revoke::{Followed, News, Position, Revocation};
 
 /// How many publications are kept: a follower reads in milliseconds, so this is a generous second.
 const WINDOW: usize = 65_536;
@@ -30,7 +30,7 @@ pub(super) struct Feed {
 #[derive(Debug)]
 struct Recent {
     epoch: u64,
-    /// How many were published in this epoch.
+    /// How many were published.
     published: u64,
     /// The last of them.
     window: VecDeque<Revocation>,
@@ -66,7 +66,11 @@ impl Feed {
 
     /// Makes every follower take a new snapshot, because something changed that is no publication.
     pub(super) fn restart(&self) {
-        *self.lock() = Recent::new();
+        let mut recent = self.lock();
+        recent.window.clear();
+        // One that nobody can be told of any more.
+        recent.published = recent.published.saturating_add(1);
+        drop(recent);
         self.news.notify_waiters();
     }
 
@@ -75,7 +79,7 @@ impl Feed {
         // Registered before looking, so that news in between wakes it.
         let news = self.news.notified();
         match self.lock().since(position) {
-            Followed::Entries { revocations, .. } if revocations.is_empty() => {}
+            Followed::News(news) if news.revocations.is_empty() => {}
             followed => return followed,
         }
         // Woken or not, what is there is the answer.
@@ -101,6 +105,7 @@ impl Recent {
         Position {
             epoch: self.epoch,
             sequence: self.published,
+            mark: 0,
         }
     }
 
@@ -111,10 +116,12 @@ impl Recent {
         let unseen = self.published.checked_sub(position.sequence);
         let unseen = unseen.and_then(|unseen| usize::try_from(unseen).ok());
         match unseen.and_then(|unseen| self.window.len().checked_sub(unseen)) {
-            Some(seen) => Followed::Entries {
+            Some(seen) => Followed::News(News {
                 revocations: self.window.iter().skip(seen).copied().collect(),
+                born: None,
                 position: self.position(),
-            },
+                complete: true,
+            }),
             None => Followed::Gap,
         }
     }
@@ -131,6 +138,15 @@ mod tests {
         }
     }
 
+    fn news(revocations: Vec<Revocation>, position: Position) -> Followed {
+        Followed::News(News {
+            revocations,
+            born: None,
+            position,
+            complete: true,
+        })
+    }
+
     #[tokio::test]
     async fn tells_what_came_after_a_position() {
         let feed = Feed::new();
@@ -138,13 +154,8 @@ mod tests {
         let position = feed.position();
         feed.publish([everyone(2), everyone(3)]);
         let followed = feed.follow(position).await;
-        assert_eq!(
-            followed,
-            Followed::Entries {
-                revocations: vec![everyone(2), everyone(3)],
-                position: feed.position(),
-            }
-        );
+        let news = news(vec![everyone(2), everyone(3)], feed.position());
+        assert_eq!(followed, news);
     }
 
     #[tokio::test]
@@ -152,10 +163,7 @@ mod tests {
         let feed = std::sync::Arc::new(Feed::new());
         let position = feed.position();
         let quiet = feed.follow(position).await;
-        let nothing = Followed::Entries {
-            revocations: vec![],
-            position,
-        };
+        let nothing = news(vec![], position);
         assert_eq!(quiet, nothing);
 
         let follower = tokio::spawn({

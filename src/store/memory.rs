@@ -37,7 +37,6 @@ use crate::time::{Clock, SystemClock, UnixMillis};
 #[derive(Debug)]
 pub struct Memory {
     clock: Arc<dyn Clock>,
-    born: UnixMillis,
     state: Mutex<State>,
     feed: Feed,
 }
@@ -53,8 +52,8 @@ impl Memory {
         let born = clock.now();
         Self {
             clock,
-            born,
             state: Mutex::new(State {
+                born,
                 last_sweep: born,
                 ..State::default()
             }),
@@ -127,8 +126,16 @@ impl RevocationStore for Memory {
             subject: subject.map_or(Generation::NONE, |subject| subject.counter.generation),
             everyone: state.everyone.generation,
             now,
-            born: self.born,
+            born: state.born,
         })
+    }
+
+    async fn find(
+        &self,
+        session: SessionId,
+        subject: Option<SubjectKey>,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        Ok(self.lock().find(session, subject))
     }
 
     async fn snapshot(
@@ -139,7 +146,7 @@ impl RevocationStore for Memory {
             let state = self.lock();
             let end = SnapshotEnd {
                 position: self.feed.position(),
-                born: self.born,
+                born: state.born,
                 longest: state.longest,
             };
             (state.all(), end)
@@ -152,6 +159,22 @@ impl RevocationStore for Memory {
         Ok(self.feed.follow(position).await)
     }
 
+    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        if epoch == self.feed.position().epoch && born < state.born {
+            state.born = born;
+            self.feed.restart();
+        }
+        Ok(())
+    }
+
+    async fn reborn(&self) -> Result<UnixMillis, StoreError> {
+        let mut state = self.lock();
+        state.born = state.born.max(self.clock.now());
+        self.feed.restart();
+        Ok(state.born)
+    }
+
     async fn sweep(&self) -> Result<usize, StoreError> {
         let now = self.clock.now();
         self.lock().sweep(now)
@@ -160,6 +183,7 @@ impl RevocationStore for Memory {
 
 #[derive(Debug, Default)]
 struct State {
+    born: UnixMillis,
     longest: Duration,
     last_sweep: UnixMillis,
     sessions: HashMap<SessionId, SessionEntry>,
@@ -265,6 +289,24 @@ impl State {
         }
     }
 
+    fn find(&self, id: SessionId, subject: Option<SubjectKey>) -> Vec<Revocation> {
+        let session = self.sessions.get(&id);
+        let session = session.map(|&entry| Revocation::Session { id, entry });
+        let visitor = self.visitors.get(&id);
+        let visitor = visitor.map(|entry| Revocation::Visitor { id, entry });
+        let subject = subject.and_then(|key| {
+            let entry = self.subjects.get(&key)?.entry(self.longest);
+            Some(Revocation::Subject { key, entry })
+        });
+        let found = session.into_iter().chain(visitor).chain(subject);
+        found.chain(self.everyone()).collect()
+    }
+
+    fn everyone(&self) -> Option<Revocation> {
+        let generation = self.everyone.generation;
+        (generation > Generation::NONE).then_some(Revocation::Everyone { generation })
+    }
+
     fn all(&self) -> Vec<Revocation> {
         let sessions = self.sessions.iter();
         let sessions = sessions.map(|(&id, &entry)| Revocation::Session { id, entry });
@@ -277,13 +319,10 @@ impl State {
                 key,
                 entry: subject.entry(self.longest),
             });
-        let generation = self.everyone.generation;
-        let everyone = (generation > Generation::NONE).then_some(generation);
-        let everyone = everyone.map(|generation| Revocation::Everyone { generation });
         sessions
             .chain(visitors)
             .chain(subjects)
-            .chain(everyone)
+            .chain(self.everyone())
             .collect()
     }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sealed_session::revoke::*;
 use sealed_session::store::Memory;
 use sealed_session::testing::ManualClock;
-use sealed_session::{Clock, SessionId, StoreError, SubjectKey};
+use sealed_session::{Clock, SessionId, StoreError, SubjectKey, UnixMillis};
 
 use crate::common::faulty::Faulty;
 use crate::common::{Browser, DAY, SECOND, builder, eventually, memory};
@@ -88,6 +88,22 @@ impl RevocationStore for Poisoned {
     async fn follow(&self, position: Position) -> Result<Followed, StoreError> {
         self.memory.follow(position).await
     }
+    async fn find(
+        &self,
+        session: SessionId,
+        subject: Option<SubjectKey>,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        self.memory.find(session, subject).await
+    }
+
+    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<(), StoreError> {
+        self.memory.vouch(epoch, born).await
+    }
+
+    async fn reborn(&self) -> Result<UnixMillis, StoreError> {
+        self.memory.reborn().await
+    }
+
     async fn sweep(&self) -> Result<usize, StoreError> {
         self.memory.sweep().await
     }
@@ -164,6 +180,22 @@ impl RevocationStore for SlowRaise {
     async fn follow(&self, position: Position) -> Result<Followed, StoreError> {
         self.memory.follow(position).await
     }
+    async fn find(
+        &self,
+        session: SessionId,
+        subject: Option<SubjectKey>,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        self.memory.find(session, subject).await
+    }
+
+    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<(), StoreError> {
+        self.memory.vouch(epoch, born).await
+    }
+
+    async fn reborn(&self) -> Result<UnixMillis, StoreError> {
+        self.memory.reborn().await
+    }
+
     async fn sweep(&self) -> Result<usize, StoreError> {
         self.memory.sweep().await
     }

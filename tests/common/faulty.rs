@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sealed_session::revoke::{
-    Followed, Position, Published, Raise, Raised, Reach, Reading, Revocation, RevocationStore,
-    SnapshotEnd,
+    Followed, News, Position, Published, Raise, Raised, Reach, Reading, Revocation,
+    RevocationStore, SnapshotEnd,
 };
 use sealed_session::store::Memory;
-use sealed_session::{Random, RandomError, StoreError, SubjectKey, SystemRandom};
+use sealed_session::{
+    Random, RandomError, SessionId, StoreError, SubjectKey, SystemRandom, UnixMillis,
+};
 
 /// What the store does with calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +140,15 @@ impl RevocationStore for Faulty {
         self.disturb(Call::Read, self.memory.read(subject)).await
     }
 
+    async fn find(
+        &self,
+        session: SessionId,
+        subject: Option<SubjectKey>,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        self.disturb(Call::Read, self.memory.find(session, subject))
+            .await
+    }
+
     async fn snapshot(
         &self,
         receive: &mut (dyn FnMut(Vec<Revocation>) + Send),
@@ -150,14 +161,25 @@ impl RevocationStore for Faulty {
         // Answers soon, so that the mode is looked at often.
         let soon = async {
             let news = self.memory.follow(position);
-            let quiet = Followed::Entries {
+            let quiet = Followed::News(News {
                 revocations: Vec::new(),
+                born: None,
                 position,
-            };
+                complete: true,
+            });
             let news = tokio::time::timeout(Duration::from_millis(10), news).await;
             news.unwrap_or(Ok(quiet))
         };
         self.disturb(Call::Follow, soon).await
+    }
+
+    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<(), StoreError> {
+        self.disturb(Call::Publish, self.memory.vouch(epoch, born))
+            .await
+    }
+
+    async fn reborn(&self) -> Result<UnixMillis, StoreError> {
+        self.disturb(Call::Publish, self.memory.reborn()).await
     }
 
     async fn sweep(&self) -> Result<usize, StoreError> {

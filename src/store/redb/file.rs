@@ -51,8 +51,8 @@ pub(super) fn open(path: &Path, now: UnixMillis) -> Result<Database, StoreError>
     })
 }
 
-/// Makes a new list that vouches for sessions from after `born`, with nothing in it.
-pub(super) fn create(path: &Path, born: UnixMillis, now: UnixMillis) -> Result<(), StoreError> {
+/// Makes a new list, born now, with nothing in it.
+pub(super) fn create(path: &Path, now: UnixMillis) -> Result<(), StoreError> {
     let failed = |error: &dyn std::fmt::Display| unavailable(path, error);
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -65,7 +65,7 @@ pub(super) fn create(path: &Path, born: UnixMillis, now: UnixMillis) -> Result<(
         .tempfile_in(folder)
         .map_err(|error| failed(&error))?
         .into_temp_path();
-    guarded(path, || write_empty(&file, born, now))?;
+    guarded(path, || write_empty(&file, now))?;
     file.persist_noclobber(path).map_err(|error| {
         if error.error.kind() == ErrorKind::AlreadyExists {
             failed(&"the file exists already, and a new list never replaces one")
@@ -84,14 +84,14 @@ pub(super) fn begin_write(database: &Database) -> Result<WriteTransaction, Fault
     Ok(transaction)
 }
 
-fn write_empty(path: &Path, born: UnixMillis, now: UnixMillis) -> Result<(), Fault> {
+fn write_empty(path: &Path, now: UnixMillis) -> Result<(), Fault> {
     let database = Database::create(path)?;
     let transaction = begin_write(&database)?;
     {
         let mut meta = transaction.open_table(META)?;
         meta.insert(FORMAT_KEY, FORMAT.as_bytes())?;
         let list = List {
-            born,
+            born: now,
             last_sweep: now,
             longest: 0,
             visitors_dropped: 0,

@@ -54,7 +54,7 @@ const SNAPSHOT_BATCH: usize = 4096;
 /// - **A clock that can not be right** is [`StoreError::Clock`]: at the open or a sweep, more than
 ///   60 s before or 400 days after the last sweep.
 /// - The file belongs to its owner alone (mode 0600). Do not restore it from a backup without
-///   calling [`reborn`](Self::reborn): a backup has forgotten what happened since.
+///   calling [`reborn`](RevocationStore::reborn): a backup has forgotten what happened since.
 ///
 /// Opening blocks. Dropping waits for the writes under way and closes the file.
 ///
@@ -105,27 +105,9 @@ impl Redb {
         Self::options().open_or_create(path)
     }
 
-    /// For another clock, or for moving a list.
+    /// For another clock.
     pub fn options() -> RedbOptions {
-        RedbOptions {
-            clock: None,
-            born: None,
-        }
-    }
-
-    /// Makes the list vouch for no session from before now, and returns now. For a file restored
-    /// from a backup, which does not know what was revoked since.
-    ///
-    /// # Errors
-    /// When it could not be written.
-    pub async fn reborn(&self) -> Result<UnixMillis, StoreError> {
-        let now = self.clock.now();
-        self.writer
-            .run(move |state| {
-                state.reborn(now);
-                Ok(now)
-            })
-            .await
+        RedbOptions { clock: None }
     }
 
     /// How many entries of visitors made room for newer ones before their time, since the list
@@ -154,7 +136,6 @@ impl fmt::Debug for Redb {
 #[derive(Debug, Clone)]
 pub struct RedbOptions {
     clock: Option<Arc<dyn Clock>>,
-    born: Option<UnixMillis>,
 }
 
 impl RedbOptions {
@@ -162,16 +143,6 @@ impl RedbOptions {
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
-        self
-    }
-
-    /// From when on a list that is created vouches for sessions; now by default, and never later.
-    ///
-    /// Only for moving a list: an earlier time is right if all that the other list holds is
-    /// published to this one before anyone uses it.
-    #[must_use]
-    pub fn born(mut self, born: UnixMillis) -> Self {
-        self.born = Some(born);
         self
     }
 
@@ -199,9 +170,7 @@ impl RedbOptions {
     /// # Errors
     /// As there.
     pub fn create(self, path: impl AsRef<Path>) -> Result<Redb, StoreError> {
-        let now = self.chosen_clock().now();
-        let born = self.born.map_or(now, |born| born.min(now));
-        file::create(path.as_ref(), born, now)?;
+        file::create(path.as_ref(), self.chosen_clock().now())?;
         self.open(path)
     }
 
@@ -264,6 +233,34 @@ impl RevocationStore for Redb {
         })
     }
 
+    async fn find(
+        &self,
+        session: SessionId,
+        subject: Option<SubjectKey>,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        guarded(&self.path, || {
+            let transaction = self.database.begin_read()?;
+            let list = file::list(&transaction.open_table(META)?)?;
+            let mut found = Vec::new();
+            let sessions = transaction.open_table(SESSIONS)?;
+            if let Some(entry) = state::get(&sessions, session.as_bytes())? {
+                found.push(of_session(*session.as_bytes(), entry));
+            }
+            let visitors = transaction.open_table(VISITORS)?;
+            if let Some(visitor) = state::get(&visitors, session.as_bytes())? {
+                found.push(of_visitor(*session.as_bytes(), visitor));
+            }
+            let subjects = transaction.open_table(SUBJECTS)?;
+            if let Some(key) = subject
+                && let Some(subject) = state::get(&subjects, key.as_bytes())?
+            {
+                found.push(of_subject(*key.as_bytes(), subject, list.longest));
+            }
+            found.extend(of_everyone(&list));
+            Ok(found)
+        })
+    }
+
     async fn snapshot(
         &self,
         receive: &mut (dyn FnMut(Vec<Revocation>) + Send),
@@ -278,32 +275,15 @@ impl RevocationStore for Redb {
                 transaction.open_table(SUBJECTS)?,
             ))
         })?;
-        let longest = Duration::from_millis(list.longest);
-
-        let session = |id, entry: SessionEntry| Revocation::Session {
-            id: SessionId::from_bytes(id),
-            entry,
-        };
-        let visitor = |id, visitor: Visitor| Revocation::Visitor {
-            id: SessionId::from_bytes(id),
-            entry: visitor.entry,
-        };
-        let subject = |id, subject: Subject| Revocation::Subject {
-            key: SubjectKey::from_bytes(id),
-            entry: kept(subject.entry(), longest),
-        };
-        self.hand_over(&sessions, session, receive).await?;
-        self.hand_over(&visitors, visitor, receive).await?;
-        self.hand_over(&subjects, subject, receive).await?;
-
-        let generation = list.everyone.generation;
-        if generation > Generation::NONE {
-            receive(vec![Revocation::Everyone { generation }]);
-        }
+        self.hand_over(&sessions, of_session, receive).await?;
+        self.hand_over(&visitors, of_visitor, receive).await?;
+        let of_subject = |id, subject| of_subject(id, subject, list.longest);
+        self.hand_over(&subjects, of_subject, receive).await?;
+        receive(of_everyone(&list).into_iter().collect());
         Ok(SnapshotEnd {
             position,
             born: list.born,
-            longest,
+            longest: Duration::from_millis(list.longest),
         })
     }
 
@@ -311,10 +291,49 @@ impl RevocationStore for Redb {
         Ok(self.feed.follow(position).await)
     }
 
+    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<(), StoreError> {
+        if epoch != self.feed.position().epoch {
+            return Ok(());
+        }
+        self.writer
+            .run(move |state| {
+                state.vouch(born);
+                Ok(())
+            })
+            .await
+    }
+
+    async fn reborn(&self) -> Result<UnixMillis, StoreError> {
+        let now = self.clock.now();
+        self.writer.run(move |state| Ok(state.reborn(now))).await
+    }
+
     async fn sweep(&self) -> Result<usize, StoreError> {
         let now = self.clock.now();
         self.writer.run(move |state| state.sweep(now)).await
     }
+}
+
+fn of_session(id: Id, entry: SessionEntry) -> Revocation {
+    let id = SessionId::from_bytes(id);
+    Revocation::Session { id, entry }
+}
+
+fn of_visitor(id: Id, visitor: Visitor) -> Revocation {
+    let id = SessionId::from_bytes(id);
+    let entry = visitor.entry;
+    Revocation::Visitor { id, entry }
+}
+
+fn of_subject(id: Id, subject: Subject, longest: u64) -> Revocation {
+    let key = SubjectKey::from_bytes(id);
+    let entry = kept(subject.entry(), Duration::from_millis(longest));
+    Revocation::Subject { key, entry }
+}
+
+fn of_everyone(list: &List) -> Option<Revocation> {
+    let generation = list.everyone.generation;
+    (generation > Generation::NONE).then_some(Revocation::Everyone { generation })
 }
 
 impl Redb {

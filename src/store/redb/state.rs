@@ -89,9 +89,17 @@ impl<'t> State<'t> {
         }
     }
 
-    pub(super) fn reborn(&mut self, now: UnixMillis) {
+    pub(super) fn reborn(&mut self, now: UnixMillis) -> UnixMillis {
         self.list.born = self.list.born.max(now);
         self.news.restart = true;
+        self.list.born
+    }
+
+    pub(super) fn vouch(&mut self, born: UnixMillis) {
+        if born < self.list.born {
+            self.list.born = born;
+            self.news.restart = true;
+        }
     }
 
     pub(super) fn publish(&mut self, revocations: &[Revocation]) -> Result<Vec<Published>, Fault> {

@@ -60,7 +60,7 @@ pub(super) async fn a_follower_is_answered(h: &dyn Harness) -> Checked {
     let position = snapshot(&store).await?.1.position;
     let quiet = tokio::time::timeout(Duration::from_secs(5), store.follow(position));
     match quiet.await {
-        Ok(Ok(Followed::Entries { revocations, .. })) if revocations.is_empty() => {}
+        Ok(Ok(Followed::News(news))) if news.revocations.is_empty() => {}
         Ok(other) => return Err(Stop::failed(format!("without news: {other:?}"))),
         Err(_) => return Err(Stop::failed("no answer in 5 s without news")),
     }

@@ -1,12 +1,13 @@
-//! Restarts: what was acknowledged is still there.
+//! Restarts and births: what was acknowledged is still there, and since when the list vouches.
 
 use super::tools::{
-    Checked, DAY, HOUR, ended, follow_until, fresh, id, ids, move_clock, now, raise, reopen,
+    Checked, DAY, HOUR, Store, ended, follow_until, fresh, id, ids, move_clock, now, raise, reopen,
     session, snapshot, some_of_each, sorted, subject,
 };
-use super::{Harness, require};
+use super::{Harness, Stop, require};
 use crate::id::Generation;
-use crate::revoke::Target;
+use crate::revoke::{Followed, Position, Target};
+use crate::time::UnixMillis;
 
 pub(super) async fn a_restart_forgets_nothing(h: &dyn Harness) -> Checked {
     let store = fresh(h).await?;
@@ -66,4 +67,62 @@ pub(super) async fn a_later_store_is_younger(h: &dyn Harness) -> Checked {
     require(later >= born + HOUR, || {
         format!("born {born}; made an hour later, born {later}")
     })
+}
+
+pub(super) async fn a_vouch_makes_older(h: &dyn Harness) -> Checked {
+    let store = fresh(h).await?;
+    let end = snapshot(&store).await?.1;
+    let epoch = end.position.epoch;
+    let earlier = UnixMillis::new(end.born.as_millis() - 60_000);
+    store.vouch(epoch.wrapping_add(1), earlier).await?;
+    born_is(&store, end.born, "after a vouch for another epoch").await?;
+    store.vouch(epoch, earlier).await?;
+    born_is(&store, earlier, "after a vouch").await?;
+    store.vouch(epoch, end.born).await?;
+    born_is(&store, earlier, "after a vouch for less").await?;
+    told_of_birth(&store, end.position, earlier).await
+}
+
+pub(super) async fn reborn_makes_younger(h: &dyn Harness) -> Checked {
+    let store = fresh(h).await?;
+    store.announce(DAY).await?;
+    let before = now(&store).await?;
+    store.publish(&some_of_each(before)).await?;
+    let (stored, end) = snapshot(&store).await?;
+    move_clock(h, HOUR).or_else(|stop| match stop.0 {
+        super::Outcome::Skipped(_) => Ok(()),
+        _ => Err(stop),
+    })?;
+    let born = store.reborn().await?;
+    let now = now(&store).await?;
+    require(born >= before && born <= now, || {
+        format!("reborn between {before} and {now}, says {born}")
+    })?;
+    born_is(&store, born, "after it was reborn").await?;
+    let (after, _) = snapshot(&store).await?;
+    require(sorted(stored) == sorted(after), || {
+        "entries were changed".to_owned()
+    })?;
+    told_of_birth(&store, end.position, born).await
+}
+
+async fn born_is(store: &Store, want: UnixMillis, when: &str) -> Checked {
+    let read = store.read(subject(1)).await?.born;
+    let snapshot = snapshot(store).await?.1.born;
+    require((read, snapshot) == (want, want), || {
+        format!("{when} born {read} and {snapshot}, not {want}")
+    })
+}
+
+/// A follower hears of another birth, or has to take a new snapshot.
+async fn told_of_birth(store: &Store, from: Position, want: UnixMillis) -> Checked {
+    let mut position = from;
+    for _ in 0..5 {
+        match store.follow(position).await? {
+            Followed::Gap => return Ok(()),
+            Followed::News(news) if news.born == Some(want) => return Ok(()),
+            Followed::News(news) => position = news.position,
+        }
+    }
+    Err(Stop::failed("a follower was not told"))
 }

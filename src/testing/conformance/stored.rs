@@ -3,12 +3,12 @@
 use tokio::task::JoinSet;
 
 use super::tools::{
-    Checked, DAY, HOUR, MINUTE, ended, entry, follow_until, fresh, id, ids, now, seen, session,
-    snapshot, some_of_each, sorted, subject, sweep_all, visitor,
+    Checked, DAY, HOUR, MINUTE, ended, entry, follow_until, fresh, id, ids, now, raise, seen,
+    session, snapshot, some_of_each, sorted, subject, sweep_all, visitor,
 };
 use super::{Harness, Stop, require};
 use crate::id::Generation;
-use crate::revoke::{Published, Revocation, SubjectEntry, VISITOR_CAPACITY};
+use crate::revoke::{Published, Revocation, SubjectEntry, Target, VISITOR_CAPACITY};
 use crate::time::UnixMillis;
 
 pub(super) async fn a_new_store_is_empty(h: &dyn Harness) -> Checked {
@@ -251,4 +251,34 @@ pub(super) async fn visitors_are_bounded(h: &dyn Harness) -> Checked {
     require(newest, || {
         "it dropped a visitor other than the oldest".into()
     })
+}
+
+pub(super) async fn one_session_is_found(h: &dyn Harness) -> Checked {
+    let store = fresh(h).await?;
+    store.announce(DAY).await?;
+    let now = now(&store).await?;
+    let none = store.find(id(1), Some(subject(1))).await?;
+    require(none.is_empty(), || format!("nothing was stored: {none:?}"))?;
+    let entry = ended(now, now + HOUR);
+    store
+        .publish(&[session(1, entry), visitor(1, entry), session(2, entry)])
+        .await?;
+    for target in [subject(1), subject(2)] {
+        raise(&store, Target::Subject(target), 1, Generation::NONE).await?;
+    }
+    raise(&store, Target::Everyone, 1, Generation::NONE).await?;
+    let all = seen(&store).await?;
+    let concerns = |with_subject: bool| {
+        all.iter().copied().filter(move |each| match each {
+            Revocation::Session { id: of, .. } | Revocation::Visitor { id: of, .. } => *of == id(1),
+            Revocation::Subject { key, .. } => with_subject && *key == subject(1),
+            Revocation::Everyone { .. } => true,
+        })
+    };
+    for asked in [Some(subject(1)), None] {
+        let found = sorted(store.find(id(1), asked).await?);
+        let want = sorted(concerns(asked.is_some()).collect());
+        require(found == want, || format!("found {found:?}, not {want:?}"))?;
+    }
+    Ok(())
 }

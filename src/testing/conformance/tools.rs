@@ -80,13 +80,11 @@ pub(super) async fn follow_until(
     let mut quiet = 0;
     while told.len() < count && quiet < 3 {
         match store.follow(position).await? {
-            Followed::Entries {
-                revocations,
-                position: next,
-            } => {
-                quiet = if revocations.is_empty() { quiet + 1 } else { 0 };
-                told.extend(revocations);
-                position = next;
+            Followed::News(news) => {
+                let silent = news.revocations.is_empty() && news.complete;
+                quiet = if silent { quiet + 1 } else { 0 };
+                told.extend(news.revocations);
+                position = news.position;
             }
             Followed::Gap => return Ok(None),
         }
