@@ -115,7 +115,8 @@ impl SessionConfig {
             .cookie(self.cookie.settings())
             .lifetimes(self.lifetime.lifetimes())
             .older_sessions(self.revocation.older_sessions)
-            .when_stale(self.revocation.when_stale, self.revocation.max_staleness.0))
+            .when_stale(self.revocation.when_stale, self.revocation.max_staleness.0)
+            .max_outage(self.revocation.max_outage.0))
     }
 }
 
@@ -198,11 +199,17 @@ struct RevocationTable {
     max_staleness: Span,
     #[serde(default)]
     when_stale: Policy,
+    #[serde(default = "RevocationTable::max_outage")]
+    max_outage: Span,
 }
 
 impl RevocationTable {
     fn max_staleness() -> Span {
         Span(Duration::from_secs(10))
+    }
+
+    fn max_outage() -> Span {
+        Span(Duration::from_secs(300))
     }
 
     fn open(&self, directory: &Path) -> Result<Arc<dyn RevocationStore>, ConfigError> {

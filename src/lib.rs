@@ -104,8 +104,8 @@ pub use key::{Key, KeyRing, KeySource, KeyTables, Secret};
 pub use lifetime::{Class, LONGEST, Lifetimes, Limits};
 pub use random::{Random, SystemRandom};
 pub use session::{
-    Login, LoginError, LogoutError, NotWritable, Session, SessionGetError, SessionInsertError,
-    SessionStatus, SessionUpdateError, TooLarge, Value,
+    ConfirmError, Login, LoginError, LogoutError, NotWritable, Session, SessionGetError,
+    SessionInsertError, SessionStatus, SessionUpdateError, TooLarge, Value,
 };
 pub use time::{Clock, SystemClock, UnixMillis};
 pub use wire::chunks::{MAX_CHUNKS, MAX_COOKIE};

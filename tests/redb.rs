@@ -576,7 +576,8 @@ async fn a_list_that_is_moved_keeps_its_age_and_a_restored_one_loses_it() {
     assert_eq!(now, place.clock.now());
     assert_eq!(store.read(subject).await.unwrap().born, now);
     let followed = store.follow(position).await.unwrap();
-    assert_eq!(followed, sealed_session::revoke::Followed::Gap);
+    let epoch = position.epoch;
+    assert_eq!(followed, sealed_session::revoke::Followed::Gap { epoch });
 }
 
 // --- many at once -----------------------------------------------------------------------------

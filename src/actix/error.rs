@@ -10,8 +10,8 @@ use actix_web::{HttpResponse, ResponseError};
 use crate::error::{RandomError, StoreError};
 use crate::flow::{CommitError, Unavailable};
 use crate::session::{
-    LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError, SessionUpdateError,
-    TooLarge,
+    ConfirmError, LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError,
+    SessionUpdateError, TooLarge,
 };
 
 /// No [`SessionMiddleware`](crate::actix::SessionMiddleware) is around what asked for a session: 500.
@@ -65,6 +65,10 @@ answers! {
     NotWritable: |error| match error {
         NotWritable::AlreadyCommitted => StatusCode::INTERNAL_SERVER_ERROR,
         NotWritable::Superseded | NotWritable::CookieHeld => StatusCode::CONFLICT,
+    };
+    ConfirmError: |error| match error {
+        ConfirmError::Ended => StatusCode::UNAUTHORIZED,
+        ConfirmError::Store(error) => error.status_code(),
     };
     LogoutError: |error| match error {
         LogoutError::NotAuthenticated => StatusCode::UNAUTHORIZED,

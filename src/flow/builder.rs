@@ -13,6 +13,7 @@ use crate::lifetime::Lifetimes;
 use crate::random::{Random, SystemRandom};
 use crate::revoke::RevocationStore;
 use crate::revoke::revoker::Revoker;
+use crate::revoke::witness::Trust;
 use crate::seal::Binding;
 use crate::session::service::Service;
 use crate::time::{Clock, SystemClock};
@@ -43,7 +44,10 @@ impl SessionsBuilder {
             accept_older: false,
             policy: Policies {
                 when_stale: Policy::default(),
-                max_staleness: Duration::from_secs(10),
+                trust: Trust {
+                    max_staleness: Duration::from_secs(10),
+                    max_outage: Duration::from_secs(300),
+                },
             },
             clock: Arc::new(SystemClock::default()),
             random: Arc::new(SystemRandom),
@@ -90,7 +94,18 @@ impl SessionsBuilder {
     /// [`Policy::Reject`], 10 seconds. Matters only for stores that other nodes write to.
     pub fn when_stale(mut self, policy: Policy, max_staleness: Duration) -> Self {
         self.policy.when_stale = policy;
-        self.policy.max_staleness = max_staleness;
+        self.policy.trust.max_staleness = max_staleness;
+        self
+    }
+
+    /// How long the store may have been away, at most, if this node is to vouch for it after it lost its
+    /// data. Default: 5 minutes. Matters only for stores that other nodes write to.
+    ///
+    /// Such a store refuses every session from before, until a node that held all of it has given it back
+    /// and says so. A node that was cut off alone can not tell that from an outage, and might vouch
+    /// although others went on without it: the longer this is, the longer that may have been.
+    pub fn max_outage(mut self, max_outage: Duration) -> Self {
+        self.policy.trust.max_outage = max_outage;
         self
     }
 
@@ -137,6 +152,7 @@ impl SessionsBuilder {
             self.clock.clone(),
             self.random.clone(),
             self.lifetimes.longest(),
+            self.policy.trust,
         )
         .await?;
         let service = Service {

@@ -21,9 +21,11 @@ use crate::error::{ConfigError, StoreError};
 use crate::id::{KeyId, Serial, SessionId};
 use crate::key::{KeyChange, KeyWatch};
 use crate::lifetime::SKEW;
+use crate::revoke::witness::Trust;
 use crate::revoke::{Reach, Revocation, SessionEntry, Target};
 use crate::session::Session;
 use crate::session::service::Service;
+use crate::time::UnixMillis;
 
 pub use builder::SessionsBuilder;
 pub(crate) use builder::check_audience;
@@ -81,7 +83,7 @@ pub enum Policy {
 #[derive(Debug, Clone, Copy)]
 struct Policies {
     when_stale: Policy,
-    max_staleness: Duration,
+    trust: Trust,
 }
 
 /// The state of a node, for a health page. Key ids and numbers only.
@@ -103,7 +105,15 @@ pub struct Health {
     pub entries: usize,
     /// How many revocations the store has not taken yet. They hold on this node and are told again.
     pub outstanding: usize,
-    /// How long ago this node last knew its list to be complete.
+    /// How many revocations this node holds that the store has lost, and is being given back.
+    pub lacking: usize,
+    /// How many entries of the store this release did not understand since it started. Each counts as
+    /// revoked, where it can be told whose it is.
+    pub unreadable: u64,
+    /// Since when the list remembers. Sessions from before are refused, unless they are accepted by
+    /// [`SessionsBuilder::older_sessions`].
+    pub born: UnixMillis,
+    /// How long ago this node last knew its list to be complete. Always zero for a store in this process.
     pub staleness: Duration,
 }
 
@@ -196,6 +206,9 @@ impl Sessions {
             store: service.revoker.store_name(),
             entries: service.revoker.list().len(),
             outstanding: service.revoker.outstanding(),
+            lacking: service.revoker.lacking(),
+            unreadable: service.revoker.unreadable(),
+            born: service.revoker.list().born(),
             staleness: self.engine.staleness(),
         }
     }
@@ -268,7 +281,7 @@ impl Engine {
     /// forgotten under a wrong clock what is still needed.
     fn is_stale(&self) -> bool {
         let service = &self.service;
-        self.staleness() > self.policy.max_staleness
+        self.staleness() > self.policy.trust.max_staleness
             || service.revoker.list().has_forgotten(service.now())
     }
 

@@ -7,14 +7,14 @@
 //!    so subjects are hashed with a secret of this process.
 
 use std::collections::VecDeque;
-use std::hash::{BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use dashmap::mapref::entry::Entry;
+use dashmap::mapref::entry::Entry as Place;
 use dashmap::{DashMap, DashSet};
 
-use crate::id::{Generation, SessionId, SubjectKey};
+use crate::id::{Generation, Serial, SessionId, SubjectKey};
 use crate::lifetime::SKEW;
 use crate::revoke::lattice::{Revocation, SessionEntry, SubjectEntry, VISITOR_CAPACITY};
 use crate::revoke::store::{Published, Target};
@@ -23,13 +23,16 @@ use crate::time::UnixMillis;
 /// The join of all revocations that this node knows of.
 #[derive(Debug, Default)]
 pub(crate) struct List {
-    sessions: DashMap<SessionId, SessionEntry, BuildHasherDefault<IdHasher>>,
+    sessions: DashMap<SessionId, Packed, BuildHasherDefault<IdHasher>>,
     visitors: Visitors,
     subjects: DashMap<SubjectKey, SubjectEntry, RandomState>,
     /// Whether any subject was ever entered or marked. Until then no request has to hash its subject.
     any_subject: AtomicBool,
     everyone: AtomicU64,
+    /// Since when the store remembers.
     born: AtomicU64,
+    /// Since when this list remembers, if it forgot by mistake.
+    anew: AtomicU64,
     /// When something was last forgotten because its time had passed.
     forgot: AtomicU64,
     /// Subjects that are logged out on this node although no generation says so yet.
@@ -41,9 +44,12 @@ impl List {
     /// Joins one revocation in, and says whether it was news.
     pub(crate) fn join(&self, revocation: &Revocation) -> Published {
         match *revocation {
-            Revocation::Session { id, entry } => join_session(&self.sessions, id, entry),
+            Revocation::Session { id, entry } => join(&self.sessions, id, Packed::new(entry)),
             Revocation::Visitor { id, entry } => self.visitors.join(id, entry),
-            Revocation::Subject { key, entry } => self.join_subject(key, entry),
+            Revocation::Subject { key, entry } => {
+                self.any_subject.store(true, Ordering::Release);
+                join(&self.subjects, key, entry)
+            }
             Revocation::Everyone { generation } => {
                 let held = self.everyone.fetch_max(generation.get(), Ordering::AcqRel);
                 news(generation.get() > held)
@@ -51,25 +57,10 @@ impl List {
         }
     }
 
-    fn join_subject(&self, key: SubjectKey, entry: SubjectEntry) -> Published {
-        self.any_subject.store(true, Ordering::Release);
-        match self.subjects.entry(key) {
-            Entry::Vacant(place) => {
-                place.insert(entry);
-                Published::Fresh
-            }
-            Entry::Occupied(mut place) => {
-                let held = *place.get();
-                place.insert(held.join(entry));
-                news(entry.generation > held.generation)
-            }
-        }
-    }
-
     /// What is known of a session. Visitors are looked up in both lists: a login that ends a
     /// visitor's session says so in the main one.
     pub(super) fn session(&self, id: &SessionId, visitor: bool) -> Option<SessionEntry> {
-        let main = self.sessions.get(id).map(|entry| *entry);
+        let main = self.sessions.get(id).map(|entry| entry.unpack());
         if !visitor {
             return main;
         }
@@ -132,16 +123,61 @@ impl List {
 
     /// Since when the list remembers. Sessions from before can not be vouched for.
     pub(crate) fn born(&self) -> UnixMillis {
-        UnixMillis::new(self.born.load(Ordering::Acquire))
+        let born = self.born.load(Ordering::Acquire);
+        UnixMillis::new(born.max(self.anew.load(Ordering::Acquire)))
     }
 
-    pub(super) fn raise_born(&self, born: UnixMillis) {
-        self.born.fetch_max(born.as_millis(), Ordering::AcqRel);
+    /// Takes over since when the store remembers: earlier if another node vouched for that.
+    pub(super) fn set_born(&self, born: UnixMillis) {
+        self.born.store(born.as_millis(), Ordering::Release);
+    }
+
+    /// What the list holds in the place of `revocation`; `None` for a visitor's.
+    pub(super) fn find(&self, revocation: &Revocation) -> Option<Revocation> {
+        match *revocation {
+            Revocation::Session { id, .. } => {
+                let entry = self.sessions.get(&id)?.unpack();
+                Some(Revocation::Session { id, entry })
+            }
+            Revocation::Visitor { .. } => None,
+            Revocation::Subject { key, .. } => {
+                let entry = *self.subjects.get(&key)?;
+                Some(Revocation::Subject { key, entry })
+            }
+            Revocation::Everyone { .. } => {
+                let generation = self.everyone();
+                Some(Revocation::Everyone { generation })
+            }
+        }
+    }
+
+    /// Shows every entry but those of visitors.
+    pub(super) fn for_each(&self, mut show: impl FnMut(Revocation)) {
+        for entry in &self.sessions {
+            show(Revocation::Session {
+                id: *entry.key(),
+                entry: entry.unpack(),
+            });
+        }
+        for entry in &self.subjects {
+            show(Revocation::Subject {
+                key: *entry.key(),
+                entry: *entry,
+            });
+        }
+        let generation = self.everyone();
+        if generation > Generation::NONE {
+            show(Revocation::Everyone { generation });
+        }
     }
 
     /// How many entries are held.
     pub(crate) fn len(&self) -> usize {
         self.sessions.len() + self.visitors.len() + self.subjects.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0 && self.everyone() == Generation::NONE
     }
 
     /// Forgets what has expired.
@@ -151,7 +187,8 @@ impl List {
             forgot |= until <= now;
             until > now
         };
-        self.sessions.retain(|_, entry| is_needed(entry.until));
+        self.sessions
+            .retain(|_, entry| is_needed(entry.unpack().until));
         self.subjects.retain(|_, entry| is_needed(entry.until));
         self.visitors.retain(|entry| is_needed(entry.until));
         if forgot {
@@ -167,7 +204,7 @@ impl List {
 
     /// Begins anew at `now`: no session from before is vouched for any more.
     pub(super) fn begin_anew(&self, now: UnixMillis) {
-        self.born.fetch_max(now.as_millis(), Ordering::AcqRel);
+        self.anew.fetch_max(now.as_millis(), Ordering::AcqRel);
         self.forgot.store(0, Ordering::Release);
     }
 }
@@ -179,22 +216,92 @@ pub(super) struct SubjectState {
     pub(super) marked: bool,
 }
 
-fn join_session<S: std::hash::BuildHasher + Clone>(
-    map: &DashMap<SessionId, SessionEntry, S>,
-    id: SessionId,
-    entry: SessionEntry,
+/// What two entries of one place become, and which of them says more.
+trait Entry: Copy {
+    fn join(self, other: Self) -> Self;
+    fn exceeds(self, other: Self) -> bool;
+}
+
+impl Entry for Packed {
+    fn join(self, other: Self) -> Self {
+        Self::new(self.unpack().join(other.unpack()))
+    }
+
+    fn exceeds(self, other: Self) -> bool {
+        self.serial > other.serial
+    }
+}
+
+impl Entry for SubjectEntry {
+    fn join(self, other: Self) -> Self {
+        self.join(other)
+    }
+
+    fn exceeds(self, other: Self) -> bool {
+        self.generation > other.generation
+    }
+}
+
+fn join<K: Eq + Hash, E: Entry, S: BuildHasher + Clone>(
+    map: &DashMap<K, E, S>,
+    key: K,
+    entry: E,
 ) -> Published {
-    match map.entry(id) {
-        Entry::Vacant(place) => {
+    match map.entry(key) {
+        Place::Vacant(place) => {
             place.insert(entry);
             Published::Fresh
         }
-        Entry::Occupied(mut place) => {
+        Place::Occupied(mut place) => {
             let held = *place.get();
             place.insert(held.join(entry));
-            news(entry.serial > held.serial)
+            news(entry.exceeds(held))
         }
     }
+}
+
+/// A [`SessionEntry`] in 16 bytes instead of 24, for a list can hold millions. Its times have 48 bits,
+/// which last until the year 10889; what is later is kept as never.
+#[derive(Debug, Clone, Copy)]
+struct Packed {
+    serial: Serial,
+    from: [u8; 6],
+    until: [u8; 6],
+}
+
+impl Packed {
+    fn new(entry: SessionEntry) -> Self {
+        Self {
+            serial: entry.serial,
+            from: pack(entry.from),
+            until: pack(entry.until),
+        }
+    }
+
+    fn unpack(self) -> SessionEntry {
+        SessionEntry {
+            serial: self.serial,
+            from: unpack(self.from),
+            until: unpack(self.until),
+        }
+    }
+}
+
+const NEVER: [u8; 6] = [0xff; 6];
+
+fn pack(time: UnixMillis) -> [u8; 6] {
+    match time.as_millis().to_le_bytes() {
+        [a, b, c, d, e, f, 0, 0] => [a, b, c, d, e, f],
+        _ => NEVER,
+    }
+}
+
+fn unpack(time: [u8; 6]) -> UnixMillis {
+    if time == NEVER {
+        return UnixMillis::MAX;
+    }
+    let [a, b, c, d, e, f] = time;
+    UnixMillis::new(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
 }
 
 fn news(is_news: bool) -> Published {
@@ -208,7 +315,7 @@ fn news(is_news: bool) -> Published {
 /// Ended sessions of visitors: a map, and the order in which its keys came.
 #[derive(Debug, Default)]
 struct Visitors {
-    entries: DashMap<SessionId, SessionEntry, BuildHasherDefault<IdHasher>>,
+    entries: DashMap<SessionId, Packed, BuildHasherDefault<IdHasher>>,
     order: Mutex<VecDeque<SessionId>>,
     dropped: AtomicU64,
 }
@@ -220,7 +327,7 @@ impl Visitors {
         if !self.entries.contains_key(&id) {
             order.push_back(id);
         }
-        let published = join_session(&self.entries, id, entry);
+        let published = join(&self.entries, id, Packed::new(entry));
         if order.len() > VISITOR_CAPACITY
             && let Some(oldest) = order.pop_front()
         {
@@ -231,7 +338,7 @@ impl Visitors {
     }
 
     fn get(&self, id: &SessionId) -> Option<SessionEntry> {
-        self.entries.get(id).map(|entry| *entry)
+        self.entries.get(id).map(|entry| entry.unpack())
     }
 
     fn len(&self) -> usize {
@@ -240,7 +347,7 @@ impl Visitors {
 
     fn retain(&self, mut is_needed: impl FnMut(&SessionEntry) -> bool) {
         let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        self.entries.retain(|_, entry| is_needed(entry));
+        self.entries.retain(|_, entry| is_needed(&entry.unpack()));
         order.retain(|id| self.entries.contains_key(id));
     }
 }
@@ -267,7 +374,6 @@ impl Hasher for IdHasher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::Serial;
     use std::time::Duration;
 
     fn id(number: u32) -> SessionId {
@@ -351,6 +457,18 @@ mod tests {
         list.begin_anew(now);
         assert!(!list.has_forgotten(now));
         assert_eq!(list.born(), now);
+    }
+
+    #[test]
+    fn packing_keeps_every_time_there_is() {
+        for time in [0, 1, 1_800_000_000_000, (1 << 48) - 2] {
+            let time = UnixMillis::new(time);
+            assert_eq!(unpack(pack(time)), time);
+        }
+        for never in [(1 << 48) - 1, 1 << 48, u64::MAX] {
+            assert_eq!(unpack(pack(UnixMillis::new(never))), UnixMillis::MAX);
+        }
+        assert_eq!(size_of::<(SessionId, Packed)>(), 32);
     }
 
     #[test]

@@ -5,17 +5,20 @@
 //! [`Revocation`] is one such fact; [`RevocationStore`] is the contract of whoever remembers them.
 
 pub(crate) mod check;
+pub(crate) mod counter;
 mod lattice;
 pub(crate) mod list;
+mod mending;
 mod outbox;
 mod replica;
 pub(crate) mod revoker;
 mod store;
 mod vigil;
+pub(crate) mod witness;
 mod worker;
 
 pub use lattice::{Revocation, SessionEntry, SubjectEntry, VISITOR_CAPACITY};
 pub use store::{
-    Followed, News, Position, Published, Raise, Raised, Reach, Reading, RevocationStore,
+    Followed, Found, News, Position, Published, Raise, Raised, Reach, Reading, RevocationStore,
     SnapshotEnd, Target,
 };

@@ -14,8 +14,10 @@ use crate::id::{RaiseId, SessionId};
 use crate::random::Random;
 use crate::revoke::lattice::{Revocation, SubjectEntry};
 use crate::revoke::list::List;
+use crate::revoke::mending::Mending;
 use crate::revoke::store::{Raise, Raised, RevocationStore, Target};
 use crate::revoke::vigil::Vigil;
+use crate::revoke::witness::Trust;
 use crate::time::{Clock, millis};
 
 /// How long one attempt to reach the store may take.
@@ -32,6 +34,10 @@ pub(super) struct Shared {
     pub(super) store: Arc<dyn RevocationStore>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) vigil: Vigil,
+    pub(super) trust: Trust,
+    pub(super) mending: Mending,
+    /// How long a cookie of this node can live, skew included.
+    pub(super) own_longest: Duration,
     /// The longest life of a cookie that any node announced, in milliseconds.
     longest: AtomicU64,
     random: Arc<dyn Random>,
@@ -52,10 +58,14 @@ impl Shared {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         longest: Duration,
+        trust: Trust,
     ) -> Self {
         Self {
             list: List::default(),
             vigil: Vigil::new(store.reach()),
+            trust,
+            mending: Mending::default(),
+            own_longest: longest,
             store,
             clock,
             longest: AtomicU64::new(millis(longest)),
@@ -271,6 +281,10 @@ mod tests {
             Arc::new(SystemClock::default()),
             Arc::new(SystemRandom),
             Duration::from_secs(3600),
+            Trust {
+                max_staleness: Duration::from_secs(10),
+                max_outage: Duration::from_secs(300),
+            },
         );
         let target = Target::Everyone;
         let (id, _) = shared.name_and_mark(target).unwrap();

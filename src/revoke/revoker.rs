@@ -11,17 +11,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::id::SubjectKey;
-use crate::lifetime::SKEW;
+use crate::id::{SessionId, SubjectKey};
 use crate::random::Random;
 use crate::revoke::lattice::Revocation;
 use crate::revoke::list::List;
 use crate::revoke::outbox::{self, Shared, in_time};
-use crate::revoke::replica;
+use crate::revoke::replica::{self, Replica, check_clocks};
 use crate::revoke::store::{Published, Raised, Reading, RevocationStore, Target};
 use crate::revoke::vigil::Vigil;
+use crate::revoke::witness::Trust;
 use crate::revoke::worker::{Worker, outcome};
-use crate::time::Clock;
+use crate::time::{Clock, UnixMillis};
 
 /// This node's revocations: the list that requests are checked against, and the way to the store.
 #[derive(Debug)]
@@ -50,16 +50,17 @@ impl Revoker {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         longest: Duration,
+        trust: Trust,
     ) -> Result<Self, StoreError> {
         let worker = Worker::start()?;
-        let shared = Arc::new(Shared::new(store, clock, random, longest));
+        let shared = Arc::new(Shared::new(store, clock, random, longest, trust));
         let loading = shared.clone();
-        let position = outcome(worker.finish(async move {
+        let replica = outcome(worker.finish(async move {
             loading.store.announce(longest).await?;
-            replica::load(&loading).await
+            Replica::start(&loading).await
         }))
         .await?;
-        worker.repeat(replica::follow(Arc::downgrade(&shared), position));
+        worker.repeat(replica::follow(Arc::downgrade(&shared), replica));
         worker.repeat(replica::sweep(Arc::downgrade(&shared)));
         worker.repeat(outbox::retry(Arc::downgrade(&shared)));
         Ok(Self { worker, shared })
@@ -133,10 +134,7 @@ impl Revoker {
                 shared.raise_if_outstanding(target).await?;
             }
             let mut reading = in_time(shared.store.read(subject)).await?;
-            let ours = shared.clock.now();
-            if reading.now > ours + SKEW || ours > reading.now + SKEW {
-                return Err(StoreError::clocks(ours, reading.now, SKEW));
-            }
+            check_clocks(shared.clock.now(), reading.now)?;
             let list = &shared.list;
             reading.subject = reading
                 .subject
@@ -160,6 +158,34 @@ impl Revoker {
     /// How many revocations the store has not taken yet.
     pub(crate) fn outstanding(&self) -> usize {
         self.shared.outstanding()
+    }
+
+    /// How many entries the store lacks that this node holds, and is giving back.
+    pub(crate) fn lacking(&self) -> usize {
+        self.shared.mending.len()
+    }
+
+    /// How many stored entries were not understood.
+    pub(crate) fn unreadable(&self) -> u64 {
+        self.shared.store.unreadable()
+    }
+
+    /// Asks the store itself for all that concerns one session, joins it into the list, and returns since
+    /// when the store remembers.
+    pub(crate) fn ask(
+        &self,
+        session: SessionId,
+        subject: Option<SubjectKey>,
+    ) -> Attempt<UnixMillis> {
+        let shared = self.shared.clone();
+        let attempt = self.worker.finish(async move {
+            let found = in_time(shared.store.find(session, subject)).await?;
+            for revocation in &found.revocations {
+                shared.list.join(revocation);
+            }
+            Ok(found.born)
+        });
+        Box::pin(outcome(attempt))
     }
 
     /// Forgets what has expired, in the list and in the store.

@@ -24,7 +24,7 @@ use crate::time::UnixMillis;
 ///   end in the same state.
 /// - **Generations only grow**: every raise returns [`Generation::next`] of what is stored and what
 ///   the caller knows, at the store's time. Two raises never return the same value, unless the
-///   second repeats the [`RaiseId`] of the last one.
+///   second repeats the [`RaiseId`] of one of the last four.
 /// - **Nobody's names**: subjects arrive as [`SubjectKey`].
 ///
 /// The suite `testing::conformance` (feature `testing`) checks all of it against any store.
@@ -53,8 +53,9 @@ pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
 
     /// Raises a generation, atomically.
     ///
-    /// A repeat of the last raise of the same target (the same [`RaiseId`]) returns what that one
-    /// returned and raises nothing: a retry after a lost reply ends no login that came in between.
+    /// A repeat of one of the last four raises of the same target (the same [`RaiseId`]) returns what
+    /// that one returned and raises nothing: a retry after a lost reply ends no login that came in
+    /// between.
     ///
     /// # Errors
     /// When it may not have been raised, or at the top of the range ([`StoreError::Exhausted`]).
@@ -75,7 +76,7 @@ pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
         &self,
         session: SessionId,
         subject: Option<SubjectKey>,
-    ) -> Result<Vec<Revocation>, StoreError>;
+    ) -> Result<Found, StoreError>;
 
     /// Hands everything that is stored to `receive`, in batches of any size and order, and tells from
     /// which position on [`follow`](Self::follow) continues. The position is noted before the first
@@ -195,6 +196,15 @@ pub struct Reading {
     pub born: UnixMillis,
 }
 
+/// What a store knows about one session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// All that concerns it.
+    pub revocations: Vec<Revocation>,
+    /// When the store began to remember. About a session from before it knows nothing.
+    pub born: UnixMillis,
+}
+
 /// What a snapshot ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapshotEnd {
@@ -224,7 +234,10 @@ pub enum Followed {
     /// What was published since.
     News(News),
     /// Something may have been missed: take a new snapshot.
-    Gap,
+    Gap {
+        /// The store's epoch now.
+        epoch: u64,
+    },
 }
 
 /// What was published after a position.

@@ -6,6 +6,29 @@ use std::time::Duration;
 use crate::revoke::store::Reach;
 use crate::time::{Clock, UnixMillis, millis};
 
+/// A point in time by both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Moment {
+    pub(super) wall: UnixMillis,
+    pub(super) monotonic: Duration,
+}
+
+impl Moment {
+    pub(super) fn now(clock: &dyn Clock) -> Self {
+        Self {
+            wall: clock.now(),
+            monotonic: clock.monotonic(),
+        }
+    }
+
+    /// How long ago `then` was at the least trusting: the larger of what both clocks say, so that neither
+    /// a clock set back nor a machine that slept hides anything.
+    pub(super) fn since(self, then: Self) -> Duration {
+        let wall = self.wall.since(then.wall);
+        wall.max(self.monotonic.saturating_sub(then.monotonic))
+    }
+}
+
 /// Since when this node does not know itself complete.
 #[derive(Debug)]
 pub(crate) struct Vigil {
@@ -23,26 +46,25 @@ impl Vigil {
         }
     }
 
-    /// The list is complete now.
-    pub(super) fn complete(&self, clock: &dyn Clock) {
-        self.wall.store(clock.now().as_millis(), Ordering::Release);
+    /// The list holds all that the store held at `moment`.
+    pub(super) fn complete(&self, moment: Moment) {
+        self.wall.store(moment.wall.as_millis(), Ordering::Release);
         self.monotonic
-            .store(millis(clock.monotonic()), Ordering::Release);
+            .store(millis(moment.monotonic), Ordering::Release);
     }
 
-    /// How long ago this node last knew its list to be complete: the larger of what both clocks say,
-    /// so that neither a clock set back nor a machine that slept hides anything.
+    /// How long ago this node last knew its list to be complete.
     ///
     /// Zero for a store in this process, which has no other source of news than this process.
     pub(crate) fn staleness(&self, clock: &dyn Clock) -> Duration {
         if self.reach == Reach::Process {
             return Duration::ZERO;
         }
-        let wall = clock
-            .now()
-            .since(UnixMillis::new(self.wall.load(Ordering::Acquire)));
-        let then = Duration::from_millis(self.monotonic.load(Ordering::Acquire));
-        wall.max(clock.monotonic().saturating_sub(then))
+        let then = Moment {
+            wall: UnixMillis::new(self.wall.load(Ordering::Acquire)),
+            monotonic: Duration::from_millis(self.monotonic.load(Ordering::Acquire)),
+        };
+        Moment::now(clock).since(then)
     }
 
     pub(crate) fn reach(&self) -> Reach {

@@ -5,6 +5,7 @@
 //!    costs the response nothing.
 //! 3. Names and meanings follow actix-session where it has them.
 
+mod confirm;
 mod error;
 mod login;
 pub(crate) mod service;
@@ -27,6 +28,7 @@ use crate::time::UnixMillis;
 use crate::wire::record::{LoginFacts, Record};
 use crate::wire::value as encoding;
 
+pub use confirm::ConfirmError;
 pub use error::{
     LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError, SessionUpdateError,
 };

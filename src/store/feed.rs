@@ -111,7 +111,7 @@ impl Recent {
 
     fn since(&self, position: Position) -> Followed {
         if position.epoch != self.epoch {
-            return Followed::Gap;
+            return Followed::Gap { epoch: self.epoch };
         }
         let unseen = self.published.checked_sub(position.sequence);
         let unseen = unseen.and_then(|unseen| usize::try_from(unseen).ok());
@@ -122,7 +122,7 @@ impl Recent {
                 position: self.position(),
                 complete: true,
             }),
-            None => Followed::Gap,
+            None => Followed::Gap { epoch: self.epoch },
         }
     }
 }
@@ -180,20 +180,21 @@ mod tests {
         let feed = Feed::new();
         let start = feed.position();
         let other = Feed::new().position();
-        assert_eq!(feed.follow(other).await, Followed::Gap);
+        let gap = Followed::Gap { epoch: start.epoch };
+        assert_eq!(feed.follow(other).await, gap);
         let ahead = Position {
             sequence: 1,
             ..start
         };
-        assert_eq!(feed.follow(ahead).await, Followed::Gap);
+        assert_eq!(feed.follow(ahead).await, gap);
 
         feed.publish((0..WINDOW as u64).map(everyone));
-        assert_ne!(feed.follow(start).await, Followed::Gap);
+        assert_ne!(feed.follow(start).await, gap);
         feed.publish([everyone(0)]);
-        assert_eq!(feed.follow(start).await, Followed::Gap);
+        assert_eq!(feed.follow(start).await, gap);
 
         let before = feed.position();
         feed.restart();
-        assert_eq!(feed.follow(before).await, Followed::Gap);
+        assert_eq!(feed.follow(before).await, gap);
     }
 }

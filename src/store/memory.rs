@@ -11,12 +11,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::feed::Feed;
-use super::{Counter, SWEEP_BATCH, check_clock, kept};
+use super::{SWEEP_BATCH, check_clock, kept};
 use crate::error::StoreError;
 use crate::id::{Generation, SessionId, SubjectKey};
+use crate::revoke::counter::Counter;
 use crate::revoke::{
-    Followed, Position, Published, Raise, Raised, Reach, Reading, Revocation, RevocationStore,
-    SessionEntry, SnapshotEnd, SubjectEntry, Target, VISITOR_CAPACITY,
+    Followed, Found, Position, Published, Raise, Raised, Reach, Reading, Revocation,
+    RevocationStore, SessionEntry, SnapshotEnd, SubjectEntry, Target, VISITOR_CAPACITY,
 };
 use crate::time::{Clock, SystemClock, UnixMillis};
 
@@ -134,7 +135,7 @@ impl RevocationStore for Memory {
         &self,
         session: SessionId,
         subject: Option<SubjectKey>,
-    ) -> Result<Vec<Revocation>, StoreError> {
+    ) -> Result<Found, StoreError> {
         Ok(self.lock().find(session, subject))
     }
 
@@ -289,7 +290,7 @@ impl State {
         }
     }
 
-    fn find(&self, id: SessionId, subject: Option<SubjectKey>) -> Vec<Revocation> {
+    fn find(&self, id: SessionId, subject: Option<SubjectKey>) -> Found {
         let session = self.sessions.get(&id);
         let session = session.map(|&entry| Revocation::Session { id, entry });
         let visitor = self.visitors.get(&id);
@@ -299,7 +300,10 @@ impl State {
             Some(Revocation::Subject { key, entry })
         });
         let found = session.into_iter().chain(visitor).chain(subject);
-        found.chain(self.everyone()).collect()
+        Found {
+            revocations: found.chain(self.everyone()).collect(),
+            born: self.born,
+        }
     }
 
     fn everyone(&self) -> Option<Revocation> {

@@ -16,7 +16,7 @@
 //!    function of the joined state, it keeps the order of publications irrelevant.
 //! 2. **A clock that can not be right forgets nothing.** A sweep compares the clock with that of the
 //!    sweep before.
-//! 3. **A repeated raise is recognised by the id of the target's last one**, and of no earlier one.
+//! 3. **A repeated raise is recognised** if it is one of the target's last few.
 
 mod feed;
 mod memory;
@@ -31,8 +31,7 @@ pub use memory::Memory;
 pub use redb::{Redb, RedbOptions};
 
 use crate::error::StoreError;
-use crate::id::{Generation, RaiseId};
-use crate::revoke::{Raise, Raised, SubjectEntry};
+use crate::revoke::SubjectEntry;
 use crate::time::UnixMillis;
 
 /// How many expired entries one sweep forgets at most, so that no sweep keeps writers waiting long.
@@ -71,59 +70,4 @@ fn check_clock(now: UnixMillis, last_sweep: UnixMillis) -> Result<(), StoreError
         )));
     }
     Ok(())
-}
-
-/// The generation of one target, and what its last raise was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Counter {
-    generation: Generation,
-    last: Option<LastRaise>,
-}
-
-/// What a repeat of a raise is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct LastRaise {
-    id: RaiseId,
-    generation: Generation,
-    previous: Generation,
-}
-
-impl LastRaise {
-    fn raised(self, until: UnixMillis) -> Raised {
-        Raised {
-            generation: self.generation,
-            previous: self.previous,
-            until,
-        }
-    }
-}
-
-impl Counter {
-    /// What `raise` came to, and the counter after it: the same one if it is a repeat.
-    fn raise(self, raise: &Raise, now: UnixMillis) -> Result<(LastRaise, Self), StoreError> {
-        if let Some(last) = self.last
-            && last.id == raise.id
-        {
-            return Ok((last, self));
-        }
-        let previous = self.generation.max(raise.known);
-        let generation = previous
-            .next(Generation::NONE, now)
-            .ok_or(StoreError::Exhausted)?;
-        let last = LastRaise {
-            id: raise.id,
-            generation,
-            previous,
-        };
-        let raised = Self {
-            generation,
-            last: Some(last),
-        };
-        Ok((last, raised))
-    }
-
-    fn join(self, generation: Generation) -> Self {
-        let generation = self.generation.max(generation);
-        Self { generation, ..self }
-    }
 }

@@ -92,7 +92,7 @@ impl RevocationStore for Poisoned {
         &self,
         session: SessionId,
         subject: Option<SubjectKey>,
-    ) -> Result<Vec<Revocation>, StoreError> {
+    ) -> Result<Found, StoreError> {
         self.memory.find(session, subject).await
     }
 
@@ -184,7 +184,7 @@ impl RevocationStore for SlowRaise {
         &self,
         session: SessionId,
         subject: Option<SubjectKey>,
-    ) -> Result<Vec<Revocation>, StoreError> {
+    ) -> Result<Found, StoreError> {
         self.memory.find(session, subject).await
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sealed_session::revoke::{
-    Followed, News, Position, Published, Raise, Raised, Reach, Reading, Revocation,
+    Followed, Found, News, Position, Published, Raise, Raised, Reach, Reading, Revocation,
     RevocationStore, SnapshotEnd,
 };
 use sealed_session::store::Memory;
@@ -41,7 +41,7 @@ pub enum Call {
 /// memory: each is the connection of one node.
 #[derive(Debug)]
 pub struct Faulty {
-    memory: Arc<Memory>,
+    memory: Mutex<Arc<Memory>>,
     reach: Reach,
     modes: Mutex<[Mode; 4]>,
     waiting: AtomicUsize,
@@ -50,11 +50,20 @@ pub struct Faulty {
 impl Faulty {
     pub fn new(memory: Arc<Memory>, reach: Reach) -> Arc<Self> {
         Arc::new(Self {
-            memory,
+            memory: Mutex::new(memory),
             reach,
             modes: Mutex::new([Mode::Up; 4]),
             waiting: AtomicUsize::new(0),
         })
+    }
+
+    /// Another server answers from now on: the old one has lost its data, or was replaced.
+    pub fn replace(&self, memory: &Arc<Memory>) {
+        *self.memory.lock().unwrap() = memory.clone();
+    }
+
+    fn memory(&self) -> Arc<Memory> {
+        self.memory.lock().unwrap().clone()
     }
 
     /// Sets the mode of all calls.
@@ -123,29 +132,29 @@ impl RevocationStore for Faulty {
     }
 
     async fn announce(&self, longest: Duration) -> Result<(), StoreError> {
-        self.disturb(Call::Publish, self.memory.announce(longest))
+        self.disturb(Call::Publish, self.memory().announce(longest))
             .await
     }
 
     async fn publish(&self, revocations: &[Revocation]) -> Result<Vec<Published>, StoreError> {
-        self.disturb(Call::Publish, self.memory.publish(revocations))
+        self.disturb(Call::Publish, self.memory().publish(revocations))
             .await
     }
 
     async fn raise(&self, raise: Raise) -> Result<Raised, StoreError> {
-        self.disturb(Call::Raise, self.memory.raise(raise)).await
+        self.disturb(Call::Raise, self.memory().raise(raise)).await
     }
 
     async fn read(&self, subject: SubjectKey) -> Result<Reading, StoreError> {
-        self.disturb(Call::Read, self.memory.read(subject)).await
+        self.disturb(Call::Read, self.memory().read(subject)).await
     }
 
     async fn find(
         &self,
         session: SessionId,
         subject: Option<SubjectKey>,
-    ) -> Result<Vec<Revocation>, StoreError> {
-        self.disturb(Call::Read, self.memory.find(session, subject))
+    ) -> Result<Found, StoreError> {
+        self.disturb(Call::Read, self.memory().find(session, subject))
             .await
     }
 
@@ -153,14 +162,15 @@ impl RevocationStore for Faulty {
         &self,
         receive: &mut (dyn FnMut(Vec<Revocation>) + Send),
     ) -> Result<SnapshotEnd, StoreError> {
-        self.disturb(Call::Follow, self.memory.snapshot(receive))
+        self.disturb(Call::Follow, self.memory().snapshot(receive))
             .await
     }
 
     async fn follow(&self, position: Position) -> Result<Followed, StoreError> {
         // Answers soon, so that the mode is looked at often.
+        let memory = self.memory();
         let soon = async {
-            let news = self.memory.follow(position);
+            let news = memory.follow(position);
             let quiet = Followed::News(News {
                 revocations: Vec::new(),
                 born: None,
@@ -174,16 +184,16 @@ impl RevocationStore for Faulty {
     }
 
     async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<(), StoreError> {
-        self.disturb(Call::Publish, self.memory.vouch(epoch, born))
+        self.disturb(Call::Publish, self.memory().vouch(epoch, born))
             .await
     }
 
     async fn reborn(&self) -> Result<UnixMillis, StoreError> {
-        self.disturb(Call::Publish, self.memory.reborn()).await
+        self.disturb(Call::Publish, self.memory().reborn()).await
     }
 
     async fn sweep(&self) -> Result<usize, StoreError> {
-        self.disturb(Call::Publish, self.memory.sweep()).await
+        self.disturb(Call::Publish, self.memory().sweep()).await
     }
 }
 

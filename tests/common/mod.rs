@@ -133,6 +133,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/purge", web::post().to(purge))
         .route("/renew", web::post().to(renew))
         .route("/clear", web::post().to(clear))
+        .route("/confirm", web::post().to(confirm))
         .route("/me", web::get().to(me))
         .route("/entries/{key}", web::get().to(get))
         .route("/entries/{key}", web::put().to(put))
@@ -187,6 +188,11 @@ async fn renew(session: Session) -> HttpResponse {
 async fn clear(session: Session) -> HttpResponse {
     session.clear();
     HttpResponse::NoContent().finish()
+}
+
+async fn confirm(session: Session) -> Result<HttpResponse> {
+    session.confirm().await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 async fn me(user: Authenticated) -> HttpResponse {

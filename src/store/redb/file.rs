@@ -21,7 +21,8 @@ use super::record::{
     VISITOR_ORDER, VISITORS,
 };
 use crate::error::StoreError;
-use crate::store::{Counter, check_clock};
+use crate::revoke::counter::Counter;
+use crate::store::check_clock;
 use crate::time::UnixMillis;
 
 /// How much of the file redb keeps in memory. Its own default is a gigabyte.

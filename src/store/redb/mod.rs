@@ -26,8 +26,8 @@ use super::kept;
 use crate::error::StoreError;
 use crate::id::{Generation, SessionId, SubjectKey};
 use crate::revoke::{
-    Followed, Position, Published, Raise, Raised, Reach, Reading, Revocation, RevocationStore,
-    SessionEntry, SnapshotEnd,
+    Followed, Found, Position, Published, Raise, Raised, Reach, Reading, Revocation,
+    RevocationStore, SessionEntry, SnapshotEnd,
 };
 use crate::time::{Clock, SystemClock, UnixMillis};
 
@@ -237,7 +237,7 @@ impl RevocationStore for Redb {
         &self,
         session: SessionId,
         subject: Option<SubjectKey>,
-    ) -> Result<Vec<Revocation>, StoreError> {
+    ) -> Result<Found, StoreError> {
         guarded(&self.path, || {
             let transaction = self.database.begin_read()?;
             let list = file::list(&transaction.open_table(META)?)?;
@@ -257,7 +257,10 @@ impl RevocationStore for Redb {
                 found.push(of_subject(*key.as_bytes(), subject, list.longest));
             }
             found.extend(of_everyone(&list));
-            Ok(found)
+            Ok(Found {
+                revocations: found,
+                born: list.born,
+            })
         })
     }
 

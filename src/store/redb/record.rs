@@ -9,8 +9,8 @@ use ::redb::TableDefinition;
 
 use super::fault::Fault;
 use crate::id::{Generation, RaiseId, Serial};
+use crate::revoke::counter::{Counter, PastRaise, REMEMBERED};
 use crate::revoke::{SessionEntry, SubjectEntry};
-use crate::store::{Counter, LastRaise};
 use crate::time::UnixMillis;
 
 /// What the file is ([`FORMAT`]), the [`List`], and whether damage was found.
@@ -137,31 +137,36 @@ impl Record for Counter {
 
     fn write(&self, bytes: &mut Vec<u8>) {
         bytes.extend(self.generation.get().to_be_bytes());
-        let last = self.last.unwrap_or(LastRaise {
-            id: RaiseId::from_bytes([0; 16]),
-            generation: Generation::NONE,
-            previous: Generation::NONE,
-        });
-        bytes.push(u8::from(self.last.is_some()));
-        bytes.extend(last.id.as_bytes());
-        bytes.extend(last.generation.get().to_be_bytes());
-        bytes.extend(last.previous.get().to_be_bytes());
+        for past in self.recent {
+            bytes.push(u8::from(past.is_some()));
+            let past = past.unwrap_or(PastRaise {
+                id: RaiseId::from_bytes([0; 16]),
+                generation: Generation::NONE,
+                previous: Generation::NONE,
+            });
+            bytes.extend(past.id.as_bytes());
+            bytes.extend(past.generation.get().to_be_bytes());
+            bytes.extend(past.previous.get().to_be_bytes());
+        }
     }
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let generation = Generation::new(fields.number()?);
-        let [raised] = fields.take()?;
-        let last = LastRaise {
-            id: RaiseId::from_bytes(fields.take()?),
-            generation: Generation::new(fields.number()?),
-            previous: Generation::new(fields.number()?),
-        };
-        let last = match raised {
-            0 => None,
-            1 => Some(last),
-            _ => return None,
-        };
-        Some(Self { generation, last })
+        let mut recent = [None; REMEMBERED];
+        for place in &mut recent {
+            let [is_some] = fields.take()?;
+            let past = PastRaise {
+                id: RaiseId::from_bytes(fields.take()?),
+                generation: Generation::new(fields.number()?),
+                previous: Generation::new(fields.number()?),
+            };
+            *place = match is_some {
+                0 => None,
+                1 => Some(past),
+                _ => return None,
+            };
+        }
+        Some(Self { generation, recent })
     }
 }
 
@@ -273,14 +278,14 @@ mod tests {
 
     #[test]
     fn records_read_back_and_nothing_else_does() {
-        let last = LastRaise {
+        let past = PastRaise {
             id: RaiseId::from_bytes([7; 16]),
             generation: Generation::new(8),
             previous: Generation::new(6),
         };
         let counter = Counter {
             generation: Generation::new(9),
-            last: Some(last),
+            recent: [Some(past), Some(past), None, None],
         };
         let entry = SessionEntry {
             serial: Serial::ENDED,

@@ -137,14 +137,19 @@ pub(super) async fn a_raise_tells_the_one_before(h: &dyn Harness) -> Checked {
     Ok(())
 }
 
-pub(super) async fn an_older_raise_raises_again(h: &dyn Harness) -> Checked {
+pub(super) async fn an_overtaken_raise_is_recognised(h: &dyn Harness) -> Checked {
     let store = fresh(h).await?;
     store.announce(DAY).await?;
     for target in [Target::Subject(subject(1)), Target::Everyone] {
-        raise(&store, target, 1, Generation::NONE).await?;
-        let second = raise(&store, target, 2, Generation::NONE).await?;
-        let third = raise(&store, target, 1, Generation::NONE).await?;
-        require(third > second, || format!("{second}, then {third}"))?;
+        let first = raise(&store, target, 1, Generation::NONE).await?;
+        let mut last = first;
+        for id in 2..5 {
+            last = raise(&store, target, id, Generation::NONE).await?;
+            let again = raise(&store, target, 1, last).await?;
+            require(again == first, || format!("{first}, repeated {again}"))?;
+        }
+        let read = generation(&store, target).await?;
+        require(read == last, || format!("raised to {last}, read {read}"))?;
     }
     Ok(())
 }

@@ -109,7 +109,7 @@ pub async fn run(harness: &dyn Harness) -> Report {
         "concurrent raises return different, growing values": generations::raises_are_unique;
         "a repeated raise returns the same and raises nothing": generations::a_repeat_raises_nothing;
         "a raise tells the generation before it, also when it is repeated": generations::a_raise_tells_the_one_before;
-        "a repeat of an older raise raises again": generations::an_older_raise_raises_again;
+        "a repeat of one of the last raises is recognised, too": generations::an_overtaken_raise_is_recognised;
         "at the top of its range a raise is an error": generations::the_top_is_an_error;
         "a published generation is one that raises follow": generations::published_generations_count;
         "what was announced only grows": lifetimes::announcements_only_grow;

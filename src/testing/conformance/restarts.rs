@@ -119,7 +119,7 @@ async fn told_of_birth(store: &Store, from: Position, want: UnixMillis) -> Check
     let mut position = from;
     for _ in 0..5 {
         match store.follow(position).await? {
-            Followed::Gap => return Ok(()),
+            Followed::Gap { .. } => return Ok(()),
             Followed::News(news) if news.born == Some(want) => return Ok(()),
             Followed::News(news) => position = news.position,
         }

@@ -86,7 +86,7 @@ pub(super) async fn follow_until(
                 told.extend(news.revocations);
                 position = news.position;
             }
-            Followed::Gap => return Ok(None),
+            Followed::Gap { .. } => return Ok(None),
         }
     }
     Ok(Some(told))

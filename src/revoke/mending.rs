@@ -1,0 +1,263 @@
+//! Giving the store back what it lost.
+//!
+//! 1. What a snapshot lacked is published again, in batches, after a random wait and with pauses that
+//!    grow with how long the store takes, so that many nodes at once do not make a storm.
+//! 2. What others publish meanwhile is left out: each entry is told about once, by whoever is first.
+//! 3. When the store has everything, and only then, this node vouches for it, if it may.
+//!
+//! Visitors' entries are left out. They are dropped at will, and would make a node that restores a list
+//! an attacker's tool.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use crate::error::StoreError;
+use crate::id::{SessionId, SubjectKey};
+use crate::revoke::lattice::Revocation;
+use crate::revoke::list::List;
+use crate::revoke::outbox::{Shared, in_time};
+use crate::revoke::witness::Vouch;
+use crate::time::UnixMillis;
+
+/// How many entries are published at once.
+const BATCH: usize = 1000;
+/// Over how long the nodes of a fleet spread their beginnings.
+const SPREAD: Duration = Duration::from_millis(500);
+/// The pause between two batches, at least; and how many times as long as a batch took.
+const PAUSE: Duration = Duration::from_millis(10);
+const PAUSES: u32 = 2;
+/// The wait after an attempt that failed.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What the store lacks.
+#[derive(Debug, Default)]
+pub(super) struct Mending(Mutex<Work>);
+
+#[derive(Debug, Default)]
+struct Work {
+    /// Whether the store has to be told again how long a cookie can live.
+    announce: bool,
+    lacking: HashMap<Place, Revocation>,
+    vouch: Option<Vouch>,
+    running: bool,
+}
+
+impl Work {
+    fn is_done(&self) -> bool {
+        !self.announce && self.lacking.is_empty() && self.vouch.is_none()
+    }
+}
+
+/// What two revocations have in common that join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Place {
+    Session(SessionId),
+    Subject(SubjectKey),
+    Everyone,
+}
+
+fn place(revocation: &Revocation) -> Option<Place> {
+    match *revocation {
+        Revocation::Session { id, .. } => Some(Place::Session(id)),
+        Revocation::Visitor { .. } => None,
+        Revocation::Subject { key, .. } => Some(Place::Subject(key)),
+        Revocation::Everyone { .. } => Some(Place::Everyone),
+    }
+}
+
+/// Whether `held` says all that `wanted` says.
+fn covers(held: &Revocation, wanted: &Revocation) -> bool {
+    match (held, wanted) {
+        (Revocation::Session { entry: held, .. }, Revocation::Session { entry: wanted, .. }) => {
+            held.join(*wanted) == *held
+        }
+        (Revocation::Subject { entry: held, .. }, Revocation::Subject { entry: wanted, .. }) => {
+            held.join(*wanted) == *held
+        }
+        (
+            Revocation::Everyone { generation: held },
+            Revocation::Everyone { generation: wanted },
+        ) => held >= wanted,
+        _ => false,
+    }
+}
+
+/// A list held against a snapshot while that comes in.
+pub(super) struct Comparison {
+    /// Where the store says all that the list does. `None` for a list that was empty before.
+    agreed: Option<HashSet<Place>>,
+}
+
+impl Comparison {
+    pub(super) fn with(list: &List) -> Self {
+        let agreed = (!list.is_empty()).then(HashSet::new);
+        Self { agreed }
+    }
+
+    /// The store holds `revocation`, which was just joined into `list`.
+    pub(super) fn holds(&mut self, revocation: &Revocation, list: &List) {
+        let Some(agreed) = &mut self.agreed else {
+            return;
+        };
+        if let Some(place) = place(revocation)
+            && list
+                .find(revocation)
+                .is_none_or(|ours| covers(revocation, &ours))
+        {
+            agreed.insert(place);
+        }
+    }
+
+    /// What the list holds and the store does not.
+    pub(super) fn lacking(self, list: &List, now: UnixMillis) -> Vec<Revocation> {
+        let mut lacking = Vec::new();
+        let Some(agreed) = self.agreed else {
+            return lacking;
+        };
+        list.for_each(|ours| {
+            let place = place(&ours);
+            if ours.until() > now && place.is_some_and(|place| !agreed.contains(&place)) {
+                lacking.push(ours);
+            }
+        });
+        lacking
+    }
+}
+
+impl Mending {
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces what is to be done. Says whether someone has to begin doing it.
+    pub(super) fn begin(
+        &self,
+        announce: bool,
+        lacking: Vec<Revocation>,
+        vouch: Option<Vouch>,
+    ) -> bool {
+        let lacking = lacking
+            .into_iter()
+            .filter_map(|each| Some((place(&each)?, each)))
+            .collect();
+        let mut work = self.lock();
+        work.announce = announce;
+        work.lacking = lacking;
+        work.vouch = vouch;
+        let begins = !work.running && !work.is_done();
+        work.running |= begins;
+        begins
+    }
+
+    /// The store holds these.
+    pub(super) fn told(&self, revocations: &[Revocation]) {
+        let mut work = self.lock();
+        if work.lacking.is_empty() {
+            return;
+        }
+        for told in revocations {
+            if let Some(place) = place(told)
+                && let Some(wanted) = work.lacking.get(&place)
+                && covers(told, wanted)
+            {
+                work.lacking.remove(&place);
+            }
+        }
+    }
+
+    /// The store vouches from another time on: nobody has to do it any more.
+    pub(super) fn told_of_birth(&self) {
+        self.lock().vouch = None;
+    }
+
+    /// How many entries the store still lacks.
+    pub(super) fn len(&self) -> usize {
+        self.lock().lacking.len()
+    }
+
+    fn announce_again(&self) {
+        self.lock().announce = true;
+    }
+
+    fn announces(&self) -> bool {
+        std::mem::take(&mut self.lock().announce)
+    }
+
+    fn batch(&self) -> Vec<Revocation> {
+        self.lock().lacking.values().take(BATCH).copied().collect()
+    }
+
+    fn owed(&self) -> Option<Vouch> {
+        self.lock().vouch
+    }
+
+    fn vouched(&self, vouch: Vouch) {
+        let mut work = self.lock();
+        if work.vouch == Some(vouch) {
+            work.vouch = None;
+        }
+    }
+
+    /// Whether nothing is left to do; if so, nobody is doing it any more.
+    fn ends(&self) -> bool {
+        let mut work = self.lock();
+        work.running = !work.is_done();
+        !work.running
+    }
+}
+
+/// Gives back what the store lacks, until it has everything.
+pub(super) async fn mend(shared: Weak<Shared>) {
+    tokio::time::sleep(part_of(SPREAD)).await;
+    loop {
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        if shared.mending.ends() {
+            return;
+        }
+        let began = shared.clock.monotonic();
+        let pause = match step(&shared).await {
+            Ok(()) => {
+                let took = shared.clock.monotonic().saturating_sub(began);
+                PAUSE + part_of(PAUSE) + took * PAUSES
+            }
+            Err(error) => {
+                tracing::warn!(%error, lacking = shared.mending.len(), "the revocation store can not be given back what it lost");
+                RETRY + part_of(RETRY)
+            }
+        };
+        drop(shared);
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn step(shared: &Shared) -> Result<(), StoreError> {
+    // First: how long what follows is kept depends on it.
+    if shared.mending.announces() {
+        let announced = in_time(shared.store.announce(shared.own_longest)).await;
+        announced.inspect_err(|_| shared.mending.announce_again())?;
+    }
+    let batch = shared.mending.batch();
+    if !batch.is_empty() {
+        in_time(shared.store.publish(&batch)).await?;
+        shared.mending.told(&batch);
+        tracing::info!(
+            entries = batch.len(),
+            "gave the revocation store back what it lacked"
+        );
+    } else if let Some(vouch) = shared.mending.owed() {
+        in_time(shared.store.vouch(vouch.epoch, vouch.born)).await?;
+        shared.mending.vouched(vouch);
+        tracing::info!(born = %vouch.born, "vouched for the revocation store, which has everything back");
+    }
+    Ok(())
+}
+
+/// A random part of `whole`, so that nodes which noticed the same thing do not act as one.
+pub(super) fn part_of(whole: Duration) -> Duration {
+    let random = RandomState::new().hash_one(()) % 1024;
+    whole.saturating_mul(u32::try_from(random).unwrap_or(0)) / 1024
+}

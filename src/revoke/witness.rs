@@ -1,0 +1,192 @@
+//! Who may say that a store which lost everything is whole again.
+//!
+//! A store that lost its data begins anew, as a list that knows of no revocation and vouches for no
+//! session from before. Nodes that still hold what it held can give it back. A node may vouch for the
+//! result only if its own list was whole when it last heard of the store that was lost: otherwise
+//! something that was revoked since would be forgotten.
+
+use std::time::Duration;
+
+use crate::revoke::vigil::Moment;
+use crate::time::UnixMillis;
+
+/// How far a node trusts its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Trust {
+    /// How old a list may be and still count as whole.
+    pub(crate) max_staleness: Duration,
+    /// How long the store may have been away if this node is to vouch for what it lost. A node can not
+    /// tell a store that is down from a network that is: behind it others may have gone on.
+    pub(crate) max_outage: Duration,
+}
+
+/// What a node knows of its own list, as far as it matters when the store begins anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Witness {
+    /// The epoch of the store that the list is of.
+    epoch: u64,
+    /// Whether the list was whole when the store was last heard of.
+    whole: bool,
+    /// When that was.
+    heard: Moment,
+    /// Whether this node has set out to vouch for the epoch, and nobody has done it yet.
+    vouching: bool,
+}
+
+/// Since when a list vouches after a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Birth {
+    /// Since when the store does.
+    Accept(UnixMillis),
+    /// The store lost its data. This node keeps what it has, gives it back, and then vouches.
+    Vouch(Vouch),
+}
+
+/// What a node says once the store has everything back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Vouch {
+    /// In which epoch of the store. If that is lost too, the word is not worth anything.
+    pub(super) epoch: u64,
+    /// Since when the list remembers.
+    pub(super) born: UnixMillis,
+}
+
+impl Witness {
+    /// A node that has taken its first snapshot.
+    pub(super) fn new(epoch: u64, heard: Moment) -> Self {
+        Self {
+            epoch,
+            whole: true,
+            heard,
+            vouching: false,
+        }
+    }
+
+    /// The store was heard of, when the list was of this age.
+    pub(super) fn heard(&mut self, now: Moment, staleness: Duration, trust: Trust) {
+        self.whole = staleness <= trust.max_staleness;
+        self.heard = now;
+    }
+
+    /// The store says that it vouches from another time on. Whether someone vouched or an operator ordered
+    /// it: it is settled.
+    pub(super) fn told_of_birth(&mut self) {
+        self.vouching = false;
+    }
+
+    /// Something was missed. If the store is still the one that the list is of, then the list is not whole
+    /// until the next snapshot.
+    pub(super) fn missed(&mut self, epoch: u64) {
+        if epoch == self.epoch {
+            self.whole = false;
+        }
+    }
+
+    /// A snapshot of the store in `epoch` was taken, which says that it was `born` then. This node's own
+    /// list remembers since `own`.
+    pub(super) fn took_snapshot(
+        &mut self,
+        epoch: u64,
+        born: UnixMillis,
+        own: UnixMillis,
+        now: Moment,
+        trust: Trust,
+    ) -> Birth {
+        let lost = epoch != self.epoch;
+        let knows = self.whole && now.since(self.heard) <= trust.max_outage;
+        let vouching = own < born && if lost { knows } else { self.vouching };
+        *self = Self {
+            vouching,
+            ..Self::new(epoch, now)
+        };
+        if vouching {
+            Birth::Vouch(Vouch { epoch, born: own })
+        } else {
+            Birth::Accept(born)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const TRUST: Trust = Trust {
+        max_staleness: Duration::from_secs(10),
+        max_outage: Duration::from_secs(300),
+    };
+    const OWN: UnixMillis = UnixMillis::from_secs(1);
+    const REBORN: UnixMillis = UnixMillis::from_secs(1000);
+
+    fn at(seconds: u64) -> Moment {
+        Moment {
+            wall: UnixMillis::from_secs(seconds),
+            monotonic: Duration::from_secs(seconds),
+        }
+    }
+
+    fn witness() -> Witness {
+        Witness::new(1, at(1000))
+    }
+
+    fn vouches(mut witness: Witness, epoch: u64, now: u64) -> bool {
+        let birth = witness.took_snapshot(epoch, REBORN, OWN, at(now), TRUST);
+        assert_eq!(witness.epoch, epoch);
+        match birth {
+            Birth::Vouch(vouch) => vouch == Vouch { epoch, born: OWN },
+            Birth::Accept(born) => {
+                assert_eq!(born, REBORN);
+                false
+            }
+        }
+    }
+
+    #[test]
+    fn a_node_vouches_for_a_store_that_was_lost_while_it_was_whole() {
+        assert!(vouches(witness(), 2, 1005));
+        let mut late = witness();
+        late.heard(at(1000), 10 * SECOND, TRUST);
+        assert!(vouches(late, 2, 1005));
+        // In the same epoch a later birth is an order.
+        assert!(!vouches(witness(), 1, 1005));
+    }
+
+    #[test]
+    fn until_someone_has_vouched_a_node_stands_by_its_word() {
+        let mut vouching = witness();
+        vouching.took_snapshot(2, REBORN, OWN, at(1005), TRUST);
+        assert!(vouches(vouching, 2, 1010));
+        let mut ordered = vouching;
+        ordered.told_of_birth();
+        assert!(!vouches(ordered, 2, 1010));
+        // Someone else was first.
+        let birth = vouching.took_snapshot(2, OWN, OWN, at(1010), TRUST);
+        assert_eq!(birth, Birth::Accept(OWN));
+        assert!(!vouches(vouching, 2, 1015));
+    }
+
+    #[test]
+    fn a_node_that_was_stale_does_not_vouch() {
+        let mut stale = witness();
+        stale.heard(at(1000), 10 * SECOND + SECOND / 1000, TRUST);
+        assert!(!vouches(stale, 2, 1005));
+    }
+
+    #[test]
+    fn a_node_that_missed_something_of_the_lost_store_does_not_vouch() {
+        let mut missed = witness();
+        missed.missed(1);
+        assert!(!vouches(missed, 2, 1005));
+        // What it misses of the new one says nothing about the old one.
+        let mut found = witness();
+        found.missed(2);
+        assert!(vouches(found, 2, 1005));
+    }
+
+    #[test]
+    fn a_node_that_heard_nothing_for_too_long_does_not_vouch() {
+        assert!(vouches(witness(), 2, 1300));
+        assert!(!vouches(witness(), 2, 1301));
+    }
+}

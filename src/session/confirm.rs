@@ -1,0 +1,65 @@
+//! Asking the store itself.
+
+use crate::error::StoreError;
+use crate::revoke::Reach;
+use crate::session::Session;
+
+/// Why a session is not confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfirmError {
+    /// There is no session, or it was ended, here or on another node. Answer 401.
+    #[error("there is no session, or it was ended")]
+    Ended,
+    /// Nobody could find out. Answer 503.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Session {
+    /// Asks the store whether the session still counts, for what must not happen in a session that
+    /// another node ended a moment ago: a transfer, a change of password.
+    ///
+    /// Without it a node relies on its own list, which may be behind the others' by the time that news
+    /// take, or at worst by `max_staleness`. This costs a round trip. With a store in this process it
+    /// costs nothing, because the list is never behind.
+    ///
+    /// ```no_run
+    /// use sealed_session::{ConfirmError, Session};
+    ///
+    /// async fn transfer(session: &Session) -> Result<(), ConfirmError> {
+    ///     session.confirm().await?;
+    ///     // move the money
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`ConfirmError`].
+    pub async fn confirm(&self) -> Result<(), ConfirmError> {
+        let service = self.service();
+        let known = self.look(|state| {
+            let record = state.record.as_ref()?;
+            let subject = record.login.as_ref();
+            let subject = subject.map(|login| service.subject_key(&login.subject));
+            Some((record.id, subject, record.created))
+        });
+        let (id, subject, created) = known.ok_or(ConfirmError::Ended)?;
+        if service.revoker.vigil().reach() == Reach::Network {
+            let born = service.revoker.ask(id, subject).await?;
+            if created <= born && !service.accept_older {
+                let problem = "it has lost its data, and was not given it back yet";
+                return Err(StoreError::unavailable(problem).into());
+            }
+        }
+        let counts = self.with(|state| {
+            let rules = service.rules(service.now());
+            state.still_counts(service)
+                && state
+                    .record
+                    .as_ref()
+                    .is_some_and(|record| rules.counts(record))
+        });
+        counts.then_some(()).ok_or(ConfirmError::Ended)
+    }
+}
