@@ -54,8 +54,8 @@
 //!
 //! # Features
 //!
-//! `actix`, `redb` and `ring` are on by default; `cli` builds the command line, `testing` adds
-//! the `testing` module. Without `ring` everything is pure Rust, and the tokens are the same.
+//! `actix`, `redb` and `ring` are on by default; `cli` builds the command line, `metrics` counts what
+//! happens, `testing` adds the `testing` module. Without `ring` everything is pure Rust, and the tokens are the same.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![warn(
@@ -81,6 +81,7 @@ mod flow;
 mod id;
 pub mod key;
 mod lifetime;
+mod observe;
 mod random;
 pub mod revoke;
 mod seal;

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 /// Values that everybody may name.
-const VALUES: &[&str] = &["time", "id", "error", "random", "lifetime"];
+const VALUES: &[&str] = &["time", "id", "error", "random", "lifetime", "observe"];
 
 /// What each part may name besides itself and [`VALUES`]. Imports point down, or to the left.
 const FLOORS: &[(&str, &[&str])] = &[
@@ -17,6 +17,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("random", &[]),
     ("lifetime", &[]),
+    ("observe", &[]),
     ("key", &[]),
     ("wire", &[]),
     ("seal", &["key", "wire"]),
@@ -184,6 +185,7 @@ fn each_crate_is_named_where_it_belongs() {
     );
     only_in("postcard", &["wire/record.rs"]);
     only_in("rmp_serde", &["wire/value.rs"]);
+    only_in("metrics::", &["observe.rs"]);
 }
 
 #[test]

@@ -97,12 +97,18 @@ impl Engine {
             Change::Keep => Ok(Vec::new()),
             Change::Destroy => Ok(self.removal(ticket)),
             // The browser's cookie is good as it is; a refresh that fails is tried again next time.
-            Change::Refresh(record) => Ok(self.write(record, from).unwrap_or_else(|error| {
-                self.log.not_refreshed(&error);
-                Vec::new()
-            })),
+            Change::Refresh(record) => {
+                let id = record.id;
+                Ok(self.write(record, from).unwrap_or_else(|error| {
+                    self.log.not_refreshed(&id, &error);
+                    Vec::new()
+                }))
+            }
             Change::Write(record) => self.write(record, from),
-            Change::Login(_) if self.is_untrusted() => Err(CommitError::Stale),
+            Change::Login(_) if self.is_untrusted() => {
+                self.log.unavailable(self.staleness());
+                Err(CommitError::Stale)
+            }
             Change::Login(record) => match self.write(record, from) {
                 // Not in silence: whoever asked believes to be logged in.
                 Ok(cookies) if cookies.is_empty() => Err(CommitError::Ended),
@@ -193,7 +199,7 @@ impl Engine {
                 return Err(NotWritable::Superseded.into());
             }
             Err(refusal) => {
-                self.log.dropped(&refusal.reason);
+                self.log.dropped(&record.id, &refusal.reason);
                 return Ok(Vec::new());
             }
         };

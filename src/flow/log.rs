@@ -1,13 +1,16 @@
-//! What was refused, for the log.
+//! What was refused, for the log and the counters.
 //!
 //! Anyone can send rubbish, so the log is rate-limited: a few lines a second, and the number of those
-//! that were left out. Lines carry the reason and the key id, never the cookie.
+//! that were left out. Lines carry the reason and the key id, never the cookie. Counters count all.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::error::Rejected;
 use crate::flow::commit::CommitError;
+use crate::id::SessionId;
+use crate::observe;
 use crate::time::Clock;
 
 /// Lines a second.
@@ -15,30 +18,29 @@ const LIMIT: u64 = 10;
 
 #[derive(Debug)]
 pub(crate) struct Log {
-    clock: Arc<dyn Clock>,
-    second: AtomicU64,
-    written: AtomicU64,
-    left_out: AtomicU64,
+    /// What anyone can bring about does not crowd out what only trouble does.
+    refusals: Limit,
+    troubles: Limit,
     unknown_keys: AtomicU64,
 }
 
 impl Log {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
-            clock,
-            second: AtomicU64::new(0),
-            written: AtomicU64::new(0),
-            left_out: AtomicU64::new(0),
+            refusals: Limit::new(clock.clone()),
+            troubles: Limit::new(clock),
             unknown_keys: AtomicU64::new(0),
         }
     }
 
     /// A cookie was refused.
     pub(crate) fn rejected(&self, reason: &Rejected) {
+        observe::rejected(reason);
         if matches!(reason, Rejected::UnknownKey(_)) {
+            observe::unknown_key();
             self.unknown_keys.fetch_add(1, Ordering::Relaxed);
         }
-        if let Some(left_out) = self.admit() {
+        if let Some(left_out) = self.refusals.admit() {
             tracing::info!(%reason, left_out, "refused a session cookie");
         }
     }
@@ -48,17 +50,52 @@ impl Log {
         self.unknown_keys.load(Ordering::Relaxed)
     }
 
+    /// A request is answered with 503: whether its cookie is a session can not be said at the moment.
+    pub(crate) fn unavailable(&self, staleness: Duration) {
+        observe::unavailable();
+        if let Some(left_out) = self.troubles.admit() {
+            let staleness = staleness.as_millis();
+            tracing::warn!(
+                staleness_ms = u64::try_from(staleness).unwrap_or(u64::MAX),
+                left_out,
+                "the revocation list can not be trusted at the moment; a request was turned away"
+            );
+        }
+    }
+
     /// A changed session was not sealed, because it was ended while its request ran.
-    pub(crate) fn dropped(&self, reason: &Rejected) {
-        if let Some(left_out) = self.admit() {
-            tracing::info!(%reason, left_out, "a session ended while its request ran; its changes are dropped");
+    pub(crate) fn dropped(&self, session: &SessionId, reason: &Rejected) {
+        if let Some(left_out) = self.refusals.admit() {
+            let session = observe::tag(session.as_bytes());
+            tracing::info!(%session, %reason, left_out, "a session ended while its request ran; its changes are dropped");
         }
     }
 
     /// A session in use could not be sealed again, and will end idle if that goes on.
-    pub(crate) fn not_refreshed(&self, error: &CommitError) {
-        if let Some(left_out) = self.admit() {
-            tracing::warn!(%error, left_out, "a session was not refreshed");
+    pub(crate) fn not_refreshed(&self, session: &SessionId, error: &CommitError) {
+        if let Some(left_out) = self.troubles.admit() {
+            let session = observe::tag(session.as_bytes());
+            tracing::warn!(%session, %error, left_out, "a session was not refreshed");
+        }
+    }
+}
+
+/// How much of one kind is written.
+#[derive(Debug)]
+struct Limit {
+    clock: Arc<dyn Clock>,
+    second: AtomicU64,
+    written: AtomicU64,
+    left_out: AtomicU64,
+}
+
+impl Limit {
+    fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            second: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            left_out: AtomicU64::new(0),
         }
     }
 
@@ -83,16 +120,15 @@ impl Log {
 mod tests {
     use super::*;
     use crate::testing::ManualClock;
-    use std::time::Duration;
 
     #[test]
     fn a_flood_is_counted_and_not_written() {
         let clock = Arc::new(ManualClock::default());
-        let log = Log::new(clock.clone());
-        let written = (0..1000).filter(|_| log.admit().is_some()).count();
+        let limit = Limit::new(clock.clone());
+        let written = (0..1000).filter(|_| limit.admit().is_some()).count();
         assert_eq!(written, 10);
         clock.advance(Duration::from_secs(1));
-        assert_eq!(log.admit(), Some(990));
-        assert_eq!(log.admit(), Some(0));
+        assert_eq!(limit.admit(), Some(990));
+        assert_eq!(limit.admit(), Some(0));
     }
 }
