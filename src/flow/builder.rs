@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 
 use crate::cookie::{CookieSettings, Template};
 use crate::error::ConfigError;
-use crate::flow::{Engine, Policies, Policy, Sessions, log, watch_keys};
+use crate::flow::{Engine, Policies, Policy, Sessions, keys, log};
 use crate::key::{KeyRing, KeySource};
 use crate::lifetime::Lifetimes;
+use crate::observe;
 use crate::random::{Random, SystemRandom};
 use crate::revoke::RevocationStore;
 use crate::revoke::revoker::Revoker;
@@ -131,6 +132,7 @@ impl SessionsBuilder {
     /// When a setting is wrong or contradicts another, the keys can not be used, or the store does not
     /// come up.
     pub async fn start(self) -> Result<Sessions, ConfigError> {
+        observe::describe();
         check_audience(&self.audience)?;
         self.lifetimes.validate()?;
         let cookie = Template::new(self.cookie)?;
@@ -169,13 +171,12 @@ impl SessionsBuilder {
             service: Arc::new(service),
             cookie,
             policy: self.policy,
-            watch: watch.map(Mutex::new),
-            key_problem: ArcSwapOption::empty(),
+            watch: watch.map(keys::Watch::new),
             log: log::Log::new(self.clock),
         });
-        if engine.watch.is_some() {
+        if let Some(watch) = &engine.watch {
             let worker = engine.service.revoker.worker();
-            worker.repeat(watch_keys(Arc::downgrade(&engine)));
+            worker.repeat(watch.keep_up(Arc::downgrade(&engine)));
         }
         warn_of_twins(&engine);
         Ok(Sessions { engine })

@@ -132,12 +132,20 @@ impl Engine {
                 }
                 Err(refusal) => {
                     opened += usize::from(refusal.cost_a_cipher_run());
-                    self.log.rejected(&refusal.reason);
+                    self.report(&refusal.reason);
                     tried.refusals.push(refusal);
                 }
             }
         }
         tried
+    }
+
+    fn report(&self, reason: &Rejected) {
+        self.log.rejected(reason);
+        if let (Rejected::UnknownKey(_), Some(watch)) = (reason, &self.watch) {
+            // A neighbour may have learned of a new key first.
+            watch.look_soon();
+        }
     }
 
     /// Fails if there is an authentic cookie and the list can not be trusted to judge it.
@@ -156,6 +164,7 @@ impl Engine {
             _ => false,
         });
         if (authentic && self.is_stale()) || (live.is_none() && settling) {
+            self.log.unavailable(self.staleness());
             return Err(Unavailable);
         }
         Ok(())

@@ -7,19 +7,17 @@ mod builder;
 mod candidates;
 mod commit;
 mod inspect;
+mod keys;
 mod load;
 mod log;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::Duration;
-
-use arc_swap::ArcSwapOption;
 
 use crate::cookie::Template;
 use crate::error::{ConfigError, StoreError};
 use crate::id::{KeyId, Serial, SessionId};
-use crate::key::{KeyChange, KeyWatch};
 use crate::lifetime::SKEW;
 use crate::revoke::witness::Trust;
 use crate::revoke::{Reach, Revocation, SessionEntry, Target};
@@ -32,9 +30,6 @@ pub(crate) use builder::check_audience;
 pub use commit::{CommitError, Outcome};
 pub use inspect::{Inspected, inspect};
 pub use load::{Loaded, Ticket, Unavailable};
-
-/// How often a key file is looked at.
-const RELOAD: Duration = Duration::from_secs(5);
 
 /// Everything that the sessions of one cookie share: keys, the revocation list, lifetimes, the
 /// cookie's settings. Made once and cloned; all clones are the same.
@@ -59,10 +54,8 @@ struct Engine {
     service: Arc<Service>,
     cookie: Template,
     policy: Policies,
-    watch: Option<Mutex<KeyWatch>>,
-    /// Why the ring in use is not what stands in the key file, if it is not. Kept apart from the watch,
-    /// which is locked while it reads the file.
-    key_problem: ArcSwapOption<ConfigError>,
+    /// If the keys come from a file.
+    watch: Option<keys::Watch>,
     log: log::Log,
 }
 
@@ -295,43 +288,14 @@ impl Engine {
     }
 
     fn key_problem(&self) -> Option<ConfigError> {
-        self.key_problem.load().as_deref().cloned()
+        self.watch.as_ref().and_then(keys::Watch::problem)
     }
 
     fn reload_keys(&self) -> Result<(), ConfigError> {
         let Some(watch) = &self.watch else {
             return Ok(());
         };
-        let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
-        match watch.poll(self.service.now()) {
-            KeyChange::Unchanged => {}
-            KeyChange::Changed(ring) => {
-                tracing::info!("the key file has changed and is in use");
-                self.service.keys.store(Arc::new(ring));
-            }
-            KeyChange::Broken(problem) => {
-                tracing::error!(%problem, "the key file can not be used; the keys from before stay");
-            }
-        }
-        let problem = watch.problem().cloned();
-        self.key_problem.store(problem.clone().map(Arc::new));
-        problem.map_or(Ok(()), Err)
-    }
-}
-
-/// Looks at the key file from time to time, for as long as anyone holds the sessions.
-async fn watch_keys(engine: Weak<Engine>) {
-    loop {
-        tokio::time::sleep(RELOAD).await;
-        let Some(engine) = engine.upgrade() else {
-            return;
-        };
-        // Problems are logged where they are found. Reading a file can block, so not on this thread.
-        let reload = move || {
-            let _ = engine.reload_keys();
-            // Given back, since this may be the last handle: dropping it here would wait for this thread.
-            engine
-        };
-        let _ = tokio::task::spawn_blocking(reload).await;
+        let replace = |ring| self.service.keys.store(Arc::new(ring));
+        watch.look(self.service.now(), replace)
     }
 }
