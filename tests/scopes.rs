@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use actix_web::guard::fn_guard;
 use actix_web::http::header::{CACHE_CONTROL, VARY};
 use actix_web::{App, HttpRequest, HttpResponse, Result, web};
-use common::{Browser, memory, serve, serve_app};
+use common::{Browser, eventually, memory, serve, serve_app};
 use sealed_session::actix::{Authenticated, SessionExt, SessionMiddleware};
+use sealed_session::store::Memory;
 use sealed_session::testing::ManualClock;
 use sealed_session::{CookieSettings, Session, Sessions};
 use serde_json::{Value, json};
@@ -25,6 +26,15 @@ fn cookie(name: &str, path: &str) -> CookieSettings {
 async fn started(audience: &str, settings: CookieSettings) -> Sessions {
     let clock = ManualClock::default();
     let store = memory(&clock);
+    started_on(clock, store, audience, settings).await
+}
+
+async fn started_on(
+    clock: ManualClock,
+    store: Arc<Memory>,
+    audience: &str,
+    settings: CookieSettings,
+) -> Sessions {
     Sessions::builder(audience)
         .keys(common::ring())
         .store(store)
@@ -133,6 +143,52 @@ async fn two_sessions_with_one_name_and_two_audiences_are_not_mistaken_for_each_
         answer.json(),
         json!({"nearest": "root", "session": "root", "admin": null})
     );
+}
+
+/// Nodes of two applications on one store, which holds subjects by a hash over the audience too.
+#[actix_web::test]
+async fn applications_that_share_a_store_do_not_meet() {
+    let clock = ManualClock::default();
+    let store = memory(&clock);
+    let start = async |audience: &str| {
+        let settings = cookie("session", "/");
+        started_on(clock.clone(), store.clone(), audience, settings).await
+    };
+    let (shop, forum) = (start("shop").await, start("forum").await);
+    let other_shop_node = start("shop").await;
+    let (shop_url, _shop) = serve(&shop, common::routes);
+    let (forum_url, _forum) = serve(&forum, common::routes);
+    let (customer, member) = (Browser::new(&shop_url), Browser::new(&forum_url));
+    let log_in = async || {
+        customer.post("/login/alice").await.is(200);
+        member.post("/login/alice").await.is(200);
+    };
+    log_in().await;
+    // The keys are the same, and the cookies are worth nothing to each other all the same.
+    let swapped = [
+        Browser::new(&shop_url).holding(member.session().unwrap()),
+        Browser::new(&forum_url).holding(customer.session().unwrap()),
+    ];
+    for browser in swapped {
+        browser.get("/me").await.removes();
+    }
+
+    shop.end_subject("alice").await.unwrap();
+    customer.copy().get("/me").await.leaves_alone();
+    member.get("/me").await.is(200);
+    log_in().await;
+    member.post("/logout-all").await.is(204);
+    customer.get("/me").await.is(200);
+    log_in().await;
+    other_shop_node.end_subject("alice").await.unwrap();
+    eventually(|| async { customer.copy().get("/me").await.status == 401 }).await;
+    member.get("/me").await.is(200);
+
+    // Everyone is everyone whose revocations the store keeps.
+    log_in().await;
+    shop.end_everyone().await.unwrap();
+    customer.get("/me").await.leaves_alone();
+    eventually(|| async { member.copy().get("/me").await.status == 401 }).await;
 }
 
 #[actix_web::test]

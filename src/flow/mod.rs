@@ -161,7 +161,7 @@ impl Sessions {
         service.revoker.raise(target).await.map(|_| ())
     }
 
-    /// Ends all sessions of everyone.
+    /// Ends all sessions of everyone, in every application that shares the store.
     ///
     /// # Errors
     /// When other nodes may not know yet; this one refuses the sessions.
