@@ -9,6 +9,7 @@
 //! | `POST /api/renew` | 200 `{"session"}` and a new cookie |
 //! | `POST /api/logout`, `/api/logout-all`, `/api/logout-others` | 204 |
 //! | `GET /healthz` | 200 `{"keys", "revocation"}` |
+//! | `GET /metrics` | 200, text for Prometheus; only with the feature `metrics` |
 //!
 //! Entries need no login. `errors.rs` has the answers that are not these.
 
@@ -177,10 +178,12 @@ async fn show_health(sessions: web::Data<Sessions>) -> HttpResponse {
         "keys": {
             "sealing": health.sealing.map(|id| id.to_string()),
             "opening": opening,
+            "unknown_keys": health.unknown_keys,
         },
         "revocation": {
             "store": health.store,
             "entries": health.entries,
+            "outstanding": health.outstanding,
             "staleness_ms": u64::try_from(health.staleness.as_millis()).unwrap_or(u64::MAX),
         },
     }))

@@ -14,9 +14,26 @@
 //! | `errors.rs` | turning the library's errors into an application's own |
 //! | `origin.rs` | refusing requests that another site made the browser send |
 //! | `pages.rs` | pages under a strict Content-Security-Policy |
+//! | `metrics.rs` | numbers for Prometheus, with `--features metrics` |
 
 mod api;
 mod errors;
+#[cfg(feature = "metrics")]
+mod metrics;
+/// Without the feature there are no numbers and no page.
+#[cfg(not(feature = "metrics"))]
+mod metrics {
+    #[derive(Clone)]
+    pub struct Metrics;
+
+    impl Metrics {
+        pub fn install() -> Result<Self, crate::setup::Failure> {
+            Ok(Self)
+        }
+
+        pub fn routes(&self, _: &mut actix_web::web::ServiceConfig) {}
+    }
+}
 mod origin;
 mod pages;
 mod setup;
@@ -32,6 +49,7 @@ use sealed_session::Sessions;
 use sealed_session::actix::SessionMiddleware;
 use tracing_subscriber::EnvFilter;
 
+use metrics::Metrics;
 use setup::{Failure, Options};
 
 /// How long requests under way may take once the server was asked to stop, in seconds.
@@ -64,12 +82,13 @@ async fn main() -> ExitCode {
 async fn run(options: Options) -> Result<(), Failure> {
     // Heard from here on, so that an early signal is not lost.
     let mut signals = Signals::listen()?;
+    let metrics = Metrics::install()?;
     // Once, outside the closure below, which runs in every worker.
     let sessions = setup::sessions(&options).await?;
     let state = sessions.clone();
     let server = HttpServer::new(move || {
         App::new()
-            .configure(|config| routes(config, &state))
+            .configure(|config| routes(config, &state, &metrics))
             // The last one is the outermost.
             .wrap(from_fn(origin::same_origin_only))
             .wrap(from_fn(errors::as_json))
@@ -105,11 +124,12 @@ async fn run(options: Options) -> Result<(), Failure> {
     }
 }
 
-fn routes(config: &mut web::ServiceConfig, sessions: &Sessions) {
+fn routes(config: &mut web::ServiceConfig, sessions: &Sessions, metrics: &Metrics) {
     config
         .app_data(web::Data::new(sessions.clone()))
-        // A health check and the pages' assets need no session, so they stay outside.
+        // A health check, numbers and the pages' assets need no session, so they stay outside.
         .configure(api::health)
+        .configure(|config| metrics.routes(config))
         .configure(pages::assets)
         .service(
             web::scope("")

@@ -11,6 +11,8 @@ mod disk;
 mod entries;
 mod keys;
 mod kill;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod requests;
 mod sessions;
 mod start;

@@ -147,14 +147,20 @@ async fn health_tells_key_ids_and_numbers() {
     let sealing = &health["keys"]["sealing"];
     assert_eq!(sealing.as_str().unwrap().len(), 32);
     let expected = json!({
-        "keys": { "sealing": sealing, "opening": [sealing] },
-        "revocation": { "store": "redb", "entries": 0, "staleness_ms": 0 },
+        "keys": { "sealing": sealing, "opening": [sealing], "unknown_keys": 0 },
+        "revocation": { "store": "redb", "entries": 0, "outstanding": 0, "staleness_ms": 0 },
     });
     assert_eq!(health, expected);
     let browser = server.browser();
     browser.login("alice").await;
     browser.post("/api/logout").await.is(204);
     assert_eq!(server.health().await["revocation"]["entries"], 1);
+    let other_data = folder();
+    let other = Server::on(other_data.path());
+    let stranger = other.browser();
+    stranger.login("bob").await;
+    server.resume(&stranger).get("/api/me").await.is(401);
+    assert_eq!(server.health().await["keys"]["unknown_keys"], 1);
     // A probe that carries a cookie is not given another.
     assert!(browser.get("/healthz").await.set_cookies().is_empty());
 }

@@ -1,0 +1,136 @@
+//! What the log and the counters say of requests.
+#![cfg(feature = "metrics")]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use common::faulty::{Call, Faulty, Mode};
+use common::{SECOND, builder, eventually, memory};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+use sealed_session::revoke::Reach;
+use sealed_session::testing::ManualClock;
+use sealed_session::{Loaded, SessionId, Sessions};
+use sha2::{Digest, Sha256};
+
+/// What was logged by this thread.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Written {
+    fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let writer = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    fn lines(&self, with: &str) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let lines = text.lines().filter(|line| line.contains(with));
+        lines.map(str::to_owned).collect()
+    }
+}
+
+fn recorder() -> PrometheusRecorder {
+    PrometheusBuilder::new().build_recorder()
+}
+
+fn load(sessions: &Sessions, cookie: &str) -> Result<Loaded, sealed_session::Unavailable> {
+    let header = format!("session={cookie}");
+    sessions.load(std::iter::once(header.as_bytes()))
+}
+
+/// A cookie of alice's session, and its id.
+async fn logged_in(sessions: &Sessions) -> (String, SessionId) {
+    let Loaded {
+        session, ticket, ..
+    } = sessions.load(std::iter::empty()).unwrap();
+    session.authenticate("alice").await.unwrap();
+    let id = session.id().unwrap();
+    let outcome = sessions.commit(&session, ticket).await;
+    let (_, value) = outcome.cookies[0].split_once('=').unwrap();
+    (value.split(';').next().unwrap().to_owned(), id)
+}
+
+#[actix_web::test]
+async fn requests_that_are_turned_away_are_counted_and_logged_beside_a_flood_of_rubbish() {
+    let clock = ManualClock::default();
+    let store = Faulty::new(memory(&clock), Reach::Network);
+    let sessions = builder(&clock, store.clone()).start().await.unwrap();
+    let (cookie, _) = logged_in(&sessions).await;
+    store.set_call(Call::Follow, Mode::Hanging);
+    eventually(|| async { store.waiting() >= 1 }).await;
+    clock.advance(11 * SECOND);
+
+    let (written, recorder) = (Written::default(), recorder());
+    let guard = written.listen();
+    metrics::with_local_recorder(&recorder, || {
+        for _ in 0..200 {
+            load(&sessions, "rubbish").unwrap();
+        }
+        for _ in 0..50 {
+            load(&sessions, &cookie).unwrap_err();
+        }
+    });
+    drop(guard);
+    let text = recorder.handle().render();
+    for line in [
+        "sealed_session_unavailable_total 50\n",
+        "sealed_session_rejected_total{reason=\"malformed\"} 200\n",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    assert_eq!(written.lines("refused a session cookie").len(), 10);
+    let turned_away = written.lines("turned away");
+    assert_eq!(turned_away.len(), 10);
+    assert!(
+        turned_away[0].contains("staleness_ms=11000"),
+        "{turned_away:?}"
+    );
+}
+
+#[actix_web::test]
+async fn the_log_names_a_session_by_its_tag() {
+    let clock = ManualClock::default();
+    let sessions = builder(&clock, memory(&clock)).start().await.unwrap();
+    let (cookie, id) = logged_in(&sessions).await;
+    let Loaded {
+        session, ticket, ..
+    } = load(&sessions, &cookie).unwrap();
+    session.insert("colour", "mauve").unwrap();
+    sessions.end_session(id).await.unwrap();
+
+    let written = Written::default();
+    let guard = written.listen();
+    let outcome = sessions.commit(&session, ticket).await;
+    drop(guard);
+    assert!(outcome.cookies.is_empty());
+    let digest = Sha256::new()
+        .chain_update(b"sealed-session/log")
+        .chain_update(id.as_bytes())
+        .finalize();
+    let tag: String = digest[..4]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let all = written.lines("");
+    assert_eq!(written.lines(&format!("session={tag}")).len(), 1, "{all:?}");
+    for hidden in [id.to_string().as_str(), "alice", "mauve", &cookie[..40]] {
+        assert!(written.lines(hidden).is_empty(), "{hidden} in {all:?}");
+    }
+}
