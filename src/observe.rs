@@ -335,6 +335,37 @@ mod tests {
         }
     }
 
+    /// A reason is called as its variant is.
+    #[test]
+    fn reasons_are_named_after_their_variants() {
+        use crate::id::KeyId;
+        let key = KeyId::from_bytes([0; 16]);
+        for reason in [
+            Rejected::Length,
+            Rejected::Malformed,
+            Rejected::Version(9),
+            Rejected::UnknownKey(key),
+            Rejected::RetiredKey(key),
+            Rejected::RevokedKey,
+            Rejected::NotAuthentic,
+            Rejected::Implausible,
+            Rejected::Expired,
+            Rejected::Idle,
+            Rejected::Ended,
+            Rejected::Superseded,
+            Rejected::SubjectEnded,
+            Rejected::EveryoneEnded,
+            Rejected::OlderThanList,
+        ] {
+            let variant = format!("{reason:?}");
+            let variant = variant.split('(').next().unwrap();
+            let joined = word(&reason).replace('_', "");
+            assert_eq!(joined, variant.to_lowercase());
+            let capitals = variant.chars().filter(char::is_ascii_uppercase).count();
+            assert_eq!(word(&reason).split('_').count(), capitals);
+        }
+    }
+
     /// What a recorder shows after `happened`.
     #[cfg(feature = "metrics")]
     fn shown(happened: impl FnOnce()) -> String {

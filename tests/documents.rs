@@ -176,3 +176,95 @@ fn every_path_and_link_leads_somewhere() {
         }
     }
 }
+
+/// The metrics of the README's table: name, type and label.
+fn documented_metrics() -> BTreeSet<[String; 3]> {
+    let text = read("README.md");
+    let rows = text
+        .lines()
+        .filter(|line| line.starts_with("| `sealed_session_"));
+    rows.map(|row| {
+        let mut cells = row.split('|').skip(1);
+        [(); 3].map(|()| cells.next().unwrap().trim().replace('`', ""))
+    })
+    .collect()
+}
+
+/// Those of the source.
+fn counted_metrics() -> BTreeSet<[String; 3]> {
+    let source = read("src/observe.rs");
+    let name = |constant: &str| {
+        let (_, rest) = source
+            .split_once(&format!("const {constant}: &str = \""))
+            .unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let (_, rest) = source.split_once("const METRICS").unwrap();
+    let (table, _) = rest.split_once("];").unwrap();
+    let rows = table.split("Kind::").skip(1);
+    rows.map(|row| {
+        let mut parts = row.split(',').map(str::trim);
+        let mut part = || parts.next().unwrap();
+        let (kind, constant, label) = (part(), part(), part());
+        let label = label.trim_start_matches("Some(\"").trim_end_matches("\")");
+        let label = label.replace("None", "");
+        [name(constant), kind.to_lowercase(), label]
+    })
+    .collect()
+}
+
+#[test]
+fn the_metrics_of_the_readme_are_those_that_are_counted() {
+    let (documented, counted) = (documented_metrics(), counted_metrics());
+    assert!(counted.len() > 10, "{counted:?}");
+    assert_eq!(documented, counted);
+    // And nothing is counted that the table of the source leaves out.
+    let source = read("src/observe.rs");
+    let names = source.matches(": &str = \"sealed_session_").count();
+    assert_eq!(names, counted.len());
+}
+
+#[test]
+fn the_events_of_the_readme_are_written_somewhere() {
+    let text = read("README.md");
+    let (_, rest) = text.split_once("| event | level | fields |").unwrap();
+    let rows = rest
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let sources = sources("src");
+    let mut count = 0;
+    for row in rows {
+        let mut cells = row.split('|').map(str::trim).skip(1);
+        let (event, level) = (cells.next().unwrap(), cells.next().unwrap());
+        let fields = code(cells.next().unwrap());
+        let written = sources.iter().any(|source| {
+            let mut events = source.split("tracing::").filter(|it| it.contains(event));
+            events.any(|it| {
+                let (head, _) = it.split_once(event).unwrap();
+                head.starts_with(&format!("{level}!("))
+                    && fields.iter().all(|field| head.contains(field.as_str()))
+            })
+        });
+        assert!(written, "{row}");
+        count += 1;
+    }
+    assert!(count > 5, "only {count} events: are they still found?");
+}
+
+/// The texts of all files in a folder.
+fn sources(folder: &str) -> Vec<String> {
+    let mut folders = vec![Path::new(ROOT).join(folder)];
+    let mut texts = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                texts.push(fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    texts
+}
