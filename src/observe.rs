@@ -6,9 +6,6 @@
 //!    value would be a new time series, and anyone could fill the operator's disk.
 //! 3. The log names a session or a subject by its [`tag`].
 
-// The revocation list does not report everything yet.
-#![allow(dead_code)]
-
 use std::fmt;
 use std::time::Duration;
 
@@ -27,7 +24,8 @@ const SNAPSHOTS: &str = "sealed_session_snapshots_total";
 const SNAPSHOT_SECONDS: &str = "sealed_session_snapshot_seconds";
 const REASSERTED: &str = "sealed_session_reasserted_total";
 const VOUCHED: &str = "sealed_session_vouched_total";
-const UNREADABLE: &str = "sealed_session_unreadable_total";
+const UNREADABLE: &str = "sealed_session_unreadable_entries";
+const LACKING: &str = "sealed_session_lacking_entries";
 const EXPIRED: &str = "sealed_session_expired_total";
 const LIST_ENTRIES: &str = "sealed_session_list_entries";
 const OUTSTANDING: &str = "sealed_session_outstanding_revocations";
@@ -41,7 +39,7 @@ enum Kind {
 }
 
 /// Each metric: its type, its name, its label if it has one, and what it says.
-const METRICS: [(Kind, &str, Option<&str>, &str); 16] = [
+const METRICS: [(Kind, &str, Option<&str>, &str); 17] = [
     (
         Kind::Counter,
         REJECTED,
@@ -110,12 +108,6 @@ const METRICS: [(Kind, &str, Option<&str>, &str); 16] = [
     ),
     (
         Kind::Counter,
-        UNREADABLE,
-        Some("kind"),
-        "Things in the store that this release can not read.",
-    ),
-    (
-        Kind::Counter,
         EXPIRED,
         None,
         "Revocations that were forgotten because their sessions have ended.",
@@ -131,6 +123,18 @@ const METRICS: [(Kind, &str, Option<&str>, &str); 16] = [
         OUTSTANDING,
         None,
         "Revocations that the store has not taken yet.",
+    ),
+    (
+        Kind::Gauge,
+        LACKING,
+        None,
+        "Revocations that the store has lost and is being given back.",
+    ),
+    (
+        Kind::Gauge,
+        UNREADABLE,
+        None,
+        "Entries of the store that this release can not read.",
     ),
     (
         Kind::Gauge,
@@ -204,21 +208,27 @@ pub(crate) fn vouched() {
     sink::add(VOUCHED, &[], 1);
 }
 
-/// The store holds what this release can not read.
-pub(crate) fn unreadable(kind: &'static str, count: usize) {
-    sink::add(UNREADABLE, &[("kind", kind)], count as u64);
-}
-
 /// Revocations were forgotten, because their time has passed.
 pub(crate) fn forgotten(entries: usize) {
     sink::add(EXPIRED, &[], entries as u64);
 }
 
-/// How this node's list is. Of several lists in one process the last to report is seen.
-pub(crate) fn gauges(entries: usize, outstanding: usize, staleness: Duration) {
-    sink::set(LIST_ENTRIES, entries as f64);
-    sink::set(OUTSTANDING, outstanding as f64);
-    sink::set(STALENESS, staleness.as_secs_f64());
+/// How this node's list is.
+pub(crate) struct ListState {
+    pub(crate) entries: usize,
+    pub(crate) outstanding: usize,
+    pub(crate) lacking: usize,
+    pub(crate) unreadable: u64,
+    pub(crate) staleness: Duration,
+}
+
+/// Of several lists in one process the last to report is seen.
+pub(crate) fn gauges(list: &ListState) {
+    sink::set(LIST_ENTRIES, list.entries as f64);
+    sink::set(OUTSTANDING, list.outstanding as f64);
+    sink::set(LACKING, list.lacking as f64);
+    sink::set(UNREADABLE, list.unreadable as f64);
+    sink::set(STALENESS, list.staleness.as_secs_f64());
 }
 
 /// The reason without what the client chose: the version, the key's id.
@@ -390,9 +400,14 @@ mod tests {
             snapshot(12, 0.5);
             reasserted(3);
             vouched();
-            unreadable("entry", 2);
             forgotten(5);
-            gauges(6, 7, Duration::from_millis(1500));
+            gauges(&ListState {
+                entries: 6,
+                outstanding: 7,
+                lacking: 8,
+                unreadable: 9,
+                staleness: Duration::from_millis(1500),
+            });
         });
         for line in [
             "sealed_session_rejected_total{reason=\"version\"} 1",
@@ -406,7 +421,8 @@ mod tests {
             "sealed_session_snapshot_seconds_sum 0.5",
             "sealed_session_reasserted_total 3",
             "sealed_session_vouched_total 1",
-            "sealed_session_unreadable_total{kind=\"entry\"} 2",
+            "sealed_session_lacking_entries 8",
+            "sealed_session_unreadable_entries 9",
             "sealed_session_expired_total 5",
             "sealed_session_list_entries 6",
             "sealed_session_outstanding_revocations 7",

@@ -81,6 +81,9 @@ fn sources() -> Vec<Source> {
                 folders.push(path);
                 continue;
             }
+            if path.extension().is_none_or(|kind| kind != "rs") {
+                continue;
+            }
             let text = fs::read_to_string(&path).unwrap();
             let lines = text.lines().take_while(|line| *line != "#[cfg(test)]");
             let lines = lines.filter(|line| !line.trim_start().starts_with("//"));

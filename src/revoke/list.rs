@@ -180,20 +180,22 @@ impl List {
         self.len() == 0 && self.everyone() == Generation::NONE
     }
 
-    /// Forgets what has expired.
-    pub(crate) fn sweep(&self, now: UnixMillis) {
-        let mut forgot = false;
+    /// Forgets what has expired, and returns how much that was.
+    pub(crate) fn sweep(&self, now: UnixMillis) -> usize {
+        let mut forgot: usize = 0;
         let mut is_needed = |until: UnixMillis| {
-            forgot |= until <= now;
-            until > now
+            let needed = until > now;
+            forgot = forgot.saturating_add(usize::from(!needed));
+            needed
         };
         self.sessions
             .retain(|_, entry| is_needed(entry.unpack().until));
         self.subjects.retain(|_, entry| is_needed(entry.until));
         self.visitors.retain(|entry| is_needed(entry.until));
-        if forgot {
+        if forgot > 0 {
             self.forgot.fetch_max(now.as_millis(), Ordering::AcqRel);
         }
+        forgot
     }
 
     /// Whether the clock stands before the time at which something was last forgotten. It was wrong then

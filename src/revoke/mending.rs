@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::id::{SessionId, SubjectKey};
+use crate::observe;
 use crate::revoke::lattice::Revocation;
 use crate::revoke::list::List;
 use crate::revoke::outbox::{Shared, in_time};
@@ -237,20 +238,22 @@ pub(super) async fn mend(shared: Weak<Shared>) {
 async fn step(shared: &Shared) -> Result<(), StoreError> {
     // First: how long what follows is kept depends on it.
     if shared.mending.announces() {
-        let announced = in_time(shared.store.announce(shared.own_longest)).await;
+        let announced = in_time("announce", shared.store.announce(shared.own_longest)).await;
         announced.inspect_err(|_| shared.mending.announce_again())?;
     }
     let batch = shared.mending.batch();
     if !batch.is_empty() {
-        in_time(shared.store.publish(&batch)).await?;
+        in_time("publish", shared.store.publish(&batch)).await?;
         shared.mending.told(&batch);
+        observe::reasserted(batch.len());
         tracing::info!(
             entries = batch.len(),
             "gave the revocation store back what it lacked"
         );
     } else if let Some(vouch) = shared.mending.owed() {
-        in_time(shared.store.vouch(vouch.epoch, vouch.born)).await?;
+        in_time("vouch", shared.store.vouch(vouch.epoch, vouch.born)).await?;
         shared.mending.vouched(vouch);
+        observe::vouched();
         tracing::info!(born = %vouch.born, "vouched for the revocation store, which has everything back");
     }
     Ok(())

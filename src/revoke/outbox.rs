@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::id::{RaiseId, SessionId};
+use crate::observe::{self, ListState};
 use crate::random::Random;
 use crate::revoke::lattice::{Revocation, SubjectEntry};
 use crate::revoke::list::List;
@@ -138,7 +139,7 @@ impl Shared {
     /// One attempt at a raise; on success the list takes the generation and the mark goes.
     pub(super) async fn raise(&self, target: Target, id: RaiseId) -> Result<Raised, StoreError> {
         let known = self.list.generation(target);
-        let raised = in_time(self.store.raise(Raise { target, id, known })).await?;
+        let raised = in_time("raise", self.store.raise(Raise { target, id, known })).await?;
         self.list.join(&match target {
             Target::Subject(key) => Revocation::Subject {
                 key,
@@ -198,7 +199,10 @@ impl Shared {
             if batch.is_empty() {
                 return Ok(());
             }
-            if in_time(self.store.publish(&batch)).await.is_err() {
+            if in_time("publish", self.store.publish(&batch))
+                .await
+                .is_err()
+            {
                 return self.publish_each().await;
             }
             self.taken(&batch);
@@ -212,7 +216,7 @@ impl Shared {
         let started = self.clock.monotonic();
         let mut outcome = Ok(());
         for revocation in all {
-            match in_time(self.store.publish(&[revocation])).await {
+            match in_time("publish", self.store.publish(&[revocation])).await {
                 Ok(_) => self.taken(&[revocation]),
                 Err(error) => outcome = Err(error),
             }
@@ -243,6 +247,13 @@ pub(super) async fn retry(shared: Weak<Shared>) {
         let Some(shared) = shared.upgrade() else {
             return;
         };
+        observe::gauges(&ListState {
+            entries: shared.list.len(),
+            outstanding: shared.outstanding(),
+            lacking: shared.mending.len(),
+            unreadable: shared.store.unreadable(),
+            staleness: shared.vigil.staleness(&*shared.clock),
+        });
         if let Err(error) = shared.tell_again().await {
             tracing::warn!(
                 %error,
@@ -253,18 +264,20 @@ pub(super) async fn retry(shared: Weak<Shared>) {
     }
 }
 
-/// The outcome, or an error if it takes too long.
+/// The outcome of an `operation` of the store, or an error if it takes too long.
 pub(super) async fn in_time<T>(
+    operation: &'static str,
     work: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    tokio::time::timeout(ATTEMPT, work)
+    let outcome = tokio::time::timeout(ATTEMPT, work)
         .await
         .unwrap_or_else(|_| {
             let waited = ATTEMPT.as_secs();
             Err(StoreError::Unavailable(format!(
                 "no answer within {waited} s"
             )))
-        })
+        });
+    outcome.inspect_err(|_| observe::store_failed(operation))
 }
 
 #[cfg(test)]

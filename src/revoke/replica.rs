@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::error::StoreError;
 use crate::id::SubjectKey;
 use crate::lifetime::SKEW;
+use crate::observe;
 use crate::revoke::lattice::Revocation;
 use crate::revoke::mending::{self, Comparison, part_of};
 use crate::revoke::outbox::{Shared, in_time};
@@ -70,12 +71,14 @@ impl Replica {
         }
         let followed = tokio::time::timeout(SILENCE, shared.store.follow(self.position));
         let silent = |_| Err(StoreError::unavailable("it does not answer a follower"));
-        match followed.await.unwrap_or_else(silent)? {
+        let followed = followed.await.unwrap_or_else(silent);
+        match followed.inspect_err(|_| observe::store_failed("follow"))? {
             Followed::News(news) => {
                 self.take(shared, news, began);
                 Ok(())
             }
             Followed::Gap { epoch } => {
+                observe::gap();
                 tracing::warn!(
                     lost = epoch != self.position.epoch,
                     "news of the revocation store may have been missed; loading everything"
@@ -150,14 +153,20 @@ impl Replica {
 /// Joins the store's whole state into the list.
 async fn snapshot(shared: &Shared, comparison: &mut Comparison) -> Result<SnapshotEnd, StoreError> {
     let list = &shared.list;
+    let began = shared.clock.monotonic();
+    let mut entries: usize = 0;
     let mut receive = |revocations: Vec<Revocation>| {
+        entries = entries.saturating_add(revocations.len());
         for revocation in &revocations {
             list.join(revocation);
             comparison.holds(revocation, list);
         }
     };
-    let end = shared.store.snapshot(&mut receive).await?;
+    let end = shared.store.snapshot(&mut receive).await;
+    let end = end.inspect_err(|_| observe::store_failed("snapshot"))?;
     shared.lengthen(end.longest);
+    let took = shared.clock.monotonic().saturating_sub(began);
+    observe::snapshot(entries, took.as_secs_f64());
     Ok(end)
 }
 
@@ -221,10 +230,11 @@ pub(super) async fn sweep_once(shared: &Shared) -> Result<(), StoreError> {
     if shared.store.reach() == Reach::Network {
         // Of two clocks that disagree one is wrong, and it may be the one that forgets.
         let nobody = SubjectKey::from_bytes([0; 16]);
-        check_clocks(now, in_time(shared.store.read(nobody)).await?.now)?;
+        check_clocks(now, in_time("read", shared.store.read(nobody)).await?.now)?;
     }
-    while shared.store.sweep().await? > 0 {}
-    shared.list.sweep(now);
+    let failed = |_: &StoreError| observe::store_failed("sweep");
+    while shared.store.sweep().await.inspect_err(failed)? > 0 {}
+    observe::forgotten(shared.list.sweep(now));
     Ok(())
 }
 

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::id::{SessionId, SubjectKey};
+use crate::id::{Serial, SessionId, SubjectKey};
+use crate::observe::{self, tag};
 use crate::random::Random;
 use crate::revoke::lattice::Revocation;
 use crate::revoke::list::List;
@@ -90,6 +91,7 @@ impl Revoker {
 
     /// Revokes cookies of one session: here at once, in the store by the attempt that is returned.
     pub(crate) fn revoke(&self, revocation: Revocation) -> Revoking {
+        report(&revocation);
         Revoking {
             here: self.shared.list.join(&revocation),
             there: self.tell(revocation),
@@ -99,7 +101,7 @@ impl Revoker {
     fn tell(&self, revocation: Revocation) -> Attempt<Published> {
         let shared = self.shared.clone();
         let attempt = self.worker.finish(async move {
-            let published = in_time(shared.store.publish(&[revocation])).await;
+            let published = in_time("publish", shared.store.publish(&[revocation])).await;
             if published.is_err() {
                 shared.keep(revocation);
             }
@@ -110,6 +112,16 @@ impl Revoker {
 
     /// Raises a generation: the target is logged out here at once, everywhere once the attempt is done.
     pub(crate) fn raise(&self, target: Target) -> Attempt<Raised> {
+        match target {
+            Target::Subject(key) => {
+                observe::revoked("subject");
+                tracing::info!(subject = %tag(key.as_bytes()), "ending all sessions of a subject");
+            }
+            Target::Everyone => {
+                observe::revoked("everyone");
+                tracing::warn!("ending all sessions of everyone");
+            }
+        }
         let shared = self.shared.clone();
         let named = shared.name_and_mark(target);
         let attempt = self.worker.finish(async move {
@@ -133,7 +145,7 @@ impl Revoker {
             for target in [Target::Subject(subject), Target::Everyone] {
                 shared.raise_if_outstanding(target).await?;
             }
-            let mut reading = in_time(shared.store.read(subject)).await?;
+            let mut reading = in_time("read", shared.store.read(subject)).await?;
             check_clocks(shared.clock.now(), reading.now)?;
             let list = &shared.list;
             reading.subject = reading
@@ -179,7 +191,7 @@ impl Revoker {
     ) -> Attempt<UnixMillis> {
         let shared = self.shared.clone();
         let attempt = self.worker.finish(async move {
-            let found = in_time(shared.store.find(session, subject)).await?;
+            let found = in_time("find", shared.store.find(session, subject)).await?;
             for revocation in &found.revocations {
                 shared.list.join(revocation);
             }
@@ -196,5 +208,21 @@ impl Revoker {
                 .finish(async move { replica::sweep_once(&shared).await }),
         )
         .await
+    }
+}
+
+/// Counts a revocation of one session and says so.
+fn report(revocation: &Revocation) {
+    let (kind, id, entry) = match revocation {
+        Revocation::Session { id, entry } => ("session", id, entry),
+        Revocation::Visitor { id, entry } => ("visitor", id, entry),
+        Revocation::Subject { .. } | Revocation::Everyone { .. } => return,
+    };
+    observe::revoked(kind);
+    let session = tag(id.as_bytes());
+    if entry.serial == Serial::ENDED {
+        tracing::info!(kind, %session, "ending a session");
+    } else {
+        tracing::info!(kind, %session, "renewing a session");
     }
 }
