@@ -151,6 +151,19 @@ pub enum StoreError {
     /// The store's clock can not be right, or is further from this node's than the tolerated skew.
     #[error("clocks disagree: {0}")]
     Clock(String),
+    /// The server can not be used for the list as it is set up, or the list on it is not one that this
+    /// release can read. Trying again does not help.
+    #[error("the server can not be used: {0}")]
+    Unsuitable(String),
+    /// The store has it, but fewer replicas than wanted acknowledged that they do too. It may be lost
+    /// with the store, so it is told again.
+    #[error("{acknowledged} of {wanted} replicas acknowledged in time")]
+    NotReplicated {
+        /// How many were to acknowledge.
+        wanted: usize,
+        /// How many did.
+        acknowledged: usize,
+    },
     /// A generation at the top of its range. Does not happen to an honest counter.
     #[error("the generation can not be raised further")]
     Exhausted,

@@ -186,6 +186,8 @@ fn each_crate_is_named_where_it_belongs() {
         "redb::",
         &["store/redb/", "store/mod.rs", "config.rs", "bin/"],
     );
+    only_in("redis::", &["store/redis/", "store/mod.rs", "config.rs"]);
+    only_in("rustls", &["store/redis/options.rs"]);
     only_in("postcard", &["wire/record.rs"]);
     only_in("rmp_serde", &["wire/value.rs"]);
     only_in("metrics::", &["observe.rs"]);

@@ -7,6 +7,10 @@
     feature = "redb",
     doc = "| [`Redb`] | one process | everything that was acknowledged |"
 )]
+#![cfg_attr(
+    feature = "redis",
+    doc = "| [`Redis`] | nodes that share a server | of the nodes: everything; of the server: as it is set up |"
+)]
 //!
 //! What they have in common, decided here once:
 //!
@@ -22,9 +26,14 @@ mod feed;
 mod memory;
 #[cfg(feature = "redb")]
 mod redb;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::time::Duration;
 
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use self::redis::{Redis, RedisOptions};
 pub use memory::Memory;
 #[cfg(feature = "redb")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redb")))]

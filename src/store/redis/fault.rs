@@ -1,0 +1,118 @@
+//! What can go wrong on the way to the server, in words.
+//!
+//! 1. The server's own words are not repeated: an error of Redis may quote a command's arguments,
+//!    and so ids, or a password. Its code says enough.
+//! 2. An error after which nobody can say what the connection still holds ends the connection.
+
+use redis::{ErrorKind, RedisError};
+
+use crate::error::StoreError;
+
+/// Answers after which another connection may do better: the server has lost its role, or is not
+/// ready, or wants another login.
+const ELSEWHERE: [&str; 7] = [
+    "READONLY",
+    "LOADING",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "NOAUTH",
+    "UNBLOCKED",
+    "NOREPLICAS",
+];
+
+/// Whether the connection is to be given up.
+pub(super) fn ends_connection(error: &RedisError) -> bool {
+    match error.code() {
+        Some(code) => ELSEWHERE.contains(&code),
+        None => true,
+    }
+}
+
+/// The code of a script that the server does not know yet.
+pub(super) fn is_unknown_script(error: &RedisError) -> bool {
+    error.code() == Some("NOSCRIPT")
+}
+
+/// Whether the user may not do this.
+pub(super) fn is_forbidden(error: &RedisError) -> bool {
+    let by_script = |detail: &str| detail.contains("The user executing the script");
+    error.code() == Some("NOPERM") || error.detail().is_some_and(by_script)
+}
+
+/// Whether the server has no such command, because it is renamed or disabled.
+pub(super) fn is_unknown_command(error: &RedisError) -> bool {
+    let unknown = |detail: &str| detail.starts_with("unknown");
+    error.code() == Some("ERR") && error.detail().is_some_and(unknown)
+}
+
+/// To which host and port the list has moved within its cluster. The host is empty where it is the
+/// one that was asked.
+pub(super) fn moved(error: &RedisError) -> Option<(String, u16)> {
+    if error.code() != Some("MOVED") {
+        return None;
+    }
+    let (node, _) = error.redirect_node()?;
+    let (host, port) = node.rsplit_once(':')?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    Some((host.to_owned(), port.parse().ok()?))
+}
+
+/// What is told about `error`, which came from the server at `address`.
+pub(super) fn unavailable(address: &str, error: &RedisError) -> StoreError {
+    let problem = match error.code() {
+        _ if is_forbidden(error) => {
+            "the user lacks a permission; `store::Redis` documents which are needed".to_owned()
+        }
+        _ if is_unknown_command(error) => "the server lacks a command that is needed".to_owned(),
+        Some("READONLY") => "the server is a replica that can not be written to".to_owned(),
+        Some("LOADING") => "the server is still loading its data".to_owned(),
+        Some("MASTERDOWN") => "the server is a replica without its primary".to_owned(),
+        Some("CLUSTERDOWN") => "the cluster is down".to_owned(),
+        Some("ASK" | "TRYAGAIN") => "the list is moving within its cluster".to_owned(),
+        Some("MOVED") => "the list is on another node of the cluster".to_owned(),
+        Some("OOM") => "the server has used up its memory (maxmemory)".to_owned(),
+        Some("MISCONF") => "the server can not save its data to disk".to_owned(),
+        Some("NOREPLICAS") => "the server has too few replicas (min-replicas-to-write)".to_owned(),
+        Some("NOAUTH" | "WRONGPASS") => "the server refused the user or password".to_owned(),
+        Some("BUSY") => "the server is busy with somebody's script".to_owned(),
+        Some("WRONGTYPE") => "a key of the list holds something else".to_owned(),
+        Some(code) => format!("the server answered {}", plain(code)),
+        None => connection_problem(error),
+    };
+    StoreError::unavailable(format_args!("{address}: {problem}"))
+}
+
+/// A code is a word in capitals. Anything else is not repeated.
+fn plain(code: &str) -> &str {
+    let is_code = |c: char| c.is_ascii_uppercase();
+    if code.len() <= 20 && code.chars().all(is_code) {
+        code
+    } else {
+        "with an error"
+    }
+}
+
+fn connection_problem(error: &RedisError) -> String {
+    match error.kind() {
+        ErrorKind::AuthenticationFailed => "the server refused the user or password".to_owned(),
+        _ if error.is_timeout() => "no answer in time".to_owned(),
+        // From the operating system or the TLS library, before the server said anything.
+        ErrorKind::Io => format!("no connection ({})", error.category_or_source()),
+        ErrorKind::Parse => "what answers there is no Redis".to_owned(),
+        kind => format!("no connection ({kind:?})"),
+    }
+}
+
+/// The text below an I/O error.
+trait Source {
+    fn category_or_source(&self) -> String;
+}
+
+impl Source for RedisError {
+    fn category_or_source(&self) -> String {
+        match std::error::Error::source(self) {
+            Some(source) => source.to_string(),
+            None => self.category().to_owned(),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Reading on from a position.
+//!
+//! 1. The chain decides. Publications are numbered without gaps, and each names the one before it.
+//!    Anything else than the next link is a gap.
+//! 2. A stream that was deleted or begun anew answers "nothing new" for ever. So every half a second
+//!    at the most the list itself is asked how far it has come, by a call that writes: it fails on a
+//!    server that may not be written to, which could be a lonely half of what was one.
+//! 3. Complete is what has reached the place that this call was told of when it began.
+//! 4. After a gap or an error the connection is not used again: it may lead to the wrong server.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use redis::{Value, cmd};
+
+use super::Redis;
+use super::record;
+use super::script::Operation;
+use super::snapshot::position;
+use crate::error::StoreError;
+use crate::revoke::{Followed, News, Position, Revocation};
+use crate::time::{Clock, UnixMillis, millis};
+
+/// How long one call waits for news, and how many publications it asks for at once.
+const QUIET: Duration = Duration::from_secs(1);
+const BATCH: usize = 500;
+/// How often the list is asked how far it has come.
+const BEAT: Duration = Duration::from_millis(500);
+/// How long a call reads on, if there is always more.
+const LONGEST: Duration = Duration::from_secs(2);
+/// How long the connection for following waits for an answer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+
+impl Redis {
+    pub(super) async fn follow_from(&self, from: Position) -> Result<Followed, StoreError> {
+        let followed = self.read_on(from).await;
+        if !matches!(followed, Ok(Followed::News(_))) {
+            self.follower.reset().await;
+        }
+        followed
+    }
+
+    /// Something may have been missed, of the list as it is now.
+    async fn gap(&self) -> Result<Followed, StoreError> {
+        let epoch = self.beat().await?.epoch;
+        Ok(Followed::Gap { epoch })
+    }
+
+    async fn read_on(&self, from: Position) -> Result<Followed, StoreError> {
+        let started = self.clock.monotonic();
+        let mut reached = Reached::new(from);
+        let (goal, wait) = match self.beat_due() {
+            Some(wait) => (None, wait),
+            None => (Some(self.beat().await?), QUIET),
+        };
+        if goal.is_some_and(|goal| reached.lost(goal)) {
+            return self.gap().await;
+        }
+        loop {
+            let behind = goal.is_some_and(|goal| reached.position.sequence < goal.sequence);
+            let entries = self.publications(reached.position, (!behind).then_some(wait));
+            let entries = entries.await?;
+            if behind && entries.is_empty() {
+                return self.gap().await;
+            }
+            for entry in entries {
+                if let Err(gap) = reached.take(entry) {
+                    if gap == Gap::Unreadable {
+                        self.unreadable.fetch_add(1, Ordering::Relaxed);
+                        tracing::error!(
+                            list = self.list,
+                            "the revocation store told something that is not understood"
+                        );
+                    }
+                    return self.gap().await;
+                }
+            }
+            if goal.is_some_and(|goal| reached.other(goal)) {
+                return self.gap().await;
+            }
+            let behind = goal.is_some_and(|goal| reached.position.sequence < goal.sequence);
+            if !behind || self.clock.monotonic() >= started.saturating_add(LONGEST) {
+                return Ok(Followed::News(News {
+                    revocations: reached.revocations,
+                    born: reached.born,
+                    position: reached.position,
+                    complete: goal.is_some() && !behind,
+                }));
+            }
+        }
+    }
+
+    /// `None` if it is time for a beat, which the caller then has to do; else how long until then.
+    fn beat_due(&self) -> Option<Duration> {
+        let now = self.clock.monotonic();
+        let mut last = self
+            .last_beat
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let due = last.map(|last| last.saturating_add(BEAT));
+        match due.and_then(|due| due.checked_sub(now)) {
+            Some(left) if !left.is_zero() => Some(left),
+            _ => {
+                *last = Some(now);
+                None
+            }
+        }
+    }
+
+    /// How far the list has come.
+    async fn beat(&self) -> Result<Position, StoreError> {
+        let call = self.call(Operation::BEAT)?.number(millis(self.retention));
+        let (_, mut answer) = self.scripts.call(&self.link, &call).await?;
+        position(&mut answer)
+    }
+
+    /// What comes after `position`: waits for it for as long as `wait` says.
+    async fn publications(
+        &self,
+        position: Position,
+        wait: Option<Duration>,
+    ) -> Result<Vec<Value>, StoreError> {
+        let mut command = cmd("XREAD");
+        command.arg("COUNT").arg(BATCH);
+        if let Some(wait) = wait {
+            // Zero would be for ever.
+            command.arg("BLOCK").arg(millis(wait).max(1));
+        }
+        let key = self.scripts.key("news");
+        let after = format!("{}-0", position.sequence);
+        command.arg("STREAMS").arg(key).arg(after);
+        // One stream was asked for: its name and its entries.
+        if let Value::Array(streams) = self.follower.ask(&command).await?
+            && let Some(Value::Array(stream)) = streams.into_iter().next()
+            && let Some(Value::Array(entries)) = stream.into_iter().nth(1)
+        {
+            return Ok(entries);
+        }
+        Ok(Vec::new())
+    }
+}
+
+/// What a call has read so far.
+struct Reached {
+    position: Position,
+    revocations: Vec<Revocation>,
+    born: Option<UnixMillis>,
+}
+
+/// Why the next entry is not taken.
+#[derive(Debug, PartialEq, Eq)]
+enum Gap {
+    /// Entries are missing, or there is something that only a snapshot tells.
+    Missing,
+    /// It is not what any release writes that this one knows.
+    Unreadable,
+}
+
+impl Reached {
+    fn new(position: Position) -> Self {
+        Self {
+            position,
+            revocations: Vec::new(),
+            born: None,
+        }
+    }
+
+    /// Whether `goal`, where the list is, can not be reached from here.
+    fn lost(&self, goal: Position) -> bool {
+        goal.epoch != self.position.epoch
+            || goal.sequence < self.position.sequence
+            || self.other(goal)
+    }
+
+    /// Whether this is the place of `goal`, in another history.
+    fn other(&self, goal: Position) -> bool {
+        goal.sequence == self.position.sequence && goal.mark != self.position.mark
+    }
+
+    /// Takes the next publication.
+    fn take(&mut self, entry: Value) -> Result<(), Gap> {
+        let Publication {
+            id,
+            previous,
+            mark,
+            kind,
+            value,
+        } = Publication::read(entry).ok_or(Gap::Unreadable)?;
+        let sequence = self.position.sequence.saturating_add(1);
+        if id != format!("{sequence}-0").as_bytes() || previous != self.position.mark {
+            return Err(Gap::Missing);
+        }
+        match kind.as_slice() {
+            b"e" => {
+                let revocations = record::unpack(&value).ok_or(Gap::Unreadable)?;
+                self.revocations.extend(revocations);
+            }
+            b"b" => {
+                let text = std::str::from_utf8(&value).ok();
+                let born = text.and_then(|text| text.parse().ok());
+                self.born = Some(record::time(born.ok_or(Gap::Unreadable)?));
+            }
+            b"g" => return Err(Gap::Missing),
+            b"h" => {}
+            _ => return Err(Gap::Unreadable),
+        }
+        self.position.sequence = sequence;
+        self.position.mark = mark;
+        Ok(())
+    }
+}
+
+/// An entry of the stream.
+struct Publication {
+    id: Vec<u8>,
+    previous: u64,
+    mark: u64,
+    kind: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl Publication {
+    fn read(entry: Value) -> Option<Self> {
+        let [id, fields] = array(entry)?;
+        let [p, previous, m, mark, kind, value] = array(fields)?;
+        if bytes(p)? != b"p" || bytes(m)? != b"m" {
+            return None;
+        }
+        Some(Self {
+            id: bytes(id)?,
+            previous: name(previous)?,
+            mark: name(mark)?,
+            kind: bytes(kind)?,
+            value: bytes(value)?,
+        })
+    }
+}
+
+fn array<const N: usize>(value: Value) -> Option<[Value; N]> {
+    match value {
+        Value::Array(values) => values.try_into().ok(),
+        _ => None,
+    }
+}
+
+fn bytes(value: Value) -> Option<Vec<u8>> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+fn name(value: Value) -> Option<u64> {
+    Some(u64::from_be_bytes(bytes(value)?.try_into().ok()?))
+}

@@ -1,0 +1,342 @@
+//! The store on a server that nodes share.
+//!
+//! 1. One script changes the list, atomically and by the server's clock; each change is told in a
+//!    stream whose entries are numbered and chained.
+//! 2. What is lost is noticed: the list says how many entries there must be, and where there are
+//!    fewer it begins anew and vouches for nothing from before.
+//! 3. Whatever is not understood refuses, and is left as it is.
+
+mod check;
+mod fault;
+mod follow;
+mod link;
+mod options;
+mod record;
+mod script;
+mod snapshot;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::{Value, cmd};
+
+pub use self::options::RedisOptions;
+
+use self::link::{Link, Server};
+use self::script::{Answer, Call, Operation, Scripts};
+use self::snapshot::{State, Values};
+use super::{BACKWARD, FORWARD, SWEEP_BATCH};
+use crate::error::{ConfigError, StoreError};
+use crate::id::{Generation, SessionId, SubjectKey};
+use crate::random::{self, Random};
+use crate::revoke::{
+    Followed, Found, Position, Published, Raise, Raised, Reach, Reading, Revocation,
+    RevocationStore, SnapshotEnd, Target, VISITOR_CAPACITY,
+};
+use crate::time::{SystemClock, UnixMillis, millis};
+
+/// How many revocations one publication may hold: a good 50 ms of the server's time.
+const LARGEST_PUBLICATION: usize = 10_000;
+/// How many entries one call of a sweep looks at.
+const SWEEP_STEP: usize = 1_000;
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_millis(2_500);
+
+/// A revocation store on a Redis server (7.0 or later, or Valkey) that nodes share.
+///
+/// What returned `Ok` is in the server's memory, and as durable as the server is set up to be: with
+/// `appendonly yes` it survives a restart, less the last second; with [`RedisOptions::wait_for`] it
+/// is on replicas too. What is promised does not rest on that: a server that comes back **empty or
+/// with fewer entries than there must be** begins a new list, which vouches for no session from before, and the nodes
+/// that were complete tell it what they know. A list that was put back from a **backup** can not be told
+/// from the right one: call [`reborn`](RevocationStore::reborn).
+///
+/// - **The server's clock counts**, for generations and for forgetting.
+/// - **Keys** are `sealed-session:{LIST}:meta` and the like: seven keys in one slot of a cluster,
+///   which a cluster may move. Lists of different names share nothing.
+/// - **Eviction** would revive sessions. A server with a `maxmemory-policy` of `allkeys-*` is refused
+///   ([`StoreError::Unsuitable`]); when memory is full, revoking fails and everything else goes on.
+/// - **A publication** holds 10,000 revocations at the most.
+/// - It waits with tokio's timer and sockets, on the runtime that calls it first. A failed connection
+///   is made anew by the next call.
+///
+/// # Access
+///
+/// A user for it needs no more than these:
+///
+/// ```text
+/// ACL SETUSER sessions on >PASSWORD resetkeys ~sealed-session:{LIST}:* resetchannels -@all
+///   +evalsha +script|load +hscan +xread +info +config|get +wait +select
+///   +time +type +unlink +hget +hmget +hset +hdel +hlen
+///   +zadd +zrem +zcard +zpopmin +zrange +xadd +xtrim
+/// ```
+///
+/// Without `config|get` the eviction policy is read from INFO; `wait` is for
+/// [`RedisOptions::wait_for`], `select` for a database other than 0. Whoever else can write to these
+/// keys can bring revoked sessions back: TLS (`rediss://`) and a user of its own are part of the
+/// security of the sessions.
+///
+/// ```
+/// use sealed_session::store::Redis;
+///
+/// let store = Redis::open("rediss://sessions:PASSWORD@redis.internal:6379", "shop/production")?;
+/// # drop(store);
+/// # Ok::<(), sealed_session::ConfigError>(())
+/// ```
+pub struct Redis {
+    list: String,
+    scripts: Scripts,
+    /// For everything but what has a link of its own.
+    link: Link,
+    /// For what waits for replicas: waiting holds up what comes after it.
+    writer: Link,
+    /// For reading on, which waits too.
+    follower: Link,
+    replicas: usize,
+    wait: Duration,
+    retention: Duration,
+    random: Arc<dyn Random>,
+    /// For intervals only.
+    clock: SystemClock,
+    last_beat: Mutex<Option<Duration>>,
+    unreadable: AtomicU64,
+}
+
+impl Redis {
+    /// The list called `list` on the server at `url`: `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or
+    /// `rediss://` for TLS. It is made when it is first used. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the URL is not one, or `list` is not 1 to 255 bytes long without `{` and `}`.
+    pub fn open(url: impl Into<String>, list: impl Into<String>) -> Result<Self, ConfigError> {
+        Self::options(url, list).open()
+    }
+
+    /// For waiting for replicas, a certificate authority of one's own, and how long news are kept.
+    pub fn options(url: impl Into<String>, list: impl Into<String>) -> RedisOptions {
+        RedisOptions::new(url.into(), list.into())
+    }
+
+    /// How many entries of visitors made room for newer ones before their time, since the list
+    /// was made.
+    ///
+    /// # Errors
+    /// When it could not be read.
+    pub async fn visitors_dropped(&self) -> Result<u64, StoreError> {
+        let mut answer = self.run(self.call(Operation::STATE)?).await?;
+        Ok(State::read(&mut answer)?.visitors_dropped)
+    }
+
+    fn new(server: Server, list: &str, options: &RedisOptions) -> Self {
+        let server = Arc::new(server);
+        Self {
+            list: list.to_owned(),
+            scripts: Scripts::new(list),
+            link: Link::new(server.clone(), PATIENCE),
+            writer: Link::new(server.clone(), PATIENCE.saturating_add(options.wait)),
+            follower: Link::unchecked(server, follow::PATIENCE),
+            replicas: options.replicas,
+            wait: options.wait,
+            retention: options.retention,
+            random: options.random.clone(),
+            clock: SystemClock::default(),
+            last_beat: Mutex::new(None),
+            unreadable: AtomicU64::new(0),
+        }
+    }
+
+    fn call(&self, operation: Operation) -> Result<Call, StoreError> {
+        Ok(Call::new(operation, random::bytes(&*self.random)?))
+    }
+
+    async fn run(&self, call: Call) -> Result<Answer, StoreError> {
+        let (_, answer) = self.scripts.call(&self.link, &call).await?;
+        Ok(answer)
+    }
+
+    /// Calls, and waits until enough replicas know.
+    async fn run_replicated(&self, call: Call) -> Result<Answer, StoreError> {
+        if self.replicas == 0 {
+            return self.run(call).await;
+        }
+        let (held, answer) = self.scripts.call(&self.writer, &call).await?;
+        let mut command = cmd("WAIT");
+        command.arg(self.replicas).arg(millis(self.wait));
+        let acknowledged = self.writer.say(&held, &command).await;
+        let acknowledged = acknowledged.map_err(|error| self.writer.server().problem(&error))?;
+        let acknowledged = match acknowledged {
+            Value::Int(count) => usize::try_from(count).unwrap_or(0),
+            _ => 0,
+        };
+        if acknowledged < self.replicas {
+            return Err(StoreError::NotReplicated {
+                wanted: self.replicas,
+                acknowledged,
+            });
+        }
+        Ok(answer)
+    }
+}
+
+/// Neither user nor password.
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("server", self.link.server())
+            .field("list", &self.list)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl RevocationStore for Redis {
+    fn name(&self) -> &'static str {
+        "redis"
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Network
+    }
+
+    async fn announce(&self, longest: Duration) -> Result<(), StoreError> {
+        let longest = record::number(UnixMillis::new(millis(longest)));
+        let call = self.call(Operation::ANNOUNCE)?.number(longest);
+        self.run(call).await.map(|_| ())
+    }
+
+    async fn publish(&self, revocations: &[Revocation]) -> Result<Vec<Published>, StoreError> {
+        if revocations.is_empty() {
+            return Ok(Vec::new());
+        }
+        if revocations.len() > LARGEST_PUBLICATION {
+            return Err(StoreError::unavailable(format_args!(
+                "{} revocations in one publication; {LARGEST_PUBLICATION} are the most",
+                revocations.len()
+            )));
+        }
+        let call = self.call(Operation::PUBLISH)?;
+        let call = call.bytes(record::pack(revocations)?);
+        let call = call.number(VISITOR_CAPACITY as u64);
+        let mut answer = self.run_replicated(call).await?;
+        let published = answer.bytes()?;
+        self.unreadable
+            .fetch_add(answer.number()?, Ordering::Relaxed);
+        let published = published.into_iter().map(|fresh| match fresh {
+            b'1' => Published::Fresh,
+            _ => Published::Known,
+        });
+        Ok(published.collect())
+    }
+
+    async fn raise(&self, raise: Raise) -> Result<Raised, StoreError> {
+        let known = raise.known.get().min(record::LARGEST);
+        let subject = match &raise.target {
+            Target::Subject(key) => key.as_bytes().as_slice(),
+            Target::Everyone => &[],
+        };
+        let call = self.call(Operation::RAISE)?;
+        let call = call.bytes(subject).bytes(*raise.id.as_bytes());
+        let mut answer = self.run_replicated(call.number(known)).await?;
+        Ok(Raised {
+            generation: Generation::new(answer.number()?),
+            previous: Generation::new(answer.number()?),
+            until: answer.time()?,
+        })
+    }
+
+    async fn read(&self, subject: SubjectKey) -> Result<Reading, StoreError> {
+        let call = self.call(Operation::READ)?.bytes(*subject.as_bytes());
+        let mut answer = self.run(call).await?;
+        Ok(Reading {
+            subject: Generation::new(answer.number()?),
+            everyone: Generation::new(answer.number()?),
+            now: answer.time()?,
+            born: answer.time()?,
+        })
+    }
+
+    async fn find(
+        &self,
+        session: SessionId,
+        subject: Option<SubjectKey>,
+    ) -> Result<Found, StoreError> {
+        let id = *session.as_bytes();
+        let key = subject.map(|key| *key.as_bytes());
+        let call = self.call(Operation::FIND)?;
+        let call = call.bytes(id).bytes(key.map_or(vec![], Vec::from));
+        let mut answer = self.run(call).await?;
+        let (now, longest) = (answer.time()?, answer.number()?);
+        let mut values = Values::new(now, Duration::from_millis(longest));
+        let mut found = Vec::new();
+        let born = answer.time()?;
+        let generation = Generation::new(answer.number()?);
+        if let Some(value) = answer.optional_bytes()? {
+            found.push(values.session(id, &value));
+        }
+        if let Some(value) = answer.optional_bytes()? {
+            found.push(values.visitor(id, &value));
+        }
+        if let Some(value) = answer.optional_bytes()?
+            && let Some(key) = key
+        {
+            found.push(values.subject(key, &value));
+        }
+        if generation > Generation::NONE {
+            found.push(Revocation::Everyone { generation });
+        }
+        let unreadable = values.unreadable();
+        self.unreadable.fetch_add(unreadable, Ordering::Relaxed);
+        Ok(Found {
+            revocations: found,
+            born,
+        })
+    }
+
+    async fn snapshot(
+        &self,
+        receive: &mut (dyn FnMut(Vec<Revocation>) + Send),
+    ) -> Result<SnapshotEnd, StoreError> {
+        self.read_all(receive).await
+    }
+
+    async fn follow(&self, position: Position) -> Result<Followed, StoreError> {
+        self.follow_from(position).await
+    }
+
+    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<(), StoreError> {
+        let call = self.call(Operation::VOUCH)?;
+        let call = call.bytes(epoch.to_be_bytes()).number(record::number(born));
+        self.run_replicated(call).await.map(|_| ())
+    }
+
+    async fn reborn(&self) -> Result<UnixMillis, StoreError> {
+        let call = self.call(Operation::REBORN)?;
+        self.run_replicated(call).await?.time()
+    }
+
+    async fn sweep(&self) -> Result<usize, StoreError> {
+        let mut dropped: usize = 0;
+        let mut seen: usize = 0;
+        // In short steps, so that nobody else waits long for the server.
+        while seen < SWEEP_BATCH {
+            let call = self.call(Operation::SWEEP)?.number(SWEEP_STEP as u64);
+            let call = call.number(millis(BACKWARD)).number(millis(FORWARD));
+            let mut answer = self.run(call).await?;
+            let step = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+            dropped = dropped.saturating_add(step(answer.number()?));
+            let due = step(answer.number()?);
+            seen = seen.saturating_add(due);
+            if due < SWEEP_STEP {
+                break;
+            }
+        }
+        Ok(dropped)
+    }
+
+    fn unreadable(&self) -> u64 {
+        self.unreadable.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,176 @@
+//! How a [`Redis`] is opened: what can be checked without asking the server.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::{Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, TlsCertificates};
+
+use super::Redis;
+use super::link::Server;
+use crate::error::ConfigError;
+use crate::random::{Random, SystemRandom};
+
+/// How long news are kept at the least.
+const RETENTION: Duration = Duration::from_secs(60);
+const SHORTEST_RETENTION: Duration = Duration::from_secs(30);
+/// Longer, and whoever waits for the store has given up.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// How to open a [`Redis`]. From [`Redis::options`].
+#[derive(Clone)]
+pub struct RedisOptions {
+    url: String,
+    list: String,
+    pub(super) replicas: usize,
+    pub(super) wait: Duration,
+    pub(super) retention: Duration,
+    root_certificate: Option<Vec<u8>>,
+    pub(super) random: Arc<dyn Random>,
+}
+
+/// The URL may hold a password.
+impl fmt::Debug for RedisOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisOptions")
+            .field("list", &self.list)
+            .field("replicas", &self.replicas)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RedisOptions {
+    pub(super) fn new(url: String, list: String) -> Self {
+        Self {
+            url,
+            list,
+            replicas: 0,
+            wait: Duration::from_secs(1),
+            retention: RETENTION,
+            root_certificate: None,
+            random: Arc::new(SystemRandom),
+        }
+    }
+
+    /// Lets a logout return only when so many replicas have it too, and fail with
+    /// [`StoreError::NotReplicated`](crate::StoreError::NotReplicated) if they do not within `timeout`
+    /// (at most 2 s). None by default.
+    #[must_use]
+    pub fn wait_for(mut self, replicas: usize, timeout: Duration) -> Self {
+        self.replicas = replicas;
+        self.wait = timeout;
+        self
+    }
+
+    /// Trusts the certificates below this one, in PEM form, instead of the machine's. For `rediss://`.
+    #[must_use]
+    pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificate = Some(pem.into());
+        self
+    }
+
+    /// How long news are kept for nodes that are slow to read them; 60 s by default, at least 30 s.
+    /// The shortest that any node sets counts.
+    #[must_use]
+    pub fn retention(mut self, retention: Duration) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// Where the random names of publications come from; the operating system by default.
+    #[must_use]
+    pub fn random(mut self, random: Arc<dyn Random>) -> Self {
+        self.random = random;
+        self
+    }
+
+    /// As [`Redis::open`].
+    ///
+    /// # Errors
+    /// As there, or when a number is out of its bounds.
+    pub fn open(self) -> Result<Redis, ConfigError> {
+        check_list(&self.list)?;
+        if self.retention < SHORTEST_RETENTION {
+            return Err(ConfigError::setting(
+                "retention",
+                "must be at least 30 seconds",
+            ));
+        }
+        let timely = self.wait >= Duration::from_millis(1) && self.wait <= LONGEST_WAIT;
+        if self.replicas > 0 && !timely {
+            return Err(ConfigError::setting(
+                "revocation.wait_for_replicas",
+                "the time to wait must be between 1 ms and 2 s",
+            ));
+        }
+        let server = Server::new(self.info()?);
+        Ok(Redis::new(server, &self.list, &self))
+    }
+
+    /// The address in the URL. Errors do not repeat it: it may hold a password.
+    fn info(&self) -> Result<ConnectionInfo, ConfigError> {
+        let bad = |problem| ConfigError::setting("revocation.store", problem);
+        let tls = match self.url.split_once("://") {
+            Some(("redis", _)) => false,
+            Some(("rediss", _)) => true,
+            _ => {
+                return Err(bad(
+                    "must begin with \"redis://\", or \"rediss://\" for TLS",
+                ));
+            }
+        };
+        if self.url.contains(['?', '#']) {
+            return Err(bad(
+                "takes no options after \"?\" or \"#\"; in a password they are written %3F and %23",
+            ));
+        }
+        let form = "is written \"redis://USER:PASSWORD@HOST:PORT/DATABASE\"; all but the host can \
+                    be left out";
+        let info = self.url.as_str().into_connection_info();
+        let info = info.map_err(|_| bad(form))?;
+        let settings = info.redis_settings().clone();
+        let settings = settings
+            .set_protocol(ProtocolVersion::RESP2)
+            // Saves a command that a restricted user may not call.
+            .set_skip_set_lib_name();
+        let tcp = info.tcp_settings().clone().set_nodelay(true);
+        let info = info.set_redis_settings(settings).set_tcp_settings(tcp);
+        let Some(pem) = &self.root_certificate else {
+            if tls {
+                choose_cryptography();
+            }
+            return Ok(info);
+        };
+        if !tls {
+            return Err(bad("must begin with \"rediss://\" to use a certificate"));
+        }
+        choose_cryptography();
+        let certificates = TlsCertificates {
+            client_tls: None,
+            root_cert: Some(pem.clone()),
+        };
+        let client = Client::build_with_tls(info, certificates);
+        let client = client.map_err(|_| bad("the root certificate is not in PEM form"))?;
+        Ok(client.get_connection_info().clone())
+    }
+}
+
+/// Names one list on the server: a part of its keys.
+pub(super) fn check_list(list: &str) -> Result<(), ConfigError> {
+    if !(1..=255).contains(&list.len()) || list.contains(['{', '}']) {
+        return Err(ConfigError::setting(
+            "revocation.list",
+            "must be 1 to 255 bytes long, without { and }",
+        ));
+    }
+    Ok(())
+}
+
+/// Without a choice TLS panics where another crate has brought a second implementation. Whoever has
+/// chosen already is heard.
+fn choose_cryptography() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Fails only if somebody has chosen in between.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+}

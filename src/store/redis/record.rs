@@ -1,0 +1,280 @@
+//! The bytes, as `list.lua` reads and writes them too.
+//!
+//! 1. Numbers are big endian. Lua counts in floating point, so what it touches stays below 2^53;
+//!    [`LARGEST`] stands for [`UnixMillis::MAX`], and times above it become that.
+//! 2. Records travel packed, all of one length: kind, id, serial, `from` (or the generation), `until`.
+//! 3. Stored values begin with a version and have an exact length. What is not understood is told
+//!    apart from what is not there.
+
+use crate::error::StoreError;
+use crate::id::{Generation, Serial, SessionId, SubjectKey};
+use crate::revoke::counter::REMEMBERED;
+use crate::revoke::{Revocation, SessionEntry, SubjectEntry};
+use crate::time::UnixMillis;
+
+/// The largest whole number that Lua can count to, and "never".
+pub(super) const LARGEST: u64 = (1 << 53) - 1;
+
+/// The version that each value begins with.
+const VERSION: u8 = 1;
+
+const SESSION: u8 = 1;
+const VISITOR: u8 = 2;
+const SUBJECT: u8 = 3;
+const EVERYONE: u8 = 4;
+
+const RECORD: usize = 37;
+
+pub(super) type Id = [u8; 16];
+
+/// A time as the server keeps it.
+pub(super) fn number(time: UnixMillis) -> u64 {
+    time.as_millis().min(LARGEST)
+}
+
+/// The time that the server keeps as `number`.
+pub(super) fn time(number: u64) -> UnixMillis {
+    if number >= LARGEST {
+        UnixMillis::MAX
+    } else {
+        UnixMillis::new(number)
+    }
+}
+
+/// All of `revocations` in one argument.
+pub(super) fn pack(revocations: &[Revocation]) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = Vec::with_capacity(revocations.len().saturating_mul(RECORD));
+    let mut push = |kind: u8, id: &Id, serial: Serial, from: u64, until: UnixMillis| {
+        bytes.push(kind);
+        bytes.extend(id);
+        bytes.extend(serial.get().to_be_bytes());
+        bytes.extend(from.to_be_bytes());
+        bytes.extend(number(until).to_be_bytes());
+    };
+    for revocation in revocations {
+        match revocation {
+            Revocation::Session { id, entry } => {
+                let from = number(entry.from);
+                push(SESSION, id.as_bytes(), entry.serial, from, entry.until);
+            }
+            Revocation::Visitor { id, entry } => {
+                let from = number(entry.from);
+                push(VISITOR, id.as_bytes(), entry.serial, from, entry.until);
+            }
+            Revocation::Subject { key, entry } => {
+                let generation = checked(entry.generation)?;
+                let id = key.as_bytes();
+                push(SUBJECT, id, Serial::FIRST, generation, entry.until);
+            }
+            Revocation::Everyone { generation } => {
+                let generation = checked(*generation)?;
+                let until = UnixMillis::MAX;
+                push(EVERYONE, &[0; 16], Serial::FIRST, generation, until);
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+/// A generation that can still be raised.
+fn checked(generation: Generation) -> Result<u64, StoreError> {
+    let generation = generation.get();
+    (generation < LARGEST)
+        .then_some(generation)
+        .ok_or(StoreError::Exhausted)
+}
+
+/// What [`pack`] packed; `None` if it is not understood.
+pub(super) fn unpack(bytes: &[u8]) -> Option<Vec<Revocation>> {
+    let records = bytes.chunks_exact(RECORD);
+    if !records.remainder().is_empty() {
+        return None;
+    }
+    records.map(|record| revocation(Fields(record))).collect()
+}
+
+fn revocation(mut fields: Fields<'_>) -> Option<Revocation> {
+    let [kind] = fields.take()?;
+    let id: Id = fields.take()?;
+    let serial = Serial::new(u32::from_be_bytes(fields.take()?));
+    let from = fields.number()?;
+    let until = time(fields.number()?);
+    let session = || SessionEntry {
+        serial,
+        from: time(from),
+        until,
+    };
+    Some(match kind {
+        SESSION => Revocation::Session {
+            id: SessionId::from_bytes(id),
+            entry: session(),
+        },
+        VISITOR => Revocation::Visitor {
+            id: SessionId::from_bytes(id),
+            entry: session(),
+        },
+        SUBJECT => Revocation::Subject {
+            key: SubjectKey::from_bytes(id),
+            entry: SubjectEntry {
+                generation: generation(from)?,
+                until,
+            },
+        },
+        EVERYONE => Revocation::Everyone {
+            generation: generation(from)?,
+        },
+        _ => return None,
+    })
+}
+
+/// None that a counter could not have reached.
+fn generation(number: u64) -> Option<Generation> {
+    (number < LARGEST).then(|| Generation::new(number))
+}
+
+/// A value in `sessions`; `None` if it is not understood.
+pub(super) fn session(value: &[u8]) -> Option<SessionEntry> {
+    let mut fields = Fields::of(value)?;
+    let entry = fields.session()?;
+    fields.0.is_empty().then_some(entry)
+}
+
+/// A value in `visitors`: a session's and its place in the queue.
+pub(super) fn visitor(value: &[u8]) -> Option<SessionEntry> {
+    let mut fields = Fields::of(value)?;
+    let entry = fields.session()?;
+    let _place = fields.number()?;
+    fields.0.is_empty().then_some(entry)
+}
+
+/// A value in `subjects`: `until`, the generation, and its last raises.
+pub(super) fn subject(value: &[u8]) -> Option<SubjectEntry> {
+    let mut fields = Fields::of(value)?;
+    let until = time(fields.number()?);
+    let current = generation(fields.number()?)?;
+    let [raises] = fields.take()?;
+    if usize::from(raises) > REMEMBERED {
+        return None;
+    }
+    for _ in 0..raises {
+        let _raise: Id = fields.take()?;
+        generation(fields.number()?)?;
+        generation(fields.number()?)?;
+    }
+    let entry = SubjectEntry {
+        generation: current,
+        until,
+    };
+    fields.0.is_empty().then_some(entry)
+}
+
+/// What is left of a value.
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    /// After the version.
+    fn of(value: &'a [u8]) -> Option<Self> {
+        let (version, rest) = value.split_first()?;
+        (*version == VERSION).then_some(Self(rest))
+    }
+
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*field)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        self.take().map(u64::from_be_bytes)
+    }
+
+    fn session(&mut self) -> Option<SessionEntry> {
+        Some(SessionEntry {
+            serial: Serial::new(u32::from_be_bytes(self.take()?)),
+            from: time(self.number()?),
+            until: time(self.number()?),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some() -> Vec<Revocation> {
+        let entry = SessionEntry {
+            serial: Serial::ENDED,
+            from: UnixMillis::new(1),
+            until: UnixMillis::MAX,
+        };
+        let generation = Generation::new(LARGEST - 1);
+        vec![
+            Revocation::Session {
+                id: SessionId::from_bytes([1; 16]),
+                entry,
+            },
+            Revocation::Visitor {
+                id: SessionId::from_bytes([2; 16]),
+                entry,
+            },
+            Revocation::Subject {
+                key: SubjectKey::from_bytes([3; 16]),
+                entry: SubjectEntry {
+                    generation,
+                    until: UnixMillis::new(7),
+                },
+            },
+            Revocation::Everyone { generation },
+        ]
+    }
+
+    #[test]
+    fn records_read_back_and_nothing_else_does() {
+        let packed = pack(&some()).unwrap();
+        assert_eq!(packed.len(), 4 * RECORD);
+        assert_eq!(unpack(&packed).unwrap(), some());
+        assert_eq!(unpack(&packed[1..]), None);
+        assert_eq!(unpack(&packed[..40]), None);
+        for kind in [0, 5, 255] {
+            let mut odd = packed.clone();
+            odd[0] = kind;
+            assert_eq!(unpack(&odd), None);
+        }
+    }
+
+    #[test]
+    fn what_lua_can_not_count_is_never_or_refused() {
+        for absurd in [LARGEST, LARGEST + 1, u64::MAX] {
+            assert_eq!(number(UnixMillis::new(absurd)), LARGEST);
+            assert_eq!(time(absurd), UnixMillis::MAX);
+            let generation = Generation::new(absurd);
+            let everyone = Revocation::Everyone { generation };
+            assert_eq!(pack(&[everyone]), Err(StoreError::Exhausted));
+        }
+        assert_eq!(time(LARGEST - 1), UnixMillis::new(LARGEST - 1));
+    }
+
+    #[test]
+    fn values_are_of_one_version_and_length() {
+        let values: [(usize, fn(&[u8]) -> bool); 3] = [
+            (21, |value| session(value).is_some()),
+            (29, |value| visitor(value).is_some()),
+            (18, |value| subject(value).is_some()),
+        ];
+        for (length, understood) in values {
+            let mut value = vec![0; length];
+            assert!(!understood(&value));
+            value[0] = VERSION;
+            assert!(understood(&value));
+            assert!(!understood(&value[..length - 1]));
+            value.push(0);
+            assert!(!understood(&value));
+            assert!(!understood(&[]));
+        }
+        for raises in 0..=5 {
+            let mut value = vec![0; 18 + 32 * raises];
+            (value[0], value[17]) = (VERSION, raises as u8);
+            assert_eq!(subject(&value).is_some(), raises <= 4);
+        }
+    }
+}

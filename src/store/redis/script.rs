@@ -1,0 +1,251 @@
+//! Calling the script.
+//!
+//! 1. The list is changed by one script alone, `list.lua`, so that each change is atomic and there is
+//!    one text to audit.
+//! 2. It is loaded twice. What adds entries is refused as a whole when the server has no memory left;
+//!    what reads, sweeps or gives a sign of life goes on.
+//! 3. An answer is a list whose first element says what became of the call.
+
+use redis::{RedisError, Script, Value, cmd};
+
+use super::fault::is_unknown_script;
+use super::link::{Held, Link};
+use crate::error::StoreError;
+
+const LIST: &str = include_str!("list.lua");
+
+/// The keys of a list, in the order in which the script takes them.
+const KEYS: [&str; 7] = [
+    "meta",
+    "sessions",
+    "visitors",
+    "visitor_order",
+    "subjects",
+    "expiry",
+    "news",
+];
+
+/// What the script does, and under which conditions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Operation {
+    name: &'static str,
+    /// Whether it adds entries.
+    adds: bool,
+}
+
+impl Operation {
+    pub(super) const ANNOUNCE: Self = Self::new("announce", false);
+    pub(super) const PUBLISH: Self = Self::new("publish", true);
+    pub(super) const RAISE: Self = Self::new("raise", true);
+    pub(super) const READ: Self = Self::new("read", false);
+    pub(super) const FIND: Self = Self::new("find", false);
+    pub(super) const STATE: Self = Self::new("state", false);
+    pub(super) const VOUCH: Self = Self::new("vouch", false);
+    pub(super) const REBORN: Self = Self::new("reborn", false);
+    pub(super) const SWEEP: Self = Self::new("sweep", false);
+    pub(super) const BEAT: Self = Self::new("beat", false);
+
+    const fn new(name: &'static str, adds: bool) -> Self {
+        Self { name, adds }
+    }
+}
+
+/// The script and the keys of one list.
+pub(super) struct Scripts {
+    adding: Source,
+    other: Source,
+    keys: Vec<String>,
+}
+
+struct Source {
+    text: String,
+    hash: String,
+}
+
+impl Source {
+    fn new(flags: &str) -> Self {
+        let text = format!("#!lua{flags}\n{LIST}");
+        let hash = Script::new(&text).get_hash().to_owned();
+        Self { text, hash }
+    }
+}
+
+/// A call, before it is known to which server it goes.
+pub(super) struct Call {
+    operation: Operation,
+    /// Fresh random bytes: the mark of what the call may publish, the epoch of a list that it may
+    /// have to begin.
+    pub(super) fresh: [u8; 16],
+    arguments: Vec<Vec<u8>>,
+}
+
+impl Call {
+    pub(super) fn new(operation: Operation, fresh: [u8; 16]) -> Self {
+        Self {
+            operation,
+            fresh,
+            arguments: Vec::new(),
+        }
+    }
+
+    pub(super) fn bytes(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.arguments.push(bytes.into());
+        self
+    }
+
+    pub(super) fn number(self, number: u64) -> Self {
+        self.bytes(number.to_string())
+    }
+}
+
+impl Scripts {
+    pub(super) fn new(list: &str) -> Self {
+        // The braces are for the cluster: what is between them decides which node has the keys.
+        let key = |name: &&str| format!("sealed-session:{{{list}}}:{name}");
+        Self {
+            adding: Source::new(""),
+            other: Source::new(" flags=allow-oom"),
+            keys: KEYS.iter().map(key).collect(),
+        }
+    }
+
+    /// The name of the key that holds what `of` names.
+    pub(super) fn key(&self, of: &str) -> &str {
+        let mut pairs = KEYS.iter().zip(&self.keys);
+        pairs
+            .find(|(name, _)| **name == of)
+            .map_or("", |(_, key)| key)
+    }
+
+    /// Calls over `link`, also where the list has moved to. Returns the connection too, for what has
+    /// to follow over the same one.
+    pub(super) async fn call(
+        &self,
+        link: &Link,
+        call: &Call,
+    ) -> Result<(Held, Answer), StoreError> {
+        let mut held = link.hold().await?;
+        let answer = match self.run(link, &held, call).await {
+            Err(error) if link.server().follow_move(&error) => {
+                held = link.hold().await?;
+                self.run(link, &held, call).await
+            }
+            answer => answer,
+        };
+        let answer = answer.map_err(|error| link.server().problem(&error))?;
+        Ok((held, Answer::new(answer, link)?))
+    }
+
+    /// Calls over `held`, which fails if that connection is gone.
+    pub(super) async fn call_over(
+        &self,
+        link: &Link,
+        held: &Held,
+        call: &Call,
+    ) -> Result<Answer, StoreError> {
+        let answer = self.run(link, held, call).await;
+        let answer = answer.map_err(|error| link.server().problem(&error))?;
+        Answer::new(answer, link)
+    }
+
+    async fn run(&self, link: &Link, held: &Held, call: &Call) -> Result<Value, RedisError> {
+        let source = match call.operation.adds {
+            true => &self.adding,
+            false => &self.other,
+        };
+        let (mark, epoch) = call.fresh.split_at(8);
+        let mut command = cmd("EVALSHA");
+        command.arg(&source.hash).arg(self.keys.len());
+        command.arg(&self.keys).arg(call.operation.name);
+        command.arg(mark).arg(epoch);
+        for argument in &call.arguments {
+            command.arg(argument.as_slice());
+        }
+        match link.say(held, &command).await {
+            Err(error) if is_unknown_script(&error) => {
+                let mut load = cmd("SCRIPT");
+                load.arg("LOAD").arg(&source.text);
+                link.say(held, &load).await?;
+                link.say(held, &command).await
+            }
+            answer => answer,
+        }
+    }
+}
+
+/// What the script answered, after its first word. Read from front to back.
+pub(super) struct Answer {
+    values: std::vec::IntoIter<Value>,
+    address: String,
+}
+
+impl Answer {
+    fn new(answer: Value, link: &Link) -> Result<Self, StoreError> {
+        let address = link.server().address();
+        let Value::Array(values) = answer else {
+            return Err(odd(&address));
+        };
+        let values = values.into_iter();
+        let mut answer = Self { values, address };
+        let word = answer.bytes()?;
+        match word.as_slice() {
+            b"ok" => Ok(answer),
+            b"exhausted" => Err(StoreError::Exhausted),
+            b"clock" => {
+                let (now, last_sweep) = (answer.time()?, answer.time()?);
+                crate::store::check_clock(now, last_sweep)?;
+                Err(odd(&answer.address))
+            }
+            b"unreadable" => {
+                let what = answer.bytes()?;
+                let what = String::from_utf8_lossy(&what).into_owned();
+                Err(StoreError::Unsuitable(format!(
+                    "{}: the list is not one that this release can read ({what}). It is left as it \
+                     is",
+                    answer.address
+                )))
+            }
+            _ => Err(odd(&answer.address)),
+        }
+    }
+
+    fn next(&mut self) -> Result<Value, StoreError> {
+        self.values.next().ok_or_else(|| odd(&self.address))
+    }
+
+    pub(super) fn bytes(&mut self) -> Result<Vec<u8>, StoreError> {
+        self.optional_bytes()?.ok_or_else(|| odd(&self.address))
+    }
+
+    pub(super) fn optional_bytes(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.next()? {
+            Value::BulkString(bytes) => Ok(Some(bytes)),
+            Value::SimpleString(text) => Ok(Some(text.into_bytes())),
+            Value::Nil => Ok(None),
+            _ => Err(odd(&self.address)),
+        }
+    }
+
+    pub(super) fn number(&mut self) -> Result<u64, StoreError> {
+        match self.next()? {
+            Value::Int(number) => u64::try_from(number).map_err(|_| odd(&self.address)),
+            _ => Err(odd(&self.address)),
+        }
+    }
+
+    pub(super) fn time(&mut self) -> Result<crate::UnixMillis, StoreError> {
+        self.number().map(super::record::time)
+    }
+
+    /// Eight bytes that name an epoch or a publication.
+    pub(super) fn name(&mut self) -> Result<u64, StoreError> {
+        let bytes = self.bytes()?;
+        let bytes = bytes.try_into().map_err(|_| odd(&self.address))?;
+        Ok(u64::from_be_bytes(bytes))
+    }
+}
+
+/// An answer that the script does not give.
+fn odd(address: &str) -> StoreError {
+    StoreError::unavailable(format_args!("{address}: an answer that was not understood"))
+}

@@ -1,0 +1,108 @@
+//! The suite, against real servers: one whose clock runs as it does, one whose clock is moved, one that
+//! restarts.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sealed_session::revoke::RevocationStore;
+use sealed_session::testing::conformance::{self, Harness, Outcome, Report};
+
+use crate::harness::{MovedClock, Server, new_list};
+
+struct OnServer {
+    server: Mutex<Server>,
+    list: Mutex<String>,
+    /// And by how much it was moved, if it can be.
+    clock: Option<(MovedClock, Mutex<Duration>)>,
+    restarts: bool,
+}
+
+impl OnServer {
+    fn new(server: Server) -> Self {
+        Self {
+            server: Mutex::new(server),
+            list: Mutex::default(),
+            clock: None,
+            restarts: false,
+        }
+    }
+
+    fn open(&self) -> Arc<dyn RevocationStore> {
+        let list = self.list.lock().unwrap();
+        Arc::new(self.server.lock().unwrap().open(&list))
+    }
+}
+
+#[async_trait]
+impl Harness for OnServer {
+    async fn fresh(&self) -> Result<Arc<dyn RevocationStore>, String> {
+        *self.list.lock().unwrap() = new_list();
+        Ok(self.open())
+    }
+
+    async fn reopen(
+        &self,
+        store: Arc<dyn RevocationStore>,
+    ) -> Option<Result<Arc<dyn RevocationStore>, String>> {
+        drop(store);
+        if self.restarts {
+            let mut server = self.server.lock().unwrap();
+            server.kill();
+            server.run();
+            // Waits until it has loaded its data.
+            let _: String = server.ask(&["PING"]);
+        }
+        Some(Ok(self.open()))
+    }
+
+    fn advance(&self, by: Duration) -> bool {
+        let Some((clock, moved)) = &self.clock else {
+            return false;
+        };
+        // The clock runs on by itself: what was asked for in fractions of a second has been reached
+        // within that second.
+        let mut moved = moved.lock().unwrap();
+        *moved += Duration::from_secs(by.as_secs());
+        clock.set(moved.as_millis() as i64);
+        true
+    }
+}
+
+fn skipped(report: &Report) -> usize {
+    report
+        .checks()
+        .filter(|(_, outcome)| matches!(outcome, Outcome::Skipped(_)))
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_conforms() {
+    let report = conformance::run(&OnServer::new(Server::start())).await;
+    println!("{report}");
+    report.assert_passed();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_conforms_when_the_clock_moves() {
+    let Some((server, clock)) = Server::with_clock() else {
+        println!("skipped: the server's clock can not be moved");
+        return;
+    };
+    let mut harness = OnServer::new(server);
+    harness.clock = Some((clock, Mutex::default()));
+    let report = conformance::run(&harness).await;
+    println!("{report}");
+    report.assert_passed();
+    assert_eq!(skipped(&report), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_conforms_when_the_server_restarts() {
+    let server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut harness = OnServer::new(server);
+    harness.restarts = true;
+    let report = conformance::run(&harness).await;
+    println!("{report}");
+    report.assert_passed();
+}

@@ -1,0 +1,6 @@
+//! The store on a Redis server, against real servers.
+#![cfg(feature = "redis")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod conformance;
+mod harness;
