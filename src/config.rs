@@ -76,7 +76,7 @@ impl SessionConfig {
 
     /// The file of the embedded store, if that is what is used.
     pub fn redb_file(&self) -> Option<PathBuf> {
-        let (kind, file) = self.revocation.store.split_once(':')?;
+        let (kind, file) = self.revocation.store.0.split_once(':')?;
         (kind == "redb").then(|| self.directory.join(file))
     }
 
@@ -107,7 +107,7 @@ impl SessionConfig {
     /// # Errors
     /// When a setting has no meaning, or the store can not be opened.
     pub fn builder(self) -> Result<SessionsBuilder, ConfigError> {
-        let store = self.revocation.open(&self.directory)?;
+        let store = self.revocation.open(&self.directory, &self.audience)?;
         let keys = self.key_source();
         Ok(Sessions::builder(self.audience)
             .key_source(keys)
@@ -190,9 +190,12 @@ impl LifetimeTable {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RevocationTable {
-    store: String,
+    store: StoreText,
     #[serde(default)]
     create: bool,
+    list: Option<String>,
+    #[serde(default)]
+    wait_for_replicas: usize,
     #[serde(default)]
     older_sessions: Policy,
     #[serde(default = "RevocationTable::max_staleness")]
@@ -201,6 +204,19 @@ struct RevocationTable {
     when_stale: Policy,
     #[serde(default = "RevocationTable::max_outage")]
     max_outage: Span,
+}
+
+/// What names the store. That of a server may hold its password, which is not shown.
+#[derive(Clone, Deserialize)]
+struct StoreText(String);
+
+impl std::fmt::Debug for StoreText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.split_once(':') {
+            None | Some(("redb", _)) => write!(f, "{:?}", self.0),
+            Some((kind, _)) => write!(f, "\"{kind}:..\""),
+        }
+    }
 }
 
 impl RevocationTable {
@@ -212,15 +228,36 @@ impl RevocationTable {
         Span(Duration::from_secs(300))
     }
 
-    fn open(&self, directory: &Path) -> Result<Arc<dyn RevocationStore>, ConfigError> {
-        match self.store.split_once(':') {
-            None if self.store == "memory" => Ok(Arc::new(Memory::new())),
+    fn open(
+        &self,
+        directory: &Path,
+        audience: &str,
+    ) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+        let store = self.store.0.as_str();
+        let kind = store.split_once(':');
+        if let Some(("redis" | "rediss", _)) = kind {
+            let list = self.list.as_deref().unwrap_or(audience);
+            return open_redis(store, list, self.wait_for_replicas);
+        }
+        if self.list.is_some() {
+            let problem = "only a store on a server has several lists";
+            return Err(ConfigError::setting("revocation.list", problem));
+        }
+        if self.wait_for_replicas > 0 {
+            let problem = "only a store on a server has replicas";
+            return Err(ConfigError::setting(
+                "revocation.wait_for_replicas",
+                problem,
+            ));
+        }
+        match kind {
+            None if store == "memory" => Ok(Arc::new(Memory::new())),
             Some(("redb", file)) if !file.is_empty() => {
                 open_redb(&directory.join(file), self.create)
             }
             _ => Err(ConfigError::setting(
                 "revocation.store",
-                "must be \"redb:FILE\" or \"memory\"",
+                "must be \"redis://HOST\", \"rediss://HOST\", \"redb:FILE\" or \"memory\"",
             )),
         }
     }
@@ -240,6 +277,25 @@ fn open_redb(path: &Path, create: bool) -> Result<Arc<dyn RevocationStore>, Conf
 #[cfg(not(feature = "redb"))]
 fn open_redb(_: &Path, _: bool) -> Result<Arc<dyn RevocationStore>, ConfigError> {
     let problem = "\"redb:\" needs the feature `redb` of sealed-session";
+    Err(ConfigError::setting("revocation.store", problem))
+}
+
+#[cfg(feature = "redis")]
+fn open_redis(
+    url: &str,
+    list: &str,
+    replicas: usize,
+) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+    use crate::store::Redis;
+    /// How long the replicas that are waited for may take.
+    const REPLICATION: Duration = Duration::from_secs(1);
+    let options = Redis::options(url, list).wait_for(replicas, REPLICATION);
+    Ok(Arc::new(options.open()?))
+}
+
+#[cfg(not(feature = "redis"))]
+fn open_redis(_: &str, _: &str, _: usize) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+    let problem = "\"redis:\" needs the feature `redis` of sealed-session";
     Err(ConfigError::setting("revocation.store", problem))
 }
 

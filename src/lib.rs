@@ -54,8 +54,9 @@
 //!
 //! # Features
 //!
-//! `actix`, `redb` and `ring` are on by default; `cli` builds the command line, `metrics` counts what
-//! happens, `testing` adds the `testing` module. Without `ring` everything is pure Rust, and the tokens are the same.
+//! `actix`, `redb` and `ring` are on by default. `redis` adds the store that nodes share, `metrics` counts
+//! what happens, `cli` builds the command line, `testing` adds the `testing` module. Without `ring`
+//! everything is pure Rust, and the tokens are the same.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![warn(

@@ -173,6 +173,48 @@ async fn a_secret_in_the_wrong_place_is_not_printed() {
     }
 }
 
+#[cfg(feature = "redis")]
+#[actix_web::test]
+async fn a_store_on_a_server_is_chosen_by_its_url() {
+    let with = |store: &str, more: &str| {
+        let text = minimal("").replace("\"memory\"", &format!("\"{store}\"\n{more}"));
+        let folder = folder();
+        let config = SessionConfig::from_file(write(folder.path(), &text)).unwrap();
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+        match config.builder() {
+            Ok(builder) => Ok(format!("{builder:?}")),
+            Err(error) => Err(format!("{error} {error:?}")),
+        }
+    };
+    let url = "redis://sessions:hunter2@127.0.0.1:7000/3";
+    let shown = with(url, "").unwrap();
+    let expected = "Redis { server: 127.0.0.1:7000, list: \"a\"";
+    assert!(shown.contains(expected), "{shown}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let shown = with(url, "list = \"other\"\nwait_for_replicas = 1").unwrap();
+    assert!(shown.contains("list: \"other\""), "{shown}");
+    with("rediss://:hunter2@redis.internal", "").unwrap();
+
+    let wrong = [
+        ("redis://:hunter2@h:p/0", "", "revocation.store"),
+        ("redis://:hunter2@h/zero", "", "revocation.store"),
+        ("redis:hunter2", "", "revocation.store"),
+        ("rediss://:hunter2@h/#insecure", "", "revocation.store"),
+        ("redis://:hunter2@h/?protocol=x", "", "revocation.store"),
+        ("valkey://:hunter2@h", "", "revocation.store"),
+        (url, "list = \"{a}\"", "revocation.list"),
+        (url, "list = \"\"", "revocation.list"),
+        ("memory", "list = \"a\"", "revocation.list"),
+        ("memory", "wait_for_replicas = 1", "wait_for_replicas"),
+    ];
+    for (store, more, named) in wrong {
+        let error = with(store, more).unwrap_err();
+        assert!(error.contains(named), "{store} {more}: {error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
 #[actix_web::test]
 async fn keys_may_stand_in_the_configuration_itself() {
     let secret = sealed_session::Secret::generate(&SystemRandom).unwrap();

@@ -93,6 +93,19 @@ impl Server {
         server
     }
 
+    /// One for a `static`, which is never dropped: a watcher ends it when this process has ended.
+    pub fn ending_with_us() -> Self {
+        let server = Self::start();
+        let (ours, its) = (std::process::id(), server.child.as_ref().unwrap().id());
+        let script = format!("while kill -0 {ours}; do sleep 1; done; kill {its}");
+        let mut watcher = Command::new("sh");
+        watcher.args(["-c", &script]).stderr(Stdio::null());
+        let watcher = watcher.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        // Not waited for: it outlives us.
+        drop(watcher.unwrap());
+        server
+    }
+
     /// Starts it, again.
     pub fn run(&mut self) {
         let mut command = Command::new("redis-server");

@@ -2,5 +2,8 @@
 #![cfg(feature = "redis")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod chain;
 mod conformance;
 mod harness;
+mod tools;
+mod unreadable;

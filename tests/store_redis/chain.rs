@@ -1,0 +1,442 @@
+//! Followers miss nothing: what breaks the chain is a gap, and what empties the list begins it anew.
+
+use std::time::{Duration, Instant};
+
+use redis::Value;
+use sealed_session::revoke::{Followed, Position, RevocationStore, Target};
+use sealed_session::{Generation, UnixMillis};
+
+use crate::harness::{Server, key, new_list};
+use crate::tools::*;
+
+/// Everything that a list has a key for.
+async fn fill(server: &Server, list: &str) -> sealed_session::store::Redis {
+    let store = server.open(list);
+    store.announce(DAY).await.unwrap();
+    let at = now(&store).await;
+    let sealed_session::revoke::Revocation::Session { id, entry } = ended(2, at) else {
+        unreachable!()
+    };
+    let visitor = sealed_session::revoke::Revocation::Visitor { id, entry };
+    store.publish(&[ended(1, at), visitor]).await.unwrap();
+    let raise = raise_of(Target::Subject(subject(3)), 1);
+    store.raise(raise).await.unwrap();
+    store
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_lost_a_key_begins_anew() {
+    let server = Server::start();
+    for lost in [
+        "meta",
+        "sessions",
+        "visitors",
+        "visitor_order",
+        "subjects",
+        "expiry",
+    ] {
+        let list = new_list();
+        let store = fill(&server, &list).await;
+        let (_, before) = snapshot(&store).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        server.tell(&["DEL", &key(&list, lost)]);
+        assert!(is_gap(&store, before.position).await, "{lost}");
+        let (all, after) = snapshot(&store).await.unwrap();
+        assert_ne!(after.position.epoch, before.position.epoch, "{lost}");
+        assert!(after.born > before.born, "{lost}");
+        assert_eq!(all, [], "{lost}");
+        let reading = store.read(subject(3)).await.unwrap();
+        assert_eq!(reading.subject, Generation::NONE);
+        if lost != "meta" {
+            assert_eq!(after.longest, DAY, "what only grows is kept");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_lost_a_single_entry_begins_anew() {
+    let server = Server::start();
+    let list = new_list();
+    let store = fill(&server, &list).await;
+    let before = store.read(subject(1)).await.unwrap().born;
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let field = "\u{1}".repeat(16);
+    let removed: u32 = server.ask(&["HDEL", &key(&list, "sessions"), &field]);
+    assert_eq!(removed, 1);
+    // Whoever comes first notices, also to read.
+    assert_eq!(store.find(id(1), None).await.unwrap().revocations, []);
+    assert!(store.read(subject(1)).await.unwrap().born > before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_forgot_everything_is_a_gap() {
+    let server = Server::start();
+    let list = new_list();
+    let store = fill(&server, &list).await;
+    let before = position(&store).await;
+    server.tell(&["FLUSHALL"]);
+    assert!(is_gap(&store, before).await);
+    // Also once the new list has come further than the old one.
+    for n in 0..10 {
+        end(&store, n).await.unwrap();
+    }
+    assert!(is_gap(&store, before).await);
+    assert!(!is_gap(&store, position(&store).await).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_gone_is_a_gap_only_for_who_was_behind() {
+    let server = Server::start();
+    let list = new_list();
+    let store = fill(&server, &list).await;
+    let behind = position(&store).await;
+    end(&store, 4).await.unwrap();
+    server.tell(&["DEL", &key(&list, "news")]);
+    assert!(is_gap(&store, behind).await);
+    let (all, end_of) = snapshot(&store).await.unwrap();
+    assert_eq!(sessions(&all), [id(1), id(4)], "nothing else was lost");
+    end(&store, 5).await.unwrap();
+    let news = catch_up(&store, end_of.position).await.unwrap().unwrap();
+    assert_eq!(sessions(&news.revocations), [id(5)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_state_that_has_overtaken_is_a_gap() {
+    let server = Server::start();
+    let list = new_list();
+    let store = fill(&server, &list).await;
+    let keys: Vec<String> = server.ask(&["KEYS", "*"]);
+    let mut raw = server.raw();
+    let mut saved = Vec::new();
+    for key in &keys {
+        let dump: Vec<u8> = redis::cmd("DUMP").arg(key).query(&mut raw).unwrap();
+        saved.push((key, dump));
+    }
+    end(&store, 10).await.unwrap();
+    end(&store, 11).await.unwrap();
+    let ahead = position(&store).await;
+    for (key, dump) in saved {
+        let mut restore = redis::cmd("RESTORE");
+        restore.arg(key).arg(0).arg(dump).arg("REPLACE");
+        restore.exec(&mut raw).unwrap();
+    }
+    assert!(is_gap(&store, ahead).await, "the list is behind");
+    // The same epoch, and another history of the same length, and then of a greater one.
+    let (_, state) = snapshot(&store).await.unwrap();
+    assert_eq!(state.position.epoch, ahead.epoch);
+    let mut n = 20;
+    while position(&store).await.sequence < ahead.sequence {
+        end(&store, n).await.unwrap();
+        n += 1;
+    }
+    assert_eq!(position(&store).await.sequence, ahead.sequence);
+    assert!(is_gap(&store, ahead).await, "as long");
+    for more in 30..33 {
+        end(&store, more).await.unwrap();
+    }
+    assert!(is_gap(&store, ahead).await, "longer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn news_are_trimmed_by_age_and_who_was_away_for_longer_is_told() {
+    let server = Server::start();
+    let list = new_list();
+    let store = fill(&server, &list).await;
+    let meta = key(&list, "meta");
+    let away = position(&store).await;
+    for n in 0..250 {
+        end(&store, n).await.unwrap();
+    }
+    let recent = position(&store).await;
+    let length = || server.ask::<u64>(&["XLEN", &key(&list, "news")]);
+    let before = length();
+    assert!(before >= 250);
+    assert!(!is_gap(&store, away).await);
+    assert!(length() >= before, "nothing is trimmed before its time");
+    // As if the mark had been set 61 s ago, when the list was where it is now.
+    let past = now(&store).await.as_millis() - 61_000;
+    let sequence = recent.sequence.to_string();
+    server.tell(&[
+        "HSET",
+        &meta,
+        "trim_time",
+        &past.to_string(),
+        "trim_seq",
+        &sequence,
+    ]);
+    eventually("trimmed", || async {
+        let _ = store.follow(recent).await.unwrap();
+        length() < 150
+    })
+    .await;
+    assert!(is_gap(&store, away).await);
+    assert!(!is_gap(&store, recent).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_followers_share_one_heartbeat_a_second() {
+    let server = Server::start();
+    let list = new_list();
+    let start = position(&server.open(&list)).await;
+    let started = Instant::now();
+    let mut followers = tokio::task::JoinSet::new();
+    for _ in 0..12 {
+        let store = server.open(&list);
+        followers.spawn(async move {
+            let mut position = start;
+            while started.elapsed() < Duration::from_secs(5) {
+                match store.follow(position).await.unwrap() {
+                    Followed::News(news) => position = news.position,
+                    other => panic!("{other:?}"),
+                }
+            }
+            position
+        });
+    }
+    let mut reached = Vec::new();
+    while let Some(position) = followers.join_next().await {
+        reached.push(position.unwrap().sequence);
+    }
+    let beats = server.ask::<u64>(&["XLEN", &key(&list, "news")]);
+    assert!((3..=7).contains(&beats), "{beats} heartbeats in 5 s");
+    assert!(reached.iter().all(|each| *each >= 3), "{reached:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn complete_means_that_nothing_from_before_the_call_is_missing() {
+    let server = Server::start();
+    let list = new_list();
+    let store = server.open(&list);
+    let start = position(&store).await;
+    for n in 0..100 {
+        end(&store, n).await.unwrap();
+    }
+    let Followed::News(news) = store.follow(start).await.unwrap() else {
+        panic!("a gap")
+    };
+    assert!(news.complete);
+    assert_eq!(sessions(&news.revocations).len(), 100);
+    // At once again: it is not asked so soon how far the list is, so nothing is promised.
+    end(&store, 200).await.unwrap();
+    let Followed::News(next) = store.follow(news.position).await.unwrap() else {
+        panic!("a gap")
+    };
+    assert!(!next.complete);
+    assert_eq!(sessions(&next.revocations), [id(200)]);
+    // Without news it is complete, and answers in time.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let started = Instant::now();
+    let news = catch_up(&store, next.position).await.unwrap().unwrap();
+    assert_eq!(news.revocations, []);
+    assert!(started.elapsed() < Duration::from_millis(2500));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_news_are_read_in_one_call() {
+    let server = Server::start();
+    let store = server.open(&new_list());
+    let start = position(&store).await;
+    for n in 0..1200u16 {
+        end(&store, (n % 250) as u8).await.unwrap();
+    }
+    let Followed::News(news) = store.follow(start).await.unwrap() else {
+        panic!("a gap")
+    };
+    assert!(news.complete, "more than one batch");
+    assert!(news.position.sequence >= 250);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_positions_and_entries_are_gaps() {
+    let server = Server::start();
+    let list = new_list();
+    let store = fill(&server, &list).await;
+    let here = position(&store).await;
+    for foreign in [
+        Position {
+            epoch: here.epoch ^ 1,
+            ..here
+        },
+        Position {
+            sequence: here.sequence + 1,
+            ..here
+        },
+        Position {
+            mark: here.mark ^ 1,
+            ..here
+        },
+        Position {
+            sequence: here.sequence - 1,
+            ..here
+        },
+    ] {
+        assert!(is_gap(&store, foreign).await, "{foreign:?}");
+    }
+    // An entry that nobody here wrote, with the next number and with one far ahead.
+    for (ahead, field) in [(1, "e"), (1_000_000, "h")] {
+        let here = position(&store).await;
+        let number = format!("{}-0", here.sequence + ahead);
+        server.tell(&["XADD", &key(&list, "news"), &number, field, "x"]);
+        // A gap, or the next heartbeat has already taken its place.
+        let news = catch_up(&store, here).await.unwrap();
+        assert!(news.is_none_or(|news| news.revocations.is_empty()));
+        // It does not stand in the way of what comes next.
+        let n = (ahead % 100) as u8 + 50;
+        end(&store, n).await.unwrap();
+        let (all, end_of) = snapshot(&store).await.unwrap();
+        assert!(sessions(&all).contains(&id(n)));
+        end(&store, n + 1).await.unwrap();
+        let news = catch_up(&store, end_of.position).await.unwrap().unwrap();
+        assert_eq!(sessions(&news.revocations), [id(n + 1)]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_longer_life_is_a_gap_and_another_birth_is_told() {
+    let server = Server::start();
+    let store = server.open(&new_list());
+    store.announce(HOUR).await.unwrap();
+    let start = position(&store).await;
+    store.announce(HOUR).await.unwrap();
+    assert!(!is_gap(&store, start).await, "nothing changed");
+    store.announce(DAY).await.unwrap();
+    assert!(is_gap(&store, start).await);
+    let (_, end_of) = snapshot(&store).await.unwrap();
+    let earlier = UnixMillis::new(end_of.born.as_millis() - 1000);
+    let from = end_of.position;
+    store.vouch(from.epoch, earlier).await.unwrap();
+    let news = catch_up(&store, from).await.unwrap().unwrap();
+    assert_eq!(news.born, Some(earlier));
+    let born = store.reborn().await.unwrap();
+    let news = catch_up(&store, news.position).await.unwrap().unwrap();
+    assert_eq!(news.born, Some(born));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_back_is_a_gap_and_forgets_nothing() {
+    let Some((server, clock)) = Server::with_clock() else {
+        println!("skipped: the server's clock can not be moved");
+        return;
+    };
+    let store = server.open(&new_list());
+    clock.set(600_000);
+    let start = position(&store).await;
+    assert_eq!(store.sweep().await.unwrap(), 0);
+    let news = catch_up(&store, start).await.unwrap().unwrap();
+    clock.set(570_000);
+    assert!(
+        !is_gap(&store, news.position).await,
+        "half a minute is fine"
+    );
+    let here = position(&store).await;
+    clock.set(0);
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert!(is_gap(&store, here).await);
+    let error = store.sweep().await.unwrap_err();
+    assert!(
+        matches!(error, sealed_session::StoreError::Clock(_)),
+        "{error}"
+    );
+    store.reborn().await.unwrap();
+    assert_eq!(store.sweep().await.unwrap(), 0);
+    clock.set(401 * 24 * 3600 * 1000);
+    let error = store.sweep().await.unwrap_err();
+    assert!(
+        matches!(error, sealed_session::StoreError::Clock(_)),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_expires_is_what_the_entry_says() {
+    let server = Server::start();
+    let list = new_list();
+    let store = fill(&server, &list).await;
+    let expiry = key(&list, "expiry");
+    let members: Vec<Value> = server.ask(&["ZRANGE", &expiry, "0", "-1"]);
+    assert_eq!(members.len(), 3);
+    // Everything is due by the index, and some that never was.
+    let mut raw = server.raw();
+    for member in &members {
+        let Value::BulkString(member) = member else {
+            panic!("{member:?}")
+        };
+        let mut add = redis::cmd("ZADD");
+        add.arg(&expiry).arg(1).arg(member.as_slice());
+        add.exec(&mut raw).unwrap();
+    }
+    for stray in ["", "x", "\u{1}stray", "\u{3}0123456789abcdef"] {
+        server.tell(&["ZADD", &expiry, "1", stray]);
+    }
+    let (before, _) = snapshot(&store).await.unwrap();
+    assert_eq!(store.sweep().await.unwrap(), 0);
+    let (after, _) = snapshot(&store).await.unwrap();
+    assert_eq!(before.len(), after.len());
+    assert_eq!(server.ask::<u64>(&["ZCARD", &expiry]), 3, "strays are gone");
+    let due: Vec<String> = server.ask(&["ZRANGE", &expiry, "0", "9999999999", "BYSCORE"]);
+    assert_eq!(due.len(), 0, "the index is right again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_end_by_the_servers_clock() {
+    let server = Server::start();
+    let list = new_list();
+    let store = server.open(&list);
+    let at = now(&store).await;
+    let mut all = Vec::new();
+    for n in 0..2500u16 {
+        let mut bytes = [0; 16];
+        bytes[..2].copy_from_slice(&n.to_be_bytes());
+        all.push(sealed_session::revoke::Revocation::Session {
+            id: sealed_session::SessionId::from_bytes(bytes),
+            entry: sealed_session::revoke::SessionEntry {
+                serial: sealed_session::Serial::ENDED,
+                from: at,
+                // One of them a day later.
+                until: at
+                    + if n == 7 {
+                        DAY
+                    } else {
+                        Duration::from_millis(700)
+                    },
+            },
+        });
+    }
+    store.publish(&all).await.unwrap();
+    assert_eq!(store.sweep().await.unwrap(), 0);
+    tokio::time::sleep(Duration::from_millis(1000)).await;
+    assert_eq!(store.sweep().await.unwrap(), 2499, "in several steps");
+    let (left, _) = snapshot(&store).await.unwrap();
+    assert_eq!(left, [all[7]]);
+    let born = store.read(subject(0)).await.unwrap().born;
+    assert!(born <= at, "and it is still the same list");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publication_has_a_largest_size() {
+    let server = Server::start();
+    let store = server.open(&new_list());
+    let at = now(&store).await;
+    let error = store
+        .publish(&vec![ended(1, at); 10_001])
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("10000"), "{error}");
+    assert_eq!(snapshot(&store).await.unwrap().0, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_lists_do_not_meet() {
+    let server = Server::start();
+    let (one, other) = (server.open("one"), server.open("other"));
+    end(&one, 1).await.unwrap();
+    one.raise(raise_of(Target::Everyone, 1)).await.unwrap();
+    let from = position(&one).await;
+    assert_eq!(other.find(id(1), None).await.unwrap().revocations, []);
+    let reading = other.read(subject(1)).await.unwrap();
+    assert_eq!(reading.everyone, Generation::NONE);
+    assert!(is_gap(&other, from).await);
+    // And the same list under two names of the store is one.
+    let again = server.open("one");
+    assert_eq!(again.find(id(1), None).await.unwrap().revocations.len(), 2);
+}

@@ -1,0 +1,109 @@
+//! What the tests are written with.
+
+use std::time::{Duration, Instant};
+
+use sealed_session::revoke::{
+    Followed, News, Position, Raise, Revocation, RevocationStore, SessionEntry, SnapshotEnd, Target,
+};
+use sealed_session::store::Redis;
+use sealed_session::{Generation, RaiseId, Serial, SessionId, StoreError, SubjectKey, UnixMillis};
+
+pub const HOUR: Duration = Duration::from_secs(3600);
+pub const DAY: Duration = Duration::from_secs(24 * 3600);
+
+pub fn id(n: u8) -> SessionId {
+    SessionId::from_bytes([n; 16])
+}
+
+pub fn subject(n: u8) -> SubjectKey {
+    SubjectKey::from_bytes([n; 16])
+}
+
+pub async fn now(store: &Redis) -> UnixMillis {
+    store.read(subject(0)).await.unwrap().now
+}
+
+pub fn ended(n: u8, now: UnixMillis) -> Revocation {
+    Revocation::Session {
+        id: id(n),
+        entry: SessionEntry {
+            serial: Serial::ENDED,
+            from: now,
+            until: now + DAY,
+        },
+    }
+}
+
+/// Ends session `n` for a day.
+pub async fn end(store: &Redis, n: u8) -> Result<(), StoreError> {
+    let now = store.read(subject(0)).await?.now;
+    store.publish(&[ended(n, now)]).await.map(|_| ())
+}
+
+pub fn raise_of(target: Target, n: u8) -> Raise {
+    Raise {
+        target,
+        id: RaiseId::from_bytes([n; 16]),
+        known: Generation::NONE,
+    }
+}
+
+pub async fn snapshot(store: &Redis) -> Result<(Vec<Revocation>, SnapshotEnd), StoreError> {
+    let mut all = Vec::new();
+    let end = store.snapshot(&mut |batch| all.extend(batch)).await?;
+    Ok((all, end))
+}
+
+pub async fn position(store: &Redis) -> Position {
+    snapshot(store).await.unwrap().1.position
+}
+
+pub fn sessions(revocations: &[Revocation]) -> Vec<SessionId> {
+    let mut ids: Vec<_> = revocations
+        .iter()
+        .filter_map(|each| match each {
+            Revocation::Session { id, .. } => Some(*id),
+            _ => None,
+        })
+        .collect();
+    ids.sort();
+    ids
+}
+
+/// Follows until everything from before this call was told, or there is a gap.
+pub async fn catch_up(store: &Redis, mut from: Position) -> Result<Option<News>, StoreError> {
+    let mut told = Vec::new();
+    let mut born = None;
+    loop {
+        match store.follow(from).await? {
+            Followed::Gap { .. } => return Ok(None),
+            Followed::News(news) => {
+                told.extend(news.revocations);
+                born = news.born.or(born);
+                from = news.position;
+                if news.complete {
+                    return Ok(Some(News {
+                        revocations: told,
+                        born,
+                        position: from,
+                        complete: true,
+                    }));
+                }
+            }
+            _ => unreachable!(),
+        }
+    }
+}
+
+pub async fn is_gap(store: &Redis, from: Position) -> bool {
+    catch_up(store, from).await.unwrap().is_none()
+}
+
+/// Tries until it holds.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let started = Instant::now();
+    while !holds().await {
+        assert!(started.elapsed() < Duration::from_secs(15), "{what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
