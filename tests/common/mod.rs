@@ -5,7 +5,10 @@ mod browser;
 pub mod faulty;
 pub mod forge;
 pub mod gate;
+pub mod ports;
+pub mod proxy;
 pub mod raw;
+pub mod redis_server;
 
 use std::sync::Arc;
 use std::time::Duration;

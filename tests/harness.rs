@@ -1,0 +1,397 @@
+//! The servers and networks that other tests disturb do what they are told.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use common::proxy::Proxy;
+use common::redis_server::{Connection, RedisServer, Reply};
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// After which what did not arrive is taken not to arrive.
+const SOON: Duration = Duration::from_millis(300);
+
+fn set(server: &RedisServer, value: &str) {
+    server.command(&["SET", "key", value]).ok();
+}
+
+fn get(server: &RedisServer) -> Reply {
+    server.command(&["GET", "key"])
+}
+
+fn bytes(text: &str) -> Reply {
+    Reply::Bytes(text.into())
+}
+
+fn connect(proxy: &Proxy, patience: Duration) -> Connection {
+    Connection::open(proxy.port(), patience).unwrap()
+}
+
+#[track_caller]
+fn ping(connection: &mut Connection) {
+    assert_eq!(
+        connection.call(&["PING"]).unwrap(),
+        Reply::Status("PONG".into())
+    );
+}
+
+/// The call gets no answer, and the connection does not end.
+#[track_caller]
+fn gets_nothing(result: std::io::Result<Reply>) {
+    let kind = result.unwrap_err().kind();
+    assert!(
+        [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&kind),
+        "{kind:?}"
+    );
+}
+
+#[track_caller]
+fn is_reset(result: std::io::Result<Reply>) {
+    assert_eq!(result.unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+#[track_caller]
+fn is_refused(port: u16) {
+    let error = Connection::open(port, PATIENCE).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn a_server_answers_on_a_port_of_its_own() {
+    let (one, two) = (RedisServer::start(), RedisServer::start());
+    assert_ne!(one.port(), two.port());
+    set(&one, "1");
+    assert_eq!(get(&one), bytes("1"));
+    assert_eq!(get(&two), Reply::Nil);
+    for server in [&one, &two] {
+        let id = server.info("server").remove("process_id").unwrap();
+        assert_eq!(id, server.id().unwrap().to_string());
+        assert!(server.url().ends_with(&format!(":{}", server.port())));
+    }
+    assert_eq!(
+        one.command(&["LPUSH", "key", "x"]),
+        Reply::Error("WRONGTYPE Operation against a key holding the wrong kind of value".into())
+    );
+    let time = one.command(&["TIME"]);
+    assert!(
+        matches!(&time, Reply::Array(parts) if parts.len() == 2),
+        "{time:?}"
+    );
+}
+
+#[test]
+fn a_server_that_is_dropped_is_gone() {
+    let leave: fn(&RedisServer) = |_| {};
+    for disturb in [leave, RedisServer::pause, RedisServer::kill] {
+        let server = RedisServer::start();
+        let (port, folder) = (server.port(), server.data());
+        disturb(&server);
+        drop(server);
+        is_refused(port);
+        assert!(!folder.exists());
+    }
+}
+
+#[test]
+fn a_killed_server_comes_back_on_its_port_with_what_it_wrote_to_disk() {
+    let forgets = RedisServer::start();
+    let remembers = RedisServer::with(["--appendonly", "yes", "--appendfsync", "always"]);
+    for server in [&forgets, &remembers] {
+        let port = server.port();
+        set(server, "kept");
+        server.kill();
+        is_refused(port);
+        assert_eq!(server.id(), None);
+        server.restart();
+        assert_eq!(server.port(), port);
+    }
+    assert_eq!(get(&forgets), Reply::Nil);
+    assert_eq!(get(&remembers), bytes("kept"));
+
+    // Without having been killed before.
+    let id = remembers.id();
+    remembers.restart_empty();
+    assert_ne!(remembers.id(), id);
+    assert_eq!(remembers.command(&["DBSIZE"]).integer(), 0);
+    set(&remembers, "new");
+    remembers.restart();
+    assert_eq!(get(&remembers), bytes("new"));
+}
+
+#[test]
+fn a_paused_server_holds_its_connections_and_answers_later() {
+    let server = RedisServer::start();
+    let mut connection = Connection::open(server.port(), SOON).unwrap();
+    connection.call(&["SET", "key", "1"]).unwrap().ok();
+    server.pause();
+    gets_nothing(connection.call(&["INCR", "key"]));
+    // Accepted by the kernel.
+    gets_nothing(server.try_command(&["PING"], SOON));
+    server.resume();
+    assert_eq!(server.command(&["GET", "key"]).text(), "2");
+    assert_eq!(connection.reply().unwrap(), Reply::Integer(2));
+}
+
+#[test]
+fn a_replica_follows_until_it_is_promoted() {
+    let (primary, replica) = (RedisServer::start(), RedisServer::start());
+    set(&primary, "1");
+    replica.replica_of(&primary);
+    assert_eq!(replica.info("replication").remove("role").unwrap(), "slave");
+    assert_eq!(get(&replica), bytes("1"));
+
+    // WAIT is for what its own connection wrote.
+    let mut connection = Connection::open(primary.port(), PATIENCE).unwrap();
+    connection.call(&["SET", "key", "2"]).unwrap().ok();
+    let reached = connection.call(&["WAIT", "1", "10000"]).unwrap();
+    assert_eq!(reached, Reply::Integer(1), "{}", replica.log());
+    assert_eq!(get(&replica), bytes("2"));
+
+    replica.promote();
+    assert_eq!(
+        replica.info("replication").remove("role").unwrap(),
+        "master"
+    );
+    set(&primary, "3");
+    set(&replica, "4");
+    assert_eq!((get(&primary), get(&replica)), (bytes("3"), bytes("4")));
+}
+
+#[test]
+fn counters_count_what_others_do() {
+    let server = RedisServer::start();
+    let asking = {
+        let before = server.counters();
+        server.counters().since(before)
+    };
+    let before = server.counters();
+    for _ in 0..10 {
+        set(&server, &"x".repeat(1000));
+    }
+    let done = server.counters().since(before);
+    assert_eq!(done.commands, asking.commands + 10);
+    assert!((10_000..12_000).contains(&(done.bytes_in - asking.bytes_in)));
+    // Ten times "+OK\r\n"; what INFO says of it may be longer by some digits.
+    let replied = done.bytes_out.abs_diff(asking.bytes_out);
+    assert!((50..100).contains(&replied), "{replied}");
+}
+
+#[test]
+fn a_server_is_started_with_any_arguments() {
+    let policy = RedisServer::with(["--maxmemory-policy", "allkeys-lru"]);
+    let reply = policy.command(&["CONFIG", "GET", "maxmemory-policy"]);
+    assert_eq!(
+        reply,
+        Reply::Array(vec![bytes("maxmemory-policy"), bytes("allkeys-lru")])
+    );
+
+    let users = RedisServer::with(["--user", "node", "on", ">secret", "~*", "+get"]);
+    let mut connection = Connection::open(users.port(), PATIENCE).unwrap();
+    connection.call(&["AUTH", "node", "secret"]).unwrap().ok();
+    assert_eq!(connection.call(&["GET", "key"]).unwrap(), Reply::Nil);
+    let reply = connection.call(&["SET", "key", "1"]).unwrap();
+    assert!(matches!(reply, Reply::Error(text) if text.starts_with("NOPERM")));
+
+    // It does not let the harness ask, and counts as started all the same.
+    let closed = RedisServer::with(["--requirepass", "secret"]);
+    let reply = closed.command(&["PING"]);
+    assert!(matches!(reply, Reply::Error(text) if text.starts_with("NOAUTH")));
+
+    let cluster = RedisServer::with(["--cluster-enabled", "yes"]);
+    assert_eq!(
+        cluster.info("cluster").remove("cluster_enabled").unwrap(),
+        "1"
+    );
+}
+
+#[test]
+#[should_panic(expected = "redis-server does not start")]
+fn a_server_that_does_not_start_says_why() {
+    let _ = RedisServer::with(["--no-such-setting", "1"]);
+}
+
+#[test]
+fn a_machine_without_redis_is_told_what_to_do() {
+    // Another test of this file, where no program is found.
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_server_answers_on_a_port_of_its_own"])
+        .env("PATH", Path::new("/nonexistent"))
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        text.contains("redis-server is not installed; scripts/test installs it"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_proxy_forwards_and_counts() {
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    assert!(proxy.url().ends_with(&format!(":{}", proxy.port())));
+    let mut connection = connect(&proxy, PATIENCE);
+    for _ in 0..3 {
+        ping(&mut connection);
+    }
+    assert_eq!(
+        proxy.bytes_to_server(),
+        3 * "*1\r\n$4\r\nPING\r\n".len() as u64
+    );
+    assert_eq!(proxy.bytes_to_clients(), 3 * "+PONG\r\n".len() as u64);
+    assert_eq!(proxy.connections(), 1);
+
+    // Larger than the buffers on the way, in both directions.
+    let large = "x".repeat(3 << 20);
+    connection.call(&["SET", "key", &large]).unwrap().ok();
+    assert_eq!(connection.call(&["GET", "key"]).unwrap().text(), large);
+    assert_eq!(proxy.lost(), 0);
+
+    // A server that closes is seen to close, and one that is back is reached.
+    server.kill();
+    assert!(connection.call(&["PING"]).is_err());
+    server.restart();
+    ping(&mut connect(&proxy, PATIENCE));
+}
+
+#[test]
+fn a_partition_is_silent_and_what_was_sent_arrives_when_it_heals() {
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    let mut old = connect(&proxy, SOON);
+    ping(&mut old);
+    let before = (proxy.bytes_to_server(), proxy.bytes_to_clients());
+
+    proxy.stop_forwarding();
+    gets_nothing(old.call(&["INCR", "key"]));
+    let mut new = connect(&proxy, SOON);
+    gets_nothing(new.call(&["INCR", "key"]));
+    assert_eq!(get(&server), Reply::Nil);
+    assert_eq!(before, (proxy.bytes_to_server(), proxy.bytes_to_clients()));
+
+    proxy.heal();
+    let mut replies = [old.reply().unwrap(), new.reply().unwrap()].map(Reply::integer);
+    replies.sort_unstable();
+    assert_eq!(replies, [1, 2]);
+}
+
+#[test]
+fn a_reply_on_its_way_is_held_by_a_partition() {
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    let mut connection = connect(&proxy, SOON);
+    connection.send(&["BLPOP", "list", "0"]).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while server.info("clients").remove("blocked_clients").unwrap() != "1" {
+        assert!(Instant::now() < deadline);
+    }
+    proxy.stop_forwarding();
+    server.command(&["RPUSH", "list", "x"]).integer();
+    gets_nothing(connection.reply());
+    proxy.heal();
+    assert!(matches!(connection.reply().unwrap(), Reply::Array(_)));
+}
+
+#[test]
+fn a_cut_resets_connections_and_lets_new_ones_in() {
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    let mut both = [connect(&proxy, PATIENCE), connect(&proxy, PATIENCE)];
+    for connection in &mut both {
+        ping(connection);
+    }
+    proxy.cut();
+    for connection in &mut both {
+        is_reset(connection.reply());
+    }
+    ping(&mut connect(&proxy, PATIENCE));
+}
+
+#[test]
+fn a_refusing_proxy_is_as_good_as_none_until_it_heals() {
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    let mut connection = connect(&proxy, PATIENCE);
+    ping(&mut connection);
+    proxy.refuse();
+    is_reset(connection.reply());
+    is_refused(proxy.port());
+    proxy.heal();
+    ping(&mut connect(&proxy, PATIENCE));
+
+    let port = proxy.port();
+    drop(proxy);
+    is_refused(port);
+}
+
+#[test]
+fn the_next_reply_is_cut_where_it_should_be() {
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    // ":1\r\n" and so on: nothing, half of it, and all of it.
+    for (bytes, counted) in [(0, 1), (2, 2), (100, 3)] {
+        let mut connection = connect(&proxy, PATIENCE);
+        ping(&mut connection);
+        let before = proxy.bytes_to_clients();
+        proxy.cut_reply_after(bytes);
+        let reply = connection.call(&["INCR", "key"]);
+        assert_eq!(proxy.bytes_to_clients() - before, bytes.min(4) as u64);
+        if bytes < 4 {
+            is_reset(reply);
+        } else {
+            assert_eq!(reply.unwrap(), Reply::Integer(counted));
+            is_reset(connection.reply());
+        }
+        assert_eq!(get(&server).text(), counted.to_string(), "it was done");
+        assert_eq!(proxy.lost(), counted as u64);
+        // Once.
+        ping(&mut connect(&proxy, PATIENCE));
+    }
+}
+
+#[test]
+fn the_reply_to_one_command_is_cut_among_others() {
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    let (mut one, mut two) = (connect(&proxy, PATIENCE), connect(&proxy, PATIENCE));
+    proxy.cut_reply_to("incrby", 0);
+    ping(&mut one);
+    // A reply that holds others, and the word that is looked for.
+    two.send(&["EVAL", "return {1, {'INCRBY', false}, {}}", "0"])
+        .unwrap();
+    is_reset(two.reply());
+
+    proxy.cut_reply_to("INCRBY", 0);
+    for words in [
+        &["EVAL", "return {1, {'x', false}, {}, 'y'}", "0"][..],
+        &["INCRBY", "key", "5"],
+        &["INCRBY", "key", "6"],
+    ] {
+        one.send(words).unwrap();
+    }
+    let inner = Reply::Array(vec![bytes("x"), Reply::Nil]);
+    assert_eq!(
+        one.reply().unwrap(),
+        Reply::Array(vec![
+            Reply::Integer(1),
+            inner,
+            Reply::Array(Vec::new()),
+            bytes("y")
+        ])
+    );
+    is_reset(one.reply());
+    assert_eq!(proxy.lost(), 2);
+    // The server may have read the last one before the connection was reset.
+    let done = get(&server).text();
+    assert!(["5", "11"].contains(&done.as_str()), "{done}");
+
+    proxy.cut_reply_to("PING", 0);
+    proxy.heal();
+    ping(&mut connect(&proxy, PATIENCE));
+}
