@@ -1,7 +1,7 @@
 //! The example as a child process, and ways to talk to it.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -9,24 +9,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::common::{Answer, Browser};
+use crate::common::{Answer, Browser, example};
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The binary that `cargo test` built beside this test.
-fn binary() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let name = format!("accounts{}", std::env::consts::EXE_SUFFIX);
-    let binary = profile.join("examples").join(name);
-    assert!(
-        binary.is_file(),
-        "{} is missing; run `cargo build --example accounts`",
-        binary.display()
-    );
-    binary
-}
 
 /// A data folder of a test's own.
 pub fn folder() -> TempDir {
@@ -42,7 +28,7 @@ pub fn command<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>
 
 /// The command, at an address.
 pub fn command_at(address: &str) -> Command {
-    let mut command = Command::new(binary());
+    let mut command = Command::new(example("accounts"));
     command
         .args(["--listen", address])
         .env("RUST_LOG", "warn")

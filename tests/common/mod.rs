@@ -10,6 +10,7 @@ pub mod proxy;
 pub mod raw;
 pub mod redis_server;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -242,6 +243,20 @@ pub fn eventually<F: Future<Output = bool>>(
         }
         panic!("not within 10 seconds: {caller}");
     }
+}
+
+/// The binary of an example, which `cargo test` built beside this test.
+pub fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().and_then(Path::parent).unwrap();
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    let binary = profile.join("examples").join(file);
+    assert!(
+        binary.is_file(),
+        "{} is missing; run `cargo build --example {name}`",
+        binary.display()
+    );
+    binary
 }
 
 pub const SECOND: Duration = Duration::from_secs(1);
