@@ -184,6 +184,9 @@ async fn show_health(sessions: web::Data<Sessions>) -> HttpResponse {
             "store": health.store,
             "entries": health.entries,
             "outstanding": health.outstanding,
+            "lacking": health.lacking,
+            "unreadable": health.unreadable,
+            "born": health.born.to_string(),
             "staleness_ms": u64::try_from(health.staleness.as_millis()).unwrap_or(u64::MAX),
         },
     }))

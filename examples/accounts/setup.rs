@@ -2,7 +2,8 @@
 //!
 //! 1. With `--config` everything is as the file says.
 //! 2. Without it the data folder holds a key file and a revocation list. Both are made when they are
-//!    missing, and never in place of something that can not be read.
+//!    missing, and never in place of something that can not be read. With `--redis` the list is on that
+//!    server, and nodes that share it also share the key file.
 //! 3. What goes wrong is said in one line, by the process that exits with 1.
 
 use std::fmt;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use sealed_session::key::mode_is_loose;
+use sealed_session::revoke::RevocationStore;
 use sealed_session::store::Redb;
 use sealed_session::{
     Clock, ConfigError, CookieSettings, KeySource, KeyTables, SessionConfig, Sessions, StoreError,
@@ -31,7 +33,14 @@ pub struct Options {
     /// The folder for keys and revocations, made when it is missing [default: data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// A Redis server for the revocation list, shared with other nodes, instead of a file in the data
+    /// folder
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    redis: Option<String>,
 }
+
+/// The application and its environment, which also names its list on a shared server.
+const AUDIENCE: &str = "sealed-session/accounts";
 
 /// Why the application does not run, in one line.
 #[derive(Debug)]
@@ -81,17 +90,30 @@ pub async fn sessions(options: &Options) -> Result<Sessions, Failure> {
     make_folder(data)?;
     let keys = data.join("keys.toml");
     make_keys(&keys)?;
-    let store = Redb::open_or_create(data.join("revocations.redb"))?;
-    tracing::info!(data = %data.display(), "keys and revocations");
+    let store: Arc<dyn RevocationStore> = match &options.redis {
+        Some(url) => redis(url)?,
+        None => Arc::new(Redb::open_or_create(data.join("revocations.redb"))?),
+    };
+    tracing::info!(data = %data.display(), store = store.name(), "keys and revocations");
     tracing::info!(
         "the session cookie is not Secure, because this is plain http on the loopback interface"
     );
-    let sessions = Sessions::builder("sealed-session/accounts")
+    let sessions = Sessions::builder(AUDIENCE)
         .key_source(KeySource::File(keys))
-        .store(Arc::new(store))
+        .store(store)
         .cookie(CookieSettings::plain_http())
         .start();
     Ok(sessions.await?)
+}
+
+#[cfg(feature = "redis")]
+fn redis(url: &str) -> Result<Arc<dyn RevocationStore>, Failure> {
+    Ok(Arc::new(sealed_session::store::Redis::open(url, AUDIENCE)?))
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis(_: &str) -> Result<Arc<dyn RevocationStore>, Failure> {
+    Err(Failure::new("--redis needs --features redis"))
 }
 
 fn make_folder(folder: &Path) -> Result<(), Failure> {
