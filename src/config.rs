@@ -74,10 +74,16 @@ impl SessionConfig {
         &self.audience
     }
 
-    /// The file of the embedded store, if that is what is used.
-    pub fn redb_file(&self) -> Option<PathBuf> {
-        let (kind, file) = self.revocation.store.0.split_once(':')?;
-        (kind == "redb").then(|| self.directory.join(file))
+    /// Opens the revocation store alone, for tools. A file that is missing is not made.
+    ///
+    /// # Errors
+    /// When a setting has no meaning, or the store can not be opened.
+    pub fn open_store(&self) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+        let table = RevocationTable {
+            create: false,
+            ..self.revocation.clone()
+        };
+        table.open(&self.directory, &self.audience)
     }
 
     /// Where the keys come from.

@@ -10,7 +10,7 @@ use crate::id::{Generation, Serial, SessionId, SubjectKey};
 use crate::time::UnixMillis;
 
 /// One fact about which cookies are dead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Revocation {
     /// Older cookies of one session, or with [`Serial::ENDED`] all of them.
@@ -58,7 +58,7 @@ impl Revocation {
 pub const VISITOR_CAPACITY: usize = 100_000;
 
 /// From which of its cookies on a session lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionEntry {
     /// Cookies with a lower serial are superseded.
     pub serial: Serial,
@@ -85,7 +85,7 @@ impl SessionEntry {
 }
 
 /// From which generation on a subject's sessions live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SubjectEntry {
     /// Sessions of a lower generation are dead.
     pub generation: Generation,

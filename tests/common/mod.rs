@@ -51,7 +51,7 @@ pub struct Node {
     pub url: String,
     pub sessions: Sessions,
     pub clock: ManualClock,
-    server: ServerHandle,
+    pub server: ServerHandle,
 }
 
 impl Node {

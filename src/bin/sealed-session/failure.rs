@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sealed_session::{ConfigError, RandomError};
+use sealed_session::{ConfigError, RandomError, StoreError};
 
 /// Why a command was not carried out, or what it found.
 #[derive(Debug)]
@@ -62,6 +62,12 @@ impl From<ConfigError> for Failure {
 
 impl From<RandomError> for Failure {
     fn from(error: RandomError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
         Self::Failed(error.to_string())
     }
 }

@@ -12,12 +12,16 @@
 mod failure;
 mod inspect;
 mod keys;
+mod place;
 mod revoke;
+mod store;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use failure::Failure;
 
 /// Keys and revocations of sealed sessions.
 ///
@@ -35,16 +39,20 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::Keys),
     Inspect(inspect::Inspect),
-    /// End sessions in a redb file that no server holds.
+    /// End sessions: in a file that no server holds, or on a Redis server that nodes share.
     #[command(subcommand)]
     Revoke(revoke::Revoke),
+    /// Look at a list of revocations, or move it.
+    #[command(subcommand)]
+    Store(store::Store),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Keys(command) => keys::run(command),
         Command::Inspect(arguments) => inspect::run(arguments),
-        Command::Revoke(command) => revoke::run(command),
+        Command::Revoke(command) => in_runtime(revoke::run(command)),
+        Command::Store(command) => in_runtime(store::run(command)),
     };
     let (text, code) = match &outcome {
         Ok(text) => (text.as_str(), 0),
@@ -56,4 +64,12 @@ fn main() -> ExitCode {
         let _ = writeln!(io::stderr(), "{failure}");
     }
     ExitCode::from(code)
+}
+
+fn in_runtime(command: impl Future<Output = Result<String, Failure>>) -> Result<String, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(error.to_string()))?;
+    runtime.block_on(command)
 }

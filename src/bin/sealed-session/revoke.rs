@@ -1,17 +1,16 @@
-//! `sealed-session revoke`: ending sessions in a redb file that no server holds.
+//! `sealed-session revoke`: ending sessions in a file that no server holds, or on a server.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use sealed_session::revoke::{Raise, Revocation, RevocationStore, SessionEntry, Target};
-use sealed_session::store::Redb;
 use sealed_session::{
-    Clock, Generation, LONGEST, RaiseId, Serial, SessionConfig, SessionId, StoreError, SubjectKey,
-    SystemClock, SystemRandom,
+    Clock, Generation, LONGEST, RaiseId, Serial, SessionId, SubjectKey, SystemClock, SystemRandom,
 };
 
 use crate::failure::Failure;
+use crate::place::{self, ListName, Opened, Place};
 
 /// The commands. Their documentation is the `--help` text.
 #[derive(Subcommand)]
@@ -35,6 +34,14 @@ pub enum Revoke {
         /// The user's name, as the application logs it in.
         name: String,
     },
+    /// End all sessions of everyone whose application uses this list.
+    Everyone {
+        #[command(flatten)]
+        store: Store,
+        /// Everyone is logged out, and that is meant.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// Which store.
@@ -43,111 +50,102 @@ pub struct Store {
     /// A configuration, which names the store and the audience.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The store's file. No server may have it open.
+    /// The store itself: a file that no server has open, or redis://HOST:PORT.
     #[arg(
         long,
-        value_name = "FILE",
+        value_name = "STORE",
         required_unless_present = "config",
         conflicts_with = "config"
     )]
-    store: Option<PathBuf>,
+    store: Option<Place>,
+    #[command(flatten)]
+    list: ListName,
 }
 
 impl Store {
-    /// The store's file, and the audience if a configuration tells it.
-    fn find(self) -> Result<(PathBuf, Option<String>), Failure> {
-        match (self.config, self.store) {
-            (Some(path), _) => {
-                let config = SessionConfig::from_file(&path)?;
-                let file = config.redb_file().ok_or_else(|| {
-                    Failure::Failed(format!("{}: the store is no redb file", path.display()))
-                })?;
-                Ok((file, Some(config.audience().to_owned())))
-            }
-            (None, Some(file)) => Ok((file, None)),
+    fn open(&self) -> Result<Opened, Failure> {
+        match (&self.config, &self.store) {
+            (Some(path), _) => place::configured(path),
+            (None, Some(place)) => place.open(&self.list),
             (None, None) => Err(Failure::Failed("either --config or --store".into())),
         }
     }
 }
 
 /// Carries a command out. The text is for standard output.
-pub fn run(command: Revoke) -> Result<String, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Failed(error.to_string()))?;
-    runtime.block_on(async {
-        match command {
-            Revoke::Session { store, id } => session(&store.find()?.0, id).await,
-            Revoke::User {
-                store,
-                audience,
-                name,
-            } => {
-                let (store, configured) = store.find()?;
-                let audience = configured.or(audience).unwrap_or_default();
-                user(&store, &audience, &name).await
-            }
+pub async fn run(command: Revoke) -> Result<String, Failure> {
+    match command {
+        Revoke::Session { store, id } => session(&*store.open()?.store, id).await,
+        Revoke::User {
+            store,
+            audience,
+            name,
+        } => {
+            let opened = store.open()?;
+            let audience = opened.audience.or(audience).unwrap_or_default();
+            user(&*opened.store, &audience, &name).await
         }
-    })
+        Revoke::Everyone { store, yes } => {
+            if !yes {
+                return Err(Failure::WouldLogOut(
+                    "everyone who is logged in would have to log in anew; --yes if that is meant"
+                        .into(),
+                ));
+            }
+            everyone(&*store.open()?.store).await
+        }
+    }
 }
 
-async fn session(path: &Path, id: SessionId) -> Result<String, Failure> {
-    let store = open(path)?;
+async fn session(store: &dyn RevocationStore, id: SessionId) -> Result<String, Failure> {
     let now = SystemClock::default().now();
     let entry = SessionEntry {
         serial: Serial::ENDED,
         from: now,
         // Nothing is known of the session but that it began before now.
-        until: now + longest(&store).await?,
+        until: now + longest(store).await?,
     };
     let revocation = Revocation::Session { id, entry };
-    store.publish(&[revocation]).await.map_err(failed)?;
+    store.publish(&[revocation]).await?;
     Ok(format!("session {id} is ended\n"))
 }
 
-async fn user(path: &Path, audience: &str, name: &str) -> Result<String, Failure> {
+async fn user(store: &dyn RevocationStore, audience: &str, name: &str) -> Result<String, Failure> {
     for (what, text) in [("an audience", audience), ("a user's name", name)] {
         if text.is_empty() || text.len() > 255 {
             return Err(Failure::Failed(format!("{what} has 1 to 255 bytes")));
         }
     }
-    let store = open(path)?;
-    store
-        .announce(longest(&store).await?)
-        .await
-        .map_err(failed)?;
-    let raise = Raise {
-        target: Target::Subject(SubjectKey::new(audience, name)),
-        id: RaiseId::random(&SystemRandom)?,
-        known: Generation::NONE,
-    };
-    let raised = store.raise(raise).await.map_err(failed)?;
+    let target = Target::Subject(SubjectKey::new(audience, name));
+    let generation = raise(store, target).await?;
     Ok(format!(
-        "all sessions of {name:?} in {audience:?} from before generation {} are ended\n",
-        raised.generation
+        "all sessions of {name:?} in {audience:?} from before generation {generation} are ended\n"
     ))
 }
 
-fn open(path: &Path) -> Result<Redb, Failure> {
-    Redb::open(path).map_err(|error| match error {
-        StoreError::InUse(_) => Failure::Failed(format!(
-            "{error}; stop the server first, or let the application end the sessions"
-        )),
-        other => failed(other),
-    })
+async fn everyone(store: &dyn RevocationStore) -> Result<String, Failure> {
+    let generation = raise(store, Target::Everyone).await?;
+    Ok(format!(
+        "all sessions of everyone from before generation {generation} are ended\n"
+    ))
+}
+
+async fn raise(store: &dyn RevocationStore, target: Target) -> Result<Generation, Failure> {
+    store.announce(longest(store).await?).await?;
+    let raise = Raise {
+        target,
+        id: RaiseId::random(&SystemRandom)?,
+        known: Generation::NONE,
+    };
+    Ok(store.raise(raise).await?.generation)
 }
 
 /// The longest that a cookie can live, as far as the store was ever told.
-async fn longest(store: &Redb) -> Result<Duration, Failure> {
-    let end = store.snapshot(&mut |_| {}).await.map_err(failed)?;
+async fn longest(store: &dyn RevocationStore) -> Result<Duration, Failure> {
+    let end = store.snapshot(&mut |_| {}).await?;
     Ok(if end.longest.is_zero() {
         LONGEST
     } else {
         end.longest
     })
-}
-
-fn failed(error: StoreError) -> Failure {
-    Failure::Failed(error.to_string())
 }

@@ -1,0 +1,163 @@
+//! `sealed-session store`: looking at a list of revocations, moving it, and owning up to its gaps.
+
+use std::collections::HashSet;
+use std::fmt::Write;
+
+use clap::Subcommand;
+use sealed_session::revoke::{Revocation, RevocationStore, SnapshotEnd};
+use sealed_session::{Clock, SystemClock};
+
+use crate::failure::Failure;
+use crate::place::{ListName, Place};
+
+/// How many entries are published at once.
+const BATCH: usize = 1000;
+
+/// The commands. Their documentation is the `--help` text.
+#[derive(Subcommand)]
+pub enum Store {
+    /// Show how many revocations a list holds, and since when it remembers.
+    Show {
+        /// redb:FILE, redis://HOST:PORT or a configuration (FILE.toml).
+        store: Place,
+        #[command(flatten)]
+        list: ListName,
+    },
+    /// Copy a list into a new one, which then remembers since as long ago. Nobody is logged out.
+    ///
+    /// Stop the nodes first, and start them with the new list: what is revoked in between would be
+    /// missing there. A copy that was cut off can be made again.
+    Copy {
+        /// From where: redb:FILE, redis://HOST:PORT or a configuration (FILE.toml).
+        from: Place,
+        /// To where. A file that is missing is made.
+        to: Place,
+        #[command(flatten)]
+        list: ListName,
+    },
+    /// Say that a list has forgotten revocations, because it was restored from a backup. Every session
+    /// from before now is refused. Call it before a node starts.
+    Reborn {
+        /// redb:FILE, redis://HOST:PORT or a configuration (FILE.toml).
+        store: Place,
+        #[command(flatten)]
+        list: ListName,
+        /// Everyone is logged out, and that is meant.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Carries a command out. The text is for standard output.
+pub async fn run(command: Store) -> Result<String, Failure> {
+    match command {
+        Store::Show { store, list } => show(&*store.open(&list)?.store).await,
+        Store::Copy { from, to, list } => {
+            let from = from.open(&list)?.store;
+            let to = to.open_or_create(&list)?.store;
+            copy(&*from, &*to).await
+        }
+        Store::Reborn { store, list, yes } => {
+            if !yes {
+                return Err(Failure::WouldLogOut(
+                    "everyone who is logged in would have to log in anew; --yes if that is meant"
+                        .into(),
+                ));
+            }
+            let born = store.open(&list)?.store.reborn().await?;
+            Ok(format!(
+                "no session from {born} or before counts any more\n"
+            ))
+        }
+    }
+}
+
+async fn show(store: &dyn RevocationStore) -> Result<String, Failure> {
+    let mut counts = [0_usize; 3];
+    let mut everyone = None;
+    let mut receive = |revocations: Vec<Revocation>| {
+        for revocation in revocations {
+            match revocation {
+                Revocation::Session { .. } => counts[0] += 1,
+                Revocation::Visitor { .. } => counts[1] += 1,
+                Revocation::Subject { .. } => counts[2] += 1,
+                Revocation::Everyone { generation } => everyone = Some(generation),
+                _ => {}
+            }
+        }
+    };
+    let end = store.snapshot(&mut receive).await?;
+    let [sessions, visitors, subjects] = counts;
+    let mut text = String::new();
+    let longest = humantime::format_duration(end.longest);
+    // Writing to a String does not fail.
+    let _ = write!(
+        text,
+        "store     {}\nborn      {}\nlongest   {longest}\nsessions  {sessions}\nvisitors  {visitors}\n\
+         subjects  {subjects}\neveryone  {}\nodd       {}\n",
+        store.name(),
+        end.born,
+        everyone.map_or_else(|| "-".to_owned(), |generation| generation.to_string()),
+        store.unreadable(),
+    );
+    Ok(text)
+}
+
+async fn copy(from: &dyn RevocationStore, to: &dyn RevocationStore) -> Result<String, Failure> {
+    let (entries, source) = read(from).await?;
+    if from.unreadable() > 0 {
+        return Err(Failure::Failed(format!(
+            "{} entries of the list were not understood, and would be missing in the copy",
+            from.unreadable()
+        )));
+    }
+    let now = SystemClock::default().now();
+    let entries: Vec<_> = entries.into_iter().filter(|it| it.until() > now).collect();
+    to.announce(source.longest).await?;
+    let (present, target) = read(to).await?;
+    let known: HashSet<_> = entries.iter().collect();
+    // The remains of a copy that was cut off say nothing that this one does not.
+    let is_new = present.iter().all(|each| known.contains(each));
+    if !is_new {
+        return Err(Failure::Failed(
+            "there is a list already, with revocations of its own; of two lists that are merged only \
+             the younger one's age would count. Copy into a new one"
+                .into(),
+        ));
+    }
+    if target.born < source.born {
+        return Err(Failure::Failed(format!(
+            "the list there is empty and claims to remember since {}, this one since {}. Copy into a \
+             newer one",
+            target.born, source.born
+        )));
+    }
+    for batch in entries.chunks(BATCH) {
+        to.publish(batch).await?;
+    }
+    // Last: a copy that is cut off before vouches for nothing.
+    to.vouch(target.position.epoch, source.born).await?;
+    let (copied, end) = read(to).await?;
+    let copied: HashSet<_> = copied.iter().collect();
+    if end.born != source.born || !entries.iter().all(|each| copied.contains(each)) {
+        return Err(Failure::Failed(
+            "the copy is not what was written; was somebody else writing there? Nothing was changed \
+             in the list that was copied"
+                .into(),
+        ));
+    }
+    Ok(format!(
+        "{} revocations copied; the list remembers since {}\n",
+        entries.len(),
+        source.born
+    ))
+}
+
+async fn read(store: &dyn RevocationStore) -> Result<(Vec<Revocation>, SnapshotEnd), Failure> {
+    let mut all = Vec::new();
+    let end = store.snapshot(&mut |batch| all.extend(batch)).await?;
+    // A snapshot may show an entry twice.
+    let mut seen = HashSet::new();
+    all.retain(|each| seen.insert(*each));
+    Ok((all, end))
+}

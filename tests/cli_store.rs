@@ -1,0 +1,328 @@
+//! The command line's `store`, and `revoke` on a server, as an operator runs them.
+#![cfg(all(feature = "cli", feature = "redb", feature = "redis"))]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use common::redis_server::RedisServer;
+use common::{Browser, DAY, HOUR, Node, eventually};
+use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry, SnapshotEnd};
+use sealed_session::store::{Redb, Redis};
+use sealed_session::{
+    Clock, CookieSettings, KeySource, KeyTables, Serial, SessionId, Sessions, SystemClock,
+    SystemRandom, UnixMillis,
+};
+use tempfile::TempDir;
+
+const LIST: &str = "shop/test";
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sealed-session"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+/// What it says when it succeeds.
+#[track_caller]
+fn says(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What it says when it fails with `code`.
+#[track_caller]
+fn fails(folder: &Path, arguments: &[&str], code: i32) -> String {
+    let output = run(folder, arguments);
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{arguments:?}: {output:?}"
+    );
+    assert!(output.stdout.is_empty(), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// A folder with keys, and nodes on whatever store.
+struct Deployment {
+    folder: TempDir,
+}
+
+impl Deployment {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = KeyTables::fresh(SystemClock::default().now(), &SystemRandom).unwrap();
+        keys.create(folder.path().join("keys.toml")).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    async fn node(&self, store: impl RevocationStore) -> Node {
+        let builder = Sessions::builder(LIST)
+            .key_source(KeySource::File(self.path().join("keys.toml")))
+            .store(Arc::new(store))
+            .cookie(CookieSettings::plain_http());
+        Node::serve(Default::default(), builder).await
+    }
+}
+
+async fn logged_in(node: &Node, user: &str) -> Browser {
+    let browser = node.browser();
+    browser.post(&format!("/login/{user}")).await.is(200);
+    browser
+}
+
+/// Closes the node's store, so that another process can open it.
+async fn stop(node: Node) {
+    let Node {
+        sessions, server, ..
+    } = node;
+    server.stop(false).await;
+    drop(sessions);
+}
+
+async fn snapshot(store: &dyn RevocationStore) -> (Vec<Revocation>, SnapshotEnd) {
+    let mut all = Vec::new();
+    let end = store.snapshot(&mut |batch| all.extend(batch)).await;
+    (all, end.unwrap())
+}
+
+#[actix_web::test]
+async fn a_list_moves_from_a_file_to_a_server_and_nobody_is_logged_out() {
+    let here = Deployment::new();
+    let server = RedisServer::start();
+    let file = here.path().join("revocations.redb");
+    let node = here.node(Redb::create(&file).unwrap()).await;
+    let alice = logged_in(&node, "alice").await;
+    let bob = logged_in(&node, "bob").await;
+    let dead = bob.copy();
+    bob.post("/logout").await.is(204);
+    let carol = logged_in(&node, "carol").await;
+    let dead_everywhere = carol.copy();
+    carol.post("/logout-all").await.is(204);
+
+    let url = server.url();
+    let copy = [
+        "store",
+        "copy",
+        "redb:revocations.redb",
+        &url,
+        "--list",
+        LIST,
+    ];
+    let busy = fails(here.path(), &copy, 1);
+    assert!(busy.contains("stop the server first"), "{busy}");
+    stop(node).await;
+    let closed = || async { Redb::open(&file).is_ok() };
+    eventually(closed).await;
+    let said = says(here.path(), &copy);
+    assert!(said.starts_with("2 revocations copied"), "{said}");
+    // A copy that was cut off can be made again.
+    assert_eq!(says(here.path(), &copy), said);
+
+    let shown = says(here.path(), &["store", "show", &url, "--list", LIST]);
+    for line in [
+        "store     redis",
+        "longest   30days 1m",
+        "sessions  1",
+        "visitors  0",
+        "subjects  1",
+        "everyone  -",
+        "odd       0",
+    ] {
+        assert!(shown.lines().any(|it| it == line), "{line} in {shown}");
+    }
+    let nodes = [
+        here.node(Redis::open(&url, LIST).unwrap()).await,
+        here.node(Redis::open(&url, LIST).unwrap()).await,
+    ];
+    for node in &nodes {
+        alice.copy().at(node).get("/me").await.is(200);
+        dead.copy().at(node).get("/me").await.is(401);
+        dead_everywhere.copy().at(node).get("/me").await.is(401);
+    }
+    // And back.
+    let back = ["store", "copy", &url, "back.redb", "--list", LIST];
+    says(here.path(), &back);
+    let back = here
+        .node(Redb::open(here.path().join("back.redb")).unwrap())
+        .await;
+    alice.copy().at(&back).get("/me").await.is(200);
+    dead.copy().at(&back).get("/me").await.is(401);
+}
+
+#[actix_web::test]
+async fn a_dump_that_is_restored_has_forgotten_until_it_is_said_so() {
+    let here = Deployment::new();
+    let server = RedisServer::start();
+    let url = server.url();
+    let open = || Redis::open(&url, LIST).unwrap();
+    let node = here.node(open()).await;
+    let alice = logged_in(&node, "alice").await;
+    let bob = logged_in(&node, "bob").await;
+    let dead = bob.copy();
+    server.command(&["SAVE"]).ok();
+    let dump = server.data().join("dump.rdb");
+    let backup = std::fs::read(&dump).unwrap();
+    bob.post("/logout").await.is(204);
+    dead.get("/me").await.is(401);
+    stop(node).await;
+    server.kill();
+    std::fs::write(&dump, backup).unwrap();
+    server.restart();
+
+    // Nobody who could know was left: the session lives again.
+    let node = here.node(open()).await;
+    dead.copy().at(&node).get("/me").await.is(200);
+    stop(node).await;
+
+    let reborn = ["store", "reborn", &url, "--list", LIST];
+    let refused = fails(here.path(), &reborn, 3);
+    assert!(refused.contains("--yes"), "{refused}");
+    says(here.path(), &[&reborn[..], &["--yes"]].concat());
+    let node = here.node(open()).await;
+    for browser in [&dead, &alice] {
+        let status = browser.copy().at(&node).get("/me").await.status;
+        // For half a minute a node that knew more could still speak up.
+        assert_eq!(status, 503);
+    }
+    let browser = logged_in(&node, "alice").await;
+    browser.get("/me").await.is(200);
+}
+
+#[actix_web::test]
+async fn an_operator_ends_sessions_on_a_server_that_nodes_use() {
+    let here = Deployment::new();
+    let server = RedisServer::start();
+    let url = server.url();
+    let node = here.node(Redis::open(&url, LIST).unwrap()).await;
+    let config = format!(
+        "audience = \"{LIST}\"\n[keys]\nfile = \"keys.toml\"\n[revocation]\nstore = \"{url}\"\n"
+    );
+    std::fs::write(here.path().join("session.toml"), config).unwrap();
+    let browser = node.browser();
+    let id = browser.post("/login/alice").await.json();
+    let id = id.as_str().unwrap();
+    let other = logged_in(&node, "alice").await;
+    let third = logged_in(&node, "bob").await;
+    says(
+        here.path(),
+        &["revoke", "session", "--store", &url, "--list", LIST, id],
+    );
+    eventually(|| async { browser.get("/me").await.status == 401 }).await;
+    other.get("/me").await.is(200);
+    let config = ["--config", "session.toml"];
+    says(
+        here.path(),
+        &[&["revoke", "user"], &config[..], &["alice"]].concat(),
+    );
+    eventually(|| async { other.get("/me").await.status == 401 }).await;
+    third.get("/me").await.is(200);
+    let everyone = [&["revoke", "everyone"], &config[..]].concat();
+    fails(here.path(), &everyone, 3);
+    third.get("/me").await.is(200);
+    says(here.path(), &[&everyone[..], &["--yes"]].concat());
+    eventually(|| async { third.get("/me").await.status == 401 }).await;
+    let again = logged_in(&node, "bob").await;
+    again.get("/me").await.is(200);
+}
+
+#[tokio::test]
+async fn a_copy_goes_into_a_new_list_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let server = RedisServer::start();
+    let url = server.url();
+    let source = Redb::create(folder.join("source.redb")).unwrap();
+    source.announce(DAY).await.unwrap();
+    let now = source
+        .read(sealed_session::SubjectKey::from_bytes([0; 16]))
+        .await
+        .unwrap()
+        .now;
+    let ended = |byte: u8, until: UnixMillis| Revocation::Session {
+        id: SessionId::from_bytes([byte; 16]),
+        entry: SessionEntry {
+            serial: Serial::ENDED,
+            from: now,
+            until,
+        },
+    };
+    source.publish(&[ended(1, now + DAY)]).await.unwrap();
+    let (_, source_end) = snapshot(&source).await;
+    drop(source);
+
+    // One with entries of its own is left as it is.
+    let target = Redis::open(&url, "used").unwrap();
+    target.publish(&[ended(2, now + HOUR)]).await.unwrap();
+    let before = snapshot(&target).await;
+    let copy =
+        |to: &'static str| ["store", "copy", "source.redb", &url, "--list", to].map(str::to_owned);
+    let failed = |to| {
+        let arguments = copy(to);
+        fails(folder, &arguments.each_ref().map(String::as_str), 1)
+    };
+    let said = failed("used");
+    assert!(said.contains("revocations of its own"), "{said}");
+    assert_eq!(snapshot(&target).await.0, before.0);
+    assert_eq!(snapshot(&target).await.1.born, before.1.born);
+
+    // An empty one that claims to be older would claim too much.
+    let older = Redis::open(&url, "older").unwrap();
+    let epoch = snapshot(&older).await.1.position.epoch;
+    older
+        .vouch(epoch, source_end.born.minus(HOUR))
+        .await
+        .unwrap();
+    let said = failed("older");
+    assert!(said.contains("claims to remember since"), "{said}");
+
+    // The remains of a copy that was cut off are no obstacle.
+    let begun = Redis::open(&url, "begun").unwrap();
+    begun.publish(&[ended(1, now + DAY)]).await.unwrap();
+    let arguments = copy("begun");
+    says(folder, &arguments.each_ref().map(String::as_str));
+    assert_eq!(snapshot(&begun).await.1.born, source_end.born);
+}
+
+#[tokio::test]
+async fn what_is_no_list_is_an_error_that_tells_no_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let server = RedisServer::start();
+    let url = server.url();
+    let with_password = url.replace("redis://", "redis://operator:hunter22@");
+    for (arguments, word) in [
+        (vec!["store", "show", "missing.redb"], "does not exist"),
+        (vec!["store", "show", "missing.toml"], "missing.toml"),
+        (vec!["store", "show", url.as_str()], "--list"),
+        (
+            vec!["store", "show", with_password.as_str(), "--list", "a"],
+            "password",
+        ),
+        (
+            vec!["store", "show", "redis://127.0.0.1:1", "--list", "a"],
+            "no connection",
+        ),
+        (vec!["store", "show", url.as_str(), "--list", "{a}"], "{"),
+        (
+            vec!["store", "copy", "missing.redb", url.as_str(), "--list", "a"],
+            "does not exist",
+        ),
+    ] {
+        let said = fails(folder, &arguments, 1);
+        assert!(said.contains(word), "{arguments:?}: {said}");
+        assert!(!said.contains("hunter22"), "{said}");
+    }
+    assert!(!folder.join("missing.redb").exists());
+    fails(folder, &["store", "show", ""], 2);
+}
