@@ -25,7 +25,7 @@ use crate::time::UnixMillis;
 /// How many entries are published at once.
 const BATCH: usize = 1000;
 /// Over how long the nodes of a fleet spread their beginnings.
-const SPREAD: Duration = Duration::from_millis(500);
+const SPREAD: Duration = Duration::from_secs(2);
 /// The pause between two batches, at least; and how many times as long as a batch took.
 const PAUSE: Duration = Duration::from_millis(10);
 const PAUSES: u32 = 2;
