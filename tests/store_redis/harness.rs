@@ -16,7 +16,7 @@ static LISTS: AtomicU32 = AtomicU32::new(0);
 
 /// A name that no other list of this test run has.
 pub fn new_list() -> String {
-    format!("list {}", LISTS.fetch_add(1, Ordering::Relaxed))
+    format!("list-{}", LISTS.fetch_add(1, Ordering::Relaxed))
 }
 
 pub fn free_port() -> u16 {

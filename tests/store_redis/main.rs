@@ -5,5 +5,6 @@
 mod chain;
 mod conformance;
 mod harness;
+mod servers;
 mod tools;
 mod unreadable;

@@ -35,14 +35,22 @@ pub(super) fn is_unknown_script(error: &RedisError) -> bool {
 
 /// Whether the user may not do this.
 pub(super) fn is_forbidden(error: &RedisError) -> bool {
-    let by_script = |detail: &str| detail.contains("The user executing the script");
-    error.code() == Some("NOPERM") || error.detail().is_some_and(by_script)
+    // Inside of a script, and while connecting, the code is a general one.
+    let says_so = |detail: &str| {
+        detail.contains("The user executing the script") || detail.contains("has no permissions")
+    };
+    error.code() == Some("NOPERM") || error.detail().is_some_and(says_so)
 }
 
 /// Whether the server has no such command, because it is renamed or disabled.
 pub(super) fn is_unknown_command(error: &RedisError) -> bool {
     let unknown = |detail: &str| detail.starts_with("unknown");
     error.code() == Some("ERR") && error.detail().is_some_and(unknown)
+}
+
+fn is_unknown_database(error: &RedisError) -> bool {
+    let unknown = |detail: &str| detail.starts_with("DB index");
+    error.detail().is_some_and(unknown)
 }
 
 /// To which host and port the list has moved within its cluster. The host is empty where it is the
@@ -64,6 +72,7 @@ pub(super) fn unavailable(address: &str, error: &RedisError) -> StoreError {
             "the user lacks a permission; `store::Redis` documents which are needed".to_owned()
         }
         _ if is_unknown_command(error) => "the server lacks a command that is needed".to_owned(),
+        _ if is_unknown_database(error) => "the server has no such database".to_owned(),
         Some("READONLY") => "the server is a replica that can not be written to".to_owned(),
         Some("LOADING") => "the server is still loading its data".to_owned(),
         Some("MASTERDOWN") => "the server is a replica without its primary".to_owned(),
