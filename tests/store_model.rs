@@ -1,4 +1,5 @@
 //! Any interleaving of calls leaves every store in the state that a plain model says.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -186,10 +187,11 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Applies `steps` to the store that `open` opens, and to the model.
+/// Applies `steps` to the store that `open` opens, and to the model. `moved` hears of each new time.
 async fn agrees<S: RevocationStore>(
     steps: &[Step],
     clock: &ManualClock,
+    moved: impl Fn(UnixMillis),
     mut open: impl FnMut(Option<S>) -> S,
 ) -> Result<(), TestCaseError> {
     let mut store = open(None);
@@ -209,7 +211,10 @@ async fn agrees<S: RevocationStore>(
                 model.longest = model.longest.max(*longest);
                 store.announce(*longest).await.unwrap();
             }
-            Step::Advance(by) => clock.advance(*by),
+            Step::Advance(by) => {
+                clock.advance(*by);
+                moved(clock.now());
+            }
             Step::Sweep => {
                 let want = model.sweep(clock.now());
                 prop_assert_eq!(store.sweep().await, Ok(want));
@@ -236,6 +241,7 @@ async fn agrees<S: RevocationStore>(
 
 fn run<F: Future<Output = Result<(), TestCaseError>>>(future: F) -> Result<(), TestCaseError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
         .build()
         .unwrap();
     runtime.block_on(future)
@@ -246,7 +252,7 @@ proptest! {
     fn memory_agrees_with_the_model(steps in prop::collection::vec(step(), 1..60)) {
         let clock = ManualClock::new(UnixMillis::new(START));
         let shared = Arc::new(clock.clone());
-        run(agrees(&steps, &clock, |store| {
+        run(agrees(&steps, &clock, |_| (), |store| {
             store.unwrap_or_else(|| Memory::with_clock(shared.clone()))
         }))?;
     }
@@ -263,7 +269,7 @@ proptest! {
         let path = folder.path().join("revocations.redb");
         let clock = ManualClock::new(UnixMillis::new(START));
         let options = Redb::options().clock(Arc::new(clock.clone()));
-        run(agrees(&steps, &clock, |store: Option<Redb>| match store {
+        run(agrees(&steps, &clock, |_| (), |store: Option<Redb>| match store {
             None => options.clone().create(&path).unwrap(),
             Some(store) => {
                 drop(store);
@@ -271,4 +277,30 @@ proptest! {
             }
         }))?;
     }
+}
+
+#[cfg(feature = "redis")]
+#[path = "store_redis/harness.rs"]
+mod harness;
+
+#[cfg(feature = "redis")]
+#[test]
+fn redis_agrees_with_the_model() {
+    use proptest::test_runner::TestRunner;
+    use sealed_session::store::Redis;
+    let Some((server, servers_clock)) = harness::Server::with_clock() else {
+        println!("skipped: the server's clock can not be moved");
+        return;
+    };
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(60));
+    let outcome = runner.run(&prop::collection::vec(step(), 1..60), |steps| {
+        let clock = ManualClock::new(UnixMillis::new(START));
+        servers_clock.stop_at(START);
+        let list = harness::new_list();
+        let moved = |now: UnixMillis| servers_clock.stop_at(now.as_millis());
+        // Opened again, it has another connection.
+        let open = |_: Option<Redis>| server.open(&list);
+        run(agrees(&steps, &clock, moved, open))
+    });
+    outcome.unwrap();
 }

@@ -1,4 +1,5 @@
 //! Servers of our own, for as long as a test runs.
+#![allow(dead_code)]
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -24,18 +25,29 @@ pub fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// By how much a server's clock is ahead.
+/// A server's time of day.
 pub struct MovedClock {
     file: PathBuf,
 }
 
 impl MovedClock {
-    pub fn set(&self, millis: i64) {
+    /// Sets it so many milliseconds ahead.
+    pub fn set(&self, ahead: i64) {
+        self.write([ahead, 0]);
+    }
+
+    /// Sets it, and lets it stand still.
+    pub fn stop_at(&self, millis: u64) {
+        self.write([0, millis.try_into().unwrap()]);
+    }
+
+    fn write(&self, numbers: [i64; 2]) {
         // In place: the server has the file mapped.
         let mut options = OpenOptions::new();
         let file = options.write(true).create(true).truncate(false);
         let mut file = file.open(&self.file).unwrap();
-        file.write_all(&millis.to_ne_bytes()).unwrap();
+        file.write_all(&numbers.map(i64::to_ne_bytes).concat())
+            .unwrap();
     }
 }
 
@@ -93,19 +105,6 @@ impl Server {
         server
     }
 
-    /// One for a `static`, which is never dropped: a watcher ends it when this process has ended.
-    pub fn ending_with_us() -> Self {
-        let server = Self::start();
-        let (ours, its) = (std::process::id(), server.child.as_ref().unwrap().id());
-        let script = format!("while kill -0 {ours}; do sleep 1; done; kill {its}");
-        let mut watcher = Command::new("sh");
-        watcher.args(["-c", &script]).stderr(Stdio::null());
-        let watcher = watcher.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-        // Not waited for: it outlives us.
-        drop(watcher.unwrap());
-        server
-    }
-
     /// Starts it, again.
     pub fn run(&mut self) {
         let mut command = Command::new("redis-server");
@@ -143,10 +142,6 @@ impl Server {
 
     pub fn port(&self) -> u16 {
         self.port
-    }
-
-    pub fn folder(&self) -> PathBuf {
-        self.folder.path().to_owned()
     }
 
     pub fn url(&self) -> String {

@@ -5,6 +5,7 @@
 mod chain;
 mod conformance;
 mod harness;
+mod load;
 mod servers;
 mod tools;
 mod unreadable;
