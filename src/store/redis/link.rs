@@ -132,6 +132,13 @@ pub(super) struct Held {
     connection: MultiplexedConnection,
 }
 
+impl Held {
+    /// Which connection of its link this is.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+}
+
 impl Link {
     pub(super) fn new(server: Arc<Server>, patience: Duration) -> Self {
         Self {

@@ -12,6 +12,7 @@ mod follow;
 mod link;
 mod options;
 mod record;
+mod replicas;
 mod script;
 mod snapshot;
 
@@ -21,11 +22,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::{Value, cmd};
 
 pub use self::options::RedisOptions;
 
+use self::follow::LastBeat;
 use self::link::{Link, Server};
+use self::replicas::Replicas;
 use self::script::{Answer, Call, Operation, Scripts};
 use self::snapshot::{State, Values};
 use super::{BACKWARD, FORWARD, SWEEP_BATCH};
@@ -38,7 +40,8 @@ use crate::revoke::{
 };
 use crate::time::{SystemClock, UnixMillis, millis};
 
-/// How many revocations one publication may hold: a good 50 ms of the server's time.
+/// How many revocations one publication may hold: about 0.1 s of the server's time, in which
+/// it answers nobody else.
 const LARGEST_PUBLICATION: usize = 10_000;
 /// How many entries one call of a sweep looks at.
 const SWEEP_STEP: usize = 1_000;
@@ -95,13 +98,14 @@ pub struct Redis {
     writer: Link,
     /// For reading on, which waits too.
     follower: Link,
-    replicas: usize,
-    wait: Duration,
+    replicas: Replicas,
     retention: Duration,
     random: Arc<dyn Random>,
     /// For intervals only.
     clock: SystemClock,
-    last_beat: Mutex<Option<Duration>>,
+    last_beat: Mutex<Option<LastBeat>>,
+    /// The list that was last heard of; zero for none.
+    epoch: AtomicU64,
     unreadable: AtomicU64,
 }
 
@@ -138,12 +142,12 @@ impl Redis {
             link: Link::new(server.clone(), PATIENCE),
             writer: Link::new(server.clone(), PATIENCE.saturating_add(options.wait)),
             follower: Link::unchecked(server, follow::PATIENCE),
-            replicas: options.replicas,
-            wait: options.wait,
+            replicas: Replicas::new(options.replicas, options.wait),
             retention: options.retention,
             random: options.random.clone(),
             clock: SystemClock::default(),
             last_beat: Mutex::new(None),
+            epoch: AtomicU64::new(0),
             unreadable: AtomicU64::new(0),
         }
     }
@@ -157,26 +161,25 @@ impl Redis {
         Ok(answer)
     }
 
+    /// Tells the operator that the list was lost, as soon as this node sees it.
+    fn note_epoch(&self, epoch: u64) {
+        let before = self.epoch.swap(epoch, Ordering::Relaxed);
+        if before != 0 && before != epoch {
+            tracing::error!(
+                list = self.list,
+                "the revocation store lost entries and began a new list; sessions from before it are \
+                 refused unless a node vouches for them"
+            );
+        }
+    }
+
     /// Calls, and waits until enough replicas know.
     async fn run_replicated(&self, call: Call) -> Result<Answer, StoreError> {
-        if self.replicas == 0 {
+        if !self.replicas.wanted() {
             return self.run(call).await;
         }
         let (held, answer) = self.scripts.call(&self.writer, &call).await?;
-        let mut command = cmd("WAIT");
-        command.arg(self.replicas).arg(millis(self.wait));
-        let acknowledged = self.writer.say(&held, &command).await;
-        let acknowledged = acknowledged.map_err(|error| self.writer.server().problem(&error))?;
-        let acknowledged = match acknowledged {
-            Value::Int(count) => usize::try_from(count).unwrap_or(0),
-            _ => 0,
-        };
-        if acknowledged < self.replicas {
-            return Err(StoreError::NotReplicated {
-                wanted: self.replicas,
-                acknowledged,
-            });
-        }
+        self.replicas.wait(&self.writer, &held).await?;
         Ok(answer)
     }
 }

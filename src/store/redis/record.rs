@@ -256,12 +256,11 @@ mod tests {
 
     #[test]
     fn values_are_of_one_version_and_length() {
-        let values: [(usize, fn(&[u8]) -> bool); 3] = [
-            (21, |value| session(value).is_some()),
-            (29, |value| visitor(value).is_some()),
-            (18, |value| subject(value).is_some()),
-        ];
-        for (length, understood) in values {
+        strict(21, |value| session(value).is_some());
+        strict(29, |value| visitor(value).is_some());
+        strict(18, |value| subject(value).is_some());
+
+        fn strict(length: usize, understood: impl Fn(&[u8]) -> bool) {
             let mut value = vec![0; length];
             assert!(!understood(&value));
             value[0] = VERSION;

@@ -75,7 +75,7 @@ pub(super) struct Call {
     operation: Operation,
     /// Fresh random bytes: the mark of what the call may publish, the epoch of a list that it may
     /// have to begin.
-    pub(super) fresh: [u8; 16],
+    fresh: [u8; 16],
     arguments: Vec<Vec<u8>>,
 }
 

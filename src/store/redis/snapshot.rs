@@ -131,6 +131,7 @@ impl Redis {
         let call = self.call(Operation::STATE)?;
         let (held, mut answer) = self.scripts.call(&self.link, &call).await?;
         let mut state = State::read(&mut answer)?;
+        self.note_epoch(state.position.epoch);
         let values = &mut state.values;
         let longest = values.longest;
 

@@ -1,0 +1,89 @@
+//! Waiting until replicas have what was written.
+//!
+//! 1. A wait is said over the connection of the write, which is what it waits for.
+//! 2. It holds up everything else on that connection. So one wait serves all whose writes were answered
+//!    before it began: with a replica that is down, many callers wait twice at the most, not in a row.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use redis::{Value, cmd};
+use tokio::sync::Mutex;
+
+use super::link::{Held, Link};
+use crate::error::StoreError;
+use crate::time::millis;
+
+pub(super) struct Replicas {
+    wanted: usize,
+    wait: Duration,
+    /// How many writes were answered.
+    written: AtomicU64,
+    last: Mutex<Option<Waited>>,
+}
+
+/// What a wait came to.
+#[derive(Clone, Copy)]
+struct Waited {
+    connection: u64,
+    /// Up to which write.
+    covers: u64,
+    acknowledged: usize,
+}
+
+impl Replicas {
+    pub(super) fn new(wanted: usize, wait: Duration) -> Self {
+        Self {
+            wanted,
+            wait,
+            written: AtomicU64::new(0),
+            last: Mutex::new(None),
+        }
+    }
+
+    /// Whether there is anything to wait for.
+    pub(super) fn wanted(&self) -> bool {
+        self.wanted > 0
+    }
+
+    /// Waits for the write that was just answered over `held`.
+    pub(super) async fn wait(&self, link: &Link, held: &Held) -> Result<(), StoreError> {
+        let mine = self
+            .written
+            .fetch_add(1, Ordering::AcqRel)
+            .saturating_add(1);
+        let mut last = self.last.lock().await;
+        let covered = |last: &Waited| last.connection == held.number() && last.covers >= mine;
+        let waited = match last.filter(covered) {
+            Some(waited) => waited,
+            None => {
+                let covers = self.written.load(Ordering::Acquire);
+                let waited = Waited {
+                    connection: held.number(),
+                    covers,
+                    acknowledged: self.acknowledged(link, held).await?,
+                };
+                *last = Some(waited);
+                waited
+            }
+        };
+        let (wanted, acknowledged) = (self.wanted, waited.acknowledged);
+        if acknowledged < wanted {
+            return Err(StoreError::NotReplicated {
+                wanted,
+                acknowledged,
+            });
+        }
+        Ok(())
+    }
+
+    async fn acknowledged(&self, link: &Link, held: &Held) -> Result<usize, StoreError> {
+        let mut command = cmd("WAIT");
+        command.arg(self.wanted).arg(millis(self.wait));
+        match link.say(held, &command).await {
+            Ok(Value::Int(count)) => Ok(usize::try_from(count).unwrap_or(0)),
+            Ok(_) => Ok(0),
+            Err(error) => Err(link.server().problem(&error)),
+        }
+    }
+}
