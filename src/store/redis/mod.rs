@@ -77,7 +77,8 @@ const PATIENCE: Duration = Duration::from_millis(2_500);
 ///   +zadd +zrem +zcard +zpopmin +zrange +xadd +xtrim
 /// ```
 ///
-/// Without `config|get` the eviction policy is read from INFO; `wait` is for
+/// (A rule can not have spaces in it, and takes `*`, `?` and `[` for patterns: choose a name of a list
+/// without them.) Without `config|get` the eviction policy is read from INFO; `wait` is for
 /// [`RedisOptions::wait_for`], `select` for a database other than 0. Whoever else can write to these
 /// keys can bring revoked sessions back: TLS (`rediss://`) and a user of its own are part of the
 /// security of the sessions.
