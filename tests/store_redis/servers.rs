@@ -71,7 +71,8 @@ async fn replicas_are_waited_for() {
         let error = outcome.unwrap().unwrap_err();
         assert!(matches!(error, StoreError::NotReplicated { .. }), "{error}");
     }
-    assert!(started.elapsed() < 3 * wait);
+    let elapsed = started.elapsed();
+    assert!(elapsed < 5 * wait, "{elapsed:?}, and not twenty in a row");
     // Who does not wait is not held up.
     end(&primary.open(&list), 3).await.unwrap();
 

@@ -2,7 +2,8 @@
 //!
 //! 1. A wait is said over the connection of the write, which is what it waits for.
 //! 2. It holds up everything else on that connection. So one wait serves all whose writes were answered
-//!    before it began: with a replica that is down, many callers wait twice at the most, not in a row.
+//!    before it began: with a replica that is down, many callers wait three times at the most (for the
+//!    wait under way, for one that began a moment too early, and for their own), not in a row.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -57,6 +58,8 @@ impl Replicas {
         let waited = match last.filter(covered) {
             Some(waited) => waited,
             None => {
+                // Lets others count theirs whose answers came together with this one.
+                tokio::task::yield_now().await;
                 let covers = self.written.load(Ordering::Acquire);
                 let waited = Waited {
                     connection: held.number(),
