@@ -341,7 +341,9 @@ fn whatever_stands_there_nothing_panics() {
                 && epoch == from.epoch
             {
                 let found = store.find(id(1), None).await.unwrap().revocations;
-                let session = found.iter().any(|each| matches!(each, Revocation::Session { .. }));
+                let session = found
+                    .iter()
+                    .any(|each| matches!(each, Revocation::Session { .. }));
                 assert!(session, "{found:?}");
             }
             call_all(&store, from).await;

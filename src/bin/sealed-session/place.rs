@@ -39,7 +39,7 @@ impl std::str::FromStr for Place {
 }
 
 /// An opened store.
-pub struct Opened {
+pub struct OpenStore {
     pub store: Arc<dyn RevocationStore>,
     /// The application's, if a configuration tells it.
     pub audience: Option<String>,
@@ -55,7 +55,7 @@ pub struct ListName {
 
 impl Place {
     /// Opens a list that exists.
-    pub fn open(&self, list: &ListName) -> Result<Opened, Failure> {
+    pub fn open(&self, list: &ListName) -> Result<OpenStore, Failure> {
         let store: Arc<dyn RevocationStore> = match self {
             Self::File(path) => Arc::new(Redb::open(path).map_err(in_use)?),
             Self::Server(url) => {
@@ -66,16 +66,16 @@ impl Place {
             }
             Self::Configured(path) => return configured(Path::new(path)),
         };
-        Ok(Opened {
+        Ok(OpenStore {
             store,
             audience: None,
         })
     }
 
     /// The same, and makes a file that is missing.
-    pub fn open_or_create(&self, list: &ListName) -> Result<Opened, Failure> {
+    pub fn open_or_create(&self, list: &ListName) -> Result<OpenStore, Failure> {
         match self {
-            Self::File(path) if !Path::new(path).exists() => Ok(Opened {
+            Self::File(path) if !Path::new(path).exists() => Ok(OpenStore {
                 store: Arc::new(Redb::create(path).map_err(in_use)?),
                 audience: None,
             }),
@@ -85,13 +85,13 @@ impl Place {
 }
 
 /// The store of a configuration. A file that is missing is not made.
-pub fn configured(path: &Path) -> Result<Opened, Failure> {
+pub fn configured(path: &Path) -> Result<OpenStore, Failure> {
     let config = SessionConfig::from_file(path)?;
     let store = config.open_store().map_err(|error| match error {
         sealed_session::ConfigError::Store(error) => in_use(error),
         other => other.into(),
     })?;
-    Ok(Opened {
+    Ok(OpenStore {
         store,
         audience: Some(config.audience().to_owned()),
     })

@@ -10,7 +10,7 @@ use sealed_session::{
 };
 
 use crate::failure::Failure;
-use crate::place::{self, ListName, Opened, Place};
+use crate::place::{self, ListName, OpenStore, Place};
 
 /// The commands. Their documentation is the `--help` text.
 #[derive(Subcommand)]
@@ -63,7 +63,7 @@ pub struct Store {
 }
 
 impl Store {
-    fn open(&self) -> Result<Opened, Failure> {
+    fn open(&self) -> Result<OpenStore, Failure> {
         match (&self.config, &self.store) {
             (Some(path), _) => place::configured(path),
             (None, Some(place)) => place.open(&self.list),
