@@ -314,6 +314,32 @@ fn a_cut_resets_connections_and_lets_new_ones_in() {
 }
 
 #[test]
+fn a_proxy_leads_to_another_server_when_it_is_told_to() {
+    let (one, two) = (RedisServer::start(), RedisServer::start());
+    let proxy = Proxy::before(one.port());
+    let mut old = connect(&proxy, PATIENCE);
+    old.call(&["SET", "key", "one"]).unwrap().ok();
+    proxy.redirect(two.port());
+    is_reset(old.call(&["GET", "key"]));
+    let mut new = connect(&proxy, PATIENCE);
+    assert_eq!(new.call(&["GET", "key"]).unwrap(), Reply::Nil);
+}
+
+#[test]
+fn a_replica_behind_a_network_that_fails_lacks_what_was_written_last() {
+    let (primary, replica) = (RedisServer::start(), RedisServer::start());
+    let link = Proxy::before(primary.port());
+    primary.command(&["SET", "key", "before"]).ok();
+    replica.replica_of_port(link.port());
+    link.stop_forwarding();
+    primary.command(&["SET", "key", "after"]).ok();
+    primary.kill();
+    link.refuse();
+    replica.promote();
+    assert_eq!(get(&replica).text(), "before");
+}
+
+#[test]
 fn a_refusing_proxy_is_as_good_as_none_until_it_heals() {
     let server = RedisServer::start();
     let proxy = Proxy::before(server.port());

@@ -41,7 +41,7 @@ enum Order {
 
 #[derive(Debug)]
 struct Shared {
-    server: SocketAddr,
+    server: Mutex<SocketAddr>,
     forwarding: watch::Sender<bool>,
     loss: Mutex<Option<Loss>>,
     to_server: AtomicU64,
@@ -62,9 +62,8 @@ struct Loss {
 impl Proxy {
     /// In front of a port on the loopback interface.
     pub fn before(port: u16) -> Self {
-        let server = local(port);
         let shared = Arc::new(Shared {
-            server,
+            server: Mutex::new(local(port)),
             forwarding: watch::Sender::new(true),
             loss: Mutex::default(),
             to_server: AtomicU64::new(0),
@@ -116,6 +115,12 @@ impl Proxy {
     pub fn heal(&self) {
         *self.shared.loss.lock().unwrap() = None;
         self.order(Order::Forward);
+    }
+
+    /// Leads connections that come from now on to another port, and resets every other one.
+    pub fn redirect(&self, port: u16) {
+        *self.shared.server.lock().unwrap() = local(port);
+        self.cut();
     }
 
     /// Resets every connection. New ones are treated as before.
@@ -225,7 +230,8 @@ async fn accept(listener: Option<&TcpListener>) -> TcpStream {
 async fn connect(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
     client.set_zero_linger()?;
     shared.may_forward().await;
-    let mut server = TcpStream::connect(shared.server).await?;
+    let server = *shared.server.lock().unwrap();
+    let mut server = TcpStream::connect(server).await?;
     server.set_zero_linger()?;
     for stream in [&client, &server] {
         stream.set_nodelay(true)?;

@@ -157,7 +157,12 @@ impl RedisServer {
 
     /// Makes this server a copy of the other one, and waits until it is.
     pub fn replica_of(&self, other: &Self) {
-        let port = other.port.to_string();
+        self.replica_of_port(other.port);
+    }
+
+    /// The same over a network that may fail: the port of a proxy before the other server.
+    pub fn replica_of_port(&self, port: u16) {
+        let port = port.to_string();
         self.command(&["REPLICAOF", "127.0.0.1", &port]).ok();
         let deadline = Instant::now() + PATIENCE;
         while self.info("replication").get("master_link_status") != Some(&"up".to_owned()) {
