@@ -186,15 +186,19 @@ impl Mending {
         std::mem::take(&mut self.lock().announce)
     }
 
-    fn batch(&self) -> Vec<Revocation> {
+    /// What to publish next.
+    pub(super) fn batch(&self) -> Vec<Revocation> {
         self.lock().lacking.values().take(BATCH).copied().collect()
     }
 
-    fn owed(&self) -> Option<Vouch> {
-        self.lock().vouch
+    /// What to vouch for, once the store has everything.
+    pub(super) fn owed(&self) -> Option<Vouch> {
+        let work = self.lock();
+        work.vouch.filter(|_| work.lacking.is_empty())
     }
 
-    fn vouched(&self, vouch: Vouch) {
+    /// The store took the word.
+    pub(super) fn vouched(&self, vouch: Vouch) {
         let mut work = self.lock();
         if work.vouch == Some(vouch) {
             work.vouch = None;

@@ -217,7 +217,7 @@ pub struct SnapshotEnd {
 }
 
 /// A place in a store's sequence of publications. Its meaning is the store's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Position {
     /// Which list: another one when the store has lost everything and begun anew.
     pub epoch: u64,
