@@ -9,6 +9,8 @@ pub(crate) mod counter;
 mod lattice;
 pub(crate) mod list;
 mod mending;
+#[cfg(test)]
+mod model;
 mod outbox;
 mod replica;
 pub(crate) mod revoker;

@@ -360,7 +360,7 @@ impl Fleet {
 
     /// The end of a test: everything is as it should be, also for a node that starts now, and never was
     /// otherwise.
-    pub async fn is_well(mut self, fault: &str, recovery: Recovery) {
+    pub async fn ends_well(mut self, fault: &str, recovery: Recovery) {
         self.settles().await;
         self.join().await;
         self.recovers().await;

@@ -20,7 +20,7 @@ async fn killed_and_back(redis: RedisServer, back: fn(&RedisServer), fault: &str
     fleet.login(0, "late").await;
     // Nobody was kept waiting: each node had its own list all the time.
     assert_eq!(fleet.watch.asked().unavailable, 0);
-    fleet.is_well(fault, recovery).await;
+    fleet.ends_well(fault, recovery).await;
 }
 
 #[actix_web::test]

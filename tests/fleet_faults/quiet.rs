@@ -41,5 +41,5 @@ async fn a_logout_on_one_node_holds_on_the_others_within_a_moment() {
     assert!(percent(100) < Duration::from_secs(10));
     assert_eq!(fleet.watch.asked().unavailable, 0);
     let recovery = fleet.recovers().await;
-    fleet.is_well("nothing", recovery).await;
+    fleet.ends_well("nothing", recovery).await;
 }
