@@ -50,6 +50,7 @@
 //! - [`SessionConfig`]: every setting.
 //! - [`Lifetimes`], [`CookieSettings`], [`Policy`]: the same in code, with what they mean.
 //! - [`revoke`]: how revocation works, and [`revoke::RevocationStore`] for stores of your own.
+//! - [`operations`]: sizes, settings of Redis, failures, upgrades, emergencies.
 //! - `SECURITY.md` in the repository: trust boundaries, threats and the token format.
 //!
 //! # Features
@@ -83,6 +84,8 @@ mod id;
 pub mod key;
 mod lifetime;
 mod observe;
+#[doc = include_str!("operations.md")]
+pub mod operations {}
 mod random;
 pub mod revoke;
 mod seal;
