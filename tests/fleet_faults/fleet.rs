@@ -27,14 +27,21 @@ const BOUND: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     pub max_staleness: Duration,
-    pub absolute: &'static str,
+    /// How long a remembered session lives at the longest.
+    pub remembered: &'static str,
 }
+
+/// For tests in which a node's list has to grow too old.
+pub const IMPATIENT: Settings = Settings {
+    max_staleness: Duration::from_secs(4),
+    remembered: "30 days",
+};
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             max_staleness: Duration::from_secs(10),
-            absolute: "24h",
+            remembered: "30 days",
         }
     }
 }
@@ -155,10 +162,10 @@ impl Fleet {
         let text = format!(
             "audience = \"{LIST}\"\n\
              [cookie]\nname = \"session\"\nsecure = false\n\
-             [lifetime]\nabsolute = \"{}\"\n\
+             [lifetime]\nremembered_absolute = \"{}\"\n\
              [keys]\nfile = \"keys.toml\"\n\
              [revocation]\nstore = \"{}\"\nmax_staleness = \"{}ms\"\n",
-            settings.absolute,
+            settings.remembered,
             proxy.url(),
             settings.max_staleness.as_millis(),
         );
@@ -236,6 +243,12 @@ impl Fleet {
         })
     }
 
+    /// What somebody holds, at a node.
+    pub fn browser_of(&self, number: usize, who: Id) -> Browser {
+        let cookie = self.watch.person(who).cookie;
+        self.nodes[number].browser().holding(cookie)
+    }
+
     /// Users who will be logged out at this node.
     pub async fn doomed(&self, number: usize, when: &str) -> Doomed {
         let other = (number + 1) % 3;
@@ -267,7 +280,7 @@ impl Fleet {
             _ => self.watch.named(&person.name),
         };
         self.watch.set(&all, Fate::Between);
-        let browser = self.nodes[number].browser().holding(&person.cookie);
+        let browser = self.browser_of(number, who);
         let answer = browser.post(&format!("/api/{path}")).await;
         let acknowledged = (status == 204).then(Instant::now);
         self.watch.set(&all, Fate::Gone { acknowledged });
@@ -319,11 +332,11 @@ impl Fleet {
         }
     }
 
-    /// Waits until a node answers nobody any more.
+    /// Waits until a node answers nobody any more: its list is too old.
     pub async fn goes_stale(&self, number: usize) {
         let began = Instant::now();
         self.eventually("it goes on answering", async || {
-            self.watch.none_answers(began, number)
+            self.watch.answers_nobody(number, began)
         })
         .await;
     }
@@ -362,6 +375,7 @@ impl Fleet {
     /// otherwise.
     pub async fn ends_well(mut self, fault: &str, recovery: Recovery) {
         self.settles().await;
+        self.watch.told_everyone();
         self.join().await;
         self.recovers().await;
         let violations = self.watch.violations();

@@ -20,5 +20,11 @@ mod fleet;
 mod server;
 mod watch;
 
+mod clocks;
+mod cut;
+mod failover;
 mod lost;
+mod partition;
+mod paused;
 mod quiet;
+mod restart;

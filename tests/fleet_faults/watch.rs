@@ -58,12 +58,15 @@ impl Person {
 pub type Id = usize;
 
 /// A node as it is seen from outside.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Seen {
     /// `None` while the node is down.
     url: Option<String>,
-    /// Where it must not be trusted: only that it revives nobody is asserted.
+    /// It can not know everything yet, or refuses too much: only that it revives nobody whom it refused
+    /// is asserted.
     excused: bool,
+    /// How often it answered 503.
+    unavailable: u64,
 }
 
 #[derive(Debug, Default)]
@@ -75,10 +78,22 @@ struct State {
     /// Raised by whatever changes anything above.
     changes: u64,
     requests: u64,
-    unavailable: u64,
     violations: Vec<String>,
     /// When the last round began that was not disturbed by a change, and what it saw.
     round: Option<(Instant, Vec<Vec<Sight>>)>,
+}
+
+impl State {
+    fn holds_to_what_was_acknowledged(&mut self, number: usize) {
+        for (who, person) in self.people.iter().enumerate() {
+            if let Fate::Gone {
+                acknowledged: Some(then),
+            } = person.fate
+            {
+                self.refused.entry((number, who)).or_insert(then);
+            }
+        }
+    }
 }
 
 /// Shared by a test and its watcher.
@@ -143,25 +158,32 @@ impl Watch {
         });
     }
 
-    /// A node that is up, or down. A number that is new must be the next one; such a node is held to
-    /// all that anybody knows.
+    /// A node that is up, or down; a number that is new must be the next one. One that comes up is held
+    /// to all that was acknowledged before.
     pub fn node(&self, number: usize, url: Option<String>) {
-        self.change(|state| match state.nodes.get_mut(number) {
-            Some(node) => node.url = url,
-            None => {
-                let gone = state.people.iter().enumerate();
-                let gone = gone.filter(|(_, person)| person.is_gone());
-                let refused = gone.map(|(who, _)| ((number, who), Instant::now()));
-                state.refused.extend(refused.collect::<Vec<_>>());
-                state.nodes.push(Seen {
-                    url,
-                    excused: false,
-                });
+        self.change(|state| {
+            if number == state.nodes.len() {
+                state.nodes.push(Seen::default());
+            }
+            let node = &mut state.nodes[number];
+            node.url = url;
+            if node.url.is_some() && !node.excused {
+                state.holds_to_what_was_acknowledged(number);
             }
         });
     }
 
-    /// Asserts of a node only that it revives nobody, until it is not excused any more.
+    /// What was not acknowledged has arrived all the same: it counts as acknowledged from now on.
+    pub fn told_everyone(&self) {
+        let acknowledged = Some(Instant::now());
+        self.change(|state| {
+            for person in state.people.iter_mut().filter(|person| person.is_gone()) {
+                person.fate = Fate::Gone { acknowledged };
+            }
+        });
+    }
+
+    /// Asserts of a node only that it revives nobody whom it refused, until it is not excused any more.
     pub fn excuse(&self, number: usize, excused: bool) {
         self.change(|state| state.nodes[number].excused = excused);
     }
@@ -205,15 +227,18 @@ impl Watch {
     fn judge(&self, number: usize, who: Id, asked: Instant, sight: Sight) {
         let mut state = self.state.borrow_mut();
         state.requests += 1;
-        state.unavailable += u64::from(sight == Sight::Unavailable);
+        state.nodes[number].unavailable += u64::from(sight == Sight::Unavailable);
         let person = &state.people[who];
+        let excused = state.nodes[number].excused;
         let problem = match (person.fate, sight) {
-            (Fate::Lives, Sight::Out) if !state.nodes[number].excused => "is out".to_owned(),
+            (Fate::Lives, Sight::Out) if !excused => "is out".to_owned(),
             (Fate::Gone { acknowledged }, Sight::In) => {
                 let late = acknowledged.map(|then| asked.saturating_duration_since(then));
                 if state.refused.contains_key(&(number, who)) {
                     "is back".to_owned()
-                } else if let Some(late) = late.filter(|late| *late > self.max_staleness) {
+                } else if let Some(late) =
+                    late.filter(|late| *late > self.max_staleness && !excused)
+                {
                     format!("is still in after {late:?}")
                 } else {
                     return;
@@ -262,8 +287,13 @@ impl Watch {
         let state = self.state.borrow();
         Asked {
             requests: state.requests,
-            unavailable: state.unavailable,
+            unavailable: state.nodes.iter().map(|node| node.unavailable).sum(),
         }
+    }
+
+    /// How often a node answered 503.
+    pub fn unavailable_at(&self, number: usize) -> u64 {
+        self.state.borrow().nodes[number].unavailable
     }
 
     /// What must never have been.
@@ -297,14 +327,19 @@ impl Watch {
         Some(missing)
     }
 
-    /// Whether each node that is up answered 503 for everybody who lives, in a round after `since`.
-    pub fn none_answers(&self, since: Instant, number: usize) -> bool {
+    /// Whether a node answered 503 for everybody, in a round after `since`.
+    pub fn answers_nobody(&self, number: usize, since: Instant) -> bool {
         let state = self.state.borrow();
         let round = state.round.as_ref().filter(|(began, _)| *began >= since);
         round.is_some_and(|(_, sights)| {
-            let sights = state.people.iter().zip(&sights[number]);
-            { sights }.all(|(_, sight)| *sight == Sight::Unavailable)
+            let mut sights = sights[number].iter();
+            sights.all(|sight| *sight == Sight::Unavailable)
         })
+    }
+
+    /// Everybody.
+    pub fn people(&self) -> std::ops::Range<Id> {
+        0..self.state.borrow().people.len()
     }
 
     /// How many live, and how many are gone.
