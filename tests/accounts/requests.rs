@@ -146,9 +146,19 @@ async fn health_tells_key_ids_and_numbers() {
     let health = server.health().await;
     let sealing = &health["keys"]["sealing"];
     assert_eq!(sealing.as_str().unwrap().len(), 32);
+    let born = &health["revocation"]["born"];
+    assert!(born.as_str().unwrap().ends_with('Z'), "{born}");
     let expected = json!({
         "keys": { "sealing": sealing, "opening": [sealing], "unknown_keys": 0 },
-        "revocation": { "store": "redb", "entries": 0, "outstanding": 0, "staleness_ms": 0 },
+        "revocation": {
+            "store": "redb",
+            "entries": 0,
+            "outstanding": 0,
+            "lacking": 0,
+            "unreadable": 0,
+            "born": born,
+            "staleness_ms": 0,
+        },
     });
     assert_eq!(health, expected);
     let browser = server.browser();
