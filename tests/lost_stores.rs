@@ -245,6 +245,27 @@ async fn an_older_copy_of_the_store_is_given_what_it_lacks() {
     assert_eq!(fleet.each(&older_stolen).await, [401, 401, 401]);
 }
 
+/// The copy is where the node that told the store already was: no position tells that something is lost.
+#[actix_web::test]
+async fn a_copy_that_never_heard_of_the_last_logout_is_told_by_the_node_that_made_it() {
+    let mut fleet = Fleet::start(1).await;
+    let dead = fleet.logged_in("bob").await;
+    let stolen = dead.copy();
+    fleet.store(0).set_call(Call::Publish, Mode::Forgets);
+    dead.post("/logout").await.is(204);
+    fleet.store(0).set_call(Call::Publish, Mode::Up);
+    assert_eq!(fleet.stored().await, []);
+    // The connection to the server that died.
+    fleet.store(0).set_call(Call::Follow, Mode::Down);
+    tokio::time::sleep(SECOND / 20).await;
+    fleet.store(0).set_call(Call::Follow, Mode::Up);
+    // Over that time a fleet spreads its snapshots.
+    fleet.clock.advance(2 * SECOND);
+    eventually(|| async { fleet.stored().await.len() == 1 }).await;
+    fleet.join().await;
+    assert_eq!(fleet.each(&stolen).await, [401, 401]);
+}
+
 #[actix_web::test]
 async fn an_operator_who_says_that_a_list_has_forgotten_is_obeyed() {
     let fleet = Fleet::start(2).await;

@@ -2,8 +2,8 @@
 //!
 //! 1. Nothing is answered before the first snapshot.
 //! 2. Snapshots are joined, never assigned: a store that lost everything erases nothing here.
-//! 3. What may have been missed is a gap, and a gap is a new snapshot. One is taken from time to time in
-//!    any case, whatever following says.
+//! 3. What may have been missed is a gap, and a gap is a new snapshot. One is taken after a connection
+//!    failed, and from time to time in any case, whatever following says.
 //! 4. What the store lacks is given back to it (`mending`). Who may vouch for it then is `witness`'s.
 
 use std::sync::{Arc, Weak};
@@ -72,6 +72,12 @@ impl Replica {
         let followed = tokio::time::timeout(SILENCE, shared.store.follow(self.position));
         let silent = |_| Err(StoreError::unavailable("it does not answer a follower"));
         let followed = followed.await.unwrap_or_else(silent);
+        if followed.is_err() {
+            // Behind the next connection there may be a server that lacks what this node told the last
+            // one, at a position that fits.
+            let soon = began.monotonic + part_of(spread(shared));
+            self.resync = self.resync.min(soon);
+        }
         match followed.inspect_err(|_| observe::store_failed("follow"))? {
             Followed::News(news) => {
                 self.take(shared, news, began);

@@ -93,7 +93,9 @@ pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
     /// two without news.
     ///
     /// # Errors
-    /// When the store can not be reached. The caller is then stale.
+    /// When the store can not be reached. The caller is then stale, and compares all it knows with the
+    /// store when it is reached again. So this must also fail, once, when another server may have taken
+    /// the place of the one that something was told to: `position` need not show it.
     async fn follow(&self, position: Position) -> Result<Followed, StoreError>;
 
     /// Says that the store now holds all that was revoked since `born`, so that it may vouch for

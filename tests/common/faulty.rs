@@ -25,6 +25,9 @@ pub enum Mode {
     Hanging,
     /// Does what it is asked and then fails: the reply is lost.
     LosesReplies,
+    /// Says that a publication was taken, and does not have it: a server that died before it had told
+    /// the copy that answers now. Everything else works.
+    Forgets,
 }
 
 /// Which calls.
@@ -98,7 +101,7 @@ impl Faulty {
         }
         let lost = || Err(StoreError::Unavailable("made to fail, 10.1.2.3".into()));
         match self.mode(call) {
-            Mode::Up => work.await,
+            Mode::Up | Mode::Forgets => work.await,
             Mode::Down | Mode::Hanging => lost(),
             Mode::LosesReplies => work.await.and_then(|_| lost()),
         }
@@ -137,6 +140,9 @@ impl RevocationStore for Faulty {
     }
 
     async fn publish(&self, revocations: &[Revocation]) -> Result<Vec<Published>, StoreError> {
+        if self.mode(Call::Publish) == Mode::Forgets {
+            return Ok(vec![Published::Fresh; revocations.len()]);
+        }
         self.disturb(Call::Publish, self.memory().publish(revocations))
             .await
     }

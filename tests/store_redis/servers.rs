@@ -106,6 +106,9 @@ async fn a_replica_is_refused_until_it_is_promoted() {
     }
     replica.tell(&["REPLICAOF", "NO", "ONE"]);
     end(&store, 3).await.unwrap();
+    // At that position, but another server than was asked before.
+    let error = catch_up(&store, from).await.unwrap_err();
+    assert!(error.to_string().contains("was lost"), "{error}");
     let news = catch_up(&store, from).await.unwrap().unwrap();
     assert_eq!(sessions(&news.revocations), [id(2), id(3)]);
 

@@ -7,6 +7,8 @@
 //!    server that may not be written to, which could be a lonely half of what was one.
 //! 3. Complete is what has reached the place that this call was told of when it began.
 //! 4. After a gap or an error the connection is not used again: it may lead to the wrong server.
+//! 5. When any connection was lost, following fails once. A server that took its place may lack what was
+//!    told over it, at a position that fits, and only a comparison of everything shows that.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -34,15 +36,28 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Redis {
     pub(super) async fn follow_from(&self, from: Position) -> Result<Followed, StoreError> {
-        let followed = self.read_on(from).await;
+        let mut followed = self.read_on(from).await;
+        if followed.is_ok() && !self.saw_all_losses() {
+            followed = Err(StoreError::unavailable(format_args!(
+                "{}: a connection was lost, and maybe what was told over it",
+                self.link.server().address()
+            )));
+        }
         if !matches!(followed, Ok(Followed::News(_))) {
             *self
                 .last_beat
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner) = None;
             self.follower.reset().await;
+            self.saw_all_losses();
         }
         followed
+    }
+
+    /// Takes note of how many connections were lost. Whether none is new.
+    pub(super) fn saw_all_losses(&self) -> bool {
+        let lost = self.link.server().lost();
+        self.losses_seen.swap(lost, Ordering::AcqRel) == lost
     }
 
     /// Something may have been missed, of the list as it is now.

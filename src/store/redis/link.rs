@@ -30,6 +30,8 @@ pub(super) struct Server {
     info: ConnectionInfo,
     /// Where in the cluster the list is, if not there.
     moved: Mutex<Option<(String, u16)>>,
+    /// How many connections were lost or left.
+    lost: AtomicU64,
     /// Whether it was warned that the server does not tell how it evicts.
     warned: AtomicBool,
 }
@@ -46,6 +48,7 @@ impl Server {
         Self {
             info,
             moved: Mutex::new(None),
+            lost: AtomicU64::new(0),
             warned: AtomicBool::new(false),
         }
     }
@@ -53,6 +56,12 @@ impl Server {
     /// Host and port, for people.
     pub(super) fn address(&self) -> String {
         self.info().addr().to_string()
+    }
+
+    /// How many connections were lost or left. Behind the next one there may be another server, which
+    /// does not know what was told over the last one.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Acquire)
     }
 
     /// What is told about an error of this server.
@@ -177,7 +186,7 @@ impl Link {
         {
             return Err(error.clone());
         }
-        slot.held = None;
+        self.drop_held(&mut slot);
         let made = self.connect(info.clone()).await;
         let number = self.attempts.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
         match made {
@@ -259,12 +268,18 @@ impl Link {
             .as_ref()
             .is_some_and(|now| now.number == held.number)
         {
-            slot.held = None;
+            self.drop_held(&mut slot);
         }
     }
 
     /// Does not use the connection again that there is now, if there is one.
     pub(super) async fn reset(&self) {
-        self.slot.lock().await.held = None;
+        self.drop_held(&mut *self.slot.lock().await);
+    }
+
+    fn drop_held(&self, slot: &mut Slot) {
+        if slot.held.take().is_some() {
+            self.server.lost.fetch_add(1, Ordering::AcqRel);
+        }
     }
 }

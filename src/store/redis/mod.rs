@@ -105,6 +105,8 @@ pub struct Redis {
     /// For intervals only.
     clock: SystemClock,
     last_beat: Mutex<Option<LastBeat>>,
+    /// How many connections had been lost when that was last looked at.
+    losses_seen: AtomicU64,
     /// The list that was last heard of; zero for none.
     epoch: AtomicU64,
     unreadable: AtomicU64,
@@ -148,6 +150,7 @@ impl Redis {
             random: options.random.clone(),
             clock: SystemClock::default(),
             last_beat: Mutex::new(None),
+            losses_seen: AtomicU64::new(0),
             epoch: AtomicU64::new(0),
             unreadable: AtomicU64::new(0),
         }
@@ -303,7 +306,10 @@ impl RevocationStore for Redis {
         &self,
         receive: &mut (dyn FnMut(Vec<Revocation>) + Send),
     ) -> Result<SnapshotEnd, StoreError> {
-        self.read_all(receive).await
+        let end = self.read_all(receive).await?;
+        // The caller compares everything now.
+        self.saw_all_losses();
+        Ok(end)
     }
 
     async fn follow(&self, position: Position) -> Result<Followed, StoreError> {
