@@ -5,6 +5,7 @@ mod browser;
 pub mod faulty;
 pub mod forge;
 pub mod gate;
+pub mod moved_clock;
 pub mod ports;
 pub mod proxy;
 pub mod raw;

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::moved_clock::MovedClock;
 use super::ports::{self, local};
 
 /// Longer than anything here takes on a busy machine.
@@ -29,6 +30,7 @@ pub struct RedisServer {
     /// See [`RedisServer::with`].
     tls_port: u16,
     arguments: Vec<String>,
+    environment: Vec<(String, PathBuf)>,
     folder: TempDir,
     child: Mutex<Option<Child>>,
 }
@@ -63,16 +65,23 @@ impl RedisServer {
     /// `["--user", "node", "on", ">secret", "~*", "+@all"]`. `{tls-port}` in an argument stands for a
     /// free port: `["--tls-port", "{tls-port}", ..]`.
     pub fn with<S: AsRef<str>>(arguments: impl IntoIterator<Item = S>) -> Self {
-        let arguments: Vec<String> = arguments
-            .into_iter()
-            .map(|argument| argument.as_ref().to_owned())
-            .collect();
+        let owned = |argument: S| argument.as_ref().to_owned();
+        Self::new(arguments.into_iter().map(owned).collect(), Vec::new())
+    }
+
+    /// An empty server whose time of day is `clock`'s.
+    pub fn under(clock: &MovedClock) -> Self {
+        Self::new(Vec::new(), clock.environment())
+    }
+
+    fn new(arguments: Vec<String>, environment: Vec<(String, PathBuf)>) -> Self {
         let mut last = String::new();
         for _ in 0..20 {
             let server = Self {
                 port: ports::free(1),
                 tls_port: ports::free(1),
                 arguments: arguments.clone(),
+                environment: environment.clone(),
                 folder: tempfile::tempdir().unwrap(),
                 child: Mutex::new(None),
             };
@@ -234,6 +243,7 @@ impl RedisServer {
             command.arg(argument.replace("{tls-port}", &tls_port));
         }
         command
+            .envs(self.environment.clone())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);

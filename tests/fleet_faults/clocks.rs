@@ -3,64 +3,23 @@
 //! It is moved by a library that is loaded into the node and compiled for this test. Where that is not
 //! possible the tests say so and end.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-use tempfile::TempDir;
-
+use crate::common::moved_clock::MovedClock;
 use crate::fleet::Fleet;
 use crate::watch::Sight;
 
-/// By how much the clock of node 2 is ahead.
-struct Clock {
-    folder: TempDir,
-}
-
-impl Clock {
-    /// Starts the node again, under a clock that can be moved.
-    async fn of_node_2(fleet: &mut Fleet) -> Option<Self> {
-        let clock = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        let library = clock.folder.path().join("clock.so");
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/store_redis/clock.c");
-        let mut compile = Command::new("cc");
-        let compile = compile.args(["-shared", "-fPIC", "-O1", source, "-o"]);
-        let compiled = compile.arg(&library).stderr(Stdio::null()).status();
-        if !cfg!(target_os = "linux") || !compiled.is_ok_and(|status| status.success()) {
-            eprintln!("skipped: no clock can be built here that can be moved");
-            return None;
-        }
-        clock.set(0);
-        let variable = |name: &str, path: &Path| (name.to_owned(), path.to_owned());
-        fleet.kill(2);
-        fleet.nodes[2].environment = vec![
-            variable("LD_PRELOAD", &library),
-            variable("CLOCK_OFFSET", &clock.file()),
-        ];
-        fleet.bring_up(2).await;
-        Some(clock)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.folder.path().join("offset")
-    }
-
-    fn set(&self, seconds: i64) {
-        // In place: the node has the file mapped.
-        let mut options = OpenOptions::new();
-        let options = options.write(true).create(true).truncate(false);
-        let mut file = options.open(self.file()).unwrap();
-        file.write_all(&(seconds * 1000).to_ne_bytes()).unwrap();
-    }
+/// Starts node 2 again, under a clock that can be moved.
+async fn clock_of_node_2(fleet: &mut Fleet) -> Option<MovedClock> {
+    let clock = MovedClock::build()?;
+    fleet.kill(2);
+    fleet.nodes[2].environment = clock.environment();
+    fleet.bring_up(2).await;
+    Some(clock)
 }
 
 #[actix_web::test]
 async fn a_node_whose_clock_is_half_a_minute_off_is_a_node_like_any_other() {
     let mut fleet = Fleet::start().await;
-    let Some(clock) = Clock::of_node_2(&mut fleet).await else {
+    let Some(clock) = clock_of_node_2(&mut fleet).await else {
         return;
     };
     let before = fleet.doomed(2, "before").await;
@@ -69,7 +28,7 @@ async fn a_node_whose_clock_is_half_a_minute_off_is_a_node_like_any_other() {
     for (seconds, name) in [(30, "ahead"), (-30, "behind")] {
         let here = fleet.doomed(2, &format!("here-{name}")).await;
         let there = fleet.doomed(0, &format!("there-{name}")).await;
-        clock.set(seconds);
+        clock.set(seconds * 1000);
         recovery = Some(fleet.recovers().await);
         fleet.end(2, here).await;
         fleet.end(0, there).await;
@@ -85,7 +44,7 @@ async fn a_node_whose_clock_is_half_a_minute_off_is_a_node_like_any_other() {
 #[actix_web::test]
 async fn a_node_whose_clock_is_more_than_a_minute_ahead_logs_nobody_in_and_forgets_nothing() {
     let mut fleet = Fleet::start().await;
-    let Some(clock) = Clock::of_node_2(&mut fleet).await else {
+    let Some(clock) = clock_of_node_2(&mut fleet).await else {
         return;
     };
     let before = fleet.doomed(0, "before").await;
@@ -93,7 +52,7 @@ async fn a_node_whose_clock_is_more_than_a_minute_ahead_logs_nobody_in_and_forge
     let there = fleet.doomed(1, "there").await;
     fleet.end_everywhere(0, before).await;
 
-    clock.set(90);
+    clock.set(90_000);
     let recovery = fleet.recovers().await;
     assert_eq!(fleet.try_login(2, "nobody").await, 503);
     fleet.end(2, here).await;
@@ -108,7 +67,7 @@ async fn a_node_whose_clock_is_more_than_a_minute_ahead_logs_nobody_in_and_forge
 #[actix_web::test]
 async fn a_node_whose_clock_is_more_than_a_minute_behind_leaves_every_cookie_alone() {
     let mut fleet = Fleet::start().await;
-    let Some(clock) = Clock::of_node_2(&mut fleet).await else {
+    let Some(clock) = clock_of_node_2(&mut fleet).await else {
         return;
     };
     let before = fleet.doomed(2, "before").await;
@@ -117,7 +76,7 @@ async fn a_node_whose_clock_is_more_than_a_minute_behind_leaves_every_cookie_alo
     fleet.end_everywhere(2, before).await;
 
     fleet.watch.excuse(2, true);
-    clock.set(-90);
+    clock.set(-90_000);
     assert_eq!(fleet.try_login(2, "nobody").await, 503);
     // Sealed in its future. It may be right, so the browser keeps it.
     assert_eq!(fleet.watch.ask(2, stays).await, Sight::Out);
@@ -128,7 +87,7 @@ async fn a_node_whose_clock_is_more_than_a_minute_behind_leaves_every_cookie_alo
     clock.set(0);
     fleet.watch.excuse(2, false);
     let recovery = fleet.recovers().await;
-    let after = fleet.doomed(0, "after").await;
-    fleet.end_everywhere(0, after).await;
+    let after = fleet.doomed(2, "after").await;
+    fleet.end_everywhere(2, after).await;
     fleet.ends_well("a clock 90 s behind", recovery).await;
 }

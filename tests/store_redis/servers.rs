@@ -40,7 +40,7 @@ async fn replicas_are_waited_for() {
     store.raise(raise_of(Target::Everyone, 1)).await.unwrap();
     println!("two acknowledged writes: {:?}", started.elapsed());
 
-    replica.signal("-STOP");
+    replica.pause();
     let refused = StoreError::NotReplicated {
         wanted: 1,
         acknowledged: 0,
@@ -76,7 +76,7 @@ async fn replicas_are_waited_for() {
     // Who does not wait is not held up.
     end(&primary.open(&list), 3).await.unwrap();
 
-    replica.signal("-CONT");
+    replica.resume();
     eventually("acknowledged", || async { end(&store, 2).await.is_ok() }).await;
     store.raise(raise).await.unwrap();
     // It is on the replica now.
@@ -86,7 +86,7 @@ async fn replicas_are_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_is_refused_until_it_is_promoted() {
-    let (primary, mut replica) = with_replica().await;
+    let (primary, replica) = with_replica().await;
     let list = new_list();
     let before = primary.open(&list);
     end(&before, 1).await.unwrap();
@@ -126,7 +126,7 @@ async fn a_replica_is_refused_until_it_is_promoted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_comes_back_is_used_again() {
-    let mut server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
     let list = new_list();
     let store = Arc::new(server.open(&list));
     end(&store, 1).await.unwrap();
@@ -144,7 +144,7 @@ async fn a_server_that_comes_back_is_used_again() {
     }
     assert!(store.follow(from).await.is_err());
     assert!(started.elapsed() < Duration::from_secs(3), "no back-off");
-    server.run();
+    server.restart();
     eventually("back", || async { end(&store, 2).await.is_ok() }).await;
     let news = catch_up(&store, from).await.unwrap().unwrap();
     assert_eq!(sessions(&news.revocations), [id(2)]);
@@ -156,7 +156,7 @@ async fn a_server_that_hangs_is_an_error_in_time_and_shared_by_all_callers() {
     let store = Arc::new(server.open(&new_list()));
     let fresh = Arc::new(server.open(&new_list()));
     end(&store, 1).await.unwrap();
-    server.signal("-STOP");
+    server.pause();
     let started = Instant::now();
     assert!(end(&store, 2).await.is_err());
     let elapsed = started.elapsed();
@@ -173,7 +173,7 @@ async fn a_server_that_hangs_is_an_error_in_time_and_shared_by_all_callers() {
     }
     let elapsed = started.elapsed();
     assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
-    server.signal("-CONT");
+    server.resume();
     eventually("back", || async { end(&store, 2).await.is_ok() }).await;
     end(&fresh, 2).await.unwrap();
 }
@@ -470,10 +470,9 @@ async fn tls_with_a_certificate_of_ones_own() {
     };
     let cert = file("cert.pem", made.cert.pem());
     let private = file("key.pem", made.signing_key.serialize_pem());
-    let tls = crate::harness::free_port();
     let server = Server::with(&[
         "--tls-port",
-        &tls.to_string(),
+        "{tls-port}",
         "--tls-cert-file",
         &cert,
         "--tls-key-file",
@@ -481,6 +480,7 @@ async fn tls_with_a_certificate_of_ones_own() {
         "--tls-auth-clients",
         "no",
     ]);
+    let tls = server.tls_port();
     end(&server.open("plain"), 1).await.unwrap();
     for host in ["localhost", "127.0.0.1"] {
         let options = Redis::options(format!("rediss://{host}:{tls}"), "a");
