@@ -84,6 +84,9 @@ async fn a_node_whose_clock_is_more_than_a_minute_behind_leaves_every_cookie_alo
     browser.get("/api/me").await.leaves_alone();
     fleet.end(0, during).await;
     fleet.recovers().await;
+    // What it last heard under the wrong clock is old by the right one: it answers 503 until it has
+    // heard once more.
+    fleet.hears(2).await;
     clock.set(0);
     fleet.watch.excuse(2, false);
     let recovery = fleet.recovers().await;

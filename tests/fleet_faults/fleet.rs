@@ -354,6 +354,22 @@ impl Fleet {
         self.nodes[number].server().health().await["revocation"].take()
     }
 
+    /// Waits until the node has heard from the store, in a call that began after this one did.
+    pub async fn hears(&self, number: usize) {
+        // Whatever is under way may have begun before, and ends first. By hearing, staleness shrinks.
+        for _ in 0..2 {
+            let mut last = 0;
+            self.eventually("the node hears nothing", async || {
+                let health = self.health(number).await;
+                let now = health["staleness_ms"].as_u64().unwrap();
+                let heard = now < last;
+                last = now;
+                heard
+            })
+            .await;
+        }
+    }
+
     /// Waits until no node has anything left to tell, and the store nothing left to be given.
     pub async fn settles(&self) {
         let up = (0..self.nodes.len()).filter(|number| self.nodes[*number].server.is_some());

@@ -1,6 +1,6 @@
 //! A node ends, or is killed, and starts again.
 
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Settings};
 
 #[actix_web::test]
 async fn a_node_that_starts_again_knows_what_was_revoked_while_it_was_away() {
@@ -51,4 +51,21 @@ async fn a_node_does_not_start_without_redis_nor_answer_from_an_empty_list() {
     fleet
         .ends_well("a node restarted without Redis", recovery)
         .await;
+}
+
+#[actix_web::test]
+async fn a_node_does_not_start_on_a_redis_that_may_evict_revocations() {
+    let mut fleet = Fleet::start().await;
+    let before = fleet.doomed(0, "before").await;
+    fleet.end_everywhere(0, before).await;
+    let number = fleet.prepare(fleet.redis.port(), Settings::default());
+    let policy = |policy| ["CONFIG", "SET", "maxmemory-policy", policy];
+    for evicts in ["allkeys-lru", "allkeys-random"] {
+        fleet.redis.command(&policy(evicts)).ok();
+        fleet.refuses_to_start(number).await;
+    }
+    fleet.redis.command(&policy("volatile-lru")).ok();
+    fleet.bring_up(number).await;
+    let recovery = fleet.recovers().await;
+    fleet.ends_well("may evict", recovery).await;
 }

@@ -78,7 +78,8 @@ struct State {
     /// Raised by whatever changes anything above.
     changes: u64,
     requests: u64,
-    violations: Vec<String>,
+    /// The first thing of each at each node.
+    violations: BTreeMap<(usize, Id), String>,
     /// When the last round began that was not disturbed by a change, and what it saw.
     round: Option<(Instant, Vec<Vec<Sight>>)>,
 }
@@ -251,7 +252,7 @@ impl Watch {
             _ => return,
         };
         let problem = format!("{} {problem} at node {number}", person.name);
-        state.violations.push(problem);
+        state.violations.entry((number, who)).or_insert(problem);
     }
 
     /// Asks every node about everybody.
@@ -298,7 +299,8 @@ impl Watch {
 
     /// What must never have been.
     pub fn violations(&self) -> Vec<String> {
-        self.state.borrow().violations.clone()
+        let state = self.state.borrow();
+        state.violations.values().cloned().collect()
     }
 
     /// A round that began after `since`, if there is one: what is not yet as it should be for those that
