@@ -326,3 +326,33 @@ async fn what_is_no_list_is_an_error_that_tells_no_password() {
     assert!(!folder.join("missing.redb").exists());
     fails(folder, &["store", "show", ""], 2);
 }
+
+/// The page for operators, with the addresses and keys of this test.
+#[actix_web::test]
+async fn every_command_of_the_operations_page_works() {
+    let server = RedisServer::start();
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let configuration = format!(
+        "audience = \"shop/production\"\n[keys]\nfile = \"keys.toml\"\n\
+         [revocation]\nstore = \"{}\"\n",
+        server.url()
+    );
+    std::fs::write(folder.join("session.toml"), configuration).unwrap();
+    says(folder, &["keys", "new", "keys.toml"]);
+    drop(Redb::options().create(folder.join("revocations.redb")));
+    let page = include_str!("../src/operations.md").lines();
+    let commands: Vec<_> = page
+        .filter_map(|line| line.strip_prefix("sealed-session "))
+        .collect();
+    assert!(commands.len() >= 7, "{commands:?}");
+    for command in commands {
+        let keys = says(folder, &["keys", "list", "keys.toml", "--json"]);
+        let keys: serde_json::Value = serde_json::from_str(&keys).unwrap();
+        let key = keys[0]["id"].as_str().unwrap();
+        let command = command
+            .replace("redis://127.0.0.1:6379", &server.url())
+            .replace(" ID ", &format!(" {key} "));
+        says(folder, &command.split_whitespace().collect::<Vec<_>>());
+    }
+}
