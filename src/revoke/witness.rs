@@ -29,6 +29,8 @@ pub(super) struct Witness {
     whole: bool,
     /// When that was.
     heard: Moment,
+    /// The epoch that was found in the place of the list's, if its state was not loaded yet.
+    found: Option<u64>,
     /// Whether this node has set out to vouch for the epoch, and nobody has done it yet.
     vouching: bool,
 }
@@ -58,6 +60,7 @@ impl Witness {
             epoch,
             whole: true,
             heard,
+            found: None,
             vouching: false,
         }
     }
@@ -75,11 +78,12 @@ impl Witness {
     }
 
     /// Something was missed. If the store is still the one that the list is of, then the list is not whole
-    /// until the next snapshot.
+    /// until the next snapshot. If it begins anew, then what it has taken since is missed too, and comes
+    /// with the next snapshot, unless that is of yet another.
     pub(super) fn missed(&mut self, epoch: u64) {
-        if epoch == self.epoch {
-            self.whole = false;
-        }
+        let skipped = self.found.is_some_and(|found| found != epoch);
+        self.whole &= epoch != self.epoch && !skipped;
+        self.found = Some(epoch);
     }
 
     /// A snapshot of the store in `epoch` was taken, which says that it was `born` then. This node's own
@@ -93,7 +97,8 @@ impl Witness {
         trust: Trust,
     ) -> Birth {
         let lost = epoch != self.epoch;
-        let knows = self.whole && now.since(self.heard) <= trust.max_outage;
+        let skipped = self.found.is_some_and(|found| found != epoch);
+        let knows = self.whole && !skipped && now.since(self.heard) <= trust.max_outage;
         let vouching = own < born && if lost { knows } else { self.vouching };
         *self = Self {
             vouching,
@@ -182,6 +187,21 @@ mod tests {
         let mut found = witness();
         found.missed(2);
         assert!(vouches(found, 2, 1005));
+    }
+
+    #[test]
+    fn a_node_that_never_saw_what_a_store_in_between_had_does_not_vouch() {
+        let mut found = witness();
+        found.missed(2);
+        assert!(!vouches(found, 3, 1005));
+        found.missed(3);
+        assert!(!vouches(found, 3, 1005));
+        // A snapshot in between shows all that the second one had.
+        let mut seen = witness();
+        seen.missed(2);
+        seen.took_snapshot(2, REBORN, OWN, at(1005), TRUST);
+        seen.missed(3);
+        assert!(vouches(seen, 3, 1010));
     }
 
     #[test]
