@@ -96,14 +96,14 @@ impl Model for Config {
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
         let mut state = last.clone();
         state.act(self, action);
-        state.look(self);
+        state.look(self, last);
         // Requests overtake each other, so their order says nothing.
         state.messages.sort_by_cached_key(hash);
         (state != *last).then_some(state)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        properties::all()
+        properties::of(self)
     }
 }
 

@@ -54,16 +54,84 @@ impl Held {
         self.with(target, |list| list.join(revocation))
     }
 
-    pub(super) fn generation(&self, target: Target) -> Generation {
-        self.list(target).generation(target)
+    /// As a store does, which has no [`List`]: by the lattice alone.
+    pub(super) fn merge(&mut self, told: &Revocation) -> Published {
+        let place = place(told);
+        let Some(held) = self
+            .entries
+            .iter_mut()
+            .find(|held| self::place(held) == place)
+        else {
+            self.entries.push(*told);
+            sort(&mut self.entries);
+            return Published::Fresh;
+        };
+        let joined = join(*held, *told);
+        let fresh = rank(&joined) > rank(held);
+        *held = joined;
+        if fresh {
+            Published::Fresh
+        } else {
+            Published::Known
+        }
+    }
+
+    /// Whether it says all that `told` does.
+    pub(super) fn says(&self, told: &Revocation) -> bool {
+        let mut held = self.entries.iter();
+        let held = held.find(|held| place(held) == place(told));
+        held.is_some_and(|held| join(*held, *told) == *held)
+    }
+
+    pub(super) fn generation(&self) -> Generation {
+        let mut entries = self.entries.iter();
+        let held = entries.find_map(|entry| match entry {
+            Revocation::Subject { entry, .. } => Some(entry.generation),
+            Revocation::Everyone { generation } => Some(*generation),
+            _ => None,
+        });
+        held.unwrap_or(Generation::NONE)
+    }
+}
+
+fn join(held: Revocation, told: Revocation) -> Revocation {
+    match (held, told) {
+        (Revocation::Session { id, entry }, Revocation::Session { entry: told, .. }) => {
+            let entry = entry.join(told);
+            Revocation::Session { id, entry }
+        }
+        (Revocation::Subject { key, entry }, Revocation::Subject { entry: told, .. }) => {
+            let entry = entry.join(told);
+            Revocation::Subject { key, entry }
+        }
+        (Revocation::Everyone { generation }, Revocation::Everyone { generation: told }) => {
+            let generation = generation.max(told);
+            Revocation::Everyone { generation }
+        }
+        _ => unreachable!("they are of one place, and no visitor's"),
+    }
+}
+
+/// By which of two revocations of one place is news.
+fn rank(revocation: &Revocation) -> u64 {
+    match revocation {
+        Revocation::Session { entry, .. } | Revocation::Visitor { entry, .. } => {
+            entry.serial.get().into()
+        }
+        Revocation::Subject { entry, .. } => entry.generation.get(),
+        Revocation::Everyone { generation } => generation.get(),
+    }
+}
+
+fn place(revocation: &Revocation) -> (u8, [u8; 16]) {
+    match revocation {
+        Revocation::Session { id, .. } | Revocation::Visitor { id, .. } => (0, *id.as_bytes()),
+        Revocation::Subject { key, .. } => (1, *key.as_bytes()),
+        Revocation::Everyone { .. } => (2, [0; 16]),
     }
 }
 
 /// By place, so that equal sets are equal values.
 pub(super) fn sort(entries: &mut [Revocation]) {
-    entries.sort_by_key(|entry| match entry {
-        Revocation::Session { id, .. } | Revocation::Visitor { id, .. } => (0, *id.as_bytes()),
-        Revocation::Subject { key, .. } => (1, *key.as_bytes()),
-        Revocation::Everyone { .. } => (2, [0; 16]),
-    });
+    entries.sort_by_key(place);
 }

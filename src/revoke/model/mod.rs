@@ -2,12 +2,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod actions;
+mod broken;
 mod config;
 mod effects;
+mod faults;
+mod following;
 mod held;
 mod judge;
 mod node;
+mod onlooker;
 mod properties;
+mod requests;
 mod state;
 mod store;
 mod tests;
+mod transport;

@@ -24,8 +24,12 @@ pub(super) struct Node {
     pub(super) kept: Vec<Revocation>,
     /// The raise that is outstanding.
     pub(super) raise: Option<u8>,
+    /// Which server it is connected to: how often one had taken another's place.
+    pub(super) server: u8,
     /// Something may have been missed: a snapshot comes next.
     pub(super) gap: bool,
+    /// The store itself said so, not just a broken connection.
+    pub(super) warned: bool,
     /// What the store has answered and has not come yet.
     pub(super) coming: Option<Coming>,
     pub(super) connected: bool,
@@ -83,7 +87,7 @@ impl Here<'_> {
 
 impl Node {
     /// As `Replica::start` does.
-    pub(super) fn start(store: &Store, here: Here<'_>) -> Self {
+    pub(super) fn start(store: &Store, server: u8, here: Here<'_>) -> Self {
         let mut held = store.held.clone();
         held.marked = false;
         Self {
@@ -96,7 +100,9 @@ impl Node {
             vouch: None,
             kept: Vec::new(),
             raise: None,
+            server,
             gap: false,
+            warned: false,
             coming: None,
             connected: true,
         }
@@ -138,6 +144,7 @@ impl Node {
             self.witness.missed(epoch);
         }
         self.gap = true;
+        self.warned = true;
     }
 
     /// Takes what the store answered. Says whether the node sets out to vouch.
@@ -170,6 +177,9 @@ impl Node {
         born: Option<crate::time::UnixMillis>,
         here: Here<'_>,
     ) {
+        if revocations.is_empty() && born.is_none() {
+            return;
+        }
         self.held.with(here.config.target(), |list| {
             for revocation in revocations {
                 list.join(revocation);
@@ -224,6 +234,7 @@ impl Node {
         self.complete = began;
         self.heard = began;
         self.gap = false;
+        self.warned = false;
         vouch.is_some()
     }
 
@@ -236,7 +247,7 @@ impl Node {
             entries: std::mem::take(&mut self.kept),
             ..Held::default()
         };
-        kept.join(&revocation, here.config.target());
+        kept.merge(&revocation);
         self.kept = kept.entries;
     }
 

@@ -3,8 +3,10 @@
 use stateright::Property;
 
 use super::config::Config;
+use super::held::Held;
 use super::node::Node;
 use super::state::State;
+use crate::time::UnixMillis;
 
 /// A session that was ended is refused at once by the nodes that were asked to end it.
 pub(super) const AT_ONCE: &str = "what was ended on a node is refused there";
@@ -36,7 +38,17 @@ pub(super) const ACCEPTED_AGAIN: &str = "nobody loses a session because the stor
 /// Once everything is quiet, the store holds all that any node does.
 pub(super) const GIVEN_BACK: &str = "the store is given everything back";
 
-pub(super) fn all() -> Vec<Property<Config>> {
+/// Once everything is quiet, every node holds all that the store does.
+pub(super) const ALL_HEARD: &str = "every node has heard everything";
+
+/// All of them, or the one that a run is about.
+pub(super) fn of(config: &Config) -> Vec<Property<Config>> {
+    let mut properties = all();
+    properties.retain(|it| config.only.is_none_or(|only| it.name == only));
+    properties
+}
+
+fn all() -> Vec<Property<Config>> {
     vec![
         Property::always(AT_ONCE, |config: &Config, state: &State| {
             every_cookie(state, |session, cookie| {
@@ -47,7 +59,7 @@ pub(super) fn all() -> Vec<Property<Config>> {
             })
         }),
         Property::always(IN_TIME, |config: &Config, state: &State| {
-            if state.seen.failed_over || state.seen.deaf_vouched {
+            if state.seen.failed_over || (state.seen.deaf_vouched && !config.strict) {
                 return true;
             }
             every_cookie(state, |session, cookie| {
@@ -84,7 +96,7 @@ pub(super) fn all() -> Vec<Property<Config>> {
         Property::always(ABOVE, |_, state: &State| !state.seen.not_above),
         Property::always(NOBODY_ELSE, |config: &Config, state: &State| {
             every_cookie(state, |session, cookie| {
-                !is_innocent(state, session, cookie.1)
+                !is_innocent(config, state, session, cookie.1)
                     || every_node(state, |number, node| {
                         let now = config.moment(state.now, number).wall;
                         !state.is_revoked(config, &node.held, now, cookie)
@@ -107,7 +119,7 @@ pub(super) fn all() -> Vec<Property<Config>> {
                 return true;
             }
             every_cookie(state, |session, cookie| {
-                !is_innocent(state, session, cookie.1)
+                !is_innocent(config, state, session, cookie.1)
                     || every_node(state, |number, node| {
                         let now = config.moment(state.now, number).wall;
                         state.has_expired(config, now, cookie.0)
@@ -120,9 +132,16 @@ pub(super) fn all() -> Vec<Property<Config>> {
             !state.is_quiet(config)
                 || every_node(state, |number, node| {
                     let now = config.moment(state.now, number).wall;
-                    let store = &state.store.held.entries;
-                    let mut ours = node.held.entries.iter();
-                    ours.all(|entry| entry.until() <= now || store.contains(entry))
+                    let now = now.max(state.store_time(config));
+                    holds_all(&state.store.held, &node.held, now)
+                })
+        }),
+        Property::always(ALL_HEARD, |config: &Config, state: &State| {
+            !state.is_quiet(config)
+                || every_node(state, |number, node| {
+                    let now = config.moment(state.now, number).wall;
+                    let now = now.max(state.store_time(config));
+                    holds_all(&node.held, &state.store.held, now)
                 })
         }),
         Property::sometimes(
@@ -150,6 +169,12 @@ pub(super) fn all() -> Vec<Property<Config>> {
     ]
 }
 
+/// Whether `one` holds what `other` does, of what has not expired.
+fn holds_all(one: &Held, other: &Held, now: UnixMillis) -> bool {
+    let mut entries = other.entries.iter();
+    entries.all(|entry| entry.until() <= now || one.says(entry))
+}
+
 fn every_cookie(state: &State, holds: impl Fn(usize, (u8, u32)) -> bool) -> bool {
     state
         .cookies()
@@ -165,14 +190,14 @@ fn ends(config: &Config, state: &State, cookie: (u8, u32)) -> bool {
     let session = state.sessions[usize::from(cookie.0)];
     let was_told = session.acknowledged.is_some() || session.by != 0;
     !was_told
-        || session.forgotten
+        || (session.forgotten && !config.strict)
         || every_node(state, |number, node| {
             !state.takes(config, number, node, cookie)
         })
 }
 
 /// Whether nobody ended the session, and this is its newest cookie.
-fn is_innocent(state: &State, session: usize, serial: u32) -> bool {
+fn is_innocent(config: &Config, state: &State, session: usize, serial: u32) -> bool {
     let session = state.sessions[session];
-    !session.ended && serial >= session.asked
+    !session.ended && serial >= session.asked && (config.strict || !session.early)
 }

@@ -44,7 +44,9 @@ pub(super) struct Session {
     /// The nodes that refused one of its cookies as revoked while they could be trusted, and live: a bit
     /// each for four serials a node.
     pub(super) refused: u16,
-    /// A copy took the store's place, and nobody was left who knew that it was ended.
+    /// It began in a store that did not know the subject's generation any more.
+    pub(super) early: bool,
+    /// Nobody was left who knew that it was ended, and the store vouches for it.
     pub(super) forgotten: bool,
 }
 
@@ -94,9 +96,11 @@ pub(super) struct Raising {
 pub(super) struct Seen {
     /// How often the store was lost or replaced.
     pub(super) lives: u8,
+    /// The largest generation that was ever handed out.
+    pub(super) highest: Generation,
     pub(super) failed_over: bool,
-    /// The nodes that missed the last words of a store that was lost, and did not take the new one's birth
-    /// since.
+    /// The nodes that heard of a store that was lost, missed its last words and can not know, and did not
+    /// take the new one's birth since.
     pub(super) deaf: u8,
     /// One of them vouched, or set out to.
     pub(super) deaf_vouched: bool,
@@ -211,7 +215,8 @@ impl State {
                     && node.vouch.is_none()
                     && node.coming.is_none()
                     && !node.gap
-                    && node.position == self.store.position()
+                    && node.position.epoch == self.store.epoch
+                    && node.position.sequence == self.store.position().sequence
                     && node.complete == config.moment(self.now, number)
             })
     }

@@ -1,7 +1,5 @@
 //! The store of the model: state, sequence and stream, and the lagging copy that can take its place.
 
-use std::time::Duration;
-
 use super::config::Config;
 use super::held::Held;
 use crate::id::{Generation, RaiseId};
@@ -54,18 +52,13 @@ impl Store {
         self.stream.push((*names, told));
     }
 
-    pub(super) fn publish(
-        &mut self,
-        revocation: &Revocation,
-        config: &Config,
-        names: &mut u64,
-    ) -> Published {
-        let before = self.held.clone();
-        let published = self.held.join(revocation, config.target());
-        if before != self.held {
+    pub(super) fn publish(&mut self, revocation: &Revocation, names: &mut u64) -> Published {
+        let says = self.held.says(revocation);
+        let published = self.held.merge(revocation);
+        if !says {
             self.tell(Told::Revoked(*revocation), names);
         }
-        self.counter = self.counter.join(self.held.generation(config.target()));
+        self.counter = self.counter.join(self.held.generation());
         published
     }
 
@@ -85,15 +78,20 @@ impl Store {
             UnixMillis::EPOCH
         };
         let (past, counter) = self.counter.raise(&raise, time).expect("far from the top");
+        let stored = self.held.entries.iter().find_map(|entry| match entry {
+            Revocation::Subject { entry, .. } => Some(entry.until),
+            _ => None,
+        });
+        if counter == self.counter {
+            return past.raised(stored.unwrap_or(UnixMillis::MAX));
+        }
+        self.counter = counter;
         let until = match target {
-            Target::Subject(_) => now + longest(config),
+            Target::Subject(_) => now + config.life + SKEW,
             Target::Everyone => UnixMillis::MAX,
         };
-        let raised = past.raised(until);
-        if counter != self.counter {
-            self.counter = counter;
-            self.publish(&revocation(target, &raised), config, names);
-        }
+        let raised = past.raised(stored.unwrap_or_default().max(until));
+        self.publish(&revocation(target, &raised), names);
         raised
     }
 
@@ -149,18 +147,14 @@ impl Store {
     }
 
     /// Forgets what has expired; says whether there was anything.
-    pub(super) fn sweep(&mut self, now: UnixMillis, config: &Config) -> bool {
+    pub(super) fn sweep(&mut self, now: UnixMillis) -> bool {
         let before = self.held.entries.len();
         self.held.entries.retain(|entry| entry.until() >= now);
-        if self.held.generation(config.target()) == Generation::NONE {
+        if self.held.generation() == Generation::NONE {
             self.counter = Counter::default();
         }
         self.held.entries.len() < before
     }
-}
-
-fn longest(config: &Config) -> Duration {
-    config.life + SKEW
 }
 
 pub(super) fn revocation(target: Target, raised: &Raised) -> Revocation {
