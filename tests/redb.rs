@@ -596,6 +596,7 @@ async fn a_failing_write_takes_no_other_down() {
                     target: Target::Everyone,
                     id: RaiseId::from_bytes([n as u8; 16]),
                     known: Generation::new(u64::MAX),
+                    until: UnixMillis::EPOCH,
                 };
                 let raised = store.raise(exhausted).await;
                 assert_eq!(raised, Err(StoreError::Exhausted));
@@ -655,6 +656,7 @@ async fn a_longer_life_announced_later_keeps_subjects_over_restarts_and_sweeps()
         target: Target::Subject(key),
         id: RaiseId::from_bytes([1; 16]),
         known: Generation::NONE,
+        until: UnixMillis::EPOCH,
     };
     let raised = store.raise(raise).await.unwrap();
     store.announce(DAY).await.unwrap();

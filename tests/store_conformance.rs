@@ -144,11 +144,16 @@ impl RevocationStore for Broken {
         Ok(vec![Published::Fresh; revocations.len()])
     }
 
+    async fn give_back(&self, _: &[Revocation]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn raise(&self, raise: Raise) -> Result<Raised, StoreError> {
         Ok(Raised {
             generation: Generation::new(raise.known.get().checked_add(1).unwrap()),
             previous: raise.known,
             until: UnixMillis::MAX,
+            born: UnixMillis::EPOCH,
         })
     }
 
@@ -160,8 +165,8 @@ impl RevocationStore for Broken {
         self.inner.find(SessionId::from_bytes([0; 16]), None).await
     }
 
-    async fn vouch(&self, _: u64, _: UnixMillis) -> Result<(), StoreError> {
-        Ok(())
+    async fn vouch(&self, _: u64, _: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
+        Ok(None)
     }
 
     async fn reborn(&self) -> Result<UnixMillis, StoreError> {
@@ -183,6 +188,7 @@ impl RevocationStore for Broken {
             born: None,
             position,
             complete: true,
+            settling: None,
         }))
     }
 

@@ -176,6 +176,7 @@ fn step() -> impl Strategy<Value = Step> {
         target,
         id: RaiseId::from_bytes([id; 16]),
         known: Generation::new(START + known),
+        until: UnixMillis::EPOCH,
     });
     prop_oneof![
         6 => prop::collection::vec(revocation(), 1..6).prop_map(Step::Publish),

@@ -71,7 +71,7 @@ impl Engine {
             remains,
             complete,
         } = self.try_each(&found, now);
-        self.require_trust(live.as_ref(), &refusals, now)?;
+        self.require_trust(live.as_ref(), &refusals)?;
         let holds = refusals
             .iter()
             .filter_map(|refusal| self.hold(refusal, now));
@@ -149,21 +149,13 @@ impl Engine {
     }
 
     /// Fails if there is an authentic cookie and the list can not be trusted to judge it.
-    fn require_trust(
-        &self,
-        live: Option<&Live>,
-        refusals: &[Refusal],
-        now: UnixMillis,
-    ) -> Result<(), Unavailable> {
-        if self.policy.when_stale == Policy::Accept {
-            return Ok(());
-        }
+    fn require_trust(&self, live: Option<&Live>, refusals: &[Refusal]) -> Result<(), Unavailable> {
         let authentic = live.is_some() || refusals.iter().any(Refusal::is_authentic);
-        let settling = refusals.iter().any(|refusal| match refusal.standing {
-            Standing::Unvouched(born) => now < born + self.settling(),
-            _ => false,
-        });
-        if (authentic && self.is_stale()) || (live.is_none() && settling) {
+        let unvouched = |refusal: &Refusal| matches!(refusal.standing, Standing::Unvouched(_));
+        // Another node may still say that such a session counts.
+        let undecided = live.is_none() && refusals.iter().any(unvouched) && self.is_settling();
+        let rejects = self.policy.when_stale == Policy::Reject;
+        if undecided || (rejects && authentic && self.is_stale()) {
             self.log.unavailable(self.staleness());
             return Err(Unavailable);
         }

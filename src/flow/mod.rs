@@ -17,10 +17,10 @@ use std::time::Duration;
 
 use crate::cookie::Template;
 use crate::error::{ConfigError, StoreError};
-use crate::id::{KeyId, Serial, SessionId};
+use crate::id::{Generation, KeyId, Serial, SessionId};
 use crate::lifetime::SKEW;
 use crate::revoke::witness::Trust;
-use crate::revoke::{Reach, Revocation, SessionEntry, Target};
+use crate::revoke::{Revocation, SessionEntry, Target};
 use crate::session::Session;
 use crate::session::service::Service;
 use crate::time::UnixMillis;
@@ -158,7 +158,11 @@ impl Sessions {
     pub async fn end_subject(&self, subject: &str) -> Result<(), StoreError> {
         let service = &self.engine.service;
         let target = Target::Subject(service.subject_key(subject));
-        service.revoker.raise(target).await.map(|_| ())
+        service
+            .revoker
+            .raise(target, Generation::NONE)
+            .await
+            .map(|_| ())
     }
 
     /// Ends all sessions of everyone, in every application that shares the store.
@@ -167,7 +171,10 @@ impl Sessions {
     /// When other nodes may not know yet; this one refuses the sessions.
     pub async fn end_everyone(&self) -> Result<(), StoreError> {
         let revoker = &self.engine.service.revoker;
-        revoker.raise(Target::Everyone).await.map(|_| ())
+        revoker
+            .raise(Target::Everyone, Generation::NONE)
+            .await
+            .map(|_| ())
     }
 
     /// Looks at the key file now instead of within the next seconds. Reads a file.
@@ -278,13 +285,10 @@ impl Engine {
             || service.revoker.list().has_forgotten(service.now())
     }
 
-    /// How long after a store's birth a node that knew an older one may still vouch for its sessions.
-    fn settling(&self) -> Duration {
-        match self.service.revoker.vigil().reach() {
-            // Nobody else could know of sessions from before.
-            Reach::Process => Duration::ZERO,
-            Reach::Network => Duration::from_secs(30),
-        }
+    /// Whether another node may still vouch for sessions from before the store began.
+    fn is_settling(&self) -> bool {
+        let service = &self.service;
+        service.revoker.vigil().is_settling(&*service.clock)
     }
 
     fn key_problem(&self) -> Option<ConfigError> {

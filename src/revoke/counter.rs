@@ -29,11 +29,12 @@ pub(crate) struct PastRaise {
 }
 
 impl PastRaise {
-    pub(crate) fn raised(self, until: UnixMillis) -> Raised {
+    pub(crate) fn raised(self, until: UnixMillis, born: UnixMillis) -> Raised {
         Raised {
             generation: self.generation,
             previous: self.previous,
             until,
+            born,
         }
     }
 }

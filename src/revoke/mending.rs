@@ -86,6 +86,7 @@ fn covers(held: &Revocation, wanted: &Revocation) -> bool {
 }
 
 /// A list held against a snapshot while that comes in.
+#[derive(Debug)]
 pub(super) struct Comparison {
     /// Where the store says all that the list does. `None` for a list that was empty before.
     agreed: Option<HashSet<Place>>,
@@ -191,10 +192,11 @@ impl Mending {
         self.lock().lacking.values().take(BATCH).copied().collect()
     }
 
-    /// What to vouch for, once the store has everything.
-    pub(super) fn owed(&self) -> Option<Vouch> {
+    /// What to vouch for, once the store has everything and, if others are to be waited for, has `settled`.
+    pub(super) fn owed(&self, settled: bool) -> Option<Vouch> {
         let work = self.lock();
-        work.vouch.filter(|_| work.lacking.is_empty())
+        let vouch = work.vouch.filter(|_| work.lacking.is_empty());
+        vouch.filter(|vouch| settled || !vouch.late)
     }
 
     /// The store took the word.
@@ -216,16 +218,27 @@ impl Mending {
 /// Gives back what the store lacks, until it has everything.
 pub(super) async fn mend(shared: Weak<Shared>) {
     tokio::time::sleep(part_of(SPREAD)).await;
+    let mut said = false;
     loop {
         let Some(shared) = shared.upgrade() else {
             return;
         };
+        let lacking = shared.mending.len();
+        if lacking > 0 && !said {
+            // Only now: what was published while the lists were compared has been told by now.
+            tracing::warn!(
+                lacking,
+                "the revocation store lacks revocations that this node holds"
+            );
+            said = true;
+        }
         if shared.mending.ends() {
             return;
         }
         let began = shared.clock.monotonic();
         let pause = match step(&shared).await {
-            Ok(()) => {
+            Ok(false) => RETRY,
+            Ok(true) => {
                 let took = shared.clock.monotonic().saturating_sub(began);
                 PAUSE + part_of(PAUSE) + took * PAUSES
             }
@@ -239,28 +252,43 @@ pub(super) async fn mend(shared: Weak<Shared>) {
     }
 }
 
-async fn step(shared: &Shared) -> Result<(), StoreError> {
+/// Says whether there was anything to do; if not, the store has to settle.
+async fn step(shared: &Shared) -> Result<bool, StoreError> {
     // First: how long what follows is kept depends on it.
     if shared.mending.announces() {
-        let announced = in_time("announce", shared.store.announce(shared.own_longest)).await;
+        let announced = in_time("announce", shared.store.announce(shared.longest())).await;
         announced.inspect_err(|_| shared.mending.announce_again())?;
     }
     let batch = shared.mending.batch();
     if !batch.is_empty() {
-        in_time("publish", shared.store.publish(&batch)).await?;
+        in_time("give back", shared.store.give_back(&batch)).await?;
         shared.mending.told(&batch);
         observe::reasserted(batch.len());
         tracing::info!(
             entries = batch.len(),
             "gave the revocation store back what it lacked"
         );
-    } else if let Some(vouch) = shared.mending.owed() {
-        in_time("vouch", shared.store.vouch(vouch.epoch, vouch.born)).await?;
-        shared.mending.vouched(vouch);
-        observe::vouched();
-        tracing::info!(born = %vouch.born, "vouched for the revocation store, which has everything back");
+        return Ok(true);
     }
-    Ok(())
+    let settled = !shared.vigil.is_settling(&*shared.clock);
+    let Some(vouch) = shared.mending.owed(settled) else {
+        return Ok(false);
+    };
+    let vouched = in_time("vouch", shared.store.vouch(vouch.epoch, vouch.born)).await?;
+    shared.mending.vouched(vouch);
+    match vouched {
+        Some(born) if born > vouch.born => {
+            shared.list.set_born(born);
+            tracing::warn!(%born, "the revocation store now vouches for sessions from another time on");
+        }
+        Some(born) => {
+            observe::vouched();
+            tracing::info!(%born, "vouched for the revocation store, which has everything back");
+        }
+        // It was lost once more: following finds that out.
+        None => (),
+    }
+    Ok(true)
 }
 
 /// A random part of `whole`, so that nodes which noticed the same thing do not act as one.

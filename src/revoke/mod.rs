@@ -22,5 +22,5 @@ mod worker;
 pub use lattice::{Revocation, SessionEntry, SubjectEntry, VISITOR_CAPACITY};
 pub use store::{
     Followed, Found, News, Position, Published, Raise, Raised, Reach, Reading, RevocationStore,
-    SnapshotEnd, Target,
+    SETTLING, SnapshotEnd, Target,
 };

@@ -37,8 +37,6 @@ pub(super) struct Shared {
     pub(super) vigil: Vigil,
     pub(super) trust: Trust,
     pub(super) mending: Mending,
-    /// How long a cookie of this node can live, skew included.
-    pub(super) own_longest: Duration,
     /// The longest life of a cookie that any node announced, in milliseconds.
     longest: AtomicU64,
     random: Arc<dyn Random>,
@@ -66,7 +64,6 @@ impl Shared {
             vigil: Vigil::new(store.reach()),
             trust,
             mending: Mending::default(),
-            own_longest: longest,
             store,
             clock,
             longest: AtomicU64::new(millis(longest)),
@@ -138,8 +135,13 @@ impl Shared {
 
     /// One attempt at a raise; on success the list takes the generation and the mark goes.
     pub(super) async fn raise(&self, target: Target, id: RaiseId) -> Result<Raised, StoreError> {
-        let known = self.list.generation(target);
-        let raised = in_time("raise", self.store.raise(Raise { target, id, known })).await?;
+        let raise = Raise {
+            target,
+            id,
+            known: self.list.generation(target),
+            until: self.clock.now() + self.longest(),
+        };
+        let raised = in_time("raise", self.store.raise(raise)).await?;
         self.list.join(&match target {
             Target::Subject(key) => Revocation::Subject {
                 key,
@@ -178,7 +180,11 @@ impl Shared {
     async fn tell_again(&self) -> Result<(), StoreError> {
         let mut outcome = self.publish_again().await;
         let targets: Vec<_> = self.outbox().raises.keys().copied().collect();
+        let started = self.clock.monotonic();
         for target in targets {
+            if outcome.is_err() && self.clock.monotonic() > started + ATTEMPT {
+                break;
+            }
             // Asked for anew each time: what was taken or replaced meanwhile must not be told again, for
             // it would end a login that came in between.
             if let Err(error) = self.raise_if_outstanding(target).await {
@@ -240,8 +246,9 @@ impl Shared {
     }
 }
 
-/// Tells the store again, from time to time, for as long as anyone holds the sessions.
-pub(super) async fn retry(shared: Weak<Shared>) {
+/// Measures, for as long as anyone holds the sessions. By itself: telling the store can take long, and that
+/// is when the numbers matter.
+pub(super) async fn measure(shared: Weak<Shared>) {
     loop {
         tokio::time::sleep(RETRY).await;
         let Some(shared) = shared.upgrade() else {
@@ -254,6 +261,16 @@ pub(super) async fn retry(shared: Weak<Shared>) {
             unreadable: shared.store.unreadable(),
             staleness: shared.vigil.staleness(&*shared.clock),
         });
+    }
+}
+
+/// Tells the store again, from time to time, for as long as anyone holds the sessions.
+pub(super) async fn retry(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(RETRY).await;
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
         if let Err(error) = shared.tell_again().await {
             tracing::warn!(
                 %error,

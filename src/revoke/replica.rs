@@ -2,12 +2,16 @@
 //!
 //! 1. Nothing is answered before the first snapshot.
 //! 2. Snapshots are joined, never assigned: a store that lost everything erases nothing here.
-//! 3. What may have been missed is a gap, and a gap is a new snapshot. One is taken after a connection
-//!    failed, and from time to time in any case, whatever following says.
-//! 4. What the store lacks is given back to it (`mending`). Who may vouch for it then is `witness`'s.
+//! 3. What may have been missed is a gap, and a gap is a new snapshot, before anything else is followed.
+//! 4. After a connection failed, and from time to time in any case, the list is held against the store's
+//!    whole state. Following goes on meanwhile: that may take longer than a list may be old.
+//! 5. What the store lacks is given back to it (`mending`). Who may vouch for it then, and who has to wait
+//!    for others before it counts as complete, is `witness`'s.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use tokio::task::JoinHandle;
 
 use crate::error::StoreError;
 use crate::id::SubjectKey;
@@ -42,8 +46,10 @@ const SPREAD_PER_ENTRY: Duration = Duration::from_micros(20);
 pub(super) struct Replica {
     position: Position,
     witness: Witness,
-    /// When to take a snapshot although nothing seems to be missed.
+    /// When to compare although nothing seems to be missed.
     resync: Duration,
+    /// A comparison under way.
+    comparing: Option<Comparing>,
     /// The wait before the next snapshot after a gap; grows while nothing comes in between.
     patience: Duration,
 }
@@ -54,21 +60,21 @@ impl Replica {
         let began = Moment::now(&*shared.clock);
         let end = snapshot(shared, &mut Comparison::with(&shared.list)).await?;
         shared.list.set_born(end.born);
+        shared.vigil.settles(&*shared.clock, end.settling);
         shared.vigil.complete(began);
         Ok(Self {
             position: end.position,
             witness: Witness::new(end.position.epoch, began),
             resync: next_resync(shared),
+            comparing: None,
             patience: Duration::ZERO,
         })
     }
 
     /// Waits for news, and joins them.
     async fn step(&mut self, shared: &Arc<Shared>) -> Result<(), StoreError> {
+        self.compare(shared).await?;
         let began = Moment::now(&*shared.clock);
-        if began.monotonic >= self.resync {
-            return self.resnapshot(shared).await;
-        }
         let followed = tokio::time::timeout(SILENCE, shared.store.follow(self.position));
         let silent = |_| Err(StoreError::unavailable("it does not answer a follower"));
         let followed = followed.await.unwrap_or_else(silent);
@@ -90,6 +96,7 @@ impl Replica {
                     "news of the revocation store may have been missed; loading everything"
                 );
                 self.witness.missed(epoch);
+                self.comparing = None;
                 tokio::time::sleep(self.patience + part_of(spread(shared))).await;
                 self.patience = (self.patience * 2).clamp(BACKOFF, SLOWEST);
                 self.resnapshot(shared).await
@@ -102,6 +109,12 @@ impl Replica {
             shared.list.join(revocation);
         }
         shared.mending.told(&news.revocations);
+        if let Some(settling) = news.settling {
+            shared.vigil.settles(&*shared.clock, settling);
+        }
+        if !shared.vigil.is_settling(&*shared.clock) {
+            self.witness.settled();
+        }
         if let Some(born) = news.born {
             tracing::warn!(%born, "the revocation store now vouches for sessions from another time on");
             shared.list.set_born(born);
@@ -110,20 +123,67 @@ impl Replica {
         }
         self.position = news.position;
         self.patience = Duration::ZERO;
-        if news.complete {
+        if news.complete && !self.witness.is_late() {
             shared.vigil.complete(began);
+        }
+        if let Some(comparing) = &mut self.comparing {
+            comparing.told.extend(news.revocations);
         }
         let staleness = shared.vigil.staleness(&*shared.clock);
         let now = Moment::now(&*shared.clock);
         self.witness.heard(now, staleness, shared.trust);
     }
 
-    /// Holds the list against the store's whole state, takes what it lacks, and gives back what the store
-    /// lacks.
+    /// Begins a comparison when it is time, and takes what one came to that has ended.
+    async fn compare(&mut self, shared: &Arc<Shared>) -> Result<(), StoreError> {
+        let now = shared.clock.monotonic();
+        if let Some(comparing) = self
+            .comparing
+            .take_if(|comparing| comparing.task.is_finished())
+        {
+            let Comparing { mut task, told } = comparing;
+            let compared = (&mut task.0).await.map_err(StoreError::unavailable);
+            let (began, end, mut comparison) = match compared.and_then(|compared| compared) {
+                Ok(compared) => compared,
+                Err(error) => {
+                    self.resync = now + SLOWEST + part_of(SLOWEST);
+                    return Err(error);
+                }
+            };
+            // Of another list following finds out.
+            if end.position.epoch == self.position.epoch {
+                for revocation in &told {
+                    comparison.holds(revocation, &shared.list);
+                }
+                self.compared(shared, began, &end, comparison);
+            }
+        } else if self.comparing.is_none() && now >= self.resync {
+            self.comparing = Some(Comparing::begin(shared.clone()));
+        }
+        Ok(())
+    }
+
+    /// Takes the store's whole state, and follows from there.
     async fn resnapshot(&mut self, shared: &Arc<Shared>) -> Result<(), StoreError> {
         let began = Moment::now(&*shared.clock);
         let mut comparison = Comparison::with(&shared.list);
         let end = snapshot(shared, &mut comparison).await?;
+        self.compared(shared, began, &end, comparison);
+        self.position = end.position;
+        if !self.witness.is_late() {
+            shared.vigil.complete(began);
+        }
+        Ok(())
+    }
+
+    /// Takes what the store vouches for, and gives back what it lacks.
+    fn compared(
+        &mut self,
+        shared: &Arc<Shared>,
+        began: Moment,
+        end: &SnapshotEnd,
+        comparison: Comparison,
+    ) {
         let own = shared.list.born();
         let epoch = end.position.epoch;
         let birth = self
@@ -136,23 +196,54 @@ impl Replica {
             }
             Birth::Vouch(vouch) => Some(vouch),
         };
-        self.position = end.position;
         self.resync = next_resync(shared);
-        shared.vigil.complete(began);
+        shared.vigil.settles(&*shared.clock, end.settling);
         if shared.store.reach() == Reach::Network {
             let lacking = comparison.lacking(&shared.list, shared.clock.now());
-            if !lacking.is_empty() {
-                tracing::warn!(
-                    lacking = lacking.len(),
-                    "the revocation store lacks revocations that this node holds"
-                );
-            }
-            let announce = millis(end.longest) < millis(shared.own_longest);
+            let announce = millis(end.longest) < millis(shared.longest());
             if shared.mending.begin(announce, lacking, vouch) {
                 tokio::spawn(mending::mend(Arc::downgrade(shared)));
             }
         }
-        Ok(())
+    }
+}
+
+/// A snapshot that is taken beside following.
+#[derive(Debug)]
+struct Comparing {
+    task: Ending<Result<(Moment, SnapshotEnd, Comparison), StoreError>>,
+    /// What was told since it began, which the snapshot need not have.
+    told: Vec<Revocation>,
+}
+
+impl Comparing {
+    fn begin(shared: Arc<Shared>) -> Self {
+        let task = tokio::spawn(async move {
+            let began = Moment::now(&*shared.clock);
+            let mut comparison = Comparison::with(&shared.list);
+            let end = snapshot(&shared, &mut comparison).await?;
+            Ok((began, end, comparison))
+        });
+        Self {
+            task: Ending(task),
+            told: Vec::new(),
+        }
+    }
+}
+
+/// A task that ends when nobody wants its outcome any more.
+#[derive(Debug)]
+struct Ending<T>(JoinHandle<T>);
+
+impl<T> Ending<T> {
+    fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl<T> Drop for Ending<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

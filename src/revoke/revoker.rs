@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::id::{Serial, SessionId, SubjectKey};
+use crate::id::{Generation, Serial, SessionId, SubjectKey};
 use crate::observe::{self, tag};
 use crate::random::Random;
-use crate::revoke::lattice::Revocation;
+use crate::revoke::lattice::{Revocation, SubjectEntry};
 use crate::revoke::list::List;
 use crate::revoke::outbox::{self, Shared, in_time};
 use crate::revoke::replica::{self, Replica, check_clocks};
@@ -57,13 +57,14 @@ impl Revoker {
         let shared = Arc::new(Shared::new(store, clock, random, longest, trust));
         let loading = shared.clone();
         let replica = outcome(worker.finish(async move {
-            loading.store.announce(longest).await?;
+            in_time("announce", loading.store.announce(longest)).await?;
             Replica::start(&loading).await
         }))
         .await?;
         worker.repeat(replica::follow(Arc::downgrade(&shared), replica));
         worker.repeat(replica::sweep(Arc::downgrade(&shared)));
         worker.repeat(outbox::retry(Arc::downgrade(&shared)));
+        worker.repeat(outbox::measure(Arc::downgrade(&shared)));
         Ok(Self { worker, shared })
     }
 
@@ -111,9 +112,19 @@ impl Revoker {
     }
 
     /// Raises a generation: the target is logged out here at once, everywhere once the attempt is done.
-    pub(crate) fn raise(&self, target: Target) -> Attempt<Raised> {
+    ///
+    /// `seen` is the generation of a session that counted: whatever was below it was ended before, also
+    /// if neither the list nor the store remembers.
+    pub(crate) fn raise(&self, target: Target, seen: Generation) -> Attempt<Raised> {
         match target {
             Target::Subject(key) => {
+                let entry = SubjectEntry {
+                    generation: seen,
+                    until: self.shared.clock.now() + self.shared.longest(),
+                };
+                if seen > self.shared.list.generation(target) {
+                    self.shared.list.join(&Revocation::Subject { key, entry });
+                }
                 observe::revoked("subject");
                 tracing::info!(subject = %tag(key.as_bytes()), "ending all sessions of a subject");
             }

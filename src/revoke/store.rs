@@ -51,6 +51,13 @@ pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
     /// When they may not all have been remembered. Publishing again is safe.
     async fn publish(&self, revocations: &[Revocation]) -> Result<Vec<Published>, StoreError>;
 
+    /// Publishes what a node holds and the store has lost. For [`SETTLING`] after the last time, nobody
+    /// can take the store for whole because it says no more ([`SnapshotEnd::settling`]).
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    async fn give_back(&self, revocations: &[Revocation]) -> Result<(), StoreError>;
+
     /// Raises a generation, atomically.
     ///
     /// A repeat of one of the last four raises of the same target (the same [`RaiseId`]) returns what
@@ -102,14 +109,15 @@ pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
     /// sessions from then on. Entries come first, this comes last.
     ///
     /// Changes nothing if the store is not in `epoch` any more, for what was published to it may be lost
-    /// again, or if it is older already.
+    /// again, or if it is older already. Nobody can vouch for a time before the last
+    /// [`reborn`](Self::reborn). Returns since when the store vouches now; `None` if it is in another epoch.
     ///
     /// # Errors
     /// When it may not have been remembered.
-    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<(), StoreError>;
+    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<Option<UnixMillis>, StoreError>;
 
     /// Makes the store vouch for no session from before now, and returns now: for one that was restored
-    /// from a backup, which does not know what was revoked since.
+    /// from a backup, which does not know what was revoked since. No node can vouch against it.
     ///
     /// # Errors
     /// When it may not have been remembered.
@@ -129,6 +137,10 @@ pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
         0
     }
 }
+
+/// How long after it began anew, and after anything was given back to it, a store may still lack what
+/// other nodes hold.
+pub const SETTLING: Duration = Duration::from_secs(30);
 
 /// Who else writes to a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +172,9 @@ pub struct Raise {
     pub id: RaiseId,
     /// The largest generation of the target that the caller has seen.
     pub known: Generation,
+    /// Until when the store must remember it, whatever its own clock and the lives that were announced
+    /// to it come to: a store that has lost what it knew has also lost how long it has to remember.
+    pub until: UnixMillis,
 }
 
 /// Whose generation.
@@ -180,9 +195,12 @@ pub struct Raised {
     /// The one before: the larger of what was stored and what the caller knew. A session of a lower
     /// generation was dead before this raise. A repeat is told the same.
     pub previous: Generation,
-    /// How long the store remembers it: its time plus the longest announced life of a cookie;
-    /// [`UnixMillis::MAX`] for everyone's.
+    /// How long the store remembers it: its time plus the longest announced life of a cookie, or what
+    /// the caller asked for if that is later; [`UnixMillis::MAX`] for everyone's.
     pub until: UnixMillis,
+    /// When the store began to remember. Of raises from before it knows nothing, so that `previous` may
+    /// be too low for a session from before.
+    pub born: UnixMillis,
 }
 
 /// What a login reads.
@@ -216,6 +234,8 @@ pub struct SnapshotEnd {
     pub born: UnixMillis,
     /// The longest life of a cookie, skew included, that any node announced.
     pub longest: Duration,
+    /// For how long nodes may still give back what the store has lost; zero if it has not.
+    pub settling: Duration,
 }
 
 /// A place in a store's sequence of publications. Its meaning is the store's own.
@@ -253,4 +273,6 @@ pub struct News {
     pub position: Position,
     /// Whether this is all that was published before the call: the caller was complete then.
     pub complete: bool,
+    /// As in [`SnapshotEnd`], if the store was asked.
+    pub settling: Option<Duration>,
 }

@@ -35,6 +35,8 @@ pub(crate) struct Vigil {
     reach: Reach,
     wall: AtomicU64,
     monotonic: AtomicU64,
+    /// Until when nodes may still give back what the store lost.
+    settled: AtomicU64,
 }
 
 impl Vigil {
@@ -43,6 +45,7 @@ impl Vigil {
             reach,
             wall: AtomicU64::new(0),
             monotonic: AtomicU64::new(0),
+            settled: AtomicU64::new(0),
         }
     }
 
@@ -65,6 +68,19 @@ impl Vigil {
             monotonic: Duration::from_millis(self.monotonic.load(Ordering::Acquire)),
         };
         Moment::now(clock).since(then)
+    }
+
+    /// The store said that for so long nodes may still give back what it lost.
+    pub(super) fn settles(&self, clock: &dyn Clock, settling: Duration) {
+        let settled = clock.monotonic().saturating_add(settling);
+        self.settled.store(millis(settled), Ordering::Release);
+    }
+
+    /// Whether the store may still be given back what it lost. Nobody else knows anything of a store in
+    /// this process.
+    pub(crate) fn is_settling(&self, clock: &dyn Clock) -> bool {
+        self.reach == Reach::Network
+            && millis(clock.monotonic()) < self.settled.load(Ordering::Acquire)
     }
 
     pub(crate) fn reach(&self) -> Reach {

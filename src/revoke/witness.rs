@@ -33,6 +33,9 @@ pub(super) struct Witness {
     found: Option<u64>,
     /// Whether this node has set out to vouch for the epoch, and nobody has done it yet.
     vouching: bool,
+    /// Whether it had not heard of the lost store for longer than its list may be old. Others may have
+    /// gone on meanwhile. Until they have had the time to say so, it is not complete.
+    late: bool,
 }
 
 /// Since when a list vouches after a snapshot.
@@ -51,6 +54,8 @@ pub(super) struct Vouch {
     pub(super) epoch: u64,
     /// Since when the list remembers.
     pub(super) born: UnixMillis,
+    /// Whether others are to be waited for, who may have heard more of the lost store.
+    pub(super) late: bool,
 }
 
 impl Witness {
@@ -62,6 +67,7 @@ impl Witness {
             heard,
             found: None,
             vouching: false,
+            late: false,
         }
     }
 
@@ -75,6 +81,17 @@ impl Witness {
     /// it: it is settled.
     pub(super) fn told_of_birth(&mut self) {
         self.vouching = false;
+        self.late = false;
+    }
+
+    /// Whether the list may lack what others heard of a store that was lost, unless the store has settled.
+    pub(super) fn is_late(&self) -> bool {
+        self.late
+    }
+
+    /// Everybody had the time to give back what they held.
+    pub(super) fn settled(&mut self) {
+        self.late = false;
     }
 
     /// Something was missed. If the store is still the one that the list is of, then the list is not whole
@@ -98,14 +115,22 @@ impl Witness {
     ) -> Birth {
         let lost = epoch != self.epoch;
         let skipped = self.found.is_some_and(|found| found != epoch);
-        let knows = self.whole && !skipped && now.since(self.heard) <= trust.max_outage;
+        let away = now.since(self.heard);
+        let knows = self.whole && !skipped && away <= trust.max_outage;
         let vouching = own < born && if lost { knows } else { self.vouching };
+        let late = match lost {
+            true => away > trust.max_staleness,
+            false => self.late,
+        };
+        let late = vouching && late;
         *self = Self {
             vouching,
+            late,
             ..Self::new(epoch, now)
         };
         if vouching {
-            Birth::Vouch(Vouch { epoch, born: own })
+            let born = own;
+            Birth::Vouch(Vouch { epoch, born, late })
         } else {
             Birth::Accept(born)
         }
@@ -139,7 +164,7 @@ mod tests {
         let birth = witness.took_snapshot(epoch, REBORN, OWN, at(now), TRUST);
         assert_eq!(witness.epoch, epoch);
         match birth {
-            Birth::Vouch(vouch) => vouch == Vouch { epoch, born: OWN },
+            Birth::Vouch(vouch) => vouch.epoch == epoch && vouch.born == OWN,
             Birth::Accept(born) => {
                 assert_eq!(born, REBORN);
                 false
@@ -202,6 +227,29 @@ mod tests {
         seen.took_snapshot(2, REBORN, OWN, at(1005), TRUST);
         seen.missed(3);
         assert!(vouches(seen, 3, 1010));
+    }
+
+    #[test]
+    fn a_node_that_was_stale_when_the_store_was_lost_waits_for_those_that_were_not() {
+        for (now, late) in [(1010, false), (1011, true)] {
+            let mut found = witness();
+            let birth = found.took_snapshot(2, REBORN, OWN, at(now), TRUST);
+            let vouch = Vouch {
+                epoch: 2,
+                born: OWN,
+                late,
+            };
+            assert_eq!(birth, Birth::Vouch(vouch));
+            assert_eq!(found.is_late(), late);
+            // The same list once more: nothing is different.
+            found.took_snapshot(2, REBORN, OWN, at(now + 1), TRUST);
+            assert_eq!(found.is_late(), late);
+            let mut told = found;
+            told.told_of_birth();
+            assert!(!told.is_late());
+            found.settled();
+            assert!(!found.is_late());
+        }
     }
 
     #[test]

@@ -317,10 +317,10 @@ impl Session {
     /// [`LogoutError::NotAuthenticated`] without a login. [`LogoutError::Store`]: as
     /// [`logout`](Self::logout), for all of them.
     pub async fn logout_all(&self) -> Result<(), LogoutError> {
-        let target = self.target()?;
+        let (target, seen) = self.target()?;
         let attempt = self.with(|state| {
             state.forget();
-            self.service().revoker.raise(target)
+            self.service().revoker.raise(target, seen)
         });
         attempt.await?;
         Ok(())
@@ -333,7 +333,7 @@ impl Session {
     /// session could not be sealed anew. [`LogoutError::Store`]: this session is ended as well, for
     /// other nodes could no longer tell it from the others.
     pub async fn logout_others(&self) -> Result<(), LogoutError> {
-        let target = self.target()?;
+        let (target, seen) = self.target()?;
         let service = self.service();
         self.with(|state| {
             state.writable()?;
@@ -345,7 +345,7 @@ impl Session {
                 _ => Ok(()),
             }
         })?;
-        match service.revoker.raise(target).await {
+        match service.revoker.raise(target, seen).await {
             Ok(raised) if self.with(|state| state.outlive(&raised, service)) => Ok(()),
             Ok(_) => Err(LogoutError::NotAuthenticated),
             Err(error) => {
@@ -368,22 +368,27 @@ impl Session {
                 return Err(LogoutError::NotAuthenticated);
             }
             state.forget();
-            Ok(service.revoker.raise(Target::Everyone))
+            Ok(service.revoker.raise(Target::Everyone, Generation::NONE))
         })?;
         attempt.await?;
         Ok(())
     }
 
-    /// Whose sessions may be ended. A session that was ended while its request ran has no say any more.
-    fn target(&self) -> Result<Target, LogoutError> {
+    /// Whose sessions may be ended, and this one's generation. A session that was ended while its request
+    /// ran has no say any more.
+    fn target(&self) -> Result<(Target, Generation), LogoutError> {
         let service = self.service();
         let held = self.with(|state| {
             let held = state.origin == Origin::Held(Hold::Foreign);
             state.still_counts(service);
             held
         });
-        match self.subject() {
-            Some(subject) => Ok(Target::Subject(service.subject_key(&subject))),
+        let login = self.look(|state| {
+            let login = state.record.as_ref()?.login.as_ref()?;
+            Some((service.subject_key(&login.subject), login.generation))
+        });
+        match login {
+            Some((key, generation)) => Ok((Target::Subject(key), generation)),
             None if held => Err(NotWritable::CookieHeld.into()),
             None => Err(LogoutError::NotAuthenticated),
         }

@@ -354,7 +354,9 @@ impl State {
             let Some(login) = &mut record.login else {
                 return false;
             };
-            let was_alive = login.generation >= raised.previous;
+            // About a session from before it the store knows of no earlier raise.
+            let vouched = record.created > raised.born || service.accept_older;
+            let was_alive = vouched && login.generation >= raised.previous;
             login.generation = raised.generation;
             was_alive && service.rules(service.now()).counts(record)
         });

@@ -121,6 +121,7 @@ impl Recent {
                 born: None,
                 position: self.position(),
                 complete: true,
+                settling: None,
             }),
             None => Followed::Gap { epoch: self.epoch },
         }
@@ -144,6 +145,7 @@ mod tests {
             born: None,
             position,
             complete: true,
+            settling: None,
         })
     }
 

@@ -17,7 +17,7 @@ use crate::id::{Generation, SessionId, SubjectKey};
 use crate::revoke::counter::Counter;
 use crate::revoke::{
     Followed, Found, Position, Published, Raise, Raised, Reach, Reading, Revocation,
-    RevocationStore, SessionEntry, SnapshotEnd, SubjectEntry, Target, VISITOR_CAPACITY,
+    RevocationStore, SETTLING, SessionEntry, SnapshotEnd, SubjectEntry, Target, VISITOR_CAPACITY,
 };
 use crate::time::{Clock, SystemClock, UnixMillis};
 
@@ -55,6 +55,7 @@ impl Memory {
             clock,
             state: Mutex::new(State {
                 born,
+                settled: born + SETTLING,
                 last_sweep: born,
                 ..State::default()
             }),
@@ -111,6 +112,12 @@ impl RevocationStore for Memory {
         Ok(published)
     }
 
+    async fn give_back(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
+        self.publish(revocations).await?;
+        self.lock().settled = self.clock.now() + SETTLING;
+        Ok(())
+    }
+
     async fn raise(&self, raise: Raise) -> Result<Raised, StoreError> {
         let now = self.clock.now();
         let mut state = self.lock();
@@ -143,12 +150,14 @@ impl RevocationStore for Memory {
         &self,
         receive: &mut (dyn FnMut(Vec<Revocation>) + Send),
     ) -> Result<SnapshotEnd, StoreError> {
+        let now = self.clock.now();
         let (all, end) = {
             let state = self.lock();
             let end = SnapshotEnd {
                 position: self.feed.position(),
                 born: state.born,
                 longest: state.longest,
+                settling: state.settled.since(now),
             };
             (state.all(), end)
         };
@@ -157,21 +166,30 @@ impl RevocationStore for Memory {
     }
 
     async fn follow(&self, position: Position) -> Result<Followed, StoreError> {
-        Ok(self.feed.follow(position).await)
+        let mut followed = self.feed.follow(position).await;
+        if let Followed::News(news) = &mut followed {
+            news.settling = Some(self.lock().settled.since(self.clock.now()));
+        }
+        Ok(followed)
     }
 
-    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<(), StoreError> {
+    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
         let mut state = self.lock();
-        if epoch == self.feed.position().epoch && born < state.born {
+        if epoch != self.feed.position().epoch {
+            return Ok(None);
+        }
+        let born = born.max(state.floor);
+        if born < state.born {
             state.born = born;
             self.feed.restart();
         }
-        Ok(())
+        Ok(Some(state.born))
     }
 
     async fn reborn(&self) -> Result<UnixMillis, StoreError> {
         let mut state = self.lock();
         state.born = state.born.max(self.clock.now());
+        state.floor = state.born;
         self.feed.restart();
         Ok(state.born)
     }
@@ -185,6 +203,9 @@ impl RevocationStore for Memory {
 #[derive(Debug, Default)]
 struct State {
     born: UnixMillis,
+    /// The last [`reborn`](RevocationStore::reborn).
+    floor: UnixMillis,
+    settled: UnixMillis,
     longest: Duration,
     last_sweep: UnixMillis,
     sessions: HashMap<SessionId, SessionEntry>,
@@ -271,11 +292,11 @@ impl State {
                 let mut new = old;
                 if counter != old.counter {
                     new.counter = counter;
-                    new.until = old.until.max(now + self.longest);
+                    new.until = old.until.max(now + self.longest).max(raise.until);
                     self.subjects.insert(key, new);
                 }
                 let entry = new.entry(self.longest);
-                let raised = last.raised(entry.until);
+                let raised = last.raised(entry.until, self.born);
                 let news = (counter != old.counter).then_some(Revocation::Subject { key, entry });
                 Ok((raised, news))
             }
@@ -285,7 +306,7 @@ impl State {
                 let news =
                     (counter != self.everyone).then_some(Revocation::Everyone { generation });
                 self.everyone = counter;
-                Ok((last.raised(UnixMillis::MAX), news))
+                Ok((last.raised(UnixMillis::MAX, self.born), news))
             }
         }
     }

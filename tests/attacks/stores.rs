@@ -73,6 +73,9 @@ impl RevocationStore for Poisoned {
         self.taken.lock().unwrap().extend(ids);
         Ok(published)
     }
+    async fn give_back(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
+        self.memory.give_back(revocations).await
+    }
     async fn raise(&self, raise: Raise) -> Result<Raised, StoreError> {
         self.memory.raise(raise).await
     }
@@ -96,7 +99,7 @@ impl RevocationStore for Poisoned {
         self.memory.find(session, subject).await
     }
 
-    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<(), StoreError> {
+    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
         self.memory.vouch(epoch, born).await
     }
 
@@ -153,6 +156,9 @@ impl RevocationStore for SlowRaise {
     async fn publish(&self, revocations: &[Revocation]) -> Result<Vec<Published>, StoreError> {
         self.memory.publish(revocations).await
     }
+    async fn give_back(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
+        self.memory.give_back(revocations).await
+    }
     async fn raise(&self, raise: Raise) -> Result<Raised, StoreError> {
         use std::sync::atomic::Ordering::SeqCst;
         if self.down.load(SeqCst) {
@@ -188,7 +194,7 @@ impl RevocationStore for SlowRaise {
         self.memory.find(session, subject).await
     }
 
-    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<(), StoreError> {
+    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
         self.memory.vouch(epoch, born).await
     }
 

@@ -147,6 +147,11 @@ impl RevocationStore for Faulty {
             .await
     }
 
+    async fn give_back(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
+        self.disturb(Call::Publish, self.memory().give_back(revocations))
+            .await
+    }
+
     async fn raise(&self, raise: Raise) -> Result<Raised, StoreError> {
         self.disturb(Call::Raise, self.memory().raise(raise)).await
     }
@@ -182,6 +187,7 @@ impl RevocationStore for Faulty {
                 born: None,
                 position,
                 complete: true,
+                settling: None,
             });
             let news = tokio::time::timeout(Duration::from_millis(10), news).await;
             news.unwrap_or(Ok(quiet))
@@ -189,7 +195,7 @@ impl RevocationStore for Faulty {
         self.disturb(Call::Follow, soon).await
     }
 
-    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<(), StoreError> {
+    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
         self.disturb(Call::Publish, self.memory().vouch(epoch, born))
             .await
     }

@@ -45,6 +45,7 @@ pub fn raise_of(target: Target, n: u8) -> Raise {
         target,
         id: RaiseId::from_bytes([n; 16]),
         known: Generation::NONE,
+        until: UnixMillis::EPOCH,
     }
 }
 
@@ -87,6 +88,7 @@ pub async fn catch_up(store: &Redis, mut from: Position) -> Result<Option<News>,
                         born,
                         position: from,
                         complete: true,
+                        settling: news.settling,
                     }));
                 }
             }

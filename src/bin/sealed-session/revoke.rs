@@ -131,8 +131,10 @@ async fn everyone(store: &dyn RevocationStore) -> Result<String, Failure> {
 }
 
 async fn raise(store: &dyn RevocationStore, target: Target) -> Result<Generation, Failure> {
-    store.announce(longest(store).await?).await?;
+    let longest = longest(store).await?;
+    store.announce(longest).await?;
     let raise = Raise {
+        until: SystemClock::default().now() + longest,
         target,
         id: RaiseId::random(&SystemRandom)?,
         known: Generation::NONE,

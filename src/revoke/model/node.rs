@@ -116,7 +116,7 @@ impl Node {
         self.lacking = mending.batch();
         // Its word is held back until the store has everything.
         mending.told(&self.lacking);
-        self.vouch = mending.owed();
+        self.vouch = mending.owed(true);
         sort(&mut self.lacking);
         outcome
     }
@@ -126,7 +126,7 @@ impl Node {
         self.mending(|mending| {
             let mut batch = mending.batch();
             sort(&mut batch);
-            (batch, mending.owed())
+            (batch, mending.owed(true))
         })
     }
 

@@ -71,7 +71,12 @@ impl Store {
         names: &mut u64,
     ) -> Raised {
         let target = config.target();
-        let raise = Raise { target, id, known };
+        let raise = Raise {
+            target,
+            id,
+            known,
+            until: UnixMillis::EPOCH,
+        };
         let time = if config.mechanisms.clock {
             now
         } else {
@@ -83,14 +88,14 @@ impl Store {
             _ => None,
         });
         if counter == self.counter {
-            return past.raised(stored.unwrap_or(UnixMillis::MAX));
+            return past.raised(stored.unwrap_or(UnixMillis::MAX), self.held.born);
         }
         self.counter = counter;
         let until = match target {
             Target::Subject(_) => now + config.life + SKEW,
             Target::Everyone => UnixMillis::MAX,
         };
-        let raised = past.raised(stored.unwrap_or_default().max(until));
+        let raised = past.raised(stored.unwrap_or_default().max(until), self.held.born);
         self.publish(&revocation(target, &raised), names);
         raised
     }
@@ -143,6 +148,7 @@ impl Store {
                 ..position
             },
             complete: end >= self.stream.len(),
+            settling: None,
         })
     }
 

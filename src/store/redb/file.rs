@@ -92,6 +92,7 @@ fn write_empty(path: &Path, now: UnixMillis) -> Result<(), Fault> {
         let mut meta = transaction.open_table(META)?;
         meta.insert(FORMAT_KEY, FORMAT.as_bytes())?;
         let list = List {
+            floor: UnixMillis::EPOCH,
             born: now,
             last_sweep: now,
             longest: 0,

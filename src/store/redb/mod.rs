@@ -212,6 +212,10 @@ impl RevocationStore for Redb {
             .await
     }
 
+    async fn give_back(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
+        self.publish(revocations).await.map(|_| ())
+    }
+
     async fn raise(&self, raise: Raise) -> Result<Raised, StoreError> {
         let now = self.clock.now();
         self.writer.run(move |state| state.raise(&raise, now)).await
@@ -287,6 +291,7 @@ impl RevocationStore for Redb {
             position,
             born: list.born,
             longest: Duration::from_millis(list.longest),
+            settling: Duration::ZERO,
         })
     }
 
@@ -294,16 +299,12 @@ impl RevocationStore for Redb {
         Ok(self.feed.follow(position).await)
     }
 
-    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<(), StoreError> {
+    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
         if epoch != self.feed.position().epoch {
-            return Ok(());
+            return Ok(None);
         }
-        self.writer
-            .run(move |state| {
-                state.vouch(born);
-                Ok(())
-            })
-            .await
+        let born = self.writer.run(move |state| Ok(state.vouch(born))).await?;
+        Ok(Some(born))
     }
 
     async fn reborn(&self) -> Result<UnixMillis, StoreError> {

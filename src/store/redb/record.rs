@@ -99,6 +99,8 @@ fn unknown(name: &str) -> Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct List {
     pub(super) born: UnixMillis,
+    /// Before which nobody can vouch for the list.
+    pub(super) floor: UnixMillis,
     pub(super) last_sweep: UnixMillis,
     /// In milliseconds.
     pub(super) longest: u64,
@@ -112,6 +114,7 @@ impl Record for List {
     fn write(&self, bytes: &mut Vec<u8>) {
         for number in [
             self.born.as_millis(),
+            self.floor.as_millis(),
             self.last_sweep.as_millis(),
             self.longest,
             self.visitors_dropped,
@@ -124,6 +127,7 @@ impl Record for List {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         Some(Self {
             born: UnixMillis::new(fields.number()?),
+            floor: UnixMillis::new(fields.number()?),
             last_sweep: UnixMillis::new(fields.number()?),
             longest: fields.number()?,
             visitors_dropped: fields.number()?,
@@ -301,6 +305,7 @@ mod tests {
             until: UnixMillis::new(4),
         });
         strict(List {
+            floor: UnixMillis::new(3),
             born: UnixMillis::new(1),
             last_sweep: UnixMillis::new(2),
             longest: 3,

@@ -91,15 +91,18 @@ impl<'t> State<'t> {
 
     pub(super) fn reborn(&mut self, now: UnixMillis) -> UnixMillis {
         self.list.born = self.list.born.max(now);
+        self.list.floor = self.list.born;
         self.news.restart = true;
         self.list.born
     }
 
-    pub(super) fn vouch(&mut self, born: UnixMillis) {
+    pub(super) fn vouch(&mut self, born: UnixMillis) -> UnixMillis {
+        let born = born.max(self.list.floor);
         if born < self.list.born {
             self.list.born = born;
             self.news.restart = true;
         }
+        self.list.born
     }
 
     pub(super) fn publish(&mut self, revocations: &[Revocation]) -> Result<Vec<Published>, Fault> {
@@ -209,8 +212,9 @@ impl<'t> State<'t> {
                 let old = get::<Subject>(&self.subjects, key.as_bytes())?;
                 let stored = old.unwrap_or_default();
                 let (last, counter) = stored.counter.raise(raise, now)?;
-                let until = self.set_subject(key, old, Subject { counter, ..stored })?;
-                Ok(last.raised(until))
+                let until = stored.until.max(raise.until);
+                let until = self.set_subject(key, old, Subject { counter, until })?;
+                Ok(last.raised(until, self.list.born))
             }
             Target::Everyone => {
                 let (last, counter) = self.list.everyone.raise(raise, now)?;
@@ -219,7 +223,7 @@ impl<'t> State<'t> {
                     let generation = last.generation;
                     self.news.entries.push(Revocation::Everyone { generation });
                 }
-                Ok(last.raised(UnixMillis::MAX))
+                Ok(last.raised(UnixMillis::MAX, self.list.born))
             }
         }
     }

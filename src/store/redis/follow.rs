@@ -62,17 +62,18 @@ impl Redis {
 
     /// Something may have been missed, of the list as it is now.
     async fn gap(&self) -> Result<Followed, StoreError> {
-        let epoch = self.beat().await?.epoch;
+        let epoch = self.beat().await?.0.epoch;
         Ok(Followed::Gap { epoch })
     }
 
     async fn read_on(&self, from: Position) -> Result<Followed, StoreError> {
         let started = self.clock.monotonic();
         let mut reached = Reached::new(from);
-        let (goal, wait) = match self.beat_due(from.epoch) {
+        let (told, wait) = match self.beat_due(from.epoch) {
             Some(wait) => (None, wait),
             None => (Some(self.beat().await?), QUIET),
         };
+        let goal = told.map(|(goal, _)| goal);
         if goal.is_some_and(|goal| reached.lost(goal)) {
             return self.gap().await;
         }
@@ -105,6 +106,7 @@ impl Redis {
                     born: reached.born,
                     position: reached.position,
                     complete: goal.is_some() && !behind,
+                    settling: told.map(|(_, settling)| settling),
                 }));
             }
         }
@@ -130,11 +132,13 @@ impl Redis {
         }
     }
 
-    /// How far the list has come.
-    async fn beat(&self) -> Result<Position, StoreError> {
+    /// How far the list has come, and for how much longer nodes may give back what it lost. Over the
+    /// connection that the news come over: of another server it would say nothing.
+    async fn beat(&self) -> Result<(Position, Duration), StoreError> {
         let call = self.call(Operation::BEAT)?.number(millis(self.retention));
-        let (_, mut answer) = self.scripts.call(&self.link, &call).await?;
+        let (_, mut answer) = self.scripts.call(&self.follower, &call).await?;
         let reached = position(&mut answer)?;
+        let settling = Duration::from_millis(answer.number()?);
         self.note_epoch(reached.epoch);
         let mut last = self
             .last_beat
@@ -143,7 +147,7 @@ impl Redis {
         if let Some(last) = &mut *last {
             last.epoch = reached.epoch;
         }
-        Ok(reached)
+        Ok((reached, settling))
     }
 
     /// What comes after `position`: waits for it for as long as `wait` says.

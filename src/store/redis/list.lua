@@ -7,7 +7,8 @@
 -- 3. Nothing is written before everything that can fail was read. A call that ends in the middle
 --    would leave entries behind that no follower is told of.
 -- 4. A value that is not understood is never written over and never counts as "not revoked".
--- 5. Whoever finds fewer entries than there must be begins the list anew.
+-- 5. Whoever finds fewer entries than there must be, or that some were dropped before their time,
+--    begins the list anew.
 --
 -- Arguments: what to do, a fresh mark, a fresh epoch, then what the operation needs.
 -- Answers: "ok" and what was asked for, or what is wrong.
@@ -20,6 +21,8 @@ local SESSION, VISITOR, SUBJECT, EVERYONE = 1, 2, 3, 4
 
 -- How far a clock may jump back before followers must take a new snapshot.
 local BACKWARD = 60000
+-- For how long after it began anew, or was given something back, the list may lack what nodes hold.
+local SETTLING = 30000
 -- How often followers are told that there is nothing to tell.
 local HEARTBEAT = 1000
 
@@ -121,7 +124,7 @@ end
 
 local NUMBERS = {
   'born', 'longest', 'seq', 'last_sweep', 'beat', 'appended', 'sessions', 'visitors', 'subjects',
-  'place', 'visitors_dropped', 'trim_time', 'trim_seq', 'trim_below', 'touches',
+  'place', 'visitors_dropped', 'trim_time', 'trim_seq', 'trim_below', 'touches', 'settled', 'floor',
 }
 local list = {}
 local changed = {}
@@ -148,12 +151,13 @@ local function begin_anew()
   set('format', '1')
   set('epoch', FRESH_EPOCH)
   set('mark', FRESH_EPOCH)
-  local kept = { longest = list.longest }
+  local kept = { longest = list.longest, floor = list.floor }
   for _, field in ipairs(NUMBERS) do set(field, kept[field] or 0) end
   set('everyone', list.everyone or no_counter())
   set('born', NOW)
   set('last_sweep', NOW)
   set('trim_time', NOW)
+  set('settled', NOW + SETTLING)
 end
 
 local TYPES = {
@@ -189,6 +193,8 @@ local function open()
     or redis.call('ZCARD', ORDER) < list.visitors
     or redis.call('HLEN', SUBJECTS) < list.subjects
     or redis.call('ZCARD', EXPIRY) < list.sessions + list.visitors + list.subjects
+    -- Swept by a clock that was ahead: what was dropped may still be needed.
+    or NOW + BACKWARD < list.last_sweep
   then
     begin_anew()
   end
@@ -211,6 +217,11 @@ end
 
 local function expires(kind, id, ends)
   redis.call('ZADD', EXPIRY, text(ends), string.char(kind) .. id)
+end
+
+-- For how much longer nodes may give back what was lost.
+local function settling()
+  return math.min(math.max(list.settled - NOW, 0), SETTLING)
 end
 
 -- Joining.
@@ -243,12 +254,13 @@ local function drop_oldest_visitors(capacity)
 end
 
 -- Each returns whether the entry was fresh and, if it changed anything, what is there now. The last
--- result is true if what is stored was not understood, and left alone.
+-- result is true if what is stored was not understood, and left alone: it refuses all that it could to
+-- whoever reads it, and followers, who did not, are told what came.
 
 local function join_session(id, entry)
   local value = redis.call('HGET', SESSIONS, id)
   local old = value and read_session(value)
-  if value and not old then return false, nil, true end
+  if value and not old then return false, entry, true end
   local new = old and joined(old, entry) or entry
   if old and same(old, new) then return false end
   redis.call('HSET', SESSIONS, id, write_session(new))
@@ -260,7 +272,7 @@ end
 local function join_visitor(id, entry, capacity)
   local value = redis.call('HGET', VISITORS, id)
   local old = value and read_visitor(value)
-  if value and not old then return false, nil, true end
+  if value and not old then return false, entry, true end
   local new = old and joined(old, entry) or entry
   if old and same(old, new) then return false end
   if not old then
@@ -289,7 +301,7 @@ end
 local function join_subject(id, generation, ends)
   local value = redis.call('HGET', SUBJECTS, id)
   local old = value and read_subject(value)
-  if value and not old then return false, nil, true end
+  if value and not old then return false, { generation = generation, ends = ends }, true end
   local new = old or no_counter()
   local old_ends, old_generation = old and old.ends, new.generation
   new.generation = math.max(old_generation, generation)
@@ -314,7 +326,7 @@ function operations.announce(longest)
   return { 'ok' }
 end
 
-function operations.publish(records, capacity)
+function operations.publish(records, capacity, giving_back)
   capacity = tonumber(capacity)
   if #records % RECORD_LENGTH ~= 0 then return { 'malformed' } end
   for at = 1, #records, RECORD_LENGTH do
@@ -350,6 +362,7 @@ function operations.publish(records, capacity)
     end
   end
   if #news > 0 then append('e', table.concat(news)) end
+  if giving_back == '1' then set('settled', NOW + SETTLING) end
   -- Something to wait for, also where nothing changed.
   set('touches', (list.touches + 1) % LARGEST)
   return { 'ok', table.concat(answers), unreadable }
@@ -371,8 +384,8 @@ local function raise(counter, raise_id, known)
   return raised, true
 end
 
-function operations.raise(subject, raise_id, known)
-  known = tonumber(known)
+function operations.raise(subject, raise_id, known, ends_after)
+  known, ends_after = tonumber(known), tonumber(ends_after)
   local counter, old_ends = list.everyone, nil
   if subject ~= '' then
     local value = redis.call('HGET', SUBJECTS, subject)
@@ -385,7 +398,7 @@ function operations.raise(subject, raise_id, known)
   if not past then return { 'exhausted' } end
   local ends = LARGEST
   if subject ~= '' then
-    counter.ends = old_ends or 0
+    counter.ends = math.max(old_ends or 0, ends_after)
     counter.ends = kept(counter)
     ends = counter.ends
     if ends ~= old_ends or raised then store_subject(subject, old_ends, counter) end
@@ -398,7 +411,7 @@ function operations.raise(subject, raise_id, known)
     append('e', struct.pack(RECORD, kind, id, 0, counter.generation, ends))
   end
   set('touches', (list.touches + 1) % LARGEST)
-  return { 'ok', past.to, past.previous, ends }
+  return { 'ok', past.to, past.previous, ends, list.born }
 end
 
 function operations.read(subject)
@@ -424,22 +437,23 @@ end
 function operations.state()
   return {
     'ok', list.epoch, list.seq, list.mark, list.born, list.longest, NOW,
-    list.everyone.generation, list.visitors_dropped,
+    list.everyone.generation, list.visitors_dropped, settling(),
   }
 end
 
 function operations.vouch(epoch, born)
-  born = tonumber(born)
+  born = math.max(tonumber(born), list.floor)
   if epoch == list.epoch and born < list.born then
     set('born', born)
     append('b', text(born))
   end
   set('touches', (list.touches + 1) % LARGEST)
-  return { 'ok' }
+  return { 'ok', list.epoch, list.born }
 end
 
 function operations.reborn()
   set('born', math.max(list.born, NOW))
+  set('floor', list.born)
   set('last_sweep', NOW)
   append('b', text(list.born))
   return { 'ok', list.born }
@@ -520,7 +534,7 @@ function operations.beat(retention)
   end
   set('beat', NOW)
   trim(tonumber(retention))
-  return { 'ok', list.epoch, list.seq, list.mark }
+  return { 'ok', list.epoch, list.seq, list.mark, settling() }
 end
 
 local problem = open()

@@ -177,6 +177,35 @@ impl Redis {
         }
     }
 
+    async fn tell(
+        &self,
+        revocations: &[Revocation],
+        giving_back: bool,
+    ) -> Result<Vec<Published>, StoreError> {
+        if revocations.is_empty() {
+            return Ok(Vec::new());
+        }
+        if revocations.len() > LARGEST_PUBLICATION {
+            return Err(StoreError::unavailable(format_args!(
+                "{} revocations in one publication; {LARGEST_PUBLICATION} are the most",
+                revocations.len()
+            )));
+        }
+        let call = self.call(Operation::PUBLISH)?;
+        let call = call.bytes(record::pack(revocations)?);
+        let call = call.number(VISITOR_CAPACITY as u64);
+        let call = call.number(u64::from(giving_back));
+        let mut answer = self.run_replicated(call).await?;
+        let published = answer.bytes()?;
+        self.unreadable
+            .fetch_add(answer.number()?, Ordering::Relaxed);
+        let published = published.into_iter().map(|fresh| match fresh {
+            b'1' => Published::Fresh,
+            _ => Published::Known,
+        });
+        Ok(published.collect())
+    }
+
     /// Calls, and waits until enough replicas know.
     async fn run_replicated(&self, call: Call) -> Result<Answer, StoreError> {
         if !self.replicas.wanted() {
@@ -215,27 +244,11 @@ impl RevocationStore for Redis {
     }
 
     async fn publish(&self, revocations: &[Revocation]) -> Result<Vec<Published>, StoreError> {
-        if revocations.is_empty() {
-            return Ok(Vec::new());
-        }
-        if revocations.len() > LARGEST_PUBLICATION {
-            return Err(StoreError::unavailable(format_args!(
-                "{} revocations in one publication; {LARGEST_PUBLICATION} are the most",
-                revocations.len()
-            )));
-        }
-        let call = self.call(Operation::PUBLISH)?;
-        let call = call.bytes(record::pack(revocations)?);
-        let call = call.number(VISITOR_CAPACITY as u64);
-        let mut answer = self.run_replicated(call).await?;
-        let published = answer.bytes()?;
-        self.unreadable
-            .fetch_add(answer.number()?, Ordering::Relaxed);
-        let published = published.into_iter().map(|fresh| match fresh {
-            b'1' => Published::Fresh,
-            _ => Published::Known,
-        });
-        Ok(published.collect())
+        self.tell(revocations, false).await
+    }
+
+    async fn give_back(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
+        self.tell(revocations, true).await.map(|_| ())
     }
 
     async fn raise(&self, raise: Raise) -> Result<Raised, StoreError> {
@@ -246,11 +259,13 @@ impl RevocationStore for Redis {
         };
         let call = self.call(Operation::RAISE)?;
         let call = call.bytes(subject).bytes(*raise.id.as_bytes());
-        let mut answer = self.run_replicated(call.number(known)).await?;
+        let call = call.number(known).number(record::number(raise.until));
+        let mut answer = self.run_replicated(call).await?;
         Ok(Raised {
             generation: Generation::new(answer.number()?),
             previous: Generation::new(answer.number()?),
             until: answer.time()?,
+            born: answer.time()?,
         })
     }
 
@@ -316,10 +331,12 @@ impl RevocationStore for Redis {
         self.follow_from(position).await
     }
 
-    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<(), StoreError> {
+    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
         let call = self.call(Operation::VOUCH)?;
         let call = call.bytes(epoch.to_be_bytes()).number(record::number(born));
-        self.run_replicated(call).await.map(|_| ())
+        let mut answer = self.run_replicated(call).await?;
+        let same = answer.name()? == epoch;
+        Ok(same.then_some(answer.time()?))
     }
 
     async fn reborn(&self) -> Result<UnixMillis, StoreError> {

@@ -29,6 +29,7 @@ pub(super) struct State {
     pub(super) born: UnixMillis,
     pub(super) everyone: Generation,
     pub(super) visitors_dropped: u64,
+    pub(super) settling: Duration,
     values: Values,
 }
 
@@ -43,6 +44,7 @@ impl State {
             born,
             everyone: Generation::new(answer.number()?),
             visitors_dropped: answer.number()?,
+            settling: Duration::from_millis(answer.number()?),
             values: Values::new(now, longest),
         })
     }
@@ -167,6 +169,7 @@ impl Redis {
             position: state.position,
             born: state.born,
             longest,
+            settling: after.settling,
         })
     }
 

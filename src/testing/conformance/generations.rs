@@ -8,6 +8,7 @@ use super::tools::{Checked, DAY, HOUR, MINUTE, fresh, generation, now, raise, ra
 use super::{Harness, Stop, require};
 use crate::id::Generation;
 use crate::revoke::{Raise, Revocation, SubjectEntry, Target};
+use crate::time::UnixMillis;
 
 pub(super) async fn a_raise_follows_all(h: &dyn Harness) -> Checked {
     let store = fresh(h).await?;
@@ -116,6 +117,7 @@ pub(super) async fn a_raise_tells_the_one_before(h: &dyn Harness) -> Checked {
             target,
             id: raise_id(id),
             known,
+            until: UnixMillis::EPOCH,
         };
         let first = store.raise(request(1, Generation::NONE)).await?;
         require(first.previous == Generation::NONE, || {
@@ -163,6 +165,7 @@ pub(super) async fn the_top_is_an_error(h: &dyn Harness) -> Checked {
         target,
         id: raise_id(1),
         known,
+        until: UnixMillis::EPOCH,
     };
     match store.raise(request).await {
         Err(crate::StoreError::Exhausted) => {}

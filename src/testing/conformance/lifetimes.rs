@@ -31,6 +31,7 @@ pub(super) async fn raises_last_long_enough(h: &dyn Harness) -> Checked {
         target: Target::Subject(subject(1)),
         id: raise_id(1),
         known: Generation::NONE,
+        until: UnixMillis::EPOCH,
     };
     let raised = store.raise(request).await?;
     require(raised.until >= before + DAY, || {
@@ -43,6 +44,23 @@ pub(super) async fn raises_last_long_enough(h: &dyn Harness) -> Checked {
             raised.until
         )
     })?;
+    // A store that was never told how long cookies live, because it lost that too, is told by the raise.
+    let longer = Raise {
+        target: Target::Subject(subject(2)),
+        until: before + 30 * DAY,
+        ..request
+    };
+    let raised = store.raise(longer).await?;
+    let stored = until(&store, subject(2)).await?;
+    require(
+        raised.until >= longer.until && stored >= longer.until,
+        || {
+            format!(
+                "to be kept until {}, kept until {} by the raise, {stored} by the snapshot",
+                longer.until, raised.until
+            )
+        },
+    )?;
     let everyone = Raise {
         target: Target::Everyone,
         ..request

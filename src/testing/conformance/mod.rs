@@ -129,6 +129,7 @@ pub async fn run(harness: &dyn Harness) -> Report {
         "what concerns one session is found": stored::one_session_is_found;
         "a vouch makes the list older, in its epoch only, and is told": restarts::a_vouch_makes_older;
         "a list that is reborn is younger, keeps its entries, and that is told": restarts::reborn_makes_younger;
+        "what is given back is stored, and the list is not whole for a while": restarts::giving_back_settles;
         "what was acknowledged survives a restart": restarts::a_restart_forgets_nothing;
         "a position from before a restart misses nothing": restarts::positions_survive_or_gap;
         "a store made later is born later": restarts::a_later_store_is_younger;

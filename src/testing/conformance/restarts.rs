@@ -6,7 +6,7 @@ use super::tools::{
 };
 use super::{Harness, Stop, require};
 use crate::id::Generation;
-use crate::revoke::{Followed, Position, Target};
+use crate::revoke::{Followed, Position, Reach, SETTLING, Target};
 use crate::time::UnixMillis;
 
 pub(super) async fn a_restart_forgets_nothing(h: &dyn Harness) -> Checked {
@@ -73,11 +73,15 @@ pub(super) async fn a_vouch_makes_older(h: &dyn Harness) -> Checked {
     let store = fresh(h).await?;
     let end = snapshot(&store).await?.1;
     let epoch = end.position.epoch;
-    let earlier = UnixMillis::new(end.born.as_millis() - 60_000);
-    store.vouch(epoch.wrapping_add(1), earlier).await?;
+    let earlier = UnixMillis::new(end.born.as_millis().saturating_sub(60_000));
+    let other = store.vouch(epoch.wrapping_add(1), earlier).await?;
     born_is(&store, end.born, "after a vouch for another epoch").await?;
-    store.vouch(epoch, earlier).await?;
+    let vouched = store.vouch(epoch, earlier).await?;
     born_is(&store, earlier, "after a vouch").await?;
+    require((other, vouched) == (None, Some(earlier)), || {
+        format!("a vouch for another epoch says {other:?}, one for this epoch {vouched:?}")
+    })?;
+    let epoch = snapshot(&store).await?.1.position.epoch;
     store.vouch(epoch, end.born).await?;
     born_is(&store, earlier, "after a vouch for less").await?;
     told_of_birth(&store, end.position, earlier).await
@@ -99,11 +103,35 @@ pub(super) async fn reborn_makes_younger(h: &dyn Harness) -> Checked {
         format!("reborn between {before} and {now}, says {born}")
     })?;
     born_is(&store, born, "after it was reborn").await?;
-    let (after, _) = snapshot(&store).await?;
+    let (after, again) = snapshot(&store).await?;
+    let vouched = store.vouch(again.position.epoch, before).await?;
+    require(vouched == Some(born), || {
+        format!("a vouch against it says {vouched:?}")
+    })?;
+    born_is(&store, born, "after a vouch against it").await?;
     require(sorted(stored) == sorted(after), || {
         "entries were changed".to_owned()
     })?;
     told_of_birth(&store, end.position, born).await
+}
+
+pub(super) async fn giving_back_settles(h: &dyn Harness) -> Checked {
+    let store = fresh(h).await?;
+    let given = vec![ended(1, now(&store).await?)];
+    store.give_back(&given).await?;
+    let (stored, end) = snapshot(&store).await?;
+    require(stored == given, || {
+        format!("gave {given:?} back, stored is {stored:?}")
+    })?;
+    if store.reach() == Reach::Process {
+        return Ok(());
+    }
+    require(!end.settling.is_zero() && end.settling <= SETTLING, || {
+        format!(
+            "something was given back, and it settles for {:?}",
+            end.settling
+        )
+    })
 }
 
 async fn born_is(store: &Store, want: UnixMillis, when: &str) -> Checked {

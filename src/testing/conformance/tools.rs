@@ -109,7 +109,13 @@ pub(super) async fn raise(
     known: Generation,
 ) -> Result<Generation, Stop> {
     let id = raise_id(id);
-    Ok(store.raise(Raise { target, id, known }).await?.generation)
+    let raise = Raise {
+        target,
+        id,
+        known,
+        until: UnixMillis::EPOCH,
+    };
+    Ok(store.raise(raise).await?.generation)
 }
 
 pub(super) async fn generation(store: &Store, target: Target) -> Result<Generation, Stop> {
