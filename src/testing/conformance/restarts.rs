@@ -117,7 +117,8 @@ pub(super) async fn reborn_makes_younger(h: &dyn Harness) -> Checked {
 
 pub(super) async fn giving_back_settles(h: &dyn Harness) -> Checked {
     let store = fresh(h).await?;
-    let given = vec![ended(1, now(&store).await?)];
+    let at = now(&store).await?;
+    let given = vec![session(1, ended(at, at + HOUR))];
     store.give_back(&given).await?;
     let (stored, end) = snapshot(&store).await?;
     require(stored == given, || {
