@@ -1,0 +1,66 @@
+//! A node starts where a million revocations are in force.
+
+use std::time::Duration;
+
+use sealed_session::revoke::Revocation;
+use sealed_session::{Clock, SystemClock};
+
+use crate::common::redis_server::RedisServer;
+use crate::node::Node;
+use crate::publishing::{fill, session, subject};
+
+const ENTRIES: u64 = 1_000_000;
+const LIST: &str = "loading";
+/// As many nodes start, one after the other.
+const ROUNDS: usize = 5;
+
+pub fn run() {
+    let server = RedisServer::start();
+    let now = SystemClock::default().now();
+    let half = |number: u64| match number % 2 {
+        0 => session(number, now),
+        _ => subject(number, now),
+    };
+    let halves: Vec<Revocation> = (0..ENTRIES).map(half).collect();
+    measure(&server, "half sessions, half subjects", &halves);
+    server.restart_empty();
+    let sessions: Vec<Revocation> = (0..ENTRIES).map(|number| session(number, now)).collect();
+    measure(&server, "sessions alone", &sessions);
+}
+
+fn measure(server: &RedisServer, what: &str, revocations: &[Revocation]) {
+    let url = server.url();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let before = used_memory(server);
+    let took = runtime.block_on(fill(&url, LIST, revocations));
+    // The news are forgotten after a minute, and are no part of the list.
+    let news = format!("sealed-session:{{{LIST}}}:news");
+    let news = server.command(&["MEMORY", "USAGE", &news, "SAMPLES", "0"]);
+    let used = used_memory(server) - before - u64::try_from(news.integer()).unwrap();
+    println!(
+        "  {} entries, {what}: published in {took:.1?}, {} bytes each in Redis",
+        revocations.len(),
+        used / ENTRIES
+    );
+    for _ in 0..ROUNDS {
+        let mut node = Node::start(&url, LIST);
+        let loaded = node.loaded;
+        let first = node.state();
+        assert_eq!(first.entries, revocations.len());
+        // What is given back to the system is given back by then.
+        std::thread::sleep(Duration::from_secs(2));
+        let stays = node.state().memory.now - loaded.before.now;
+        let peak = first.memory.peak - loaded.before.now;
+        println!(
+            "    loaded in {:.2?}; memory +{} MiB, +{} MiB at the most (from {} MiB)",
+            loaded.took,
+            stays / 1024,
+            peak / 1024,
+            loaded.before.now / 1024,
+        );
+    }
+}
+
+fn used_memory(server: &RedisServer) -> u64 {
+    server.info("memory")["used_memory"].parse().unwrap()
+}

@@ -1,0 +1,139 @@
+//! A node in a process of its own, so that its memory and its CPU are nobody else's.
+//!
+//! It says how it came up, and then answers each line on its standard input with how it is. It ends when
+//! that input does, and so does not outlive the benchmark.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sealed_session::store::Redis;
+use sealed_session::{CookieSettings, Sessions};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::common::ring;
+use crate::process::{self, Memory};
+
+/// The argument that makes a node of this binary. A URL and a list follow.
+pub const WORD: &str = "node";
+
+/// How a node came up.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Loaded {
+    pub took: Duration,
+    pub before: Memory,
+}
+
+/// How it is.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct State {
+    pub entries: usize,
+    pub staleness: Duration,
+    pub memory: Memory,
+}
+
+/// What a node of an application has. `list` is its audience too.
+pub async fn start(url: &str, list: &str) -> Sessions {
+    let store = Redis::open(url, list).unwrap();
+    let builder = Sessions::builder(list)
+        .keys(ring())
+        .store(Arc::new(store))
+        .cookie(CookieSettings::plain_http());
+    builder.start().await.unwrap()
+}
+
+/// The other process.
+pub fn serve(url: &str, list: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    // The code and the buffers that every node needs are no part of the list: they are brought into
+    // memory by a node whose list is empty.
+    drop(runtime.block_on(start(url, "empty")));
+    let before = Memory::own();
+    let began = Instant::now();
+    let sessions = runtime.block_on(start(url, list));
+    let took = began.elapsed();
+    say(&Loaded { took, before });
+    for line in io::stdin().lock().lines() {
+        line.unwrap();
+        let health = sessions.health();
+        say(&State {
+            entries: health.entries,
+            staleness: health.staleness,
+            memory: Memory::own(),
+        });
+    }
+}
+
+fn say(what: &impl Serialize) {
+    println!("{}", serde_json::to_string(what).unwrap());
+}
+
+/// The process as the benchmark sees it.
+pub struct Node {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    pub loaded: Loaded,
+}
+
+impl Node {
+    /// Returns once its list is loaded.
+    pub fn start(url: &str, list: &str) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let mut child = command
+            .args([WORD, url, list])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let input = child.stdin.take().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let loaded = hear(&mut output);
+        Self {
+            child,
+            input,
+            output,
+            loaded,
+        }
+    }
+
+    pub fn state(&mut self) -> State {
+        self.input.write_all(b"\n").unwrap();
+        hear(&mut self.output)
+    }
+
+    pub fn cpu(&self) -> Duration {
+        process::cpu(self.child.id())
+    }
+
+    /// Waits until the node holds so many entries.
+    pub fn holds(&mut self, entries: usize) {
+        let began = Instant::now();
+        while self.state().entries != entries {
+            let state = self.state();
+            assert!(
+                began.elapsed() < Duration::from_secs(60),
+                "{entries} entries were published: {state:?}"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn hear<T: DeserializeOwned>(output: &mut impl BufRead) -> T {
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    serde_json::from_str(&line).expect("the node has ended")
+}

@@ -1,0 +1,158 @@
+//! How long a cookie goes on working elsewhere after a logout was acknowledged: what users see.
+//!
+//! Three nodes, each behind a server of its own, in one process. A user logs in at one, logs out
+//! everywhere there, and asks the two others with the old cookie until they refuse it. The time runs from
+//! the answer to the logout until the answer that refuses.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use actix_web::rt::System;
+
+use crate::common::redis_server::RedisServer;
+use crate::common::{routes, serve};
+use crate::node;
+use crate::publishing::{Load, Publishers};
+
+const LIST: &str = "propagation";
+const ROUNDS: usize = 1_000;
+/// Between two questions to the same node: the servers are to work, not to be asked only.
+const PAUSE: Duration = Duration::from_micros(200);
+/// Between two rounds, so that one is no part of the next.
+const REST: Duration = Duration::from_millis(5);
+/// What others do meanwhile.
+const BUSY: Load = Load {
+    revocations: 1_000,
+    batch: 1,
+};
+
+pub fn run() {
+    System::new().block_on(async {
+        let server = RedisServer::start();
+        let url = server.url();
+        let mut nodes = Vec::new();
+        let mut addresses = Vec::new();
+        for _ in 0..3 {
+            let sessions = node::start(&url, LIST).await;
+            let (address, handle) = serve(&sessions, routes);
+            addresses.push(address.replace("http://", ""));
+            nodes.push((sessions, handle));
+        }
+        let measured = || {
+            let addresses = addresses.clone();
+            let measuring = tokio::task::spawn_blocking(move || measure(&addresses));
+            async { report(measuring.await.unwrap()) }
+        };
+        println!("  nobody else logs out");
+        measured().await;
+        println!("  {} others log out each second", BUSY.revocations);
+        let publishers = Publishers::start(&url, LIST, BUSY);
+        measured().await;
+        publishers.stop();
+        for (_, handle) in nodes {
+            handle.stop(false).await;
+        }
+    });
+}
+
+/// What was taken at each of the two other nodes, in every round.
+fn measure(addresses: &[String]) -> Vec<Duration> {
+    let mut users: Vec<_> = addresses.iter().map(|each| Client::to(each)).collect();
+    let mut taken = Vec::new();
+    for round in 0..ROUNDS {
+        thread::sleep(REST);
+        let here = round % users.len();
+        let login = users[here].ask("POST", &format!("/login/user-{round}"), "");
+        let cookie = login.cookie.unwrap();
+        for node in &mut users {
+            assert_eq!(node.ask("GET", "/me", &cookie).status, 200);
+        }
+        let answer = users[here].ask("POST", "/logout-all", &cookie);
+        let began = Instant::now();
+        assert_eq!(answer.status, 204);
+        let mut waiting: Vec<_> = (0..users.len()).filter(|node| *node != here).collect();
+        while !waiting.is_empty() {
+            waiting.retain(|node| {
+                let status = users[*node].ask("GET", "/me", &cookie).status;
+                if status == 401 {
+                    taken.push(began.elapsed());
+                }
+                status != 401
+            });
+            assert!(began.elapsed() < Duration::from_secs(10), "it goes on");
+            thread::sleep(PAUSE);
+        }
+    }
+    taken
+}
+
+fn report(mut taken: Vec<Duration>) {
+    taken.sort_unstable();
+    let percent = |part: usize| taken[(taken.len() - 1) * part / 100];
+    println!(
+        "    refused by {} other nodes: p50 {:.2?}, p90 {:.2?}, p99 {:.2?}, at most {:.2?}",
+        taken.len(),
+        percent(50),
+        percent(90),
+        percent(99),
+        percent(100),
+    );
+}
+
+/// A connection that stays, spoken to without a client's own threads and timers.
+struct Client {
+    address: String,
+    stream: BufReader<TcpStream>,
+}
+
+struct Answer {
+    status: u16,
+    /// The session's, as it is sent back.
+    cookie: Option<String>,
+}
+
+impl Client {
+    fn to(address: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self {
+            address: address.to_owned(),
+            stream: BufReader::new(stream),
+        }
+    }
+
+    fn ask(&mut self, method: &str, path: &str, cookie: &str) -> Answer {
+        let host = &self.address;
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nContent-Length: 0\r\n\r\n"
+        );
+        self.stream.get_mut().write_all(request.as_bytes()).unwrap();
+        let mut answer = Answer {
+            status: self.line()[9..12].parse().unwrap(),
+            cookie: None,
+        };
+        let mut length = 0;
+        loop {
+            let line = self.line();
+            let Some((name, value)) = line.split_once(": ") else {
+                break;
+            };
+            match name.to_ascii_lowercase().as_str() {
+                "content-length" => length = value.parse().unwrap(),
+                "set-cookie" => answer.cookie = value.split(';').next().map(str::to_owned),
+                _ => {}
+            }
+        }
+        self.stream.read_exact(&mut vec![0; length]).unwrap();
+        answer
+    }
+
+    /// The next line of an answer's head.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+}
