@@ -238,6 +238,24 @@ async fn many_followers_share_one_heartbeat_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn news_have_a_millisecond_to_gather_before_they_are_read_again() {
+    let server = Server::start();
+    let store = server.open(&new_list());
+    let start = position(&store).await;
+    end(&store, 1).await.unwrap();
+    let began = Instant::now();
+    for _ in 0..50 {
+        // From the same place, there is something to tell each time.
+        let Followed::News(news) = store.follow(start).await.unwrap() else {
+            panic!("a gap")
+        };
+        assert_eq!(sessions(&news.revocations), [id(1)]);
+    }
+    let took = began.elapsed();
+    assert!(took >= Duration::from_millis(49), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn complete_means_that_nothing_from_before_the_call_is_missing() {
     let server = Server::start();
     let list = new_list();

@@ -9,6 +9,8 @@
 //! 4. After a gap or an error the connection is not used again: it may lead to the wrong server.
 //! 5. When any connection was lost, following fails once. A server that took its place may lack what was
 //!    told over it, at a position that fits, and only a comparison of everything shows that.
+//! 6. After news the server is left alone for a moment. Where little happens nobody waits for that;
+//!    where much happens news come in batches, and a node need not ask for each logout of the fleet.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -27,6 +29,8 @@ use crate::time::{Clock, UnixMillis, millis};
 /// How long one call waits for news, and how many publications it asks for at once.
 const QUIET: Duration = Duration::from_secs(1);
 const BATCH: usize = 500;
+/// How long news may gather after the last. A call costs a node as much as several publications do.
+const GATHERING: Duration = Duration::from_millis(1);
 /// How often the list is asked how far it has come.
 const BEAT: Duration = Duration::from_millis(500);
 /// How long a call reads on, if there is always more.
@@ -67,6 +71,7 @@ impl Redis {
     }
 
     async fn read_on(&self, from: Position) -> Result<Followed, StoreError> {
+        self.let_gather().await;
         let started = self.clock.monotonic();
         let mut reached = Reached::new(from);
         let (told, wait) = match self.beat_due(from.epoch) {
@@ -84,6 +89,7 @@ impl Redis {
             if behind && entries.is_empty() {
                 return self.gap().await;
             }
+            self.note_news(entries.len());
             for entry in entries {
                 if let Err(gap) = reached.take(entry) {
                     if gap == Gap::Unreadable {
@@ -109,6 +115,29 @@ impl Redis {
                     settling: told.map(|(_, settling)| settling),
                 }));
             }
+        }
+    }
+
+    /// Waits until news had time to gather since the last.
+    async fn let_gather(&self) {
+        let until = *self
+            .gathering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let left = until.saturating_sub(self.clock.monotonic());
+        if !left.is_zero() {
+            tokio::time::sleep(left).await;
+        }
+    }
+
+    /// So many publications came at once. If they are as many as were asked for, more are there already.
+    fn note_news(&self, count: usize) {
+        if (1..BATCH).contains(&count) {
+            let until = self.clock.monotonic().saturating_add(GATHERING);
+            *self
+                .gathering
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = until;
         }
     }
 

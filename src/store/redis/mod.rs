@@ -107,6 +107,8 @@ pub struct Redis {
     last_beat: Mutex<Option<LastBeat>>,
     /// How many connections had been lost when that was last looked at.
     losses_seen: AtomicU64,
+    /// Until when news may gather before they are read.
+    gathering: Mutex<Duration>,
     /// The list that was last heard of; zero for none.
     epoch: AtomicU64,
     unreadable: AtomicU64,
@@ -151,6 +153,7 @@ impl Redis {
             clock: SystemClock::default(),
             last_beat: Mutex::new(None),
             losses_seen: AtomicU64::new(0),
+            gathering: Mutex::new(Duration::ZERO),
             epoch: AtomicU64::new(0),
             unreadable: AtomicU64::new(0),
         }
