@@ -2,11 +2,11 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use stateright::{Model, Property};
+use stateright::{Expectation, Model, Property};
 
 use super::config::Config;
-use super::properties;
 use super::state::{Request, State};
+use super::{occurrences, properties};
 
 /// One step. Numbers are those of nodes, sessions and messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,13 @@ impl Model for Config {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        properties::of(self)
+        let mut all = properties::all();
+        all.extend(occurrences::all());
+        all.retain(|it| match self.only {
+            Some(only) => it.name == only,
+            None => it.expectation == Expectation::Always || self.reaches.contains(&it.name),
+        });
+        all
     }
 }
 
@@ -173,7 +179,7 @@ impl Config {
     }
 }
 
-fn hash(value: &impl Hash) -> u64 {
+pub(super) fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()

@@ -37,6 +37,8 @@ pub(super) struct Config {
     pub(super) hidden: bool,
     /// Whether the properties hold without what they rest on. They do not: see the tests.
     pub(super) strict: bool,
+    /// What has to be reached.
+    pub(super) reaches: &'static [&'static str],
     /// The only property to look at, if it is not all.
     pub(super) only: Option<&'static str>,
     pub(super) bounds: Bounds,

@@ -46,11 +46,17 @@ impl State {
         let coming = node.coming.take().expect("it comes");
         let is_everything = matches!(coming.answer, Answer::Everything(_));
         let in_time = coming.began.since(node.heard) <= config.trust.max_outage;
+        let stale = node.heard.since(node.complete) > config.trust.max_staleness;
+        let own = node.held.born;
         let was = node.position.epoch;
         let vouches = node.take(coming, here);
         let is_new = is_everything && node.position.epoch != was;
         let settled = is_everything && !vouches && node.position.epoch == epoch;
+        let declines = is_new && !vouches && own < self.store.held.born;
         let seen = &mut self.seen;
+        seen.stale_vouched |= is_new && vouches && (stale || !in_time);
+        seen.stale |= declines && stale && in_time;
+        seen.late |= declines && !in_time;
         if is_new && !in_time {
             seen.whole &= !(1 << number);
         }

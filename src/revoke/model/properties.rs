@@ -37,18 +37,12 @@ pub(super) const HONEST: &str = "a store that vouches knows what was ended";
 pub(super) const ACCEPTED_AGAIN: &str = "nobody loses a session because the store lost its data";
 /// Once everything is quiet, the store holds all that any node does.
 pub(super) const GIVEN_BACK: &str = "the store is given everything back";
-
 /// Once everything is quiet, every node holds all that the store does.
 pub(super) const ALL_HEARD: &str = "every node has heard everything";
+/// Who vouches for a store that was lost had been whole when it last heard of it, not too long ago.
+pub(super) const NEVER_STALE: &str = "who was stale does not vouch";
 
-/// All of them, or the one that a run is about.
-pub(super) fn of(config: &Config) -> Vec<Property<Config>> {
-    let mut properties = all();
-    properties.retain(|it| config.only.is_none_or(|only| it.name == only));
-    properties
-}
-
-fn all() -> Vec<Property<Config>> {
+pub(super) fn all() -> Vec<Property<Config>> {
     vec![
         Property::always(AT_ONCE, |config: &Config, state: &State| {
             every_cookie(state, |session, cookie| {
@@ -144,28 +138,7 @@ fn all() -> Vec<Property<Config>> {
                     holds_all(&node.held, &state.store.held, now)
                 })
         }),
-        Property::sometimes(
-            "a store that was lost is whole again",
-            |config: &Config, state: &State| {
-                config.bounds.losses == 0
-                    || (state.seen.vouched
-                        && state.is_quiet(config)
-                        && state
-                            .sessions
-                            .iter()
-                            .any(|session| session.acknowledged.is_some()))
-            },
-        ),
-        Property::sometimes(
-            "it becomes quiet after a session ended",
-            |config: &Config, state: &State| {
-                state.is_quiet(config)
-                    && state
-                        .sessions
-                        .iter()
-                        .any(|session| session.acknowledged.is_some())
-            },
-        ),
+        Property::always(NEVER_STALE, |_, state: &State| !state.seen.stale_vouched),
     ]
 }
 

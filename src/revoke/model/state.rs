@@ -110,6 +110,18 @@ pub(super) struct Seen {
     pub(super) vouched: bool,
     /// A generation did not exceed one from before.
     pub(super) not_above: bool,
+    /// Somebody vouched, or set out to, whose list was stale or who had heard nothing for too long.
+    pub(super) stale_vouched: bool,
+    /// Somebody did not vouch because its list was stale.
+    pub(super) stale: bool,
+    /// Somebody did not vouch because it had heard nothing for too long.
+    pub(super) late: bool,
+    /// The store was given back what it lacked.
+    pub(super) given_back: bool,
+    /// A raise was repeated after a login, and recognised.
+    pub(super) repeated: bool,
+    /// A raise came, and neither the store nor the node that asked for it knew the last one.
+    pub(super) blind: bool,
 }
 
 impl State {

@@ -69,6 +69,8 @@ impl State {
                 let names = &mut self.names;
                 let raised = self.store.raise(*id, *known, now, config, names);
                 let life = Some(self.seen.lives);
+                let knew = before.generation.max(*known);
+                self.seen.blind |= knew < self.seen.highest;
                 self.seen.highest = self.seen.highest.max(raised.generation);
                 let raising = &mut self.raises[usize::from(*number)];
                 if self.store.counter != before && raising.done != life {
@@ -79,10 +81,14 @@ impl State {
                     let was_before = raising.before >> session & 1 == 1;
                     self.seen.not_above |= was_before && facts.generation >= raised.generation;
                 }
+                let is_repeat = self.store.counter == before;
+                let mut innocent = self.sessions.iter().filter(|session| !session.ended);
+                self.seen.repeated |= is_repeat && innocent.next().is_some();
                 Reply::Raised(raised)
             }
             Request::GiveBack(batch) => {
                 for revocation in batch {
+                    self.seen.given_back |= !self.store.held.says(revocation);
                     self.store.publish(revocation, &mut self.names);
                 }
                 Reply::Done
