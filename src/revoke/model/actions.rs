@@ -1,7 +1,5 @@
 //! What can happen next.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use stateright::{Expectation, Model, Property};
 
 use super::config::Config;
@@ -97,8 +95,7 @@ impl Model for Config {
         let mut state = last.clone();
         state.act(self, action);
         state.look(self, last);
-        // Requests overtake each other, so their order says nothing.
-        state.messages.sort_by_cached_key(hash);
+        state.sort();
         (state != *last).then_some(state)
     }
 
@@ -177,10 +174,4 @@ impl Config {
             may(Snapshot(number), left.resyncs > 0);
         }
     }
-}
-
-pub(super) fn hash(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }

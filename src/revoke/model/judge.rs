@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::config::Config;
+use super::hash::Quick;
 use super::held::Held;
 use super::node::Node;
 use super::state::{Session, State};
@@ -24,7 +25,7 @@ type Case = (Held, (u64, u64), (u8, u32), UnixMillis);
 thread_local! {
     /// The same few lists are asked about the same few cookies in most states. A thread of the checker
     /// lives for one run, so its cases all are of one configuration.
-    static JUDGED: RefCell<HashMap<Case, Judged>> = RefCell::default();
+    static JUDGED: RefCell<HashMap<Case, Judged, Quick>> = RefCell::default();
 }
 
 fn judge(config: &Config, held: &Held, now: UnixMillis, record: &Record) -> Judged {

@@ -7,6 +7,7 @@ mod config;
 mod effects;
 mod faults;
 mod following;
+mod hash;
 mod held;
 mod judge;
 mod node;

@@ -1,6 +1,7 @@
 //! The state of the model, and what an onlooker remembers of how it came about.
 
 use super::config::{Bounds, Config, SUBJECT, session_id};
+use super::hash::hash;
 use super::node::{Here, Node};
 use super::store::Store;
 use crate::id::{Generation, RaiseId, Serial};
@@ -200,6 +201,13 @@ impl State {
                 from,
                 until: expires + SKEW,
             },
+        }
+    }
+
+    /// Requests overtake each other, so their order says nothing.
+    pub(super) fn sort(&mut self) {
+        if self.messages.len() > 1 {
+            self.messages.sort_by_cached_key(hash);
         }
     }
 

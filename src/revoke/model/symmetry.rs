@@ -1,7 +1,7 @@
 //! Nodes with equal clocks can change places: of two states that differ by that alone, one is looked into.
 
-use super::actions::hash;
 use super::config::Config;
+use super::hash::hash;
 use super::state::State;
 
 /// Whether a run's first two nodes are alike.
@@ -15,9 +15,9 @@ pub(super) fn representative(state: &State) -> State {
     let node = |number: usize| {
         let by = state
             .sessions
-            .iter()
-            .map(|session| session.by >> number & 1);
-        hash(&(&state.nodes[number], by.collect::<Vec<_>>()))
+            .first()
+            .map_or(0, |session| session.by >> number & 1);
+        hash(&(by, &state.nodes[number]))
     };
     if node(0) > node(1) {
         state.swap();
@@ -35,7 +35,7 @@ impl State {
                 other => other,
             };
         }
-        self.messages.sort_by_cached_key(hash);
+        self.sort();
         for session in &mut self.sessions {
             session.by = swap_bits(session.by);
             let [low, high] = session.refused.to_le_bytes();

@@ -67,7 +67,7 @@ fn a_logout_reaches_everyone_whatever_is_lost_or_late() {
     holds(config(Bounds {
         logins: 1,
         logouts: 1,
-        strays: 2 + MORE,
+        strays: 1 + MORE,
         late: 1,
         partitions: 1,
         ..Bounds::default()
@@ -114,10 +114,12 @@ fn a_store_that_lost_everything_is_given_it_back_and_nobody_else_is_logged_out()
         logins: 2,
         logouts: 1,
         losses: 1,
+        partitions: 1,
         strays: MORE,
         ..Bounds::default()
     };
     holds(Config {
+        ticks: 1 + MORE,
         reaches: &[ALL_HAPPENED, WHOLE_AGAIN],
         ..config(bounds)
     });
