@@ -114,12 +114,12 @@ fn a_store_that_lost_everything_is_given_it_back_and_nobody_else_is_logged_out()
         logins: 2,
         logouts: 1,
         losses: 1,
-        partitions: 1,
+        resyncs: 1,
         strays: MORE,
         ..Bounds::default()
     };
     holds(Config {
-        ticks: 1 + MORE,
+        ticks: 1,
         reaches: &[ALL_HAPPENED, WHOLE_AGAIN],
         ..config(bounds)
     });
