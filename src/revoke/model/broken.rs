@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::config::{Bounds, Config, Mechanisms};
 use super::properties::{
-    ABOVE, ALL_HEARD, AT_ONCE, EVERYWHERE, GIVEN_BACK, HONEST, IN_TIME, NEVER_STALE, NO_FORGETTING,
-    NOBODY_ELSE,
+    ABOVE, ACCEPTED_AGAIN, ALL_HEARD, AT_ONCE, EVERYWHERE, GIVEN_BACK, HONEST, IN_TIME,
+    LOGOUT_WINS, NEVER_STALE, NO_FORGETTING, NOBODY_ELSE,
 };
 use super::tests::{away, config, counterexample, holds};
 
@@ -84,6 +84,11 @@ fn without_giving_back_a_store_vouches_for_what_it_does_not_know() {
 }
 
 #[test]
+fn if_nobody_vouches_a_store_that_was_lost_logs_everyone_out() {
+    needs(ACCEPTED_AGAIN, lost(), |without| without.vouching = false);
+}
+
+#[test]
 fn vouching_before_giving_back_is_vouching_for_what_is_not_known() {
     needs(HONEST, lost(), |without| without.vouching_last = false);
 }
@@ -126,6 +131,21 @@ fn a_server_that_knows_less_is_missed_if_its_position_fits() {
 #[test]
 fn without_marks_a_subject_is_not_logged_out_at_once() {
     needs(AT_ONCE, raised(0), |without| without.marks = false);
+}
+
+#[test]
+fn a_logout_that_is_not_above_every_renewal_can_lose_to_one() {
+    let bounds = Bounds {
+        logins: 1,
+        renewals: 1,
+        logouts: 1,
+        ..Bounds::default()
+    };
+    let config = Config {
+        ticks: 1,
+        ..config(bounds)
+    };
+    needs(LOGOUT_WINS, config, |without| without.logout_last = false);
 }
 
 #[test]

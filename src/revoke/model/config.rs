@@ -96,6 +96,10 @@ pub(super) struct Mechanisms {
     pub(super) clock: bool,
     /// Snapshots are joined, not assigned.
     pub(super) joining: bool,
+    /// A node that was whole vouches.
+    pub(super) vouching: bool,
+    /// A logout is above every renewal.
+    pub(super) logout_last: bool,
 }
 
 impl Default for Mechanisms {
@@ -112,6 +116,8 @@ impl Default for Mechanisms {
             raise_ids: true,
             clock: true,
             joining: true,
+            vouching: true,
+            logout_last: true,
         }
     }
 }

@@ -210,11 +210,11 @@ impl Node {
             let birth =
                 witness.took_snapshot(position.epoch, all.born, list.born(), began, here.trust());
             let vouch = match birth {
-                Birth::Accept(born) => {
-                    list.set_born(born);
+                Birth::Vouch(vouch) if here.config.mechanisms.vouching => Some(vouch),
+                Birth::Vouch(_) | Birth::Accept(_) => {
+                    list.set_born(all.born);
                     None
                 }
-                Birth::Vouch(vouch) => Some(vouch),
             };
             (comparison.lacking(list, here.now.wall), vouch)
         });

@@ -59,7 +59,13 @@ impl State {
     pub(super) fn logout(&mut self, config: &Config, number: u8, session: u8) {
         self.left.logouts -= 1;
         let now = config.moment(self.now, number).wall;
-        let revocation = self.superseding(config, session, Serial::ENDED, now);
+        let serial = if config.mechanisms.logout_last {
+            Serial::ENDED
+        } else {
+            let newest = self.sessions[usize::from(session)].serials().max();
+            Serial::new(newest.expect("there is a cookie") + 1)
+        };
+        let revocation = self.superseding(config, session, serial, now);
         let facts = &mut self.sessions[usize::from(session)];
         facts.ended = true;
         facts.by |= 1 << number;
