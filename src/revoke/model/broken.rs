@@ -103,8 +103,11 @@ fn without_a_birth_a_node_that_starts_takes_what_was_revoked() {
 
 #[test]
 fn a_node_that_was_stale_and_vouches_takes_what_was_revoked() {
-    needs(IN_TIME, away(), |without| without.honest_witness = false);
     let mut config = away();
+    config.bounds.late = 0;
+    needs(IN_TIME, config.clone(), |without| {
+        without.honest_witness = false;
+    });
     config.mechanisms.honest_witness = false;
     assert_ne!(counterexample(config, NEVER_STALE), None);
 }

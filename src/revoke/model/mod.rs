@@ -47,10 +47,10 @@
 //! **Left out**: visitors, `Session::confirm`, the announcing of limits, batches, an operator's `reborn`,
 //! what happens inside a server, and more than one subject.
 //!
-//! **Bounds.** Two nodes (three in some optimised runs), up to two sessions, two to five ticks, and of each
+//! **Bounds.** Two nodes (three in some optimised runs), up to two sessions, up to five ticks, and of each
 //! thing that can happen as many as a run says ([`config::Bounds`]), mostly one or two; in a debug build
 //! that is up to 90,000 states a run, in an optimised one two millions. A tick is as long as a list may be
-//! old, or half of it, so that what a node may and may not trust both occur. Each run names what it has to
+//! old, or twice that, so that what a node may and may not trust both occur. Each run names what it has to
 //! reach ([`occurrences`]): bounds too small for what a test is named for fail it.
 //!
 //! **Broken.** A property that holds says little if it would hold anyway. [`broken`] takes one mechanism
