@@ -26,7 +26,7 @@ fn open(server: &RedisServer) -> Redis {
 async fn node(server: &RedisServer) -> Node {
     let builder = Sessions::builder("test")
         .keys(common::ring())
-        .store(open(server))
+        .store(Arc::new(open(server)))
         .cookie(CookieSettings::plain_http());
     let node = Node::serve(ManualClock::default(), builder).await;
     tokio::time::sleep(SECOND / 10).await;
