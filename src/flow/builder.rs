@@ -12,12 +12,15 @@ use crate::key::{KeyRing, KeySource};
 use crate::lifetime::Lifetimes;
 use crate::observe;
 use crate::random::{Random, SystemRandom};
-use crate::revoke::RevocationStore;
 use crate::revoke::revoker::Revoker;
 use crate::revoke::witness::Trust;
+use crate::revoke::{Reach, RevocationStore};
 use crate::seal::Binding;
 use crate::session::service::Service;
 use crate::time::{Clock, SystemClock};
+
+/// A store tells that it is there once a second, so a list that lacks nothing may be 1.5 s old.
+const LEAST_STALENESS: Duration = Duration::from_secs(3);
 
 /// Settings of [`Sessions`]. Keys and a store have to be given; there is no default for either.
 #[derive(Debug)]
@@ -66,7 +69,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// The revocation store. Sessions of several cookies may share one.
+    /// The revocation store. Several `Sessions` of one process may share a `Memory` or a `Redb`. With
+    /// `Redis` each opens one of its own: one `Redis` tells one list of nodes' news and of lost connections.
     pub fn store(mut self, store: Arc<dyn RevocationStore>) -> Self {
         self.store = Some(store);
         self
@@ -92,7 +96,8 @@ impl SessionsBuilder {
     }
 
     /// What to do when the revocation list is older than `max_staleness`. Default:
-    /// [`Policy::Reject`], 10 seconds. Matters only for stores that other nodes write to.
+    /// [`Policy::Reject`], 10 seconds. Matters only for stores that other nodes write to, and for these
+    /// 3 seconds are the least: a list is a second or two old on a healthy node too.
     pub fn when_stale(mut self, policy: Policy, max_staleness: Duration) -> Self {
         self.policy.when_stale = policy;
         self.policy.trust.max_staleness = max_staleness;
@@ -149,6 +154,7 @@ impl SessionsBuilder {
                 "is not set; \"redb:FILE\" is a good start",
             )
         })?;
+        check_staleness(&*store, self.policy.trust.max_staleness)?;
         let revoker = Revoker::start(
             store,
             self.clock.clone(),
@@ -189,6 +195,20 @@ pub(crate) fn check_audience(audience: &str) -> Result<(), ConfigError> {
     if audience.is_empty() || audience.len() > 255 {
         let problem = "must name the application and its environment, in 1 to 255 bytes";
         return Err(ConfigError::setting("audience", problem));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// When healthy nodes would answer 503.
+fn check_staleness(
+    store: &dyn RevocationStore,
+    max_staleness: Duration,
+) -> Result<(), ConfigError> {
+    if store.reach() == Reach::Network && max_staleness < LEAST_STALENESS {
+        let problem =
+            "must be at least 3 seconds: a list is a second or two old on a healthy node too";
+        return Err(ConfigError::setting("revocation.max_staleness", problem));
     }
     Ok(())
 }
