@@ -74,7 +74,8 @@ impl SessionConfig {
         &self.audience
     }
 
-    /// Opens the revocation store alone, for tools. A file that is missing is not made.
+    /// Opens the revocation store alone, for tools. A file that is missing is not made; a list on a
+    /// server is, when it is first used.
     ///
     /// # Errors
     /// When a setting has no meaning, or the store can not be opened.
@@ -84,6 +85,22 @@ impl SessionConfig {
             ..self.revocation.clone()
         };
         table.open(&self.directory, &self.audience)
+    }
+
+    /// The same, and of the lists on a server only one that a node has used already: see
+    /// `store::RedisOptions::open_used`. Nothing is made.
+    ///
+    /// # Errors
+    /// As there, or when the list can not be looked at, or no node has used it
+    /// ([`StoreError::Unused`](crate::StoreError::Unused)).
+    pub async fn open_used_store(&self) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+        match self.revocation.is_on_a_server() {
+            true => {
+                let list = self.revocation.list(&self.audience);
+                open_used_redis(&self.revocation, list, &self.directory).await
+            }
+            false => self.open_store(),
+        }
     }
 
     /// Where the keys come from.
@@ -200,6 +217,8 @@ struct RevocationTable {
     #[serde(default)]
     create: bool,
     list: Option<String>,
+    /// A PEM file.
+    root_certificate: Option<PathBuf>,
     #[serde(default)]
     wait_for_replicas: usize,
     #[serde(default)]
@@ -234,20 +253,30 @@ impl RevocationTable {
         Span(Duration::from_secs(300))
     }
 
+    fn is_on_a_server(&self) -> bool {
+        let kind = self.store.0.split_once(':');
+        matches!(kind, Some(("redis" | "rediss", _)))
+    }
+
+    fn list<'a>(&'a self, audience: &'a str) -> &'a str {
+        self.list.as_deref().unwrap_or(audience)
+    }
+
     fn open(
         &self,
         directory: &Path,
         audience: &str,
     ) -> Result<Arc<dyn RevocationStore>, ConfigError> {
-        let store = self.store.0.as_str();
-        let kind = store.split_once(':');
-        if let Some(("redis" | "rediss", _)) = kind {
-            let list = self.list.as_deref().unwrap_or(audience);
-            return open_redis(store, list, self.wait_for_replicas);
+        if self.is_on_a_server() {
+            return open_redis(self, self.list(audience), directory);
         }
         if self.list.is_some() {
             let problem = "only a store on a server has several lists";
             return Err(ConfigError::setting("revocation.list", problem));
+        }
+        if self.root_certificate.is_some() {
+            let problem = "only a store on a server has a certificate";
+            return Err(ConfigError::setting("revocation.root_certificate", problem));
         }
         if self.wait_for_replicas > 0 {
             let problem = "only a store on a server has replicas";
@@ -256,7 +285,8 @@ impl RevocationTable {
                 problem,
             ));
         }
-        match kind {
+        let store = self.store.0.as_str();
+        match store.split_once(':') {
             None if store == "memory" => Ok(Arc::new(Memory::new())),
             Some(("redb", file)) if !file.is_empty() => {
                 open_redb(&directory.join(file), self.create)
@@ -287,22 +317,59 @@ fn open_redb(_: &Path, _: bool) -> Result<Arc<dyn RevocationStore>, ConfigError>
 }
 
 #[cfg(feature = "redis")]
-fn open_redis(
-    url: &str,
+fn redis_options(
+    table: &RevocationTable,
     list: &str,
-    replicas: usize,
-) -> Result<Arc<dyn RevocationStore>, ConfigError> {
-    use crate::store::Redis;
+    directory: &Path,
+) -> Result<crate::store::RedisOptions, ConfigError> {
     /// How long the replicas that are waited for may take.
-    const REPLICATION: Duration = Duration::from_secs(1);
-    let options = Redis::options(url, list).wait_for(replicas, REPLICATION);
-    Ok(Arc::new(options.open()?))
+    const REPLICATION: Duration = Duration::from_millis(800);
+    let options = crate::store::Redis::options(table.store.0.as_str(), list);
+    let options = options.wait_for(table.wait_for_replicas, REPLICATION);
+    let Some(path) = &table.root_certificate else {
+        return Ok(options);
+    };
+    let path = directory.join(path);
+    let pem = std::fs::read(&path).map_err(|error| ConfigError::file(path, error))?;
+    Ok(options.root_certificate(pem))
+}
+
+#[cfg(feature = "redis")]
+fn open_redis(
+    table: &RevocationTable,
+    list: &str,
+    directory: &Path,
+) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+    Ok(Arc::new(redis_options(table, list, directory)?.open()?))
+}
+
+#[cfg(feature = "redis")]
+async fn open_used_redis(
+    table: &RevocationTable,
+    list: &str,
+    directory: &Path,
+) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+    let options = redis_options(table, list, directory)?;
+    Ok(Arc::new(options.open_used().await?))
 }
 
 #[cfg(not(feature = "redis"))]
-fn open_redis(_: &str, _: &str, _: usize) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+fn open_redis(
+    _: &RevocationTable,
+    _: &str,
+    _: &Path,
+) -> Result<Arc<dyn RevocationStore>, ConfigError> {
     let problem = "\"redis:\" needs the feature `redis` of sealed-session";
     Err(ConfigError::setting("revocation.store", problem))
+}
+
+#[cfg(not(feature = "redis"))]
+async fn open_used_redis(
+    table: &RevocationTable,
+    list: &str,
+    directory: &Path,
+) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+    open_redis(table, list, directory)
 }
 
 /// A duration in words.

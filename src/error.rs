@@ -88,7 +88,8 @@ pub enum ConfigError {
     /// A setting that has no meaning, or contradicts another.
     #[error("setting `{setting}`: {problem}")]
     Setting {
-        /// The setting's name as it is written in a configuration file.
+        /// The setting's name as it is written in a configuration file, or the method that sets what
+        /// no file can.
         setting: &'static str,
         /// What is wrong with it and what would be right.
         problem: String,
@@ -144,6 +145,18 @@ pub enum StoreError {
         path: PathBuf,
         /// What was found.
         problem: String,
+    },
+    /// There is no list of this name that a node has used. The name may be misspelt, or the server has
+    /// lost the list and no node has noticed yet.
+    #[error(
+        "{server} has no list called {list:?} that a node has used; a list is called as the audience \
+         is, unless `revocation.list` says otherwise"
+    )]
+    Unused {
+        /// The list's name.
+        list: String,
+        /// Host and port.
+        server: String,
     },
     /// Another process holds the store.
     #[error("{} is in use by another process", .0.display())]

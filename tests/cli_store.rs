@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use common::moved_clock::MovedClock;
 use common::redis_server::RedisServer;
 use common::{Browser, DAY, HOUR, Node, eventually};
 use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry, SnapshotEnd};
@@ -131,13 +132,13 @@ async fn a_list_moves_from_a_file_to_a_server_and_nobody_is_logged_out() {
 
     let shown = says(here.path(), &["store", "show", &url, "--list", LIST]);
     for line in [
-        "store     redis",
-        "longest   30days 1m",
-        "sessions  1",
-        "visitors  0",
-        "subjects  1",
-        "everyone  -",
-        "odd       0",
+        "store      redis",
+        "longest    30days 1m",
+        "sessions   1",
+        "visitors   0",
+        "subjects   1",
+        "everyone   -",
+        "unreadable 0",
     ] {
         assert!(shown.lines().any(|it| it == line), "{line} in {shown}");
     }
@@ -295,6 +296,171 @@ async fn a_copy_goes_into_a_new_list_only() {
 }
 
 #[tokio::test]
+async fn a_list_that_no_node_has_used_is_refused_and_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let server = RedisServer::start();
+    let url = server.url();
+    let config = |list: &str| {
+        format!(
+            "audience = \"a\"\n[keys]\nfile = \"keys.toml\"\n\
+             [revocation]\nstore = \"{url}\"\nlist = \"{list}\"\n"
+        )
+    };
+    std::fs::write(folder.join("typo.toml"), config("typo")).unwrap();
+    let id = "0".repeat(32);
+    let commands = [
+        vec!["store", "show", &url, "--list", "typo"],
+        vec!["store", "show", "typo.toml"],
+        vec!["store", "reborn", &url, "--list", "typo", "--yes"],
+        vec!["store", "copy", &url, "copy.redb", "--list", "typo"],
+        vec!["store", "copy", "typo.toml", "copy.redb"],
+        vec!["revoke", "session", "--store", &url, "--list", "typo", &id],
+        vec!["revoke", "user", "--config", "typo.toml", "alice"],
+        vec![
+            "revoke", "everyone", "--store", &url, "--list", "typo", "--yes",
+        ],
+        vec!["revoke", "everyone", "--config", "typo.toml", "--yes"],
+    ];
+    let refused = || {
+        for command in &commands {
+            let said = fails(folder, command, 1);
+            assert!(said.contains("that a node has used"), "{said}");
+            assert!(said.contains("\"typo\""), "{said}");
+        }
+        assert!(!folder.join("copy.redb").exists());
+    };
+    refused();
+    assert_eq!(server.command(&["DBSIZE"]).integer(), 0);
+    // One that somebody has looked at is used as little.
+    let store = Redis::open(&url, "typo").unwrap();
+    snapshot(&store).await;
+    refused();
+    assert_eq!(snapshot(&store).await.0, []);
+    // A node says how long its cookies live.
+    store.announce(HOUR).await.unwrap();
+    for command in commands {
+        says(folder, &command);
+        let _ = std::fs::remove_file(folder.join("copy.redb"));
+    }
+}
+
+#[tokio::test]
+async fn a_configuration_with_a_certificate_of_ones_own_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let file = |name: &str, text: String| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let certificate = file("ca.pem", made.cert.pem());
+    let key = file("key.pem", made.signing_key.serialize_pem());
+    let server = RedisServer::with([
+        "--tls-port",
+        "{tls-port}",
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+        "--tls-auth-clients",
+        "no",
+    ]);
+    let node = Redis::open(server.url(), "a").unwrap();
+    node.announce(HOUR).await.unwrap();
+    let config = |more: &str| {
+        format!(
+            "audience = \"a\"\n[keys]\nfile = \"k\"\n[revocation]\n\
+             store = \"rediss://localhost:{}\"\n{more}",
+            server.tls_port()
+        )
+    };
+    file("with.toml", config("root_certificate = \"ca.pem\""));
+    file("without.toml", config(""));
+    says(folder, &["store", "show", "with.toml"]);
+    says(
+        folder,
+        &["revoke", "user", "--config", "with.toml", "alice"],
+    );
+    fails(folder, &["store", "show", "without.toml"], 1);
+}
+
+#[tokio::test]
+async fn a_list_is_not_named_where_the_name_would_not_be_heeded() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let config = "audience = \"a\"\n[keys]\nfile = \"k\"\n[revocation]\nstore = \"redb:a.redb\"\n";
+    std::fs::write(folder.join("a.toml"), config).unwrap();
+    drop(Redb::create(folder.join("a.redb")).unwrap());
+    let (file, configured) = ("a file holds one list", "the configuration names the list");
+    for (command, why) in [
+        (vec!["store", "show", "a.redb"], file),
+        (vec!["store", "show", "a.toml"], configured),
+        (vec!["store", "reborn", "a.redb", "--yes"], file),
+        (vec!["store", "copy", "a.redb", "b.redb"], file),
+        (vec!["store", "copy", "a.toml", "b.redb"], configured),
+        (
+            vec!["revoke", "everyone", "--store", "a.redb", "--yes"],
+            file,
+        ),
+        (
+            vec!["revoke", "everyone", "--config", "a.toml", "--yes"],
+            configured,
+        ),
+    ] {
+        let said = fails(folder, &[&command[..], &["--list", "other"]].concat(), 1);
+        assert!(said.contains("--list") && said.contains(why), "{said}");
+        assert!(!folder.join("b.redb").exists());
+        says(folder, &command);
+        let _ = std::fs::remove_file(folder.join("b.redb"));
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_fails_leaves_no_file() {
+    let Some(clock) = MovedClock::build() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let server = RedisServer::under(&clock);
+    let url = server.url();
+    let node = |list: &'static str| {
+        let store = Redis::open(&url, list).unwrap();
+        async move { store.announce(HOUR).await.unwrap() }
+    };
+    let copy = |list| ["store", "copy", &url, "new.redb", "--list", list].map(str::to_owned);
+    let failed = |list| {
+        let arguments = copy(list);
+        let said = fails(folder, &arguments.each_ref().map(String::as_str), 1);
+        assert!(!folder.join("new.redb").exists());
+        said
+    };
+    // Of two clocks that are far apart, one would let revocations expire that have not.
+    for ahead in [-61_000, 61_000] {
+        clock.set(ahead);
+        node("far").await;
+        let said = failed("far");
+        assert!(said.contains("more than a minute apart"), "{said}");
+    }
+    // The new list would be the older one.
+    clock.set(40_000);
+    node("near").await;
+    let said = failed("near");
+    assert!(said.contains("claims to remember since"), "{said}");
+    clock.set(0);
+    node("right").await;
+    says(folder, &copy("right").each_ref().map(String::as_str));
+    // Nor is it a target, where this machine's clock and the server's differ.
+    clock.set(61_000);
+    let back = ["store", "copy", "new.redb", &url, "--list", "back"];
+    let said = fails(folder, &back, 1);
+    assert!(said.contains("more than a minute apart"), "{said}");
+    assert!(folder.join("new.redb").exists(), "it was there before");
+}
+
+#[tokio::test]
 async fn what_is_no_list_is_an_error_that_tells_no_password() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -340,7 +506,9 @@ async fn every_command_of_the_operations_page_works() {
     );
     std::fs::write(folder.join("session.toml"), configuration).unwrap();
     says(folder, &["keys", "new", "keys.toml"]);
-    drop(Redb::options().create(folder.join("revocations.redb")));
+    let file = Redb::create(folder.join("revocations.redb")).unwrap();
+    file.announce(DAY).await.unwrap();
+    drop(file);
     let page = include_str!("../src/operations.md").lines();
     let commands: Vec<_> = page
         .filter_map(|line| line.strip_prefix("sealed-session "))

@@ -176,10 +176,15 @@ async fn a_secret_in_the_wrong_place_is_not_printed() {
 #[cfg(feature = "redis")]
 #[actix_web::test]
 async fn a_store_on_a_server_is_chosen_by_its_url() {
+    let certificate = rcgen::generate_simple_self_signed(vec!["h".to_owned()]).unwrap();
+    let certificate = certificate.cert.pem();
     let with = |store: &str, more: &str| {
         let text = minimal("").replace("\"memory\"", &format!("\"{store}\"\n{more}"));
         let folder = folder();
-        let config = SessionConfig::from_file(write(folder.path(), &text)).unwrap();
+        let path = folder.path();
+        std::fs::write(path.join("ca.pem"), &certificate).unwrap();
+        std::fs::write(path.join("cut.pem"), &certificate[..100]).unwrap();
+        let config = SessionConfig::from_file(write(path, &text)).unwrap();
         let shown = format!("{config:?}");
         assert!(!shown.contains("hunter2"), "{shown}");
         match config.builder() {
@@ -195,6 +200,8 @@ async fn a_store_on_a_server_is_chosen_by_its_url() {
     let shown = with(url, "list = \"other\"\nwait_for_replicas = 1").unwrap();
     assert!(shown.contains("list: \"other\""), "{shown}");
     with("rediss://:hunter2@redis.internal", "").unwrap();
+    // Relative to the configuration.
+    with("rediss://h", "root_certificate = \"ca.pem\"").unwrap();
 
     let wrong = [
         ("redis://:hunter2@h:p/0", "", "revocation.store"),
@@ -207,12 +214,67 @@ async fn a_store_on_a_server_is_chosen_by_its_url() {
         (url, "list = \"\"", "revocation.list"),
         ("memory", "list = \"a\"", "revocation.list"),
         ("memory", "wait_for_replicas = 1", "wait_for_replicas"),
+        (
+            "memory",
+            "root_certificate = \"ca.pem\"",
+            "root_certificate",
+        ),
+        ("redis://h", "root_certificate = \"ca.pem\"", "rediss://"),
+        ("rediss://h", "root_certificate = \"no.pem\"", "no.pem"),
+        (
+            "rediss://h",
+            "root_certificate = \"keys.toml\"",
+            "root_certificate",
+        ),
+        (
+            "rediss://h",
+            "root_certificate = \"cut.pem\"",
+            "root_certificate",
+        ),
     ];
     for (store, more, named) in wrong {
         let error = with(store, more).unwrap_err();
         assert!(error.contains(named), "{store} {more}: {error}");
         assert!(!error.contains("hunter2"), "{error}");
     }
+}
+
+#[cfg(feature = "redis")]
+#[actix_web::test]
+async fn a_list_may_be_as_old_as_it_is_on_a_healthy_node() {
+    let with = |store: &str, max_staleness: &str| {
+        let revocation = format!("\"{store}\"\nmax_staleness = \"{max_staleness}\"");
+        let text = minimal("").replace("\"memory\"", &revocation);
+        async move { start(&text).await.map_err(|error| error.to_string()) }
+    };
+    // Nobody is there.
+    let redis = "redis://127.0.0.1:1";
+    let error = with(redis, "2999ms").await.unwrap_err();
+    assert!(error.contains("revocation.max_staleness"), "{error}");
+    let error = with(redis, "3s").await.unwrap_err();
+    assert!(
+        error.contains("no connection") || error.contains("refused"),
+        "{error}"
+    );
+    with("memory", "0s").await.unwrap();
+}
+
+/// The settings that only a store on a server has are documented as comments.
+#[cfg(feature = "redis")]
+#[actix_web::test]
+async fn the_documented_settings_of_a_server_can_be_set() {
+    let certificate = rcgen::generate_simple_self_signed(vec!["h".to_owned()]).unwrap();
+    let folder = folder();
+    std::fs::write(folder.path().join("ca.pem"), certificate.cert.pem()).unwrap();
+    let text = DOCUMENTED
+        .replace("store = \"redb", "# store = \"redb")
+        .replace("# store = \"rediss", "store = \"rediss")
+        .replace("# list =", "list =")
+        .replace("# root_certificate", "root_certificate");
+    let config = SessionConfig::from_file(write(folder.path(), &text)).unwrap();
+    let shown = format!("{:?}", config.builder().unwrap());
+    let expected = "Redis { server: redis.internal:6379, list: \"shop/production\"";
+    assert!(shown.contains(expected), "{shown}");
 }
 
 #[actix_web::test]

@@ -60,10 +60,11 @@ async fn replicas_are_waited_for() {
         Err(refused)
     );
     // Many at once wait together.
+    const CALLERS: u8 = 20;
     let store = Arc::new(store);
     let started = Instant::now();
     let mut callers = tokio::task::JoinSet::new();
-    for n in 0..20 {
+    for n in 0..CALLERS {
         let store = store.clone();
         callers.spawn(async move { end(&store, n).await });
     }
@@ -72,7 +73,8 @@ async fn replicas_are_waited_for() {
         assert!(matches!(error, StoreError::NotReplicated { .. }), "{error}");
     }
     let elapsed = started.elapsed();
-    assert!(elapsed < 5 * wait, "{elapsed:?}, and not twenty in a row");
+    let in_a_row = u32::from(CALLERS) * wait;
+    assert!(elapsed < in_a_row / 2, "{elapsed:?}, {in_a_row:?} in a row");
     // Who does not wait is not held up.
     end(&primary.open(&list), 3).await.unwrap();
 
@@ -91,7 +93,7 @@ async fn a_replica_is_refused_until_it_is_promoted() {
     let before = primary.open(&list);
     end(&before, 1).await.unwrap();
     let from = position(&before).await;
-    let wait = Duration::from_secs(1);
+    let wait = Duration::from_millis(800);
     let one = primary.options(&list).wait_for(1, wait).open().unwrap();
     end(&one, 2).await.unwrap();
 
@@ -160,8 +162,9 @@ async fn a_server_that_hangs_is_an_error_in_time_and_shared_by_all_callers() {
     let started = Instant::now();
     assert!(end(&store, 2).await.is_err());
     let elapsed = started.elapsed();
-    assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
-    // Twenty that need a new connection wait for one attempt, not for twenty.
+    // An answer may take 2.5 s.
+    assert!(elapsed < Duration::from_secs(10), "{elapsed:?}");
+    // Twenty that need a new connection wait for one attempt of 2 s, not for twenty.
     let started = Instant::now();
     let mut callers = tokio::task::JoinSet::new();
     for n in 0..20 {
@@ -172,7 +175,7 @@ async fn a_server_that_hangs_is_an_error_in_time_and_shared_by_all_callers() {
         assert!(outcome.unwrap().is_err());
     }
     let elapsed = started.elapsed();
-    assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
+    assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
     server.resume();
     eventually("back", || async { end(&store, 2).await.is_ok() }).await;
     end(&fresh, 2).await.unwrap();
@@ -206,7 +209,10 @@ async fn the_documented_rights_are_enough_and_all_are_needed() {
     let url = format!("redis://sessions:hunter2@127.0.0.1:{}/1", server.port());
     let open = |list: &str| {
         let options = Redis::options(url.clone(), list);
-        options.wait_for(1, Duration::from_secs(1)).open().unwrap()
+        options
+            .wait_for(1, Duration::from_millis(800))
+            .open()
+            .unwrap()
     };
     use_all(&open(&list)).await.unwrap();
 
@@ -332,13 +338,20 @@ fn options_are_checked_before_anything_is_sent() {
     }
     let second = Duration::from_secs(1);
     let options = || Redis::options(url, "a");
-    refused(options().retention(29 * second).open(), "retention");
-    for wait in [Duration::ZERO, 3 * second] {
-        refused(options().wait_for(1, wait).open(), "wait_for_replicas");
+    let named = "RedisOptions::retention";
+    refused(options().retention(29 * second).open(), named);
+    for wait in [Duration::ZERO, Duration::from_millis(801)] {
+        let named = "RedisOptions::wait_for";
+        refused(options().wait_for(1, wait).open(), named);
     }
+    let longest = Duration::from_millis(800);
+    options().wait_for(1, longest).open().unwrap();
     refused(options().root_certificate("x").open(), "rediss");
     let tls = Redis::options("rediss://a", "a");
-    refused(tls.root_certificate("-----BEGIN CERT").open(), "PEM");
+    for bad in ["", "not in PEM form", "-----BEGIN CERT"] {
+        let options = tls.clone().root_certificate(bad);
+        refused(options.open(), "root_certificate");
+    }
     options().retention(30 * second).open().unwrap();
 }
 

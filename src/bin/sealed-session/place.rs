@@ -1,18 +1,20 @@
 //! Where a list of revocations is, as an argument.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use sealed_session::revoke::RevocationStore;
 use sealed_session::store::{Redb, Redis};
-use sealed_session::{SessionConfig, StoreError};
+use sealed_session::{ConfigError, SessionConfig, StoreError};
 
 use crate::failure::Failure;
 
 /// A store that is spelled out: `redb:FILE` or just the file, `redis://...`, `rediss://...`, or a
 /// configuration (`FILE.toml`), which keeps a password off the command line.
-#[derive(Clone, Debug)]
+///
+/// Without `Debug`: the URL of a server may hold a password.
+#[derive(Clone)]
 pub enum Place {
     File(String),
     Server(String),
@@ -53,48 +55,112 @@ pub struct ListName {
     list: Option<String>,
 }
 
-impl Place {
-    /// Opens a list that exists.
-    pub fn open(&self, list: &ListName) -> Result<OpenStore, Failure> {
-        let store: Arc<dyn RevocationStore> = match self {
-            Self::File(path) => Arc::new(Redb::open(path).map_err(in_use)?),
-            Self::Server(url) => {
-                let name = list.list.as_deref().ok_or_else(|| {
-                    Failure::Failed("which list on that server? --list AUDIENCE".into())
-                })?;
-                Arc::new(Redis::open(url.as_str(), name)?)
-            }
-            Self::Configured(path) => return configured(Path::new(path)),
-        };
-        Ok(OpenStore {
-            store,
-            audience: None,
-        })
-    }
-
-    /// The same, and makes a file that is missing.
-    pub fn open_or_create(&self, list: &ListName) -> Result<OpenStore, Failure> {
-        match self {
-            Self::File(path) if !Path::new(path).exists() => Ok(OpenStore {
-                store: Arc::new(Redb::create(path).map_err(in_use)?),
-                audience: None,
-            }),
-            _ => self.open(list),
+impl ListName {
+    /// An error if a name was given: this one would not be heeded.
+    pub fn must_be_absent(&self, because: &str) -> Result<(), Failure> {
+        match self.list {
+            Some(_) => Err(Failure::Failed(format!(
+                "--list is of no use here: {because}"
+            ))),
+            None => Ok(()),
         }
     }
 }
 
-/// The store of a configuration. A file that is missing is not made.
-pub fn configured(path: &Path) -> Result<OpenStore, Failure> {
+impl Place {
+    /// Refuses the name of a list where none of `places` has a use for it.
+    pub fn check_list(places: &[&Self], list: &ListName) -> Result<(), Failure> {
+        let reasons: Option<Vec<_>> = places.iter().map(|place| place.why_no_list()).collect();
+        reasons.map_or(Ok(()), |reasons| list.must_be_absent(&reasons.join("; ")))
+    }
+
+    /// Why it can not be told which list, if so.
+    fn why_no_list(&self) -> Option<&'static str> {
+        match self {
+            Self::Server(_) => None,
+            Self::File(_) => Some("a file holds one list"),
+            Self::Configured(_) => Some("the configuration names the list"),
+        }
+    }
+
+    /// Opens a list that exists: on a server, one that a node has used. Makes nothing.
+    pub async fn open(&self, list: &ListName) -> Result<OpenStore, Failure> {
+        match self {
+            Self::Server(url) => {
+                let used = Redis::options(url.as_str(), name(list)?).open_used();
+                Ok(OpenStore::of(used.await.map_err(failed)?))
+            }
+            Self::Configured(path) => configured(Path::new(path)).await,
+            Self::File(path) => Ok(OpenStore::of(Redb::open(path).map_err(in_use)?)),
+        }
+    }
+
+    /// Opens a list that is to be written to. A file that is missing is made.
+    pub fn open_or_create(&self, list: &ListName) -> Result<Target, Failure> {
+        let (store, made): (Arc<dyn RevocationStore>, _) = match self {
+            Self::Server(url) => (Arc::new(Redis::open(url.as_str(), name(list)?)?), None),
+            Self::Configured(path) => {
+                let config = SessionConfig::from_file(path)?;
+                (config.open_store().map_err(failed)?, None)
+            }
+            Self::File(path) if Path::new(path).exists() => {
+                (Arc::new(Redb::open(path).map_err(in_use)?), None)
+            }
+            Self::File(path) => {
+                let store = Redb::create(path).map_err(in_use)?;
+                (Arc::new(store), Some(path.into()))
+            }
+        };
+        Ok(Target { store, made })
+    }
+}
+
+impl OpenStore {
+    fn of(store: impl RevocationStore) -> Self {
+        Self {
+            store: Arc::new(store),
+            audience: None,
+        }
+    }
+}
+
+/// A list that is to be written to.
+pub struct Target {
+    pub store: Arc<dyn RevocationStore>,
+    /// The file that was made for it.
+    made: Option<PathBuf>,
+}
+
+impl Target {
+    /// Removes what was made: it is of no use to anyone.
+    pub fn undo(self) {
+        drop(self.store);
+        if let Some(path) = self.made {
+            // What went wrong before is what has to be told.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn name(list: &ListName) -> Result<&str, Failure> {
+    let which = || Failure::Failed("which list on that server? --list AUDIENCE".into());
+    list.list.as_deref().ok_or_else(which)
+}
+
+/// The store of a configuration. Nothing that is missing is made.
+pub async fn configured(path: &Path) -> Result<OpenStore, Failure> {
     let config = SessionConfig::from_file(path)?;
-    let store = config.open_store().map_err(|error| match error {
-        sealed_session::ConfigError::Store(error) => in_use(error),
-        other => other.into(),
-    })?;
     Ok(OpenStore {
-        store,
+        store: config.open_used_store().await.map_err(failed)?,
         audience: Some(config.audience().to_owned()),
     })
+}
+
+fn failed(error: ConfigError) -> Failure {
+    match error {
+        ConfigError::Store(error) => in_use(error),
+        other => other.into(),
+    }
 }
 
 fn in_use(error: StoreError) -> Failure {

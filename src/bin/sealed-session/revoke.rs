@@ -63,10 +63,17 @@ pub struct Store {
 }
 
 impl Store {
-    fn open(&self) -> Result<OpenStore, Failure> {
+    async fn open(&self) -> Result<OpenStore, Failure> {
         match (&self.config, &self.store) {
-            (Some(path), _) => place::configured(path),
-            (None, Some(place)) => place.open(&self.list),
+            (Some(path), _) => {
+                self.list
+                    .must_be_absent("the configuration names the list")?;
+                place::configured(path).await
+            }
+            (None, Some(place)) => {
+                Place::check_list(&[place], &self.list)?;
+                place.open(&self.list).await
+            }
             (None, None) => Err(Failure::Failed("either --config or --store".into())),
         }
     }
@@ -75,13 +82,13 @@ impl Store {
 /// Carries a command out. The text is for standard output.
 pub async fn run(command: Revoke) -> Result<String, Failure> {
     match command {
-        Revoke::Session { store, id } => session(&*store.open()?.store, id).await,
+        Revoke::Session { store, id } => session(&*store.open().await?.store, id).await,
         Revoke::User {
             store,
             audience,
             name,
         } => {
-            let opened = store.open()?;
+            let opened = store.open().await?;
             let audience = opened.audience.or(audience).unwrap_or_default();
             user(&*opened.store, &audience, &name).await
         }
@@ -92,7 +99,7 @@ pub async fn run(command: Revoke) -> Result<String, Failure> {
                         .into(),
                 ));
             }
-            everyone(&*store.open()?.store).await
+            everyone(&*store.open().await?.store).await
         }
     }
 }

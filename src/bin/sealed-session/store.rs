@@ -2,16 +2,19 @@
 
 use std::collections::HashSet;
 use std::fmt::Write;
+use std::time::Duration;
 
 use clap::Subcommand;
 use sealed_session::revoke::{Revocation, RevocationStore, SnapshotEnd};
-use sealed_session::{Clock, SystemClock};
+use sealed_session::{Clock, SubjectKey, SystemClock, UnixMillis};
 
 use crate::failure::Failure;
 use crate::place::{ListName, Place};
 
 /// How many entries are published at once.
 const BATCH: usize = 1000;
+/// How far the clocks of two machines may be apart.
+const SKEW: Duration = Duration::from_secs(60);
 
 /// The commands. Their documentation is the `--help` text.
 #[derive(Subcommand)]
@@ -51,11 +54,21 @@ pub enum Store {
 /// Carries a command out. The text is for standard output.
 pub async fn run(command: Store) -> Result<String, Failure> {
     match command {
-        Store::Show { store, list } => show(&*store.open(&list)?.store).await,
+        Store::Show { store, list } => {
+            Place::check_list(&[&store], &list)?;
+            show(&*store.open(&list).await?.store).await
+        }
         Store::Copy { from, to, list } => {
-            let from = from.open(&list)?.store;
-            let to = to.open_or_create(&list)?.store;
-            copy(&*from, &*to).await
+            Place::check_list(&[&from, &to], &list)?;
+            let from = from.open(&list).await?.store;
+            let source = Source::read(&*from).await?;
+            // Nothing is made before there is something to copy.
+            let to = to.open_or_create(&list)?;
+            let copied = source.copy(&*to.store).await;
+            if copied.is_err() {
+                to.undo();
+            }
+            copied
         }
         Store::Reborn { store, list, yes } => {
             if !yes {
@@ -64,7 +77,8 @@ pub async fn run(command: Store) -> Result<String, Failure> {
                         .into(),
                 ));
             }
-            let born = store.open(&list)?.store.reborn().await?;
+            Place::check_list(&[&store], &list)?;
+            let born = store.open(&list).await?.store.reborn().await?;
             Ok(format!(
                 "no session from {born} or before counts any more\n"
             ))
@@ -93,8 +107,8 @@ async fn show(store: &dyn RevocationStore) -> Result<String, Failure> {
     // Writing to a String does not fail.
     let _ = write!(
         text,
-        "store     {}\nborn      {}\nlongest   {longest}\nsessions  {sessions}\nvisitors  {visitors}\n\
-         subjects  {subjects}\neveryone  {}\nodd       {}\n",
+        "store      {}\nborn       {}\nlongest    {longest}\nsessions   {sessions}\nvisitors   {visitors}\n\
+         subjects   {subjects}\neveryone   {}\nunreadable {}\n",
         store.name(),
         end.born,
         everyone.map_or_else(|| "-".to_owned(), |generation| generation.to_string()),
@@ -103,54 +117,84 @@ async fn show(store: &dyn RevocationStore) -> Result<String, Failure> {
     Ok(text)
 }
 
-async fn copy(from: &dyn RevocationStore, to: &dyn RevocationStore) -> Result<String, Failure> {
-    let (entries, source) = read(from).await?;
-    if from.unreadable() > 0 {
+/// What is to be copied.
+struct Source {
+    entries: Vec<Revocation>,
+    end: SnapshotEnd,
+}
+
+impl Source {
+    async fn read(from: &dyn RevocationStore) -> Result<Self, Failure> {
+        let now = trusted_time(from).await?;
+        let (mut entries, end) = read(from).await?;
+        if from.unreadable() > 0 {
+            return Err(Failure::Failed(format!(
+                "{} entries of the list were not understood, and would be missing in the copy",
+                from.unreadable()
+            )));
+        }
+        entries.retain(|entry| entry.until() > now);
+        Ok(Self { entries, end })
+    }
+
+    async fn copy(&self, to: &dyn RevocationStore) -> Result<String, Failure> {
+        trusted_time(to).await?;
+        let (entries, source) = (&self.entries, &self.end);
+        to.announce(source.longest).await?;
+        let (present, target) = read(to).await?;
+        let known: HashSet<_> = entries.iter().collect();
+        // The remains of a copy that was cut off say nothing that this one does not.
+        let is_new = present.iter().all(|each| known.contains(each));
+        if !is_new {
+            return Err(Failure::Failed(
+                "there is a list already, with revocations of its own; of two lists that are merged \
+                 only the younger one's age would count. Copy into a new one"
+                    .into(),
+            ));
+        }
+        if target.born < source.born {
+            return Err(Failure::Failed(format!(
+                "the list there is empty and claims to remember since {}, this one since {}. Copy into \
+                 a newer one",
+                target.born, source.born
+            )));
+        }
+        for batch in entries.chunks(BATCH) {
+            to.publish(batch).await?;
+        }
+        // Last: a copy that is cut off before vouches for nothing.
+        to.vouch(target.position.epoch, source.born).await?;
+        let (copied, end) = read(to).await?;
+        let copied: HashSet<_> = copied.iter().collect();
+        if end.born != source.born || !entries.iter().all(|each| copied.contains(each)) {
+            return Err(Failure::Failed(
+                "the copy is not what was written; was somebody else writing there? Nothing was \
+                 changed in the list that was copied"
+                    .into(),
+            ));
+        }
+        Ok(format!(
+            "{} revocations copied; the list remembers since {}\n",
+            entries.len(),
+            source.born
+        ))
+    }
+}
+
+/// This machine's time, if the store agrees: of two clocks that disagree one is wrong, and what has
+/// expired by it may not have.
+async fn trusted_time(store: &dyn RevocationStore) -> Result<UnixMillis, Failure> {
+    let nobody = SubjectKey::from_bytes([0; 16]);
+    let theirs = store.read(nobody).await?.now;
+    let ours = SystemClock::default().now();
+    if ours.since(theirs).max(theirs.since(ours)) > SKEW {
         return Err(Failure::Failed(format!(
-            "{} entries of the list were not understood, and would be missing in the copy",
-            from.unreadable()
+            "this machine's clock says {ours} and that of the store ({}) {theirs}: more than a minute \
+             apart. What has expired can not be told; set the clocks first",
+            store.name()
         )));
     }
-    let now = SystemClock::default().now();
-    let entries: Vec<_> = entries.into_iter().filter(|it| it.until() > now).collect();
-    to.announce(source.longest).await?;
-    let (present, target) = read(to).await?;
-    let known: HashSet<_> = entries.iter().collect();
-    // The remains of a copy that was cut off say nothing that this one does not.
-    let is_new = present.iter().all(|each| known.contains(each));
-    if !is_new {
-        return Err(Failure::Failed(
-            "there is a list already, with revocations of its own; of two lists that are merged only \
-             the younger one's age would count. Copy into a new one"
-                .into(),
-        ));
-    }
-    if target.born < source.born {
-        return Err(Failure::Failed(format!(
-            "the list there is empty and claims to remember since {}, this one since {}. Copy into a \
-             newer one",
-            target.born, source.born
-        )));
-    }
-    for batch in entries.chunks(BATCH) {
-        to.publish(batch).await?;
-    }
-    // Last: a copy that is cut off before vouches for nothing.
-    to.vouch(target.position.epoch, source.born).await?;
-    let (copied, end) = read(to).await?;
-    let copied: HashSet<_> = copied.iter().collect();
-    if end.born != source.born || !entries.iter().all(|each| copied.contains(each)) {
-        return Err(Failure::Failed(
-            "the copy is not what was written; was somebody else writing there? Nothing was changed \
-             in the list that was copied"
-                .into(),
-        ));
-    }
-    Ok(format!(
-        "{} revocations copied; the list remembers since {}\n",
-        entries.len(),
-        source.born
-    ))
+    Ok(ours)
 }
 
 async fn read(store: &dyn RevocationStore) -> Result<(Vec<Revocation>, SnapshotEnd), Failure> {

@@ -1,21 +1,30 @@
-//! How a [`Redis`] is opened: what can be checked without asking the server.
+//! How a [`Redis`] is opened: what can be checked without asking the server, and for tools, whether
+//! there is such a list at all.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, TlsCertificates};
+use redis::{
+    Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, TlsCertificates, Value, cmd,
+};
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use super::Redis;
 use super::link::Server;
-use crate::error::ConfigError;
+use super::script::Operation;
+use super::snapshot;
+use crate::error::{ConfigError, StoreError};
 use crate::random::{Random, SystemRandom};
 
 /// How long news are kept at the least.
 const RETENTION: Duration = Duration::from_secs(60);
 const SHORTEST_RETENTION: Duration = Duration::from_secs(30);
-/// Longer, and whoever waits for the store has given up.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// A caller may wait three times (see `replicas`), and gives the store up after 3 s: this leaves more than
+/// half a second for the write itself.
+const LONGEST_WAIT: Duration = Duration::from_millis(800);
 
 /// How to open a [`Redis`]. From [`Redis::options`].
 #[derive(Clone)]
@@ -45,7 +54,7 @@ impl RedisOptions {
             url,
             list,
             replicas: 0,
-            wait: Duration::from_secs(1),
+            wait: LONGEST_WAIT,
             retention: RETENTION,
             root_certificate: None,
             random: Arc::new(SystemRandom),
@@ -53,8 +62,11 @@ impl RedisOptions {
     }
 
     /// Lets a logout return only when so many replicas have it too, and fail with
-    /// [`StoreError::NotReplicated`](crate::StoreError::NotReplicated) if they do not within `timeout`
-    /// (at most 2 s). None by default.
+    /// [`StoreError::NotReplicated`] if they do not within `timeout`: between 1 ms and 800 ms. None by
+    /// default.
+    ///
+    /// Waits that began a moment too early for a logout are waited for as well, so it may take three
+    /// times as long. Longer ones would not end before whoever waits for the store gives it up.
     #[must_use]
     pub fn wait_for(mut self, replicas: usize, timeout: Duration) -> Self {
         self.replicas = replicas;
@@ -78,6 +90,10 @@ impl RedisOptions {
     }
 
     /// Where the random names of publications come from; the operating system by default.
+    ///
+    /// With a generator that repeats itself nodes miss what others revoked: this is for tests.
+    #[cfg(any(test, feature = "testing"))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
     #[must_use]
     pub fn random(mut self, random: Arc<dyn Random>) -> Self {
         self.random = random;
@@ -92,19 +108,34 @@ impl RedisOptions {
         check_list(&self.list)?;
         if self.retention < SHORTEST_RETENTION {
             return Err(ConfigError::setting(
-                "retention",
+                "RedisOptions::retention",
                 "must be at least 30 seconds",
             ));
         }
         let timely = self.wait >= Duration::from_millis(1) && self.wait <= LONGEST_WAIT;
         if self.replicas > 0 && !timely {
             return Err(ConfigError::setting(
-                "revocation.wait_for_replicas",
-                "the time to wait must be between 1 ms and 2 s",
+                "RedisOptions::wait_for",
+                "the time to wait must be between 1 ms and 800 ms",
             ));
         }
         let server = Server::new(self.info()?);
         Ok(Redis::new(server, &self.list, &self))
+    }
+
+    /// As [`open`](Self::open), and only if a node has used the list already: for tools, whose user may
+    /// have misspelt its name. No list is made.
+    ///
+    /// # Errors
+    /// As there; [`StoreError::Unused`] for another list, and what keeps it from being looked at.
+    pub async fn open_used(self) -> Result<Redis, ConfigError> {
+        let list = self.list.clone();
+        let store = self.open()?;
+        if !is_used(&store).await? {
+            let server = store.link.server().address();
+            return Err(StoreError::Unused { list, server }.into());
+        }
+        Ok(store)
     }
 
     /// The address in the URL. Errors do not repeat it: it may hold a password.
@@ -144,15 +175,47 @@ impl RedisOptions {
         if !tls {
             return Err(bad("must begin with \"rediss://\" to use a certificate"));
         }
+        check_certificates(pem)?;
         choose_cryptography();
         let certificates = TlsCertificates {
             client_tls: None,
             root_cert: Some(pem.clone()),
         };
         let client = Client::build_with_tls(info, certificates);
-        let client = client.map_err(|_| bad("the root certificate is not in PEM form"))?;
+        let client = client.map_err(|_| bad_certificate("can not be used"))?;
         Ok(client.get_connection_info().clone())
     }
+}
+
+/// At least one, and nothing that is none: of a file without any, nothing would be trusted.
+fn check_certificates(pem: &[u8]) -> Result<(), ConfigError> {
+    let mut count = 0_usize;
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        certificate.map_err(|_| bad_certificate("is not in PEM form"))?;
+        count = count.saturating_add(1);
+    }
+    if count == 0 {
+        return Err(bad_certificate("holds no certificate in PEM form"));
+    }
+    Ok(())
+}
+
+fn bad_certificate(problem: &str) -> ConfigError {
+    ConfigError::setting("revocation.root_certificate", problem)
+}
+
+/// Whether a node has ever told the list how long its cookies live, which each does when it starts.
+async fn is_used(store: &Redis) -> Result<bool, StoreError> {
+    // First, because any call of the script makes the list.
+    let mut kind = cmd("TYPE");
+    kind.arg(store.scripts.key("meta"));
+    if store.link.ask(&kind).await? == Value::SimpleString("none".into()) {
+        return Ok(false);
+    }
+    let mut answer = store.run(store.call(Operation::STATE)?).await?;
+    snapshot::position(&mut answer)?;
+    let (_born, longest) = (answer.time()?, answer.number()?);
+    Ok(longest > 0)
 }
 
 /// Names one list on the server: a part of its keys.
