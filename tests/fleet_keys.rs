@@ -119,8 +119,9 @@ async fn a_neighbours_cookie_makes_a_node_learn_of_a_new_key_at_once() {
     // This one asks for a look at the file, and does not wait for it.
     assert!(there.get("/me").await.set_cookies().is_empty());
     eventually(|| async { fleet.knows(1, new) }).await;
+    // And not with the next look of its own accord, after five seconds.
     let took = delivered.elapsed();
-    assert!(took < Duration::from_millis(3500), "{took:?}");
+    assert!(took < Duration::from_millis(4800), "{took:?}");
     there.get("/me").await.is(200);
 }
 

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
@@ -199,7 +200,7 @@ async fn serve(
                     Order::Hold | Order::Forward => {
                         shared.forwarding.send_replace(order == Order::Forward);
                         if listener.is_none() {
-                            listener = Some(TcpListener::bind(address).await.unwrap());
+                            listener = Some(listen_again(address).await);
                         }
                     }
                     Order::Cut => connections.shutdown().await,
@@ -217,6 +218,18 @@ async fn serve(
             }
             Some(_) = connections.join_next() => {}
         }
+    }
+}
+
+/// Somebody else may have the port for a moment.
+async fn listen_again(address: SocketAddr) -> TcpListener {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return listener,
+            Err(error) => assert!(Instant::now() < deadline, "{address}: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
