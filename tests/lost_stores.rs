@@ -118,7 +118,7 @@ async fn a_store_that_lost_everything_is_given_it_back_and_nobody_is_logged_out(
     fleet.all_hold(3).await;
     let born = fleet.born().await;
 
-    fleet.lose(MINUTE).await;
+    fleet.lose(5 * SECOND).await;
     let lost_until = fleet.born().await;
     assert!(lost_until > born);
     // Whoever held everything goes on.
@@ -143,6 +143,26 @@ async fn a_store_that_lost_everything_is_given_it_back_and_nobody_is_logged_out(
     // The announced life came back, too: what is raised now is kept as long as before.
     let end = fleet.server.snapshot(&mut |_| {}).await.unwrap();
     assert!(end.longest >= 30 * common::DAY);
+}
+
+/// Nobody knows whether somebody else was told of a logout that nobody here was.
+#[actix_web::test]
+async fn nodes_that_were_all_away_for_long_vouch_when_nobody_gives_anything_back_any_more() {
+    let fleet = &mut Fleet::start(2).await;
+    let browser = fleet.logged_in("alice").await;
+    let dead = fleet.logged_in("bob").await;
+    let stolen = dead.copy();
+    dead.post("/logout").await.is(204);
+    fleet.all_hold(1).await;
+    let born = fleet.born().await;
+    fleet.lose(MINUTE).await;
+    eventually(|| async { fleet.stored().await.len() == 1 }).await;
+    assert_eq!(fleet.each(&browser).await, [503, 503]);
+    assert_ne!(fleet.born().await, born);
+    fleet.clock.advance(31 * SECOND);
+    eventually(|| async { fleet.born().await == born }).await;
+    eventually(|| async { fleet.each(&browser).await == [200, 200] }).await;
+    assert_eq!(fleet.each(&stolen).await, [401, 401]);
 }
 
 #[actix_web::test]
