@@ -11,10 +11,12 @@ use common::faulty::{Call, Faulty, Mode};
 use common::moved_clock::MovedClock;
 use common::redis_server::RedisServer;
 use common::{Browser, DAY, MINUTE, Node, SECOND, eventually, memory};
+use futures_util::future::join_all;
 use sealed_session::revoke::{Reach, RevocationStore};
 use sealed_session::store::Redis;
 use sealed_session::testing::ManualClock;
 use sealed_session::{CookieSettings, Sessions, SubjectKey, UnixMillis};
+use serde_json::json;
 
 const LIST: &str = "l";
 
@@ -272,4 +274,37 @@ async fn nobody_outlives_a_logout_that_the_store_has_lost() {
         let node = fleet.node(number);
         eventually(|| async { status(&thief, node).await == 401 }).await;
     }
+}
+
+/// Sessions of visitors cost nothing. Whoever logs out shares the way to the store with them.
+#[actix_web::test]
+async fn visitors_can_not_crowd_out_those_who_log_out() {
+    let clock = ManualClock::default();
+    let store = Faulty::new(memory(&clock), Reach::Network);
+    clock.advance(SECOND);
+    let node = Node::on(&clock, store.clone()).await;
+    let user = node.browser();
+    user.post("/login/alice").await.is(200);
+    let mut visitors = Vec::new();
+    for _ in 0..70 {
+        let visitor = node.browser();
+        visitor.put("/entries/a", json!(1)).await.is(204);
+        visitors.push(visitor);
+    }
+    store.set_call(Call::Publish, Mode::Hanging);
+    let all = visitors.iter().map(|visitor| visitor.post("/purge"));
+    let all = async { join_all(all).await };
+    let meanwhile = async {
+        eventually(|| async { store.waiting() == 64 }).await;
+        let logout = user.post("/logout");
+        let let_through = async {
+            eventually(|| async { store.waiting() == 65 }).await;
+            store.set(Mode::Up);
+        };
+        futures_util::join!(logout, let_through).0
+    };
+    let (answers, logout) = futures_util::join!(all, meanwhile);
+    logout.is(204);
+    let refused = answers.iter().filter(|answer| answer.status == 503);
+    assert_eq!(refused.count(), 70 - 64);
 }

@@ -100,8 +100,8 @@ pub struct Health {
     pub outstanding: usize,
     /// How many revocations this node holds that the store has lost, and is being given back.
     pub lacking: usize,
-    /// How many entries of the store this release did not understand since it started. Each counts as
-    /// revoked, where it can be told whose it is.
+    /// How many entries of the store this release does not understand, and how many publications it did
+    /// not since it started. Each entry counts as revoked, where it can be told whose it is.
     pub unreadable: u64,
     /// Since when the list remembers. Sessions from before are refused, unless they are accepted by
     /// [`SessionsBuilder::older_sessions`].

@@ -10,6 +10,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use crate::error::StoreError;
 use crate::id::{Generation, Serial, SessionId, SubjectKey};
 use crate::observe::{self, tag};
@@ -29,7 +31,13 @@ use crate::time::{Clock, UnixMillis};
 pub(crate) struct Revoker {
     worker: Worker,
     shared: Arc<Shared>,
+    /// How many more entries of visitors may be on their way to the store.
+    visitors: Arc<Semaphore>,
 }
+
+/// How many entries of visitors are on their way to the store at once. Visitors cost an attacker nothing,
+/// and whoever logs out shares the way with them.
+const VISITORS_AT_ONCE: usize = 64;
 
 /// The first attempt to tell the store.
 pub(crate) type Attempt<T> = std::pin::Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
@@ -65,7 +73,11 @@ impl Revoker {
         worker.repeat(replica::sweep(Arc::downgrade(&shared)));
         worker.repeat(outbox::retry(Arc::downgrade(&shared)));
         worker.repeat(outbox::measure(Arc::downgrade(&shared)));
-        Ok(Self { worker, shared })
+        Ok(Self {
+            worker,
+            shared,
+            visitors: Arc::new(Semaphore::new(VISITORS_AT_ONCE)),
+        })
     }
 
     pub(crate) fn list(&self) -> &List {
@@ -100,8 +112,19 @@ impl Revoker {
     }
 
     fn tell(&self, revocation: Revocation) -> Attempt<Published> {
+        let turn = match revocation {
+            Revocation::Visitor { .. } => match self.visitors.clone().try_acquire_owned() {
+                Ok(turn) => Some(turn),
+                Err(_) => {
+                    let problem = "too many visitors end their sessions at once";
+                    return Box::pin(async move { Err(StoreError::unavailable(problem)) });
+                }
+            },
+            _ => None,
+        };
         let shared = self.shared.clone();
         let attempt = self.worker.finish(async move {
+            let _turn = turn;
             let published = in_time("publish", shared.store.publish(&[revocation])).await;
             if published.is_err() {
                 shared.keep(revocation);
@@ -231,7 +254,10 @@ fn report(revocation: &Revocation) {
     };
     observe::revoked(kind);
     let session = tag(id.as_bytes());
-    if entry.serial == Serial::ENDED {
+    if matches!(revocation, Revocation::Visitor { .. }) {
+        // Anyone can bring these about, as often as they like.
+        tracing::debug!(kind, %session, "ending or renewing a visitor's session");
+    } else if entry.serial == Serial::ENDED {
         tracing::info!(kind, %session, "ending a session");
     } else {
         tracing::info!(kind, %session, "renewing a session");

@@ -131,8 +131,8 @@ pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
     /// nothing is forgotten then.
     async fn sweep(&self) -> Result<usize, StoreError>;
 
-    /// How many stored entries were not understood since the store was opened. Zero for stores that
-    /// refuse to open such a list.
+    /// How many entries of the last snapshot were not understood, and how many publications since the
+    /// store was opened. Zero for stores that refuse to open such a list.
     fn unreadable(&self) -> u64 {
         0
     }

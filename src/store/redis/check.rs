@@ -39,8 +39,9 @@ pub(super) async fn check(
     };
     match policy.as_deref() {
         Some(policy) if policy.starts_with("allkeys-") => Err(StoreError::Unsuitable(format!(
-            "{address}: its maxmemory-policy is {policy}, so it could evict revocations, which \
-             would revive sessions; set it to noeviction or volatile-lru"
+            "{address}: its maxmemory-policy is {}, so it could evict revocations, which \
+             would revive sessions; set it to noeviction or volatile-lru",
+            word(policy)
         ))),
         None if !warned.swap(true, Ordering::Relaxed) => {
             tracing::warn!(
@@ -60,7 +61,7 @@ fn check_version(address: &str, version: Option<&str>) -> Result<(), StoreError>
         Some(major) if major >= OLDEST => Ok(()),
         Some(_) => Err(StoreError::Unsuitable(format!(
             "{address}: it is Redis {}; {OLDEST}.0 is the oldest that works",
-            version.unwrap_or_default()
+            word(version.unwrap_or_default())
         ))),
         None => Err(StoreError::Unsuitable(format!(
             "{address}: it does not say which version it is"
@@ -92,6 +93,15 @@ fn text(value: &Value) -> Option<String> {
         Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
         Value::SimpleString(text) => Some(text.clone()),
         _ => None,
+    }
+}
+
+/// A version or the name of a policy. Whatever else a server says is not repeated.
+fn word(text: &str) -> &str {
+    let of_word = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
+    match text.len() <= 32 && text.chars().all(of_word) {
+        true => text,
+        false => "something odd",
     }
 }
 

@@ -93,7 +93,7 @@ impl Redis {
             for entry in entries {
                 if let Err(gap) = reached.take(entry) {
                     if gap == Gap::Unreadable {
-                        self.unreadable.fetch_add(1, Ordering::Relaxed);
+                        self.unreadable_news.fetch_add(1, Ordering::Relaxed);
                         tracing::error!(
                             list = self.list,
                             "the revocation store told something that is not understood"

@@ -111,7 +111,10 @@ pub struct Redis {
     gathering: Mutex<Duration>,
     /// The list that was last heard of; zero for none.
     epoch: AtomicU64,
+    /// Entries of the last snapshot that were not understood.
     unreadable: AtomicU64,
+    /// Publications since the store was opened that were not.
+    unreadable_news: AtomicU64,
 }
 
 impl Redis {
@@ -156,6 +159,7 @@ impl Redis {
             gathering: Mutex::new(Duration::ZERO),
             epoch: AtomicU64::new(0),
             unreadable: AtomicU64::new(0),
+            unreadable_news: AtomicU64::new(0),
         }
     }
 
@@ -200,8 +204,6 @@ impl Redis {
         let call = call.number(u64::from(giving_back));
         let mut answer = self.run_replicated(call).await?;
         let published = answer.bytes()?;
-        self.unreadable
-            .fetch_add(answer.number()?, Ordering::Relaxed);
         let published = published.into_iter().map(|fresh| match fresh {
             b'1' => Published::Fresh,
             _ => Published::Known,
@@ -312,8 +314,6 @@ impl RevocationStore for Redis {
         if generation > Generation::NONE {
             found.push(Revocation::Everyone { generation });
         }
-        let unreadable = values.unreadable();
-        self.unreadable.fetch_add(unreadable, Ordering::Relaxed);
         Ok(Found {
             revocations: found,
             born,
@@ -367,6 +367,7 @@ impl RevocationStore for Redis {
     }
 
     fn unreadable(&self) -> u64 {
-        self.unreadable.load(Ordering::Relaxed)
+        let news = self.unreadable_news.load(Ordering::Relaxed);
+        news.saturating_add(self.unreadable.load(Ordering::Relaxed))
     }
 }

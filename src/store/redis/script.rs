@@ -198,7 +198,11 @@ impl Answer {
             }
             b"unreadable" => {
                 let what = answer.bytes()?;
-                let what = String::from_utf8_lossy(&what).into_owned();
+                // A field's name. Whatever else a server says is not repeated.
+                let of_name = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'_';
+                let is_name = what.len() <= 32 && what.iter().all(of_name);
+                let what = is_name.then(|| String::from_utf8_lossy(&what).into_owned());
+                let what = what.as_deref().unwrap_or("something odd");
                 Err(StoreError::Unsuitable(format!(
                     "{}: the list is not one that this release can read ({what}). It is left as it \
                      is",

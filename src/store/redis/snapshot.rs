@@ -228,8 +228,8 @@ impl Redis {
     pub(super) fn report(&self, values: &Values) {
         let [sessions, visitors, subjects] = values.unreadable;
         let all = values.unreadable();
+        self.unreadable.store(all, Ordering::Relaxed);
         if all > 0 {
-            self.unreadable.fetch_add(all, Ordering::Relaxed);
             tracing::error!(
                 list = self.list,
                 sessions,
