@@ -193,7 +193,7 @@ async fn a_dump_that_is_restored_has_forgotten_until_it_is_said_so() {
     let node = here.node(open()).await;
     for browser in [&dead, &alice] {
         let status = browser.copy().at(&node).get("/me").await.status;
-        // For half a minute a node that knew more could still speak up.
+        // In the first half minute of a list a node that knew more could still speak up.
         assert_eq!(status, 503);
     }
     let browser = logged_in(&node, "alice").await;

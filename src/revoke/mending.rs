@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::id::{SessionId, SubjectKey};
+use crate::lifetime::SKEW;
 use crate::observe;
 use crate::revoke::lattice::Revocation;
 use crate::revoke::list::List;
@@ -42,6 +43,8 @@ struct Work {
     announce: bool,
     lacking: HashMap<Place, Revocation>,
     vouch: Option<Vouch>,
+    /// Whether what was given back may be lost again, because a call failed since the last comparison.
+    doubted: bool,
     running: bool,
 }
 
@@ -118,9 +121,11 @@ impl Comparison {
         let Some(agreed) = self.agreed else {
             return lacking;
         };
+        // By its clock the store may have forgotten already what is about to end.
+        let soon = now + SKEW;
         list.for_each(|ours| {
             let place = place(&ours);
-            if ours.until() > now && place.is_some_and(|place| !agreed.contains(&place)) {
+            if ours.until() > soon && place.is_some_and(|place| !agreed.contains(&place)) {
                 lacking.push(ours);
             }
         });
@@ -148,6 +153,7 @@ impl Mending {
         work.announce = announce;
         work.lacking = lacking;
         work.vouch = vouch;
+        work.doubted = false;
         let begins = !work.running && !work.is_done();
         work.running |= begins;
         begins
@@ -195,8 +201,20 @@ impl Mending {
     /// What to vouch for, once the store has everything and, if others are to be waited for, has `settled`.
     pub(super) fn owed(&self, settled: bool) -> Option<Vouch> {
         let work = self.lock();
-        let vouch = work.vouch.filter(|_| work.lacking.is_empty());
+        let done = work.lacking.is_empty() && !work.doubted;
+        let vouch = work.vouch.filter(|_| done);
         vouch.filter(|vouch| settled || !vouch.late)
+    }
+
+    /// A call failed: behind the next connection there may be a server that lacks what the last one took.
+    pub(super) fn doubt(&self) {
+        self.lock().doubted = true;
+    }
+
+    /// Whether nothing is left but a word that this node can not give before it has compared once more.
+    pub(super) fn in_doubt(&self) -> bool {
+        let work = self.lock();
+        work.doubted && work.lacking.is_empty() && work.vouch.is_some()
     }
 
     /// The store took the word.
@@ -243,6 +261,7 @@ pub(super) async fn mend(shared: Weak<Shared>) {
                 PAUSE + part_of(PAUSE) + took * PAUSES
             }
             Err(error) => {
+                shared.mending.doubt();
                 tracing::warn!(%error, lacking = shared.mending.len(), "the revocation store can not be given back what it lost");
                 RETRY + part_of(RETRY)
             }

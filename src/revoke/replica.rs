@@ -57,6 +57,7 @@ pub(super) struct Replica {
 impl Replica {
     /// Loads the store's whole state into the list.
     pub(super) async fn start(shared: &Shared) -> Result<Self, StoreError> {
+        check_stores_clock(shared).await?;
         let began = Moment::now(&*shared.clock);
         let end = snapshot(shared, &mut Comparison::with(&shared.list)).await?;
         shared.list.set_born(end.born);
@@ -83,6 +84,9 @@ impl Replica {
             // one, at a position that fits.
             let soon = began.monotonic + part_of(spread(shared));
             self.resync = self.resync.min(soon);
+            // A comparison with the server before it says nothing of that one.
+            self.comparing = None;
+            shared.mending.doubt();
         }
         match followed.inspect_err(|_| observe::store_failed("follow"))? {
             Followed::News(news) => {
@@ -99,6 +103,9 @@ impl Replica {
                 self.comparing = None;
                 tokio::time::sleep(self.patience + part_of(spread(shared))).await;
                 self.patience = (self.patience * 2).clamp(BACKOFF, SLOWEST);
+                if epoch != self.position.epoch {
+                    check_stores_clock(shared).await?;
+                }
                 self.resnapshot(shared).await
             }
         }
@@ -120,6 +127,10 @@ impl Replica {
             shared.list.set_born(born);
             shared.mending.told_of_birth();
             self.witness.told_of_birth();
+            if self.comparing.take().is_some() {
+                // It began before that, and would bring the birth from before back.
+                self.resync = Duration::ZERO;
+            }
         }
         self.position = news.position;
         self.patience = Duration::ZERO;
@@ -157,7 +168,7 @@ impl Replica {
                 }
                 self.compared(shared, began, &end, comparison);
             }
-        } else if self.comparing.is_none() && now >= self.resync {
+        } else if self.comparing.is_none() && (now >= self.resync || shared.mending.in_doubt()) {
             self.comparing = Some(Comparing::begin(shared.clone()));
         }
         Ok(())
@@ -324,15 +335,22 @@ pub(super) async fn sweep_once(shared: &Shared) -> Result<(), StoreError> {
         );
         shared.list.begin_anew(now);
     }
-    if shared.store.reach() == Reach::Network {
-        // Of two clocks that disagree one is wrong, and it may be the one that forgets.
-        let nobody = SubjectKey::from_bytes([0; 16]);
-        check_clocks(now, in_time("read", shared.store.read(nobody)).await?.now)?;
-    }
+    // Of two clocks that disagree one is wrong, and it may be the one that forgets.
+    check_stores_clock(shared).await?;
     let failed = |_: &StoreError| observe::store_failed("sweep");
     while shared.store.sweep().await.inspect_err(failed)? > 0 {}
     observe::forgotten(shared.list.sweep(now));
     Ok(())
+}
+
+/// A list that began by a clock which was behind would vouch for sessions from before it.
+async fn check_stores_clock(shared: &Shared) -> Result<(), StoreError> {
+    if shared.store.reach() == Reach::Process {
+        return Ok(());
+    }
+    let nobody = SubjectKey::from_bytes([0; 16]);
+    let reading = in_time("read", shared.store.read(nobody)).await?;
+    check_clocks(shared.clock.now(), reading.now)
 }
 
 /// # Errors

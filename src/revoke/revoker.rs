@@ -154,6 +154,10 @@ impl Revoker {
             Target::Everyone => {
                 observe::revoked("everyone");
                 tracing::warn!("ending all sessions of everyone");
+                if seen > self.shared.list.everyone() {
+                    let generation = seen;
+                    self.shared.list.join(&Revocation::Everyone { generation });
+                }
             }
         }
         let shared = self.shared.clone();

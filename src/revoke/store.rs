@@ -109,8 +109,8 @@ pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
     /// sessions from then on. Entries come first, this comes last.
     ///
     /// Changes nothing if the store is not in `epoch` any more, for what was published to it may be lost
-    /// again, or if it is older already. Nobody can vouch for a time before the last
-    /// [`reborn`](Self::reborn). Returns since when the store vouches now; `None` if it is in another epoch.
+    /// again, or if it is older already. The first word counts: nobody can vouch for a time before an
+    /// earlier vouch in the same epoch, or before the last [`reborn`](Self::reborn). Returns since when the store vouches now; `None` if it is in another epoch.
     ///
     /// # Errors
     /// When it may not have been remembered.

@@ -29,6 +29,8 @@ pub(super) struct Witness {
     whole: bool,
     /// When that was.
     heard: Moment,
+    /// How old the list was then.
+    age: Duration,
     /// The epoch that was found in the place of the list's, if its state was not loaded yet.
     found: Option<u64>,
     /// Whether this node has set out to vouch for the epoch, and nobody has done it yet.
@@ -65,6 +67,7 @@ impl Witness {
             epoch,
             whole: true,
             heard,
+            age: Duration::ZERO,
             found: None,
             vouching: false,
             late: false,
@@ -73,8 +76,12 @@ impl Witness {
 
     /// The store was heard of, when the list was of this age.
     pub(super) fn heard(&mut self, now: Moment, staleness: Duration, trust: Trust) {
-        self.whole = staleness <= trust.max_staleness;
         self.heard = now;
+        // While it is late nothing tells how old the list is. It is as whole as it was.
+        if !self.late {
+            self.whole = staleness <= trust.max_staleness;
+            self.age = staleness;
+        }
     }
 
     /// The store says that it vouches from another time on. Whether someone vouched or an operator ordered
@@ -118,11 +125,9 @@ impl Witness {
         let away = now.since(self.heard);
         let knows = self.whole && !skipped && away <= trust.max_outage;
         let vouching = own < born && if lost { knows } else { self.vouching };
-        let late = match lost {
-            true => away > trust.max_staleness,
-            false => self.late,
-        };
-        let late = vouching && late;
+        let late = self.late || lost && away.saturating_add(self.age) > trust.max_staleness;
+        // Somebody who was not late has vouched for the same time already.
+        let late = late && born != own;
         *self = Self {
             vouching,
             late,

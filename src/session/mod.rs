@@ -367,8 +367,10 @@ impl Session {
             if state.record.is_some() && !state.still_counts(service) {
                 return Err(LogoutError::NotAuthenticated);
             }
+            let seen = state.record.as_ref().map(|record| record.everyone);
             state.forget();
-            Ok(service.revoker.raise(Target::Everyone, Generation::NONE))
+            let seen = seen.unwrap_or(Generation::NONE);
+            Ok(service.revoker.raise(Target::Everyone, seen))
         })?;
         attempt.await?;
         Ok(())

@@ -181,6 +181,7 @@ impl RevocationStore for Memory {
         let born = born.max(state.floor);
         if born < state.born {
             state.born = born;
+            state.floor = born;
             self.feed.restart();
         }
         Ok(Some(state.born))

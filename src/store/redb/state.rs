@@ -100,6 +100,7 @@ impl<'t> State<'t> {
         let born = born.max(self.list.floor);
         if born < self.list.born {
             self.list.born = born;
+            self.list.floor = born;
             self.news.restart = true;
         }
         self.list.born

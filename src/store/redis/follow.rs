@@ -59,7 +59,7 @@ impl Redis {
     }
 
     /// Takes note of how many connections were lost. Whether none is new.
-    pub(super) fn saw_all_losses(&self) -> bool {
+    fn saw_all_losses(&self) -> bool {
         let lost = self.link.server().lost();
         self.losses_seen.swap(lost, Ordering::AcqRel) == lost
     }

@@ -8,7 +8,7 @@
 --    would leave entries behind that no follower is told of.
 -- 4. A value that is not understood is never written over and never counts as "not revoked".
 -- 5. Whoever finds fewer entries than there must be, or that some were dropped before their time,
---    begins the list anew.
+--    begins another list, which vouches for nothing from before.
 --
 -- Arguments: what to do, a fresh mark, a fresh epoch, then what the operation needs.
 -- Answers: "ok" and what was asked for, or what is wrong.
@@ -146,18 +146,30 @@ local function save()
   if #arguments > 0 then redis.call('HSET', META, unpack(arguments)) end
 end
 
+-- Another list, of the same entries: it vouches for nothing that was before now, by whichever clock is
+-- ahead, that of before or that of now.
+local function begin_epoch()
+  local born = math.max(NOW, list.born or 0, list.last_sweep or 0, list.beat or 0)
+  redis.call('UNLINK', NEWS)
+  set('epoch', FRESH_EPOCH)
+  set('mark', FRESH_EPOCH)
+  for _, field in ipairs({ 'seq', 'appended', 'beat', 'trim_seq', 'trim_below' }) do set(field, 0) end
+  set('born', born)
+  set('last_sweep', NOW)
+  set('trim_time', NOW)
+  set('settled', born + SETTLING)
+end
+
 local function begin_anew()
   redis.call('UNLINK', unpack(KEYS))
   set('format', '1')
-  set('epoch', FRESH_EPOCH)
-  set('mark', FRESH_EPOCH)
-  local kept = { longest = list.longest, floor = list.floor }
-  for _, field in ipairs(NUMBERS) do set(field, kept[field] or 0) end
+  set('longest', list.longest or 0)
+  set('floor', list.floor or 0)
   set('everyone', list.everyone or no_counter())
-  set('born', NOW)
-  set('last_sweep', NOW)
-  set('trim_time', NOW)
-  set('settled', NOW + SETTLING)
+  begin_epoch()
+  for _, field in ipairs(NUMBERS) do
+    if not changed[field] then set(field, 0) end
+  end
 end
 
 local TYPES = {
@@ -193,10 +205,11 @@ local function open()
     or redis.call('ZCARD', ORDER) < list.visitors
     or redis.call('HLEN', SUBJECTS) < list.subjects
     or redis.call('ZCARD', EXPIRY) < list.sessions + list.visitors + list.subjects
-    -- Swept by a clock that was ahead: what was dropped may still be needed.
-    or NOW + BACKWARD < list.last_sweep
   then
     begin_anew()
+  elseif NOW + BACKWARD < list.last_sweep then
+    -- One of two clocks was wrong. If it was that of the sweep, what it dropped may still be needed.
+    begin_epoch()
   end
 end
 
@@ -362,7 +375,9 @@ function operations.publish(records, capacity, giving_back)
     end
   end
   if #news > 0 then append('e', table.concat(news)) end
-  if giving_back == '1' then set('settled', NOW + SETTLING) end
+  if giving_back == '1' and #news > 0 then
+    set('settled', math.max(list.settled, NOW + SETTLING))
+  end
   -- Something to wait for, also where nothing changed.
   set('touches', (list.touches + 1) % LARGEST)
   return { 'ok', table.concat(answers), unreadable }
@@ -444,7 +459,9 @@ end
 function operations.vouch(epoch, born)
   born = math.max(tonumber(born), list.floor)
   if epoch == list.epoch and born < list.born then
+    -- The first word counts: an earlier one could be of a node that missed an order.
     set('born', born)
+    set('floor', born)
     append('b', text(born))
   end
   set('touches', (list.touches + 1) % LARGEST)

@@ -132,6 +132,7 @@ impl Redis {
     ) -> Result<SnapshotEnd, StoreError> {
         let call = self.call(Operation::STATE)?;
         let (held, mut answer) = self.scripts.call(&self.link, &call).await?;
+        let lost = self.link.server().lost();
         let mut state = State::read(&mut answer)?;
         self.note_epoch(state.position.epoch);
         let values = &mut state.values;
@@ -165,6 +166,8 @@ impl Redis {
             )));
         }
         self.report(&state.values);
+        // The caller compares everything. What was lost before this began does not matter any more.
+        self.losses_seen.store(lost, Ordering::Release);
         Ok(SnapshotEnd {
             position: state.position,
             born: state.born,
