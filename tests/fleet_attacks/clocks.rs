@@ -1,0 +1,155 @@
+//! Clocks of servers that are wrong.
+
+use std::sync::Arc;
+
+use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry};
+use sealed_session::{CookieSettings, Serial, SessionId, Sessions, SubjectKey, UnixMillis};
+
+use crate::common::moved_clock::MovedClock;
+use crate::common::redis_server::RedisServer;
+use crate::common::{self, SECOND, eventually};
+use crate::disturbed::Disturbed;
+use crate::{born, node, node_on, open, remembered, status};
+
+#[actix_web::test]
+async fn a_raise_by_a_server_whose_clock_is_far_behind_is_kept() {
+    let Some(clock) = MovedClock::build() else {
+        return;
+    };
+    let server = RedisServer::under(&clock);
+    let node = node(&server).await;
+    let browser = remembered(&node, "carol").await;
+    let stolen = browser.copy();
+    clock.set(-40 * 24 * 3_600_000);
+    tokio::time::sleep(3 * SECOND).await;
+    let acknowledged = browser.post("/logout-all").await.status == 204;
+    clock.set(0);
+    tokio::time::sleep(2 * SECOND).await;
+    let _ = node.sessions.sweep().await;
+    let refused = status(&stolen, &node).await == 401;
+    assert!(refused || !acknowledged);
+}
+
+/// It began with a server that is half a minute behind, which is tolerated: what it hands out is below what
+/// the lost one did.
+#[actix_web::test]
+async fn a_session_is_below_the_generation_that_it_raised() {
+    let Some(clock) = MovedClock::build() else {
+        return;
+    };
+    let server = RedisServer::under(&clock);
+    let first = node(&server).await;
+    remembered(&first, "grace")
+        .await
+        .post("/logout-all")
+        .await
+        .is(204);
+    let again = remembered(&first, "grace").await;
+    let copy = again.copy();
+    first.stop().await;
+    server.kill();
+    clock.set(-30_000);
+    server.restart_empty();
+    let second = node(&server).await;
+    let acknowledged = again.at(&second).post("/logout-all").await.status == 204;
+    assert!(!acknowledged || status(&copy, &second).await != 200);
+}
+
+/// What was dropped under a clock that was ahead may still be needed.
+#[actix_web::test]
+async fn a_list_that_was_swept_in_the_future_vouches_for_nothing() {
+    let Some(clock) = MovedClock::build() else {
+        return;
+    };
+    let server = RedisServer::under(&clock);
+    let first = node(&server).await;
+    let browser = remembered(&first, "bob").await;
+    let stolen = browser.copy();
+    browser.post("/logout").await.is(204);
+    first.stop().await;
+    clock.set(31 * 24 * 3_600_000);
+    assert_eq!(open(&server).sweep().await.unwrap(), 1);
+    clock.set(0);
+    let second = node(&server).await;
+    assert_eq!(status(&stolen, &second).await, 503);
+}
+
+/// As above, with everyone's.
+#[actix_web::test]
+async fn a_session_is_below_everyones_generation_that_it_raised() {
+    let Some(clock) = MovedClock::build() else {
+        return;
+    };
+    let server = RedisServer::under(&clock);
+    let first = node(&server).await;
+    let all = remembered(&first, "grace").await;
+    all.post("/logout-everyone").await.is(204);
+    let again = remembered(&first, "grace").await;
+    let copy = again.copy();
+    first.stop().await;
+    server.kill();
+    clock.set(-30_000);
+    server.restart_empty();
+    let second = node(&server).await;
+    let acknowledged = again.at(&second).post("/logout-everyone").await.status == 204;
+    assert!(!acknowledged || status(&copy, &second).await != 200);
+}
+
+/// The list is whole, and nothing tells that from one that was swept in the future.
+#[actix_web::test]
+async fn a_server_whose_clock_is_far_behind_vouches_for_nothing_and_loses_nothing() {
+    let Some(clock) = MovedClock::build() else {
+        return;
+    };
+    let server = RedisServer::under(&clock);
+    let first = node(&server).await;
+    let browser = remembered(&first, "bob").await;
+    let stolen = browser.copy();
+    browser.post("/logout").await.is(204);
+    first.stop().await;
+    let before = born(&open(&server)).await;
+    clock.set(-40 * 24 * 3_600_000);
+    let refused = Sessions::builder("test")
+        .keys(common::ring())
+        .store(Arc::new(open(&server)))
+        .cookie(CookieSettings::plain_http());
+    let refused = refused.start().await.unwrap_err();
+    assert!(refused.to_string().contains("tolerated"), "{refused}");
+    clock.set(0);
+    assert!(born(&open(&server)).await > before);
+    let second = node(&server).await;
+    assert_ne!(status(&stolen, &second).await, 200);
+    let mut kept = 0;
+    let mut count = |batch: Vec<_>| kept += batch.len();
+    open(&server).snapshot(&mut count).await.unwrap();
+    assert_eq!(kept, 1);
+}
+
+/// What the store has swept, and a node whose clock is behind has not.
+#[actix_web::test]
+async fn what_is_about_to_end_is_not_given_back() {
+    let Some(clock) = MovedClock::build() else {
+        return;
+    };
+    let server = RedisServer::under(&clock);
+    clock.set(20_000);
+    let store = Disturbed::new(Arc::new(open(&server)));
+    let _node = node_on(store.clone()).await;
+    let other = open(&server);
+    let nobody = SubjectKey::from_bytes([0; 16]);
+    let now = other.read(nobody).await.unwrap().now;
+    let entry = SessionEntry {
+        serial: Serial::ENDED,
+        from: now,
+        until: UnixMillis::new(now.as_millis() - 2_000),
+    };
+    let id = SessionId::from_bytes([9; 16]);
+    let ended = Revocation::Session { id, entry };
+    other.publish(&[ended]).await.unwrap();
+    tokio::time::sleep(SECOND / 2).await;
+    assert_eq!(other.sweep().await.unwrap(), 1);
+    store.fail_once();
+    eventually(|| async { store.snapshots() == 2 }).await;
+    tokio::time::sleep(4 * SECOND).await;
+    assert_eq!(store.given_back(), 0);
+}
