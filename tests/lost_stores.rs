@@ -305,6 +305,21 @@ async fn an_operator_who_says_that_a_list_has_forgotten_is_obeyed() {
     assert_eq!(fleet.born().await, born, "nobody vouches against it");
 }
 
+/// Also in a process of its own, which had everything and gave nothing up.
+#[actix_web::test]
+async fn a_store_in_this_process_that_is_reborn_is_believed() {
+    let clock = ManualClock::default();
+    let store = memory(&clock);
+    clock.advance(SECOND);
+    let node = Node::on(&clock, store.clone()).await;
+    let browser = node.browser();
+    browser.post("/login/alice").await.is(200);
+    clock.advance(SECOND);
+    let born = store.reborn().await.unwrap();
+    eventually(|| async { node.sessions.health().born == born }).await;
+    browser.get("/me").await.is(401);
+}
+
 #[actix_web::test]
 async fn a_session_is_confirmed_by_the_store_itself() {
     let mut fleet = Fleet::start(2).await;
