@@ -278,3 +278,27 @@ async fn a_connection_for_writing_that_is_dead_is_made_anew() {
     assert!(silent.is_ok_and(|outcome| outcome.is_err_and(|error| error != alone)));
     assert_eq!(tell().await.unwrap(), Err(alone));
 }
+
+/// It can take longer than a list may be old.
+#[actix_web::test]
+async fn a_long_comparison_keeps_nobody_waiting_for_news() {
+    let server = RedisServer::start();
+    let other = node(&server).await;
+    let store = Disturbed::new(Arc::new(open(&server)));
+    let node = node_on(store.clone()).await;
+    let browser = remembered(&other, "frank").await;
+    let stolen = browser.copy();
+    store.slow_snapshots(4 * SECOND);
+    store.fail_once();
+    eventually(|| async { store.snapshots() == 2 }).await;
+    browser.post("/logout").await.is(204);
+    for _ in 0..30 {
+        tokio::time::sleep(SECOND / 10).await;
+        assert!(node.sessions.health().staleness < 3 * SECOND);
+    }
+    assert_eq!(status(&stolen, &node).await, 401);
+    // What was told meanwhile is not taken for something that the store lacks.
+    tokio::time::sleep(4 * SECOND).await;
+    assert_eq!(store.snapshots(), 2);
+    assert_eq!(store.given_back(), 0);
+}
