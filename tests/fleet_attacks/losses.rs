@@ -59,6 +59,8 @@ async fn a_raise_that_waited_for_a_store_which_lost_everything_is_kept() {
 /// in touch with until the end.
 pub struct CutOff {
     pub clock: ManualClock,
+    /// The first store.
+    pub server: Arc<Memory>,
     nodes: Vec<(Arc<Faulty>, Node)>,
     /// Around the second node's connection.
     disturbed: Arc<Disturbed>,
@@ -70,7 +72,7 @@ impl CutOff {
         let server = memory(&clock);
         clock.advance(SECOND);
         let first = Faulty::new(server.clone(), Reach::Network);
-        let second = Faulty::new(server, Reach::Network);
+        let second = Faulty::new(server.clone(), Reach::Network);
         let disturbed = Disturbed::new(second.clone());
         let nodes = vec![
             (first.clone(), Node::on(&clock, first).await),
@@ -78,6 +80,7 @@ impl CutOff {
         ];
         Self {
             clock,
+            server,
             nodes,
             disturbed,
         }

@@ -146,10 +146,8 @@ local function save()
   if #arguments > 0 then redis.call('HSET', META, unpack(arguments)) end
 end
 
--- Another list, of the same entries: it vouches for nothing that was before now, by whichever clock is
--- ahead, that of before or that of now.
-local function begin_epoch()
-  local born = math.max(NOW, list.born or 0, list.last_sweep or 0, list.beat or 0)
+-- Another list, of the same entries.
+local function begin_epoch(born)
   redis.call('UNLINK', NEWS)
   set('epoch', FRESH_EPOCH)
   set('mark', FRESH_EPOCH)
@@ -157,7 +155,7 @@ local function begin_epoch()
   set('born', born)
   set('last_sweep', NOW)
   set('trim_time', NOW)
-  set('settled', born + SETTLING)
+  set('settled', NOW + SETTLING)
 end
 
 local function begin_anew()
@@ -166,7 +164,8 @@ local function begin_anew()
   set('longest', list.longest or 0)
   set('floor', list.floor or 0)
   set('everyone', list.everyone or no_counter())
-  begin_epoch()
+  -- Entries are lost. By whichever clock is ahead, that of before or that of now.
+  begin_epoch(math.max(NOW, list.born or 0, list.last_sweep or 0, list.beat or 0))
   for _, field in ipairs(NUMBERS) do
     if not changed[field] then set(field, 0) end
   end
@@ -208,8 +207,9 @@ local function open()
   then
     begin_anew()
   elseif NOW + BACKWARD < list.last_sweep then
-    -- One of two clocks was wrong. If it was that of the sweep, what it dropped may still be needed.
-    begin_epoch()
+    -- One of two clocks was wrong. If it was that of the sweep, what it dropped may still be needed; if it
+    -- is that of now, nothing is missing since the list was born.
+    begin_epoch(math.max(NOW, list.born))
   end
 end
 
@@ -469,7 +469,12 @@ function operations.vouch(epoch, born)
 end
 
 function operations.reborn()
-  set('born', math.max(list.born, NOW))
+  -- A birth in the future is of a clock that was ahead. Nobody could log in until then.
+  if list.born > NOW + BACKWARD then
+    set('born', NOW)
+  else
+    set('born', math.max(list.born, NOW))
+  end
   set('floor', list.born)
   set('last_sweep', NOW)
   append('b', text(list.born))
