@@ -180,6 +180,13 @@ impl Mending {
         self.lock().vouch = None;
     }
 
+    /// Everybody had the time to give back what they held.
+    pub(super) fn settled(&self) {
+        if let Some(vouch) = &mut self.lock().vouch {
+            vouch.late = false;
+        }
+    }
+
     /// How many entries the store still lacks.
     pub(super) fn len(&self) -> usize {
         self.lock().lacking.len()
@@ -198,12 +205,12 @@ impl Mending {
         self.lock().lacking.values().take(BATCH).copied().collect()
     }
 
-    /// What to vouch for, once the store has everything and, if others are to be waited for, has `settled`.
-    pub(super) fn owed(&self, settled: bool) -> Option<Vouch> {
+    /// What to vouch for, once the store has everything and nobody is to be waited for.
+    pub(super) fn owed(&self) -> Option<Vouch> {
         let work = self.lock();
         let done = work.lacking.is_empty() && !work.doubted;
         let vouch = work.vouch.filter(|_| done);
-        vouch.filter(|vouch| settled || !vouch.late)
+        vouch.filter(|vouch| !vouch.late)
     }
 
     /// A call failed: behind the next connection there may be a server that lacks what the last one took.
@@ -289,8 +296,7 @@ async fn step(shared: &Shared) -> Result<bool, StoreError> {
         );
         return Ok(true);
     }
-    let settled = !shared.vigil.is_settling(&*shared.clock);
-    let Some(vouch) = shared.mending.owed(settled) else {
+    let Some(vouch) = shared.mending.owed() else {
         return Ok(false);
     };
     let vouched = in_time("vouch", shared.store.vouch(vouch.epoch, vouch.born)).await?;

@@ -103,9 +103,6 @@ impl Replica {
                 self.comparing = None;
                 tokio::time::sleep(self.patience + part_of(spread(shared))).await;
                 self.patience = (self.patience * 2).clamp(BACKOFF, SLOWEST);
-                if epoch != self.position.epoch {
-                    check_stores_clock(shared).await?;
-                }
                 self.resnapshot(shared).await
             }
         }
@@ -119,8 +116,10 @@ impl Replica {
         if let Some(settling) = news.settling {
             shared.vigil.settles(&*shared.clock, settling);
         }
-        if !shared.vigil.is_settling(&*shared.clock) {
+        // Only the store's own word: what it said last may be overtaken by what was given back since.
+        if news.complete && news.settling.is_some_and(|left| left.is_zero()) {
             self.witness.settled();
+            shared.mending.settled();
         }
         if let Some(born) = news.born {
             tracing::warn!(%born, "the revocation store now vouches for sessions from another time on");
@@ -168,8 +167,12 @@ impl Replica {
                 }
                 self.compared(shared, began, &end, comparison);
             }
-        } else if self.comparing.is_none() && (now >= self.resync || shared.mending.in_doubt()) {
-            self.comparing = Some(Comparing::begin(shared.clone()));
+        } else if self.comparing.is_none() {
+            // Not at once where a comparison has just failed.
+            let soon = now + SLOWEST * 2;
+            if now >= self.resync || (self.resync > soon && shared.mending.in_doubt()) {
+                self.comparing = Some(Comparing::begin(shared.clone()));
+            }
         }
         Ok(())
     }
@@ -179,6 +182,9 @@ impl Replica {
         let began = Moment::now(&*shared.clock);
         let mut comparison = Comparison::with(&shared.list);
         let end = snapshot(shared, &mut comparison).await?;
+        if end.position.epoch != self.position.epoch {
+            check_stores_clock(shared).await?;
+        }
         self.compared(shared, began, &end, comparison);
         self.position = end.position;
         if !self.witness.is_late() {
@@ -197,9 +203,14 @@ impl Replica {
     ) {
         let own = shared.list.born();
         let epoch = end.position.epoch;
-        let birth = self
-            .witness
-            .took_snapshot(epoch, end.born, own, began, shared.trust);
+        let birth = self.witness.took_snapshot(
+            epoch,
+            end.born,
+            own,
+            began,
+            end.settling.is_zero(),
+            shared.trust,
+        );
         let vouch = match birth {
             Birth::Accept(born) => {
                 shared.list.set_born(born);

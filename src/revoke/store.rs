@@ -273,6 +273,7 @@ pub struct News {
     pub position: Position,
     /// Whether this is all that was published before the call: the caller was complete then.
     pub complete: bool,
-    /// As in [`SnapshotEnd`], if the store was asked.
+    /// As in [`SnapshotEnd`], as of this call. A store that other nodes write to says it with all news that are
+    /// complete: nodes that were cut off wait for it.
     pub settling: Option<Duration>,
 }

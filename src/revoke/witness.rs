@@ -38,6 +38,9 @@ pub(super) struct Witness {
     /// Whether it had not heard of the lost store for longer than its list may be old. Others may have
     /// gone on meanwhile. Until they have had the time to say so, it is not complete.
     late: bool,
+    /// Whether the list's birth is that of a store which may still be given back what it lost. Others know
+    /// of an earlier one.
+    provisional: bool,
 }
 
 /// Since when a list vouches after a snapshot.
@@ -71,6 +74,7 @@ impl Witness {
             found: None,
             vouching: false,
             late: false,
+            provisional: false,
         }
     }
 
@@ -89,6 +93,7 @@ impl Witness {
     pub(super) fn told_of_birth(&mut self) {
         self.vouching = false;
         self.late = false;
+        self.provisional = false;
     }
 
     /// Whether the list may lack what others heard of a store that was lost, unless the store has settled.
@@ -99,6 +104,7 @@ impl Witness {
     /// Everybody had the time to give back what they held.
     pub(super) fn settled(&mut self) {
         self.late = false;
+        self.provisional = false;
     }
 
     /// Something was missed. If the store is still the one that the list is of, then the list is not whole
@@ -118,19 +124,24 @@ impl Witness {
         born: UnixMillis,
         own: UnixMillis,
         now: Moment,
+        settled: bool,
         trust: Trust,
     ) -> Birth {
         let lost = epoch != self.epoch;
         let skipped = self.found.is_some_and(|found| found != epoch);
         let away = now.since(self.heard);
-        let knows = self.whole && !skipped && away <= trust.max_outage;
+        let knows = self.whole && !self.provisional && !skipped && away <= trust.max_outage;
         let vouching = own < born && if lost { knows } else { self.vouching };
         let late = self.late || lost && away.saturating_add(self.age) > trust.max_staleness;
         // Somebody who was not late has vouched for the same time already.
-        let late = late && born != own;
+        // And a store that has settled lacks nothing any more.
+        let late = late && born != own && (lost || !settled);
+        // Of an epoch that was known already nothing new is provisional.
+        let provisional = !vouching && !settled && (self.provisional || lost && own < born);
         *self = Self {
             vouching,
             late,
+            provisional,
             ..Self::new(epoch, now)
         };
         if vouching {
@@ -166,7 +177,7 @@ mod tests {
     }
 
     fn vouches(mut witness: Witness, epoch: u64, now: u64) -> bool {
-        let birth = witness.took_snapshot(epoch, REBORN, OWN, at(now), TRUST);
+        let birth = witness.took_snapshot(epoch, REBORN, OWN, at(now), true, TRUST);
         assert_eq!(witness.epoch, epoch);
         match birth {
             Birth::Vouch(vouch) => vouch.epoch == epoch && vouch.born == OWN,
@@ -190,13 +201,13 @@ mod tests {
     #[test]
     fn until_someone_has_vouched_a_node_stands_by_its_word() {
         let mut vouching = witness();
-        vouching.took_snapshot(2, REBORN, OWN, at(1005), TRUST);
+        vouching.took_snapshot(2, REBORN, OWN, at(1005), true, TRUST);
         assert!(vouches(vouching, 2, 1010));
         let mut ordered = vouching;
         ordered.told_of_birth();
         assert!(!vouches(ordered, 2, 1010));
         // Someone else was first.
-        let birth = vouching.took_snapshot(2, OWN, OWN, at(1010), TRUST);
+        let birth = vouching.took_snapshot(2, OWN, OWN, at(1010), true, TRUST);
         assert_eq!(birth, Birth::Accept(OWN));
         assert!(!vouches(vouching, 2, 1015));
     }
@@ -229,7 +240,7 @@ mod tests {
         // A snapshot in between shows all that the second one had.
         let mut seen = witness();
         seen.missed(2);
-        seen.took_snapshot(2, REBORN, OWN, at(1005), TRUST);
+        seen.took_snapshot(2, REBORN, OWN, at(1005), true, TRUST);
         seen.missed(3);
         assert!(vouches(seen, 3, 1010));
     }
@@ -238,7 +249,7 @@ mod tests {
     fn a_node_that_was_stale_when_the_store_was_lost_waits_for_those_that_were_not() {
         for (now, late) in [(1010, false), (1011, true)] {
             let mut found = witness();
-            let birth = found.took_snapshot(2, REBORN, OWN, at(now), TRUST);
+            let birth = found.took_snapshot(2, REBORN, OWN, at(now), true, TRUST);
             let vouch = Vouch {
                 epoch: 2,
                 born: OWN,
@@ -247,7 +258,7 @@ mod tests {
             assert_eq!(birth, Birth::Vouch(vouch));
             assert_eq!(found.is_late(), late);
             // The same list once more: nothing is different.
-            found.took_snapshot(2, REBORN, OWN, at(now + 1), TRUST);
+            found.took_snapshot(2, REBORN, OWN, at(now + 1), false, TRUST);
             assert_eq!(found.is_late(), late);
             let mut told = found;
             told.told_of_birth();
@@ -255,6 +266,21 @@ mod tests {
             found.settled();
             assert!(!found.is_late());
         }
+    }
+
+    #[test]
+    fn a_node_that_took_a_birth_before_the_store_had_settled_does_not_vouch_for_it() {
+        let mut away = witness();
+        away.took_snapshot(2, REBORN, OWN, at(1500), false, TRUST);
+        let later = REBORN + SECOND;
+        let birth = away.took_snapshot(3, later, REBORN, at(1505), false, TRUST);
+        assert_eq!(birth, Birth::Accept(later));
+        // Nobody called it older in time.
+        let mut settled = witness();
+        settled.took_snapshot(2, REBORN, OWN, at(1500), false, TRUST);
+        settled.settled();
+        let birth = settled.took_snapshot(3, later, REBORN, at(1505), false, TRUST);
+        assert!(matches!(birth, Birth::Vouch(_)));
     }
 
     #[test]

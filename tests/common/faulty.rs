@@ -182,12 +182,13 @@ impl RevocationStore for Faulty {
         let memory = self.memory();
         let soon = async {
             let news = memory.follow(position);
+            let end = memory.snapshot(&mut |_| {}).await?;
             let quiet = Followed::News(News {
                 revocations: Vec::new(),
                 born: None,
                 position,
                 complete: true,
-                settling: None,
+                settling: Some(end.settling),
             });
             let news = tokio::time::timeout(Duration::from_millis(10), news).await;
             news.unwrap_or(Ok(quiet))

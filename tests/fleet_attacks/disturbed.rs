@@ -17,6 +17,7 @@ pub struct Disturbed {
     slow: Mutex<Duration>,
     fails: AtomicBool,
     no_news: AtomicBool,
+    untold: AtomicBool,
     snapshots: AtomicUsize,
     given_back: AtomicUsize,
 }
@@ -28,6 +29,7 @@ impl Disturbed {
             slow: Mutex::default(),
             fails: false.into(),
             no_news: false.into(),
+            untold: false.into(),
             snapshots: 0.into(),
             given_back: 0.into(),
         })
@@ -46,6 +48,11 @@ impl Disturbed {
     /// Whether following only ever finds gaps.
     pub fn no_news(&self, none: bool) {
         self.no_news.store(none, SeqCst);
+    }
+
+    /// Whether news leave out for how long the store settles, as between two beats.
+    pub fn settling_untold(&self, untold: bool) {
+        self.untold.store(untold, SeqCst);
     }
 
     /// How many were asked for.
@@ -119,6 +126,10 @@ impl RevocationStore for Disturbed {
         }
         match self.inner.follow(position).await? {
             Followed::News(_) if self.no_news.load(SeqCst) => Err(lost()),
+            Followed::News(mut news) if self.untold.load(SeqCst) => {
+                news.settling = None;
+                Ok(Followed::News(news))
+            }
             followed => Ok(followed),
         }
     }

@@ -305,3 +305,27 @@ async fn a_long_comparison_keeps_nobody_waiting_for_news() {
     assert_eq!(store.snapshots(), 2);
     assert_eq!(store.given_back(), 0);
 }
+
+/// What the store said last may be overtaken by what was given back since: only a word of now counts.
+#[actix_web::test]
+async fn a_node_that_was_cut_off_waits_until_the_store_itself_says_that_it_has_settled() {
+    let fleet = CutOff::start().await;
+    let browser = fleet.node(0).browser();
+    browser.post("/login/alice").await.is(200);
+    let here = browser.copy();
+    fleet.cut_the_second_off().await;
+    fleet.connection(0).set(Mode::Down);
+    let empty = fleet.empty_store(1);
+    fleet.disturbed.settling_untold(true);
+    fleet.connection(1).set_call(Call::Follow, Mode::Up);
+    eventually(|| async { fleet.disturbed.snapshots() == 2 }).await;
+    fleet.clock.advance(31 * SECOND);
+    for _ in 0..30 {
+        tokio::time::sleep(SECOND / 10).await;
+        assert_eq!(status(&here, fleet.node(1)).await, 503);
+    }
+    fleet.disturbed.settling_untold(false);
+    eventually(|| async { status(&here, fleet.node(1)).await == 200 }).await;
+    let node = fleet.node(1);
+    eventually(|| async { born(&*empty).await == node.sessions.health().born }).await;
+}

@@ -112,11 +112,12 @@ impl Node {
     fn mending<T>(&mut self, work: impl FnOnce(&Mending) -> T) -> T {
         let mending = Mending::default();
         mending.begin(false, std::mem::take(&mut self.lacking), self.vouch);
+        mending.settled();
         let outcome = work(&mending);
         self.lacking = mending.batch();
         // Its word is held back until the store has everything.
         mending.told(&self.lacking);
-        self.vouch = mending.owed(true);
+        self.vouch = mending.owed();
         sort(&mut self.lacking);
         outcome
     }
@@ -126,7 +127,7 @@ impl Node {
         self.mending(|mending| {
             let mut batch = mending.batch();
             sort(&mut batch);
-            (batch, mending.owed(true))
+            (batch, mending.owed())
         })
     }
 
@@ -207,8 +208,14 @@ impl Node {
                 list.join(revocation);
                 comparison.holds(revocation, list);
             }
-            let birth =
-                witness.took_snapshot(position.epoch, all.born, list.born(), began, here.trust());
+            let birth = witness.took_snapshot(
+                position.epoch,
+                all.born,
+                list.born(),
+                began,
+                true,
+                here.trust(),
+            );
             let vouch = match birth {
                 Birth::Vouch(vouch) if here.config.mechanisms.vouching => Some(vouch),
                 Birth::Vouch(_) | Birth::Accept(_) => {
