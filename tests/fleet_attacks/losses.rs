@@ -319,6 +319,9 @@ async fn a_node_that_was_cut_off_waits_until_the_store_itself_says_that_it_has_s
     fleet.disturbed.settling_untold(true);
     fleet.connection(1).set_call(Call::Follow, Mode::Up);
     eventually(|| async { fleet.disturbed.snapshots() == 2 }).await;
+    // What it compares after a lost connection is the store's word, too.
+    fleet.clock.advance(SECOND);
+    tokio::time::sleep(SECOND).await;
     fleet.clock.advance(31 * SECOND);
     for _ in 0..30 {
         tokio::time::sleep(SECOND / 10).await;
