@@ -20,6 +20,7 @@ pub struct Disturbed {
     untold: AtomicBool,
     snapshots: AtomicUsize,
     given_back: AtomicUsize,
+    followed: Mutex<Position>,
 }
 
 impl Disturbed {
@@ -32,6 +33,7 @@ impl Disturbed {
             untold: false.into(),
             snapshots: 0.into(),
             given_back: 0.into(),
+            followed: Mutex::default(),
         })
     }
 
@@ -58,6 +60,12 @@ impl Disturbed {
     /// How many were asked for.
     pub fn snapshots(&self) -> usize {
         self.snapshots.load(SeqCst)
+    }
+
+    /// Whether what `store` holds has been loaded, and news are waited for.
+    pub async fn follows(&self, store: &dyn RevocationStore) -> bool {
+        let end = store.snapshot(&mut |_| {}).await.unwrap();
+        self.followed.lock().unwrap().epoch == end.position.epoch
     }
 
     /// How many entries.
@@ -121,6 +129,7 @@ impl RevocationStore for Disturbed {
     }
 
     async fn follow(&self, position: Position) -> Result<Followed, StoreError> {
+        *self.followed.lock().unwrap() = position;
         if self.fails.swap(false, SeqCst) {
             return Err(lost());
         }
