@@ -202,22 +202,12 @@ impl Replica {
         comparison: Comparison,
     ) {
         let own = shared.list.born();
-        let epoch = end.position.epoch;
-        let birth = self.witness.took_snapshot(
-            epoch,
-            end.born,
-            own,
-            began,
-            end.settling.is_zero(),
-            shared.trust,
-        );
-        let vouch = match birth {
-            Birth::Accept(born) => {
-                shared.list.set_born(born);
-                None
-            }
-            Birth::Vouch(vouch) => Some(vouch),
+        let birth = self.witness.took_snapshot(end, own, began, shared.trust);
+        let (born, vouch) = match birth {
+            Birth::Accept(born) => (born, None),
+            Birth::Vouch(vouch) => (vouch.born, Some(vouch)),
         };
+        shared.list.set_born(born);
         self.resync = next_resync(shared);
         shared.vigil.settles(&*shared.clock, end.settling);
         if shared.store.reach() == Reach::Network {

@@ -110,7 +110,8 @@ pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
     ///
     /// Changes nothing if the store is not in `epoch` any more, for what was published to it may be lost
     /// again, or if it is older already. The first word counts: nobody can vouch for a time before an
-    /// earlier vouch in the same epoch, or before the last [`reborn`](Self::reborn). Returns since when the store vouches now; `None` if it is in another epoch.
+    /// earlier vouch in the same epoch, or before the last [`reborn`](Self::reborn): see
+    /// [`SnapshotEnd::floor`]. Returns since when the store vouches now; `None` if it is in another epoch.
     ///
     /// # Errors
     /// When it may not have been remembered.
@@ -232,6 +233,8 @@ pub struct SnapshotEnd {
     pub position: Position,
     /// When the store began to remember. A session made at or before that can not be vouched for.
     pub born: UnixMillis,
+    /// Nobody can vouch for a time before this: it was vouched for first, or [ordered](RevocationStore::reborn).
+    pub floor: UnixMillis,
     /// The longest life of a cookie, skew included, that any node announced.
     pub longest: Duration,
     /// For how long nodes may still give back what the store has lost; zero if it has not.

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use crate::revoke::store::SnapshotEnd;
 use crate::revoke::vigil::Moment;
 use crate::time::UnixMillis;
 
@@ -116,32 +117,34 @@ impl Witness {
         self.found = Some(epoch);
     }
 
-    /// A snapshot of the store in `epoch` was taken, which says that it was `born` then. This node's own
-    /// list remembers since `own`.
+    /// A snapshot of the store was taken. This node's own list remembers since `own`.
     pub(super) fn took_snapshot(
         &mut self,
-        epoch: u64,
-        born: UnixMillis,
+        end: &SnapshotEnd,
         own: UnixMillis,
         now: Moment,
-        settled: bool,
         trust: Trust,
     ) -> Birth {
+        let SnapshotEnd { born, floor, .. } = *end;
+        let epoch = end.position.epoch;
+        let settled = end.settling.is_zero();
         let lost = epoch != self.epoch;
         let skipped = self.found.is_some_and(|found| found != epoch);
         let away = now.since(self.heard);
         let knows = self.whole && !self.provisional && !skipped && away <= trust.max_outage;
+        // Someone was first, or an operator ordered it.
+        let told = born <= floor;
+        let own = own.max(floor);
         let vouching = own < born && if lost { knows } else { self.vouching };
-        let late = self.late || lost && away.saturating_add(self.age) > trust.max_staleness;
-        // Somebody who was not late has vouched for the same time already.
-        // And a store that has settled lacks nothing any more.
-        let late = late && born != own && (lost || !settled);
+        // A store that has settled lacks nothing any more.
+        let late = (lost && away.saturating_add(self.age) > trust.max_staleness)
+            || (self.late && (lost || !settled));
         // Of an epoch that was known already nothing new is provisional.
-        let provisional = !vouching && !settled && (self.provisional || lost && own < born);
+        let provisional = !told && !settled && (self.provisional || lost && own < born);
         *self = Self {
             vouching,
-            late,
-            provisional,
+            late: late && vouching,
+            provisional: provisional && !vouching,
             ..Self::new(epoch, now)
         };
         if vouching {
@@ -156,6 +159,7 @@ impl Witness {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::revoke::store::Position;
 
     const SECOND: Duration = Duration::from_secs(1);
     const TRUST: Trust = Trust {
@@ -176,8 +180,30 @@ mod tests {
         Witness::new(1, at(1000))
     }
 
+    /// A snapshot of a store in `epoch` that was `born` then.
+    fn end(epoch: u64, born: UnixMillis) -> SnapshotEnd {
+        SnapshotEnd {
+            position: Position {
+                epoch,
+                ..Position::default()
+            },
+            born,
+            floor: UnixMillis::EPOCH,
+            longest: Duration::ZERO,
+            settling: Duration::ZERO,
+        }
+    }
+
+    /// The same, to which something may still be given back.
+    fn unsettled(epoch: u64, born: UnixMillis) -> SnapshotEnd {
+        SnapshotEnd {
+            settling: SECOND,
+            ..end(epoch, born)
+        }
+    }
+
     fn vouches(mut witness: Witness, epoch: u64, now: u64) -> bool {
-        let birth = witness.took_snapshot(epoch, REBORN, OWN, at(now), true, TRUST);
+        let birth = witness.took_snapshot(&end(epoch, REBORN), OWN, at(now), TRUST);
         assert_eq!(witness.epoch, epoch);
         match birth {
             Birth::Vouch(vouch) => vouch.epoch == epoch && vouch.born == OWN,
@@ -201,15 +227,31 @@ mod tests {
     #[test]
     fn until_someone_has_vouched_a_node_stands_by_its_word() {
         let mut vouching = witness();
-        vouching.took_snapshot(2, REBORN, OWN, at(1005), true, TRUST);
+        vouching.took_snapshot(&end(2, REBORN), OWN, at(1005), TRUST);
         assert!(vouches(vouching, 2, 1010));
         let mut ordered = vouching;
         ordered.told_of_birth();
         assert!(!vouches(ordered, 2, 1010));
         // Someone else was first.
-        let birth = vouching.took_snapshot(2, OWN, OWN, at(1010), true, TRUST);
+        let birth = vouching.took_snapshot(&end(2, OWN), OWN, at(1010), TRUST);
         assert_eq!(birth, Birth::Accept(OWN));
         assert!(!vouches(vouching, 2, 1015));
+    }
+
+    #[test]
+    fn nobody_vouches_for_a_time_before_a_word_that_was_given() {
+        let word = OWN + SECOND;
+        let floor = |floor| SnapshotEnd {
+            floor,
+            ..unsettled(2, REBORN)
+        };
+        let mut vouching = witness();
+        let birth = vouching.took_snapshot(&floor(word), OWN, at(1011), TRUST);
+        assert!(matches!(birth, Birth::Vouch(Vouch { born, .. }) if born == word));
+        assert!(vouching.is_late());
+        let birth = vouching.took_snapshot(&floor(REBORN), OWN, at(1012), TRUST);
+        assert_eq!(birth, Birth::Accept(REBORN));
+        assert!(!vouching.is_late() && !vouching.provisional);
     }
 
     #[test]
@@ -240,7 +282,7 @@ mod tests {
         // A snapshot in between shows all that the second one had.
         let mut seen = witness();
         seen.missed(2);
-        seen.took_snapshot(2, REBORN, OWN, at(1005), true, TRUST);
+        seen.took_snapshot(&end(2, REBORN), OWN, at(1005), TRUST);
         seen.missed(3);
         assert!(vouches(seen, 3, 1010));
     }
@@ -249,7 +291,7 @@ mod tests {
     fn a_node_that_was_stale_when_the_store_was_lost_waits_for_those_that_were_not() {
         for (now, late) in [(1010, false), (1011, true)] {
             let mut found = witness();
-            let birth = found.took_snapshot(2, REBORN, OWN, at(now), true, TRUST);
+            let birth = found.took_snapshot(&end(2, REBORN), OWN, at(now), TRUST);
             let vouch = Vouch {
                 epoch: 2,
                 born: OWN,
@@ -258,7 +300,7 @@ mod tests {
             assert_eq!(birth, Birth::Vouch(vouch));
             assert_eq!(found.is_late(), late);
             // The same list once more: nothing is different.
-            found.took_snapshot(2, REBORN, OWN, at(now + 1), false, TRUST);
+            found.took_snapshot(&unsettled(2, REBORN), OWN, at(now + 1), TRUST);
             assert_eq!(found.is_late(), late);
             let mut told = found;
             told.told_of_birth();
@@ -271,15 +313,15 @@ mod tests {
     #[test]
     fn a_node_that_took_a_birth_before_the_store_had_settled_does_not_vouch_for_it() {
         let mut away = witness();
-        away.took_snapshot(2, REBORN, OWN, at(1500), false, TRUST);
+        away.took_snapshot(&unsettled(2, REBORN), OWN, at(1500), TRUST);
         let later = REBORN + SECOND;
-        let birth = away.took_snapshot(3, later, REBORN, at(1505), false, TRUST);
+        let birth = away.took_snapshot(&unsettled(3, later), REBORN, at(1505), TRUST);
         assert_eq!(birth, Birth::Accept(later));
         // Nobody called it older in time.
         let mut settled = witness();
-        settled.took_snapshot(2, REBORN, OWN, at(1500), false, TRUST);
+        settled.took_snapshot(&unsettled(2, REBORN), OWN, at(1500), TRUST);
         settled.settled();
-        let birth = settled.took_snapshot(3, later, REBORN, at(1505), false, TRUST);
+        let birth = settled.took_snapshot(&unsettled(3, later), REBORN, at(1505), TRUST);
         assert!(matches!(birth, Birth::Vouch(_)));
     }
 

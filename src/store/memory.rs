@@ -156,6 +156,7 @@ impl RevocationStore for Memory {
             let end = SnapshotEnd {
                 position: self.feed.position(),
                 born: state.born,
+                floor: state.floor,
                 longest: state.longest,
                 settling: state.settled.since(now),
             };
@@ -204,7 +205,7 @@ impl RevocationStore for Memory {
 #[derive(Debug, Default)]
 struct State {
     born: UnixMillis,
-    /// The last [`reborn`](RevocationStore::reborn).
+    /// As in [`SnapshotEnd::floor`].
     floor: UnixMillis,
     settled: UnixMillis,
     longest: Duration,

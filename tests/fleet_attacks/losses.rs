@@ -63,7 +63,7 @@ pub struct CutOff {
     pub server: Arc<Memory>,
     nodes: Vec<(Arc<Faulty>, Node)>,
     /// Around the second node's connection.
-    disturbed: Arc<Disturbed>,
+    pub disturbed: Arc<Disturbed>,
 }
 
 impl CutOff {

@@ -75,3 +75,21 @@ async fn no_node_that_missed_it_undoes_what_an_operator_ordered() {
         assert_ne!(status(&browser, fleet.node(number)).await, 200);
     }
 }
+
+/// The order was among the news that it missed, and it can not vouch yet.
+#[actix_web::test]
+async fn no_node_that_would_vouch_for_a_time_before_it_misses_what_an_operator_ordered() {
+    let fleet = CutOff::start().await;
+    let browser = fleet.node(0).browser();
+    browser.post("/remember/alice").await.is(200);
+    fleet.connection(0).set(Mode::Down);
+    fleet.connection(1).set_call(Call::Publish, Mode::Down);
+    let empty = fleet.empty_store(1);
+    eventually(|| fleet.disturbed.follows(&*empty)).await;
+    let node = fleet.node(1);
+    assert!(node.sessions.health().born < born(&*empty).await);
+    fleet.clock.advance(SECOND);
+    let ordered = empty.reborn().await.unwrap();
+    eventually(|| async { node.sessions.health().born == ordered }).await;
+    assert_ne!(status(&browser, node).await, 200);
+}

@@ -1,13 +1,16 @@
 //! A node of the model: what `Shared` and `Replica` hold, and what they do with an answer.
 
+use std::time::Duration;
+
 use super::config::Config;
 use super::held::{Held, sort};
 use super::store::{Store, revocation};
 use crate::revoke::lattice::Revocation;
 use crate::revoke::mending::{Comparison, Mending};
-use crate::revoke::store::{News, Position, Raised};
+use crate::revoke::store::{News, Position, Raised, SnapshotEnd};
 use crate::revoke::vigil::Moment;
 use crate::revoke::witness::{Birth, Trust, Vouch, Witness};
+use crate::time::UnixMillis;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Node {
@@ -47,7 +50,7 @@ pub(super) enum Answer {
     Everything(Box<(Held, Position)>),
     News {
         revocations: Vec<Revocation>,
-        born: Option<crate::time::UnixMillis>,
+        born: Option<UnixMillis>,
         position: Position,
         complete: bool,
     },
@@ -78,8 +81,8 @@ impl Here<'_> {
         } else {
             // Whatever it missed, and for however long.
             Trust {
-                max_staleness: std::time::Duration::MAX,
-                max_outage: std::time::Duration::MAX,
+                max_staleness: Duration::MAX,
+                max_outage: Duration::MAX,
             }
         }
     }
@@ -172,12 +175,7 @@ impl Node {
     }
 
     /// As `Replica::take` does.
-    fn take_news(
-        &mut self,
-        revocations: &[Revocation],
-        born: Option<crate::time::UnixMillis>,
-        here: Here<'_>,
-    ) {
+    fn take_news(&mut self, revocations: &[Revocation], born: Option<UnixMillis>, here: Here<'_>) {
         if revocations.is_empty() && born.is_none() {
             return;
         }
@@ -208,14 +206,14 @@ impl Node {
                 list.join(revocation);
                 comparison.holds(revocation, list);
             }
-            let birth = witness.took_snapshot(
-                position.epoch,
-                all.born,
-                list.born(),
-                began,
-                true,
-                here.trust(),
-            );
+            let end = SnapshotEnd {
+                position,
+                born: all.born,
+                floor: UnixMillis::EPOCH,
+                longest: Duration::ZERO,
+                settling: Duration::ZERO,
+            };
+            let birth = witness.took_snapshot(&end, list.born(), began, here.trust());
             let vouch = match birth {
                 Birth::Vouch(vouch) if here.config.mechanisms.vouching => Some(vouch),
                 Birth::Vouch(_) | Birth::Accept(_) => {

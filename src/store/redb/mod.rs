@@ -290,6 +290,7 @@ impl RevocationStore for Redb {
         Ok(SnapshotEnd {
             position,
             born: list.born,
+            floor: list.floor,
             longest: Duration::from_millis(list.longest),
             settling: Duration::ZERO,
         })

@@ -451,7 +451,7 @@ end
 
 function operations.state()
   return {
-    'ok', list.epoch, list.seq, list.mark, list.born, list.longest, NOW,
+    'ok', list.epoch, list.seq, list.mark, list.born, list.floor, list.longest, NOW,
     list.everyone.generation, list.visitors_dropped, settling(),
   }
 end

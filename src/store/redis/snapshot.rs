@@ -27,6 +27,7 @@ const BATCH: usize = 1000;
 pub(super) struct State {
     pub(super) position: Position,
     pub(super) born: UnixMillis,
+    floor: UnixMillis,
     pub(super) everyone: Generation,
     pub(super) visitors_dropped: u64,
     pub(super) settling: Duration,
@@ -37,11 +38,13 @@ impl State {
     pub(super) fn read(answer: &mut Answer) -> Result<Self, StoreError> {
         let position = position(answer)?;
         let born = answer.time()?;
+        let floor = answer.time()?;
         let longest = Duration::from_millis(answer.number()?);
         let now = answer.time()?;
         Ok(Self {
             position,
             born,
+            floor,
             everyone: Generation::new(answer.number()?),
             visitors_dropped: answer.number()?,
             settling: Duration::from_millis(answer.number()?),
@@ -171,6 +174,7 @@ impl Redis {
         Ok(SnapshotEnd {
             position: state.position,
             born: state.born,
+            floor: state.floor,
             longest,
             settling: after.settling,
         })

@@ -81,8 +81,11 @@ pub(super) async fn a_vouch_makes_older(h: &dyn Harness) -> Checked {
     require((other, vouched) == (None, Some(earlier)), || {
         format!("a vouch for another epoch says {other:?}, one for this epoch {vouched:?}")
     })?;
-    let epoch = snapshot(&store).await?.1.position.epoch;
-    store.vouch(epoch, end.born).await?;
+    let after = snapshot(&store).await?.1;
+    require(after.floor == earlier, || {
+        format!("vouched for {earlier}, floor {}", after.floor)
+    })?;
+    store.vouch(after.position.epoch, end.born).await?;
     born_is(&store, earlier, "after a vouch for less").await?;
     told_of_birth(&store, end.position, earlier).await
 }
@@ -104,6 +107,9 @@ pub(super) async fn reborn_makes_younger(h: &dyn Harness) -> Checked {
     })?;
     born_is(&store, born, "after it was reborn").await?;
     let (after, again) = snapshot(&store).await?;
+    require(again.floor == born, || {
+        format!("reborn at {born}, floor {}", again.floor)
+    })?;
     let vouched = store.vouch(again.position.epoch, before).await?;
     require(vouched == Some(born), || {
         format!("a vouch against it says {vouched:?}")
