@@ -87,8 +87,8 @@ impl SessionConfig {
         table.open(&self.directory, &self.audience)
     }
 
-    /// The same, and of the lists on a server only one that a node has used already: see
-    /// `store::RedisOptions::open_used`. Nothing is made.
+    /// Opens the store for a tool, which makes nothing: fails where there is no file, or where no node has
+    /// used the list on a server yet.
     ///
     /// # Errors
     /// As there, or when the list can not be looked at, or no node has used it

@@ -83,6 +83,7 @@ mod flow;
 mod id;
 pub mod key;
 mod lifetime;
+mod lock;
 mod observe;
 #[doc = include_str!("operations.md")]
 pub mod operations {}

@@ -228,6 +228,16 @@ async fn an_operator_ends_sessions_on_a_server_that_nodes_use() {
     );
     eventually(|| async { other.get("/me").await.status == 401 }).await;
     third.get("/me").await.is(200);
+    let elsewhere = [
+        "revoke",
+        "user",
+        "--store",
+        "session.toml",
+        "--audience",
+        "x",
+        "bob",
+    ];
+    fails(here.path(), &elsewhere, 1);
     let everyone = [&["revoke", "everyone"], &config[..]].concat();
     fails(here.path(), &everyone, 3);
     third.get("/me").await.is(200);

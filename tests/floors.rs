@@ -8,7 +8,9 @@ use std::fs;
 use std::path::Path;
 
 /// Values that everybody may name.
-const VALUES: &[&str] = &["time", "id", "error", "random", "lifetime", "observe"];
+const VALUES: &[&str] = &[
+    "time", "id", "error", "random", "lifetime", "lock", "observe",
+];
 
 /// What each part may name besides itself and [`VALUES`]. Imports point down, or to the left.
 const FLOORS: &[(&str, &[&str])] = &[
@@ -17,6 +19,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("random", &[]),
     ("lifetime", &[]),
+    ("lock", &[]),
     ("observe", &[]),
     ("key", &[]),
     ("wire", &[]),

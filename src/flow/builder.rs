@@ -1,6 +1,6 @@
 //! Starting: settings are checked, the store is loaded, then there are sessions.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -10,6 +10,7 @@ use crate::error::ConfigError;
 use crate::flow::{Engine, Policies, Policy, Sessions, keys, log};
 use crate::key::{KeyRing, KeySource};
 use crate::lifetime::Lifetimes;
+use crate::lock::lock;
 use crate::observe;
 use crate::random::{Random, SystemRandom};
 use crate::revoke::revoker::Revoker;
@@ -69,8 +70,9 @@ impl SessionsBuilder {
         self
     }
 
-    /// The revocation store. Several `Sessions` of one process may share a `Memory` or a `Redb`. With
-    /// `Redis` each opens one of its own: one `Redis` tells one list of nodes' news and of lost connections.
+    /// The revocation store. Several `Sessions` of one process may share a `Memory` or a `Redb`. A store that
+    /// other nodes write to, as a `Redis`, each opens for itself, also for the same list; they do not start
+    /// on one that others already have.
     pub fn store(mut self, store: Arc<dyn RevocationStore>) -> Self {
         self.store = Some(store);
         self
@@ -184,7 +186,7 @@ impl SessionsBuilder {
             let worker = engine.service.revoker.worker();
             worker.repeat(watch.keep_up(Arc::downgrade(&engine)));
         }
-        warn_of_twins(&engine);
+        register(&engine)?;
         Ok(Sessions { engine })
     }
 }
@@ -213,16 +215,25 @@ fn check_staleness(
     Ok(())
 }
 
-/// Says so, loudly, when a process starts the same sessions twice: each has a revocation list of its
-/// own, which is what happens when they are made inside the closure of `HttpServer::new`.
-fn warn_of_twins(engine: &Arc<Engine>) {
+/// Knows all that live in this process. Says so, loudly, when the same sessions are started twice: each has
+/// a revocation list of its own, which is what happens when they are made inside the closure of
+/// `HttpServer::new`.
+///
+/// # Errors
+/// When the store is one that others follow already, who would miss what it tells this one.
+fn register(engine: &Arc<Engine>) -> Result<(), ConfigError> {
     static LIVING: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
-    let mut living = LIVING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut living = lock(&LIVING);
     living.retain(|engine| engine.strong_count() > 0);
-    let mut others = living.iter().filter_map(Weak::upgrade);
-    let has_twin = others.any(|other| other.is_twin_of(engine));
+    let others: Vec<_> = living.iter().filter_map(Weak::upgrade).collect();
+    let revoker = &engine.service.revoker;
+    let follows = |other: &Arc<Engine>| other.service.revoker.follows_the_store_of(revoker);
+    if others.iter().any(follows) {
+        let problem = "other sessions of this process have the same one open; each opens its own";
+        return Err(ConfigError::setting("revocation.store", problem));
+    }
     living.push(Arc::downgrade(engine));
-    if has_twin {
+    if others.iter().any(|other| other.is_twin_of(engine)) {
         let binding = &engine.service.binding;
         tracing::error!(
             cookie = binding.cookie(),
@@ -231,4 +242,5 @@ fn warn_of_twins(engine: &Arc<Engine>) {
              own; start them once, outside the closure of HttpServer::new, and clone them into it"
         );
     }
+    Ok(())
 }

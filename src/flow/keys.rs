@@ -5,7 +5,7 @@
 //!    first. Anyone can send such cookies, so at most once a second, however many come.
 //! 3. No request waits for the file.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use crate::error::ConfigError;
 use crate::flow::Engine;
 use crate::key::{KeyChange, KeyRing, KeyWatch};
+use crate::lock::lock;
 use crate::observe;
 use crate::time::UnixMillis;
 
@@ -62,7 +63,7 @@ impl Watch {
         now: UnixMillis,
         replace: impl FnOnce(KeyRing),
     ) -> Result<(), ConfigError> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = lock(&self.file);
         match file.poll(now) {
             KeyChange::Unchanged => {}
             KeyChange::Changed(ring) => {

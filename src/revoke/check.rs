@@ -94,6 +94,11 @@ impl Rules<'_> {
         self.judge(record).is_ok()
     }
 
+    /// Whether a list, or a store, that was born then can tell whether the session was ended.
+    pub(crate) fn vouches(&self, born: UnixMillis, record: &Record) -> bool {
+        record.created > born || self.accept_older
+    }
+
     fn judge(&self, record: &Record) -> Result<Freshness, Refusal> {
         self.judge_age(record)?;
         self.judge_generations(record)?;
@@ -121,7 +126,7 @@ impl Rules<'_> {
             return Err(Refusal::dead(Rejected::EveryoneEnded, before));
         }
         let born = self.list.born();
-        if record.created <= born && !self.accept_older {
+        if !self.vouches(born, record) {
             return Err(Refusal {
                 reason: Rejected::OlderThanList,
                 standing: Standing::Unvouched(born),

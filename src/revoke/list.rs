@@ -8,14 +8,15 @@
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use dashmap::mapref::entry::Entry as Place;
 use dashmap::{DashMap, DashSet};
 
 use crate::id::{Generation, Serial, SessionId, SubjectKey};
 use crate::lifetime::SKEW;
+use crate::lock::lock;
 use crate::revoke::lattice::{Revocation, SessionEntry, SubjectEntry, VISITOR_CAPACITY};
 use crate::revoke::store::{Published, Target};
 use crate::time::UnixMillis;
@@ -325,7 +326,7 @@ struct Visitors {
 impl Visitors {
     fn join(&self, id: SessionId, entry: SessionEntry) -> Published {
         // The order is locked first, so that map and order agree.
-        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut order = lock(&self.order);
         if !self.entries.contains_key(&id) {
             order.push_back(id);
         }
@@ -348,7 +349,7 @@ impl Visitors {
     }
 
     fn retain(&self, mut is_needed: impl FnMut(&SessionEntry) -> bool) {
-        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut order = lock(&self.order);
         self.entries.retain(|_, entry| is_needed(&entry.unpack()));
         order.retain(|id| self.entries.contains_key(id));
     }

@@ -3,23 +3,27 @@
 //! 1. What a snapshot lacked is published again, in batches, after a random wait and with pauses that
 //!    grow with how long the store takes, so that many nodes at once do not make a storm.
 //! 2. What others publish meanwhile is left out: each entry is told about once, by whoever is first.
-//! 3. When the store has everything, and only then, this node vouches for it, if it may.
+//! 3. A raise that a lagging copy never heard of is repeated, under its name. A store that knows it answers
+//!    as it did; any other raises once more, above what it handed out in between.
+//! 4. When the store has everything, and only then, this node vouches for it, if it may.
 //!
 //! Visitors' entries are left out. They are dropped at will, and would make a node that restores a list
 //! an attacker's tool.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::id::{SessionId, SubjectKey};
+use crate::id::{RaiseId, SessionId, SubjectKey};
 use crate::lifetime::SKEW;
+use crate::lock::lock;
 use crate::observe;
 use crate::revoke::lattice::Revocation;
 use crate::revoke::list::List;
 use crate::revoke::outbox::{Shared, in_time};
+use crate::revoke::store::Target;
 use crate::revoke::witness::Vouch;
 use crate::time::UnixMillis;
 
@@ -41,7 +45,9 @@ pub(super) struct Mending(Mutex<Work>);
 struct Work {
     /// Whether the store has to be told again how long a cookie can live.
     announce: bool,
-    lacking: HashMap<Place, Revocation>,
+    lacking: Lacking,
+    /// Raises that the store may not know.
+    doubtful: Vec<(Target, RaiseId)>,
     vouch: Option<Vouch>,
     /// Whether what was given back may be lost again, because a call failed since the last comparison.
     doubted: bool,
@@ -50,19 +56,25 @@ struct Work {
 
 impl Work {
     fn is_done(&self) -> bool {
-        !self.announce && self.lacking.is_empty() && self.vouch.is_none()
+        !self.announce
+            && self.lacking.is_empty()
+            && self.doubtful.is_empty()
+            && self.vouch.is_none()
     }
 }
 
+/// What a list holds and the store does not.
+pub(super) type Lacking = HashMap<Place, Revocation>;
+
 /// What two revocations have in common that join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Place {
+pub(super) enum Place {
     Session(SessionId),
     Subject(SubjectKey),
     Everyone,
 }
 
-fn place(revocation: &Revocation) -> Option<Place> {
+pub(super) fn place(revocation: &Revocation) -> Option<Place> {
     match *revocation {
         Revocation::Session { id, .. } => Some(Place::Session(id)),
         Revocation::Visitor { .. } => None,
@@ -116,17 +128,19 @@ impl Comparison {
     }
 
     /// What the list holds and the store does not.
-    pub(super) fn lacking(self, list: &List, now: UnixMillis) -> Vec<Revocation> {
-        let mut lacking = Vec::new();
+    pub(super) fn lacking(self, list: &List, now: UnixMillis) -> Lacking {
+        let mut lacking = Lacking::new();
         let Some(agreed) = self.agreed else {
             return lacking;
         };
         // By its clock the store may have forgotten already what is about to end.
         let soon = now + SKEW;
         list.for_each(|ours| {
-            let place = place(&ours);
-            if ours.until() > soon && place.is_some_and(|place| !agreed.contains(&place)) {
-                lacking.push(ours);
+            if ours.until() > soon
+                && let Some(place) = place(&ours)
+                && !agreed.contains(&place)
+            {
+                lacking.insert(place, ours);
             }
         });
         lacking
@@ -135,23 +149,21 @@ impl Comparison {
 
 impl Mending {
     fn lock(&self) -> MutexGuard<'_, Work> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Replaces what is to be done. Says whether someone has to begin doing it.
     pub(super) fn begin(
         &self,
         announce: bool,
-        lacking: Vec<Revocation>,
+        lacking: Lacking,
+        doubtful: Vec<(Target, RaiseId)>,
         vouch: Option<Vouch>,
     ) -> bool {
-        let lacking = lacking
-            .into_iter()
-            .filter_map(|each| Some((place(&each)?, each)))
-            .collect();
         let mut work = self.lock();
         work.announce = announce;
         work.lacking = lacking;
+        work.doubtful = doubtful;
         work.vouch = vouch;
         work.doubted = false;
         let begins = !work.running && !work.is_done();
@@ -196,8 +208,18 @@ impl Mending {
         self.lock().announce = true;
     }
 
-    fn announces(&self) -> bool {
+    /// Whether the store has to be told how long a cookie can live; whoever asks then tells it.
+    fn take_announcement(&self) -> bool {
         std::mem::take(&mut self.lock().announce)
+    }
+
+    /// Which raise to repeat next.
+    fn doubtful(&self) -> Option<(Target, RaiseId)> {
+        self.lock().doubtful.last().copied()
+    }
+
+    fn repeated(&self, raise: (Target, RaiseId)) {
+        self.lock().doubtful.retain(|doubtful| *doubtful != raise);
     }
 
     /// What to publish next.
@@ -208,7 +230,7 @@ impl Mending {
     /// What to vouch for, once the store has everything and nobody is to be waited for.
     pub(super) fn owed(&self) -> Option<Vouch> {
         let work = self.lock();
-        let done = work.lacking.is_empty() && !work.doubted;
+        let done = work.lacking.is_empty() && work.doubtful.is_empty() && !work.doubted;
         let vouch = work.vouch.filter(|_| done);
         vouch.filter(|vouch| !vouch.late)
     }
@@ -224,16 +246,18 @@ impl Mending {
         work.doubted && work.lacking.is_empty() && work.vouch.is_some()
     }
 
-    /// The store took the word.
-    pub(super) fn vouched(&self, vouch: Vouch) {
+    /// The store took the word. Says whether that still matters: it may have been told another one since.
+    pub(super) fn vouched(&self, vouch: Vouch) -> bool {
         let mut work = self.lock();
-        if work.vouch == Some(vouch) {
+        let matters = work.vouch == Some(vouch);
+        if matters {
             work.vouch = None;
         }
+        matters
     }
 
     /// Whether nothing is left to do; if so, nobody is doing it any more.
-    fn ends(&self) -> bool {
+    fn end_if_done(&self) -> bool {
         let mut work = self.lock();
         work.running = !work.is_done();
         !work.running
@@ -257,7 +281,7 @@ pub(super) async fn mend(shared: Weak<Shared>) {
             );
             said = true;
         }
-        if shared.mending.ends() {
+        if shared.mending.end_if_done() {
             return;
         }
         let began = shared.clock.monotonic();
@@ -281,9 +305,14 @@ pub(super) async fn mend(shared: Weak<Shared>) {
 /// Says whether there was anything to do; if not, the store has to settle.
 async fn step(shared: &Shared) -> Result<bool, StoreError> {
     // First: how long what follows is kept depends on it.
-    if shared.mending.announces() {
+    if shared.mending.take_announcement() {
         let announced = in_time("announce", shared.store.announce(shared.longest())).await;
         announced.inspect_err(|_| shared.mending.announce_again())?;
+    }
+    if let Some((target, id)) = shared.mending.doubtful() {
+        shared.raise(target, id).await?;
+        shared.mending.repeated((target, id));
+        return Ok(true);
     }
     let batch = shared.mending.batch();
     if !batch.is_empty() {
@@ -300,7 +329,9 @@ async fn step(shared: &Shared) -> Result<bool, StoreError> {
         return Ok(false);
     };
     let vouched = in_time("vouch", shared.store.vouch(vouch.epoch, vouch.born)).await?;
-    shared.mending.vouched(vouch);
+    if !shared.mending.vouched(vouch) {
+        return Ok(true);
+    }
     match vouched {
         Some(born) if born > vouch.born => {
             shared.list.set_born(born);

@@ -6,14 +6,15 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::id::{RaiseId, SessionId};
+use crate::id::{Generation, RaiseId, SessionId, SubjectKey};
+use crate::lock::lock;
 use crate::observe::{self, ListState};
 use crate::random::Random;
-use crate::revoke::lattice::{Revocation, SubjectEntry};
+use crate::revoke::lattice::Revocation;
 use crate::revoke::list::List;
 use crate::revoke::mending::Mending;
 use crate::revoke::store::{Raise, Raised, RevocationStore, Target};
@@ -28,6 +29,11 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How many entries one retry tells.
 const BATCH: usize = 1000;
 
+/// How many raises are remembered that the store took.
+const REMEMBERED: usize = 65_536;
+/// Nobody's, to read what concerns everyone.
+pub(super) const NOBODY: SubjectKey = SubjectKey::from_bytes([0; 16]);
+
 /// This node's list, the way to the store, and what it still has to be told.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -41,6 +47,7 @@ pub(super) struct Shared {
     longest: AtomicU64,
     random: Arc<dyn Random>,
     outbox: Mutex<Outbox>,
+    taken: Mutex<HashMap<Target, Taken>>,
 }
 
 /// What the store has not taken yet.
@@ -49,6 +56,15 @@ struct Outbox {
     sessions: HashMap<SessionId, Revocation>,
     /// `None` where no id could be drawn yet.
     raises: HashMap<Target, Option<RaiseId>>,
+}
+
+/// A raise that the store took.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    id: RaiseId,
+    generation: Generation,
+    /// By the monotonic clock.
+    at: Duration,
 }
 
 impl Shared {
@@ -69,6 +85,7 @@ impl Shared {
             longest: AtomicU64::new(millis(longest)),
             random,
             outbox: Mutex::default(),
+            taken: Mutex::default(),
         }
     }
 
@@ -82,7 +99,7 @@ impl Shared {
     }
 
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
-        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.outbox)
     }
 
     /// Remembers what the store did not take. Visitors' sessions cost an attacker nothing, so they are
@@ -141,19 +158,14 @@ impl Shared {
             known: self.list.generation(target),
             until: self.clock.now() + self.longest(),
         };
-        let raised = in_time("raise", self.store.raise(raise)).await?;
-        self.list.join(&match target {
-            Target::Subject(key) => Revocation::Subject {
-                key,
-                entry: SubjectEntry {
-                    generation: raised.generation,
-                    until: raised.until,
-                },
-            },
-            Target::Everyone => Revocation::Everyone {
-                generation: raised.generation,
-            },
-        });
+        let raised = in_time("raise", self.store.raise(raise)).await;
+        if let Err(StoreError::NotReplicated { .. }) = raised {
+            // If that can not be found out, then the next attempt does.
+            let _ = self.raised_there(&raise).await;
+        }
+        let raised = raised?;
+        self.list.join(&target.at(raised.generation, raised.until));
+        self.remember(target, id, raised.generation);
         let mut outbox = self.outbox();
         // Only the newest raise lifts the mark: an older one does not cover what came after it.
         if outbox.raises.get(&target) == Some(&Some(id)) {
@@ -161,6 +173,50 @@ impl Shared {
             self.list.unmark(target);
         }
         Ok(raised)
+    }
+
+    fn remember(&self, target: Target, id: RaiseId, generation: Generation) {
+        let at = self.clock.monotonic();
+        let mut taken = lock(&self.taken);
+        if taken.len() >= REMEMBERED {
+            taken.retain(|_, taken| at < taken.at.saturating_add(self.trust.max_outage));
+        }
+        if taken.len() < REMEMBERED {
+            let new = Taken { id, generation, at };
+            taken.insert(target, new);
+        }
+    }
+
+    /// The raises that the store took lately, and after which others came. If it is a copy now which never
+    /// heard of one, then the next did not come above that one: a session which ended all others with it was
+    /// ended before, and nothing else shows that.
+    pub(super) fn doubtful_raises(&self) -> Vec<(Target, RaiseId)> {
+        let now = self.clock.monotonic();
+        let mut taken = lock(&self.taken);
+        taken.retain(|_, taken| now < taken.at.saturating_add(self.trust.max_outage));
+        let passed = taken
+            .iter()
+            .filter(|(target, taken)| self.list.generation(**target) > taken.generation);
+        passed.map(|(target, taken)| (*target, taken.id)).collect()
+    }
+
+    /// The store has carried `raise` out, and its replicas may not know. It stays outstanding; but what it
+    /// came to counts from now on, and the mark, which stands for that and refuses everybody, goes.
+    async fn raised_there(&self, raise: &Raise) -> Result<(), StoreError> {
+        let Raise { target, id, .. } = *raise;
+        let generation = match target {
+            Target::Subject(key) => in_time("read", self.store.read(key)).await?.subject,
+            Target::Everyone => in_time("read", self.store.read(NOBODY)).await?.everyone,
+        };
+        // A copy that took its place meanwhile need not know of it.
+        if generation > raise.known {
+            self.list.join(&target.at(generation, raise.until));
+            let outbox = self.outbox();
+            if outbox.raises.get(&target) == Some(&Some(id)) {
+                self.list.unmark(target);
+            }
+        }
+        Ok(())
     }
 
     /// How many revocations the store may not know.

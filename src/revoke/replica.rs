@@ -11,15 +11,14 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use crate::error::StoreError;
-use crate::id::SubjectKey;
 use crate::lifetime::SKEW;
 use crate::observe;
 use crate::revoke::lattice::Revocation;
 use crate::revoke::mending::{self, Comparison, part_of};
-use crate::revoke::outbox::{Shared, in_time};
+use crate::revoke::outbox::{NOBODY, Shared, in_time};
 use crate::revoke::store::{Followed, News, Position, Reach, SnapshotEnd};
 use crate::revoke::vigil::Moment;
 use crate::revoke::witness::{Birth, Witness};
@@ -32,8 +31,8 @@ const BACKOFF: Duration = Duration::from_millis(100);
 const SLOWEST: Duration = Duration::from_secs(2);
 /// How long a store may take to answer a follower: it should after a second or two.
 const SILENCE: Duration = Duration::from_secs(8);
-/// How often a snapshot is taken although nothing seems to be missed, and how much longer each entry
-/// makes that.
+/// How long after the last a snapshot is taken at the latest although nothing seems to be missed, and how
+/// much longer each entry makes that. The soonest is half of it.
 const RESYNC: Duration = Duration::from_secs(300);
 const RESYNC_PER_ENTRY: Duration = Duration::from_millis(1);
 /// Over how long the nodes of a fleet spread snapshots that they all have to take, at most, and for each
@@ -74,7 +73,7 @@ impl Replica {
 
     /// Waits for news, and joins them.
     async fn step(&mut self, shared: &Arc<Shared>) -> Result<(), StoreError> {
-        self.compare(shared).await?;
+        self.compare(shared);
         let began = Moment::now(&*shared.clock);
         let followed = tokio::time::timeout(SILENCE, shared.store.follow(self.position));
         let silent = |_| Err(StoreError::unavailable("it does not answer a follower"));
@@ -99,7 +98,7 @@ impl Replica {
                     lost = epoch != self.position.epoch,
                     "news of the revocation store may have been missed; loading everything"
                 );
-                self.witness.missed(epoch);
+                self.witness.missed(epoch, Moment::now(&*shared.clock));
                 self.comparing = None;
                 tokio::time::sleep(self.patience + part_of(spread(shared))).await;
                 self.patience = (self.patience * 2).clamp(BACKOFF, SLOWEST);
@@ -125,7 +124,7 @@ impl Replica {
             tracing::warn!(%born, "the revocation store now vouches for sessions from another time on");
             shared.list.set_born(born);
             shared.mending.told_of_birth();
-            self.witness.told_of_birth();
+            self.witness.told_of_birth(born);
             if self.comparing.take().is_some() {
                 // It began before that, and would bring the birth from before back.
                 self.resync = Duration::ZERO;
@@ -145,36 +144,35 @@ impl Replica {
     }
 
     /// Begins a comparison when it is time, and takes what one came to that has ended.
-    async fn compare(&mut self, shared: &Arc<Shared>) -> Result<(), StoreError> {
+    fn compare(&mut self, shared: &Arc<Shared>) {
         let now = shared.clock.monotonic();
-        if let Some(comparing) = self
-            .comparing
-            .take_if(|comparing| comparing.task.is_finished())
-        {
-            let Comparing { mut task, told } = comparing;
-            let compared = (&mut task.0).await.map_err(StoreError::unavailable);
-            let (began, end, mut comparison) = match compared.and_then(|compared| compared) {
-                Ok(compared) => compared,
-                Err(error) => {
-                    self.resync = now + SLOWEST + part_of(SLOWEST);
-                    return Err(error);
-                }
-            };
-            // Of another list following finds out.
-            if end.position.epoch == self.position.epoch {
-                for revocation in &told {
-                    comparison.holds(revocation, &shared.list);
-                }
-                self.compared(shared, began, &end, comparison);
-            }
-        } else if self.comparing.is_none() {
+        let Some(comparing) = &mut self.comparing else {
             // Not at once where a comparison has just failed.
             let soon = now + SLOWEST * 2;
             if now >= self.resync || (self.resync > soon && shared.mending.in_doubt()) {
                 self.comparing = Some(Comparing::begin(shared.clone()));
             }
+            return;
+        };
+        let Some(compared) = comparing.task.try_join_next() else {
+            return;
+        };
+        let told = std::mem::take(&mut comparing.told);
+        self.comparing = None;
+        match compared.map_err(StoreError::unavailable).flatten() {
+            // Of another list following finds out.
+            Ok((_, end, _)) if end.position.epoch != self.position.epoch => (),
+            Ok((began, end, mut comparison)) => {
+                for revocation in &told {
+                    comparison.holds(revocation, &shared.list);
+                }
+                self.compared(shared, began, &end, comparison);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the revocation store's list can not be compared with this node's");
+                self.resync = now + SLOWEST + part_of(SLOWEST);
+            }
         }
-        Ok(())
     }
 
     /// Takes the store's whole state, and follows from there.
@@ -202,60 +200,55 @@ impl Replica {
         comparison: Comparison,
     ) {
         let own = shared.list.born();
+        // One that lost everything begins from its time, above all that was handed out before.
+        let doubtful = match end.position.epoch == self.position.epoch {
+            true => shared.doubtful_raises(),
+            false => Vec::new(),
+        };
         let birth = self.witness.took_snapshot(end, own, began, shared.trust);
         let (born, vouch) = match birth {
             Birth::Accept(born) => (born, None),
             Birth::Vouch(vouch) => (vouch.born, Some(vouch)),
         };
+        if born > end.born {
+            tracing::error!(
+                %born,
+                "the revocation store has forgotten that it was reborn; nodes that start trust it with older \
+                 sessions until it is ordered again"
+            );
+        }
         shared.list.set_born(born);
         self.resync = next_resync(shared);
         shared.vigil.settles(&*shared.clock, end.settling);
         if shared.store.reach() == Reach::Network {
             let lacking = comparison.lacking(&shared.list, shared.clock.now());
             let announce = millis(end.longest) < millis(shared.longest());
-            if shared.mending.begin(announce, lacking, vouch) {
+            if shared.mending.begin(announce, lacking, doubtful, vouch) {
                 tokio::spawn(mending::mend(Arc::downgrade(shared)));
             }
         }
     }
 }
 
-/// A snapshot that is taken beside following.
+/// A snapshot that is taken beside following, and given up when this is dropped.
 #[derive(Debug)]
 struct Comparing {
-    task: Ending<Result<(Moment, SnapshotEnd, Comparison), StoreError>>,
+    task: JoinSet<Result<(Moment, SnapshotEnd, Comparison), StoreError>>,
     /// What was told since it began, which the snapshot need not have.
     told: Vec<Revocation>,
 }
 
 impl Comparing {
     fn begin(shared: Arc<Shared>) -> Self {
-        let task = tokio::spawn(async move {
+        let mut task = JoinSet::new();
+        task.spawn(async move {
             let began = Moment::now(&*shared.clock);
             let mut comparison = Comparison::with(&shared.list);
             let end = snapshot(&shared, &mut comparison).await?;
             Ok((began, end, comparison))
         });
-        Self {
-            task: Ending(task),
-            told: Vec::new(),
-        }
-    }
-}
-
-/// A task that ends when nobody wants its outcome any more.
-#[derive(Debug)]
-struct Ending<T>(JoinHandle<T>);
-
-impl<T> Ending<T> {
-    fn is_finished(&self) -> bool {
-        self.0.is_finished()
-    }
-}
-
-impl<T> Drop for Ending<T> {
-    fn drop(&mut self) {
-        self.0.abort();
+        let told = Vec::new();
+        Self { task, told }
     }
 }
 
@@ -305,7 +298,7 @@ pub(super) async fn follow(shared: Weak<Shared>, mut replica: Replica) {
             Err(error) => {
                 tracing::warn!(%error, "the revocation store can not be followed");
                 drop(shared);
-                tokio::time::sleep(backoff + part_of(backoff)).await;
+                tokio::time::sleep(backoff / 2 + part_of(backoff / 2)).await;
                 backoff = (backoff * 2).min(SLOWEST);
             }
         }
@@ -349,8 +342,7 @@ async fn check_stores_clock(shared: &Shared) -> Result<(), StoreError> {
     if shared.store.reach() == Reach::Process {
         return Ok(());
     }
-    let nobody = SubjectKey::from_bytes([0; 16]);
-    let reading = in_time("read", shared.store.read(nobody)).await?;
+    let reading = in_time("read", shared.store.read(NOBODY)).await?;
     check_clocks(shared.clock.now(), reading.now)
 }
 

@@ -16,11 +16,11 @@ use crate::error::StoreError;
 use crate::id::{Generation, Serial, SessionId, SubjectKey};
 use crate::observe::{self, tag};
 use crate::random::Random;
-use crate::revoke::lattice::{Revocation, SubjectEntry};
+use crate::revoke::lattice::Revocation;
 use crate::revoke::list::List;
 use crate::revoke::outbox::{self, Shared, in_time};
 use crate::revoke::replica::{self, Replica, check_clocks};
-use crate::revoke::store::{Published, Raised, Reading, RevocationStore, Target};
+use crate::revoke::store::{Published, Raised, Reach, Reading, RevocationStore, Target};
 use crate::revoke::vigil::Vigil;
 use crate::revoke::witness::Trust;
 use crate::revoke::worker::{Worker, outcome};
@@ -31,13 +31,13 @@ use crate::time::{Clock, UnixMillis};
 pub(crate) struct Revoker {
     worker: Worker,
     shared: Arc<Shared>,
-    /// How many more entries of visitors may be on their way to the store.
-    visitors: Arc<Semaphore>,
+    /// How many more revocations that cost nothing may be on their way to the store.
+    cheap: Arc<Semaphore>,
 }
 
-/// How many entries of visitors are on their way to the store at once. Visitors cost an attacker nothing,
-/// and whoever logs out shares the way with them.
-const VISITORS_AT_ONCE: usize = 64;
+/// How many revocations are on their way to the store at once that cost an attacker nothing: of visitors,
+/// and of what is ended already. Whoever logs out shares the way with them.
+const CHEAP_AT_ONCE: usize = 64;
 
 /// The first attempt to tell the store.
 pub(crate) type Attempt<T> = std::pin::Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
@@ -76,7 +76,7 @@ impl Revoker {
         Ok(Self {
             worker,
             shared,
-            visitors: Arc::new(Semaphore::new(VISITORS_AT_ONCE)),
+            cheap: Arc::new(Semaphore::new(CHEAP_AT_ONCE)),
         })
     }
 
@@ -97,6 +97,12 @@ impl Revoker {
         &self.shared.vigil
     }
 
+    /// Whether both have the same store before them, of which each can follow its own only.
+    pub(crate) fn follows_the_store_of(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.shared.store, &other.shared.store);
+        ours.reach() == Reach::Network && std::ptr::addr_eq(Arc::as_ptr(ours), Arc::as_ptr(theirs))
+    }
+
     /// The thread for work that outlives requests.
     pub(crate) fn worker(&self) -> &Worker {
         &self.worker
@@ -104,23 +110,28 @@ impl Revoker {
 
     /// Revokes cookies of one session: here at once, in the store by the attempt that is returned.
     pub(crate) fn revoke(&self, revocation: Revocation) -> Revoking {
-        report(&revocation);
+        let cheap = matches!(revocation, Revocation::Visitor { .. }) || self.is_ended(&revocation);
+        report(&revocation, cheap);
         Revoking {
             here: self.shared.list.join(&revocation),
-            there: self.tell(revocation),
+            there: self.tell(revocation, cheap),
         }
     }
 
-    fn tell(&self, revocation: Revocation) -> Attempt<Published> {
-        let turn = match revocation {
-            Revocation::Visitor { .. } => match self.visitors.clone().try_acquire_owned() {
-                Ok(turn) => Some(turn),
-                Err(_) => {
-                    let problem = "too many visitors end their sessions at once";
-                    return Box::pin(async move { Err(StoreError::unavailable(problem)) });
-                }
-            },
-            _ => None,
+    /// Whether it is of a session that is ended on this node already.
+    fn is_ended(&self, revocation: &Revocation) -> bool {
+        let held = self.shared.list.find(revocation);
+        matches!(held, Some(Revocation::Session { entry, .. }) if entry.serial == Serial::ENDED)
+    }
+
+    fn tell(&self, revocation: Revocation, cheap: bool) -> Attempt<Published> {
+        let turn = match cheap.then(|| self.cheap.clone().try_acquire_owned()) {
+            Some(Err(_)) => {
+                let problem = "too many visitors, or ended sessions, are ended at once";
+                return Box::pin(async move { Err(StoreError::unavailable(problem)) });
+            }
+            Some(Ok(turn)) => Some(turn),
+            None => None,
         };
         let shared = self.shared.clone();
         let attempt = self.worker.finish(async move {
@@ -141,26 +152,19 @@ impl Revoker {
     pub(crate) fn raise(&self, target: Target, seen: Generation) -> Attempt<Raised> {
         match target {
             Target::Subject(key) => {
-                let entry = SubjectEntry {
-                    generation: seen,
-                    until: self.shared.clock.now() + self.shared.longest(),
-                };
-                if seen > self.shared.list.generation(target) {
-                    self.shared.list.join(&Revocation::Subject { key, entry });
-                }
                 observe::revoked("subject");
                 tracing::info!(subject = %tag(key.as_bytes()), "ending all sessions of a subject");
             }
             Target::Everyone => {
                 observe::revoked("everyone");
                 tracing::warn!("ending all sessions of everyone");
-                if seen > self.shared.list.everyone() {
-                    let generation = seen;
-                    self.shared.list.join(&Revocation::Everyone { generation });
-                }
             }
         }
         let shared = self.shared.clone();
+        if seen > shared.list.generation(target) {
+            let until = shared.clock.now() + shared.longest();
+            shared.list.join(&target.at(seen, until));
+        }
         let named = shared.name_and_mark(target);
         let attempt = self.worker.finish(async move {
             let (id, covers_another) = named?;
@@ -181,7 +185,11 @@ impl Revoker {
         let attempt = self.worker.finish(async move {
             // A raise that is told after this login would end it, although it came before.
             for target in [Target::Subject(subject), Target::Everyone] {
-                shared.raise_if_outstanding(target).await?;
+                match shared.raise_if_outstanding(target).await {
+                    // It will not come after this login: the store has it.
+                    Err(StoreError::NotReplicated { .. }) => (),
+                    told => told?,
+                }
             }
             let mut reading = in_time("read", shared.store.read(subject)).await?;
             check_clocks(shared.clock.now(), reading.now)?;
@@ -249,8 +257,9 @@ impl Revoker {
     }
 }
 
-/// Counts a revocation of one session and says so.
-fn report(revocation: &Revocation) {
+/// Counts a revocation of one session and says so. `cheap` is what anyone can bring about, as often as they
+/// like.
+fn report(revocation: &Revocation, cheap: bool) {
     let (kind, id, entry) = match revocation {
         Revocation::Session { id, entry } => ("session", id, entry),
         Revocation::Visitor { id, entry } => ("visitor", id, entry),
@@ -258,9 +267,8 @@ fn report(revocation: &Revocation) {
     };
     observe::revoked(kind);
     let session = tag(id.as_bytes());
-    if matches!(revocation, Revocation::Visitor { .. }) {
-        // Anyone can bring these about, as often as they like.
-        tracing::debug!(kind, %session, "ending or renewing a visitor's session");
+    if cheap {
+        tracing::debug!(kind, %session, "ending or renewing a visitor's session, or ending one again");
     } else if entry.serial == Serial::ENDED {
         tracing::info!(kind, %session, "ending a session");
     } else {

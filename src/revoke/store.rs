@@ -11,7 +11,7 @@ use async_trait::async_trait;
 
 use crate::error::StoreError;
 use crate::id::{Generation, RaiseId, SessionId, SubjectKey};
-use crate::revoke::lattice::Revocation;
+use crate::revoke::lattice::{Revocation, SubjectEntry};
 use crate::time::UnixMillis;
 
 /// What every backend promises.
@@ -97,7 +97,8 @@ pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
     ) -> Result<SnapshotEnd, StoreError>;
 
     /// Waits for what was published after `position` and returns it, at the latest after a second or
-    /// two without news.
+    /// two without news. A store that other nodes write to is followed by one caller at a time, so
+    /// [`Sessions`](crate::Sessions) refuse to start on one that others in the process already have.
     ///
     /// # Errors
     /// When the store can not be reached. The caller is then stale, and compares all it knows with the
@@ -119,6 +120,9 @@ pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
 
     /// Makes the store vouch for no session from before now, and returns now: for one that was restored
     /// from a backup, which does not know what was revoked since. No node can vouch against it.
+    ///
+    /// Where the store was born up to a minute after now by its clock, its birth stays. One that was born
+    /// later than that was begun by a clock that was ahead, and is born now.
     ///
     /// # Errors
     /// When it may not have been remembered.
@@ -186,6 +190,19 @@ pub enum Target {
     Subject(SubjectKey),
     /// Everyone's.
     Everyone,
+}
+
+impl Target {
+    /// What says that its generation is this one.
+    pub(crate) fn at(self, generation: Generation, until: UnixMillis) -> Revocation {
+        match self {
+            Self::Subject(key) => Revocation::Subject {
+                key,
+                entry: SubjectEntry { generation, until },
+            },
+            Self::Everyone => Revocation::Everyone { generation },
+        }
+    }
 }
 
 /// A raised generation.

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use crate::lifetime::SKEW;
 use crate::revoke::store::SnapshotEnd;
 use crate::revoke::vigil::Moment;
 use crate::time::UnixMillis;
@@ -32,10 +33,11 @@ pub(super) struct Witness {
     heard: Moment,
     /// How old the list was then.
     age: Duration,
-    /// The epoch that was found in the place of the list's, if its state was not loaded yet.
-    found: Option<u64>,
-    /// Whether this node has set out to vouch for the epoch, and nobody has done it yet.
-    vouching: bool,
+    /// The epoch that was found in the place of the list's, if its state was not loaded yet, and when.
+    found: Option<(u64, Moment)>,
+    /// The last word that the store was heard to be given: since when it vouches. Nobody can vouch for a time
+    /// before it.
+    word: UnixMillis,
     /// Whether it had not heard of the lost store for longer than its list may be old. Others may have
     /// gone on meanwhile. Until they have had the time to say so, it is not complete.
     late: bool,
@@ -73,7 +75,7 @@ impl Witness {
             heard,
             age: Duration::ZERO,
             found: None,
-            vouching: false,
+            word: UnixMillis::EPOCH,
             late: false,
             provisional: false,
         }
@@ -91,8 +93,8 @@ impl Witness {
 
     /// The store says that it vouches from another time on. Whether someone vouched or an operator ordered
     /// it: it is settled.
-    pub(super) fn told_of_birth(&mut self) {
-        self.vouching = false;
+    pub(super) fn told_of_birth(&mut self, born: UnixMillis) {
+        self.word = born;
         self.late = false;
         self.provisional = false;
     }
@@ -111,10 +113,13 @@ impl Witness {
     /// Something was missed. If the store is still the one that the list is of, then the list is not whole
     /// until the next snapshot. If it begins anew, then what it has taken since is missed too, and comes
     /// with the next snapshot, unless that is of yet another.
-    pub(super) fn missed(&mut self, epoch: u64) {
-        let skipped = self.found.is_some_and(|found| found != epoch);
-        self.whole &= epoch != self.epoch && !skipped;
-        self.found = Some(epoch);
+    pub(super) fn missed(&mut self, epoch: u64, now: Moment) {
+        match self.found {
+            Some((found, _)) if found == epoch => return,
+            Some(_) => self.whole = false,
+            None => self.whole &= epoch != self.epoch,
+        }
+        self.found = Some((epoch, now));
     }
 
     /// A snapshot of the store was taken. This node's own list remembers since `own`.
@@ -125,24 +130,32 @@ impl Witness {
         now: Moment,
         trust: Trust,
     ) -> Birth {
-        let SnapshotEnd { born, floor, .. } = *end;
         let epoch = end.position.epoch;
         let settled = end.settling.is_zero();
         let lost = epoch != self.epoch;
-        let skipped = self.found.is_some_and(|found| found != epoch);
-        let away = now.since(self.heard);
+        // A server that took another's place may have forgotten the last word. One in the future was given
+        // by a clock that was ahead, and taken back since.
+        let forgotten = self.word > end.floor && self.word <= now.wall + SKEW;
+        let floor = if forgotten { self.word } else { end.floor };
+        let born = end.born.max(floor);
+        // What the lost store told, it told before another was found in its place.
+        let (found, at) = self.found.unwrap_or((epoch, now));
+        let skipped = found != epoch;
+        let away = if skipped { now } else { at }.since(self.heard);
         let knows = self.whole && !self.provisional && !skipped && away <= trust.max_outage;
         // Someone was first, or an operator ordered it.
         let told = born <= floor;
         let own = own.max(floor);
-        let vouching = own < born && if lost { knows } else { self.vouching };
+        // In the same epoch a later birth which is not the last word is one for which somebody had vouched,
+        // and which the store has forgotten.
+        let vouching = own < born && (knows || !lost);
         // A store that has settled lacks nothing any more.
         let late = (lost && away.saturating_add(self.age) > trust.max_staleness)
             || (self.late && (lost || !settled));
         // Of an epoch that was known already nothing new is provisional.
         let provisional = !told && !settled && (self.provisional || lost && own < born);
         *self = Self {
-            vouching,
+            word: floor,
             late: late && vouching,
             provisional: provisional && !vouching,
             ..Self::new(epoch, now)
@@ -220,8 +233,6 @@ mod tests {
         let mut late = witness();
         late.heard(at(1000), 10 * SECOND, TRUST);
         assert!(vouches(late, 2, 1005));
-        // In the same epoch a later birth is an order.
-        assert!(!vouches(witness(), 1, 1005));
     }
 
     #[test]
@@ -230,12 +241,37 @@ mod tests {
         vouching.took_snapshot(&end(2, REBORN), OWN, at(1005), TRUST);
         assert!(vouches(vouching, 2, 1010));
         let mut ordered = vouching;
-        ordered.told_of_birth();
+        ordered.told_of_birth(REBORN);
         assert!(!vouches(ordered, 2, 1010));
         // Someone else was first.
         let birth = vouching.took_snapshot(&end(2, OWN), OWN, at(1010), TRUST);
         assert_eq!(birth, Birth::Accept(OWN));
-        assert!(!vouches(vouching, 2, 1015));
+        // The store has forgotten that.
+        assert!(vouches(vouching, 2, 1015));
+    }
+
+    #[test]
+    fn what_the_store_was_ordered_and_has_forgotten_still_counts() {
+        let mut ordered = witness();
+        ordered.told_of_birth(REBORN);
+        for epoch in [1, 2] {
+            let birth = ordered.took_snapshot(&end(epoch, OWN), REBORN, at(1005), TRUST);
+            assert_eq!(birth, Birth::Accept(REBORN));
+        }
+        // Not what a clock that was ahead has said.
+        let ahead = REBORN + 120 * SECOND;
+        ordered.told_of_birth(ahead);
+        let birth = ordered.took_snapshot(&end(2, REBORN), ahead, at(1005), TRUST);
+        assert_eq!(birth, Birth::Accept(REBORN));
+    }
+
+    #[test]
+    fn how_long_the_loading_took_makes_no_node_late() {
+        let mut found = witness();
+        found.missed(2, at(1009));
+        found.missed(2, at(1400));
+        let birth = found.took_snapshot(&end(2, REBORN), OWN, at(1500), TRUST);
+        assert!(matches!(birth, Birth::Vouch(Vouch { late: false, .. })));
     }
 
     #[test]
@@ -264,26 +300,26 @@ mod tests {
     #[test]
     fn a_node_that_missed_something_of_the_lost_store_does_not_vouch() {
         let mut missed = witness();
-        missed.missed(1);
+        missed.missed(1, at(1000));
         assert!(!vouches(missed, 2, 1005));
         // What it misses of the new one says nothing about the old one.
         let mut found = witness();
-        found.missed(2);
+        found.missed(2, at(1000));
         assert!(vouches(found, 2, 1005));
     }
 
     #[test]
     fn a_node_that_never_saw_what_a_store_in_between_had_does_not_vouch() {
         let mut found = witness();
-        found.missed(2);
+        found.missed(2, at(1000));
         assert!(!vouches(found, 3, 1005));
-        found.missed(3);
+        found.missed(3, at(1000));
         assert!(!vouches(found, 3, 1005));
         // A snapshot in between shows all that the second one had.
         let mut seen = witness();
-        seen.missed(2);
+        seen.missed(2, at(1000));
         seen.took_snapshot(&end(2, REBORN), OWN, at(1005), TRUST);
-        seen.missed(3);
+        seen.missed(3, at(1000));
         assert!(vouches(seen, 3, 1010));
     }
 
@@ -303,7 +339,7 @@ mod tests {
             found.took_snapshot(&unsettled(2, REBORN), OWN, at(now + 1), TRUST);
             assert_eq!(found.is_late(), late);
             let mut told = found;
-            told.told_of_birth();
+            told.told_of_birth(REBORN);
             assert!(!told.is_late());
             found.settled();
             assert!(!found.is_late());

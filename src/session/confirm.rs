@@ -42,12 +42,12 @@ impl Session {
             let record = state.record.as_ref()?;
             let subject = record.login.as_ref();
             let subject = subject.map(|login| service.subject_key(&login.subject));
-            Some((record.id, subject, record.created))
+            Some((record.clone(), subject))
         });
-        let (id, subject, created) = known.ok_or(ConfirmError::Ended)?;
+        let (record, subject) = known.ok_or(ConfirmError::Ended)?;
         if service.revoker.vigil().reach() == Reach::Network {
-            let born = service.revoker.ask(id, subject).await?;
-            if created <= born && !service.accept_older {
+            let born = service.revoker.ask(record.id, subject).await?;
+            if !service.rules(service.now()).vouches(born, &record) {
                 let problem = "it has lost its data, and was not given it back yet";
                 return Err(StoreError::unavailable(problem).into());
             }

@@ -14,13 +14,14 @@ mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::id::{Generation, SessionId};
 use crate::lifetime::Class;
+use crate::lock::lock;
 use crate::revoke::Target;
 use crate::session::service::Service;
 use crate::session::state::{Hold, Origin, State};
@@ -414,12 +415,7 @@ impl Session {
     /// Runs a step on the state. No code of the application may run in it.
     pub(crate) fn with<T>(&self, step: impl FnOnce(&mut State) -> T) -> T {
         // A panic in a step can not leave a half-made state that matters: each replaces whole values.
-        let mut state = self
-            .shared
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        step(&mut state)
+        step(&mut lock(&self.shared.state))
     }
 
     /// The same, for what the response then depends on.

@@ -351,14 +351,15 @@ impl State {
     /// not itself ended before: by an earlier raise, or otherwise.
     pub(crate) fn outlive(&mut self, raised: &Raised, service: &Service) -> bool {
         let outlives = self.record.as_mut().is_some_and(|record| {
+            let rules = service.rules(service.now());
+            // About a session from before it the store knows of no earlier raise.
+            let vouched = rules.vouches(raised.born, record);
             let Some(login) = &mut record.login else {
                 return false;
             };
-            // About a session from before it the store knows of no earlier raise.
-            let vouched = record.created > raised.born || service.accept_older;
             let was_alive = vouched && login.generation >= raised.previous;
             login.generation = raised.generation;
-            was_alive && service.rules(service.now()).counts(record)
+            was_alive && rules.counts(record)
         });
         if outlives {
             // The raise has ended every cookie that a browser holds, this one's too.

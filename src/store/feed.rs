@@ -8,11 +8,12 @@
 use std::collections::VecDeque;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::lock::lock;
 use crate::revoke::{Followed, News, Position, Revocation};
 
 /// How many publications are kept: a follower reads in milliseconds, so this is a generous second.
@@ -88,7 +89,7 @@ impl Feed {
     }
 
     fn lock(&self) -> MutexGuard<'_, Recent> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.recent)
     }
 }
 

@@ -5,15 +5,16 @@
 //! 3. Several nodes in one process (tests) share one through an [`Arc`].
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::feed::Feed;
-use super::{SWEEP_BATCH, check_clock, kept};
+use super::{SWEEP_BATCH, check_clock, kept, reborn};
 use crate::error::StoreError;
 use crate::id::{Generation, SessionId, SubjectKey};
+use crate::lock::lock;
 use crate::revoke::counter::Counter;
 use crate::revoke::{
     Followed, Found, Position, Published, Raise, Raised, Reach, Reading, Revocation,
@@ -71,7 +72,7 @@ impl Memory {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic under the lock can only have left a join half applied to a batch that was not
         // acknowledged, which is a valid state.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
@@ -190,7 +191,7 @@ impl RevocationStore for Memory {
 
     async fn reborn(&self) -> Result<UnixMillis, StoreError> {
         let mut state = self.lock();
-        state.born = state.born.max(self.clock.now());
+        state.born = reborn(state.born, self.clock.now());
         state.floor = state.born;
         self.feed.restart();
         Ok(state.born)
@@ -207,6 +208,8 @@ struct State {
     born: UnixMillis,
     /// As in [`SnapshotEnd::floor`].
     floor: UnixMillis,
+    /// As in [`SnapshotEnd::settling`]. Asked for only where a memory stands for a store of several nodes,
+    /// in tests.
     settled: UnixMillis,
     longest: Duration,
     last_sweep: UnixMillis,

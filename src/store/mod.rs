@@ -62,6 +62,15 @@ fn kept(entry: SubjectEntry, longest: Duration) -> SubjectEntry {
     }
 }
 
+/// Since when a list vouches that was `born` then and is ordered to be reborn. A birth in the future is
+/// of a clock that was ahead: nobody could log in until then.
+fn reborn(born: UnixMillis, now: UnixMillis) -> UnixMillis {
+    if born > now + BACKWARD {
+        return now;
+    }
+    born.max(now)
+}
+
 /// Whether `now` can follow a sweep at `last_sweep`.
 fn check_clock(now: UnixMillis, last_sweep: UnixMillis) -> Result<(), StoreError> {
     if now + BACKWARD < last_sweep {

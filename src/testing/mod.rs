@@ -3,11 +3,12 @@
 
 pub mod conformance;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::error::RandomError;
 use crate::key::{Secret, published_bytes};
+use crate::lock::lock;
 use crate::random::Random;
 use crate::time::{Clock, UnixMillis};
 
@@ -57,7 +58,7 @@ impl ManualClock {
     }
 
     fn lock(&self) -> MutexGuard<'_, Times> {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.times)
     }
 }
 

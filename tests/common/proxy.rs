@@ -58,6 +58,8 @@ struct Loss {
     command: Option<Vec<u8>>,
     /// How much of the reply is forwarded.
     bytes: usize,
+    /// How many more replies.
+    times: usize,
 }
 
 impl Proxy {
@@ -136,15 +138,26 @@ impl Proxy {
 
     /// Of the next reply, on whatever connection, forwards that many bytes; then resets the connection.
     pub fn cut_reply_after(&self, bytes: usize) {
-        let command = None;
-        *self.shared.loss.lock().unwrap() = Some(Loss { command, bytes });
+        self.lose(None, bytes, 1);
     }
 
     /// The same for the reply to the next command that contains `text`, in either case of letters: the
     /// name of a command, or anything in its arguments. With 0 bytes nothing of the reply arrives.
     pub fn cut_reply_to(&self, text: &str, bytes: usize) {
-        let command = Some(text.to_ascii_lowercase().into_bytes());
-        *self.shared.loss.lock().unwrap() = Some(Loss { command, bytes });
+        self.cut_replies_to(text, bytes, 1);
+    }
+
+    /// The same for so many replies to such commands.
+    pub fn cut_replies_to(&self, text: &str, bytes: usize, times: usize) {
+        self.lose(Some(text.to_ascii_lowercase().into_bytes()), bytes, times);
+    }
+
+    fn lose(&self, command: Option<Vec<u8>>, bytes: usize, times: usize) {
+        *self.shared.loss.lock().unwrap() = Some(Loss {
+            command,
+            bytes,
+            times,
+        });
     }
 
     /// How many replies were cut.
@@ -363,15 +376,24 @@ impl Shared {
         let text = loss.as_ref()?.command.as_ref()?;
         let command = command.to_ascii_lowercase();
         let contains = command.windows(text.len()).any(|part| part == text);
-        contains.then(|| loss.take())?.map(|loss| loss.bytes)
+        contains.then(|| next(&mut loss))?
     }
 
     /// Whether any reply is to be cut.
     fn takes_any(&self) -> Option<usize> {
         let mut loss = self.loss.lock().unwrap();
-        loss.take_if(|loss| loss.command.is_none())
-            .map(|loss| loss.bytes)
+        let any = loss.as_ref().is_some_and(|loss| loss.command.is_none());
+        any.then(|| next(&mut loss))?
     }
+}
+
+/// How much of the reply is forwarded that is lost now.
+fn next(loss: &mut Option<Loss>) -> Option<usize> {
+    let now = loss.as_mut()?;
+    now.times -= 1;
+    let bytes = now.bytes;
+    loss.take_if(|loss| loss.times == 0);
+    Some(bytes)
 }
 
 /// How much is missing of a command or reply, byte by byte: replies may be larger than any buffer.

@@ -7,6 +7,7 @@ mod clocks;
 #[path = "../common/mod.rs"]
 mod common;
 mod disturbed;
+mod failovers;
 mod losses;
 mod orders;
 mod others;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::common::faulty::{Call, Faulty, Mode};
 use crate::common::redis_server::RedisServer;
-use crate::common::{Node, SECOND, eventually, memory};
+use crate::common::{Browser, Node, SECOND, eventually, memory};
 use crate::{LIST, node, status};
 
 /// Today that takes someone who writes into the list; a later release will know values that this one does
@@ -29,7 +29,26 @@ async fn a_logout_over_an_entry_that_is_not_understood_is_told_to_everyone() {
     eventually(|| async { status(&stolen, &there).await == 401 }).await;
 }
 
-/// Sessions of visitors cost nothing. Whoever logs out shares the way to the store with them.
+/// What costs nothing is told at most 64 at a time. Whoever logs out shares the way to the store with it.
+async fn crowd(store: &Faulty, user: &Browser, crowd: &[Browser]) {
+    store.set_call(Call::Publish, Mode::Hanging);
+    let all = crowd.iter().map(|browser| browser.post("/purge"));
+    let all = async { join_all(all).await };
+    let meanwhile = async {
+        eventually(|| async { store.waiting() == 64 }).await;
+        let logout = user.post("/logout");
+        let let_through = async {
+            eventually(|| async { store.waiting() == 65 }).await;
+            store.set(Mode::Up);
+        };
+        futures_util::join!(logout, let_through).0
+    };
+    let (answers, logout) = futures_util::join!(all, meanwhile);
+    logout.is(204);
+    let refused = answers.iter().filter(|answer| answer.status == 503);
+    assert_eq!(refused.count(), crowd.len() - 64);
+}
+
 #[actix_web::test]
 async fn visitors_can_not_crowd_out_those_who_log_out() {
     let clock = ManualClock::default();
@@ -44,20 +63,21 @@ async fn visitors_can_not_crowd_out_those_who_log_out() {
         visitor.put("/entries/a", json!(1)).await.is(204);
         visitors.push(visitor);
     }
-    store.set_call(Call::Publish, Mode::Hanging);
-    let all = visitors.iter().map(|visitor| visitor.post("/purge"));
-    let all = async { join_all(all).await };
-    let meanwhile = async {
-        eventually(|| async { store.waiting() == 64 }).await;
-        let logout = user.post("/logout");
-        let let_through = async {
-            eventually(|| async { store.waiting() == 65 }).await;
-            store.set(Mode::Up);
-        };
-        futures_util::join!(logout, let_through).0
-    };
-    let (answers, logout) = futures_util::join!(all, meanwhile);
-    logout.is(204);
-    let refused = answers.iter().filter(|answer| answer.status == 503);
-    assert_eq!(refused.count(), 70 - 64);
+    crowd(&store, &user, &visitors).await;
+}
+
+/// Nor can those who hold a cookie of a session that is ended.
+#[actix_web::test]
+async fn ended_sessions_can_not_crowd_out_those_who_log_out() {
+    let clock = ManualClock::default();
+    let store = Faulty::new(memory(&clock), Reach::Network);
+    clock.advance(SECOND);
+    let node = Node::on(&clock, store.clone()).await;
+    let user = node.browser();
+    user.post("/login/alice").await.is(200);
+    let ended = node.browser();
+    ended.post("/login/mallory").await.is(200);
+    let copies: Vec<_> = (0..70).map(|_| ended.copy()).collect();
+    ended.post("/logout").await.is(204);
+    crowd(&store, &user, &copies).await;
 }

@@ -9,16 +9,21 @@ async fn a_logout_whose_reply_is_lost_is_no_success_and_holds_everywhere() {
     let fleet = Fleet::start().await;
     let before = fleet.doomed(0, "before").await;
     let after = fleet.doomed(2, "after").await;
+    let once = fleet.login(0, "arrives-at-last").await;
     let nothing = fleet.login(1, "nothing-arrives").await;
     let half = fleet.login(2, "half-arrives").await;
     fleet.end_everywhere(0, before).await;
 
+    // One reply is asked for once more, over another connection.
+    fleet.nodes[0].proxy.cut_reply_to("publish", 0);
+    fleet.log_out(0, once, "logout", 204).await;
+    assert_eq!(fleet.nodes[0].proxy.lost(), 1);
     // At two nodes: the retry of the one would take the loss that is meant for the other.
     for (number, who, bytes) in [(1, nothing, 0), (2, half, 9)] {
         let proxy = &fleet.nodes[number].proxy;
-        proxy.cut_reply_to("publish", bytes);
+        proxy.cut_replies_to("publish", bytes, 2);
         fleet.log_out(number, who, "logout", 503).await;
-        assert_eq!(proxy.lost(), 1);
+        assert_eq!(proxy.lost(), 2);
     }
     let recovery = fleet.recovers().await;
 
@@ -37,9 +42,9 @@ async fn a_logout_all_whose_reply_is_lost_ends_no_login_that_came_before_its_ret
     fleet.end_everywhere(0, before).await;
 
     let proxy = &fleet.nodes[1].proxy;
-    proxy.cut_reply_to("raise", 5);
+    proxy.cut_replies_to("raise", 5, 2);
     fleet.log_out(1, raised, "logout-all", 503).await;
-    assert_eq!(proxy.lost(), 1);
+    assert_eq!(proxy.lost(), 2);
     // Between the raise, which the store has done, and its retry, which is held. Until that is through
     // the node at which the raise failed refuses everyone of this name.
     proxy.stop_forwarding();

@@ -57,7 +57,7 @@ pub struct ListName {
 
 impl ListName {
     /// An error if a name was given: this one would not be heeded.
-    pub fn must_be_absent(&self, because: &str) -> Result<(), Failure> {
+    fn must_be_absent(&self, because: &str) -> Result<(), Failure> {
         match self.list {
             Some(_) => Err(Failure::Failed(format!(
                 "--list is of no use here: {because}"
@@ -90,7 +90,13 @@ impl Place {
                 let used = Redis::options(url.as_str(), name(list)?).open_used();
                 Ok(OpenStore::of(used.await.map_err(failed)?))
             }
-            Self::Configured(path) => configured(Path::new(path)).await,
+            Self::Configured(path) => {
+                let config = SessionConfig::from_file(path)?;
+                Ok(OpenStore {
+                    store: config.open_used_store().await.map_err(failed)?,
+                    audience: Some(config.audience().to_owned()),
+                })
+            }
             Self::File(path) => Ok(OpenStore::of(Redb::open(path).map_err(in_use)?)),
         }
     }
@@ -145,15 +151,6 @@ impl Target {
 fn name(list: &ListName) -> Result<&str, Failure> {
     let which = || Failure::Failed("which list on that server? --list AUDIENCE".into());
     list.list.as_deref().ok_or_else(which)
-}
-
-/// The store of a configuration. Nothing that is missing is made.
-pub async fn configured(path: &Path) -> Result<OpenStore, Failure> {
-    let config = SessionConfig::from_file(path)?;
-    Ok(OpenStore {
-        store: config.open_used_store().await.map_err(failed)?,
-        audience: Some(config.audience().to_owned()),
-    })
 }
 
 fn failed(error: ConfigError) -> Failure {

@@ -1,6 +1,5 @@
 //! `sealed-session revoke`: ending sessions in a file that no server holds, or on a server.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -10,7 +9,7 @@ use sealed_session::{
 };
 
 use crate::failure::Failure;
-use crate::place::{self, ListName, OpenStore, Place};
+use crate::place::{ListName, OpenStore, Place};
 
 /// The commands. Their documentation is the `--help` text.
 #[derive(Subcommand)]
@@ -28,8 +27,8 @@ pub enum Revoke {
     User {
         #[command(flatten)]
         store: Store,
-        /// The audience of the application, as it is configured.
-        #[arg(long, required_unless_present = "config", conflicts_with = "config")]
+        /// The audience of the application, unless a configuration names it.
+        #[arg(long, conflicts_with = "config")]
         audience: Option<String>,
         /// The user's name, as the application logs it in.
         name: String,
@@ -49,8 +48,8 @@ pub enum Revoke {
 pub struct Store {
     /// A configuration, which names the store and the audience.
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The store itself: a file that no server has open, or redis://HOST:PORT.
+    config: Option<String>,
+    /// The store itself: a file that no server has open, redis://HOST:PORT, or a configuration, FILE.toml.
     #[arg(
         long,
         value_name = "STORE",
@@ -64,18 +63,13 @@ pub struct Store {
 
 impl Store {
     async fn open(&self) -> Result<OpenStore, Failure> {
-        match (&self.config, &self.store) {
-            (Some(path), _) => {
-                self.list
-                    .must_be_absent("the configuration names the list")?;
-                place::configured(path).await
-            }
-            (None, Some(place)) => {
-                Place::check_list(&[place], &self.list)?;
-                place.open(&self.list).await
-            }
-            (None, None) => Err(Failure::Failed("either --config or --store".into())),
-        }
+        let place = match (&self.config, &self.store) {
+            (Some(path), _) => &Place::Configured(path.clone()),
+            (None, Some(place)) => place,
+            (None, None) => return Err(Failure::Failed("either --config or --store".into())),
+        };
+        Place::check_list(&[place], &self.list)?;
+        place.open(&self.list).await
     }
 }
 
@@ -89,7 +83,14 @@ pub async fn run(command: Revoke) -> Result<String, Failure> {
             name,
         } => {
             let opened = store.open().await?;
-            let audience = opened.audience.or(audience).unwrap_or_default();
+            let audience = match (opened.audience, audience) {
+                (Some(_), Some(_)) => {
+                    Err("--audience is of no use here: the configuration names it")
+                }
+                (None, None) => Err("of which application? --audience NAME"),
+                (configured, named) => Ok(configured.or(named).unwrap_or_default()),
+            };
+            let audience = audience.map_err(|problem| Failure::Failed(problem.into()))?;
             user(&*opened.store, &audience, &name).await
         }
         Revoke::Everyone { store, yes } => {

@@ -45,9 +45,11 @@
 //!    have to log in again.
 //!
 //! **Left out**: visitors, `Session::confirm`, the announcing of limits, batches, an operator's `reborn`,
-//! what happens inside a server, and more than one subject. Also that a node which was cut off waits until
-//! the store has settled (`Vouch::late`): here it vouches at once, so that assumption 3 is needed more often
-//! than outside. `tests/fleet_attacks/losses.rs` has that.
+//! what happens inside a server, and more than one subject. Also the time in which a store settles, and what
+//! rests on it: that a node which was cut off waits (`Vouch::late`), that one which took a birth before then
+//! does not vouch for it, and that a word in doubt is held back. Here a store has settled at once, so that
+//! assumption 3 is needed more often than outside. `tests/fleet_attacks` and the tests of
+//! [`witness`](super::witness) have these.
 //!
 //! **Bounds.** Two nodes (three in some optimised runs), up to two sessions, up to five ticks, and of each
 //! thing that can happen as many as a run says ([`config::Bounds`]), mostly one or two; in a debug build

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::config::Config;
 use super::held::{Held, sort};
-use super::store::{Store, revocation};
+use super::store::Store;
 use crate::revoke::lattice::Revocation;
-use crate::revoke::mending::{Comparison, Mending};
+use crate::revoke::mending::{Comparison, Lacking, Mending, place};
 use crate::revoke::store::{News, Position, Raised, SnapshotEnd};
 use crate::revoke::vigil::Moment;
 use crate::revoke::witness::{Birth, Trust, Vouch, Witness};
@@ -114,7 +114,9 @@ impl Node {
     /// What the node owes the store, as the code that pays it keeps it.
     fn mending<T>(&mut self, work: impl FnOnce(&Mending) -> T) -> T {
         let mending = Mending::default();
-        mending.begin(false, std::mem::take(&mut self.lacking), self.vouch);
+        let lacking = std::mem::take(&mut self.lacking).into_iter();
+        let lacking = lacking.map(|each| (place(&each).expect("no visitor's"), each));
+        mending.begin(false, lacking.collect(), Vec::new(), self.vouch);
         mending.settled();
         let outcome = work(&mending);
         self.lacking = mending.batch();
@@ -145,7 +147,7 @@ impl Node {
     /// As `Replica::step` does at a gap.
     pub(super) fn missed(&mut self, epoch: u64, here: Here<'_>) {
         if here.config.mechanisms.honest_witness {
-            self.witness.missed(epoch);
+            self.witness.missed(epoch, here.now);
         }
         self.gap = true;
         self.warned = true;
@@ -188,9 +190,9 @@ impl Node {
             }
         });
         self.told(revocations);
-        if born.is_some() {
+        if let Some(born) = born {
             self.mending(Mending::told_of_birth);
-            self.witness.told_of_birth();
+            self.witness.told_of_birth(born);
         }
     }
 
@@ -226,12 +228,12 @@ impl Node {
         let lacking = if here.config.mechanisms.giving_back {
             lacking
         } else {
-            Vec::new()
+            Lacking::new()
         };
         self.vouch = None;
         self.lacking = Vec::new();
         let mending = Mending::default();
-        mending.begin(false, lacking, vouch);
+        mending.begin(false, lacking, Vec::new(), vouch);
         self.lacking = mending.batch();
         sort(&mut self.lacking);
         self.vouch = vouch;
@@ -266,7 +268,7 @@ impl Node {
         let target = here.config.target();
         let newest = self.raise == Some(number);
         self.held.with(target, |list| {
-            list.join(&revocation(target, raised));
+            list.join(&target.at(raised.generation, raised.until));
             if newest {
                 list.unmark(target);
             }

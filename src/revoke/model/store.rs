@@ -5,7 +5,7 @@ use super::held::Held;
 use crate::id::{Generation, RaiseId};
 use crate::lifetime::SKEW;
 use crate::revoke::counter::Counter;
-use crate::revoke::lattice::{Revocation, SubjectEntry};
+use crate::revoke::lattice::Revocation;
 use crate::revoke::store::{Followed, News, Position, Published, Raise, Raised, Target};
 use crate::revoke::witness::Vouch;
 use crate::time::UnixMillis;
@@ -96,7 +96,7 @@ impl Store {
             Target::Everyone => UnixMillis::MAX,
         };
         let raised = past.raised(stored.unwrap_or_default().max(until), self.held.born);
-        self.publish(&revocation(target, &raised), names);
+        self.publish(&target.at(raised.generation, raised.until), names);
         raised
     }
 
@@ -160,19 +160,5 @@ impl Store {
             self.counter = Counter::default();
         }
         self.held.entries.len() < before
-    }
-}
-
-pub(super) fn revocation(target: Target, raised: &Raised) -> Revocation {
-    let generation = raised.generation;
-    match target {
-        Target::Subject(key) => Revocation::Subject {
-            key,
-            entry: SubjectEntry {
-                generation,
-                until: raised.until,
-            },
-        },
-        Target::Everyone => Revocation::Everyone { generation },
     }
 }

@@ -16,7 +16,7 @@ use super::record::{
 use crate::id::{SessionId, SubjectKey};
 use crate::revoke::{Published, Raise, Raised, Revocation, SessionEntry, Target, VISITOR_CAPACITY};
 use crate::store::feed::Feed;
-use crate::store::{SWEEP_BATCH, check_clock, kept};
+use crate::store::{SWEEP_BATCH, check_clock, kept, reborn};
 use crate::time::{UnixMillis, millis};
 
 /// The tables, open for writing.
@@ -90,7 +90,7 @@ impl<'t> State<'t> {
     }
 
     pub(super) fn reborn(&mut self, now: UnixMillis) -> UnixMillis {
-        self.list.born = self.list.born.max(now);
+        self.list.born = reborn(self.list.born, now);
         self.list.floor = self.list.born;
         self.news.restart = true;
         self.list.born

@@ -6,13 +6,13 @@
 //!    at the most the list itself is asked how far it has come, by a call that writes: it fails on a
 //!    server that may not be written to, which could be a lonely half of what was one.
 //! 3. Complete is what has reached the place that this call was told of when it began.
-//! 4. After a gap or an error the connection is not used again: it may lead to the wrong server.
+//! 4. After a gap or an error no connection is used again: it may lead to the wrong server, and what is
+//!    told or compared over another one than the news come over says nothing to those who follow these.
 //! 5. When any connection was lost, following fails once. A server that took its place may lack what was
 //!    told over it, at a position that fits, and only a comparison of everything shows that.
 //! 6. After news the server is left alone for a moment. Where little happens nobody waits for that;
 //!    where much happens news come in batches, and a node need not ask for each logout of the fleet.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use super::record;
 use super::script::Operation;
 use super::snapshot::position;
 use crate::error::StoreError;
+use crate::lock::lock;
 use crate::revoke::{Followed, News, Position, Revocation};
 use crate::time::{Clock, UnixMillis, millis};
 
@@ -41,27 +42,26 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 impl Redis {
     pub(super) async fn follow_from(&self, from: Position) -> Result<Followed, StoreError> {
         let mut followed = self.read_on(from).await;
-        if followed.is_ok() && !self.saw_all_losses() {
+        if self.has_new_losses() && followed.is_ok() {
             followed = Err(StoreError::unavailable(format_args!(
                 "{}: a connection was lost, and maybe what was told over it",
                 self.link.server().address()
             )));
         }
         if !matches!(followed, Ok(Followed::News(_))) {
-            *self
-                .last_beat
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = None;
-            self.follower.reset().await;
-            self.saw_all_losses();
+            *lock(&self.last_beat) = None;
+            for link in [&self.follower, &self.link, &self.writer] {
+                link.reset().await;
+            }
+            self.has_new_losses();
         }
         followed
     }
 
-    /// Takes note of how many connections were lost. Whether none is new.
-    fn saw_all_losses(&self) -> bool {
+    /// Whether connections were lost since this was last asked, or since the last snapshot began.
+    fn has_new_losses(&self) -> bool {
         let lost = self.link.server().lost();
-        self.losses_seen.swap(lost, Ordering::AcqRel) == lost
+        self.losses_seen.fetch_max(lost, Ordering::AcqRel) < lost
     }
 
     /// Something may have been missed, of the list as it is now.
@@ -120,10 +120,7 @@ impl Redis {
 
     /// Waits until news had time to gather since the last.
     async fn let_gather(&self) {
-        let until = *self
-            .gathering
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let until = *lock(&self.gathering);
         let left = until.saturating_sub(self.clock.monotonic());
         if !left.is_zero() {
             tokio::time::sleep(left).await;
@@ -134,48 +131,30 @@ impl Redis {
     fn note_news(&self, count: usize) {
         if (1..BATCH).contains(&count) {
             let until = self.clock.monotonic().saturating_add(GATHERING);
-            *self
-                .gathering
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = until;
+            *lock(&self.gathering) = until;
         }
     }
 
     /// `None` if it is time for a beat, which the caller then has to do; else how long until then. A
     /// position in another list than the last one that was heard of can not wait.
     fn beat_due(&self, epoch: u64) -> Option<Duration> {
-        let now = self.clock.monotonic();
-        let mut last = self
-            .last_beat
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let due = last
-            .filter(|last| last.epoch == epoch)
-            .map(|last| last.at.saturating_add(BEAT));
-        match due.and_then(|due| due.checked_sub(now)) {
-            Some(left) if !left.is_zero() => Some(left),
-            _ => {
-                *last = Some(LastBeat { at: now, epoch });
-                None
-            }
-        }
+        let last = lock(&self.last_beat).filter(|last| last.epoch == epoch)?;
+        let left = last.at.saturating_add(BEAT);
+        let left = left.saturating_sub(self.clock.monotonic());
+        (!left.is_zero()).then_some(left)
     }
 
     /// How far the list has come, and for how much longer nodes may give back what it lost. Over the
     /// connection that the news come over: of another server it would say nothing.
     async fn beat(&self) -> Result<(Position, Duration), StoreError> {
+        let at = self.clock.monotonic();
         let call = self.call(Operation::BEAT)?.number(millis(self.retention));
         let (_, mut answer) = self.scripts.call(&self.follower, &call).await?;
         let reached = position(&mut answer)?;
         let settling = Duration::from_millis(answer.number()?);
-        self.note_epoch(reached.epoch);
-        let mut last = self
-            .last_beat
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = &mut *last {
-            last.epoch = reached.epoch;
-        }
+        let epoch = reached.epoch;
+        self.note_epoch(epoch);
+        *lock(&self.last_beat) = Some(LastBeat { at, epoch });
         Ok((reached, settling))
     }
 

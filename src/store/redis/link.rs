@@ -9,7 +9,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use super::check::check;
 use super::fault::{ends_connection, moved, unavailable};
 use crate::error::StoreError;
+use crate::lock::lock;
 
 /// How long connecting may take, with all that is said before the first command.
 const CONNECTING: Duration = Duration::from_secs(2);
@@ -70,23 +71,23 @@ impl Server {
     }
 
     /// Remembers the address that `error` tells of. Whether there was one.
-    pub(super) fn follow_move(&self, error: &RedisError) -> bool {
+    fn follow_move(&self, error: &RedisError) -> bool {
         let Some((mut host, port)) = moved(error) else {
             return false;
         };
         if host.is_empty() {
             host = host_of(self.info().addr());
         }
-        *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Some((host, port));
+        *lock(&self.moved) = Some((host, port));
         true
     }
 
     fn forget_move(&self) {
-        *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.moved) = None;
     }
 
     fn info(&self) -> ConnectionInfo {
-        let moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
+        let moved = lock(&self.moved);
         let Some((host, port)) = moved.clone() else {
             return self.info.clone();
         };
@@ -137,6 +138,8 @@ struct Slot {
 #[derive(Clone)]
 pub(super) struct Held {
     number: u64,
+    /// Whether it was there already when it was asked for.
+    used: bool,
     addr: ConnectionAddr,
     connection: MultiplexedConnection,
 }
@@ -179,7 +182,10 @@ impl Link {
         if let Some(held) = &slot.held
             && held.addr == *info.addr()
         {
-            return Ok(held.clone());
+            return Ok(Held {
+                used: true,
+                ..held.clone()
+            });
         }
         if let Some((number, error)) = &slot.failed
             && *number > asked
@@ -193,6 +199,7 @@ impl Link {
             Ok(connection) => {
                 let held = Held {
                     number,
+                    used: false,
                     addr: info.addr().clone(),
                     connection,
                 };
@@ -247,11 +254,18 @@ impl Link {
         answer
     }
 
+    /// Whether what failed over `held` is worth one more attempt over another connection: the list has
+    /// moved, or the connection had been closed before anything was said over it. Whatever was said can
+    /// be said twice.
+    pub(super) fn leads_elsewhere(&self, held: &Held, error: &RedisError) -> bool {
+        self.server.follow_move(error) || held.used && error.is_connection_dropped()
+    }
+
     /// Says `command`, also where the list has moved to.
     pub(super) async fn ask(&self, command: &Cmd) -> Result<Value, StoreError> {
         let held = self.hold().await?;
         let answer = match self.say(&held, command).await {
-            Err(error) if self.server.follow_move(&error) => {
+            Err(error) if self.leads_elsewhere(&held, &error) => {
                 let held = self.hold().await?;
                 self.say(&held, command).await
             }

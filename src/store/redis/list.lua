@@ -211,6 +211,8 @@ local function open()
     -- is that of now, nothing is missing since the list was born.
     begin_epoch(math.max(NOW, list.born))
   end
+  -- That was said by a clock that was ahead.
+  if list.settled > NOW + SETTLING then set('settled', NOW + SETTLING) end
 end
 
 -- Tells the followers: the next number, which mark comes before it and which one is its own.
@@ -234,7 +236,7 @@ end
 
 -- For how much longer nodes may give back what was lost.
 local function settling()
-  return math.min(math.max(list.settled - NOW, 0), SETTLING)
+  return math.max(list.settled - NOW, 0)
 end
 
 -- Joining.
@@ -469,7 +471,7 @@ function operations.vouch(epoch, born)
 end
 
 function operations.reborn()
-  -- A birth in the future is of a clock that was ahead. Nobody could log in until then.
+  -- As `reborn` in the module `store`.
   if list.born > NOW + BACKWARD then
     set('born', NOW)
   else
@@ -483,8 +485,8 @@ end
 
 -- Drops a limited number of entries whose time has passed. What the entry itself says decides, not
 -- the index: a stray member must not end an entry early.
-function operations.sweep(limit, backward, forward)
-  if NOW + tonumber(backward) < list.last_sweep or NOW > list.last_sweep + tonumber(forward) then
+function operations.sweep(limit, forward)
+  if NOW + BACKWARD < list.last_sweep or NOW > list.last_sweep + tonumber(forward) then
     return { 'clock', NOW, list.last_sweep }
   end
   set('last_sweep', math.max(list.last_sweep, NOW))

@@ -30,7 +30,7 @@ use self::link::{Link, Server};
 use self::replicas::Replicas;
 use self::script::{Answer, Call, Operation, Scripts};
 use self::snapshot::{State, Values};
-use super::{BACKWARD, FORWARD, SWEEP_BATCH};
+use super::{FORWARD, SWEEP_BATCH};
 use crate::error::{ConfigError, StoreError};
 use crate::id::{Generation, SessionId, SubjectKey};
 use crate::random::{self, Random};
@@ -66,6 +66,9 @@ const WRITERS_PATIENCE: Duration = Duration::from_millis(2_900);
 /// - **Eviction** would revive sessions. A server with a `maxmemory-policy` of `allkeys-*` is refused
 ///   ([`StoreError::Unsuitable`]); when memory is full, revoking fails and everything else goes on.
 /// - **A publication** holds 10,000 revocations at the most.
+/// - **TLS** (`rediss://`) is rustls with the cryptography that the process has installed as rustls' default.
+///   Where it has none, opening the store installs *ring*: an application that wants another one installs it
+///   first.
 /// - It waits with tokio's timer and sockets, on the runtime that calls it first. A failed connection
 ///   is made anew by the next call.
 ///
@@ -181,8 +184,8 @@ impl Redis {
         if before != 0 && before != epoch {
             tracing::error!(
                 list = self.list,
-                "the revocation store lost entries and began a new list; sessions from before it are \
-                 refused unless a node vouches for them"
+                "the revocation store began a new list: entries were lost, or its clock was set back; \
+                 sessions from before it are refused unless a node vouches for them"
             );
         }
     }
@@ -353,7 +356,7 @@ impl RevocationStore for Redis {
         // In short steps, so that nobody else waits long for the server.
         while seen < SWEEP_BATCH {
             let call = self.call(Operation::SWEEP)?.number(SWEEP_STEP as u64);
-            let call = call.number(millis(BACKWARD)).number(millis(FORWARD));
+            let call = call.number(millis(FORWARD));
             let mut answer = self.run(call).await?;
             let step = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
             dropped = dropped.saturating_add(step(answer.number()?));

@@ -15,7 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use super::Redis;
 use super::link::Server;
 use super::script::Operation;
-use super::snapshot;
+use super::snapshot::State;
 use crate::error::{ConfigError, StoreError};
 use crate::random::{Random, SystemRandom};
 
@@ -74,7 +74,8 @@ impl RedisOptions {
         self
     }
 
-    /// Trusts the certificates below this one, in PEM form, instead of the machine's. For `rediss://`.
+    /// Trusts the certificates below this one, in PEM form, instead of the machine's. For `rediss://`; see
+    /// [`Redis`] for the implementation of TLS.
     #[must_use]
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificate = Some(pem.into());
@@ -213,9 +214,7 @@ async fn is_used(store: &Redis) -> Result<bool, StoreError> {
         return Ok(false);
     }
     let mut answer = store.run(store.call(Operation::STATE)?).await?;
-    snapshot::position(&mut answer)?;
-    let (_born, longest) = (answer.time()?, answer.number()?);
-    Ok(longest > 0)
+    Ok(!State::read(&mut answer)?.longest().is_zero())
 }
 
 /// Names one list on the server: a part of its keys.

@@ -126,7 +126,7 @@ impl Scripts {
     ) -> Result<(Held, Answer), StoreError> {
         let mut held = link.hold().await?;
         let answer = match self.run(link, &held, call).await {
-            Err(error) if link.server().follow_move(&error) => {
+            Err(error) if link.leads_elsewhere(&held, &error) => {
                 held = link.hold().await?;
                 self.run(link, &held, call).await
             }
@@ -252,4 +252,25 @@ impl Answer {
 /// An answer that the script does not give.
 fn odd(address: &str) -> StoreError {
     StoreError::unavailable(format_args!("{address}: an answer that was not understood"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::revoke::SETTLING;
+    use crate::revoke::counter::REMEMBERED;
+    use crate::store::BACKWARD;
+    use crate::time::millis;
+
+    #[test]
+    fn the_scripts_numbers_are_those_of_the_other_stores() {
+        for (name, number) in [
+            ("SETTLING", millis(SETTLING)),
+            ("BACKWARD", millis(BACKWARD)),
+            ("REMEMBERED", REMEMBERED as u64),
+        ] {
+            let line = format!("\nlocal {name} = {number}\n");
+            assert!(LIST.contains(&line), "{line}");
+        }
+    }
 }

@@ -35,6 +35,11 @@ pub(super) struct State {
 }
 
 impl State {
+    /// The longest life of a cookie that any node announced.
+    pub(super) fn longest(&self) -> Duration {
+        self.values.longest
+    }
+
     pub(super) fn read(answer: &mut Answer) -> Result<Self, StoreError> {
         let position = position(answer)?;
         let born = answer.time()?;
@@ -170,7 +175,7 @@ impl Redis {
         }
         self.report(&state.values);
         // The caller compares everything. What was lost before this began does not matter any more.
-        self.losses_seen.store(lost, Ordering::Release);
+        self.losses_seen.fetch_max(lost, Ordering::AcqRel);
         Ok(SnapshotEnd {
             position: state.position,
             born: state.born,

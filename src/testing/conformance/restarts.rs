@@ -138,7 +138,23 @@ pub(super) async fn giving_back_settles(h: &dyn Harness) -> Checked {
             "something was given back, and it settles for {:?}",
             end.settling
         )
-    })
+    })?;
+    // Nodes that were cut off wait for this word.
+    let mut position = end.position;
+    for _ in 0..5 {
+        match store.follow(position).await? {
+            Followed::News(news) if news.complete => {
+                let settling = news.settling;
+                let told = settling.is_some_and(|left| !left.is_zero() && left <= SETTLING);
+                return require(told, || {
+                    format!("complete news say that it settles for {settling:?}")
+                });
+            }
+            Followed::News(news) => position = news.position,
+            Followed::Gap { .. } => position = snapshot(&store).await?.1.position,
+        }
+    }
+    Err(Stop::failed("no news are complete"))
 }
 
 async fn born_is(store: &Store, want: UnixMillis, when: &str) -> Checked {

@@ -1,0 +1,241 @@
+//! Another server in the place of the one that was told, of the same list: it lacks the last words.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
+
+use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry};
+use sealed_session::store::Redis;
+use sealed_session::{Clock, Serial, SessionId, SubjectKey, SystemClock};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::common::moved_clock::MovedClock;
+use crate::common::redis_server::RedisServer;
+use crate::common::{DAY, MINUTE, Node, SECOND, eventually};
+use crate::{LIST, born, node, node_on, open, remembered, status};
+
+/// What leads to a server: new connections to another one, from some time on.
+struct Address {
+    own: u16,
+    server: Arc<AtomicU16>,
+}
+
+impl Address {
+    async fn of(server: &RedisServer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let own = listener.local_addr().unwrap().port();
+        let server = Arc::new(AtomicU16::new(server.port()));
+        let to = server.clone();
+        tokio::spawn(async move {
+            loop {
+                let (mut client, _) = listener.accept().await.unwrap();
+                let to = to.load(SeqCst);
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(("127.0.0.1", to)).await?;
+                    copy_bidirectional(&mut client, &mut server).await
+                });
+            }
+        });
+        Self { own, server }
+    }
+
+    fn leads_to(&self, server: &RedisServer) {
+        self.server.store(server.port(), SeqCst);
+    }
+
+    async fn node(&self) -> Node {
+        let url = format!("redis://127.0.0.1:{}", self.own);
+        node_on(Arc::new(Redis::open(url, LIST).unwrap())).await
+    }
+}
+
+fn meta() -> String {
+    format!("sealed-session:{{{LIST}}}:meta")
+}
+
+/// The server's copy, which hears no more of it.
+fn copy_of(server: &RedisServer) -> RedisServer {
+    let copy = RedisServer::start();
+    copy.replica_of(server);
+    copy.promote();
+    copy
+}
+
+#[actix_web::test]
+async fn what_is_told_goes_where_the_news_come_from() {
+    let (old, new) = (RedisServer::start(), RedisServer::start());
+    let address = Address::of(&old).await;
+    let node = address.node().await;
+    let browser = remembered(&node, "alice").await;
+    let before = node.sessions.health().born;
+    address.leads_to(&new);
+    // The connection that waits for news; the others stay.
+    let clients = old.command(&["CLIENT", "LIST"]).text();
+    let waits = clients
+        .lines()
+        .find(|line| line.contains("cmd=xread"))
+        .unwrap();
+    let id = waits
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("id="))
+        .unwrap();
+    old.command(&["CLIENT", "KILL", "ID", id]);
+    eventually(|| async { born(&open(&new)).await == before }).await;
+    browser.post("/logout").await.is(204);
+    let mut told = 0;
+    open(&new)
+        .snapshot(&mut |batch| told += batch.len())
+        .await
+        .unwrap();
+    assert_eq!(told, 1);
+}
+
+/// It was given to a session that had been ended, by a copy which had not heard of that.
+#[actix_web::test]
+async fn a_generation_from_a_copy_that_lagged_revives_nobody() {
+    let old = RedisServer::start();
+    let address = Address::of(&old).await;
+    let here = address.node().await;
+    let browser = remembered(&here, "alice").await;
+    let thief = browser.copy();
+    let new = copy_of(&old);
+    browser.post("/logout-all").await.is(204);
+    assert_eq!(status(&thief, &here).await, 401);
+    let there = node(&new).await;
+    let thief = thief.at(&there);
+    thief.post("/logout-others").await.is(204);
+    address.leads_to(&new);
+    old.kill();
+    for node in [&here, &there] {
+        eventually(|| async { status(&thief, node).await == 401 }).await;
+    }
+    let again = remembered(&here, "alice").await;
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(status(&again, &there).await, 200);
+}
+
+#[actix_web::test]
+async fn an_order_that_the_store_has_forgotten_still_counts() {
+    let server = RedisServer::start();
+    let node = node(&server).await;
+    let browser = remembered(&node, "alice").await;
+    let before = node.sessions.health().born;
+    tokio::time::sleep(SECOND / 10).await;
+    let ordered = open(&server).reborn().await.unwrap();
+    eventually(|| async { node.sessions.health().born == ordered }).await;
+    let before = before.as_millis().to_string();
+    server.command(&["HSET", &meta(), "born", &before, "floor", "0"]);
+    server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
+    for _ in 0..30 {
+        tokio::time::sleep(SECOND / 10).await;
+        assert_ne!(status(&browser, &node).await, 200);
+    }
+}
+
+#[actix_web::test]
+async fn a_word_that_the_store_has_forgotten_is_given_again() {
+    let server = RedisServer::start();
+    let node = node(&server).await;
+    let browser = remembered(&node, "alice").await;
+    let before = node.sessions.health().born;
+    server.command(&["FLUSHALL"]);
+    eventually(|| async { born(&open(&server)).await == before }).await;
+    // Everybody hears of it.
+    tokio::time::sleep(SECOND).await;
+    let now = SystemClock::default().now().as_millis().to_string();
+    server.command(&["HSET", &meta(), "born", &now, "floor", "0"]);
+    server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
+    eventually(|| async { born(&open(&server)).await == before }).await;
+    browser.get("/me").await.is(200);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_idle_fails_no_call() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let now = SystemClock::default().now();
+    let entry = SessionEntry {
+        serial: Serial::ENDED,
+        from: now,
+        until: now + MINUTE,
+    };
+    let id = SessionId::from_bytes([9; 16]);
+    store
+        .publish(&[Revocation::Session { id, entry }])
+        .await
+        .unwrap();
+    server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
+    tokio::time::sleep(SECOND / 10).await;
+    store
+        .publish(&[Revocation::Session { id, entry }])
+        .await
+        .unwrap();
+}
+
+/// It is an error to whoever asked for it, and holds; nobody is kept out until there are replicas again.
+#[actix_web::test]
+async fn a_raise_that_no_replica_has_keeps_nobody_out() {
+    let server = RedisServer::start();
+    let store = Redis::options(server.url(), LIST).wait_for(1, SECOND / 20);
+    let node = node_on(Arc::new(store.open().unwrap())).await;
+    let other = crate::node(&server).await;
+    for path in ["/logout-all", "/logout-everyone"] {
+        let browser = remembered(&node, "alice").await;
+        let stolen = browser.copy();
+        browser.post(path).await.is(503);
+        for node in [&node, &other] {
+            eventually(|| async { status(&stolen, node).await == 401 }).await;
+            remembered(node, "alice").await.get("/me").await.is(200);
+        }
+        assert_eq!(node.sessions.health().outstanding, 1);
+        let copies = copy_and_follow(&server);
+        eventually(|| async { node.sessions.health().outstanding == 0 }).await;
+        drop(copies);
+    }
+}
+
+fn copy_and_follow(server: &RedisServer) -> RedisServer {
+    let copy = RedisServer::start();
+    copy.replica_of(server);
+    copy
+}
+
+#[tokio::test]
+async fn a_store_whose_clock_was_ahead_settles_in_its_time() {
+    let Some(clock) = MovedClock::build() else {
+        return;
+    };
+    let server = RedisServer::under(&clock);
+    let store = open(&server);
+    let nobody = SubjectKey::from_bytes([0; 16]);
+    let now = store.read(nobody).await.unwrap().now;
+    clock.set(24 * 3_600_000);
+    let entry = SessionEntry {
+        serial: Serial::ENDED,
+        from: now,
+        until: now + 10 * DAY,
+    };
+    let id = SessionId::from_bytes([9; 16]);
+    store
+        .give_back(&[Revocation::Session { id, entry }])
+        .await
+        .unwrap();
+    clock.set(0);
+    assert!(
+        !store
+            .snapshot(&mut |_| {})
+            .await
+            .unwrap()
+            .settling
+            .is_zero()
+    );
+    clock.set(31_000);
+    assert!(
+        store
+            .snapshot(&mut |_| {})
+            .await
+            .unwrap()
+            .settling
+            .is_zero()
+    );
+}
