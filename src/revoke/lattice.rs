@@ -52,6 +52,31 @@ impl Revocation {
             Self::Everyone { .. } => UnixMillis::MAX,
         }
     }
+
+    /// What both say, if they concern the same; else itself.
+    pub(super) fn join(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Session { id, entry }, Self::Session { entry: other, .. }) => Self::Session {
+                id,
+                entry: entry.join(other),
+            },
+            (Self::Subject { key, entry }, Self::Subject { entry: other, .. }) => Self::Subject {
+                key,
+                entry: entry.join(other),
+            },
+            (Self::Everyone { generation }, Self::Everyone { generation: other }) => {
+                Self::Everyone {
+                    generation: generation.max(other),
+                }
+            }
+            (itself, _) => itself,
+        }
+    }
+
+    /// Whether it says all that `other` says, which concerns the same.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        self.join(*other) == *self
+    }
 }
 
 /// How many [`Revocation::Visitor`] entries a list or store keeps; the oldest make room.

@@ -3,9 +3,7 @@
 //! 1. What a snapshot lacked is published again, in batches, after a random wait and with pauses that
 //!    grow with how long the store takes, so that many nodes at once do not make a storm.
 //! 2. What others publish meanwhile is left out: each entry is told about once, by whoever is first.
-//! 3. A raise that a lagging copy never heard of is repeated, under its name. A store that knows it answers
-//!    as it did; any other raises once more, above what it handed out in between.
-//! 4. When the store has everything, and only then, this node vouches for it, if it may.
+//! 3. When the store has everything, and only then, this node vouches for it, if it may.
 //!
 //! Visitors' entries are left out. They are dropped at will, and would make a node that restores a list
 //! an attacker's tool.
@@ -16,14 +14,13 @@ use std::sync::{Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::id::{RaiseId, SessionId, SubjectKey};
+use crate::id::{SessionId, SubjectKey};
 use crate::lifetime::SKEW;
 use crate::lock::lock;
 use crate::observe;
 use crate::revoke::lattice::Revocation;
 use crate::revoke::list::List;
 use crate::revoke::outbox::{Shared, in_time};
-use crate::revoke::store::Target;
 use crate::revoke::witness::Vouch;
 use crate::time::UnixMillis;
 
@@ -46,8 +43,6 @@ struct Work {
     /// Whether the store has to be told again how long a cookie can live.
     announce: bool,
     lacking: Lacking,
-    /// Raises that the store may not know.
-    doubtful: Vec<(Target, RaiseId)>,
     vouch: Option<Vouch>,
     /// Whether what was given back may be lost again, because a call failed since the last comparison.
     doubted: bool,
@@ -56,10 +51,7 @@ struct Work {
 
 impl Work {
     fn is_done(&self) -> bool {
-        !self.announce
-            && self.lacking.is_empty()
-            && self.doubtful.is_empty()
-            && self.vouch.is_none()
+        !self.announce && self.lacking.is_empty() && self.vouch.is_none()
     }
 }
 
@@ -80,23 +72,6 @@ pub(super) fn place(revocation: &Revocation) -> Option<Place> {
         Revocation::Visitor { .. } => None,
         Revocation::Subject { key, .. } => Some(Place::Subject(key)),
         Revocation::Everyone { .. } => Some(Place::Everyone),
-    }
-}
-
-/// Whether `held` says all that `wanted` says.
-fn covers(held: &Revocation, wanted: &Revocation) -> bool {
-    match (held, wanted) {
-        (Revocation::Session { entry: held, .. }, Revocation::Session { entry: wanted, .. }) => {
-            held.join(*wanted) == *held
-        }
-        (Revocation::Subject { entry: held, .. }, Revocation::Subject { entry: wanted, .. }) => {
-            held.join(*wanted) == *held
-        }
-        (
-            Revocation::Everyone { generation: held },
-            Revocation::Everyone { generation: wanted },
-        ) => held >= wanted,
-        _ => false,
     }
 }
 
@@ -121,7 +96,7 @@ impl Comparison {
         if let Some(place) = place(revocation)
             && list
                 .find(revocation)
-                .is_none_or(|ours| covers(revocation, &ours))
+                .is_none_or(|ours| revocation.covers(&ours))
         {
             agreed.insert(place);
         }
@@ -153,17 +128,10 @@ impl Mending {
     }
 
     /// Replaces what is to be done. Says whether someone has to begin doing it.
-    pub(super) fn begin(
-        &self,
-        announce: bool,
-        lacking: Lacking,
-        doubtful: Vec<(Target, RaiseId)>,
-        vouch: Option<Vouch>,
-    ) -> bool {
+    pub(super) fn begin(&self, announce: bool, lacking: Lacking, vouch: Option<Vouch>) -> bool {
         let mut work = self.lock();
         work.announce = announce;
         work.lacking = lacking;
-        work.doubtful = doubtful;
         work.vouch = vouch;
         work.doubted = false;
         let begins = !work.running && !work.is_done();
@@ -180,7 +148,7 @@ impl Mending {
         for told in revocations {
             if let Some(place) = place(told)
                 && let Some(wanted) = work.lacking.get(&place)
-                && covers(told, wanted)
+                && told.covers(wanted)
             {
                 work.lacking.remove(&place);
             }
@@ -213,15 +181,6 @@ impl Mending {
         std::mem::take(&mut self.lock().announce)
     }
 
-    /// Which raise to repeat next.
-    fn doubtful(&self) -> Option<(Target, RaiseId)> {
-        self.lock().doubtful.last().copied()
-    }
-
-    fn repeated(&self, raise: (Target, RaiseId)) {
-        self.lock().doubtful.retain(|doubtful| *doubtful != raise);
-    }
-
     /// What to publish next.
     pub(super) fn batch(&self) -> Vec<Revocation> {
         self.lock().lacking.values().take(BATCH).copied().collect()
@@ -230,7 +189,7 @@ impl Mending {
     /// What to vouch for, once the store has everything and nobody is to be waited for.
     pub(super) fn owed(&self) -> Option<Vouch> {
         let work = self.lock();
-        let done = work.lacking.is_empty() && work.doubtful.is_empty() && !work.doubted;
+        let done = work.lacking.is_empty() && !work.doubted;
         let vouch = work.vouch.filter(|_| done);
         vouch.filter(|vouch| !vouch.late)
     }
@@ -308,11 +267,6 @@ async fn step(shared: &Shared) -> Result<bool, StoreError> {
     if shared.mending.take_announcement() {
         let announced = in_time("announce", shared.store.announce(shared.longest())).await;
         announced.inspect_err(|_| shared.mending.announce_again())?;
-    }
-    if let Some((target, id)) = shared.mending.doubtful() {
-        shared.raise(target, id).await?;
-        shared.mending.repeated((target, id));
-        return Ok(true);
     }
     let batch = shared.mending.batch();
     if !batch.is_empty() {

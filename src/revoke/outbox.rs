@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::id::{Generation, RaiseId, SessionId, SubjectKey};
+use crate::id::{RaiseId, SubjectKey};
 use crate::lock::lock;
 use crate::observe::{self, ListState};
 use crate::random::Random;
 use crate::revoke::lattice::Revocation;
 use crate::revoke::list::List;
-use crate::revoke::mending::Mending;
+use crate::revoke::mending::{Mending, Place, place};
 use crate::revoke::store::{Raise, Raised, RevocationStore, Target};
 use crate::revoke::vigil::Vigil;
 use crate::revoke::witness::Trust;
@@ -29,8 +29,6 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How many entries one retry tells.
 const BATCH: usize = 1000;
 
-/// How many raises are remembered that the store took.
-const REMEMBERED: usize = 65_536;
 /// Nobody's, to read what concerns everyone.
 pub(super) const NOBODY: SubjectKey = SubjectKey::from_bytes([0; 16]);
 
@@ -47,24 +45,14 @@ pub(super) struct Shared {
     longest: AtomicU64,
     random: Arc<dyn Random>,
     outbox: Mutex<Outbox>,
-    taken: Mutex<HashMap<Target, Taken>>,
 }
 
 /// What the store has not taken yet.
 #[derive(Debug, Default)]
 struct Outbox {
-    sessions: HashMap<SessionId, Revocation>,
+    revocations: HashMap<Place, Revocation>,
     /// `None` where no id could be drawn yet.
     raises: HashMap<Target, Option<RaiseId>>,
-}
-
-/// A raise that the store took.
-#[derive(Debug, Clone, Copy)]
-struct Taken {
-    id: RaiseId,
-    generation: Generation,
-    /// By the monotonic clock.
-    at: Duration,
 }
 
 impl Shared {
@@ -85,7 +73,6 @@ impl Shared {
             longest: AtomicU64::new(millis(longest)),
             random,
             outbox: Mutex::default(),
-            taken: Mutex::default(),
         }
     }
 
@@ -105,14 +92,11 @@ impl Shared {
     /// Remembers what the store did not take. Visitors' sessions cost an attacker nothing, so they are
     /// not kept: they hold on this node.
     pub(super) fn keep(&self, revocation: Revocation) {
-        if let Revocation::Session { id, entry } = revocation {
+        if let Some(place) = place(&revocation) {
             let mut outbox = self.outbox();
-            let kept = match outbox.sessions.get(&id) {
-                Some(Revocation::Session { entry: held, .. }) => held.join(entry),
-                _ => entry,
-            };
-            let kept = Revocation::Session { id, entry: kept };
-            outbox.sessions.insert(id, kept);
+            let held = outbox.revocations.get(&place);
+            let kept = held.map_or(revocation, |held| held.join(revocation));
+            outbox.revocations.insert(place, kept);
         }
     }
 
@@ -165,43 +149,12 @@ impl Shared {
         }
         let raised = raised?;
         self.list.join(&target.at(raised.generation, raised.until));
-        self.remember(target, id, raised.generation);
-        let mut outbox = self.outbox();
-        // Only the newest raise lifts the mark: an older one does not cover what came after it.
-        if outbox.raises.get(&target) == Some(&Some(id)) {
-            outbox.raises.remove(&target);
-            self.list.unmark(target);
-        }
+        self.raised(target, id);
         Ok(raised)
     }
 
-    fn remember(&self, target: Target, id: RaiseId, generation: Generation) {
-        let at = self.clock.monotonic();
-        let mut taken = lock(&self.taken);
-        if taken.len() >= REMEMBERED {
-            taken.retain(|_, taken| at < taken.at.saturating_add(self.trust.max_outage));
-        }
-        if taken.len() < REMEMBERED {
-            let new = Taken { id, generation, at };
-            taken.insert(target, new);
-        }
-    }
-
-    /// The raises that the store took lately, and after which others came. If it is a copy now which never
-    /// heard of one, then the next did not come above that one: a session which ended all others with it was
-    /// ended before, and nothing else shows that.
-    pub(super) fn doubtful_raises(&self) -> Vec<(Target, RaiseId)> {
-        let now = self.clock.monotonic();
-        let mut taken = lock(&self.taken);
-        taken.retain(|_, taken| now < taken.at.saturating_add(self.trust.max_outage));
-        let passed = taken
-            .iter()
-            .filter(|(target, taken)| self.list.generation(**target) > taken.generation);
-        passed.map(|(target, taken)| (*target, taken.id)).collect()
-    }
-
-    /// The store has carried `raise` out, and its replicas may not know. It stays outstanding; but what it
-    /// came to counts from now on, and the mark, which stands for that and refuses everybody, goes.
+    /// The store has carried `raise` out, and its replicas may not know. What it came to counts from now on,
+    /// so the mark goes, which stands for that and refuses everybody; and that is what is told again.
     async fn raised_there(&self, raise: &Raise) -> Result<(), StoreError> {
         let Raise { target, id, .. } = *raise;
         let generation = match target {
@@ -210,19 +163,28 @@ impl Shared {
         };
         // A copy that took its place meanwhile need not know of it.
         if generation > raise.known {
-            self.list.join(&target.at(generation, raise.until));
-            let outbox = self.outbox();
-            if outbox.raises.get(&target) == Some(&Some(id)) {
-                self.list.unmark(target);
-            }
+            let raised = target.at(generation, raise.until);
+            self.list.join(&raised);
+            self.keep(raised);
+            self.raised(target, id);
         }
         Ok(())
+    }
+
+    /// Nothing is outstanding any more if the raise was the newest: an older one does not cover what came
+    /// after it.
+    fn raised(&self, target: Target, id: RaiseId) {
+        let mut outbox = self.outbox();
+        if outbox.raises.get(&target) == Some(&Some(id)) {
+            outbox.raises.remove(&target);
+            self.list.unmark(target);
+        }
     }
 
     /// How many revocations the store may not know.
     pub(super) fn outstanding(&self) -> usize {
         let outbox = self.outbox();
-        outbox.sessions.len() + outbox.raises.len()
+        outbox.revocations.len() + outbox.raises.len()
     }
 
     /// Tells the store what it did not take until it has taken everything.
@@ -255,8 +217,8 @@ impl Shared {
             let now = self.clock.now();
             let batch: Vec<_> = {
                 let mut outbox = self.outbox();
-                outbox.sessions.retain(|_, kept| kept.until() > now);
-                outbox.sessions.values().take(BATCH).copied().collect()
+                outbox.revocations.retain(|_, kept| kept.until() > now);
+                outbox.revocations.values().take(BATCH).copied().collect()
             };
             if batch.is_empty() {
                 return Ok(());
@@ -274,7 +236,7 @@ impl Shared {
     /// Tells the store one by one what it did not take together: one entry may be the reason. Stops
     /// when the store is so slow that it is not there.
     async fn publish_each(&self) -> Result<(), StoreError> {
-        let all: Vec<_> = self.outbox().sessions.values().copied().collect();
+        let all: Vec<_> = self.outbox().revocations.values().copied().collect();
         let started = self.clock.monotonic();
         let mut outcome = Ok(());
         for revocation in all {
@@ -293,10 +255,10 @@ impl Shared {
         let mut outbox = self.outbox();
         for revocation in told {
             // What was joined into it meanwhile has to be told again.
-            if let Revocation::Session { id, .. } = revocation
-                && outbox.sessions.get(id) == Some(revocation)
+            if let Some(place) = place(revocation)
+                && outbox.revocations.get(&place) == Some(revocation)
             {
-                outbox.sessions.remove(id);
+                outbox.revocations.remove(&place);
             }
         }
     }

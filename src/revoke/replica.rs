@@ -61,10 +61,11 @@ impl Replica {
         let end = snapshot(shared, &mut Comparison::with(&shared.list)).await?;
         shared.list.set_born(end.born);
         shared.vigil.settles(&*shared.clock, end.settling);
+        shared.vigil.met(&*shared.clock);
         shared.vigil.complete(began);
         Ok(Self {
             position: end.position,
-            witness: Witness::new(end.position.epoch, began),
+            witness: Witness::new(end.position.epoch, end.floor, began),
             resync: next_resync(shared),
             comparing: None,
             patience: Duration::ZERO,
@@ -78,6 +79,9 @@ impl Replica {
         let followed = tokio::time::timeout(SILENCE, shared.store.follow(self.position));
         let silent = |_| Err(StoreError::unavailable("it does not answer a follower"));
         let followed = followed.await.unwrap_or_else(silent);
+        if !matches!(followed, Ok(Followed::News(_))) {
+            shared.vigil.met(&*shared.clock);
+        }
         if followed.is_err() {
             // Behind the next connection there may be a server that lacks what this node told the last
             // one, at a position that fits.
@@ -121,10 +125,12 @@ impl Replica {
             shared.mending.settled();
         }
         if let Some(born) = news.born {
+            let born = self
+                .witness
+                .told_of_birth(born, Moment::now(&*shared.clock));
             tracing::warn!(%born, "the revocation store now vouches for sessions from another time on");
             shared.list.set_born(born);
             shared.mending.told_of_birth();
-            self.witness.told_of_birth(born);
             if self.comparing.take().is_some() {
                 // It began before that, and would bring the birth from before back.
                 self.resync = Duration::ZERO;
@@ -161,7 +167,9 @@ impl Replica {
         self.comparing = None;
         match compared.map_err(StoreError::unavailable).flatten() {
             // Of another list following finds out.
-            Ok((_, end, _)) if end.position.epoch != self.position.epoch => (),
+            Ok((_, end, _)) if end.position.epoch != self.position.epoch => {
+                self.resync = now + SLOWEST;
+            }
             Ok((began, end, mut comparison)) => {
                 for revocation in &told {
                     comparison.holds(revocation, &shared.list);
@@ -200,11 +208,6 @@ impl Replica {
         comparison: Comparison,
     ) {
         let own = shared.list.born();
-        // One that lost everything begins from its time, above all that was handed out before.
-        let doubtful = match end.position.epoch == self.position.epoch {
-            true => shared.doubtful_raises(),
-            false => Vec::new(),
-        };
         let birth = self.witness.took_snapshot(end, own, began, shared.trust);
         let (born, vouch) = match birth {
             Birth::Accept(born) => (born, None),
@@ -223,7 +226,7 @@ impl Replica {
         if shared.store.reach() == Reach::Network {
             let lacking = comparison.lacking(&shared.list, shared.clock.now());
             let announce = millis(end.longest) < millis(shared.longest());
-            if shared.mending.begin(announce, lacking, doubtful, vouch) {
+            if shared.mending.begin(announce, lacking, vouch) {
                 tokio::spawn(mending::mend(Arc::downgrade(shared)));
             }
         }

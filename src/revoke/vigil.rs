@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::revoke::store::Reach;
+use crate::revoke::store::{Reach, SETTLING};
 use crate::time::{Clock, UnixMillis, millis};
 
 /// A point in time by both clocks.
@@ -37,6 +37,8 @@ pub(crate) struct Vigil {
     monotonic: AtomicU64,
     /// Until when nodes may still give back what the store lost.
     settled: AtomicU64,
+    /// Until when the store may be a copy that nodes have not given back yet what it lacks.
+    copy: AtomicU64,
 }
 
 impl Vigil {
@@ -46,6 +48,7 @@ impl Vigil {
             wall: AtomicU64::new(0),
             monotonic: AtomicU64::new(0),
             settled: AtomicU64::new(0),
+            copy: AtomicU64::new(0),
         }
     }
 
@@ -81,6 +84,20 @@ impl Vigil {
     pub(crate) fn is_settling(&self, clock: &dyn Clock) -> bool {
         self.reach == Reach::Network
             && millis(clock.monotonic()) < self.settled.load(Ordering::Acquire)
+    }
+
+    /// This node met a server that it did not know, or may have: one that took another's place need not know
+    /// what others were told.
+    pub(super) fn met(&self, clock: &dyn Clock) {
+        let known = clock.monotonic().saturating_add(SETTLING);
+        self.copy.store(millis(known), Ordering::Release);
+    }
+
+    /// Whether it has only just met the server, so that a raise of which nobody there knows may have come
+    /// before the one that it did last.
+    pub(crate) fn just_met(&self, clock: &dyn Clock) -> bool {
+        self.reach == Reach::Network
+            && millis(clock.monotonic()) < self.copy.load(Ordering::Acquire)
     }
 
     pub(crate) fn reach(&self) -> Reach {

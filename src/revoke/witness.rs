@@ -68,14 +68,14 @@ pub(super) struct Vouch {
 
 impl Witness {
     /// A node that has taken its first snapshot.
-    pub(super) fn new(epoch: u64, heard: Moment) -> Self {
+    pub(super) fn new(epoch: u64, word: UnixMillis, heard: Moment) -> Self {
         Self {
             epoch,
             whole: true,
             heard,
             age: Duration::ZERO,
             found: None,
-            word: UnixMillis::EPOCH,
+            word,
             late: false,
             provisional: false,
         }
@@ -92,11 +92,21 @@ impl Witness {
     }
 
     /// The store says that it vouches from another time on. Whether someone vouched or an operator ordered
-    /// it: it is settled.
-    pub(super) fn told_of_birth(&mut self, born: UnixMillis) {
-        self.word = born;
+    /// it: it is settled. Returns since when this node's list counts then.
+    pub(super) fn told_of_birth(&mut self, born: UnixMillis, now: Moment) -> UnixMillis {
+        self.word = self.believed(born, now);
         self.late = false;
         self.provisional = false;
+        self.word
+    }
+
+    /// The last word, where the store may have forgotten it. One in the future was given by a clock that was
+    /// ahead, and taken back since.
+    fn believed(&self, told: UnixMillis, now: Moment) -> UnixMillis {
+        match self.word > now.wall + SKEW {
+            true => told,
+            false => told.max(self.word),
+        }
     }
 
     /// Whether the list may lack what others heard of a store that was lost, unless the store has settled.
@@ -133,32 +143,30 @@ impl Witness {
         let epoch = end.position.epoch;
         let settled = end.settling.is_zero();
         let lost = epoch != self.epoch;
-        // A server that took another's place may have forgotten the last word. One in the future was given
-        // by a clock that was ahead, and taken back since.
-        let forgotten = self.word > end.floor && self.word <= now.wall + SKEW;
-        let floor = if forgotten { self.word } else { end.floor };
+        let floor = self.believed(end.floor, now);
         let born = end.born.max(floor);
         // What the lost store told, it told before another was found in its place.
         let (found, at) = self.found.unwrap_or((epoch, now));
         let skipped = found != epoch;
-        let away = if skipped { now } else { at }.since(self.heard);
-        let knows = self.whole && !self.provisional && !skipped && away <= trust.max_outage;
+        let is_later = at.monotonic >= self.heard.monotonic;
+        let away = if is_later && !skipped { at } else { now }.since(self.heard);
+        let in_time = away <= trust.max_outage;
+        let knows = self.whole && !self.provisional && !skipped && in_time;
         // Someone was first, or an operator ordered it.
         let told = born <= floor;
         let own = own.max(floor);
         // In the same epoch a later birth which is not the last word is one for which somebody had vouched,
         // and which the store has forgotten.
-        let vouching = own < born && (knows || !lost);
+        let vouching = own < born && (knows || !lost && in_time);
         // A store that has settled lacks nothing any more.
         let late = (lost && away.saturating_add(self.age) > trust.max_staleness)
             || (self.late && (lost || !settled));
         // Of an epoch that was known already nothing new is provisional.
         let provisional = !told && !settled && (self.provisional || lost && own < born);
         *self = Self {
-            word: floor,
             late: late && vouching,
             provisional: provisional && !vouching,
-            ..Self::new(epoch, now)
+            ..Self::new(epoch, floor, now)
         };
         if vouching {
             let born = own;
@@ -190,7 +198,7 @@ mod tests {
     }
 
     fn witness() -> Witness {
-        Witness::new(1, at(1000))
+        Witness::new(1, UnixMillis::EPOCH, at(1000))
     }
 
     /// A snapshot of a store in `epoch` that was `born` then.
@@ -241,7 +249,7 @@ mod tests {
         vouching.took_snapshot(&end(2, REBORN), OWN, at(1005), TRUST);
         assert!(vouches(vouching, 2, 1010));
         let mut ordered = vouching;
-        ordered.told_of_birth(REBORN);
+        ordered.told_of_birth(REBORN, at(1000));
         assert!(!vouches(ordered, 2, 1010));
         // Someone else was first.
         let birth = vouching.took_snapshot(&end(2, OWN), OWN, at(1010), TRUST);
@@ -253,14 +261,14 @@ mod tests {
     #[test]
     fn what_the_store_was_ordered_and_has_forgotten_still_counts() {
         let mut ordered = witness();
-        ordered.told_of_birth(REBORN);
+        ordered.told_of_birth(REBORN, at(1000));
         for epoch in [1, 2] {
             let birth = ordered.took_snapshot(&end(epoch, OWN), REBORN, at(1005), TRUST);
             assert_eq!(birth, Birth::Accept(REBORN));
         }
         // Not what a clock that was ahead has said.
         let ahead = REBORN + 120 * SECOND;
-        ordered.told_of_birth(ahead);
+        ordered.told_of_birth(ahead, at(1000));
         let birth = ordered.took_snapshot(&end(2, REBORN), ahead, at(1005), TRUST);
         assert_eq!(birth, Birth::Accept(REBORN));
     }
@@ -339,7 +347,7 @@ mod tests {
             found.took_snapshot(&unsettled(2, REBORN), OWN, at(now + 1), TRUST);
             assert_eq!(found.is_late(), late);
             let mut told = found;
-            told.told_of_birth(REBORN);
+            told.told_of_birth(REBORN, at(1000));
             assert!(!told.is_late());
             found.settled();
             assert!(!found.is_late());

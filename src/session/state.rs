@@ -352,8 +352,10 @@ impl State {
     pub(crate) fn outlive(&mut self, raised: &Raised, service: &Service) -> bool {
         let outlives = self.record.as_mut().is_some_and(|record| {
             let rules = service.rules(service.now());
-            // About a session from before it the store knows of no earlier raise.
-            let vouched = rules.vouches(raised.born, record);
+            // About a session from before it the store knows of no earlier raise; nor does a copy that has
+            // not been given back what it lacks.
+            let lags = service.revoker.vigil().just_met(&*service.clock);
+            let vouched = rules.vouches(raised.born, record) && !lags;
             let Some(login) = &mut record.login else {
                 return false;
             };

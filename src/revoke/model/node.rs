@@ -96,7 +96,7 @@ impl Node {
         Self {
             held,
             position: store.position(),
-            witness: Witness::new(store.epoch, here.now),
+            witness: Witness::new(store.epoch, UnixMillis::EPOCH, here.now),
             complete: here.now,
             heard: here.now,
             lacking: Vec::new(),
@@ -116,7 +116,7 @@ impl Node {
         let mending = Mending::default();
         let lacking = std::mem::take(&mut self.lacking).into_iter();
         let lacking = lacking.map(|each| (place(&each).expect("no visitor's"), each));
-        mending.begin(false, lacking.collect(), Vec::new(), self.vouch);
+        mending.begin(false, lacking.collect(), self.vouch);
         mending.settled();
         let outcome = work(&mending);
         self.lacking = mending.batch();
@@ -192,7 +192,7 @@ impl Node {
         self.told(revocations);
         if let Some(born) = born {
             self.mending(Mending::told_of_birth);
-            self.witness.told_of_birth(born);
+            self.witness.told_of_birth(born, here.now);
         }
     }
 
@@ -233,7 +233,7 @@ impl Node {
         self.vouch = None;
         self.lacking = Vec::new();
         let mending = Mending::default();
-        mending.begin(false, lacking, Vec::new(), vouch);
+        mending.begin(false, lacking, vouch);
         self.lacking = mending.batch();
         sort(&mut self.lacking);
         self.vouch = vouch;

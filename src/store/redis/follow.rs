@@ -50,18 +50,23 @@ impl Redis {
         }
         if !matches!(followed, Ok(Followed::News(_))) {
             *lock(&self.last_beat) = None;
-            for link in [&self.follower, &self.link, &self.writer] {
-                link.reset().await;
-            }
+            self.follower.reset().await;
+            self.reset_others().await;
             self.has_new_losses();
         }
         followed
     }
 
-    /// Whether connections were lost since this was last asked, or since the last snapshot began.
+    /// Whether connections were lost since this was last asked.
     fn has_new_losses(&self) -> bool {
         let lost = self.link.server().lost();
-        self.losses_seen.fetch_max(lost, Ordering::AcqRel) < lost
+        self.losses_seen.swap(lost, Ordering::AcqRel) != lost
+    }
+
+    /// Makes anew what is told and compared over.
+    async fn reset_others(&self) {
+        self.link.reset().await;
+        self.writer.reset().await;
     }
 
     /// Something may have been missed, of the list as it is now.
@@ -153,7 +158,10 @@ impl Redis {
         let reached = position(&mut answer)?;
         let settling = Duration::from_millis(answer.number()?);
         let epoch = reached.epoch;
-        self.note_epoch(epoch);
+        if self.note_epoch(epoch) {
+            // It may be another server's.
+            self.reset_others().await;
+        }
         *lock(&self.last_beat) = Some(LastBeat { at, epoch });
         Ok((reached, settling))
     }

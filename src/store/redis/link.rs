@@ -8,6 +8,7 @@
 //!    remembered until a connection there fails.
 
 use std::fmt;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -123,6 +124,8 @@ pub(super) struct Link {
     /// Whether the server is looked at on each new connection.
     checked: bool,
     slot: tokio::sync::Mutex<Slot>,
+    /// Which connection is in use; zero for none.
+    current: AtomicU64,
     /// How many attempts to connect have ended.
     attempts: AtomicU64,
 }
@@ -158,6 +161,7 @@ impl Link {
             patience,
             checked: true,
             slot: tokio::sync::Mutex::default(),
+            current: AtomicU64::new(0),
             attempts: AtomicU64::new(0),
         }
     }
@@ -204,6 +208,7 @@ impl Link {
                     connection,
                 };
                 slot.held = Some(held.clone());
+                self.current.store(number, Ordering::Release);
                 slot.failed = None;
                 Ok(held)
             }
@@ -244,7 +249,11 @@ impl Link {
     pub(super) async fn say(&self, held: &Held, command: &Cmd) -> Result<Value, RedisError> {
         let mut connection = held.connection.clone();
         let answer = connection.send_packed_command(command).await;
-        let answer = answer.and_then(Value::extract_error);
+        let mut answer = answer.and_then(Value::extract_error);
+        // What comes late from a server that was left is not what the one says that is followed now.
+        if answer.is_ok() && self.current.load(Ordering::Acquire) != held.number {
+            answer = Err(io::Error::from(io::ErrorKind::ConnectionAborted).into());
+        }
         if let Err(error) = &answer
             && ends_connection(error)
         {
@@ -255,8 +264,8 @@ impl Link {
     }
 
     /// Whether what failed over `held` is worth one more attempt over another connection: the list has
-    /// moved, or the connection had been closed before anything was said over it. Whatever was said can
-    /// be said twice.
+    /// moved, or the connection is an old one that was closed, often long before. Whatever is said can be
+    /// said twice; it may have been done.
     pub(super) fn leads_elsewhere(&self, held: &Held, error: &RedisError) -> bool {
         self.server.follow_move(error) || held.used && error.is_connection_dropped()
     }
@@ -293,6 +302,7 @@ impl Link {
 
     fn drop_held(&self, slot: &mut Slot) {
         if slot.held.take().is_some() {
+            self.current.store(0, Ordering::Release);
             self.server.lost.fetch_add(1, Ordering::AcqRel);
         }
     }

@@ -32,7 +32,7 @@ use self::script::{Answer, Call, Operation, Scripts};
 use self::snapshot::{State, Values};
 use super::{FORWARD, SWEEP_BATCH};
 use crate::error::{ConfigError, StoreError};
-use crate::id::{Generation, SessionId, SubjectKey};
+use crate::id::{Generation, Serial, SessionId, SubjectKey};
 use crate::random::{self, Random};
 use crate::revoke::{
     Followed, Found, Position, Published, Raise, Raised, Reach, Reading, Revocation,
@@ -178,16 +178,19 @@ impl Redis {
         Ok(answer)
     }
 
-    /// Tells the operator that the list was lost, as soon as this node sees it.
-    fn note_epoch(&self, epoch: u64) {
+    /// Tells the operator that the list was lost, as soon as this node sees it. Says whether it is another
+    /// one than the last that was heard of.
+    fn note_epoch(&self, epoch: u64) -> bool {
         let before = self.epoch.swap(epoch, Ordering::Relaxed);
-        if before != 0 && before != epoch {
+        let other = before != 0 && before != epoch;
+        if other {
             tracing::error!(
                 list = self.list,
                 "the revocation store began a new list: entries were lost, or its clock was set back; \
                  sessions from before it are refused unless a node vouches for them"
             );
         }
+        other
     }
 
     async fn tell(
@@ -209,12 +212,24 @@ impl Redis {
         let call = call.number(VISITOR_CAPACITY as u64);
         let call = call.number(u64::from(giving_back));
         let mut answer = self.run_replicated(call).await?;
-        let published = answer.bytes()?;
-        let published = published.into_iter().map(|fresh| match fresh {
-            b'1' => Published::Fresh,
-            _ => Published::Known,
-        });
-        Ok(published.collect())
+        let published: Vec<_> = answer
+            .bytes()?
+            .into_iter()
+            .map(|fresh| match fresh {
+                b'1' => Published::Fresh,
+                _ => Published::Known,
+            })
+            .collect();
+        let mut renewals = revocations.iter().zip(&published);
+        if answer.is_repeated()
+            && renewals.any(|(each, published)| is_renewal(each) && *published == Published::Known)
+        {
+            return Err(StoreError::unavailable(format_args!(
+                "{}: a connection was lost, and with it which of two renewals was first",
+                self.link.server().address()
+            )));
+        }
+        Ok(published)
     }
 
     /// Calls, and waits until enough replicas know.
@@ -225,6 +240,16 @@ impl Redis {
         let (held, answer) = self.scripts.call(&self.writer, &call).await?;
         self.replicas.wait(&self.writer, &held).await?;
         Ok(answer)
+    }
+}
+
+/// Whether it matters who was first.
+fn is_renewal(revocation: &Revocation) -> bool {
+    match revocation {
+        Revocation::Session { entry, .. } | Revocation::Visitor { entry, .. } => {
+            entry.serial != Serial::ENDED
+        }
+        _ => false,
     }
 }
 

@@ -125,15 +125,19 @@ impl Scripts {
         call: &Call,
     ) -> Result<(Held, Answer), StoreError> {
         let mut held = link.hold().await?;
+        let mut repeated = false;
         let answer = match self.run(link, &held, call).await {
             Err(error) if link.leads_elsewhere(&held, &error) => {
+                repeated = true;
                 held = link.hold().await?;
                 self.run(link, &held, call).await
             }
             answer => answer,
         };
         let answer = answer.map_err(|error| link.server().problem(&error))?;
-        Ok((held, Answer::new(answer, link)?))
+        let mut answer = Answer::new(answer, link)?;
+        answer.repeated = repeated;
+        Ok((held, answer))
     }
 
     /// Calls over `held`, which fails if that connection is gone.
@@ -177,6 +181,7 @@ impl Scripts {
 pub(super) struct Answer {
     values: std::vec::IntoIter<Value>,
     address: String,
+    repeated: bool,
 }
 
 impl Answer {
@@ -186,7 +191,11 @@ impl Answer {
             return Err(odd(&address));
         };
         let values = values.into_iter();
-        let mut answer = Self { values, address };
+        let mut answer = Self {
+            values,
+            address,
+            repeated: false,
+        };
         let word = answer.bytes()?;
         match word.as_slice() {
             b"ok" => Ok(answer),
@@ -211,6 +220,11 @@ impl Answer {
             }
             _ => Err(odd(&answer.address)),
         }
+    }
+
+    /// Whether the call was said twice, so that this may be the answer to what had been done already.
+    pub(super) fn is_repeated(&self) -> bool {
+        self.repeated
     }
 
     fn next(&mut self) -> Result<Value, StoreError> {

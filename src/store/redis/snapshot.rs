@@ -140,7 +140,6 @@ impl Redis {
     ) -> Result<SnapshotEnd, StoreError> {
         let call = self.call(Operation::STATE)?;
         let (held, mut answer) = self.scripts.call(&self.link, &call).await?;
-        let lost = self.link.server().lost();
         let mut state = State::read(&mut answer)?;
         self.note_epoch(state.position.epoch);
         let values = &mut state.values;
@@ -174,8 +173,6 @@ impl Redis {
             )));
         }
         self.report(&state.values);
-        // The caller compares everything. What was lost before this began does not matter any more.
-        self.losses_seen.fetch_max(lost, Ordering::AcqRel);
         Ok(SnapshotEnd {
             position: state.position,
             born: state.born,
