@@ -5,10 +5,10 @@ use std::sync::Arc;
 use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry};
 use sealed_session::{CookieSettings, Serial, SessionId, Sessions, SubjectKey, UnixMillis};
 
+use crate::common::faulty::Faulty;
 use crate::common::moved_clock::MovedClock;
 use crate::common::redis_server::RedisServer;
 use crate::common::{self, SECOND, eventually};
-use crate::disturbed::Disturbed;
 use crate::{born, node, node_on, open, remembered, status};
 
 #[actix_web::test]
@@ -134,7 +134,7 @@ async fn what_is_about_to_end_is_not_given_back() {
     };
     let server = RedisServer::under(&clock);
     clock.set(20_000);
-    let store = Disturbed::new(Arc::new(open(&server)));
+    let store = Faulty::around(open(&server));
     let _node = node_on(store.clone()).await;
     let other = open(&server);
     let nobody = SubjectKey::from_bytes([0; 16]);

@@ -14,7 +14,6 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::common::faulty::{Call, Faulty, Mode};
 use crate::common::redis_server::RedisServer;
 use crate::common::{DAY, MINUTE, Node, SECOND, eventually, memory};
-use crate::disturbed::Disturbed;
 use crate::{LIST, born, node, node_on, open, remembered, status};
 
 /// A store that lost everything has lost how long it has to remember, too.
@@ -62,8 +61,6 @@ pub struct CutOff {
     /// The first store.
     pub server: Arc<Memory>,
     nodes: Vec<(Arc<Faulty>, Node)>,
-    /// Around the second node's connection.
-    pub disturbed: Arc<Disturbed>,
 }
 
 impl CutOff {
@@ -71,18 +68,15 @@ impl CutOff {
         let clock = ManualClock::default();
         let server = memory(&clock);
         clock.advance(SECOND);
-        let first = Faulty::new(server.clone(), Reach::Network);
-        let second = Faulty::new(server.clone(), Reach::Network);
-        let disturbed = Disturbed::new(second.clone());
-        let nodes = vec![
-            (first.clone(), Node::on(&clock, first).await),
-            (second, Node::on(&clock, disturbed.clone()).await),
-        ];
+        let mut nodes = Vec::new();
+        for _ in 0..2 {
+            let store = Faulty::new(server.clone(), Reach::Network);
+            nodes.push((store.clone(), Node::on(&clock, store).await));
+        }
         Self {
             clock,
             server,
             nodes,
-            disturbed,
         }
     }
 
@@ -171,14 +165,14 @@ async fn a_second_loss_makes_no_node_forget_that_it_was_cut_off() {
     browser.post("/logout").await.is(204);
     // The first node is not back yet.
     fleet.connection(0).set(Mode::Down);
-    fleet.disturbed.no_news(true);
+    fleet.connection(1).no_news(true);
     let empty = fleet.empty_store(1);
     fleet.connection(1).set_call(Call::Follow, Mode::Up);
-    eventually(|| fleet.disturbed.follows(&*empty)).await;
+    eventually(|| fleet.connection(1).follows(&*empty)).await;
     fleet.clock.advance(2 * SECOND);
     drop(empty);
     let again = fleet.empty_store(1);
-    fleet.disturbed.no_news(false);
+    fleet.connection(1).no_news(false);
     for _ in 0..30 {
         tokio::time::sleep(SECOND / 10).await;
         assert_eq!(status(&stolen, fleet.node(1)).await, 503);
@@ -216,7 +210,7 @@ async fn two_losses_one_after_the_other_log_nobody_out() {
 #[actix_web::test]
 async fn a_connection_that_is_lost_during_a_comparison_asks_for_another() {
     let server = RedisServer::start();
-    let store = Disturbed::new(Arc::new(open(&server)));
+    let store = Faulty::around(open(&server));
     let _node = node_on(store.clone()).await;
     store.slow_snapshots(SECOND);
     store.fail_once();
@@ -287,7 +281,7 @@ async fn a_connection_for_writing_that_is_dead_is_made_anew() {
 async fn a_long_comparison_keeps_nobody_waiting_for_news() {
     let server = RedisServer::start();
     let other = node(&server).await;
-    let store = Disturbed::new(Arc::new(open(&server)));
+    let store = Faulty::around(open(&server));
     let node = node_on(store.clone()).await;
     let browser = remembered(&other, "frank").await;
     let stolen = browser.copy();
@@ -318,15 +312,15 @@ async fn a_node_that_was_cut_off_waits_until_the_store_itself_says_that_it_has_s
     let empty = fleet.empty_store(1);
     // Announcing would be news for which everything is loaded once more.
     empty.announce(400 * DAY).await.unwrap();
-    fleet.disturbed.settling_untold(true);
+    fleet.connection(1).settling_untold(true);
     fleet.connection(1).set_call(Call::Follow, Mode::Up);
-    eventually(|| fleet.disturbed.follows(&*empty)).await;
+    eventually(|| fleet.connection(1).follows(&*empty)).await;
     fleet.clock.advance(32 * SECOND);
     for _ in 0..30 {
         tokio::time::sleep(SECOND / 10).await;
         assert_eq!(status(&here, fleet.node(1)).await, 503);
     }
-    fleet.disturbed.settling_untold(false);
+    fleet.connection(1).settling_untold(false);
     eventually(|| async { status(&here, fleet.node(1)).await == 200 }).await;
     let node = fleet.node(1);
     eventually(|| async { born(&*empty).await == node.sessions.health().born }).await;

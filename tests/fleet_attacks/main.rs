@@ -6,7 +6,6 @@
 mod clocks;
 #[path = "../common/mod.rs"]
 mod common;
-mod disturbed;
 mod failovers;
 mod losses;
 mod orders;

@@ -1,13 +1,10 @@
 //! What an operator ordered, and nodes that know better.
 
-use std::sync::Arc;
-
 use sealed_session::revoke::RevocationStore;
 
-use crate::common::faulty::{Call, Mode};
+use crate::common::faulty::{Call, Faulty, Mode};
 use crate::common::redis_server::RedisServer;
 use crate::common::{DAY, SECOND, eventually};
-use crate::disturbed::Disturbed;
 use crate::losses::CutOff;
 use crate::{born, node, node_on, open, remembered, status};
 
@@ -36,7 +33,7 @@ async fn no_vouch_undoes_what_an_operator_ordered() {
 #[actix_web::test]
 async fn no_comparison_that_began_before_undoes_what_an_operator_ordered() {
     let server = RedisServer::start();
-    let store = Disturbed::new(Arc::new(open(&server)));
+    let store = Faulty::around(open(&server));
     let node = node_on(store.clone()).await;
     let browser = remembered(&node, "erin").await;
     store.slow_snapshots(2 * SECOND);
@@ -85,7 +82,7 @@ async fn no_node_that_would_vouch_for_a_time_before_it_misses_what_an_operator_o
     fleet.connection(0).set(Mode::Down);
     fleet.connection(1).set_call(Call::Publish, Mode::Down);
     let empty = fleet.empty_store(1);
-    eventually(|| fleet.disturbed.follows(&*empty)).await;
+    eventually(|| fleet.connection(1).follows(&*empty)).await;
     let node = fleet.node(1);
     assert!(node.sessions.health().born < born(&*empty).await);
     fleet.clock.advance(SECOND);

@@ -1,0 +1,237 @@
+//! A store that fails when it is told to, and a generator that does.
+
+mod delegate;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use sealed_session::revoke::{Position, Reach, RevocationStore};
+use sealed_session::store::Memory;
+use sealed_session::{Random, RandomError, SessionId, StoreError, SubjectKey, SystemRandom};
+
+use super::eventually;
+
+/// What the store does with calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Works.
+    #[default]
+    Up,
+    /// Fails at once.
+    Down,
+    /// Does not answer until the mode changes.
+    Hanging,
+    /// Does what it is asked and then fails: the reply is lost.
+    LosesReplies,
+    /// Says that a publication was taken, and does not have it: a server that died before it had told
+    /// the copy that answers now. Everything else works.
+    Forgets,
+}
+
+/// Which calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    Publish,
+    Raise,
+    Read,
+    /// Following and snapshots: what a node hears of others.
+    Follow,
+}
+
+/// A store behind a connection that can be disturbed. Several of them may share one: each is the
+/// connection of one node.
+#[derive(Debug)]
+pub struct Faulty {
+    inner: Mutex<Arc<dyn RevocationStore>>,
+    reach: Reach,
+    orders: Mutex<Orders>,
+    /// Where news were waited for last.
+    followed: Mutex<Position>,
+    waiting: AtomicUsize,
+    unheard: AtomicUsize,
+    snapshots: AtomicUsize,
+    given_back: AtomicUsize,
+}
+
+/// What it is told to do.
+#[derive(Debug, Clone, Copy, Default)]
+struct Orders {
+    modes: [Mode; 4],
+    slow_snapshots: Duration,
+    fail_once: bool,
+    no_news: bool,
+    settling_untold: bool,
+    never_taken: Option<SessionId>,
+    held_up: Option<SubjectKey>,
+}
+
+impl Faulty {
+    /// Around a store in this process, which others may write to as far as `reach` says.
+    pub fn new(store: Arc<dyn RevocationStore>, reach: Reach) -> Arc<Self> {
+        Arc::new(Self {
+            inner: Mutex::new(store),
+            reach,
+            orders: Mutex::default(),
+            followed: Mutex::default(),
+            waiting: AtomicUsize::default(),
+            unheard: AtomicUsize::default(),
+            snapshots: AtomicUsize::default(),
+            given_back: AtomicUsize::default(),
+        })
+    }
+
+    /// Around a store as it is.
+    pub fn around(store: impl RevocationStore) -> Arc<Self> {
+        let reach = store.reach();
+        Self::new(Arc::new(store), reach)
+    }
+
+    /// Another server answers from now on: the old one has lost its data, or was replaced.
+    pub fn replace(&self, memory: &Arc<Memory>) {
+        *self.inner.lock().unwrap() = memory.clone();
+    }
+
+    fn inner(&self) -> Arc<dyn RevocationStore> {
+        self.inner.lock().unwrap().clone()
+    }
+
+    fn orders(&self) -> MutexGuard<'_, Orders> {
+        self.orders.lock().unwrap()
+    }
+
+    /// Sets the mode of all calls.
+    pub fn set(&self, mode: Mode) {
+        self.orders().modes = [mode; 4];
+    }
+
+    /// Sets the mode of one call.
+    pub fn set_call(&self, call: Call, mode: Mode) {
+        self.orders().modes[call as usize] = mode;
+    }
+
+    fn mode(&self, call: Call) -> Mode {
+        self.orders().modes[call as usize]
+    }
+
+    /// The node hears nothing from now on, and has taken all that it was told before.
+    pub async fn deafen(&self) {
+        self.set_call(Call::Follow, Mode::Down);
+        let before = self.unheard.load(SeqCst);
+        eventually(|| async { self.unheard.load(SeqCst) > before }).await;
+    }
+
+    /// Snapshots are handed over, and only then take so long.
+    pub fn slow_snapshots(&self, slow: Duration) {
+        self.orders().slow_snapshots = slow;
+    }
+
+    /// The next attempt to follow fails.
+    pub fn fail_once(&self) {
+        self.orders().fail_once = true;
+    }
+
+    /// Whether following fails where there are news. Gaps are told.
+    pub fn no_news(&self, none: bool) {
+        self.orders().no_news = none;
+    }
+
+    /// Whether news leave out for how long the store settles, as between two beats.
+    pub fn settling_untold(&self, untold: bool) {
+        self.orders().settling_untold = untold;
+    }
+
+    /// No publication is taken that has this session in it, as of a damaged value in a file.
+    pub fn never_takes(&self, session: SessionId) {
+        self.orders().never_taken = Some(session);
+    }
+
+    /// Raises of this subject are not answered until another is named, and then fail.
+    pub fn hold_up(&self, subject: Option<SubjectKey>) {
+        self.orders().held_up = subject;
+    }
+
+    /// How many calls do not get an answer at the moment.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(SeqCst)
+    }
+
+    /// How many snapshots were asked for.
+    pub fn snapshots(&self) -> usize {
+        self.snapshots.load(SeqCst)
+    }
+
+    /// How many entries were given back.
+    pub fn given_back(&self) -> usize {
+        self.given_back.load(SeqCst)
+    }
+
+    /// Whether what `store` holds has been loaded, and news are waited for.
+    pub async fn follows(&self, store: &dyn RevocationStore) -> bool {
+        let end = store.snapshot(&mut |_| {}).await.unwrap();
+        self.followed.lock().unwrap().epoch == end.position.epoch
+    }
+
+    async fn disturb<T>(
+        &self,
+        call: Call,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.wait_while(|| self.mode(call) == Mode::Hanging).await;
+        match self.mode(call) {
+            Mode::Up | Mode::Forgets => work.await,
+            Mode::Down | Mode::Hanging => Err(lost()),
+            Mode::LosesReplies => work.await.and_then(|_| Err(lost())),
+        }
+    }
+
+    async fn wait_while(&self, so: impl Fn() -> bool) {
+        if so() {
+            let _counted = Counted::new(&self.waiting);
+            while so() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
+}
+
+fn lost() -> StoreError {
+    StoreError::Unavailable("made to fail, 10.1.2.3".into())
+}
+
+/// Counts calls, also those that are given up.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
+}
+
+/// The operating system's generator, until it is switched off.
+#[derive(Debug, Default)]
+pub struct Switched {
+    off: AtomicBool,
+}
+
+impl Switched {
+    pub fn fail(&self, off: bool) {
+        self.off.store(off, SeqCst);
+    }
+}
+
+impl Random for Switched {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        if self.off.load(SeqCst) {
+            return Err(RandomError);
+        }
+        SystemRandom.fill(bytes)
+    }
+}
