@@ -73,6 +73,16 @@ impl Fleet {
         browser
     }
 
+    /// Somebody who is logged in, and a copy of the cookie of somebody who has logged out, as all nodes know.
+    async fn in_and_out(&self) -> (Browser, Browser) {
+        let alice = self.logged_in("alice").await;
+        let bob = self.logged_in("bob").await;
+        let stolen = bob.copy();
+        bob.post("/logout").await.is(204);
+        self.all_hold(1).await;
+        (alice, stolen)
+    }
+
     /// All nodes know of as many revocations.
     async fn all_hold(&self, entries: usize) {
         for (_, node) in &self.nodes {
@@ -149,11 +159,7 @@ async fn a_store_that_lost_everything_is_given_it_back_and_nobody_is_logged_out(
 #[actix_web::test]
 async fn nodes_that_were_all_away_for_long_vouch_when_nobody_gives_anything_back_any_more() {
     let fleet = &mut Fleet::start(2).await;
-    let browser = fleet.logged_in("alice").await;
-    let dead = fleet.logged_in("bob").await;
-    let stolen = dead.copy();
-    dead.post("/logout").await.is(204);
-    fleet.all_hold(1).await;
+    let (browser, stolen) = fleet.in_and_out().await;
     let born = fleet.born().await;
     fleet.lose(MINUTE).await;
     eventually(|| async { fleet.stored().await.len() == 1 }).await;
@@ -169,10 +175,7 @@ async fn nodes_that_were_all_away_for_long_vouch_when_nobody_gives_anything_back
 async fn a_node_that_starts_before_the_store_has_everything_back_removes_no_cookie_and_catches_up()
 {
     let mut fleet = Fleet::start(1).await;
-    let browser = fleet.logged_in("alice").await;
-    let dead = fleet.logged_in("bob").await;
-    let stolen = dead.copy();
-    dead.post("/logout").await.is(204);
+    let (browser, stolen) = fleet.in_and_out().await;
     let born = fleet.born().await;
     // What is given back does not arrive yet.
     fleet.store(0).set_call(Call::Publish, Mode::Down);
@@ -193,10 +196,7 @@ async fn a_node_that_starts_before_the_store_has_everything_back_removes_no_cook
 #[actix_web::test]
 async fn a_node_that_heard_nothing_for_too_long_gives_back_what_it_has_and_does_not_vouch() {
     let mut fleet = Fleet::start(1).await;
-    let browser = fleet.logged_in("alice").await;
-    let dead = fleet.logged_in("bob").await;
-    dead.post("/logout").await.is(204);
-    fleet.all_hold(1).await;
+    let (browser, _) = fleet.in_and_out().await;
     fleet.store(0).set_call(Call::Publish, Mode::Down);
     fleet.lose(5 * MINUTE + SECOND).await;
     let born = fleet.born().await;
@@ -215,11 +215,7 @@ async fn a_node_that_heard_nothing_for_too_long_gives_back_what_it_has_and_does_
 #[actix_web::test]
 async fn a_store_that_is_lost_again_before_it_was_mended_is_mended_all_the_same() {
     let mut fleet = Fleet::start(2).await;
-    let browser = fleet.logged_in("alice").await;
-    let dead = fleet.logged_in("bob").await;
-    let stolen = dead.copy();
-    dead.post("/logout").await.is(204);
-    fleet.all_hold(1).await;
+    let (browser, stolen) = fleet.in_and_out().await;
     let born = fleet.born().await;
     for number in 0..2 {
         fleet.store(number).set_call(Call::Publish, Mode::Down);

@@ -8,17 +8,30 @@ use sealed_session::{CookieSettings, Serial, SessionId, Sessions, SubjectKey, Un
 use crate::common::faulty::Faulty;
 use crate::common::moved_clock::MovedClock;
 use crate::common::redis_server::RedisServer;
-use crate::common::{self, SECOND, eventually};
+use crate::common::{self, Browser, Node, SECOND, eventually};
 use crate::{born, node, node_on, open, remembered, status};
+
+/// A server whose clock can be moved, a node on it and a user there. `None` where no clock can be moved.
+async fn begin(user: &str) -> Option<(MovedClock, RedisServer, Node, Browser)> {
+    let clock = MovedClock::build()?;
+    let server = RedisServer::under(&clock);
+    let node = node(&server).await;
+    let browser = remembered(&node, user).await;
+    Some((clock, server, node, browser))
+}
+
+/// The server is lost, and an empty one in its place, whose clock is so many milliseconds ahead.
+fn begin_anew(server: &RedisServer, clock: &MovedClock, ahead: i64) {
+    server.kill();
+    clock.set(ahead);
+    server.restart_empty();
+}
 
 #[actix_web::test]
 async fn a_raise_by_a_server_whose_clock_is_far_behind_is_kept() {
-    let Some(clock) = MovedClock::build() else {
+    let Some((clock, _server, node, browser)) = begin("carol").await else {
         return;
     };
-    let server = RedisServer::under(&clock);
-    let node = node(&server).await;
-    let browser = remembered(&node, "carol").await;
     let stolen = browser.copy();
     clock.set(-40 * 24 * 3_600_000);
     tokio::time::sleep(3 * SECOND).await;
@@ -32,38 +45,36 @@ async fn a_raise_by_a_server_whose_clock_is_far_behind_is_kept() {
 
 /// It began with a server that is half a minute behind, which is tolerated: what it hands out is below what
 /// the lost one did.
-#[actix_web::test]
-async fn a_session_is_below_the_generation_that_it_raised() {
-    let Some(clock) = MovedClock::build() else {
+async fn raised_after_a_loss(path: &str) {
+    let Some((clock, server, first, browser)) = begin("grace").await else {
         return;
     };
-    let server = RedisServer::under(&clock);
-    let first = node(&server).await;
-    remembered(&first, "grace")
-        .await
-        .post("/logout-all")
-        .await
-        .is(204);
+    browser.post(path).await.is(204);
     let again = remembered(&first, "grace").await;
     let copy = again.copy();
     first.stop().await;
-    server.kill();
-    clock.set(-30_000);
-    server.restart_empty();
+    begin_anew(&server, &clock, -30_000);
     let second = node(&server).await;
-    let acknowledged = again.at(&second).post("/logout-all").await.status == 204;
+    let acknowledged = again.at(&second).post(path).await.status == 204;
     assert!(!acknowledged || status(&copy, &second).await != 200);
+}
+
+#[actix_web::test]
+async fn a_session_is_below_the_generation_that_it_raised() {
+    raised_after_a_loss("/logout-all").await;
+}
+
+#[actix_web::test]
+async fn a_session_is_below_everyones_generation_that_it_raised() {
+    raised_after_a_loss("/logout-everyone").await;
 }
 
 /// What was dropped under a clock that was ahead may still be needed.
 #[actix_web::test]
 async fn a_list_that_was_swept_in_the_future_vouches_for_nothing() {
-    let Some(clock) = MovedClock::build() else {
+    let Some((clock, server, first, browser)) = begin("bob").await else {
         return;
     };
-    let server = RedisServer::under(&clock);
-    let first = node(&server).await;
-    let browser = remembered(&first, "bob").await;
     let stolen = browser.copy();
     browser.post("/logout").await.is(204);
     first.stop().await;
@@ -74,37 +85,13 @@ async fn a_list_that_was_swept_in_the_future_vouches_for_nothing() {
     assert_eq!(status(&stolen, &second).await, 503);
 }
 
-/// As above, with everyone's.
-#[actix_web::test]
-async fn a_session_is_below_everyones_generation_that_it_raised() {
-    let Some(clock) = MovedClock::build() else {
-        return;
-    };
-    let server = RedisServer::under(&clock);
-    let first = node(&server).await;
-    let all = remembered(&first, "grace").await;
-    all.post("/logout-everyone").await.is(204);
-    let again = remembered(&first, "grace").await;
-    let copy = again.copy();
-    first.stop().await;
-    server.kill();
-    clock.set(-30_000);
-    server.restart_empty();
-    let second = node(&server).await;
-    let acknowledged = again.at(&second).post("/logout-everyone").await.status == 204;
-    assert!(!acknowledged || status(&copy, &second).await != 200);
-}
-
 /// The list is whole, and nothing tells that from one that was swept in the future. No node starts on it
 /// until the clock is right.
 #[actix_web::test]
 async fn a_server_whose_clock_is_far_behind_loses_nothing() {
-    let Some(clock) = MovedClock::build() else {
+    let Some((clock, server, first, browser)) = begin("bob").await else {
         return;
     };
-    let server = RedisServer::under(&clock);
-    let first = node(&server).await;
-    let browser = remembered(&first, "bob").await;
     let stolen = browser.copy();
     browser.post("/logout").await.is(204);
     first.stop().await;
@@ -158,16 +145,11 @@ async fn what_is_about_to_end_is_not_given_back() {
 /// It was begun anew by a clock that was ahead, and is believed when the clock is right again.
 #[actix_web::test]
 async fn a_birth_in_the_future_keeps_nobody_out_for_long() {
-    let Some(clock) = MovedClock::build() else {
+    let Some((clock, server, node, browser)) = begin("alice").await else {
         return;
     };
-    let server = RedisServer::under(&clock);
-    let node = node(&server).await;
-    let browser = remembered(&node, "alice").await;
     let before = node.sessions.health().born;
-    server.kill();
-    clock.set(3_600_000);
-    server.restart_empty();
+    begin_anew(&server, &clock, 3_600_000);
     let ahead = born(&open(&server)).await;
     assert!(ahead > before);
     clock.set(0);
@@ -176,9 +158,7 @@ async fn a_birth_in_the_future_keeps_nobody_out_for_long() {
 
     // With nobody left to vouch an operator has to say so.
     node.stop().await;
-    server.kill();
-    clock.set(3_600_000);
-    server.restart_empty();
+    begin_anew(&server, &clock, 3_600_000);
     open(&server).announce(SECOND).await.unwrap();
     clock.set(0);
     let reborn = open(&server).reborn().await.unwrap();
