@@ -55,10 +55,9 @@ impl Fleet {
     /// The server dies, and an empty one answers in its place.
     async fn lose(&mut self, away: Duration) {
         for (store, _) in &self.nodes {
-            store.set_call(Call::Follow, Mode::Down);
+            // What was asked before would come late by the moved clock.
+            store.deafen().await;
         }
-        // What was asked before is answered within that time, and would come late by the moved clock.
-        tokio::time::sleep(SECOND / 20).await;
         self.clock.advance(away);
         self.server = memory(&self.clock);
         for (store, _) in &self.nodes {
@@ -272,8 +271,7 @@ async fn a_copy_that_never_heard_of_the_last_logout_is_told_by_the_node_that_mad
     fleet.store(0).set_call(Call::Publish, Mode::Up);
     assert_eq!(fleet.stored().await, []);
     // The connection to the server that died.
-    fleet.store(0).set_call(Call::Follow, Mode::Down);
-    tokio::time::sleep(SECOND / 20).await;
+    fleet.store(0).deafen().await;
     fleet.store(0).set_call(Call::Follow, Mode::Up);
     // Over that time a fleet spreads its snapshots.
     fleet.clock.advance(2 * SECOND);

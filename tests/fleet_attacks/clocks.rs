@@ -125,7 +125,7 @@ async fn what_is_about_to_end_is_not_given_back() {
     let server = RedisServer::under(&clock);
     clock.set(20_000);
     let store = Faulty::around(open(&server));
-    let _node = node_on(store.clone()).await;
+    let node = node_on(store.clone()).await;
     let other = open(&server);
     let nobody = SubjectKey::from_bytes([0; 16]);
     let now = other.read(nobody).await.unwrap().now;
@@ -137,7 +137,7 @@ async fn what_is_about_to_end_is_not_given_back() {
     let id = SessionId::from_bytes([9; 16]);
     let ended = Revocation::Session { id, entry };
     other.publish(&[ended]).await.unwrap();
-    tokio::time::sleep(SECOND / 2).await;
+    eventually(|| async { node.sessions.health().entries == 1 }).await;
     assert_eq!(other.sweep().await.unwrap(), 1);
     store.fail_once();
     eventually(|| async { store.snapshots() == 2 }).await;

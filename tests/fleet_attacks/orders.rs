@@ -36,11 +36,12 @@ async fn no_comparison_that_began_before_undoes_what_an_operator_ordered() {
     let store = Faulty::around(open(&server));
     let node = node_on(store.clone()).await;
     let browser = remembered(&node, "erin").await;
-    store.slow_snapshots(2 * SECOND);
+    store.hold_snapshots(true);
     store.fail_once();
     eventually(|| async { store.snapshots() == 2 }).await;
     let ordered = open(&server).reborn().await.unwrap();
     eventually(|| async { node.sessions.health().born == ordered }).await;
+    store.hold_snapshots(false);
     for _ in 0..30 {
         tokio::time::sleep(SECOND / 10).await;
         assert_eq!(node.sessions.health().born, ordered);

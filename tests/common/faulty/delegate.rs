@@ -77,8 +77,7 @@ impl RevocationStore for Faulty {
         let end = self
             .disturb(Call::Follow, self.inner().snapshot(receive))
             .await;
-        let slow = self.orders().slow_snapshots;
-        tokio::time::sleep(slow).await;
+        self.wait_while(|| self.orders().snapshots_held).await;
         end
     }
 

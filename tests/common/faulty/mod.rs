@@ -58,7 +58,7 @@ pub struct Faulty {
 #[derive(Debug, Clone, Copy, Default)]
 struct Orders {
     modes: [Mode; 4],
-    slow_snapshots: Duration,
+    snapshots_held: bool,
     fail_once: bool,
     no_news: bool,
     settling_untold: bool,
@@ -121,9 +121,9 @@ impl Faulty {
         eventually(|| async { self.unheard.load(SeqCst) > before }).await;
     }
 
-    /// Snapshots are handed over, and only then take so long.
-    pub fn slow_snapshots(&self, slow: Duration) {
-        self.orders().slow_snapshots = slow;
+    /// Whether snapshots do not end, although everything was handed over.
+    pub fn hold_snapshots(&self, held: bool) {
+        self.orders().snapshots_held = held;
     }
 
     /// The next attempt to follow fails.
