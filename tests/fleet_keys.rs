@@ -103,6 +103,17 @@ async fn until_just_looked(fleet: &Fleet, number: usize) {
 
 #[actix_web::test]
 async fn a_neighbours_cookie_makes_a_node_learn_of_a_new_key_at_once() {
+    // A busy machine may hold one of them up until the node looks of its own accord, after five seconds.
+    for _ in 0..4 {
+        if learns_of_a_new_key().await < Duration::from_millis(4800) {
+            return;
+        }
+    }
+    panic!("not from the cookie");
+}
+
+/// How long it takes a node on which a neighbour's cookie comes in.
+async fn learns_of_a_new_key() -> Duration {
     let fleet = Fleet::start().await;
     let new = fleet.rotate(Duration::ZERO);
     fleet.clock.advance(SECOND);
@@ -119,10 +130,9 @@ async fn a_neighbours_cookie_makes_a_node_learn_of_a_new_key_at_once() {
     // This one asks for a look at the file, and does not wait for it.
     assert!(there.get("/me").await.set_cookies().is_empty());
     eventually(|| async { fleet.knows(1, new) }).await;
-    // And not with the next look of its own accord, after five seconds.
     let took = delivered.elapsed();
-    assert!(took < Duration::from_millis(4800), "{took:?}");
     there.get("/me").await.is(200);
+    took
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -33,7 +33,7 @@ pub struct Settings {
 
 /// For tests in which a node's list has to grow too old.
 pub const IMPATIENT: Settings = Settings {
-    max_staleness: Duration::from_secs(4),
+    max_staleness: Duration::from_secs(7),
     remembered: "30 days",
 };
 

