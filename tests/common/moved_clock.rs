@@ -1,9 +1,9 @@
 //! The time of day of another process, moved by a library that is loaded into it.
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -14,20 +14,27 @@ pub struct MovedClock {
 }
 
 impl MovedClock {
-    /// One that shows the real time. `None`, said on standard error, where it can not be built: not on
-    /// Linux, or without a C compiler.
+    /// One that shows the real time. `None`, said on standard error, on other systems than Linux.
     pub fn build() -> Option<Self> {
+        if !cfg!(target_os = "linux") {
+            eprintln!("skipped: no clock can be built here that can be moved");
+            return None;
+        }
         let clock = Self {
             folder: tempfile::tempdir().unwrap(),
         };
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/clock.c");
         let mut compile = Command::new("cc");
         let compile = compile.args(["-shared", "-fPIC", "-O1", source, "-o"]);
-        let compiled = compile.arg(clock.library()).stderr(Stdio::null()).status();
-        if !cfg!(target_os = "linux") || !compiled.is_ok_and(|status| status.success()) {
-            eprintln!("skipped: no clock can be built here that can be moved");
-            return None;
-        }
+        let compiled = match compile.arg(clock.library()).output() {
+            Ok(output) => output,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                panic!("cc, the C compiler that Rust links with, is not installed")
+            }
+            Err(error) => panic!("cc can not be run: {error}"),
+        };
+        let errors = String::from_utf8_lossy(&compiled.stderr);
+        assert!(compiled.status.success(), "cc builds no clock: {errors}");
         clock.set(0);
         Some(clock)
     }
