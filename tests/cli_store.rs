@@ -10,12 +10,11 @@ use std::sync::Arc;
 
 use common::moved_clock::MovedClock;
 use common::redis_server::RedisServer;
-use common::{Browser, DAY, HOUR, Node, eventually};
-use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry, SnapshotEnd};
+use common::{Browser, DAY, HOUR, Node, ended, eventually};
+use sealed_session::revoke::{Revocation, RevocationStore, SnapshotEnd};
 use sealed_session::store::{Redb, Redis};
 use sealed_session::{
-    Clock, CookieSettings, KeySource, KeyTables, Serial, SessionId, Sessions, SystemClock,
-    SystemRandom, UnixMillis,
+    Clock, CookieSettings, KeySource, KeyTables, Sessions, SystemClock, SystemRandom,
 };
 use tempfile::TempDir;
 
@@ -260,21 +259,13 @@ async fn a_copy_goes_into_a_new_list_only() {
         .await
         .unwrap()
         .now;
-    let ended = |byte: u8, until: UnixMillis| Revocation::Session {
-        id: SessionId::from_bytes([byte; 16]),
-        entry: SessionEntry {
-            serial: Serial::ENDED,
-            from: now,
-            until,
-        },
-    };
-    source.publish(&[ended(1, now + DAY)]).await.unwrap();
+    source.publish(&[ended(1, now, now + DAY)]).await.unwrap();
     let (_, source_end) = snapshot(&source).await;
     drop(source);
 
     // One with entries of its own is left as it is.
     let target = Redis::open(&url, "used").unwrap();
-    target.publish(&[ended(2, now + HOUR)]).await.unwrap();
+    target.publish(&[ended(2, now, now + HOUR)]).await.unwrap();
     let before = snapshot(&target).await;
     let copy =
         |to: &'static str| ["store", "copy", "source.redb", &url, "--list", to].map(str::to_owned);
@@ -299,7 +290,7 @@ async fn a_copy_goes_into_a_new_list_only() {
 
     // The remains of a copy that was cut off are no obstacle.
     let begun = Redis::open(&url, "begun").unwrap();
-    begun.publish(&[ended(1, now + DAY)]).await.unwrap();
+    begun.publish(&[ended(1, now, now + DAY)]).await.unwrap();
     let arguments = copy("begun");
     says(folder, &arguments.each_ref().map(String::as_str));
     assert_eq!(snapshot(&begun).await.1.born, source_end.born);

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use common::faulty::{Call, Faulty, Mode};
 use common::gate::gate;
-use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, eventually, memory};
-use sealed_session::revoke::{Reach, Revocation, RevocationStore, SessionEntry};
+use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, ended_entry, eventually, memory};
+use sealed_session::revoke::{Reach, Revocation, RevocationStore};
 use sealed_session::testing::ManualClock;
-use sealed_session::{Class, Clock, Lifetimes, Limits, Policy, Serial, SessionId, UnixMillis};
+use sealed_session::{Class, Clock, Lifetimes, Limits, Policy, SessionId, UnixMillis};
 use serde_json::json;
 
 /// A node on a store that others may write to, heard of within milliseconds.
@@ -340,11 +340,7 @@ async fn visitors_who_never_log_in_do_not_fill_the_list() {
     let flood: Vec<_> = (0..capacity as u128 + 500)
         .map(|number| Revocation::Visitor {
             id: SessionId::from_bytes((number << 3 | 1).to_le_bytes()),
-            entry: SessionEntry {
-                serial: Serial::ENDED,
-                from: clock.now(),
-                until: UnixMillis::MAX,
-            },
+            entry: ended_entry(clock.now(), UnixMillis::MAX),
         })
         .collect();
     for batch in flood.chunks(10_000) {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::redis_server::RedisServer;
-use common::{DAY, ring};
-use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry};
+use common::{DAY, ended, ring};
+use sealed_session::revoke::RevocationStore;
 use sealed_session::store::Redis;
-use sealed_session::{Clock, Serial, SessionId, Sessions, SubjectKey, SystemClock, UnixMillis};
+use sealed_session::{Clock, Sessions, SubjectKey, SystemClock};
 
 const NODES: usize = 100;
 const ENTRIES: usize = 5_000;
@@ -25,29 +25,9 @@ async fn node(url: &str) -> Sessions {
     builder.start().await.unwrap()
 }
 
-fn ended(number: usize, now: UnixMillis) -> Revocation {
-    // As random ids would be: different in their first bytes.
-    let number = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let id = u128::from(number) << 64 | u128::from(number);
-    Revocation::Session {
-        id: SessionId::from_bytes(id.to_be_bytes()),
-        entry: SessionEntry {
-            serial: Serial::ENDED,
-            from: now,
-            until: now + DAY,
-        },
-    }
-}
-
-/// How many calls clients have made. The server's own number counts what a script does, too.
+/// How many calls clients have made.
 fn calls(server: &RedisServer) -> u64 {
-    let stats = server.info("commandstats");
-    let of = |command: &str| {
-        let calls = stats.get(&format!("cmdstat_{command}"));
-        let calls = calls.and_then(|it| it.strip_prefix("calls=")?.split(',').next()?.parse().ok());
-        calls.unwrap_or(0_u64)
-    };
-    [
+    let calls = server.calls([
         "evalsha",
         "xread",
         "hscan",
@@ -55,10 +35,8 @@ fn calls(server: &RedisServer) -> u64 {
         "script|load",
         "hello",
         "client|setinfo",
-    ]
-    .map(of)
-    .iter()
-    .sum()
+    ]);
+    calls.iter().sum()
 }
 
 /// Waits until `is_so` for every node, and returns how long that took.
@@ -86,7 +64,8 @@ async fn a_hundred_nodes_give_a_server_everything_back_without_a_storm() {
         nodes.push(node(&server.url()).await);
     }
     let now = SystemClock::default().now();
-    let entries: Vec<_> = (0..ENTRIES).map(|number| ended(number, now)).collect();
+    let ended = |number| ended(number, now, now + DAY);
+    let entries: Vec<_> = (0..ENTRIES as u64).map(ended).collect();
     let store = Redis::open(server.url(), LIST).unwrap();
     for batch in entries.chunks(100) {
         store.publish(batch).await.unwrap();

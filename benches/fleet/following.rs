@@ -95,15 +95,10 @@ struct Used {
 
 impl Reading {
     fn take(server: &RedisServer, node: &Node) -> Self {
-        let calls = server.info("commandstats");
-        let calls = |command: &str| {
-            let stat = calls.get(&format!("cmdstat_{command}"));
-            let calls = stat.and_then(|stat| stat.strip_prefix("calls=")?.split(',').next());
-            calls.map_or(0, |calls| calls.parse().unwrap())
-        };
+        let [reads, scripts] = server.calls(["xread", "evalsha"]);
         Self {
-            reads: calls("xread"),
-            scripts: calls("evalsha"),
+            reads,
+            scripts,
             counters: server.counters(),
             at: Instant::now(),
             node: node.cpu(),

@@ -6,40 +6,27 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry, SubjectEntry};
+use sealed_session::revoke::{Revocation, RevocationStore, SubjectEntry};
 use sealed_session::store::Redis;
-use sealed_session::{Clock, Generation, Serial, SessionId, SubjectKey, SystemClock, UnixMillis};
+use sealed_session::{Clock, Generation, SubjectKey, SystemClock, UnixMillis};
 use tokio::sync::Semaphore;
 
-use crate::common::DAY;
+use crate::common::{DAY, ended, spread};
 
 /// How many other nodes publish, each over a connection of its own, and how many handlers each has that
 /// wait for the store at the same time.
 const NODES: usize = 4;
 const HANDLERS: usize = 8;
 
-/// Sixteen bytes that look random and differ for every number.
-fn bytes(number: u64) -> [u8; 16] {
-    let mixed = u128::from(number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-    mixed.to_be_bytes()
-}
-
 /// A session that was logged out.
 pub fn session(number: u64, now: UnixMillis) -> Revocation {
-    Revocation::Session {
-        id: SessionId::from_bytes(bytes(number)),
-        entry: SessionEntry {
-            serial: Serial::ENDED,
-            from: now,
-            until: now + DAY,
-        },
-    }
+    ended(number, now, now + DAY)
 }
 
 /// A subject that was logged out everywhere.
 pub fn subject(number: u64, now: UnixMillis) -> Revocation {
     Revocation::Subject {
-        key: SubjectKey::from_bytes(bytes(number)),
+        key: SubjectKey::from_bytes(spread(number)),
         entry: SubjectEntry {
             generation: Generation::new(now.as_millis()),
             until: now + DAY,

@@ -18,10 +18,12 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpRequest, HttpResponse, Result, web};
 use sealed_session::actix::{Authenticated, SessionMiddleware};
-use sealed_session::revoke::RevocationStore;
+use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry};
 use sealed_session::store::Memory;
 use sealed_session::testing::{ManualClock, published_secret};
-use sealed_session::{CookieSettings, KeyRing, Session, Sessions, SessionsBuilder};
+use sealed_session::{
+    CookieSettings, KeyRing, Serial, Session, SessionId, Sessions, SessionsBuilder, UnixMillis,
+};
 use serde_json::{Value, json};
 
 pub use browser::{Answer, Browser};
@@ -45,6 +47,29 @@ pub fn memory(clock: &ManualClock) -> Arc<Memory> {
     let store = Arc::new(Memory::with_clock(Arc::new(clock.clone())));
     clock.advance(Duration::from_secs(1));
     store
+}
+
+/// The entry of a session that was logged out.
+pub fn ended_entry(from: UnixMillis, until: UnixMillis) -> SessionEntry {
+    SessionEntry {
+        serial: Serial::ENDED,
+        from,
+        until,
+    }
+}
+
+/// A session that was logged out: another one for every number.
+pub fn ended(number: u64, from: UnixMillis, until: UnixMillis) -> Revocation {
+    Revocation::Session {
+        id: SessionId::from_bytes(spread(number)),
+        entry: ended_entry(from, until),
+    }
+}
+
+/// Sixteen bytes that differ for every number, and from the first on, as if they were random.
+pub fn spread(number: u64) -> [u8; 16] {
+    let mixed = u128::from(number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    mixed.to_be_bytes()
 }
 
 /// A server with the routes of [`routes`], and what it was made of.

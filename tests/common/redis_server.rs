@@ -222,6 +222,18 @@ impl RedisServer {
         }
     }
 
+    /// How often clients have called each command. What a script calls is in the server's own number of all
+    /// commands, and not in these.
+    #[track_caller]
+    pub fn calls<const N: usize>(&self, commands: [&str; N]) -> [u64; N] {
+        let stats = self.info("commandstats");
+        commands.map(|command| {
+            let stat = stats.get(&format!("cmdstat_{command}"));
+            let calls = stat.and_then(|stat| stat.strip_prefix("calls=")?.split(',').next());
+            calls.map_or(0, |calls| calls.parse().unwrap())
+        })
+    }
+
     /// What the server has logged since it was last started.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()

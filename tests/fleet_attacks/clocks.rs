@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry};
-use sealed_session::{CookieSettings, Serial, SessionId, Sessions, SubjectKey, UnixMillis};
+use sealed_session::revoke::RevocationStore;
+use sealed_session::{CookieSettings, Sessions, SubjectKey, UnixMillis};
 
 use crate::common::faulty::Faulty;
 use crate::common::moved_clock::MovedClock;
 use crate::common::redis_server::RedisServer;
-use crate::common::{self, Browser, Node, SECOND, eventually};
+use crate::common::{self, Browser, Node, SECOND, ended, eventually};
 use crate::{born, node, node_on, open, remembered, status};
 
 /// A server whose clock can be moved, a node on it and a user there. `None` where no clock can be moved.
@@ -129,14 +129,8 @@ async fn what_is_about_to_end_is_not_given_back() {
     let other = open(&server);
     let nobody = SubjectKey::from_bytes([0; 16]);
     let now = other.read(nobody).await.unwrap().now;
-    let entry = SessionEntry {
-        serial: Serial::ENDED,
-        from: now,
-        until: UnixMillis::new(now.as_millis() - 2_000),
-    };
-    let id = SessionId::from_bytes([9; 16]);
-    let ended = Revocation::Session { id, entry };
-    other.publish(&[ended]).await.unwrap();
+    let until = UnixMillis::new(now.as_millis() - 2_000);
+    other.publish(&[ended(9, now, until)]).await.unwrap();
     eventually(|| async { node.sessions.health().entries == 1 }).await;
     assert_eq!(other.sweep().await.unwrap(), 1);
     store.fail_once();

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
 
-use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry};
+use sealed_session::revoke::RevocationStore;
 use sealed_session::store::Redis;
-use sealed_session::{Clock, Serial, SessionId, SubjectKey, SystemClock};
+use sealed_session::{Clock, SubjectKey, SystemClock};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::common::moved_clock::MovedClock;
 use crate::common::redis_server::RedisServer;
-use crate::common::{DAY, MINUTE, Node, SECOND, eventually};
+use crate::common::{DAY, MINUTE, Node, SECOND, ended, eventually};
 use crate::{LIST, born, node, node_on, open, remembered, status};
 
 /// What leads to a server: new connections to another one, from some time on.
@@ -154,22 +154,11 @@ async fn a_connection_that_was_closed_while_idle_fails_no_call() {
     let server = RedisServer::start();
     let store = open(&server);
     let now = SystemClock::default().now();
-    let entry = SessionEntry {
-        serial: Serial::ENDED,
-        from: now,
-        until: now + MINUTE,
-    };
-    let id = SessionId::from_bytes([9; 16]);
-    store
-        .publish(&[Revocation::Session { id, entry }])
-        .await
-        .unwrap();
+    let ended = [ended(9, now, now + MINUTE)];
+    store.publish(&ended).await.unwrap();
     server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
     tokio::time::sleep(SECOND / 10).await;
-    store
-        .publish(&[Revocation::Session { id, entry }])
-        .await
-        .unwrap();
+    store.publish(&ended).await.unwrap();
 }
 
 /// It is an error to whoever asked for it, and holds; nobody is kept out until there are replicas again.
@@ -210,16 +199,8 @@ async fn a_store_whose_clock_was_ahead_settles_in_its_time() {
     let nobody = SubjectKey::from_bytes([0; 16]);
     let now = store.read(nobody).await.unwrap().now;
     clock.set(24 * 3_600_000);
-    let entry = SessionEntry {
-        serial: Serial::ENDED,
-        from: now,
-        until: now + 10 * DAY,
-    };
-    let id = SessionId::from_bytes([9; 16]);
-    store
-        .give_back(&[Revocation::Session { id, entry }])
-        .await
-        .unwrap();
+    let ended = [ended(9, now, now + 10 * DAY)];
+    store.give_back(&ended).await.unwrap();
     clock.set(0);
     assert!(
         !store

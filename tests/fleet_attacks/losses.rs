@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use sealed_session::revoke::{Reach, Revocation, RevocationStore, SessionEntry};
+use sealed_session::revoke::{Reach, RevocationStore};
 use sealed_session::store::{Memory, Redis};
 use sealed_session::testing::ManualClock;
-use sealed_session::{Clock, Serial, SessionId, StoreError, SystemClock};
+use sealed_session::{Clock, StoreError, SystemClock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::common::faulty::{Call, Faulty, Mode};
 use crate::common::redis_server::RedisServer;
-use crate::common::{DAY, MINUTE, Node, SECOND, eventually, memory};
+use crate::common::{DAY, MINUTE, Node, SECOND, ended, eventually, memory};
 use crate::{LIST, born, node, node_on, open, remembered, status};
 
 /// A store that lost everything has lost how long it has to remember, too.
@@ -255,13 +255,7 @@ async fn a_connection_for_writing_that_is_dead_is_made_anew() {
         .open()
         .unwrap();
     let now = SystemClock::default().now();
-    let entry = SessionEntry {
-        serial: Serial::ENDED,
-        from: now,
-        until: now + MINUTE,
-    };
-    let id = SessionId::from_bytes([9; 16]);
-    let ended = [Revocation::Session { id, entry }];
+    let ended = [ended(9, now, now + MINUTE)];
     // As long as a node waits.
     let tell = || tokio::time::timeout(3 * SECOND, store.publish(&ended));
     let alone = StoreError::NotReplicated {

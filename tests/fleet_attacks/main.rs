@@ -26,7 +26,7 @@ fn open(server: &RedisServer) -> Redis {
     Redis::open(server.url(), LIST).unwrap()
 }
 
-/// A node on the list. A session must be younger than the list to count in it.
+/// A node on the list.
 async fn node(server: &RedisServer) -> Node {
     node_on(Arc::new(open(server))).await
 }
@@ -37,6 +37,7 @@ async fn node_on(store: Arc<dyn RevocationStore>) -> Node {
         .store(store)
         .cookie(CookieSettings::plain_http());
     let node = Node::serve(ManualClock::default(), builder).await;
+    // A session must be younger than the list to count in it.
     tokio::time::sleep(SECOND / 10).await;
     node
 }

@@ -6,24 +6,10 @@ use redis::Value;
 use sealed_session::revoke::{Followed, Position, RevocationStore, Target};
 use sealed_session::{Generation, UnixMillis};
 
+use crate::common;
 use crate::common::moved_clock::MovedClock;
 use crate::harness::{Server, key, new_list};
 use crate::tools::*;
-
-/// Everything that a list has a key for.
-async fn fill(server: &Server, list: &str) -> sealed_session::store::Redis {
-    let store = server.open(list);
-    store.announce(DAY).await.unwrap();
-    let at = now(&store).await;
-    let sealed_session::revoke::Revocation::Session { id, entry } = ended(2, at) else {
-        unreachable!()
-    };
-    let visitor = sealed_session::revoke::Revocation::Visitor { id, entry };
-    store.publish(&[ended(1, at), visitor]).await.unwrap();
-    let raise = raise_of(Target::Subject(subject(3)), 1);
-    store.raise(raise).await.unwrap();
-    store
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_lost_a_key_begins_anew() {
@@ -37,7 +23,7 @@ async fn a_list_that_lost_a_key_begins_anew() {
         "expiry",
     ] {
         let list = new_list();
-        let store = fill(&server, &list).await;
+        let store = filled(&server, &list).await;
         let (_, before) = snapshot(&store).await.unwrap();
         tokio::time::sleep(Duration::from_millis(5)).await;
         server.tell(&["DEL", &key(&list, lost)]);
@@ -58,7 +44,7 @@ async fn a_list_that_lost_a_key_begins_anew() {
 async fn a_list_that_lost_a_single_entry_begins_anew() {
     let server = Server::start();
     let list = new_list();
-    let store = fill(&server, &list).await;
+    let store = filled(&server, &list).await;
     let before = store.read(subject(1)).await.unwrap().born;
     tokio::time::sleep(Duration::from_millis(5)).await;
     let field = "\u{1}".repeat(16);
@@ -78,17 +64,8 @@ async fn a_list_that_is_emptied_while_it_is_read_is_no_snapshot() {
     ] {
         let store = server.open("emptied");
         let at = now(&store).await;
-        let all: Vec<_> = (0..5000u16)
-            .map(|n| {
-                let mut bytes = [0; 16];
-                bytes[..2].copy_from_slice(&n.to_be_bytes());
-                let id = sealed_session::SessionId::from_bytes(bytes);
-                let sealed_session::revoke::Revocation::Session { entry, .. } = ended(1, at) else {
-                    unreachable!()
-                };
-                sealed_session::revoke::Revocation::Session { id, entry }
-            })
-            .collect();
+        let ended = |n| common::ended(n, at, at + DAY);
+        let all: Vec<_> = (0..5000).map(ended).collect();
         store.publish(&all).await.unwrap();
         let mut batches = 0;
         let mut receive = |_| {
@@ -107,7 +84,7 @@ async fn a_list_that_is_emptied_while_it_is_read_is_no_snapshot() {
 async fn a_server_that_forgot_everything_is_a_gap() {
     let server = Server::start();
     let list = new_list();
-    let store = fill(&server, &list).await;
+    let store = filled(&server, &list).await;
     let before = position(&store).await;
     server.tell(&["FLUSHALL"]);
     assert!(is_gap(&store, before).await);
@@ -123,7 +100,7 @@ async fn a_server_that_forgot_everything_is_a_gap() {
 async fn a_stream_that_is_gone_is_a_gap_only_for_who_was_behind() {
     let server = Server::start();
     let list = new_list();
-    let store = fill(&server, &list).await;
+    let store = filled(&server, &list).await;
     let behind = position(&store).await;
     end(&store, 4).await.unwrap();
     server.tell(&["DEL", &key(&list, "news")]);
@@ -139,7 +116,7 @@ async fn a_stream_that_is_gone_is_a_gap_only_for_who_was_behind() {
 async fn an_older_state_that_has_overtaken_is_a_gap() {
     let server = Server::start();
     let list = new_list();
-    let store = fill(&server, &list).await;
+    let store = filled(&server, &list).await;
     let keys: Vec<String> = server.ask(&["KEYS", "*"]);
     let mut raw = server.raw();
     let mut saved = Vec::new();
@@ -176,7 +153,7 @@ async fn an_older_state_that_has_overtaken_is_a_gap() {
 async fn news_are_trimmed_by_age_and_who_was_away_for_longer_is_told() {
     let server = Server::start();
     let list = new_list();
-    let store = fill(&server, &list).await;
+    let store = filled(&server, &list).await;
     let meta = key(&list, "meta");
     let away = position(&store).await;
     for n in 0..250 {
@@ -306,7 +283,7 @@ async fn long_news_are_read_in_one_call() {
 async fn foreign_positions_and_entries_are_gaps() {
     let server = Server::start();
     let list = new_list();
-    let store = fill(&server, &list).await;
+    let store = filled(&server, &list).await;
     let here = position(&store).await;
     for foreign in [
         Position {
@@ -407,7 +384,7 @@ async fn a_clock_that_jumps_back_is_a_gap_and_a_list_that_was_swept_before_it_be
 async fn what_expires_is_what_the_entry_says() {
     let server = Server::start();
     let list = new_list();
-    let store = fill(&server, &list).await;
+    let store = filled(&server, &list).await;
     let expiry = key(&list, "expiry");
     let members: Vec<Value> = server.ask(&["ZRANGE", &expiry, "0", "-1"]);
     assert_eq!(members.len(), 3);
@@ -440,20 +417,10 @@ async fn entries_end_by_the_servers_clock() {
     let store = server.open(&list);
     let at = now(&store).await;
     let until = at + Duration::from_millis(700);
-    let mut all = Vec::new();
-    for n in 0..2500u16 {
-        let mut bytes = [0; 16];
-        bytes[..2].copy_from_slice(&n.to_be_bytes());
-        all.push(sealed_session::revoke::Revocation::Session {
-            id: sealed_session::SessionId::from_bytes(bytes),
-            entry: sealed_session::revoke::SessionEntry {
-                serial: sealed_session::Serial::ENDED,
-                from: at,
-                // One of them a day later.
-                until: if n == 7 { at + DAY } else { until },
-            },
-        });
-    }
+    // One of them a day later.
+    let until_of = |n| if n == 7 { at + DAY } else { until };
+    let ended = |n| common::ended(n, at, until_of(n));
+    let all: Vec<_> = (0..2500).map(ended).collect();
     store.publish(&all).await.unwrap();
     let early = store.sweep().await.unwrap();
     // On a busy machine their time may have come.

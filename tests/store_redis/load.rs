@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry};
-use sealed_session::{Serial, SessionId};
+use sealed_session::revoke::{Revocation, RevocationStore};
 
+use crate::common;
 use crate::harness::Server;
 use crate::tools::*;
 
@@ -29,15 +29,8 @@ async fn a_million_entries() {
     let at = now(&store).await;
     let before = memory(&server);
     let session = |n: u64| {
-        let mixed = u128::from(n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-        Revocation::Session {
-            id: SessionId::from_bytes(mixed.to_be_bytes()),
-            entry: SessionEntry {
-                serial: Serial::ENDED,
-                from: at,
-                until: at + Duration::from_secs(30) + Duration::from_millis(n / 50),
-            },
-        }
+        let until = at + Duration::from_secs(30) + Duration::from_millis(n / 50);
+        common::ended(n, at, until)
     };
     let started = Instant::now();
     let mut slowest = Duration::ZERO;

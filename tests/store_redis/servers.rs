@@ -8,6 +8,7 @@ use sealed_session::store::Redis;
 use sealed_session::testing::FailingRandom;
 use sealed_session::{ConfigError, StoreError};
 
+use crate::common::{self, ended_entry};
 use crate::harness::{Server, key, new_list};
 use crate::tools::*;
 
@@ -263,11 +264,7 @@ async fn use_all_patiently(store: &Redis) -> Result<(), StoreError> {
 async fn use_all(store: &Redis) -> Result<(), StoreError> {
     store.announce(HOUR).await?;
     let at = store.read(subject(0)).await?.now;
-    let entry = sealed_session::revoke::SessionEntry {
-        serial: sealed_session::Serial::ENDED,
-        from: at,
-        until: at,
-    };
+    let entry = ended_entry(at, at);
     let (short, other) = (id(1), id(2));
     use sealed_session::revoke::Revocation;
     let session = Revocation::Session { id: short, entry };
@@ -419,13 +416,7 @@ async fn a_full_server_refuses_what_adds_and_goes_on_with_the_rest() {
     let list = new_list();
     let store = server.open(&list);
     let at = now(&store).await;
-    let entry = sealed_session::revoke::SessionEntry {
-        serial: sealed_session::Serial::ENDED,
-        from: at,
-        until: at,
-    };
-    let session = sealed_session::revoke::Revocation::Session { id: id(1), entry };
-    store.publish(&[session]).await.unwrap();
+    store.publish(&[common::ended(1, at, at)]).await.unwrap();
     let from = position(&store).await;
     server.tell(&["CONFIG", "SET", "maxmemory", "1"]);
     let error = end(&store, 2).await.unwrap_err();

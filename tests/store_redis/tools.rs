@@ -3,10 +3,13 @@
 use std::time::{Duration, Instant};
 
 use sealed_session::revoke::{
-    Followed, News, Position, Raise, Revocation, RevocationStore, SessionEntry, SnapshotEnd, Target,
+    Followed, News, Position, Raise, Revocation, RevocationStore, SnapshotEnd, Target,
 };
 use sealed_session::store::Redis;
-use sealed_session::{Generation, RaiseId, Serial, SessionId, StoreError, SubjectKey, UnixMillis};
+use sealed_session::{Generation, RaiseId, SessionId, StoreError, SubjectKey, UnixMillis};
+
+use crate::common::ended_entry;
+use crate::harness::Server;
 
 pub const HOUR: Duration = Duration::from_secs(3600);
 pub const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -26,12 +29,23 @@ pub async fn now(store: &Redis) -> UnixMillis {
 pub fn ended(n: u8, now: UnixMillis) -> Revocation {
     Revocation::Session {
         id: id(n),
-        entry: SessionEntry {
-            serial: Serial::ENDED,
-            from: now,
-            until: now + DAY,
-        },
+        entry: ended_entry(now, now + DAY),
     }
+}
+
+/// A list with session 1, visitor 2 and subject 3: everything that there is a key for.
+pub async fn filled(server: &Server, list: &str) -> Redis {
+    let store = server.open(list);
+    store.announce(DAY).await.unwrap();
+    let at = now(&store).await;
+    let visitor = Revocation::Visitor {
+        id: id(2),
+        entry: ended_entry(at, at + DAY),
+    };
+    store.publish(&[ended(1, at), visitor]).await.unwrap();
+    let raise = raise_of(Target::Subject(subject(3)), 1);
+    store.raise(raise).await.unwrap();
+    store
 }
 
 /// Ends session `n` for a day.

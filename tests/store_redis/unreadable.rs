@@ -21,21 +21,6 @@ const KEYS: [&str; 7] = [
     "news",
 ];
 
-/// A list with session 1, visitor 2 and subject 3.
-async fn filled(server: &Server, list: &str) -> Redis {
-    let store = server.open(list);
-    store.announce(DAY).await.unwrap();
-    let at = now(&store).await;
-    let Revocation::Session { id, entry } = ended(2, at) else {
-        unreachable!()
-    };
-    let visitor = Revocation::Visitor { id, entry };
-    store.publish(&[ended(1, at), visitor]).await.unwrap();
-    let raise = raise_of(Target::Subject(subject(3)), 1);
-    store.raise(raise).await.unwrap();
-    store
-}
-
 fn field(n: u8) -> String {
     String::from_utf8(vec![n; 16]).unwrap()
 }
