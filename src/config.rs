@@ -322,10 +322,8 @@ fn redis_options(
     list: &str,
     directory: &Path,
 ) -> Result<crate::store::RedisOptions, ConfigError> {
-    /// How long the replicas that are waited for may take.
-    const REPLICATION: Duration = Duration::from_millis(800);
     let options = crate::store::Redis::options(table.store.0.as_str(), list);
-    let options = options.wait_for(table.wait_for_replicas, REPLICATION);
+    let options = options.wait_for_replicas(table.wait_for_replicas);
     let Some(path) = &table.root_certificate else {
         return Ok(options);
     };

@@ -367,3 +367,18 @@ async fn a_visitor_is_not_kept_for_a_store_that_is_away() {
     stolen.get("/entries/a").await.is(404);
     assert_eq!(node.sessions.close(std::time::Duration::ZERO).await, 0);
 }
+
+/// Each would miss what the store tells the other.
+#[actix_web::test]
+async fn a_store_of_several_nodes_is_followed_by_one_in_a_process() {
+    let clock = ManualClock::default();
+    let store = Faulty::new(memory(&clock), Reach::Network);
+    let first = builder(&clock, store.clone()).start().await.unwrap();
+    let refused = builder(&clock, store.clone()).start().await.unwrap_err();
+    assert!(
+        refused.to_string().contains("each opens its own"),
+        "{refused}"
+    );
+    drop(first);
+    builder(&clock, store).start().await.unwrap();
+}

@@ -157,6 +157,7 @@ impl SessionsBuilder {
             )
         })?;
         check_staleness(&*store, self.policy.trust.max_staleness)?;
+        check_followers(&store)?;
         let revoker = Revoker::start(
             store,
             self.clock.clone(),
@@ -186,7 +187,7 @@ impl SessionsBuilder {
             let worker = engine.service.revoker.worker();
             worker.repeat(watch.keep_up(Arc::downgrade(&engine)));
         }
-        register(&engine)?;
+        warn_of_twins(&engine);
         Ok(Sessions { engine })
     }
 }
@@ -215,25 +216,30 @@ fn check_staleness(
     Ok(())
 }
 
-/// Knows all that live in this process. Says so, loudly, when the same sessions are started twice: each has
-/// a revocation list of its own, which is what happens when they are made inside the closure of
-/// `HttpServer::new`.
-///
+/// All that live in this process.
+static LIVING: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
+
 /// # Errors
-/// When the store is one that others follow already, who would miss what it tells this one.
-fn register(engine: &Arc<Engine>) -> Result<(), ConfigError> {
-    static LIVING: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
-    let mut living = lock(&LIVING);
-    living.retain(|engine| engine.strong_count() > 0);
-    let others: Vec<_> = living.iter().filter_map(Weak::upgrade).collect();
-    let revoker = &engine.service.revoker;
-    let follows = |other: &Arc<Engine>| other.service.revoker.follows_the_store_of(revoker);
-    if others.iter().any(follows) {
+/// When the store is one that others follow already, who would miss what it tells these.
+fn check_followers(store: &Arc<dyn RevocationStore>) -> Result<(), ConfigError> {
+    let follows = |engine: &Arc<Engine>| engine.service.revoker.is_on(store);
+    let living: Vec<_> = lock(&LIVING).iter().filter_map(Weak::upgrade).collect();
+    if store.reach() == Reach::Network && living.iter().any(follows) {
         let problem = "other sessions of this process have the same one open; each opens its own";
         return Err(ConfigError::setting("revocation.store", problem));
     }
+    Ok(())
+}
+
+/// Says so, loudly, when a process starts the same sessions twice: each has a revocation list of its
+/// own, which is what happens when they are made inside the closure of `HttpServer::new`.
+fn warn_of_twins(engine: &Arc<Engine>) {
+    let mut living = lock(&LIVING);
+    living.retain(|engine| engine.strong_count() > 0);
+    let mut others = living.iter().filter_map(Weak::upgrade);
+    let has_twin = others.any(|other| other.is_twin_of(engine));
     living.push(Arc::downgrade(engine));
-    if others.iter().any(|other| other.is_twin_of(engine)) {
+    if has_twin {
         let binding = &engine.service.binding;
         tracing::error!(
             cookie = binding.cookie(),
@@ -242,5 +248,4 @@ fn register(engine: &Arc<Engine>) -> Result<(), ConfigError> {
              own; start them once, outside the closure of HttpServer::new, and clone them into it"
         );
     }
-    Ok(())
 }

@@ -20,7 +20,7 @@ use crate::revoke::lattice::Revocation;
 use crate::revoke::list::List;
 use crate::revoke::outbox::{self, Shared, in_time};
 use crate::revoke::replica::{self, Replica, check_clocks};
-use crate::revoke::store::{Published, Raised, Reach, Reading, RevocationStore, Target};
+use crate::revoke::store::{Published, Raised, Reading, RevocationStore, Target};
 use crate::revoke::vigil::Vigil;
 use crate::revoke::witness::Trust;
 use crate::revoke::worker::{Worker, outcome};
@@ -97,10 +97,9 @@ impl Revoker {
         &self.shared.vigil
     }
 
-    /// Whether both have the same store before them, of which each can follow its own only.
-    pub(crate) fn follows_the_store_of(&self, other: &Self) -> bool {
-        let (ours, theirs) = (&self.shared.store, &other.shared.store);
-        ours.reach() == Reach::Network && std::ptr::addr_eq(Arc::as_ptr(ours), Arc::as_ptr(theirs))
+    /// Whether this is the store that it tells.
+    pub(crate) fn is_on(&self, store: &Arc<dyn RevocationStore>) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(&self.shared.store), Arc::as_ptr(store))
     }
 
     /// The thread for work that outlives requests.

@@ -330,8 +330,10 @@ impl Session {
     /// Ends all sessions of the user who is logged in, except this one.
     ///
     /// # Errors
-    /// [`LogoutError::NotAuthenticated`] without a login, [`LogoutError::NotWritable`] where this
-    /// session could not be sealed anew. [`LogoutError::Store`]: this session is ended as well, for
+    /// [`LogoutError::NotAuthenticated`] without a login, or where this session was ended with the others
+    /// because nobody can tell whether it was ended before. That is so while the store has lost data, and on
+    /// a node that shares its store for half a minute after it has started or met another server.
+    /// [`LogoutError::NotWritable`] where this session could not be sealed anew. [`LogoutError::Store`]: this session is ended as well, for
     /// other nodes could no longer tell it from the others.
     pub async fn logout_others(&self) -> Result<(), LogoutError> {
         let (target, seen) = self.target()?;

@@ -251,7 +251,7 @@ async fn a_connection_for_writing_that_is_dead_is_made_anew() {
     let dead = Arc::new(AtomicUsize::new(0));
     let port = gateway(server.port(), dead.clone()).await;
     let store = Redis::options(format!("redis://127.0.0.1:{port}"), LIST)
-        .wait_for(1, Duration::from_millis(800))
+        .wait_for_replicas(1)
         .open()
         .unwrap();
     let now = SystemClock::default().now();
@@ -318,4 +318,25 @@ async fn a_node_that_was_cut_off_waits_until_the_store_itself_says_that_it_has_s
     eventually(|| async { status(&here, fleet.node(1)).await == 200 }).await;
     let node = fleet.node(1);
     eventually(|| async { born(&*empty).await == node.sessions.health().born }).await;
+}
+
+/// Where a node has only just met its server, that may be a copy which was not given back yet what it lacks.
+#[actix_web::test]
+async fn nobody_outlives_the_others_at_a_server_that_was_only_just_met() {
+    let fleet = CutOff::start().await;
+    for connection in [Mode::Up, Mode::Down] {
+        fleet.connection(0).set_call(Call::Follow, connection);
+        if connection == Mode::Down {
+            fleet.connection(0).deafen().await;
+            fleet.connection(0).set_call(Call::Follow, Mode::Up);
+        }
+        for (wait, status) in [(29, 401), (2, 204)] {
+            fleet.clock.advance(wait * SECOND);
+            let node = fleet.node(0);
+            eventually(|| async { node.sessions.health().staleness.is_zero() }).await;
+            let browser = node.browser();
+            browser.post("/login/alice").await.is(200);
+            browser.post("/logout-others").await.is(status);
+        }
+    }
 }

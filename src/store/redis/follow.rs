@@ -42,7 +42,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 impl Redis {
     pub(super) async fn follow_from(&self, from: Position) -> Result<Followed, StoreError> {
         let mut followed = self.read_on(from).await;
-        if self.has_new_losses() && followed.is_ok() {
+        if matches!(followed, Ok(Followed::News(_))) && self.has_new_losses() {
             followed = Err(StoreError::unavailable(format_args!(
                 "{}: a connection was lost, and maybe what was told over it",
                 self.link.server().address()

@@ -141,8 +141,6 @@ struct Slot {
 #[derive(Clone)]
 pub(super) struct Held {
     number: u64,
-    /// Whether it was there already when it was asked for.
-    used: bool,
     addr: ConnectionAddr,
     connection: MultiplexedConnection,
 }
@@ -186,10 +184,7 @@ impl Link {
         if let Some(held) = &slot.held
             && held.addr == *info.addr()
         {
-            return Ok(Held {
-                used: true,
-                ..held.clone()
-            });
+            return Ok(held.clone());
         }
         if let Some((number, error)) = &slot.failed
             && *number > asked
@@ -203,7 +198,6 @@ impl Link {
             Ok(connection) => {
                 let held = Held {
                     number,
-                    used: false,
                     addr: info.addr().clone(),
                     connection,
                 };
@@ -263,18 +257,17 @@ impl Link {
         answer
     }
 
-    /// Whether what failed over `held` is worth one more attempt over another connection: the list has
-    /// moved, or the connection is an old one that was closed, often long before. Whatever is said can be
-    /// said twice; it may have been done.
-    pub(super) fn leads_elsewhere(&self, held: &Held, error: &RedisError) -> bool {
-        self.server.follow_move(error) || held.used && error.is_connection_dropped()
+    /// Whether what failed is worth one more attempt over another connection: the list has moved, or the
+    /// connection was closed, often long before. Whatever is said can be said twice; it may have been done.
+    pub(super) fn leads_elsewhere(&self, error: &RedisError) -> bool {
+        self.server.follow_move(error) || error.is_connection_dropped()
     }
 
     /// Says `command`, also where the list has moved to.
     pub(super) async fn ask(&self, command: &Cmd) -> Result<Value, StoreError> {
         let held = self.hold().await?;
         let answer = match self.say(&held, command).await {
-            Err(error) if self.leads_elsewhere(&held, &error) => {
+            Err(error) if self.leads_elsewhere(&error) => {
                 let held = self.hold().await?;
                 self.say(&held, command).await
             }

@@ -54,7 +54,7 @@ const WRITERS_PATIENCE: Duration = Duration::from_millis(2_900);
 /// A revocation store on a Redis server (7.0 or later, or Valkey) that nodes share.
 ///
 /// What returned `Ok` is in the server's memory, and as durable as the server is set up to be: with
-/// `appendonly yes` it survives a restart, less the last second; with [`RedisOptions::wait_for`] it
+/// `appendonly yes` it survives a restart, less the last second; with [`RedisOptions::wait_for_replicas`] it
 /// is on replicas too. What is promised does not rest on that: a server that comes back **empty or
 /// with fewer entries than there must be** begins a new list, which vouches for no session from before, and the nodes
 /// that were complete tell it what they know. A list that was put back from a **backup** can not be told
@@ -85,7 +85,7 @@ const WRITERS_PATIENCE: Duration = Duration::from_millis(2_900);
 ///
 /// (A rule can not have spaces in it, and takes `*`, `?` and `[` for patterns: choose a name of a list
 /// without them.) Without `config|get` the eviction policy is read from INFO; `wait` is for
-/// [`RedisOptions::wait_for`], `select` for a database other than 0. Whoever else can write to these
+/// [`RedisOptions::wait_for_replicas`], `select` for a database other than 0. Whoever else can write to these
 /// keys can bring revoked sessions back: TLS (`rediss://`) and a user of its own are part of the
 /// security of the sessions.
 ///
@@ -156,7 +156,7 @@ impl Redis {
             link: Link::new(server.clone(), PATIENCE),
             writer: Link::new(server.clone(), WRITERS_PATIENCE),
             follower: Link::unchecked(server, follow::PATIENCE),
-            replicas: Replicas::new(options.replicas, options.wait),
+            replicas: Replicas::new(options.replicas),
             retention: options.retention,
             random: options.random.clone(),
             clock: SystemClock::default(),

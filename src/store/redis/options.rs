@@ -22,9 +22,6 @@ use crate::random::{Random, SystemRandom};
 /// How long news are kept at the least.
 const RETENTION: Duration = Duration::from_secs(60);
 const SHORTEST_RETENTION: Duration = Duration::from_secs(30);
-/// A caller may wait three times (see `replicas`), and gives the store up after 3 s: this leaves more than
-/// half a second for the write itself.
-const LONGEST_WAIT: Duration = Duration::from_millis(800);
 
 /// How to open a [`Redis`]. From [`Redis::options`].
 #[derive(Clone)]
@@ -32,7 +29,6 @@ pub struct RedisOptions {
     url: String,
     list: String,
     pub(super) replicas: usize,
-    pub(super) wait: Duration,
     pub(super) retention: Duration,
     root_certificate: Option<Vec<u8>>,
     pub(super) random: Arc<dyn Random>,
@@ -54,7 +50,6 @@ impl RedisOptions {
             url,
             list,
             replicas: 0,
-            wait: LONGEST_WAIT,
             retention: RETENTION,
             root_certificate: None,
             random: Arc::new(SystemRandom),
@@ -62,15 +57,13 @@ impl RedisOptions {
     }
 
     /// Lets a logout return only when so many replicas have it too, and fail with
-    /// [`StoreError::NotReplicated`] if they do not within `timeout`: between 1 ms and 800 ms. None by
-    /// default.
+    /// [`StoreError::NotReplicated`] if they do not within 0.8 s. None by default.
     ///
     /// Waits that began a moment too early for a logout are waited for as well, so it may take three
-    /// times as long. Longer ones would not end before whoever waits for the store gives it up.
+    /// times as long.
     #[must_use]
-    pub fn wait_for(mut self, replicas: usize, timeout: Duration) -> Self {
+    pub fn wait_for_replicas(mut self, replicas: usize) -> Self {
         self.replicas = replicas;
-        self.wait = timeout;
         self
     }
 
@@ -111,13 +104,6 @@ impl RedisOptions {
             return Err(ConfigError::setting(
                 "RedisOptions::retention",
                 "must be at least 30 seconds",
-            ));
-        }
-        let timely = self.wait >= Duration::from_millis(1) && self.wait <= LONGEST_WAIT;
-        if self.replicas > 0 && !timely {
-            return Err(ConfigError::setting(
-                "RedisOptions::wait_for",
-                "the time to wait must be between 1 ms and 800 ms",
             ));
         }
         let server = Server::new(self.info()?);

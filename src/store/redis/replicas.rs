@@ -15,9 +15,12 @@ use super::link::{Held, Link};
 use crate::error::StoreError;
 use crate::time::millis;
 
+/// How long a wait lasts. A caller may wait three times, and gives the store up after 3 s: this leaves more
+/// than half a second for the write itself.
+const WAIT: Duration = Duration::from_millis(800);
+
 pub(super) struct Replicas {
     wanted: usize,
-    wait: Duration,
     /// How many writes were answered.
     written: AtomicU64,
     last: Mutex<Option<Waited>>,
@@ -33,10 +36,9 @@ struct Waited {
 }
 
 impl Replicas {
-    pub(super) fn new(wanted: usize, wait: Duration) -> Self {
+    pub(super) fn new(wanted: usize) -> Self {
         Self {
             wanted,
-            wait,
             written: AtomicU64::new(0),
             last: Mutex::new(None),
         }
@@ -82,7 +84,7 @@ impl Replicas {
 
     async fn acknowledged(&self, link: &Link, held: &Held) -> Result<usize, StoreError> {
         let mut command = cmd("WAIT");
-        command.arg(self.wanted).arg(millis(self.wait));
+        command.arg(self.wanted).arg(millis(WAIT));
         match link.say(held, &command).await {
             Ok(Value::Int(count)) => Ok(usize::try_from(count).unwrap_or(0)),
             Ok(_) => Ok(0),

@@ -127,7 +127,7 @@ impl Scripts {
         let mut held = link.hold().await?;
         let mut repeated = false;
         let answer = match self.run(link, &held, call).await {
-            Err(error) if link.leads_elsewhere(&held, &error) => {
+            Err(error) if link.leads_elsewhere(&error) => {
                 repeated = true;
                 held = link.hold().await?;
                 self.run(link, &held, call).await
