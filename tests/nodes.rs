@@ -382,3 +382,29 @@ async fn a_store_of_several_nodes_is_followed_by_one_in_a_process() {
     drop(first);
     builder(&clock, store).start().await.unwrap();
 }
+
+/// Its reply was lost, and then the replicas were; meanwhile the node has heard of it.
+#[actix_web::test]
+async fn a_raise_that_was_heard_of_keeps_nobody_out_while_there_are_no_replicas() {
+    let clock = ManualClock::default();
+    let store = Faulty::new(memory(&clock), Reach::Network);
+    clock.advance(SECOND);
+    let node = Node::on(&clock, store.clone()).await;
+    let browser = node.browser();
+    browser.post("/login/alice").await.is(200);
+    let entries = node.sessions.health().entries;
+    store.set_call(Call::Raise, Mode::LosesReplies);
+    browser.post("/logout-all").await.is(503);
+    eventually(|| async { node.sessions.health().entries > entries }).await;
+    store.set_call(Call::Raise, Mode::Alone);
+    store.set_call(Call::Publish, Mode::Alone);
+    let logged_in = || async {
+        clock.advance(SECOND);
+        let again = node.browser();
+        again.post("/login/alice").await.status == 200 && again.get("/me").await.status == 200
+    };
+    eventually(logged_in).await;
+    assert_eq!(node.sessions.health().outstanding, 1);
+    store.set(Mode::Up);
+    eventually(|| async { node.sessions.health().outstanding == 0 }).await;
+}

@@ -157,9 +157,9 @@ impl SessionsBuilder {
             )
         })?;
         check_staleness(&*store, self.policy.trust.max_staleness)?;
-        check_followers(&store)?;
+        check_followers(&lock(&LIVING), &store)?;
         let revoker = Revoker::start(
-            store,
+            store.clone(),
             self.clock.clone(),
             self.random.clone(),
             self.lifetimes.longest(),
@@ -187,7 +187,7 @@ impl SessionsBuilder {
             let worker = engine.service.revoker.worker();
             worker.repeat(watch.keep_up(Arc::downgrade(&engine)));
         }
-        warn_of_twins(&engine);
+        register(&engine, &store)?;
         Ok(Sessions { engine })
     }
 }
@@ -221,10 +221,13 @@ static LIVING: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
 
 /// # Errors
 /// When the store is one that others follow already, who would miss what it tells these.
-fn check_followers(store: &Arc<dyn RevocationStore>) -> Result<(), ConfigError> {
-    let follows = |engine: &Arc<Engine>| engine.service.revoker.is_on(store);
-    let living: Vec<_> = lock(&LIVING).iter().filter_map(Weak::upgrade).collect();
-    if store.reach() == Reach::Network && living.iter().any(follows) {
+fn check_followers(
+    living: &[Weak<Engine>],
+    store: &Arc<dyn RevocationStore>,
+) -> Result<(), ConfigError> {
+    let mut living = living.iter().filter_map(Weak::upgrade);
+    let followed = living.any(|engine| engine.service.revoker.is_on(store));
+    if store.reach() == Reach::Network && followed {
         let problem = "other sessions of this process have the same one open; each opens its own";
         return Err(ConfigError::setting("revocation.store", problem));
     }
@@ -233,9 +236,13 @@ fn check_followers(store: &Arc<dyn RevocationStore>) -> Result<(), ConfigError> 
 
 /// Says so, loudly, when a process starts the same sessions twice: each has a revocation list of its
 /// own, which is what happens when they are made inside the closure of `HttpServer::new`.
-fn warn_of_twins(engine: &Arc<Engine>) {
+///
+/// # Errors
+/// As [`check_followers`]: others may have been started meanwhile.
+fn register(engine: &Arc<Engine>, store: &Arc<dyn RevocationStore>) -> Result<(), ConfigError> {
     let mut living = lock(&LIVING);
     living.retain(|engine| engine.strong_count() > 0);
+    check_followers(&living, store)?;
     let mut others = living.iter().filter_map(Weak::upgrade);
     let has_twin = others.any(|other| other.is_twin_of(engine));
     living.push(Arc::downgrade(engine));
@@ -248,4 +255,5 @@ fn warn_of_twins(engine: &Arc<Engine>) {
              own; start them once, outside the closure of HttpServer::new, and clone them into it"
         );
     }
+    Ok(())
 }

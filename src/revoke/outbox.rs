@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::id::{RaiseId, SubjectKey};
+use crate::id::{Generation, RaiseId, SubjectKey};
 use crate::lock::lock;
 use crate::observe::{self, ListState};
 use crate::random::Random;
@@ -51,8 +51,16 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct Outbox {
     revocations: HashMap<Place, Revocation>,
-    /// `None` where no id could be drawn yet.
-    raises: HashMap<Target, Option<RaiseId>>,
+    raises: HashMap<Target, Named>,
+}
+
+/// A raise that is outstanding.
+#[derive(Debug, Clone, Copy)]
+struct Named {
+    /// `None` where none could be drawn yet.
+    id: Option<RaiseId>,
+    /// The target's generation at that time.
+    known: Generation,
 }
 
 impl Shared {
@@ -110,7 +118,11 @@ impl Shared {
         // Both under the lock under which marks are lifted: a raise that succeeds in between, of a login
         // or a retry, would otherwise leave a mark behind that nothing lifts.
         let mut outbox = self.outbox();
-        let earlier = outbox.raises.insert(target, id.ok());
+        let named = Named {
+            id: id.ok(),
+            known: self.list.generation(target),
+        };
+        let earlier = outbox.raises.insert(target, named);
         self.list.mark(target);
         drop(outbox);
         Ok((id?, earlier.is_some()))
@@ -119,8 +131,8 @@ impl Shared {
     /// Another attempt at a raise, if one is outstanding.
     pub(super) async fn raise_if_outstanding(&self, target: Target) -> Result<(), StoreError> {
         let outstanding = self.outbox().raises.get(&target).copied();
-        if let Some(id) = outstanding {
-            self.raise_again(target, id).await?;
+        if let Some(named) = outstanding {
+            self.raise_again(target, named.id).await?;
         }
         Ok(())
     }
@@ -161,8 +173,9 @@ impl Shared {
             Target::Subject(key) => in_time("read", self.store.read(key)).await?.subject,
             Target::Everyone => in_time("read", self.store.read(NOBODY)).await?.everyone,
         };
+        let known = self.outbox().raises.get(&target).map(|named| named.known);
         // A copy that took its place meanwhile need not know of it.
-        if generation > raise.known {
+        if known.is_some_and(|known| generation > known) {
             let raised = target.at(generation, raise.until);
             self.list.join(&raised);
             self.keep(raised);
@@ -175,7 +188,8 @@ impl Shared {
     /// after it.
     fn raised(&self, target: Target, id: RaiseId) {
         let mut outbox = self.outbox();
-        if outbox.raises.get(&target) == Some(&Some(id)) {
+        let newest = outbox.raises.get(&target).and_then(|named| named.id);
+        if newest == Some(id) {
             outbox.raises.remove(&target);
             self.list.unmark(target);
         }

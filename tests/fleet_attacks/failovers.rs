@@ -242,3 +242,19 @@ async fn a_renewal_whose_answer_is_lost_is_neither_first_nor_second() {
         assert_eq!(proxy.lost(), u64::from(number));
     }
 }
+
+#[actix_web::test]
+async fn a_logout_over_connections_that_were_closed_while_idle_succeeds() {
+    let server = RedisServer::start();
+    let copy = RedisServer::start();
+    copy.replica_of(&server);
+    let store = Redis::options(server.url(), LIST).wait_for_replicas(1);
+    let node = node_on(Arc::new(store.open().unwrap())).await;
+    for user in ["alice", "bob", "carol"] {
+        let browser = remembered(&node, user).await;
+        browser.post("/logout").await.is(204);
+        let browser = remembered(&node, user).await;
+        server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
+        browser.post("/logout-all").await.is(204);
+    }
+}

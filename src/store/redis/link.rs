@@ -8,7 +8,6 @@
 //!    remembered until a connection there fails.
 
 use std::fmt;
-use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -121,11 +120,10 @@ pub(super) struct Link {
     server: Arc<Server>,
     /// How long an answer may take.
     patience: Duration,
-    /// Whether the server is looked at on each new connection.
-    checked: bool,
+    /// Whether it is the one that news come over. That of another server must be noticed at once, so nothing
+    /// is said twice; and the server is looked at on the others.
+    follows: bool,
     slot: tokio::sync::Mutex<Slot>,
-    /// Which connection is in use; zero for none.
-    current: AtomicU64,
     /// How many attempts to connect have ended.
     attempts: AtomicU64,
 }
@@ -157,17 +155,16 @@ impl Link {
         Self {
             server,
             patience,
-            checked: true,
+            follows: false,
             slot: tokio::sync::Mutex::default(),
-            current: AtomicU64::new(0),
             attempts: AtomicU64::new(0),
         }
     }
 
-    /// One that does not look at the server: for what follows a call over one that does.
-    pub(super) fn unchecked(server: Arc<Server>, patience: Duration) -> Self {
+    /// The one for following.
+    pub(super) fn for_following(server: Arc<Server>, patience: Duration) -> Self {
         Self {
-            checked: false,
+            follows: true,
             ..Self::new(server, patience)
         }
     }
@@ -202,7 +199,6 @@ impl Link {
                     connection,
                 };
                 slot.held = Some(held.clone());
-                self.current.store(number, Ordering::Release);
                 slot.failed = None;
                 Ok(held)
             }
@@ -226,7 +222,7 @@ impl Link {
                 .get_multiplexed_async_connection_with_config(&config)
                 .await
                 .map_err(|error| told(&error))?;
-            if self.checked {
+            if !self.follows {
                 check(&connection, &address, &self.server.warned).await?;
             }
             Ok(connection)
@@ -243,11 +239,7 @@ impl Link {
     pub(super) async fn say(&self, held: &Held, command: &Cmd) -> Result<Value, RedisError> {
         let mut connection = held.connection.clone();
         let answer = connection.send_packed_command(command).await;
-        let mut answer = answer.and_then(Value::extract_error);
-        // What comes late from a server that was left is not what the one says that is followed now.
-        if answer.is_ok() && self.current.load(Ordering::Acquire) != held.number {
-            answer = Err(io::Error::from(io::ErrorKind::ConnectionAborted).into());
-        }
+        let answer = answer.and_then(Value::extract_error);
         if let Err(error) = &answer
             && ends_connection(error)
         {
@@ -260,7 +252,7 @@ impl Link {
     /// Whether what failed is worth one more attempt over another connection: the list has moved, or the
     /// connection was closed, often long before. Whatever is said can be said twice; it may have been done.
     pub(super) fn leads_elsewhere(&self, error: &RedisError) -> bool {
-        self.server.follow_move(error) || error.is_connection_dropped()
+        self.server.follow_move(error) || !self.follows && error.is_connection_dropped()
     }
 
     /// Says `command`, also where the list has moved to.
@@ -295,7 +287,6 @@ impl Link {
 
     fn drop_held(&self, slot: &mut Slot) {
         if slot.held.take().is_some() {
-            self.current.store(0, Ordering::Release);
             self.server.lost.fetch_add(1, Ordering::AcqRel);
         }
     }

@@ -155,7 +155,7 @@ impl Redis {
             scripts: Scripts::new(list),
             link: Link::new(server.clone(), PATIENCE),
             writer: Link::new(server.clone(), WRITERS_PATIENCE),
-            follower: Link::unchecked(server, follow::PATIENCE),
+            follower: Link::for_following(server, follow::PATIENCE),
             replicas: Replicas::new(options.replicas),
             retention: options.retention,
             random: options.random.clone(),
@@ -376,6 +376,10 @@ impl RevocationStore for Redis {
     }
 
     async fn sweep(&self) -> Result<usize, StoreError> {
+        if self.replicas.wanted() {
+            // Otherwise it is silent between two logouts, and closed by whoever does not like that.
+            self.writer.ask(&redis::cmd("TIME")).await?;
+        }
         let mut dropped: usize = 0;
         let mut seen: usize = 0;
         // In short steps, so that nobody else waits long for the server.

@@ -128,7 +128,7 @@ impl Scripts {
         let mut repeated = false;
         let answer = match self.run(link, &held, call).await {
             Err(error) if link.leads_elsewhere(&error) => {
-                repeated = true;
+                repeated = error.is_connection_dropped();
                 held = link.hold().await?;
                 self.run(link, &held, call).await
             }

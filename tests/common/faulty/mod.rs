@@ -24,6 +24,8 @@ pub enum Mode {
     Hanging,
     /// Does what it is asked and then fails: the reply is lost.
     LosesReplies,
+    /// Does what it is asked and then says that no replica has it.
+    Alone,
     /// Says that a publication was taken, and does not have it: a server that died before it had told
     /// the copy that answers now. Everything else works.
     Forgets,
@@ -182,6 +184,12 @@ impl Faulty {
             Mode::Up | Mode::Forgets => work.await,
             Mode::Down | Mode::Hanging => Err(lost()),
             Mode::LosesReplies => work.await.and_then(|_| Err(lost())),
+            Mode::Alone => work.await.and_then(|_| {
+                Err(StoreError::NotReplicated {
+                    wanted: 1,
+                    acknowledged: 0,
+                })
+            }),
         }
     }
 
