@@ -5,7 +5,7 @@
 //! 2. A removal carries the same attributes as the creation, or browsers ignore it.
 //! 3. HttpOnly is not a setting: nothing in a browser could use what is in the cookie.
 
-use std::borrow::Cow;
+use std::fmt::Write;
 
 use ::cookie::Cookie;
 use time::OffsetDateTime;
@@ -75,10 +75,15 @@ impl CookieSettings {
     }
 }
 
+/// What `=` and `; Max-Age=` with its number take at the most.
+const MAX_AGE: usize = 1 + 10 + 20;
+
 /// Valid settings, ready to render.
 #[derive(Debug, Clone)]
 pub(crate) struct Template {
     settings: CookieSettings,
+    /// All but the name, the value and Max-Age, as they are rendered.
+    attributes: String,
     room: CookieRoom,
 }
 
@@ -90,8 +95,12 @@ impl Template {
                 overhead: 0,
                 max_chunks: settings.max_chunks,
             },
+            attributes: String::new(),
             settings,
         };
+        let rendered = template.cookie(0, "").to_string();
+        let (_, attributes) = rendered.split_once('=').unwrap_or_default();
+        template.attributes = attributes.to_owned();
         let longest = crate::lifetime::LONGEST.as_secs();
         template.room.overhead = template.render(0, "", Some(longest)).len();
         if template.room.overhead > MAX_COOKIE / 2 {
@@ -111,12 +120,17 @@ impl Template {
 
     /// One Set-Cookie header's value. `max_age` in seconds; without it the cookie ends with the browser.
     pub(crate) fn render(&self, index: u8, value: &str, max_age: Option<u64>) -> String {
-        let mut cookie = self.cookie(index, value);
-        if let Some(seconds) = max_age {
-            let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-            cookie.set_max_age(time::Duration::seconds(seconds));
+        let name = chunks::name(&self.settings.name, index);
+        let room = name.len() + value.len() + self.attributes.len() + MAX_AGE;
+        let mut text = String::with_capacity(room);
+        for part in [&name, "=", value, &self.attributes] {
+            text.push_str(part);
         }
-        cookie.to_string()
+        if let Some(seconds) = max_age {
+            // Writing to a String does not fail.
+            let _ = write!(text, "; Max-Age={seconds}");
+        }
+        text
     }
 
     /// The Set-Cookie value that removes the cookie from the browser.
@@ -129,7 +143,7 @@ impl Template {
 
     fn cookie<'v>(&self, index: u8, value: &'v str) -> Cookie<'v> {
         let settings = &self.settings;
-        let name = Cow::from(chunks::name(&settings.name, index));
+        let name = chunks::name(&settings.name, index).into_owned();
         let mut cookie = Cookie::build((name, value))
             .path(settings.path.clone())
             .http_only(true)
@@ -260,6 +274,32 @@ mod tests {
             attributes(template.removal(0)),
         );
         assert_eq!(attributes(template.removal(0)).len(), 6);
+    }
+
+    #[test]
+    fn a_cookie_is_what_the_crate_renders() {
+        let settings = CookieSettings {
+            path: "/shop".into(),
+            partitioned: true,
+            ..CookieSettings::default()
+        };
+        for settings in [settings, CookieSettings::plain_http()] {
+            let template = Template::new(CookieSettings {
+                name: "s".into(),
+                domain: Some("example.org".into()),
+                ..settings
+            });
+            let template = template.unwrap();
+            for index in [0, 3] {
+                let mut cookie = template.cookie(index, "value");
+                assert_eq!(template.render(index, "value", None), cookie.to_string());
+                cookie.set_max_age(time::Duration::DAY);
+                assert_eq!(
+                    template.render(index, "value", Some(86_400)),
+                    cookie.to_string()
+                );
+            }
+        }
     }
 
     #[test]

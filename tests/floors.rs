@@ -191,7 +191,7 @@ fn each_crate_is_named_where_it_belongs() {
     );
     only_in("redis::", &["store/redis/", "store/mod.rs", "config.rs"]);
     only_in("rustls", &["store/redis/options.rs"]);
-    only_in("postcard", &["wire/record.rs"]);
+    only_in("postcard", &["wire/record.rs", "wire/entries.rs"]);
     only_in("rmp_serde", &["wire/value.rs"]);
     only_in("metrics::", &["observe.rs"]);
 }

@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 use crate::wire::chunks::{self, MAX_CHUNKS};
 
 /// How many values of one name are looked at.
@@ -21,11 +23,25 @@ pub(crate) struct Found<'h> {
     overflowed: bool,
 }
 
+/// Some of the chunk indexes: a bit for each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Indexes(u8);
+
+impl Indexes {
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = u8> {
+        (0..MAX_CHUNKS).filter(move |index| self.0 >> index & 1 == 1)
+    }
+}
+
 impl<'h> Found<'h> {
     /// Looks through all Cookie header lines (HTTP/2 splits them).
     pub(crate) fn scan(lines: impl Iterator<Item = &'h [u8]>, name: &str) -> Self {
         let mut found = Self::default();
-        for pair in lines.flat_map(|line| line.split(|byte| *byte == b';')) {
+        for pair in lines.flat_map(pairs) {
             // The grammar has exactly one space after a semicolon (RFC 6265, section 4.2.1).
             let pair = pair.strip_prefix(b" ").unwrap_or(pair);
             let Some(rest) = pair.strip_prefix(name.as_bytes()) else {
@@ -50,13 +66,11 @@ impl<'h> Found<'h> {
     }
 
     /// Which chunk indexes the browser holds.
-    pub(crate) fn indexes(&self) -> Vec<u8> {
-        (0..MAX_CHUNKS)
-            .filter(|index| {
-                let values = self.values.get(usize::from(*index));
-                values.is_some_and(|values| !values.is_empty())
-            })
-            .collect()
+    pub(crate) fn indexes(&self) -> Indexes {
+        let held = (0..)
+            .zip(&self.values)
+            .filter(|(_, values)| !values.is_empty());
+        Indexes(held.fold(0, |held, (index, _)| held | 1 << index))
     }
 
     /// The texts of the tokens that the values may form, and over how many cookies each is spread.
@@ -82,6 +96,18 @@ impl<'h> Found<'h> {
         }
         Some((count, Cow::Owned(text)))
     }
+}
+
+/// What is between the semicolons of one line.
+fn pairs(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        let line = rest?;
+        let end = memchr(b';', line);
+        let (pair, after) = line.split_at(end.unwrap_or(line.len()));
+        rest = after.split_first().map(|(_, after)| after);
+        Some(pair)
+    })
 }
 
 #[cfg(test)]

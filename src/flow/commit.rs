@@ -235,8 +235,8 @@ impl Engine {
         let orphans = ticket
             .held
             .iter()
-            .filter(|index| usize::from(**index) >= written);
-        cookies.extend(orphans.map(|index| self.cookie.removal(*index)));
+            .filter(|index| usize::from(*index) >= written);
+        cookies.extend(orphans.map(|index| self.cookie.removal(index)));
         cookies
     }
 
@@ -245,7 +245,7 @@ impl Engine {
         ticket
             .held
             .iter()
-            .map(|index| self.cookie.removal(*index))
+            .map(|index| self.cookie.removal(index))
             .collect()
     }
 

@@ -84,11 +84,8 @@ fn describe(key: KeyId, record: Record) -> Inspected {
         earlier_keys: record.keys.iter().count(),
         entries: record
             .entries
-            .into_iter()
-            .map(|(name, bytes)| {
-                let value = Value::new(&name, bytes);
-                (name, value)
-            })
+            .iter()
+            .map(|entry| (entry.name().to_owned(), Value::of(&entry)))
             .collect(),
     }
 }

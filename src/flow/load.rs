@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::Rejected;
-use crate::flow::candidates::Found;
+use crate::flow::candidates::{Found, Indexes};
 use crate::flow::{Engine, Policy};
 use crate::lifetime::SKEW;
 use crate::revoke::check::{Freshness, Live, MOURNING};
@@ -34,7 +34,7 @@ pub struct Loaded {
 #[derive(Debug)]
 pub struct Ticket {
     /// The chunk indexes that the request carried.
-    pub(crate) held: Vec<u8>,
+    pub(crate) held: Indexes,
     /// Whether they may be removed although nobody asked for it: none of them is of any use.
     pub(crate) useless: bool,
 }

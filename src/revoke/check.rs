@@ -202,7 +202,8 @@ mod tests {
     use crate::lifetime::Class;
     use crate::revoke::lattice::{Revocation, SubjectEntry};
     use crate::revoke::store::Target;
-    use crate::wire::record::{Entries, KeyTrail, LoginFacts};
+    use crate::wire::entries::Entries;
+    use crate::wire::record::{KeyTrail, LoginFacts};
     use proptest::prelude::*;
 
     const NOW: UnixMillis = UnixMillis::from_secs(1_800_000_000);
@@ -222,7 +223,7 @@ mod tests {
             expires: NOW + Duration::from_secs(3600),
             class: Class::Standard,
             keys: KeyTrail::default(),
-            entries: Entries::new(),
+            entries: Entries::default(),
         }
     }
 

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use dashmap::mapref::entry::Entry as Place;
 use dashmap::{DashMap, DashSet};
@@ -38,6 +38,8 @@ pub(crate) struct List {
     forgot: AtomicU64,
     /// Subjects that are logged out on this node although no generation says so yet.
     marked: DashSet<SubjectKey, RandomState>,
+    /// At least as many. There are none on a healthy node, and then nothing has to be looked up.
+    marks: AtomicUsize,
     everyone_marked: AtomicBool,
 }
 
@@ -78,7 +80,7 @@ impl List {
         }
         let key = key();
         // The mark first: it goes only after the generation has come.
-        let marked = self.marked.contains(&key);
+        let marked = self.marks.load(Ordering::Acquire) > 0 && self.marked.contains(&key);
         let entry = self.subjects.get(&key);
         SubjectState {
             generation: entry.map_or(Generation::NONE, |entry| entry.generation),
@@ -107,7 +109,11 @@ impl List {
         match target {
             Target::Subject(key) => {
                 self.any_subject.store(true, Ordering::Release);
-                self.marked.insert(key);
+                // Counted first: a mark holds from now on.
+                self.marks.fetch_add(1, Ordering::AcqRel);
+                if !self.marked.insert(key) {
+                    self.marks.fetch_sub(1, Ordering::AcqRel);
+                }
             }
             Target::Everyone => self.everyone_marked.store(true, Ordering::Release),
         }
@@ -116,7 +122,9 @@ impl List {
     pub(super) fn unmark(&self, target: Target) {
         match target {
             Target::Subject(key) => {
-                self.marked.remove(&key);
+                if self.marked.remove(&key).is_some() {
+                    self.marks.fetch_sub(1, Ordering::AcqRel);
+                }
             }
             Target::Everyone => self.everyone_marked.store(false, Ordering::Release),
         }

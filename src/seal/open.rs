@@ -6,8 +6,7 @@ use crate::key::{KeyRing, KeyState};
 use crate::lifetime::{LONGEST, SKEW};
 use crate::seal::{Binding, Refusal, cipher};
 use crate::time::UnixMillis;
-use crate::wire::envelope::{Envelope, Parsed};
-use crate::wire::padding;
+use crate::wire::envelope::{Envelope, Parsed, Parts};
 use crate::wire::record::Record;
 
 /// An authentic record. Whether its session still counts is the revocation check's to say.
@@ -47,12 +46,7 @@ pub(crate) fn open(
             return Err(Refusal::foreign(reason, head.sealed_at));
         }
     };
-    let Envelope {
-        head,
-        nonce,
-        tag,
-        mut ciphertext,
-    } = envelope;
+    let head = envelope.head;
     let key = match ring.find(&head.key, now) {
         KeyState::Opens(key) => key,
         KeyState::Retired => return Err(Refusal::worthless(Rejected::RetiredKey(head.key))),
@@ -63,10 +57,14 @@ pub(crate) fn open(
         }
     };
     let data = binding.associated_data(head, chunks);
-    cipher::decrypt(key.cipher_key(), &nonce, &data, &mut ciphertext, &tag)
-        .map_err(|_| Refusal::worthless(Rejected::NotAuthentic))?;
-    let record = padding::unpad(&ciphertext)
-        .and_then(Record::decode)
+    let decrypt = |parts: Parts<'_>| {
+        let key = key.cipher_key();
+        let opened = cipher::decrypt(key, parts.nonce, &data, parts.content, parts.tag);
+        opened.map_err(|_| Rejected::NotAuthentic)
+    };
+    let record = envelope
+        .opened(decrypt)
+        .and_then(|(bytes, start)| Record::decode(bytes, start))
         .map_err(Refusal::worthless)?;
     if let Some(since) = record.keys.iter().find_map(|key| ring.revoked_since(key)) {
         return Err(Refusal::dead(Rejected::RevokedKey, since));

@@ -6,10 +6,10 @@ use crate::key::Key;
 use crate::random::{self, Random};
 use crate::seal::{Binding, cipher};
 use crate::time::UnixMillis;
+use crate::wire;
 use crate::wire::chunks::{CookieRoom, TooLarge};
-use crate::wire::envelope::{Envelope, Head, Minutes, VERSION};
+use crate::wire::envelope::{Envelope, Head, Minutes, Parts, VERSION};
 use crate::wire::record::Record;
-use crate::wire::{self, padding};
 
 /// A record that was checked against the revocation list just now.
 ///
@@ -51,22 +51,15 @@ pub(crate) fn seal(
         key: key.id(),
         sealed_at: Minutes::at(now),
     };
-    let nonce = random::bytes(random)?;
-    let mut ciphertext = padding::pad(&record).ok_or(SealError::Cipher(key.id()))?;
-    let tag = cipher::encrypt(
-        key.cipher_key(),
-        &nonce,
-        &binding.associated_data(head, chunks),
-        &mut ciphertext,
-    )
-    .map_err(|_| SealError::Cipher(key.id()))?;
-    let text = Envelope {
-        head,
-        nonce,
-        tag,
-        ciphertext,
-    }
-    .to_text();
+    let refused = || SealError::Cipher(key.id());
+    let envelope = Envelope::new(head, random::bytes(random)?, &record).ok_or_else(refused)?;
+    let data = binding.associated_data(head, chunks);
+    let encrypt = |parts: Parts<'_>| {
+        let tag = cipher::encrypt(key.cipher_key(), parts.nonce, &data, parts.content);
+        *parts.tag = tag.ok()?;
+        Some(())
+    };
+    let text = envelope.sealed(encrypt).ok_or_else(refused)?;
     Ok(Sealed {
         values: room.split(text, chunks),
     })

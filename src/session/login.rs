@@ -14,7 +14,8 @@ use crate::session::Session;
 use crate::session::error::{LoginError, NotWritable, SessionInsertError};
 use crate::session::service::Service;
 use crate::session::state::{Origin, SessionStatus, State, ended};
-use crate::wire::record::{Entries, KeyTrail, LoginFacts, Record};
+use crate::wire::entries::Entries;
+use crate::wire::record::{KeyTrail, LoginFacts, Record};
 use crate::wire::value;
 
 /// The longest name of a subject, in bytes.
@@ -103,10 +104,10 @@ impl IntoFuture for Login {
 }
 
 fn encoded(entries: Vec<(String, Result<Vec<u8>, String>)>) -> Result<Entries, LoginError> {
-    let mut encoded = Entries::new();
+    let mut encoded = Entries::default();
     for (key, entry) in entries {
         match entry {
-            Ok(bytes) => encoded.insert(key, bytes),
+            Ok(bytes) => encoded.insert(&key, &bytes),
             Err(problem) => return Err(SessionInsertError::Encode { key, problem }.into()),
         };
     }
@@ -172,7 +173,7 @@ impl Start {
         let (mut entries, keys) = heir
             .and_then(|old| inheritance(old, opened_with))
             .unwrap_or_default();
-        entries.extend(self.added);
+        entries.extend(&self.added);
         Ok(Record {
             id,
             serial: Serial::FIRST,

@@ -26,6 +26,7 @@ use crate::revoke::Target;
 use crate::session::service::Service;
 use crate::session::state::{Hold, Origin, State};
 use crate::time::UnixMillis;
+use crate::wire::entries::Entries;
 use crate::wire::record::{LoginFacts, Record};
 use crate::wire::value as encoding;
 
@@ -73,10 +74,15 @@ impl Session {
     /// # Errors
     /// When the entry was written as another type.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, SessionGetError> {
-        match self.value(key) {
-            Some(value) => value.decode().map(Some),
-            None => Ok(None),
-        }
+        // Decoded outside of the lock: that is the application's code.
+        let Some(bytes) = self.look(|state| Some(state.entries()?.get(key)?.to_vec())) else {
+            return Ok(None);
+        };
+        let value = encoding::decode(&bytes).map_err(|problem| SessionGetError {
+            key: key.to_owned(),
+            problem,
+        });
+        value.map(Some)
     }
 
     /// Whether there is an entry of this name.
@@ -84,16 +90,16 @@ impl Session {
         self.look(|state| {
             state
                 .entries()
-                .is_some_and(|entries| entries.contains_key(key))
+                .is_some_and(|entries| entries.get(key).is_some())
         })
     }
 
     /// All entries, by name.
     pub fn entries(&self) -> BTreeMap<String, Value> {
         self.look(|state| {
-            let entries = state.entries().into_iter().flatten();
+            let entries = state.entries().into_iter().flat_map(Entries::iter);
             entries
-                .map(|(key, bytes)| (key.clone(), Value::new(key, bytes.clone())))
+                .map(|entry| (entry.name().to_owned(), Value::of(&entry)))
                 .collect()
         })
     }
@@ -110,7 +116,7 @@ impl Session {
     ) -> Result<(), SessionInsertError> {
         let key = key.into();
         match encoding::encode(&value) {
-            Ok(bytes) => self.with(|state| state.insert(self.service(), key, bytes)),
+            Ok(bytes) => self.with(|state| state.insert(self.service(), &key, &bytes)),
             Err(problem) => Err(SessionInsertError::Encode { key, problem }),
         }
     }
@@ -159,9 +165,7 @@ impl Session {
     pub fn remove(&self, key: &str) -> Option<Value> {
         self.with(|state| {
             state.looked = true;
-            if !state.entries()?.contains_key(key) {
-                return None;
-            }
+            state.entries()?.get(key)?;
             let bytes = state.change(|entries| entries.remove(key))?;
             Some(Value::new(key, bytes))
         })
@@ -176,16 +180,9 @@ impl Session {
     pub fn clear(&self) {
         self.with(|state| {
             if state.record.is_some() {
-                state.change(|entries| entries.clear());
+                state.change(|entries| *entries = Entries::default());
             }
         });
-    }
-
-    fn value(&self, key: &str) -> Option<Value> {
-        self.look(|state| {
-            let bytes = state.entries()?.get(key)?;
-            Some(Value::new(key, bytes.clone()))
-        })
     }
 }
 

@@ -12,7 +12,8 @@ use crate::revoke::{Published, Raised, Revocation, SessionEntry};
 use crate::session::error::{LogoutError, NotWritable, SessionInsertError};
 use crate::session::service::Service;
 use crate::time::UnixMillis;
-use crate::wire::record::{Entries, KeyTrail, Record};
+use crate::wire::entries::Entries;
+use crate::wire::record::{KeyTrail, Record};
 
 /// What has happened to the session in this request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -158,8 +159,8 @@ impl State {
     pub(crate) fn insert(
         &mut self,
         service: &Service,
-        key: String,
-        value: Vec<u8>,
+        key: &str,
+        value: &[u8],
     ) -> Result<(), SessionInsertError> {
         if self.status == SessionStatus::Purged {
             return Ok(());
@@ -267,23 +268,24 @@ impl State {
                 _ => Change::Keep,
             };
         };
-        let record = record.clone();
         match self.status {
             SessionStatus::Purged => Change::Keep,
-            SessionStatus::Renewed if self.issued => Change::Renew(record),
+            SessionStatus::Renewed if self.issued => Change::Renew(record.clone()),
             SessionStatus::Renewed | SessionStatus::Changed
                 if record.login.is_some() && !self.issued =>
             {
-                Change::Login(record)
+                Change::Login(record.clone())
             }
-            SessionStatus::Renewed | SessionStatus::Changed if self.issued => Change::Write(record),
+            SessionStatus::Renewed | SessionStatus::Changed if self.issued => {
+                Change::Write(record.clone())
+            }
             // A new session that ended up empty is not worth a cookie.
             SessionStatus::Renewed | SessionStatus::Changed if record.entries.is_empty() => {
                 Change::Keep
             }
-            SessionStatus::Renewed | SessionStatus::Changed => Change::Write(record),
-            SessionStatus::Unchanged if self.is_due(&record, service, now) => {
-                Change::Refresh(record)
+            SessionStatus::Renewed | SessionStatus::Changed => Change::Write(record.clone()),
+            SessionStatus::Unchanged if self.is_due(record, service, now) => {
+                Change::Refresh(record.clone())
             }
             SessionStatus::Unchanged => Change::Keep,
         }
@@ -414,6 +416,6 @@ fn visitor(service: &Service) -> Result<Record, RandomError> {
         expires: created + service.lifetimes.standard.absolute,
         class: Class::Standard,
         keys: KeyTrail::default(),
-        entries: Entries::new(),
+        entries: Entries::default(),
     })
 }

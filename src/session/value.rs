@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 
 use crate::session::error::SessionGetError;
+use crate::wire::entries::Entry;
 use crate::wire::value;
 
 /// A value as it is stored: MessagePack, decoded when somebody asks for a type.
@@ -15,6 +16,10 @@ pub struct Value {
 }
 
 impl Value {
+    pub(crate) fn of(entry: &Entry<'_>) -> Self {
+        Self::new(entry.name(), entry.value.to_vec())
+    }
+
     pub(crate) fn new(key: &str, bytes: Vec<u8>) -> Self {
         Self {
             key: key.to_owned(),

@@ -7,6 +7,8 @@
 //! 3. The first chunk's value begins with the count and a full stop. The count is part of what the
 //!    seal authenticates, so no chunk can be left out or added.
 
+use std::borrow::Cow;
+
 use crate::error::Rejected;
 
 /// The most bytes of one rendered Set-Cookie value.
@@ -98,11 +100,10 @@ impl CookieRoom {
 }
 
 /// The name of the cookie that carries chunk `index`.
-pub(crate) fn name(cookie: &str, index: u8) -> String {
-    if index == 0 {
-        cookie.to_owned()
-    } else {
-        format!("{cookie}.{index}")
+pub(crate) fn name(cookie: &str, index: u8) -> Cow<'_, str> {
+    match index {
+        0 => Cow::Borrowed(cookie),
+        _ => Cow::Owned(format!("{cookie}.{index}")),
     }
 }
 

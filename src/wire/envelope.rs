@@ -12,16 +12,16 @@
 //! base64url without padding, canonical. The first 21 bytes mean the same in every version, so that a
 //! release can tell how old a token of a later one is.
 
+use std::fmt;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64_simd::URL_SAFE_NO_PAD;
 
 use crate::error::Rejected;
 use crate::id::KeyId;
 use crate::time::UnixMillis;
 use crate::wire::chunks::LONGEST_TOKEN;
-use crate::wire::padding::BLOCK;
+use crate::wire::padding::{self, BLOCK};
 
 pub(crate) const VERSION: u8 = 1;
 /// Version, key id and sealed at.
@@ -81,13 +81,26 @@ impl Head {
     }
 }
 
-/// A token of this version, taken apart. Nothing in it is verified.
-#[derive(Debug)]
+/// A token of this version. Its content is encrypted and decrypted where it is: a text comes out only by
+/// [`Envelope::sealed`], and a content by [`Envelope::opened`].
 pub(crate) struct Envelope {
     pub(crate) head: Head,
-    pub(crate) nonce: [u8; NONCE],
-    pub(crate) tag: [u8; TAG],
-    pub(crate) ciphertext: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+/// Without the content, which may be decrypted.
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Envelope({:?}, {} bytes)", self.head, self.bytes.len())
+    }
+}
+
+/// What the cipher works on.
+pub(crate) struct Parts<'e> {
+    pub(crate) nonce: &'e [u8; NONCE],
+    /// Padded.
+    pub(crate) content: &'e mut [u8],
+    pub(crate) tag: &'e mut [u8; TAG],
 }
 
 /// What a text turned out to be.
@@ -104,53 +117,109 @@ impl Envelope {
         if text.len() > LONGEST_TOKEN {
             return Err(Rejected::Length);
         }
-        // The engine rejects padding, white space, the other alphabet and non-zero trailing bits.
-        let bytes = BASE64_URL_SAFE_NO_PAD
-            .decode(text)
+        // Padding, white space, the other alphabet and non-zero trailing bits are rejected.
+        let bytes = URL_SAFE_NO_PAD
+            .decode_to_vec(text)
             .map_err(|_| Rejected::Malformed)?;
         let (head, rest) = Head::read(&bytes).ok_or(Rejected::Length)?;
         if head.version != VERSION {
             return Ok(Parsed::OtherVersion(head));
         }
-        let (nonce, rest) = rest.split_first_chunk().ok_or(Rejected::Length)?;
-        let (ciphertext, tag) = rest.split_last_chunk().ok_or(Rejected::Length)?;
-        if ciphertext.is_empty() || !ciphertext.len().is_multiple_of(BLOCK) {
+        let content = rest.len().checked_sub(NONCE + TAG);
+        if content.is_none_or(|content| content == 0 || !content.is_multiple_of(BLOCK)) {
             return Err(Rejected::Length);
         }
-        Ok(Parsed::Token(Self {
-            head,
-            nonce: *nonce,
-            tag: *tag,
-            ciphertext: ciphertext.to_vec(),
-        }))
+        Ok(Parsed::Token(Self { head, bytes }))
     }
 
-    /// The text of the token.
-    pub(crate) fn to_text(&self) -> String {
-        let mut bytes = Vec::with_capacity(HEAD + NONCE + self.ciphertext.len() + TAG);
-        bytes.extend_from_slice(&self.head.to_bytes());
-        bytes.extend_from_slice(&self.nonce);
-        bytes.extend_from_slice(&self.ciphertext);
-        bytes.extend_from_slice(&self.tag);
-        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    /// A token that is to be encrypted; `None` when the content is longer than can be said.
+    pub(crate) fn new(head: Head, nonce: [u8; NONCE], content: &[u8]) -> Option<Self> {
+        let padded = padding::padded_len(content.len());
+        let mut bytes = Vec::with_capacity(HEAD + NONCE + padded + TAG);
+        bytes.extend_from_slice(&head.to_bytes());
+        bytes.extend_from_slice(&nonce);
+        padding::pad(content, &mut bytes)?;
+        bytes.extend_from_slice(&[0; TAG]);
+        Some(Self { head, bytes })
+    }
+
+    /// The text of the token, which `seal` encrypts.
+    pub(crate) fn sealed(mut self, seal: impl FnOnce(Parts<'_>) -> Option<()>) -> Option<String> {
+        seal(self.parts()?)?;
+        Some(self.to_text())
+    }
+
+    /// The content, which `open` decrypts: where it begins in the bytes that end with it.
+    pub(crate) fn opened(
+        mut self,
+        open: impl FnOnce(Parts<'_>) -> Result<(), Rejected>,
+    ) -> Result<(Vec<u8>, usize), Rejected> {
+        open(self.parts().ok_or(Rejected::Length)?)?;
+        self.into_content()
+    }
+
+    /// `None` never: both makers have seen to the length.
+    fn parts(&mut self) -> Option<Parts<'_>> {
+        let (_, rest) = self.bytes.split_at_mut_checked(HEAD)?;
+        let (nonce, rest) = rest.split_first_chunk_mut()?;
+        let (content, tag) = rest.split_last_chunk_mut()?;
+        Some(Parts {
+            nonce,
+            content,
+            tag,
+        })
+    }
+
+    fn into_content(self) -> Result<(Vec<u8>, usize), Rejected> {
+        let Self { mut bytes, .. } = self;
+        bytes.truncate(bytes.len().saturating_sub(TAG));
+        let padded = bytes.get(HEAD + NONCE..).ok_or(Rejected::Length)?;
+        let content = padding::unpad(padded)?;
+        let start = HEAD + NONCE + content.start;
+        bytes.truncate(HEAD + NONCE + content.end);
+        Ok((bytes, start))
+    }
+
+    fn to_text(&self) -> String {
+        URL_SAFE_NO_PAD.encode_to_string(&self.bytes)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn texts_are_read_and_written_as_the_crate_base64_does(
+            bytes in proptest::collection::vec(any::<u8>(), 0..100),
+            text in "[A-D_=+/ -]{0,70}",
+            at in any::<proptest::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let written = URL_SAFE_NO_PAD.encode_to_string(&bytes);
+            prop_assert_eq!(&written, &BASE64_URL_SAFE_NO_PAD.encode(&bytes));
+            let mut changed = written.clone().into_bytes();
+            if let Some(place) = (!changed.is_empty()).then(|| at.index(changed.len())) {
+                changed[place] = byte;
+            }
+            for text in [written.into_bytes(), text.into_bytes(), changed] {
+                let read = URL_SAFE_NO_PAD.decode_to_vec(&text).ok();
+                prop_assert_eq!(read, BASE64_URL_SAFE_NO_PAD.decode(&text).ok());
+            }
+        }
+    }
 
     fn envelope() -> Envelope {
-        Envelope {
-            head: Head {
-                version: VERSION,
-                key: KeyId::from_bytes([7; 16]),
-                sealed_at: Minutes(29_000_000),
-            },
-            nonce: [1; NONCE],
-            tag: [2; TAG],
-            ciphertext: vec![3; 64],
-        }
+        let head = Head {
+            version: VERSION,
+            key: KeyId::from_bytes([7; 16]),
+            sealed_at: Minutes(29_000_000),
+        };
+        Envelope::new(head, [1; NONCE], &[3; 60]).unwrap()
     }
 
     #[test]
@@ -161,6 +230,8 @@ mod tests {
             panic!("{text}")
         };
         assert_eq!(back.to_text(), text);
+        let (bytes, start) = back.into_content().unwrap();
+        assert_eq!(bytes[start..], [3; 60]);
     }
 
     #[test]
@@ -184,7 +255,7 @@ mod tests {
         for cut in 0..text.len() {
             // Whole blocks less is another token's form; its tag is the cipher's to refuse.
             if let Ok(Parsed::Token(shorter)) = Envelope::parse(&text.as_bytes()[..cut]) {
-                assert_eq!(shorter.ciphertext.len(), BLOCK);
+                assert_eq!(shorter.bytes.len(), HEAD + NONCE + BLOCK + TAG);
             }
         }
         for extra in ["A", "=", " ", "%3D", "\u{0}"] {
@@ -197,6 +268,7 @@ mod tests {
     fn the_head_of_another_version_is_understood() {
         let mut token = envelope();
         token.head.version = 2;
+        token.bytes[0] = 2;
         let text = token.to_text();
         let Ok(Parsed::OtherVersion(head)) = Envelope::parse(text.as_bytes()) else {
             panic!("{text}")

@@ -1,6 +1,7 @@
 //! Bytes only: how a token, a record and a value are laid out. Knows no cipher and no key.
 
 pub(crate) mod chunks;
+pub(crate) mod entries;
 pub(crate) mod envelope;
 pub(crate) mod padding;
 pub(crate) mod record;
@@ -11,7 +12,7 @@ const FRAME: usize = envelope::HEAD + envelope::NONCE + envelope::TAG;
 
 /// How long the text of a token is whose record has `record` bytes.
 pub(crate) fn text_len(record: usize) -> usize {
-    let bytes = FRAME + padding::padded_len(record);
+    let bytes = padding::padded_len(record).saturating_add(FRAME);
     // base64 without padding: six bits a character, rounded up.
-    (bytes * 8).div_ceil(6)
+    bytes.saturating_mul(8).div_ceil(6)
 }

@@ -4,6 +4,8 @@
 //! logs of header sizes; in steps of 32 bytes it tells little. Exactly one padding is valid for a
 //! content, so nothing can hide in it.
 
+use std::ops::Range;
+
 use crate::error::Rejected;
 
 pub(crate) const BLOCK: usize = 32;
@@ -14,23 +16,24 @@ pub(crate) fn padded_len(content: usize) -> usize {
     (LENGTH + content).next_multiple_of(BLOCK)
 }
 
-/// `None` when the content is longer than four bytes can say.
-pub(crate) fn pad(content: &[u8]) -> Option<Vec<u8>> {
+/// Appends the padded content; `None` when it is longer than four bytes can say.
+pub(crate) fn pad(content: &[u8], to: &mut Vec<u8>) -> Option<()> {
     let length = u32::try_from(content.len()).ok()?;
-    let mut padded = Vec::with_capacity(padded_len(content.len()));
-    padded.extend_from_slice(&length.to_be_bytes());
-    padded.extend_from_slice(content);
-    padded.resize(padded_len(content.len()), 0);
-    Some(padded)
+    let end = to.len() + padded_len(content.len());
+    to.extend_from_slice(&length.to_be_bytes());
+    to.extend_from_slice(content);
+    to.resize(end, 0);
+    Some(())
 }
 
-pub(crate) fn unpad(padded: &[u8]) -> Result<&[u8], Rejected> {
+/// Where in the padded bytes the content is.
+pub(crate) fn unpad(padded: &[u8]) -> Result<Range<usize>, Rejected> {
     let (length, rest) = padded.split_first_chunk().ok_or(Rejected::Implausible)?;
     let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| Rejected::Implausible)?;
-    let (content, zeros) = rest.split_at_checked(length).ok_or(Rejected::Implausible)?;
+    let (_, zeros) = rest.split_at_checked(length).ok_or(Rejected::Implausible)?;
     let whole = padded.len() == padded_len(length);
     if whole && zeros.iter().all(|byte| *byte == 0) {
-        Ok(content)
+        Ok(LENGTH..LENGTH + length)
     } else {
         Err(Rejected::Implausible)
     }
@@ -40,20 +43,26 @@ pub(crate) fn unpad(padded: &[u8]) -> Result<&[u8], Rejected> {
 mod tests {
     use super::*;
 
+    fn padded(content: &[u8]) -> Vec<u8> {
+        let mut padded = Vec::new();
+        pad(content, &mut padded).unwrap();
+        padded
+    }
+
     #[test]
     fn contents_read_back_at_every_length() {
         for length in 0..100 {
             let content = vec![9; length];
-            let padded = pad(&content).unwrap();
+            let padded = padded(&content);
             assert_eq!(padded.len() % BLOCK, 0);
             assert_eq!(padded.len(), padded_len(length));
-            assert_eq!(unpad(&padded).unwrap(), content);
+            assert_eq!(padded[unpad(&padded).unwrap()], content);
         }
     }
 
     #[test]
     fn any_other_padding_is_rejected() {
-        let good = pad(b"twelve bytes").unwrap();
+        let good = padded(b"twelve bytes");
         let mut dirty = good.clone();
         *dirty.last_mut().unwrap() = 1;
         assert!(unpad(&dirty).is_err());

@@ -4,8 +4,6 @@
 //! 2. The application's values are opaque bytes here; they are decoded when somebody asks for them.
 //! 3. Bytes that are left over are rejected, and no field can announce more than the input holds.
 
-use std::collections::BTreeMap;
-
 use postcard::ser_flavors::Size;
 use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
@@ -14,8 +12,11 @@ use crate::error::Rejected;
 use crate::id::{Generation, KeyId, Serial, SessionId};
 use crate::lifetime::Class;
 use crate::time::UnixMillis;
+use crate::wire::entries::Entries;
 
 const VERSION: u8 = 1;
+/// What a record mostly takes without its entries.
+const ROOM: usize = 192;
 
 /// Everything a cookie knows about its session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,9 +45,6 @@ pub(crate) struct LoginFacts {
     pub(crate) generation: Generation,
     pub(crate) at: UnixMillis,
 }
-
-/// The application's entries: name to MessagePack.
-pub(crate) type Entries = BTreeMap<String, Vec<u8>>;
 
 /// The keys that a session was opened with before others sealed it: four bytes each.
 ///
@@ -79,7 +77,7 @@ impl KeyTrail {
     }
 }
 
-/// The layout, in order. Borrows from the decoded bytes.
+/// The layout, in order, up to the entries. Borrows from the decoded bytes.
 #[derive(Serialize, Deserialize)]
 struct Layout<'a> {
     version: u8,
@@ -94,22 +92,30 @@ struct Layout<'a> {
     class: u8,
     #[serde(borrow)]
     keys: &'a Bytes,
-    #[serde(borrow)]
-    entries: BTreeMap<&'a str, &'a Bytes>,
+    /// How many entries follow.
+    entries: u64,
 }
 
 impl Record {
     pub(crate) fn encode(&self) -> Vec<u8> {
+        let (_, entries) = self.entries.parts();
+        let bytes = Vec::with_capacity(ROOM + entries.len());
         // Serializing plain integers, strings and bytes into a growing buffer has no way to fail; an
         // empty record would be rejected by whoever opens it.
-        self.with_layout(|layout| postcard::to_allocvec(layout).unwrap_or_default())
+        let Ok(mut bytes) = self.with_layout(|layout| postcard::to_extend(layout, bytes)) else {
+            return Vec::new();
+        };
+        bytes.extend_from_slice(entries);
+        bytes
     }
 
     /// How many bytes [`Self::encode`] makes.
     pub(crate) fn encoded_len(&self) -> usize {
-        self.with_layout(|layout| {
+        let (_, entries) = self.entries.parts();
+        let layout = self.with_layout(|layout| {
             postcard::serialize_with_flavor(layout, Size::default()).unwrap_or(usize::MAX / 2)
-        })
+        });
+        layout + entries.len()
     }
 
     fn with_layout<T>(&self, use_it: impl FnOnce(&Layout<'_>) -> T) -> T {
@@ -130,22 +136,18 @@ impl Record {
                 Class::Remembered => 1,
             },
             keys: Bytes::new(self.keys.0.as_flattened()),
-            entries: self
-                .entries
-                .iter()
-                .map(|(name, value)| (name.as_str(), Bytes::new(value)))
-                .collect(),
+            entries: self.entries.parts().0 as u64,
         })
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Rejected> {
-        let (layout, rest) =
-            postcard::take_from_bytes::<Layout<'_>>(bytes).map_err(|_| Rejected::Implausible)?;
+    /// Reads the record that `bytes` holds from `start` on, and keeps them for its entries.
+    pub(crate) fn decode(bytes: Vec<u8>, start: usize) -> Result<Self, Rejected> {
+        let record = bytes.get(start..).ok_or(Rejected::Implausible)?;
+        let (layout, entries) =
+            postcard::take_from_bytes::<Layout<'_>>(record).map_err(|_| Rejected::Implausible)?;
         let (keys, partial) = layout.keys.as_chunks::<4>();
-        let understood = layout.version == VERSION
-            && rest.is_empty()
-            && partial.is_empty()
-            && keys.len() <= KeyTrail::CAPACITY;
+        let understood =
+            layout.version == VERSION && partial.is_empty() && keys.len() <= KeyTrail::CAPACITY;
         let class = match layout.class {
             0 => Class::Standard,
             1 => Class::Remembered,
@@ -154,6 +156,7 @@ impl Record {
         if !understood {
             return Err(Rejected::Implausible);
         }
+        let (count, start) = (layout.entries, bytes.len() - entries.len());
         Ok(Self {
             id: SessionId::from_bytes(layout.id),
             serial: Serial::new(layout.serial),
@@ -168,11 +171,7 @@ impl Record {
             expires: UnixMillis::new(layout.expires),
             class,
             keys: KeyTrail(keys.to_vec()),
-            entries: layout
-                .entries
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.to_vec()))
-                .collect(),
+            entries: Entries::read(bytes, start, count)?,
         })
     }
 }
@@ -185,6 +184,9 @@ mod tests {
     fn record() -> Record {
         let mut keys = KeyTrail::default();
         assert!(keys.add(KeyId::from_bytes([5; 16])));
+        let mut entries = Entries::default();
+        entries.insert("theme", &[0xa4]);
+        entries.insert("", &[]);
         Record {
             id: SessionId::from_bytes([1; 16]),
             serial: Serial::new(3),
@@ -199,7 +201,7 @@ mod tests {
             expires: UnixMillis::new(9_000_000),
             class: Class::Remembered,
             keys,
-            entries: Entries::from([("theme".into(), vec![0xa4]), (String::new(), vec![])]),
+            entries,
         }
     }
 
@@ -208,21 +210,21 @@ mod tests {
         let record = record();
         let bytes = record.encode();
         assert_eq!(bytes.len(), record.encoded_len());
-        assert_eq!(Record::decode(&bytes), Ok(record));
+        assert_eq!(Record::decode(bytes, 0), Ok(record));
     }
 
     #[test]
     fn trailing_bytes_prefixes_other_versions_and_classes_are_rejected() {
         let good = record().encode();
         for cut in 0..good.len() {
-            assert!(Record::decode(&good[..cut]).is_err(), "{cut}");
+            assert!(Record::decode(good[..cut].to_vec(), 0).is_err(), "{cut}");
         }
         let mut longer = good.clone();
         longer.push(0);
-        assert!(Record::decode(&longer).is_err());
+        assert!(Record::decode(longer, 0).is_err());
         let mut newer = good;
         newer[0] = 2;
-        assert!(Record::decode(&newer).is_err());
+        assert!(Record::decode(newer, 0).is_err());
     }
 
     #[test]
@@ -240,7 +242,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_decode_to_a_record_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = Record::decode(&bytes);
+            let _ = Record::decode(bytes, 0);
         }
     }
 }

@@ -9,7 +9,8 @@ use crate::lifetime::{Class, SKEW};
 use crate::revoke::lattice::{Revocation, SessionEntry};
 use crate::revoke::witness::Vouch;
 use crate::time::UnixMillis;
-use crate::wire::record::{Entries, KeyTrail, LoginFacts, Record};
+use crate::wire::entries::Entries;
+use crate::wire::record::{KeyTrail, LoginFacts, Record};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct State {
@@ -181,7 +182,7 @@ impl State {
             expires: session.created + config.life,
             class: Class::Standard,
             keys: KeyTrail::default(),
-            entries: Entries::new(),
+            entries: Entries::default(),
         }
     }
 

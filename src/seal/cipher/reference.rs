@@ -18,22 +18,22 @@ pub(crate) fn encrypt(
         .map_err(|_| Refused)
 }
 
-/// Decrypts `buffer` in place, or empties it.
+/// Decrypts `buffer` in place, or fills it with zeros.
 pub(crate) fn decrypt(
     key: &[u8; 32],
     nonce: &[u8; 24],
     aad: &[u8],
-    buffer: &mut Vec<u8>,
+    buffer: &mut [u8],
     tag: &[u8; 16],
 ) -> Result<(), Refused> {
     let opened = XChaCha20Poly1305::new(key.into()).decrypt_inout_detached(
         &XNonce::from(*nonce),
         aad,
-        buffer.as_mut_slice().into(),
+        (&mut *buffer).into(),
         &Tag::from(*tag),
     );
     opened.map_err(|_| {
-        buffer.clear();
+        buffer.fill(0);
         Refused
     })
 }

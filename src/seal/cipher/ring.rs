@@ -19,12 +19,12 @@ pub(crate) fn encrypt(
     tag.as_ref().try_into().map_err(|_| Refused)
 }
 
-/// Decrypts `buffer` in place, or empties it: ring leaves unverified bytes behind.
+/// Decrypts `buffer` in place, or fills it with zeros: ring leaves unverified bytes behind.
 pub(crate) fn decrypt(
     key: &[u8; 32],
     nonce: &[u8; 24],
     aad: &[u8],
-    buffer: &mut Vec<u8>,
+    buffer: &mut [u8],
     tag: &[u8; 16],
 ) -> Result<(), Refused> {
     let (key, nonce) = inner(key, nonce)?;
@@ -32,7 +32,7 @@ pub(crate) fn decrypt(
         .open_in_place_separate_tag(nonce, Aad::from(aad), Tag::from(*tag), buffer, 0..)
         .map(|_| ());
     opened.map_err(|_| {
-        buffer.clear();
+        buffer.fill(0);
         Refused
     })
 }

@@ -1,0 +1,316 @@
+//! The application's entries, as they stand in a record: names and values, one after the other.
+//!
+//! 1. They stay the bytes that they came as. Most requests look at one of them, and most that write
+//!    change one; making a map of all would cost more than opening the cookie.
+//! 2. [`Entries::read`] looks at every byte, so that nothing can fail later.
+//! 3. They are in the order of their names, each once. What no honest writer made is put so when it is
+//!    read: of two equal names the last counts.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_bytes::Bytes;
+
+use crate::error::Rejected;
+
+/// Name to MessagePack.
+#[derive(Clone, Default)]
+pub(crate) struct Entries {
+    /// Ends with the entries.
+    bytes: Vec<u8>,
+    /// Where they begin.
+    start: usize,
+    count: usize,
+}
+
+/// One entry.
+pub(crate) struct Entry<'e> {
+    name: &'e [u8],
+    pub(crate) value: &'e [u8],
+    /// As it stands among the others.
+    bytes: &'e [u8],
+}
+
+impl<'e> Entry<'e> {
+    /// The first of `bytes`, and what comes after it.
+    fn first(bytes: &'e [u8]) -> Option<(Self, &'e [u8])> {
+        let (name, rest) = field(bytes)?;
+        let (value, rest) = field(rest)?;
+        let (bytes, _) = bytes.split_at(bytes.len() - rest.len());
+        Some((Self { name, value, bytes }, rest))
+    }
+
+    /// Whether its lengths are written as shortly as they can be.
+    fn is_short(&self) -> bool {
+        let number = |length: usize| match length {
+            ..0x80 => 1,
+            0x80..0x4000 => 2,
+            _ => 3,
+        };
+        let (name, value) = (self.name.len(), self.value.len());
+        self.bytes.len() == number(name) + name + number(value) + value
+    }
+
+    pub(crate) fn name(&self) -> &'e str {
+        // What is not UTF-8 was refused when it was read.
+        str::from_utf8(self.name).unwrap_or_default()
+    }
+}
+
+/// An entry as it stands among the others. Writing into a growing buffer has no way to fail.
+fn item(name: &[u8], value: &[u8]) -> Vec<u8> {
+    postcard::to_allocvec(&(Bytes::new(name), Bytes::new(value))).unwrap_or_default()
+}
+
+/// A length and as many bytes, and what comes after them. Lengths below 128 are one byte: most are, and this
+/// is where a large session is looked through.
+fn field(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    match bytes.split_first()? {
+        (length @ ..128, rest) => rest.split_at_checked(usize::from(*length)),
+        _ => {
+            let (field, rest) = postcard::take_from_bytes::<&Bytes>(bytes).ok()?;
+            Some((field, rest))
+        }
+    }
+}
+
+impl Entries {
+    /// Takes the entries that `bytes` holds from `start` on, if they are as many.
+    pub(super) fn read(bytes: Vec<u8>, start: usize, count: u64) -> Result<Self, Rejected> {
+        let mut rest = bytes.get(start..).ok_or(Rejected::Implausible)?;
+        let mut read = 0;
+        let mut last: Option<&[u8]> = None;
+        let mut canonical = true;
+        while !rest.is_empty() {
+            let entry;
+            (entry, rest) = Entry::first(rest).ok_or(Rejected::Implausible)?;
+            str::from_utf8(entry.name).map_err(|_| Rejected::Implausible)?;
+            canonical &= last.is_none_or(|last| last < entry.name) && entry.is_short();
+            last = Some(entry.name);
+            read += 1;
+        }
+        if u64::try_from(read) != Ok(count) {
+            return Err(Rejected::Implausible);
+        }
+        let entries = Self {
+            bytes,
+            start,
+            count: read,
+        };
+        Ok(if canonical {
+            entries
+        } else {
+            entries.rewritten()
+        })
+    }
+
+    /// The same, as an honest writer puts them.
+    fn rewritten(&self) -> Self {
+        let sorted: BTreeMap<_, _> = self.iter().map(|entry| (entry.name, entry.value)).collect();
+        let mut bytes = Vec::new();
+        for (name, value) in &sorted {
+            bytes.extend(item(name, value));
+        }
+        Self {
+            bytes,
+            start: 0,
+            count: sorted.len(),
+        }
+    }
+
+    /// How many there are, and all of them.
+    pub(super) fn parts(&self) -> (usize, &[u8]) {
+        (self.count, self.bytes.get(self.start..).unwrap_or_default())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
+        let (_, mut rest) = self.parts();
+        std::iter::from_fn(move || {
+            let (entry, after) = Entry::first(rest)?;
+            rest = after;
+            Some(entry)
+        })
+    }
+
+    fn others<'e>(&'e self, name: &'e str) -> impl Iterator<Item = Entry<'e>> {
+        self.iter().filter(|entry| entry.name != name.as_bytes())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
+        let mut all = self.iter();
+        let named = all.find(|entry| entry.name == name.as_bytes());
+        named.map(|entry| entry.value)
+    }
+
+    pub(crate) fn insert(&mut self, name: &str, value: &[u8]) {
+        let new = item(name.as_bytes(), value);
+        let (_, old) = self.parts();
+        let mut bytes = Vec::with_capacity(old.len() + new.len());
+        let mut count = 1;
+        let mut after = None;
+        for entry in self.others(name) {
+            if entry.name > name.as_bytes() && after.is_none() {
+                after = Some(bytes.len());
+            }
+            bytes.extend_from_slice(entry.bytes);
+            count += 1;
+        }
+        let at = after.unwrap_or(bytes.len());
+        bytes.splice(at..at, new);
+        *self = Self {
+            bytes,
+            start: 0,
+            count,
+        };
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Vec<u8>> {
+        let value = self.get(name)?.to_vec();
+        let mut bytes = Vec::new();
+        let mut count = 0;
+        for entry in self.others(name) {
+            bytes.extend_from_slice(entry.bytes);
+            count += 1;
+        }
+        *self = Self {
+            bytes,
+            start: 0,
+            count,
+        };
+        Some(value)
+    }
+
+    pub(crate) fn extend(&mut self, others: &Self) {
+        for other in others.iter() {
+            self.insert(other.name(), other.value);
+        }
+    }
+}
+
+/// By what they say, wherever their bytes are.
+impl PartialEq for Entries {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for Entries {}
+
+/// Tells the names, and not the values, which may be personal.
+impl fmt::Debug for Entries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set()
+            .entries(self.iter().map(|entry| entry.name()))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// As postcard writes a map; less than 128 entries take one byte for their number.
+    fn read(map: &BTreeMap<String, serde_bytes::ByteBuf>) -> Result<Entries, Rejected> {
+        let bytes = postcard::to_allocvec(map).unwrap();
+        let count = bytes[0].into();
+        Entries::read(bytes, 1, count)
+    }
+
+    proptest! {
+        #[test]
+        fn entries_are_a_map(
+            before in proptest::collection::btree_map("[a-d]{0,2}", any::<[u8; 2]>(), 0..6),
+            changes in proptest::collection::vec(("[a-d]{0,2}", any::<Option<[u8; 2]>>()), 0..6),
+        ) {
+            let mut map: BTreeMap<String, serde_bytes::ByteBuf> = before
+                .iter()
+                .map(|(name, value)| (name.clone(), value.to_vec().into()))
+                .collect();
+            let mut entries = read(&map).unwrap();
+            for (name, change) in &changes {
+                match change {
+                    Some(value) => {
+                        entries.insert(name, value);
+                        map.insert(name.clone(), value.to_vec().into());
+                    }
+                    None => {
+                        let removed = map.remove(name).map(serde_bytes::ByteBuf::into_vec);
+                        prop_assert_eq!(entries.remove(name), removed);
+                    }
+                }
+                prop_assert_eq!(entries.get(name), map.get(name).map(|value| value.as_slice()));
+            }
+            prop_assert_eq!(entries.is_empty(), map.is_empty());
+            prop_assert_eq!(&entries, &read(&map).unwrap());
+        }
+
+        #[test]
+        fn any_bytes_are_entries_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            for count in 0..8 {
+                if let Ok(entries) = Entries::read(bytes.clone(), 0, count) {
+                    prop_assert!(entries.iter().count() as u64 <= count);
+                    let again = Entries::read(entries.parts().1.to_vec(), 0, entries.count as u64);
+                    prop_assert_eq!(again.unwrap(), entries);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn of_two_equal_names_the_last_counts() {
+        let mut bytes = Vec::new();
+        for value in [b"1", b"2"] {
+            bytes.extend(postcard::to_allocvec(&("a", Bytes::new(value))).unwrap());
+        }
+        let mut entries = Entries::read(bytes, 0, 2).unwrap();
+        assert_eq!(entries.get("a"), Some(b"2".as_slice()));
+        assert_eq!(entries.remove("a"), Some(b"2".to_vec()));
+        assert!(entries.is_empty());
+    }
+
+    #[test]
+    fn what_no_honest_writer_made_is_put_in_order() {
+        let honest = {
+            let mut entries = Entries::default();
+            entries.insert("a", b"1");
+            entries.insert("b", b"2");
+            entries
+        };
+        let unsorted = b"\x01b\x012\x01a\x011";
+        let long_name = b"\x81\x00a\x011\x01b\x012";
+        let long_value = b"\x01a\x011\x01b\x81\x80\x002";
+        for odd in [&unsorted[..], long_name, long_value] {
+            assert_eq!(
+                Entries::read(odd.to_vec(), 0, 2).unwrap(),
+                honest,
+                "{odd:?}"
+            );
+        }
+        let long = vec![7; 20_000];
+        let mut entries = honest;
+        for length in [127, 128, 16_383, 16_384] {
+            entries.insert("long", &long[..length]);
+            assert_eq!(entries.get("long"), Some(&long[..length]));
+            let (count, bytes) = entries.parts();
+            let again = Entries::read(bytes.to_vec(), 0, count as u64).unwrap();
+            assert_eq!(again.bytes, bytes, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_number_and_bytes_that_are_left_over_are_refused() {
+        let good = postcard::to_allocvec(&("a", "b")).unwrap();
+        assert!(Entries::read(good.clone(), 0, 1).is_ok());
+        for count in [0, 2, u64::MAX] {
+            assert!(Entries::read(good.clone(), 0, count).is_err());
+        }
+        assert!(Entries::read([&good[..], &[0]].concat(), 0, 1).is_err());
+        assert!(Entries::read(good[..good.len() - 1].to_vec(), 0, 1).is_err());
+        assert!(Entries::read(good, 9, 1).is_err());
+    }
+}
