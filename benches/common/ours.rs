@@ -1,0 +1,119 @@
+//! What is measured of this crate, by its own means: a Cookie header in, a value out; a changed session
+//! in, Set-Cookie out. No web framework.
+
+use std::iter;
+use std::sync::Arc;
+
+use sealed_session::store::Memory;
+use sealed_session::{KeyRing, Loaded, SessionId, Sessions, SessionsBuilder};
+
+use super::shapes::{self, CHANGED, CSRF, READ, Size, USER};
+
+pub const AUDIENCE: &str = "shop/production";
+
+/// The logouts that the node knows of. With none the check would cost less than anybody's does: whose
+/// sessions were ended is looked up only after the first of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended {
+    pub sessions: u128,
+    pub subjects: u32,
+}
+
+/// Sessions of one application, and a cookie of one of them.
+#[derive(Clone)]
+pub struct Ours {
+    pub sessions: Sessions,
+    /// A Cookie header.
+    pub header: String,
+    /// The session's value in it.
+    pub value: String,
+}
+
+/// Settings as most applications have them, with a list of revocations in memory.
+pub fn builder(ring: KeyRing, store: Memory) -> SessionsBuilder {
+    Sessions::builder(AUDIENCE)
+        .keys(ring)
+        .store(Arc::new(store))
+}
+
+impl Ours {
+    /// Logs a user in whose session is of this size, and looks that it reads and writes.
+    pub async fn start(builder: SessionsBuilder, size: Size, ended: Ended) -> Self {
+        let sessions = builder.start().await.unwrap();
+        for number in 0..ended.sessions {
+            // Spread as random ids are: the list takes them as they come.
+            let id = number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+            let id = SessionId::from_bytes(id.to_be_bytes());
+            sessions.end_session(id).await.unwrap();
+        }
+        for number in 0..ended.subjects {
+            let subject = format!("someone-else-{number}");
+            sessions.end_subject(&subject).await.unwrap();
+        }
+        let Loaded {
+            session, ticket, ..
+        } = sessions.load(iter::empty()).unwrap();
+        session.authenticate(USER).await.unwrap();
+        for (name, value) in size.entries() {
+            session.insert(name, value).unwrap();
+        }
+        let outcome = sessions.commit(&session, ticket).await;
+        assert_eq!(outcome.error, None);
+        let [cookie] = outcome.cookies.as_slice() else {
+            panic!("it fits into one cookie: {outcome:?}");
+        };
+        let (name, value) = shapes::pair(cookie);
+        let ours = Self {
+            header: shapes::header(name, value),
+            value: value.to_owned(),
+            sessions,
+        };
+        ours.check().await;
+        ours
+    }
+
+    /// What is measured gives the value back, and not for any other cookie.
+    async fn check(&self) {
+        assert_eq!(self.read().as_deref(), Some(CSRF));
+        let tampered = Self {
+            header: shapes::tampered(&self.header, &self.value),
+            ..self.clone()
+        };
+        assert_eq!(tampered.read(), None);
+        let cookie = self.write(self.changed()).await;
+        let (name, value) = shapes::pair(&cookie);
+        assert_eq!(value.len(), self.value.len());
+        let written = Self {
+            header: shapes::header(name, value),
+            ..self.clone()
+        };
+        assert_eq!(written.read().as_deref(), Some(CHANGED));
+    }
+
+    /// The read path: the header's bytes to a session that counts, and one value of it.
+    pub fn read(&self) -> Option<String> {
+        self.load().session.get(READ).unwrap()
+    }
+
+    fn load(&self) -> Loaded {
+        self.sessions
+            .load(iter::once(self.header.as_bytes()))
+            .unwrap()
+    }
+
+    /// A session that was loaded and changed.
+    pub fn changed(&self) -> Loaded {
+        let loaded = self.load();
+        loaded.session.insert(READ, CHANGED).unwrap();
+        loaded
+    }
+
+    /// The write path: a changed session to its Set-Cookie.
+    pub async fn write(&self, changed: Loaded) -> String {
+        let Loaded {
+            session, ticket, ..
+        } = changed;
+        let mut outcome = self.sessions.commit(&session, ticket).await;
+        outcome.cookies.pop().unwrap()
+    }
+}
