@@ -1,0 +1,98 @@
+//! How many instructions a read and a write take, counted by callgrind: a gate.
+//!
+//! 1. Nothing here is a time. The counts are the same from run to run within a few in a thousand, and a busy
+//!    machine does not change them.
+//! 2. They depend on the compiler, on the C library and on what the processor can do. The figures in
+//!    `figures.toml` say with which they were taken; elsewhere the gate tells the counts and judges nothing.
+//! 3. The clock stands still, and the random bytes and the key are always the same.
+//!
+//! `scripts/instructions`, or with `--write` to take new figures; see benches/README.md.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod counting;
+mod figures;
+mod processor;
+mod workload;
+
+use std::process::ExitCode;
+
+use crate::common::shapes::SIZES;
+use crate::figures::{Figures, Verdict};
+
+fn main() -> ExitCode {
+    // Cargo adds `--bench`.
+    let arguments = std::env::args().skip(1).filter(|each| each != "--bench");
+    let arguments: Vec<String> = arguments.collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        [workload::WORD, path, size] => {
+            workload::run(path, size);
+            Ok(())
+        }
+        [processor::WORD] => {
+            println!("{}", processor::abilities());
+            Ok(())
+        }
+        [] => count().and_then(|counted| compare(&counted)),
+        ["--write"] => count().and_then(|counted| counted.save()),
+        _ => Err("usage: scripts/instructions [--write]".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How often each is counted. The median stands: now and then the allocator has a harder time.
+const RUNS: usize = 3;
+
+fn count() -> Result<Figures, String> {
+    let mut counted = Figures::here()?;
+    for (path, size) in counts() {
+        let mut runs = [0; RUNS];
+        for run in &mut runs {
+            *run = counting::count(path, size)?;
+        }
+        runs.sort_unstable();
+        counted.set(path, size, runs[RUNS / 2]);
+    }
+    Ok(counted)
+}
+
+/// What is counted: a path, and the name of a size.
+fn counts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let sizes = |path| SIZES.map(|size| (path, size.name()));
+    ["read", "write"].into_iter().flat_map(sizes)
+}
+
+/// # Errors
+/// When any count grew.
+fn compare(counted: &Figures) -> Result<(), String> {
+    let recorded = Figures::recorded()?;
+    let comparable = recorded.taken_with == counted.taken_with;
+    if !comparable {
+        println!("the figures were taken with {}", recorded.taken_with);
+        println!("this is                     {}", counted.taken_with);
+        println!(
+            "so the counts below are not held against them; `scripts/instructions --write` takes them"
+        );
+    }
+    let mut grown = false;
+    for (path, size) in counts() {
+        let verdict = Verdict::of(recorded.get(path, size), counted.get(path, size));
+        println!("{path:5} {size:6} {verdict}");
+        grown |= verdict.grew();
+    }
+    if grown && comparable {
+        return Err(
+            "a count grew by more than 3 %. If it is worth it: scripts/instructions --write".into(),
+        );
+    }
+    Ok(())
+}
