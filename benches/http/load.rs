@@ -1,0 +1,85 @@
+//! Load on one server, and what it cost.
+
+use std::fs;
+use std::process::Command;
+
+use crate::server::Server;
+
+/// Clock ticks a second in /proc, on every Linux that there is.
+const TICKS: f64 = 100.0;
+const SECONDS: u32 = 3;
+
+/// A turn of one server.
+pub struct Load<'s> {
+    server: &'s Server,
+}
+
+/// What a turn came to.
+#[derive(Debug, Clone, Copy)]
+pub struct Measured {
+    pub per_second: f64,
+    pub p50_millis: f64,
+    pub p99_millis: f64,
+    /// Of the server, for each request.
+    pub cpu_micros: f64,
+}
+
+impl<'s> Load<'s> {
+    pub fn on(server: &'s Server) -> Self {
+        Self { server }
+    }
+
+    pub fn run(self) -> Measured {
+        let before = self.cpu();
+        let output = Command::new("wrk")
+            .args(["-t1", "-c32", "--latency", &format!("-d{SECONDS}s")])
+            .args(["-H", &format!("Cookie: {}", self.server.header)])
+            .arg(format!("http://127.0.0.1:{}/", self.server.port))
+            .output()
+            .expect("wrk runs");
+        let cpu = self.cpu() - before;
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            !said.contains("Non-2xx") && !said.contains("Socket errors"),
+            "{said}"
+        );
+        let after = |word: &str| {
+            let mut lines = said.lines().map(str::trim_start);
+            let rest = lines.find_map(|line| line.strip_prefix(word));
+            rest.unwrap_or_else(|| panic!("{word} is not in {said}"))
+                .trim()
+        };
+        let requests = said.lines().find_map(|line| {
+            let (count, _) = line.split_once(" requests in ")?;
+            count.trim().parse::<f64>().ok()
+        });
+        Measured {
+            per_second: after("Requests/sec:").parse().unwrap(),
+            p50_millis: millis(after("50%")),
+            p99_millis: millis(after("99%")),
+            cpu_micros: cpu * 1e6 / requests.expect("a number of requests"),
+        }
+    }
+
+    /// Seconds that the server has used.
+    fn cpu(&self) -> f64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.server.process())).unwrap();
+        // After the name, which is in parentheses: state is the first field, utime the twelfth.
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+        ticks / TICKS
+    }
+}
+
+/// A time as wrk writes it.
+fn millis(text: &str) -> f64 {
+    let number = text.trim_end_matches(char::is_alphabetic);
+    let value: f64 = number.parse().unwrap();
+    match &text[number.len()..] {
+        "us" => value / 1e3,
+        "ms" => value,
+        "s" => value * 1e3,
+        other => panic!("{other} is no unit of time"),
+    }
+}

@@ -1,0 +1,201 @@
+//! The servers: one route each, with sessions of four kinds.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+use actix_session::config::CookieContentSecurity;
+use actix_session::storage::{CookieSessionStore, RedisSessionStore};
+use actix_web::cookie::Key;
+use actix_web::error::ErrorUnauthorized;
+use actix_web::{App, HttpServer, Result, web};
+use sealed_session::actix::SessionMiddleware;
+use sealed_session::store::Memory;
+use sealed_session::{KeyRing, Secret, SystemRandom};
+
+use crate::common::ours::{self, Ended, Ours};
+use crate::common::shapes::{self, CSRF, READ, Size, USER};
+
+/// What the binary is called with to be a server.
+pub const WORD: &str = "serve";
+
+const ENDED: Ended = Ended {
+    sessions: 10_000,
+    subjects: 1_000,
+};
+
+/// Whose sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Bare,
+    Ours,
+    Cookies,
+    Redis,
+}
+
+impl Kind {
+    pub const ALL: [Self; 4] = [Self::Bare, Self::Ours, Self::Cookies, Self::Redis];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare route",
+            Self::Ours => "sealed-session",
+            Self::Cookies => "actix-session, cookies",
+            Self::Redis => "actix-session, Redis",
+        }
+    }
+}
+
+/// A server in a process of its own, and a cookie that it takes.
+pub struct Server {
+    child: Child,
+    pub port: u16,
+    pub header: String,
+}
+
+impl Server {
+    pub fn start(kind: Kind, size: Size, redis: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([WORD, kind.name(), size.name(), redis])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut line = || lines.next().expect("the server starts").unwrap();
+        let port = line().parse().unwrap();
+        let header = line();
+        let mut server = Self {
+            child,
+            port,
+            header,
+        };
+        if server.header.is_empty() {
+            server.header = server.begin();
+        }
+        server.check();
+        server
+    }
+
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The Cookie header of a session that the server makes.
+    fn begin(&self) -> String {
+        let answer = self.get("/begin", "a=b");
+        let cookie = answer
+            .lines()
+            .find_map(|line| line.strip_prefix("set-cookie: "));
+        let (name, value) = shapes::pair(cookie.expect("a cookie"));
+        shapes::header(name, value)
+    }
+
+    /// Whether it answers with the session's value, and without its cookie does not.
+    fn check(&self) {
+        assert!(self.get("/", &self.header).ends_with(CSRF));
+    }
+
+    fn get(&self, path: &str, cookie: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: a\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+/// The process ends when nobody holds its standard input.
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// Says its port and a Cookie header (none if `/begin` makes the session), and serves.
+#[actix_web::main]
+pub async fn serve(kind: &str, size: &str, redis: &str) {
+    std::thread::spawn(|| {
+        // Until whoever measures is gone.
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        std::process::exit(0);
+    });
+    let kind = Kind::ALL.into_iter().find(|each| each.name() == kind);
+    let size = crate::sized(size);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let say = |header: &str| println!("{port}\n{header}");
+    let key = Key::generate();
+    let begin = move || web::get().to(move |session| their_begin(session, size));
+    match kind.unwrap() {
+        Kind::Bare => {
+            say(&shapes::header("__Host-session", CSRF));
+            let app = || App::new().route("/", web::get().to(async || CSRF));
+            let server = HttpServer::new(app).workers(1).listen(listener);
+            server.unwrap().run().await.unwrap();
+        }
+        Kind::Ours => {
+            let ring = KeyRing::single(Secret::generate(&SystemRandom).unwrap());
+            let ours = Ours::start(ours::builder(ring, Memory::new()), size, ENDED).await;
+            say(&ours.header);
+            let app = move || {
+                App::new()
+                    .wrap(SessionMiddleware::new(&ours.sessions))
+                    .route("/", web::get().to(our_read))
+            };
+            let server = HttpServer::new(app).workers(1).listen(listener);
+            server.unwrap().run().await.unwrap();
+        }
+        Kind::Cookies => {
+            say("");
+            let app = move || {
+                let store = CookieSessionStore::default();
+                let middleware = actix_session::SessionMiddleware::builder(store, key.clone())
+                    .cookie_content_security(CookieContentSecurity::Private)
+                    .build();
+                App::new()
+                    .wrap(middleware)
+                    .route("/begin", begin())
+                    .route("/", web::get().to(their_read))
+            };
+            let server = HttpServer::new(app).workers(1).listen(listener);
+            server.unwrap().run().await.unwrap();
+        }
+        Kind::Redis => {
+            let store = RedisSessionStore::new(redis).await.unwrap();
+            say("");
+            let app = move || {
+                let middleware = actix_session::SessionMiddleware::new(store.clone(), key.clone());
+                App::new()
+                    .wrap(middleware)
+                    .route("/begin", begin())
+                    .route("/", web::get().to(their_read))
+            };
+            let server = HttpServer::new(app).workers(1).listen(listener);
+            server.unwrap().run().await.unwrap();
+        }
+    }
+}
+
+async fn our_read(session: sealed_session::Session) -> Result<String> {
+    let value = session.get(READ)?;
+    value.ok_or_else(|| ErrorUnauthorized("no session"))
+}
+
+async fn their_begin(session: actix_session::Session, size: Size) -> Result<String> {
+    session.insert("user", USER)?;
+    for (name, value) in size.entries() {
+        session.insert(name, value)?;
+    }
+    Ok(String::new())
+}
+
+async fn their_read(session: actix_session::Session) -> Result<String> {
+    let value = session.get(READ)?;
+    value.ok_or_else(|| ErrorUnauthorized("no session"))
+}
