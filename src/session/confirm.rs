@@ -3,6 +3,7 @@
 use crate::error::StoreError;
 use crate::revoke::Reach;
 use crate::session::Session;
+use crate::time::UnixMillis;
 
 /// Why a session is not confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,24 +43,27 @@ impl Session {
             let record = state.record.as_ref()?;
             let subject = record.login.as_ref();
             let subject = subject.map(|login| service.subject_key(&login.subject));
-            Some((record.clone(), subject))
+            Some((record.id, subject))
         });
-        let (record, subject) = known.ok_or(ConfirmError::Ended)?;
-        if service.revoker.vigil().reach() == Reach::Network {
-            let born = service.revoker.ask(record.id, subject).await?;
-            if !service.rules(service.now()).vouches(born, &record) {
+        let (id, subject) = known.ok_or(ConfirmError::Ended)?;
+        let born = match service.revoker.vigil().reach() {
+            Reach::Network => service.revoker.ask(id, subject).await?,
+            Reach::Process => UnixMillis::EPOCH,
+        };
+        self.with(|state| {
+            let rules = service.rules(service.now());
+            if let Some(record) = &state.record
+                && !rules.vouches(born, record)
+            {
                 let problem = "it has lost its data, and was not given it back yet";
                 return Err(StoreError::unavailable(problem).into());
             }
-        }
-        let counts = self.with(|state| {
-            let rules = service.rules(service.now());
-            state.still_counts(service)
+            let counts = state.still_counts(service)
                 && state
                     .record
                     .as_ref()
-                    .is_some_and(|record| rules.counts(record))
-        });
-        counts.then_some(()).ok_or(ConfirmError::Ended)
+                    .is_some_and(|record| rules.counts(record));
+            counts.then_some(()).ok_or(ConfirmError::Ended)
+        })
     }
 }

@@ -1,5 +1,7 @@
 //! Entries of other releases, and visitors.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
@@ -29,6 +31,16 @@ async fn a_logout_over_an_entry_that_is_not_understood_is_told_to_everyone() {
     eventually(|| async { status(&stolen, &there).await == 401 }).await;
 }
 
+async fn one_user() -> (Node, Arc<Faulty>, Browser) {
+    let clock = ManualClock::default();
+    let store = Faulty::new(memory(&clock), Reach::Network);
+    clock.advance(SECOND);
+    let node = Node::on(&clock, store.clone()).await;
+    let user = node.browser();
+    user.post("/login/alice").await.is(200);
+    (node, store, user)
+}
+
 /// What costs nothing is told at most 64 at a time. Whoever logs out shares the way to the store with it.
 async fn crowd(store: &Faulty, user: &Browser, crowd: &[Browser]) {
     store.set_call(Call::Publish, Mode::Hanging);
@@ -51,12 +63,7 @@ async fn crowd(store: &Faulty, user: &Browser, crowd: &[Browser]) {
 
 #[actix_web::test]
 async fn visitors_can_not_crowd_out_those_who_log_out() {
-    let clock = ManualClock::default();
-    let store = Faulty::new(memory(&clock), Reach::Network);
-    clock.advance(SECOND);
-    let node = Node::on(&clock, store.clone()).await;
-    let user = node.browser();
-    user.post("/login/alice").await.is(200);
+    let (node, store, user) = one_user().await;
     let mut visitors = Vec::new();
     for _ in 0..70 {
         let visitor = node.browser();
@@ -69,12 +76,7 @@ async fn visitors_can_not_crowd_out_those_who_log_out() {
 /// Nor can those who hold a cookie of a session that is ended.
 #[actix_web::test]
 async fn ended_sessions_can_not_crowd_out_those_who_log_out() {
-    let clock = ManualClock::default();
-    let store = Faulty::new(memory(&clock), Reach::Network);
-    clock.advance(SECOND);
-    let node = Node::on(&clock, store.clone()).await;
-    let user = node.browser();
-    user.post("/login/alice").await.is(200);
+    let (node, store, user) = one_user().await;
     let ended = node.browser();
     ended.post("/login/mallory").await.is(200);
     let copies: Vec<_> = (0..70).map(|_| ended.copy()).collect();
