@@ -102,8 +102,8 @@ pub use config::SessionConfig;
 pub use cookie::{CookieSettings, SameSite};
 pub use error::{ConfigError, RandomError, Rejected, StoreError};
 pub use flow::{
-    CommitError, Health, Inspected, Loaded, Outcome, Policy, Sessions, SessionsBuilder, Ticket,
-    Unavailable, inspect,
+    CommitError, Health, Inspected, InspectedLogin, Loaded, Outcome, Policy, Sessions,
+    SessionsBuilder, Ticket, Unavailable, inspect,
 };
 pub use id::{Generation, KeyId, RaiseId, Serial, SessionId, SubjectKey};
 pub use key::{Key, KeyRing, KeySource, KeyTables, Secret};

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::forge::{Forge, Record};
+use common::forge::{Forge, Login, Record};
 use common::{HOUR, Node};
 use sealed_session::Clock;
 use serde_bytes::ByteBuf;
@@ -32,13 +32,13 @@ async fn a_record_that_no_honest_node_makes_is_refused() {
         ("created in the future", |r, ahead| r.created = ahead),
         ("refreshed in the future", |r, ahead| r.refreshed = ahead),
         ("logged in in the future", |r, ahead| {
-            r.login = Some(("alice".into(), 0, ahead));
+            r.login = Some(Login::of("alice", 0, ahead));
         }),
         ("a generation of the future", |r, ahead| {
-            r.login = Some(("alice".into(), ahead, r.created));
+            r.login = Some(Login::of("alice", ahead, r.created));
         }),
         ("the last generation", |r, _| {
-            r.login = Some(("alice".into(), u64::MAX, r.created));
+            r.login = Some(Login::of("alice", u64::MAX, r.created));
         }),
         ("everyone's generation of the future", |r, ahead| {
             r.everyone = ahead;
@@ -46,7 +46,7 @@ async fn a_record_that_no_honest_node_makes_is_refused() {
     ];
     let nonsense: [(&str, Change); 8] = [
         ("nobody's name", |r, _| {
-            r.login = Some((String::new(), 0, r.created));
+            r.login = Some(Login::of("", 0, r.created));
         }),
         ("longer than any limit", |r, _| {
             r.expires = r.created + 401 * 24 * 3600 * 1000;

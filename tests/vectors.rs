@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use sealed_session::testing::published_secret;
-use sealed_session::{Class, KeyRing, Rejected, UnixMillis, inspect};
+use sealed_session::{Class, KeyRing, Rejected, SubjectKey, UnixMillis, inspect};
 use serde_json::Value;
 
 #[test]
@@ -39,10 +39,23 @@ fn check(name: &str, vector: &Value) {
             let expected = &vector["expect"]["opens"];
             assert_eq!(found.session.to_string(), expected["session"], "{name}");
             assert_eq!(found.serial.get(), expected["serial"], "{name}");
-            let subject = found.login.as_ref().map(|(subject, _, _)| subject.as_str());
+            let subject = found.login.as_ref().map(|login| login.subject.as_str());
             assert_eq!(subject, expected["subject"].as_str(), "{name}");
             if let Some(generation) = expected.get("generation") {
-                assert_eq!(found.login.unwrap().1.get(), *generation, "{name}");
+                assert_eq!(
+                    found.login.as_ref().unwrap().generation.get(),
+                    *generation,
+                    "{name}"
+                );
+            }
+            if let Some(login) = &found.login {
+                // Another program computed the one in the cookie.
+                let audience = vector["audience"].as_str().unwrap();
+                assert_eq!(
+                    login.key,
+                    SubjectKey::new(audience, &login.subject),
+                    "{name}"
+                );
             }
             let remembered = expected["remembered"].as_bool().unwrap_or(false);
             assert_eq!(found.class == Class::Remembered, remembered, "{name}");

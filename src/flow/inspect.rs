@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::Rejected;
 use crate::flow::candidates::Found;
-use crate::id::{Generation, KeyId, Serial, SessionId};
+use crate::id::{Generation, KeyId, Serial, SessionId, SubjectKey};
 use crate::key::KeyRing;
 use crate::lifetime::Class;
 use crate::seal::{self, Binding};
@@ -22,8 +22,8 @@ pub struct Inspected {
     pub session: SessionId,
     /// Which of the session's cookies it is.
     pub serial: Serial,
-    /// Who is logged in, under which generation, and since when.
-    pub login: Option<(String, Generation, UnixMillis)>,
+    /// Who is logged in, if anyone is.
+    pub login: Option<InspectedLogin>,
     /// Everyone's generation when the session began.
     pub everyone: Generation,
     /// When the session began.
@@ -38,6 +38,20 @@ pub struct Inspected {
     pub earlier_keys: usize,
     /// The application's entries.
     pub entries: BTreeMap<String, Value>,
+}
+
+/// What a session cookie says of a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InspectedLogin {
+    /// Who is logged in.
+    pub subject: String,
+    /// What the revocation list calls them.
+    pub key: SubjectKey,
+    /// The subject's generation at the login.
+    pub generation: Generation,
+    /// When the login was.
+    pub at: UnixMillis,
 }
 
 /// Opens a cookie at the time `now` without judging whether its session counts.
@@ -73,9 +87,12 @@ fn describe(key: KeyId, record: Record) -> Inspected {
         key,
         session: record.id,
         serial: record.serial,
-        login: record
-            .login
-            .map(|login| (login.subject, login.generation, login.at)),
+        login: record.login.map(|login| InspectedLogin {
+            subject: login.subject,
+            key: login.key,
+            generation: login.generation,
+            at: login.at,
+        }),
         everyone: record.everyone,
         created: record.created,
         refreshed: record.refreshed,

@@ -28,7 +28,7 @@ use crate::time::UnixMillis;
 pub use builder::SessionsBuilder;
 pub(crate) use builder::check_audience;
 pub use commit::{CommitError, Outcome};
-pub use inspect::{Inspected, inspect};
+pub use inspect::{Inspected, InspectedLogin, inspect};
 pub use load::{Loaded, Ticket, Unavailable};
 
 /// Everything that the sessions of one cookie share: keys, the revocation list, lifetimes, the

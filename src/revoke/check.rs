@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use crate::error::Rejected;
-use crate::id::{Serial, SubjectKey};
+use crate::id::Serial;
 use crate::lifetime::{Lifetimes, SKEW};
 use crate::revoke::lattice::SessionEntry;
 use crate::revoke::list::List;
@@ -57,7 +57,6 @@ pub(crate) enum Freshness {
 /// Everything that a judgement depends on.
 pub(crate) struct Rules<'a> {
     pub(crate) list: &'a List,
-    pub(crate) audience: &'a str,
     pub(crate) lifetimes: &'a Lifetimes,
     /// Sessions from this time or before do not count, by order of the operator.
     pub(crate) everyone_before: Option<UnixMillis>,
@@ -155,9 +154,7 @@ impl Rules<'_> {
         let Some(login) = &record.login else {
             return Ok(());
         };
-        let subject = self
-            .list
-            .subject(|| SubjectKey::new(self.audience, &login.subject));
+        let subject = self.list.subject(&login.key);
         if subject.marked {
             return Err(Refusal::dead(Rejected::SubjectEnded, self.now));
         }
@@ -198,7 +195,7 @@ pub(crate) const MOURNING: Duration = Duration::from_secs(60);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{Generation, SessionId};
+    use crate::id::{Generation, SessionId, SubjectKey};
     use crate::lifetime::Class;
     use crate::revoke::lattice::{Revocation, SubjectEntry};
     use crate::revoke::store::Target;
@@ -214,6 +211,7 @@ mod tests {
             serial: Serial::new(serial),
             login: Some(LoginFacts {
                 subject: "alice".into(),
+                key: alice(),
                 generation: Generation::new(generation),
                 at: NOW,
             }),
@@ -231,7 +229,6 @@ mod tests {
         let lifetimes = Lifetimes::default();
         Rules {
             list,
-            audience: "test",
             lifetimes: &lifetimes,
             everyone_before: None,
             accept_older: false,
@@ -334,7 +331,6 @@ mod tests {
         let lifetimes = Lifetimes::default();
         let rules = Rules {
             list: &list,
-            audience: "test",
             lifetimes: &lifetimes,
             everyone_before: None,
             accept_older: false,

@@ -27,7 +27,7 @@ pub(crate) struct List {
     sessions: DashMap<SessionId, Packed, BuildHasherDefault<IdHasher>>,
     visitors: Visitors,
     subjects: DashMap<SubjectKey, SubjectEntry, RandomState>,
-    /// Whether any subject was ever entered or marked. Until then no request has to hash its subject.
+    /// Whether any subject was ever entered or marked. Until then no request has to look for its subject.
     any_subject: AtomicBool,
     everyone: AtomicU64,
     /// Since when the store remembers.
@@ -73,15 +73,14 @@ impl List {
         }
     }
 
-    /// The subject's generation. `key` is asked for only when any subject was ever logged out.
-    pub(super) fn subject(&self, key: impl FnOnce() -> SubjectKey) -> SubjectState {
+    /// The subject's generation.
+    pub(super) fn subject(&self, key: &SubjectKey) -> SubjectState {
         if !self.any_subject.load(Ordering::Acquire) {
             return SubjectState::default();
         }
-        let key = key();
         // The mark first: it goes only after the generation has come.
-        let marked = self.marks.load(Ordering::Acquire) > 0 && self.marked.contains(&key);
-        let entry = self.subjects.get(&key);
+        let marked = self.marks.load(Ordering::Acquire) > 0 && self.marked.contains(key);
+        let entry = self.subjects.get(key);
         SubjectState {
             generation: entry.map_or(Generation::NONE, |entry| entry.generation),
             marked,
@@ -99,7 +98,7 @@ impl List {
     /// The largest generation of the target that this node has seen.
     pub(crate) fn generation(&self, target: Target) -> Generation {
         match target {
-            Target::Subject(key) => self.subject(|| key).generation,
+            Target::Subject(key) => self.subject(&key).generation,
             Target::Everyone => self.everyone(),
         }
     }

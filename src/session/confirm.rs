@@ -41,8 +41,7 @@ impl Session {
         let service = self.service();
         let known = self.look(|state| {
             let record = state.record.as_ref()?;
-            let subject = record.login.as_ref();
-            let subject = subject.map(|login| service.subject_key(&login.subject));
+            let subject = record.login.as_ref().map(|login| login.key);
             Some((record.id, subject))
         });
         let (id, subject) = known.ok_or(ConfirmError::Ended)?;

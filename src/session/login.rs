@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use serde::Serialize;
 
-use crate::id::{KeyId, Serial, SessionId};
+use crate::id::{KeyId, Serial, SessionId, SubjectKey};
 use crate::lifetime::Class;
 use crate::revoke::revoker::Attempt;
 use crate::revoke::{Published, Reading};
@@ -67,6 +67,7 @@ impl Login {
         let reading = service.revoker.read(key).await?;
         let start = Start {
             subject: self.subject,
+            key,
             class: self.class,
             added,
             reading,
@@ -117,6 +118,7 @@ fn encoded(entries: Vec<(String, Result<Vec<u8>, String>)>) -> Result<Entries, L
 /// What a new session starts from.
 struct Start {
     subject: String,
+    key: SubjectKey,
     class: Class,
     added: Entries,
     reading: Reading,
@@ -179,6 +181,7 @@ impl Start {
             serial: Serial::FIRST,
             login: Some(LoginFacts {
                 subject: self.subject,
+                key: self.key,
                 generation: reading.subject,
                 at: created,
             }),

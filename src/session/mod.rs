@@ -387,7 +387,7 @@ impl Session {
         });
         let login = self.look(|state| {
             let login = state.record.as_ref()?.login.as_ref()?;
-            Some((service.subject_key(&login.subject), login.generation))
+            Some((login.key, login.generation))
         });
         match login {
             Some((key, generation)) => Ok((Target::Subject(key), generation)),

@@ -36,7 +36,6 @@ impl Service {
     pub(crate) fn rules(&self, now: UnixMillis) -> Rules<'_> {
         Rules {
             list: self.revoker.list(),
-            audience: self.binding.audience(),
             lifetimes: &self.lifetimes,
             everyone_before: self.keys.load().everyone_before(),
             accept_older: self.accept_older,

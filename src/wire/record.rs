@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 
 use crate::error::Rejected;
-use crate::id::{Generation, KeyId, Serial, SessionId};
+use crate::id::{Generation, KeyId, Serial, SessionId, SubjectKey};
 use crate::lifetime::Class;
 use crate::time::UnixMillis;
 use crate::wire::entries::Entries;
@@ -41,6 +41,8 @@ pub(crate) struct Record {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LoginFacts {
     pub(crate) subject: String,
+    /// The subject's in the revocation list: computed at the login, not on each request.
+    pub(crate) key: SubjectKey,
     /// The subject's generation at login.
     pub(crate) generation: Generation,
     pub(crate) at: UnixMillis,
@@ -84,7 +86,7 @@ struct Layout<'a> {
     id: [u8; 16],
     serial: u32,
     #[serde(borrow)]
-    login: Option<(&'a str, u64, u64)>,
+    login: Option<(&'a str, [u8; 16], u64, u64)>,
     everyone: u64,
     created: u64,
     refreshed: u64,
@@ -124,8 +126,8 @@ impl Record {
             id: *self.id.as_bytes(),
             serial: self.serial.get(),
             login: self.login.as_ref().map(|login| {
-                let at = login.at.as_millis();
-                (login.subject.as_str(), login.generation.get(), at)
+                let (key, at) = (*login.key.as_bytes(), login.at.as_millis());
+                (login.subject.as_str(), key, login.generation.get(), at)
             }),
             everyone: self.everyone.get(),
             created: self.created.as_millis(),
@@ -160,11 +162,14 @@ impl Record {
         Ok(Self {
             id: SessionId::from_bytes(layout.id),
             serial: Serial::new(layout.serial),
-            login: layout.login.map(|(subject, generation, at)| LoginFacts {
-                subject: subject.to_owned(),
-                generation: Generation::new(generation),
-                at: UnixMillis::new(at),
-            }),
+            login: layout
+                .login
+                .map(|(subject, key, generation, at)| LoginFacts {
+                    subject: subject.to_owned(),
+                    key: SubjectKey::from_bytes(key),
+                    generation: Generation::new(generation),
+                    at: UnixMillis::new(at),
+                }),
             everyone: Generation::new(layout.everyone),
             created: UnixMillis::new(layout.created),
             refreshed: UnixMillis::new(layout.refreshed),
@@ -192,6 +197,7 @@ mod tests {
             serial: Serial::new(3),
             login: Some(LoginFacts {
                 subject: "alice".into(),
+                key: SubjectKey::new("test", "alice"),
                 generation: Generation::new(77),
                 at: UnixMillis::new(1_000_000),
             }),

@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use sealed_session::UnixMillis;
 use sealed_session::testing::published_secret;
+use sealed_session::{SubjectKey, UnixMillis};
 use serde::Serialize;
 use serde_bytes::ByteBuf;
 
@@ -19,7 +19,7 @@ pub struct Record {
     pub version: u8,
     pub id: [u8; 16],
     pub serial: u32,
-    pub login: Option<(String, u64, u64)>,
+    pub login: Option<Login>,
     pub everyone: u64,
     pub created: u64,
     pub refreshed: u64,
@@ -27,6 +27,27 @@ pub struct Record {
     pub class: u8,
     pub keys: ByteBuf,
     pub entries: BTreeMap<String, ByteBuf>,
+}
+
+/// What a record says of a login.
+#[derive(Clone, Serialize)]
+pub struct Login {
+    pub subject: String,
+    pub key: [u8; 16],
+    pub generation: u64,
+    pub at: u64,
+}
+
+impl Login {
+    /// A login to the application that most tests are.
+    pub fn of(subject: &str, generation: u64, at: u64) -> Self {
+        Self {
+            subject: subject.into(),
+            key: *SubjectKey::new("test", subject).as_bytes(),
+            generation,
+            at,
+        }
+    }
 }
 
 impl Record {
@@ -37,7 +58,7 @@ impl Record {
             version: 1,
             id: [7; 16],
             serial: 0,
-            login: Some(("alice".into(), 0, now)),
+            login: Some(Login::of("alice", 0, now)),
             everyone: 0,
             created: now,
             refreshed: now,

@@ -38,6 +38,12 @@ def string(data):
     return varint(len(data)) + data
 
 
+def subject_key(subject, audience="vectors"):
+    hashed = b"".join(struct.pack(">Q", len(part)) + part
+                      for part in (audience.encode(), subject.encode()))
+    return hashlib.sha256(hashed).digest()[:16]
+
+
 def record(version=1, id=bytes(range(16)), serial=0, login=None, everyone=0, created=NOW,
            refreshed=NOW, expires=NOW + DAY, lifetime_class=0, keys=b"", entries=()):
     out = bytes([version]) + id + varint(serial)
@@ -45,7 +51,8 @@ def record(version=1, id=bytes(range(16)), serial=0, login=None, everyone=0, cre
         out += b"\x00"
     else:
         subject, generation, at = login
-        out += b"\x01" + string(subject.encode()) + varint(generation) + varint(at)
+        out += b"\x01" + string(subject.encode()) + subject_key(subject)
+        out += varint(generation) + varint(at)
     for number in (everyone, created, refreshed, expires):
         out += varint(number)
     out += bytes([lifetime_class]) + string(keys) + varint(len(entries))

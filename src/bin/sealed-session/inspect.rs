@@ -102,11 +102,12 @@ fn describe(inspected: &Inspected) -> serde_json::Value {
         .iter()
         .map(|(name, value)| (name.clone(), as_json(value)))
         .collect();
-    let login = inspected.login.as_ref().map(|(subject, generation, at)| {
+    let login = inspected.login.as_ref().map(|login| {
         json!({
-            "subject": subject,
-            "generation": generation.get(),
-            "at": at.to_string(),
+            "subject": login.subject,
+            "subject_key": login.key.to_string(),
+            "generation": login.generation.get(),
+            "at": login.at.to_string(),
         })
     });
     json!({

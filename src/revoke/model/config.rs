@@ -1,6 +1,5 @@
 //! How large a run is, what can happen in it, and which mechanisms hold.
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::id::{SessionId, SubjectKey};
@@ -12,8 +11,8 @@ use crate::revoke::vigil::Moment;
 use crate::revoke::witness::Trust;
 use crate::time::UnixMillis;
 
-pub(super) const AUDIENCE: &str = "model";
 pub(super) const SUBJECT: &str = "alice";
+pub(super) const SUBJECT_KEY: SubjectKey = SubjectKey::from_bytes(*b"in place of hers");
 /// The time at tick zero.
 pub(super) const START: UnixMillis = UnixMillis::from_secs(1_800_000_000);
 
@@ -137,12 +136,10 @@ impl Config {
     }
 
     pub(super) fn target(&self) -> Target {
-        // Hashing it in every step would take a seventh of a run.
-        static ALICE: LazyLock<SubjectKey> = LazyLock::new(|| SubjectKey::new(AUDIENCE, SUBJECT));
         if self.everyone {
             Target::Everyone
         } else {
-            Target::Subject(*ALICE)
+            Target::Subject(SUBJECT_KEY)
         }
     }
 
@@ -170,7 +167,6 @@ impl Config {
     ) -> Rules<'a> {
         Rules {
             list,
-            audience: AUDIENCE,
             lifetimes,
             everyone_before: None,
             accept_older: !self.mechanisms.birth,

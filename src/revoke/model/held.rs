@@ -32,7 +32,7 @@ impl Held {
         list.for_each(|entry| entries.push(entry));
         sort(&mut entries);
         let marked = match target {
-            Target::Subject(key) => list.subject(|| key).marked,
+            Target::Subject(key) => list.subject(&key).marked,
             Target::Everyone => list.everyone_marked(),
         };
         Self {

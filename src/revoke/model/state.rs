@@ -1,6 +1,6 @@
 //! The state of the model, and what an onlooker remembers of how it came about.
 
-use super::config::{Bounds, Config, SUBJECT, session_id};
+use super::config::{Bounds, Config, SUBJECT, SUBJECT_KEY, session_id};
 use super::hash::hash;
 use super::node::{Here, Node};
 use super::store::Store;
@@ -173,6 +173,7 @@ impl State {
             serial: Serial::new(serial),
             login: Some(LoginFacts {
                 subject: SUBJECT.to_owned(),
+                key: SUBJECT_KEY,
                 generation: generation(!config.everyone),
                 at: session.created,
             }),
