@@ -17,8 +17,9 @@ const MAX_VALUES: usize = 16;
 /// What a request's Cookie headers hold of ours.
 #[derive(Debug, Default)]
 pub(crate) struct Found<'h> {
-    /// By chunk index, in the order in which they came.
-    values: [Vec<&'h [u8]>; MAX_CHUNKS as usize],
+    /// Each with its chunk index, in the order in which they came. Mostly there is no more than one.
+    first: Option<(u8, &'h [u8])>,
+    more: Vec<(u8, &'h [u8])>,
     /// Whether there were more than are kept.
     overflowed: bool,
 }
@@ -52,12 +53,25 @@ impl<'h> Found<'h> {
                 [b'.', digit @ b'1'..=b'7', b'=', value @ ..] => (digit - b'0', value),
                 _ => continue,
             };
-            match found.values.get_mut(usize::from(index)) {
-                Some(values) if values.len() < MAX_VALUES => values.push(value),
-                _ => found.overflowed = true,
+            if found.first.is_none() {
+                found.first = Some((index, value));
+            } else if found.of(index).count() < MAX_VALUES {
+                found.more.push((index, value));
+            } else {
+                found.overflowed = true;
             }
         }
         found
+    }
+
+    fn all(&self) -> impl Iterator<Item = &(u8, &'h [u8])> {
+        self.first.iter().chain(&self.more)
+    }
+
+    /// The values of one chunk index.
+    fn of(&self, index: u8) -> impl Iterator<Item = &'h [u8]> + '_ {
+        let values = self.all().filter(move |(of, _)| *of == index);
+        values.map(|(_, value)| *value)
     }
 
     /// Whether all values are kept.
@@ -67,21 +81,15 @@ impl<'h> Found<'h> {
 
     /// Which chunk indexes the browser holds.
     pub(crate) fn indexes(&self) -> Indexes {
-        let held = (0..)
-            .zip(&self.values)
-            .filter(|(_, values)| !values.is_empty());
-        Indexes(held.fold(0, |held, (index, _)| held | 1 << index))
+        Indexes(self.all().fold(0, |held, (index, _)| held | 1 << index))
     }
 
     /// The texts of the tokens that the values may form, and over how many cookies each is spread.
     ///
     /// Where a name occurs several times, the n-th first part goes with the n-th of the others.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = Option<(u8, Cow<'h, [u8]>)>> + '_ {
-        let [first, ..] = &self.values;
-        first
-            .iter()
-            .enumerate()
-            .map(|(nth, value)| self.token(nth, value))
+        let first = self.of(0).enumerate();
+        first.map(|(nth, value)| self.token(nth, value))
     }
 
     fn token(&self, nth: usize, value: &'h [u8]) -> Option<(u8, Cow<'h, [u8]>)> {
@@ -91,8 +99,7 @@ impl<'h> Found<'h> {
         }
         let mut text = part.to_vec();
         for index in 1..count {
-            let values = self.values.get(usize::from(index))?;
-            text.extend_from_slice(values.get(nth).or(values.last())?);
+            text.extend_from_slice(self.of(index).take(nth + 1).last()?);
         }
         Some((count, Cow::Owned(text)))
     }
@@ -116,8 +123,7 @@ mod tests {
 
     fn scan<'h>(lines: &[&'h str]) -> Vec<&'h [u8]> {
         let lines = lines.iter().map(|line| line.as_bytes());
-        let mut found = Found::scan(lines, "s");
-        std::mem::take(&mut found.values[0])
+        Found::scan(lines, "s").of(0).collect()
     }
 
     #[test]

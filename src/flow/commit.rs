@@ -134,7 +134,7 @@ impl Engine {
     /// Makes `record` the newest of its session, and its cookie.
     async fn renew(
         &self,
-        mut record: Record,
+        mut record: Box<Record>,
         from: Source<'_>,
         now: UnixMillis,
     ) -> (Vec<String>, Option<CommitError>) {
@@ -172,7 +172,7 @@ impl Engine {
     }
 
     /// The cookies of a session that was written to; none while the list can not be trusted.
-    fn write(&self, record: Record, from: Source<'_>) -> Result<Vec<String>, CommitError> {
+    fn write(&self, record: Box<Record>, from: Source<'_>) -> Result<Vec<String>, CommitError> {
         if self.is_untrusted() {
             return Ok(Vec::new());
         }
@@ -180,7 +180,7 @@ impl Engine {
     }
 
     /// Checks the session again, seals it and renders its cookies; none if it was ended meanwhile.
-    fn seal(&self, mut record: Record, from: Source<'_>) -> Result<Vec<String>, CommitError> {
+    fn seal(&self, mut record: Box<Record>, from: Source<'_>) -> Result<Vec<String>, CommitError> {
         let now = self.service.now();
         let ring = self.service.keys.load();
         let key = ring

@@ -79,7 +79,7 @@ pub fn inspect(
     let opened = seal::open(&token, chunks, keys, &binding, now);
     let opened = opened.map_err(|refusal| refusal.reason)?;
     let key = opened.key();
-    Ok(describe(key, opened.into_record()))
+    Ok(describe(key, *opened.into_record()))
 }
 
 fn describe(key: KeyId, record: Record) -> Inspected {

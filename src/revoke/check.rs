@@ -71,7 +71,7 @@ impl Rules<'_> {
     pub(crate) fn admit(&self, opened: Opened) -> Result<Live, (Refusal, Box<Record>)> {
         match self.judge(opened.record()) {
             Ok(freshness) => Ok(Live { opened, freshness }),
-            Err(refusal) => Err((refusal, Box::new(opened.into_record()))),
+            Err(refusal) => Err((refusal, opened.into_record())),
         }
     }
 

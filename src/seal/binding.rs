@@ -14,7 +14,7 @@
 //! chunk count        1 byte
 //! ```
 
-use crate::wire::envelope::Head;
+use crate::wire::envelope::{HEAD, Head};
 
 const LABEL: &[u8] = b"sealed-session";
 
@@ -23,13 +23,19 @@ const LABEL: &[u8] = b"sealed-session";
 pub(crate) struct Binding {
     cookie: String,
     audience: String,
+    /// The two of them as they stand in the associated data.
+    fields: Vec<u8>,
 }
 
 impl Binding {
     pub(crate) fn new(cookie: &str, audience: &str) -> Self {
+        let mut fields = Vec::new();
+        push(&mut fields, cookie.as_bytes());
+        push(&mut fields, audience.as_bytes());
         Self {
             cookie: cookie.to_owned(),
             audience: audience.to_owned(),
+            fields,
         }
     }
 
@@ -43,28 +49,27 @@ impl Binding {
 
     /// The associated data of one token.
     pub(super) fn associated_data(&self, head: Head, chunks: u8) -> Vec<u8> {
-        let head = head.to_bytes();
-        let (version, rest) = head.split_at(1);
-        let (key, sealed_at) = rest.split_at(16);
-        let fields = [
-            LABEL,
-            version,
-            key,
-            sealed_at,
-            self.cookie.as_bytes(),
-            self.audience.as_bytes(),
-            &[chunks],
-        ];
-        let length = fields.iter().map(|field| 4 + field.len()).sum();
-        let mut data = Vec::with_capacity(length);
-        for field in fields {
-            // Names and audiences are capped far below 4 GiB when they are configured.
-            let length = u32::try_from(field.len()).unwrap_or(u32::MAX);
-            data.extend_from_slice(&length.to_be_bytes());
-            data.extend_from_slice(field);
-        }
+        let mut data = Vec::with_capacity(AROUND + self.fields.len());
+        push(&mut data, LABEL);
+        push(&mut data, &[head.version]);
+        push(&mut data, head.key.as_bytes());
+        push(&mut data, &head.sealed_at.to_bytes());
+        data.extend_from_slice(&self.fields);
+        push(&mut data, &[chunks]);
         data
     }
+}
+
+/// What the associated data holds beside the cookie's name and the audience.
+const AROUND: usize = 5 * 4 + LABEL.len() + HEAD + 1;
+
+/// Appends one field, after its length.
+#[inline]
+fn push(data: &mut Vec<u8>, field: &[u8]) {
+    // Names and audiences are capped far below 4 GiB when they are configured.
+    let length = u32::try_from(field.len()).unwrap_or(u32::MAX);
+    data.extend_from_slice(&length.to_be_bytes());
+    data.extend_from_slice(field);
 }
 
 #[cfg(test)]

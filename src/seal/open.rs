@@ -12,7 +12,7 @@ use crate::wire::record::Record;
 /// An authentic record. Whether its session still counts is the revocation check's to say.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    record: Record,
+    record: Box<Record>,
     key: KeyId,
 }
 
@@ -26,7 +26,7 @@ impl Opened {
         self.key
     }
 
-    pub(crate) fn into_record(self) -> Record {
+    pub(crate) fn into_record(self) -> Box<Record> {
         self.record
     }
 }

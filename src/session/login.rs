@@ -131,13 +131,13 @@ impl Start {
         self,
         state: &mut State,
         service: &Service,
-    ) -> Result<(Record, Option<Attempt<Published>>), LoginError> {
+    ) -> Result<(Box<Record>, Option<Attempt<Published>>), LoginError> {
         if state.committed {
             return Err(NotWritable::AlreadyCommitted.into());
         }
         // A session that was ended while this request ran hands nothing on.
         let counts = state.still_counts(service);
-        let old = state.record.as_ref().filter(|_| counts);
+        let old = state.record.as_deref().filter(|_| counts);
         let opened_with = match state.origin {
             Origin::Cookie { key, .. } => Some(key),
             _ => None,
@@ -164,7 +164,7 @@ impl Start {
         old: Option<&Record>,
         opened_with: Option<KeyId>,
         service: &Service,
-    ) -> Result<Record, LoginError> {
+    ) -> Result<Box<Record>, LoginError> {
         let reading = self.reading;
         let created = service.beginning(reading.now, reading.born);
         let id = SessionId::random(&*service.random).map_err(SessionInsertError::from)?;
@@ -176,7 +176,7 @@ impl Start {
             .and_then(|old| inheritance(old, opened_with))
             .unwrap_or_default();
         entries.extend(&self.added);
-        Ok(Record {
+        Ok(Box::new(Record {
             id,
             serial: Serial::FIRST,
             login: Some(LoginFacts {
@@ -192,7 +192,7 @@ impl Start {
             class: self.class,
             keys,
             entries,
-        })
+        }))
     }
 }
 
@@ -204,7 +204,7 @@ fn inheritance(old: &Record, opened_with: Option<KeyId>) -> Option<(Entries, Key
 }
 
 /// Puts the new session in the place of the old one.
-fn install(state: &mut State, record: Record) -> Result<(), LoginError> {
+fn install(state: &mut State, record: Box<Record>) -> Result<(), LoginError> {
     if state.committed {
         return Err(NotWritable::AlreadyCommitted.into());
     }

@@ -236,7 +236,7 @@ impl Session {
     }
 
     fn record<T>(&self, read: impl FnOnce(&Record) -> T) -> Option<T> {
-        self.look(|state| state.record.as_ref().map(read))
+        self.look(|state| state.record.as_deref().map(read))
     }
 
     fn login<T>(&self, read: impl FnOnce(&LoginFacts) -> T) -> Option<T> {

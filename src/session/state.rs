@@ -56,13 +56,13 @@ pub(crate) enum Change {
     /// Nothing: the browser keeps what it has.
     Keep,
     /// Seal it again, although nothing was written.
-    Refresh(Record),
+    Refresh(Box<Record>),
     /// Seal what was written.
-    Write(Record),
+    Write(Box<Record>),
     /// Seal a session that began with a login in this request.
-    Login(Record),
+    Login(Box<Record>),
     /// Seal it under a new serial, which ends its older cookies.
-    Renew(Record),
+    Renew(Box<Record>),
     /// Remove the cookie.
     Destroy,
 }
@@ -78,7 +78,7 @@ pub(crate) struct Closing {
 }
 
 pub(crate) struct State {
-    pub(crate) record: Option<Record>,
+    pub(crate) record: Option<Box<Record>>,
     /// An authentic session that does not count on this node.
     remains: Option<Box<Record>>,
     /// Whether a browser holds a cookie with the record's id.
@@ -95,7 +95,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(origin: Origin, record: Option<Record>) -> Self {
+    pub(crate) fn new(origin: Origin, record: Option<Box<Record>>) -> Self {
         Self {
             issued: record.is_some(),
             record,
@@ -226,7 +226,7 @@ impl State {
         let issued = self.record.clone().filter(|_| self.issued);
         // Also one that is ended here already: other nodes may not know, and a logout that is
         // acknowledged holds everywhere.
-        let record = issued.or_else(|| self.remains.as_deref().cloned());
+        let record = issued.or_else(|| self.remains.clone());
         // Of a session that ended meanwhile there is no cookie to remove: the browser may have its
         // successor's. Telling the store is harmless, and ends one that was only renewed.
         self.still_counts(service);
@@ -342,7 +342,7 @@ impl State {
     pub(crate) fn drop_dead(&mut self) {
         if let Some(record) = self.record.take() {
             if self.issued {
-                self.remains = Some(Box::new(record));
+                self.remains = Some(record);
             }
             self.issued = false;
             self.origin = Origin::Held(Hold::JustEnded);
@@ -402,11 +402,11 @@ fn revocation(record: &Record, serial: Serial, from: UnixMillis, visitor: bool) 
 }
 
 /// The session of someone who never logged in.
-fn visitor(service: &Service) -> Result<Record, RandomError> {
+fn visitor(service: &Service) -> Result<Box<Record>, RandomError> {
     let now = service.now();
     let list = service.revoker.list();
     let created = service.beginning(now, list.born());
-    Ok(Record {
+    Ok(Box::new(Record {
         id: SessionId::random(&*service.random)?,
         serial: Serial::FIRST,
         login: None,
@@ -417,5 +417,5 @@ fn visitor(service: &Service) -> Result<Record, RandomError> {
         class: Class::Standard,
         keys: KeyTrail::default(),
         entries: Entries::default(),
-    })
+    }))
 }

@@ -12,6 +12,7 @@ use std::fmt;
 use serde_bytes::Bytes;
 
 use crate::error::Rejected;
+use crate::wire::read::Reader;
 
 /// Name to MessagePack.
 #[derive(Clone, Default)]
@@ -34,8 +35,9 @@ pub(crate) struct Entry<'e> {
 impl<'e> Entry<'e> {
     /// The first of `bytes`, and what comes after it.
     fn first(bytes: &'e [u8]) -> Option<(Self, &'e [u8])> {
-        let (name, rest) = field(bytes)?;
-        let (value, rest) = field(rest)?;
+        let mut reader = Reader::new(bytes);
+        let (name, value) = (reader.bytes()?, reader.bytes()?);
+        let rest = reader.rest();
         let (bytes, _) = bytes.split_at(bytes.len() - rest.len());
         Some((Self { name, value, bytes }, rest))
     }
@@ -62,18 +64,6 @@ fn item(name: &[u8], value: &[u8]) -> Vec<u8> {
     postcard::to_allocvec(&(Bytes::new(name), Bytes::new(value))).unwrap_or_default()
 }
 
-/// A length and as many bytes, and what comes after them. Lengths below 128 are one byte: most are, and this
-/// is where a large session is looked through.
-fn field(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    match bytes.split_first()? {
-        (length @ ..128, rest) => rest.split_at_checked(usize::from(*length)),
-        _ => {
-            let (field, rest) = postcard::take_from_bytes::<&Bytes>(bytes).ok()?;
-            Some((field, rest))
-        }
-    }
-}
-
 impl Entries {
     /// Takes the entries that `bytes` holds from `start` on, if they are as many.
     pub(super) fn read(bytes: Vec<u8>, start: usize, count: u64) -> Result<Self, Rejected> {
@@ -84,7 +74,10 @@ impl Entries {
         while !rest.is_empty() {
             let entry;
             (entry, rest) = Entry::first(rest).ok_or(Rejected::Implausible)?;
-            str::from_utf8(entry.name).map_err(|_| Rejected::Implausible)?;
+            // Most names are ASCII, which is seen sooner.
+            if !entry.name.is_ascii() && str::from_utf8(entry.name).is_err() {
+                return Err(Rejected::Implausible);
+            }
             canonical &= last.is_none_or(|last| last < entry.name) && entry.is_short();
             last = Some(entry.name);
             read += 1;

@@ -46,6 +46,11 @@ impl Minutes {
         Self(u32::try_from(time.as_secs() / 60).unwrap_or(u32::MAX))
     }
 
+    /// Big endian.
+    pub(crate) fn to_bytes(self) -> [u8; 4] {
+        self.0.to_be_bytes()
+    }
+
     pub(crate) fn start(self) -> UnixMillis {
         UnixMillis::from_secs(u64::from(self.0) * 60)
     }
@@ -58,13 +63,13 @@ impl Minutes {
 }
 
 impl Head {
-    pub(crate) fn to_bytes(self) -> [u8; HEAD] {
+    fn to_bytes(self) -> [u8; HEAD] {
         let mut bytes = [0; HEAD];
         let (version, rest) = bytes.split_at_mut(1);
         let (key, sealed_at) = rest.split_at_mut(16);
         version.copy_from_slice(&[self.version]);
         key.copy_from_slice(self.key.as_bytes());
-        sealed_at.copy_from_slice(&self.sealed_at.0.to_be_bytes());
+        sealed_at.copy_from_slice(&self.sealed_at.to_bytes());
         bytes
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod chunks;
 pub(crate) mod entries;
 pub(crate) mod envelope;
 pub(crate) mod padding;
+mod read;
 pub(crate) mod record;
 pub(crate) mod value;
 

@@ -5,7 +5,7 @@
 //! 3. Bytes that are left over are rejected, and no field can announce more than the input holds.
 
 use postcard::ser_flavors::Size;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_bytes::Bytes;
 
 use crate::error::Rejected;
@@ -13,6 +13,7 @@ use crate::id::{Generation, KeyId, Serial, SessionId, SubjectKey};
 use crate::lifetime::Class;
 use crate::time::UnixMillis;
 use crate::wire::entries::Entries;
+use crate::wire::read::Reader;
 
 const VERSION: u8 = 1;
 /// What a record mostly takes without its entries.
@@ -77,22 +78,29 @@ impl KeyTrail {
     pub(crate) fn iter(&self) -> impl Iterator<Item = [u8; 4]> + '_ {
         self.0.iter().copied()
     }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (keys, partial) = bytes.as_chunks();
+        let fits = partial.is_empty() && keys.len() <= Self::CAPACITY;
+        fits.then(|| Self(keys.to_vec()))
+    }
 }
 
-/// The layout, in order, up to the entries. Borrows from the decoded bytes.
-#[derive(Serialize, Deserialize)]
+/// The layout, in order, up to the entries.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize, Debug, PartialEq))]
 struct Layout<'a> {
     version: u8,
     id: [u8; 16],
     serial: u32,
-    #[serde(borrow)]
+    #[cfg_attr(test, serde(borrow))]
     login: Option<(&'a str, [u8; 16], u64, u64)>,
     everyone: u64,
     created: u64,
     refreshed: u64,
     expires: u64,
     class: u8,
-    #[serde(borrow)]
+    #[cfg_attr(test, serde(borrow))]
     keys: &'a Bytes,
     /// How many entries follow.
     entries: u64,
@@ -143,40 +151,52 @@ impl Record {
     }
 
     /// Reads the record that `bytes` holds from `start` on, and keeps them for its entries.
-    pub(crate) fn decode(bytes: Vec<u8>, start: usize) -> Result<Self, Rejected> {
-        let record = bytes.get(start..).ok_or(Rejected::Implausible)?;
-        let (layout, entries) =
-            postcard::take_from_bytes::<Layout<'_>>(record).map_err(|_| Rejected::Implausible)?;
-        let (keys, partial) = layout.keys.as_chunks::<4>();
-        let understood =
-            layout.version == VERSION && partial.is_empty() && keys.len() <= KeyTrail::CAPACITY;
-        let class = match layout.class {
-            0 => Class::Standard,
-            1 => Class::Remembered,
-            _ => return Err(Rejected::Implausible),
-        };
-        if !understood {
-            return Err(Rejected::Implausible);
+    ///
+    /// In a box: it is handed on several times.
+    pub(crate) fn decode(bytes: Vec<u8>, start: usize) -> Result<Box<Self>, Rejected> {
+        let mut reader = Reader::new(bytes.get(start..).ok_or(Rejected::Implausible)?);
+        let (mut record, count) = Self::read(&mut reader).ok_or(Rejected::Implausible)?;
+        let start = bytes.len() - reader.rest().len();
+        record.entries = Entries::read(bytes, start, count)?;
+        Ok(record)
+    }
+
+    /// Reads all of [`Layout`]: a record without its entries, and how many follow.
+    fn read(reader: &mut Reader<'_>) -> Option<(Box<Self>, u64)> {
+        if reader.byte()? != VERSION {
+            return None;
         }
-        let (count, start) = (layout.entries, bytes.len() - entries.len());
-        Ok(Self {
-            id: SessionId::from_bytes(layout.id),
-            serial: Serial::new(layout.serial),
-            login: layout
-                .login
-                .map(|(subject, key, generation, at)| LoginFacts {
-                    subject: subject.to_owned(),
-                    key: SubjectKey::from_bytes(key),
-                    generation: Generation::new(generation),
-                    at: UnixMillis::new(at),
-                }),
-            everyone: Generation::new(layout.everyone),
-            created: UnixMillis::new(layout.created),
-            refreshed: UnixMillis::new(layout.refreshed),
-            expires: UnixMillis::new(layout.expires),
-            class,
-            keys: KeyTrail(keys.to_vec()),
-            entries: Entries::read(bytes, start, count)?,
+        let record = Self {
+            id: SessionId::from_bytes(reader.array()?),
+            serial: Serial::new(reader.u32()?),
+            login: match reader.byte()? {
+                0 => None,
+                1 => Some(LoginFacts::read(reader)?),
+                _ => return None,
+            },
+            everyone: Generation::new(reader.u64()?),
+            created: UnixMillis::new(reader.u64()?),
+            refreshed: UnixMillis::new(reader.u64()?),
+            expires: UnixMillis::new(reader.u64()?),
+            class: match reader.byte()? {
+                0 => Class::Standard,
+                1 => Class::Remembered,
+                _ => return None,
+            },
+            keys: KeyTrail::read(reader.bytes()?)?,
+            entries: Entries::default(),
+        };
+        Some((Box::new(record), reader.u64()?))
+    }
+}
+
+impl LoginFacts {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        Some(Self {
+            subject: str::from_utf8(reader.bytes()?).ok()?.to_owned(),
+            key: SubjectKey::from_bytes(reader.array()?),
+            generation: Generation::new(reader.u64()?),
+            at: UnixMillis::new(reader.u64()?),
         })
     }
 }
@@ -216,7 +236,7 @@ mod tests {
         let record = record();
         let bytes = record.encode();
         assert_eq!(bytes.len(), record.encoded_len());
-        assert_eq!(Record::decode(bytes, 0), Ok(record));
+        assert_eq!(*Record::decode(bytes, 0).unwrap(), record);
     }
 
     #[test]
@@ -250,5 +270,78 @@ mod tests {
         fn any_bytes_decode_to_a_record_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = Record::decode(bytes, 0);
         }
+
+        #[test]
+        fn what_is_read_is_what_postcard_reads(
+            numbers in proptest::array::uniform6(number()),
+            serial in any::<u32>(),
+            subject in proptest::option::of(".{0,140}"),
+            keys in 0..=KeyTrail::CAPACITY,
+            changes in proptest::collection::vec((any::<proptest::sample::Index>(), odd_byte()), 0..3),
+            cut in proptest::option::of(any::<proptest::sample::Index>()),
+        ) {
+            let [generation, at, everyone, created, refreshed, expires] = numbers;
+            let mut honest = record();
+            honest.serial = Serial::new(serial);
+            honest.login = subject.map(|subject| LoginFacts {
+                subject,
+                key: SubjectKey::from_bytes([0x81; 16]),
+                generation: Generation::new(generation),
+                at: UnixMillis::new(at),
+            });
+            honest.everyone = Generation::new(everyone);
+            honest.created = UnixMillis::new(created);
+            honest.refreshed = UnixMillis::new(refreshed);
+            honest.expires = UnixMillis::new(expires);
+            honest.keys = KeyTrail(vec![*b"keys"; keys]);
+            let mut bytes = honest.encode();
+            for (place, byte) in changes {
+                let place = place.index(bytes.len());
+                bytes[place] = byte;
+            }
+            if let Some(cut) = cut {
+                bytes.truncate(cut.index(bytes.len()));
+            }
+            let mut reader = Reader::new(&bytes);
+            let read = Record::read(&mut reader);
+            let theirs = postcard::take_from_bytes::<Layout<'_>>(&bytes);
+            match (read, theirs) {
+                (Some((record, count)), Ok((theirs, rest))) => {
+                    prop_assert_eq!(reader.rest(), rest);
+                    record.with_layout(|ours| {
+                        let ours = Layout { entries: count, ..*ours };
+                        prop_assert_eq!(&ours, &theirs);
+                        Ok(())
+                    })?;
+                }
+                // What postcard takes and a record is not.
+                (None, Ok((theirs, _))) => prop_assert!(
+                    theirs.version != VERSION
+                        || theirs.class > 1
+                        || theirs.keys.len() % 4 > 0
+                        || theirs.keys.len() > 4 * KeyTrail::CAPACITY
+                ),
+                (Some((record, _)), Err(error)) => prop_assert!(false, "{error}: {record:?}"),
+                (None, Err(_)) => {}
+            }
+        }
+    }
+
+    /// Of every length.
+    fn number() -> impl Strategy<Value = u64> {
+        (any::<u64>(), 0..64u32).prop_map(|(number, shift)| number >> shift)
+    }
+
+    /// Such as lengths and numbers turn on.
+    fn odd_byte() -> impl Strategy<Value = u8> {
+        prop_oneof![
+            Just(0),
+            Just(1),
+            Just(2),
+            Just(0x7f),
+            Just(0x80),
+            Just(0xff),
+            any::<u8>()
+        ]
     }
 }

@@ -4,8 +4,9 @@
 //! session outlives deployments, so its values must notice that a type has changed. In MessagePack a
 //! wrong type is an error, and a struct may gain fields that carry `#[serde(default)]`.
 
-use serde::Serialize;
+use rmp_serde::decode::Error;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
     rmp_serde::to_vec_named(value).map_err(|error| error.to_string())
@@ -14,13 +15,12 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String
 /// Reads a whole value: bytes that are left over are an error. Errors do not quote the value, which may
 /// be personal and would end up in a log.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    let mut rest = bytes;
-    let mut reader = rmp_serde::Deserializer::new(&mut rest);
+    let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
     let value = T::deserialize(&mut reader).map_err(|error| without_value(&error.to_string()))?;
-    if rest.is_empty() {
-        Ok(value)
-    } else {
-        Err(format!("{} bytes are left over", rest.len()))
+    // The reader does not tell where it is. A value begins with a marker: there must be none.
+    match <()>::deserialize(&mut reader) {
+        Err(Error::InvalidMarkerRead(_)) => Ok(value),
+        _ => Err("bytes are left over".to_owned()),
     }
 }
 
@@ -36,7 +36,6 @@ fn without_value(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
 
     #[test]
     fn a_changed_type_is_an_error_and_not_another_value() {
@@ -109,6 +108,15 @@ mod tests {
         assert!(decode::<String>(&bytes).is_err());
         bytes.truncate(3);
         assert!(decode::<String>(&bytes).is_err());
+        // Whatever it is: nothing, the marker that is never used, a list whose item is missing.
+        for more in [0xc0, 0xc1, 0x91, 0xd9] {
+            let bytes = [encode(&5).unwrap(), vec![more]].concat();
+            assert_eq!(
+                decode::<u8>(&bytes),
+                Err("bytes are left over".into()),
+                "{more:#x}"
+            );
+        }
         assert!(decode::<()>(&[]).is_err());
     }
 }

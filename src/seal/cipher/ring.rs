@@ -12,8 +12,8 @@ pub(crate) fn encrypt(
     aad: &[u8],
     buffer: &mut [u8],
 ) -> Result<[u8; 16], Refused> {
-    let (key, nonce) = inner(key, nonce)?;
-    let tag = key
+    let (subkey, nonce) = inner(key, nonce)?;
+    let tag = usable(&subkey)?
         .seal_in_place_separate_tag(nonce, Aad::from(aad), buffer)
         .map_err(|_| Refused)?;
     tag.as_ref().try_into().map_err(|_| Refused)
@@ -27,8 +27,8 @@ pub(crate) fn decrypt(
     buffer: &mut [u8],
     tag: &[u8; 16],
 ) -> Result<(), Refused> {
-    let (key, nonce) = inner(key, nonce)?;
-    let opened = key
+    let (subkey, nonce) = inner(key, nonce)?;
+    let opened = usable(&subkey)?
         .open_in_place_separate_tag(nonce, Aad::from(aad), Tag::from(*tag), buffer, 0..)
         .map(|_| ());
     opened.map_err(|_| {
@@ -39,12 +39,18 @@ pub(crate) fn decrypt(
 
 /// The key and nonce of the ChaCha20-Poly1305 inside: a subkey from the first 16 bytes of the nonce,
 /// then four zero bytes and the last eight.
-fn inner(key: &[u8; 32], nonce: &[u8; 24]) -> Result<(LessSafeKey, Nonce), Refused> {
+fn inner(key: &[u8; 32], nonce: &[u8; 24]) -> Result<(Zeroizing<[u8; 32]>, Nonce), Refused> {
     let (first, last) = nonce.split_first_chunk::<16>().ok_or(Refused)?;
     let subkey = chacha20::hchacha::<chacha20::R20>(key.into(), first.into());
     let subkey = Zeroizing::new(<[u8; 32]>::from(subkey));
-    let key = UnboundKey::new(&CHACHA20_POLY1305, subkey.as_slice()).map_err(|_| Refused)?;
     let mut short = [0; 12];
     short.split_at_mut(4).1.copy_from_slice(last);
-    Ok((LessSafeKey::new(key), Nonce::assume_unique_for_key(short)))
+    Ok((subkey, Nonce::assume_unique_for_key(short)))
+}
+
+/// As ring takes it. Such a key is large, so it is made where it is used.
+#[inline]
+fn usable(subkey: &[u8; 32]) -> Result<LessSafeKey, Refused> {
+    let key = UnboundKey::new(&CHACHA20_POLY1305, subkey).map_err(|_| Refused)?;
+    Ok(LessSafeKey::new(key))
 }

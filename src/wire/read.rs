@@ -1,0 +1,70 @@
+//! Reading what postcard wrote, where every request reads it.
+//!
+//! The crate's own reading goes through serde and takes three times as long. This one reads the same and
+//! refuses the same; a property in [`record`](super::record) holds them together.
+
+/// Takes fields off the front of some bytes. `None`: they are not there, or not well formed.
+pub(super) struct Reader<'r> {
+    rest: &'r [u8],
+}
+
+impl<'r> Reader<'r> {
+    pub(super) fn new(bytes: &'r [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// What was not taken yet.
+    pub(super) fn rest(&self) -> &'r [u8] {
+        self.rest
+    }
+
+    #[inline]
+    pub(super) fn byte(&mut self) -> Option<u8> {
+        let (byte, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(*byte)
+    }
+
+    #[inline]
+    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (array, rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
+        Some(*array)
+    }
+
+    /// A length, and as many bytes.
+    #[inline]
+    pub(super) fn bytes(&mut self) -> Option<&'r [u8]> {
+        let length = usize::try_from(self.u64()?).ok()?;
+        let (bytes, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(bytes)
+    }
+
+    #[inline]
+    pub(super) fn u64(&mut self) -> Option<u64> {
+        self.number(u64::BITS)
+    }
+
+    #[inline]
+    pub(super) fn u32(&mut self) -> Option<u32> {
+        u32::try_from(self.number(u32::BITS)?).ok()
+    }
+
+    /// Seven bits a byte, the lowest first; the eighth says that more follow. In no more bytes than so many
+    /// `bits` can need.
+    #[inline]
+    fn number(&mut self, bits: u32) -> Option<u64> {
+        let mut number = 0;
+        for shift in (0..bits).step_by(7) {
+            let byte = self.byte()?;
+            let low = u64::from(byte & 0x7f);
+            number |= low << shift;
+            if byte < 0x80 {
+                let fits = shift + 7 <= bits || low >> (bits - shift) == 0;
+                return fits.then_some(number);
+            }
+        }
+        None
+    }
+}
