@@ -12,6 +12,8 @@
 mod cipher;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/handlers.rs"]
+mod handlers;
 mod jar;
 mod service;
 mod table;

@@ -20,20 +20,21 @@ use criterion::Criterion;
 use sealed_session::actix::SessionMiddleware;
 
 use crate::common::ours::Ours;
-use crate::common::shapes::{self, CHANGED, CSRF, READ, Size, USER};
+use crate::common::shapes::{self, CHANGED, CSRF, READ, Size};
+use crate::handlers;
 use crate::timing::timed;
 
 pub fn run(criterion: &mut Criterion, system: &SystemRunner, ours: &Ours, size: Size) {
     let name = |path: &str, who: &str| format!("service-{path}/{}/{who}", size.name());
 
-    let bare = App::new().route("/read", web::get().to(async || CSRF.to_owned()));
+    let bare = App::new().route("/read", web::get().to(handlers::bare));
     let bare = system.block_on(init_service(bare));
     let asks = || request("/read", &ours.header);
     measure(criterion, system, &name("read", "bare"), &bare, asks);
 
     let with_ours = App::new()
         .wrap(SessionMiddleware::new(&ours.sessions))
-        .route("/read", web::get().to(our_read))
+        .route("/read", web::get().to(handlers::our_read))
         .route("/write", web::get().to(our_write));
     let with_ours = system.block_on(init_service(with_ours));
     system.block_on(check(&with_ours, &ours.header, &ours.value));
@@ -42,15 +43,14 @@ pub fn run(criterion: &mut Criterion, system: &SystemRunner, ours: &Ours, size: 
         measure(criterion, system, &name(path, "ours"), &with_ours, asks);
     }
 
-    let middleware =
-        actix_session::SessionMiddleware::new(CookieSessionStore::default(), Key::generate());
+    let middleware = handlers::their_middleware(CookieSessionStore::default(), Key::generate());
     let with_theirs = App::new()
         .wrap(middleware)
         .route(
             "/begin",
-            web::get().to(move |session| their_begin(session, size)),
+            web::get().to(move |session| handlers::their_begin(session, size)),
         )
-        .route("/read", web::get().to(their_read))
+        .route("/read", web::get().to(handlers::their_read))
         .route("/write", web::get().to(their_write));
     let with_theirs = system.block_on(init_service(with_theirs));
     let first = TestRequest::with_uri("/begin").to_request();
@@ -71,30 +71,10 @@ pub fn run(criterion: &mut Criterion, system: &SystemRunner, ours: &Ours, size: 
     }
 }
 
-async fn our_read(session: sealed_session::Session) -> Result<String> {
-    session
-        .get(READ)?
-        .ok_or_else(|| ErrorUnauthorized("no session"))
-}
-
 async fn our_write(session: sealed_session::Session) -> Result<String> {
     let old = session.get(READ)?;
     session.insert(READ, CHANGED)?;
     old.ok_or_else(|| ErrorUnauthorized("no session"))
-}
-
-async fn their_begin(session: actix_session::Session, size: Size) -> Result<String> {
-    session.insert("user", USER)?;
-    for (name, value) in size.entries() {
-        session.insert(name, value)?;
-    }
-    Ok(String::new())
-}
-
-async fn their_read(session: actix_session::Session) -> Result<String> {
-    session
-        .get(READ)?
-        .ok_or_else(|| ErrorUnauthorized("no session"))
 }
 
 async fn their_write(session: actix_session::Session) -> Result<String> {

@@ -10,6 +10,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/handlers.rs"]
+mod handlers;
 mod load;
 mod server;
 

@@ -4,17 +4,16 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
-use actix_session::config::CookieContentSecurity;
 use actix_session::storage::{CookieSessionStore, RedisSessionStore};
 use actix_web::cookie::Key;
-use actix_web::error::ErrorUnauthorized;
-use actix_web::{App, HttpServer, Result, web};
+use actix_web::{App, HttpServer, web};
 use sealed_session::actix::SessionMiddleware;
 use sealed_session::store::Memory;
 use sealed_session::{KeyRing, Secret, SystemRandom};
 
 use crate::common::ours::{self, Ended, Ours};
-use crate::common::shapes::{self, CSRF, READ, Size, USER};
+use crate::common::shapes::{self, CSRF, Size};
+use crate::handlers;
 
 /// What the binary is called with to be a server.
 pub const WORD: &str = "serve";
@@ -131,11 +130,11 @@ pub async fn serve(kind: &str, size: &str, redis: &str) {
     let port = listener.local_addr().unwrap().port();
     let say = |header: &str| println!("{port}\n{header}");
     let key = Key::generate();
-    let begin = move || web::get().to(move |session| their_begin(session, size));
+    let begin = move || web::get().to(move |session| handlers::their_begin(session, size));
     match kind.unwrap() {
         Kind::Bare => {
             say(&shapes::header("__Host-session", CSRF));
-            let app = || App::new().route("/", web::get().to(async || CSRF));
+            let app = || App::new().route("/", web::get().to(handlers::bare));
             let server = HttpServer::new(app).workers(1).listen(listener);
             server.unwrap().run().await.unwrap();
         }
@@ -146,7 +145,7 @@ pub async fn serve(kind: &str, size: &str, redis: &str) {
             let app = move || {
                 App::new()
                     .wrap(SessionMiddleware::new(&ours.sessions))
-                    .route("/", web::get().to(our_read))
+                    .route("/", web::get().to(handlers::our_read))
             };
             let server = HttpServer::new(app).workers(1).listen(listener);
             server.unwrap().run().await.unwrap();
@@ -155,13 +154,11 @@ pub async fn serve(kind: &str, size: &str, redis: &str) {
             say("");
             let app = move || {
                 let store = CookieSessionStore::default();
-                let middleware = actix_session::SessionMiddleware::builder(store, key.clone())
-                    .cookie_content_security(CookieContentSecurity::Private)
-                    .build();
+                let middleware = handlers::their_middleware(store, key.clone());
                 App::new()
                     .wrap(middleware)
                     .route("/begin", begin())
-                    .route("/", web::get().to(their_read))
+                    .route("/", web::get().to(handlers::their_read))
             };
             let server = HttpServer::new(app).workers(1).listen(listener);
             server.unwrap().run().await.unwrap();
@@ -170,32 +167,14 @@ pub async fn serve(kind: &str, size: &str, redis: &str) {
             let store = RedisSessionStore::new(redis).await.unwrap();
             say("");
             let app = move || {
-                let middleware = actix_session::SessionMiddleware::new(store.clone(), key.clone());
+                let middleware = handlers::their_middleware(store.clone(), key.clone());
                 App::new()
                     .wrap(middleware)
                     .route("/begin", begin())
-                    .route("/", web::get().to(their_read))
+                    .route("/", web::get().to(handlers::their_read))
             };
             let server = HttpServer::new(app).workers(1).listen(listener);
             server.unwrap().run().await.unwrap();
         }
     }
-}
-
-async fn our_read(session: sealed_session::Session) -> Result<String> {
-    let value = session.get(READ)?;
-    value.ok_or_else(|| ErrorUnauthorized("no session"))
-}
-
-async fn their_begin(session: actix_session::Session, size: Size) -> Result<String> {
-    session.insert("user", USER)?;
-    for (name, value) in size.entries() {
-        session.insert(name, value)?;
-    }
-    Ok(String::new())
-}
-
-async fn their_read(session: actix_session::Session) -> Result<String> {
-    let value = session.get(READ)?;
-    value.ok_or_else(|| ErrorUnauthorized("no session"))
 }
