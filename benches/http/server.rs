@@ -1,12 +1,12 @@
 //! The servers: one route each, with sessions of four kinds.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
-use actix_session::storage::{CookieSessionStore, RedisSessionStore};
+use actix_session::storage::{CookieSessionStore, RedisSessionStore, SessionStore};
 use actix_web::cookie::Key;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, HttpServer, dev, web};
 use sealed_session::actix::SessionMiddleware;
 use sealed_session::store::Memory;
 use sealed_session::{KeyRing, Secret, SystemRandom};
@@ -126,17 +126,15 @@ pub async fn serve(kind: &str, size: &str, redis: &str) {
     });
     let kind = Kind::ALL.into_iter().find(|each| each.name() == kind);
     let size = crate::sized(size);
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let say = |header: &str| println!("{port}\n{header}");
-    let key = Key::generate();
-    let begin = move || web::get().to(move |session| handlers::their_begin(session, size));
-    match kind.unwrap() {
+    let server = match kind.unwrap() {
         Kind::Bare => {
             say(&shapes::header("__Host-session", CSRF));
             let app = || App::new().route("/", web::get().to(handlers::bare));
             let server = HttpServer::new(app).workers(1).listen(listener);
-            server.unwrap().run().await.unwrap();
+            server.unwrap().run()
         }
         Kind::Ours => {
             let ring = KeyRing::single(Secret::generate(&SystemRandom).unwrap());
@@ -148,33 +146,35 @@ pub async fn serve(kind: &str, size: &str, redis: &str) {
                     .route("/", web::get().to(handlers::our_read))
             };
             let server = HttpServer::new(app).workers(1).listen(listener);
-            server.unwrap().run().await.unwrap();
+            server.unwrap().run()
         }
         Kind::Cookies => {
             say("");
-            let app = move || {
-                let store = CookieSessionStore::default();
-                let middleware = handlers::their_middleware(store, key.clone());
-                App::new()
-                    .wrap(middleware)
-                    .route("/begin", begin())
-                    .route("/", web::get().to(handlers::their_read))
-            };
-            let server = HttpServer::new(app).workers(1).listen(listener);
-            server.unwrap().run().await.unwrap();
+            theirs(CookieSessionStore::default, size, listener)
         }
         Kind::Redis => {
             let store = RedisSessionStore::new(redis).await.unwrap();
             say("");
-            let app = move || {
-                let middleware = handlers::their_middleware(store.clone(), key.clone());
-                App::new()
-                    .wrap(middleware)
-                    .route("/begin", begin())
-                    .route("/", web::get().to(handlers::their_read))
-            };
-            let server = HttpServer::new(app).workers(1).listen(listener);
-            server.unwrap().run().await.unwrap();
+            theirs(move || store.clone(), size, listener)
         }
-    }
+    };
+    server.await.unwrap();
+}
+
+/// actix-session, wherever it keeps what is in a session.
+fn theirs<S: SessionStore + 'static>(
+    store: impl Fn() -> S + Clone + Send + 'static,
+    size: Size,
+    listener: TcpListener,
+) -> dev::Server {
+    let key = Key::generate();
+    let app = move || {
+        let begin = move |session| handlers::their_begin(session, size);
+        App::new()
+            .wrap(handlers::their_middleware(store(), key.clone()))
+            .route("/begin", web::get().to(begin))
+            .route("/", web::get().to(handlers::their_read))
+    };
+    let server = HttpServer::new(app).workers(1).listen(listener);
+    server.unwrap().run()
 }
