@@ -46,12 +46,13 @@ pub fn run(criterion: &mut Criterion, system: &SystemRunner, ours: &Ours, size: 
     let middleware = handlers::their_middleware(CookieSessionStore::default(), Key::generate());
     let with_theirs = App::new()
         .wrap(middleware)
+        .route("/read", web::get().to(handlers::their_read))
+        .route("/write", web::get().to(their_write))
+        // Last: routes are tried in this order, and the others have theirs in the same.
         .route(
             "/begin",
             web::get().to(move |session| handlers::their_begin(session, size)),
-        )
-        .route("/read", web::get().to(handlers::their_read))
-        .route("/write", web::get().to(their_write));
+        );
     let with_theirs = system.block_on(init_service(with_theirs));
     let first = TestRequest::with_uri("/begin").to_request();
     let (_, cookie) = system.block_on(answer(&with_theirs, first));

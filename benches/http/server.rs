@@ -172,8 +172,9 @@ fn theirs<S: SessionStore + 'static>(
         let begin = move |session| handlers::their_begin(session, size);
         App::new()
             .wrap(handlers::their_middleware(store(), key.clone()))
-            .route("/begin", web::get().to(begin))
             .route("/", web::get().to(handlers::their_read))
+            // Last: routes are tried in this order, and only the first is measured.
+            .route("/begin", web::get().to(begin))
     };
     let server = HttpServer::new(app).workers(1).listen(listener);
     server.unwrap().run()
