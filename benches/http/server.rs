@@ -72,7 +72,7 @@ impl Server {
         if server.header.is_empty() {
             server.header = server.begin();
         }
-        server.check();
+        server.check(kind);
         server
     }
 
@@ -90,9 +90,17 @@ impl Server {
         shapes::header(name, value)
     }
 
-    /// Whether it answers with the session's value, and without its cookie does not.
-    fn check(&self) {
+    /// It answers with the session's value. Without its cookie it does not, and with a changed one neither.
+    fn check(&self, kind: Kind) {
         assert!(self.get("/", &self.header).ends_with(CSRF));
+        if kind != Kind::Bare {
+            let session = self.header.split("; ").nth(1).unwrap();
+            let (_, value) = session.split_once('=').unwrap();
+            for cookie in ["a=b", &shapes::tampered(&self.header, value)] {
+                let answer = self.get("/", cookie);
+                assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+            }
+        }
     }
 
     fn get(&self, path: &str, cookie: &str) -> String {
