@@ -4,6 +4,7 @@
 //! hash and print as lower-case hexadecimal.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
@@ -14,7 +15,7 @@ use crate::random::{self, Random};
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub struct $name([u8; 16]);
 
         impl $name {
@@ -26,6 +27,13 @@ macro_rules! id {
             /// The id's bytes.
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 &self.0
+            }
+        }
+
+        /// Its bytes alone: all have the same number of them.
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, hasher: &mut H) {
+                hasher.write(&self.0);
             }
         }
 

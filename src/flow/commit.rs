@@ -193,7 +193,7 @@ impl Engine {
             return Err(CommitError::Seal("it passed through too many keys".into()));
         }
         record.refreshed = now;
-        let checked = match self.service.rules(now).clear(&record) {
+        let checked = match self.service.rules_with(&ring, now).clear(&record) {
             Ok(checked) => checked,
             Err(refusal) if refusal.reason == Rejected::Superseded => {
                 return Err(NotWritable::Superseded.into());
@@ -250,6 +250,6 @@ impl Engine {
     }
 
     fn is_untrusted(&self) -> bool {
-        self.policy.when_stale == Policy::Reject && self.is_stale()
+        self.policy.when_stale == Policy::Reject && self.is_stale(self.service.now())
     }
 }

@@ -71,7 +71,7 @@ impl Engine {
             remains,
             complete,
         } = self.try_each(&found, now);
-        self.require_trust(live.as_ref(), &refusals)?;
+        self.require_trust(live.as_ref(), &refusals, now)?;
         let holds = refusals
             .iter()
             .filter_map(|refusal| self.hold(refusal, now));
@@ -95,7 +95,7 @@ impl Engine {
     /// Tries the candidates in order, up to the first that is a session's newest cookie.
     fn try_each(&self, found: &Found<'_>, now: UnixMillis) -> Tried {
         let ring = self.service.keys.load();
-        let rules = self.service.rules(now);
+        let rules = self.service.rules_with(&ring, now);
         let mut tried = Tried {
             live: None,
             refusals: Vec::new(),
@@ -149,13 +149,18 @@ impl Engine {
     }
 
     /// Fails if there is an authentic cookie and the list can not be trusted to judge it.
-    fn require_trust(&self, live: Option<&Live>, refusals: &[Refusal]) -> Result<(), Unavailable> {
+    fn require_trust(
+        &self,
+        live: Option<&Live>,
+        refusals: &[Refusal],
+        now: UnixMillis,
+    ) -> Result<(), Unavailable> {
         let authentic = live.is_some() || refusals.iter().any(Refusal::is_authentic);
         let unvouched = |refusal: &Refusal| matches!(refusal.standing, Standing::Unvouched(_));
         // Another node may still say that such a session counts.
         let undecided = live.is_none() && refusals.iter().any(unvouched) && self.is_settling();
         let rejects = self.policy.when_stale == Policy::Reject;
-        if undecided || (rejects && authentic && self.is_stale()) {
+        if undecided || (rejects && authentic && self.is_stale(now)) {
             self.log.unavailable(self.staleness());
             return Err(Unavailable);
         }

@@ -279,10 +279,10 @@ impl Engine {
 
     /// Whether the list can not be trusted at the moment: it may lack what others revoked, or has
     /// forgotten under a wrong clock what is still needed.
-    fn is_stale(&self) -> bool {
+    fn is_stale(&self, now: UnixMillis) -> bool {
         let service = &self.service;
         self.staleness() > self.policy.trust.max_staleness
-            || service.revoker.list().has_forgotten(service.now())
+            || service.revoker.list().has_forgotten(now)
     }
 
     /// Whether another node may still vouch for sessions from before the store began.

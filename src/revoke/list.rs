@@ -368,13 +368,10 @@ pub(crate) struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn write(&mut self, bytes: &[u8]) {
-        // The last write wins: an id is hashed as its length, then its bytes.
         if let Some(first) = bytes.first_chunk() {
             self.0 = u64::from_le_bytes(*first);
         }
     }
-
-    fn write_usize(&mut self, _length: usize) {}
 
     fn finish(&self) -> u64 {
         self.0

@@ -34,10 +34,15 @@ impl Service {
 
     /// The rules by which a session is judged at the time `now`.
     pub(crate) fn rules(&self, now: UnixMillis) -> Rules<'_> {
+        self.rules_with(&self.keys.load(), now)
+    }
+
+    /// The same for who holds the ring already.
+    pub(crate) fn rules_with(&self, ring: &KeyRing, now: UnixMillis) -> Rules<'_> {
         Rules {
             list: self.revoker.list(),
             lifetimes: &self.lifetimes,
-            everyone_before: self.keys.load().everyone_before(),
+            everyone_before: ring.everyone_before(),
             accept_older: self.accept_older,
             now,
         }

@@ -33,13 +33,14 @@ pub(crate) struct Entry<'e> {
 }
 
 impl<'e> Entry<'e> {
-    /// The first of `bytes`, and what comes after it.
-    fn first(bytes: &'e [u8]) -> Option<(Self, &'e [u8])> {
-        let mut reader = Reader::new(bytes);
-        let (name, value) = (reader.bytes()?, reader.bytes()?);
-        let rest = reader.rest();
-        let (bytes, _) = bytes.split_at(bytes.len() - rest.len());
-        Some((Self { name, value, bytes }, rest))
+    #[inline]
+    fn read(reader: &mut Reader<'e>) -> Option<Self> {
+        let before = reader.rest();
+        let name = reader.bytes()?;
+        let value = reader.bytes()?;
+        let length = before.len() - reader.rest().len();
+        let bytes = before.get(..length)?;
+        Some(Self { name, value, bytes })
     }
 
     /// Whether its lengths are written as shortly as they can be.
@@ -67,15 +68,16 @@ fn item(name: &[u8], value: &[u8]) -> Vec<u8> {
 impl Entries {
     /// Takes the entries that `bytes` holds from `start` on, if they are as many.
     pub(super) fn read(bytes: Vec<u8>, start: usize, count: u64) -> Result<Self, Rejected> {
-        let mut rest = bytes.get(start..).ok_or(Rejected::Implausible)?;
+        let all = bytes.get(start..).ok_or(Rejected::Implausible)?;
+        let mut reader = Reader::new(all);
         let mut read = 0;
         let mut last: Option<&[u8]> = None;
         let mut canonical = true;
-        while !rest.is_empty() {
-            let entry;
-            (entry, rest) = Entry::first(rest).ok_or(Rejected::Implausible)?;
-            // Most names are ASCII, which is seen sooner.
-            if !entry.name.is_ascii() && str::from_utf8(entry.name).is_err() {
+        while !reader.rest().is_empty() {
+            let entry = Entry::read(&mut reader).ok_or(Rejected::Implausible)?;
+            // Most names are ASCII, and short, which is seen sooner.
+            let bits = entry.name.iter().fold(0, |bits, byte| bits | byte);
+            if bits >= 0x80 && str::from_utf8(entry.name).is_err() {
                 return Err(Rejected::Implausible);
             }
             canonical &= last.is_none_or(|last| last < entry.name) && entry.is_short();
@@ -121,12 +123,8 @@ impl Entries {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
-        let (_, mut rest) = self.parts();
-        std::iter::from_fn(move || {
-            let (entry, after) = Entry::first(rest)?;
-            rest = after;
-            Some(entry)
-        })
+        let mut reader = Reader::new(self.parts().1);
+        std::iter::from_fn(move || Entry::read(&mut reader))
     }
 
     fn others<'e>(&'e self, name: &'e str) -> impl Iterator<Item = Entry<'e>> {

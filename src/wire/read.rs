@@ -35,7 +35,14 @@ impl<'r> Reader<'r> {
     /// A length, and as many bytes.
     #[inline]
     pub(super) fn bytes(&mut self) -> Option<&'r [u8]> {
-        let length = usize::try_from(self.u64()?).ok()?;
+        let length = match self.rest {
+            // Most are this short.
+            [length @ ..0x80, rest @ ..] => {
+                self.rest = rest;
+                usize::from(*length)
+            }
+            _ => usize::try_from(self.u64()?).ok()?,
+        };
         let (bytes, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
         Some(bytes)
