@@ -13,7 +13,9 @@
 mod common;
 mod following;
 mod loading;
+#[path = "../common/node.rs"]
 mod node;
+#[path = "../common/process.rs"]
 mod process;
 mod propagation;
 mod publishing;

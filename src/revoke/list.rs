@@ -6,29 +6,25 @@
 //! 3. Session ids are the server's own random bytes and hash to themselves. Users choose their names,
 //!    so subjects are hashed with a secret of this process.
 
-use std::collections::VecDeque;
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
-use std::sync::Mutex;
+use std::hash::{BuildHasherDefault, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use dashmap::mapref::entry::Entry as Place;
-use dashmap::{DashMap, DashSet};
+use dashmap::DashSet;
 
-use crate::id::{Generation, Serial, SessionId, SubjectKey};
+use crate::id::{Generation, SessionId, SubjectKey};
 use crate::lifetime::SKEW;
-use crate::lock::lock;
-use crate::revoke::lattice::{Revocation, SessionEntry, SubjectEntry, VISITOR_CAPACITY};
+use crate::revoke::lattice::{Revocation, SessionEntry, SubjectEntry};
 use crate::revoke::store::{Published, Target};
+use crate::revoke::table::{IdHasher, Size, Table};
+use crate::revoke::visitors::Visitors;
 use crate::time::UnixMillis;
 
 /// The join of all revocations that this node knows of.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct List {
-    sessions: DashMap<SessionId, Packed, BuildHasherDefault<IdHasher>>,
+    sessions: Table<SessionId, SessionEntry, BuildHasherDefault<IdHasher>>,
     visitors: Visitors,
-    subjects: DashMap<SubjectKey, SubjectEntry, RandomState>,
-    /// Whether any subject was ever entered or marked. Until then no request has to look for its subject.
-    any_subject: AtomicBool,
+    subjects: Table<SubjectKey, SubjectEntry, RandomState>,
     everyone: AtomicU64,
     /// Since when the store remembers.
     born: AtomicU64,
@@ -43,27 +39,55 @@ pub(crate) struct List {
     everyone_marked: AtomicBool,
 }
 
+/// Empty, and ready for millions of entries.
+impl Default for List {
+    fn default() -> Self {
+        Self::new(Size::LARGE)
+    }
+}
+
 impl List {
+    /// Empty, for tests that make lists by the thousand.
+    #[cfg(test)]
+    pub(super) fn small() -> Self {
+        Self::new(Size::SMALL)
+    }
+
+    fn new(size: Size) -> Self {
+        Self {
+            sessions: Table::new(size),
+            visitors: Visitors::new(size),
+            subjects: Table::new(size),
+            everyone: AtomicU64::default(),
+            born: AtomicU64::default(),
+            anew: AtomicU64::default(),
+            forgot: AtomicU64::default(),
+            marked: DashSet::default(),
+            marks: AtomicUsize::default(),
+            everyone_marked: AtomicBool::default(),
+        }
+    }
+
     /// Joins one revocation in, and says whether it was news.
     pub(crate) fn join(&self, revocation: &Revocation) -> Published {
         match *revocation {
-            Revocation::Session { id, entry } => join(&self.sessions, id, Packed::new(entry)),
+            Revocation::Session { id, entry } => self.sessions.join(id, entry),
             Revocation::Visitor { id, entry } => self.visitors.join(id, entry),
-            Revocation::Subject { key, entry } => {
-                self.any_subject.store(true, Ordering::Release);
-                join(&self.subjects, key, entry)
-            }
+            Revocation::Subject { key, entry } => self.subjects.join(key, entry),
             Revocation::Everyone { generation } => {
                 let held = self.everyone.fetch_max(generation.get(), Ordering::AcqRel);
-                news(generation.get() > held)
+                match generation.get() > held {
+                    true => Published::Fresh,
+                    false => Published::Known,
+                }
             }
         }
     }
 
     /// What is known of a session. Visitors are looked up in both lists: a login that ends a
     /// visitor's session says so in the main one.
-    pub(super) fn session(&self, id: &SessionId, visitor: bool) -> Option<SessionEntry> {
-        let main = self.sessions.get(id).map(|entry| entry.unpack());
+    pub(crate) fn session(&self, id: &SessionId, visitor: bool) -> Option<SessionEntry> {
+        let main = self.sessions.get(id);
         if !visitor {
             return main;
         }
@@ -75,9 +99,6 @@ impl List {
 
     /// The subject's generation.
     pub(super) fn subject(&self, key: &SubjectKey) -> SubjectState {
-        if !self.any_subject.load(Ordering::Acquire) {
-            return SubjectState::default();
-        }
         // The mark first: it goes only after the generation has come.
         let marked = self.marks.load(Ordering::Acquire) > 0 && self.marked.contains(key);
         let entry = self.subjects.get(key);
@@ -107,7 +128,6 @@ impl List {
     pub(super) fn mark(&self, target: Target) {
         match target {
             Target::Subject(key) => {
-                self.any_subject.store(true, Ordering::Release);
                 // Counted first: a mark holds from now on.
                 self.marks.fetch_add(1, Ordering::AcqRel);
                 if !self.marked.insert(key) {
@@ -144,12 +164,12 @@ impl List {
     pub(super) fn find(&self, revocation: &Revocation) -> Option<Revocation> {
         match *revocation {
             Revocation::Session { id, .. } => {
-                let entry = self.sessions.get(&id)?.unpack();
+                let entry = self.sessions.get(&id)?;
                 Some(Revocation::Session { id, entry })
             }
             Revocation::Visitor { .. } => None,
             Revocation::Subject { key, .. } => {
-                let entry = *self.subjects.get(&key)?;
+                let entry = self.subjects.get(&key)?;
                 Some(Revocation::Subject { key, entry })
             }
             Revocation::Everyone { .. } => {
@@ -161,18 +181,10 @@ impl List {
 
     /// Shows every entry but those of visitors.
     pub(super) fn for_each(&self, mut show: impl FnMut(Revocation)) {
-        for entry in &self.sessions {
-            show(Revocation::Session {
-                id: *entry.key(),
-                entry: entry.unpack(),
-            });
-        }
-        for entry in &self.subjects {
-            show(Revocation::Subject {
-                key: *entry.key(),
-                entry: *entry,
-            });
-        }
+        self.sessions
+            .for_each(|id, entry| show(Revocation::Session { id, entry }));
+        self.subjects
+            .for_each(|key, entry| show(Revocation::Subject { key, entry }));
         let generation = self.everyone();
         if generation > Generation::NONE {
             show(Revocation::Everyone { generation });
@@ -190,16 +202,7 @@ impl List {
 
     /// Forgets what has expired, and returns how much that was.
     pub(crate) fn sweep(&self, now: UnixMillis) -> usize {
-        let mut forgot: usize = 0;
-        let mut is_needed = |until: UnixMillis| {
-            let needed = until > now;
-            forgot = forgot.saturating_add(usize::from(!needed));
-            needed
-        };
-        self.sessions
-            .retain(|_, entry| is_needed(entry.unpack().until));
-        self.subjects.retain(|_, entry| is_needed(entry.until));
-        self.visitors.retain(|entry| is_needed(entry.until));
+        let forgot = self.sessions.sweep(now) + self.subjects.sweep(now) + self.visitors.sweep(now);
         if forgot > 0 {
             self.forgot.fetch_max(now.as_millis(), Ordering::AcqRel);
         }
@@ -220,167 +223,17 @@ impl List {
 }
 
 /// What is known of a subject.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct SubjectState {
     pub(super) generation: Generation,
     pub(super) marked: bool,
 }
 
-/// What two entries of one place become, and which of them says more.
-trait Entry: Copy {
-    fn join(self, other: Self) -> Self;
-    fn exceeds(self, other: Self) -> bool;
-}
-
-impl Entry for Packed {
-    fn join(self, other: Self) -> Self {
-        Self::new(self.unpack().join(other.unpack()))
-    }
-
-    fn exceeds(self, other: Self) -> bool {
-        self.serial > other.serial
-    }
-}
-
-impl Entry for SubjectEntry {
-    fn join(self, other: Self) -> Self {
-        self.join(other)
-    }
-
-    fn exceeds(self, other: Self) -> bool {
-        self.generation > other.generation
-    }
-}
-
-fn join<K: Eq + Hash, E: Entry, S: BuildHasher + Clone>(
-    map: &DashMap<K, E, S>,
-    key: K,
-    entry: E,
-) -> Published {
-    match map.entry(key) {
-        Place::Vacant(place) => {
-            place.insert(entry);
-            Published::Fresh
-        }
-        Place::Occupied(mut place) => {
-            let held = *place.get();
-            place.insert(held.join(entry));
-            news(entry.exceeds(held))
-        }
-    }
-}
-
-/// A [`SessionEntry`] in 16 bytes instead of 24, for a list can hold millions. Its times have 48 bits,
-/// which last until the year 10889; what is later is kept as never.
-#[derive(Debug, Clone, Copy)]
-struct Packed {
-    serial: Serial,
-    from: [u8; 6],
-    until: [u8; 6],
-}
-
-impl Packed {
-    fn new(entry: SessionEntry) -> Self {
-        Self {
-            serial: entry.serial,
-            from: pack(entry.from),
-            until: pack(entry.until),
-        }
-    }
-
-    fn unpack(self) -> SessionEntry {
-        SessionEntry {
-            serial: self.serial,
-            from: unpack(self.from),
-            until: unpack(self.until),
-        }
-    }
-}
-
-const NEVER: [u8; 6] = [0xff; 6];
-
-fn pack(time: UnixMillis) -> [u8; 6] {
-    match time.as_millis().to_le_bytes() {
-        [a, b, c, d, e, f, 0, 0] => [a, b, c, d, e, f],
-        _ => NEVER,
-    }
-}
-
-fn unpack(time: [u8; 6]) -> UnixMillis {
-    if time == NEVER {
-        return UnixMillis::MAX;
-    }
-    let [a, b, c, d, e, f] = time;
-    UnixMillis::new(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
-}
-
-fn news(is_news: bool) -> Published {
-    if is_news {
-        Published::Fresh
-    } else {
-        Published::Known
-    }
-}
-
-/// Ended sessions of visitors: a map, and the order in which its keys came.
-#[derive(Debug, Default)]
-struct Visitors {
-    entries: DashMap<SessionId, Packed, BuildHasherDefault<IdHasher>>,
-    order: Mutex<VecDeque<SessionId>>,
-    dropped: AtomicU64,
-}
-
-impl Visitors {
-    fn join(&self, id: SessionId, entry: SessionEntry) -> Published {
-        // The order is locked first, so that map and order agree.
-        let mut order = lock(&self.order);
-        if !self.entries.contains_key(&id) {
-            order.push_back(id);
-        }
-        let published = join(&self.entries, id, Packed::new(entry));
-        if order.len() > VISITOR_CAPACITY
-            && let Some(oldest) = order.pop_front()
-        {
-            self.entries.remove(&oldest);
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-        published
-    }
-
-    fn get(&self, id: &SessionId) -> Option<SessionEntry> {
-        self.entries.get(id).map(|entry| entry.unpack())
-    }
-
-    fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    fn retain(&self, mut is_needed: impl FnMut(&SessionEntry) -> bool) {
-        let mut order = lock(&self.order);
-        self.entries.retain(|_, entry| is_needed(&entry.unpack()));
-        order.retain(|id| self.entries.contains_key(id));
-    }
-}
-
-/// Takes eight of an id's random bytes as its hash.
-#[derive(Debug, Default)]
-pub(crate) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            self.0 = u64::from_le_bytes(*first);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Serial;
+    use crate::revoke::lattice::VISITOR_CAPACITY;
     use std::time::Duration;
 
     fn id(number: u32) -> SessionId {
@@ -416,7 +269,6 @@ mod tests {
         assert_eq!(list.session(&id(9), true), None);
         assert_eq!(list.session(&id(10), true), Some(entry));
         assert_eq!(list.session(&id(more), false), Some(entry));
-        assert_eq!(list.visitors.dropped.load(Ordering::Relaxed), 10);
     }
 
     #[test]
@@ -444,7 +296,7 @@ mod tests {
         assert_eq!(list.session(&id(2), false), Some(ended(later)));
         assert_eq!(list.session(&id(3), true), None);
         assert_eq!(list.everyone(), Generation::new(5));
-        assert_eq!(list.visitors.order.lock().unwrap().len(), 0);
+        assert_eq!(list.len(), 1);
     }
 
     #[test]
@@ -464,18 +316,6 @@ mod tests {
         list.begin_anew(now);
         assert!(!list.has_forgotten(now));
         assert_eq!(list.born(), now);
-    }
-
-    #[test]
-    fn packing_keeps_every_time_there_is() {
-        for time in [0, 1, 1_800_000_000_000, (1 << 48) - 2] {
-            let time = UnixMillis::new(time);
-            assert_eq!(unpack(pack(time)), time);
-        }
-        for never in [(1 << 48) - 1, 1 << 48, u64::MAX] {
-            assert_eq!(unpack(pack(UnixMillis::new(never))), UnixMillis::MAX);
-        }
-        assert_eq!(size_of::<(SessionId, Packed)>(), 32);
     }
 
     #[test]

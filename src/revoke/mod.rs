@@ -15,7 +15,9 @@ mod outbox;
 mod replica;
 pub(crate) mod revoker;
 mod store;
+mod table;
 mod vigil;
+mod visitors;
 pub(crate) mod witness;
 mod worker;
 

@@ -1,7 +1,8 @@
-//! For tests: a clock moved by hand, a generator that fails, and the conformance suite for
-//! revocation stores.
+//! For tests: a clock moved by hand, a generator that fails, a node's list by itself, and the conformance
+//! suite for revocation stores.
 
 pub mod conformance;
+mod revocation_list;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -11,6 +12,8 @@ use crate::key::{Secret, published_bytes};
 use crate::lock::lock;
 use crate::random::Random;
 use crate::time::{Clock, UnixMillis};
+
+pub use revocation_list::RevocationList;
 
 /// A clock that stands still until it is moved. Clones share the time.
 ///

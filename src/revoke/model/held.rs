@@ -16,7 +16,7 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn list(&self, target: Target) -> List {
-        let list = List::default();
+        let list = List::small();
         for entry in &self.entries {
             list.join(entry);
         }

@@ -4,11 +4,13 @@
 //! that input does, and so does not outlive the benchmark.
 
 use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sealed_session::store::Redis;
+use sealed_session::revoke::RevocationStore;
+use sealed_session::store::{Redb, Redis};
 use sealed_session::{CookieSettings, Sessions};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -16,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::common::ring;
 use crate::process::{self, Memory};
 
-/// The argument that makes a node of this binary. A URL and a list follow.
+/// The argument that makes a node of this binary. Where its store is and a list follow.
 pub const WORD: &str = "node";
 
 /// How a node came up.
@@ -34,28 +36,35 @@ pub struct State {
     pub memory: Memory,
 }
 
+/// The store at `place`: the URL of a Redis, or a folder with a file for each list.
+pub fn store(place: &str, list: &str) -> Arc<dyn RevocationStore> {
+    if place.starts_with("redis://") {
+        return Arc::new(Redis::open(place, list).unwrap());
+    }
+    Arc::new(Redb::open_or_create(Path::new(place).join(list)).unwrap())
+}
+
 /// What a node of an application has. `list` is its audience too.
-pub async fn start(url: &str, list: &str) -> Sessions {
-    let store = Redis::open(url, list).unwrap();
+pub async fn start(place: &str, list: &str) -> Sessions {
     let builder = Sessions::builder(list)
         .keys(ring())
-        .store(Arc::new(store))
+        .store(store(place, list))
         .cookie(CookieSettings::plain_http());
     builder.start().await.unwrap()
 }
 
 /// The other process.
-pub fn serve(url: &str, list: &str) {
+pub fn serve(place: &str, list: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     // The code and the buffers that every node needs are no part of the list: they are brought into
     // memory by a node whose list is empty.
-    drop(runtime.block_on(start(url, "empty")));
+    drop(runtime.block_on(start(place, "empty")));
     let before = Memory::own();
     let began = Instant::now();
-    let sessions = runtime.block_on(start(url, list));
+    let sessions = runtime.block_on(start(place, list));
     let took = began.elapsed();
     say(&Loaded { took, before });
     for line in io::stdin().lock().lines() {
@@ -83,10 +92,10 @@ pub struct Node {
 
 impl Node {
     /// Returns once its list is loaded.
-    pub fn start(url: &str, list: &str) -> Self {
+    pub fn start(place: &str, list: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         let mut child = command
-            .args([WORD, url, list])
+            .args([WORD, place, list])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

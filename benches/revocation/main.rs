@@ -1,0 +1,63 @@
+//! What a node's own list of revocations costs: figures, which depend on the machine and are not held
+//! against anything.
+//!
+//! 1. What is measured by memory is a process of its own: this binary again.
+//! 2. Ids are random and none is asked for twice in a row of millions, as with requests: each look-up has
+//!    to fetch its own piece of memory.
+//! 3. Only the figures may vary. That what was joined is found, and nothing else, is asserted.
+//!
+//! `cargo bench --features redis,testing --bench revocation [-- PART..]`; see benches/README.md.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used)]
+
+#[path = "../../tests/common/mod.rs"]
+mod common;
+mod entries;
+mod loading;
+#[path = "../common/node.rs"]
+mod node;
+mod pauses;
+#[path = "../common/process.rs"]
+mod process;
+mod sizes;
+
+use std::process::ExitCode;
+
+const PARTS: [(&str, fn()); 3] = [
+    ("sizes", sizes::run),
+    ("pauses", pauses::run),
+    ("loading", loading::run),
+];
+
+fn main() -> ExitCode {
+    // Cargo adds `--bench`.
+    let arguments = std::env::args().skip(1).filter(|each| each != "--bench");
+    let wanted: Vec<String> = arguments.collect();
+    if let [word, first, second] = wanted.as_slice() {
+        match word.as_str() {
+            node::WORD => {
+                node::serve(first, second);
+                return ExitCode::SUCCESS;
+            }
+            sizes::WORD => {
+                sizes::measure(first, second);
+                return ExitCode::SUCCESS;
+            }
+            _ => {}
+        }
+    }
+    let names = PARTS.map(|(name, _)| name);
+    if let Some(unknown) = wanted.iter().find(|each| !names.contains(&each.as_str())) {
+        eprintln!("there is no part {unknown}; the parts are {names:?}");
+        return ExitCode::FAILURE;
+    }
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    println!("{processors} processors, {}", process::model());
+    for (name, run) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|each| each == name) {
+            println!("\n{name}");
+            run();
+        }
+    }
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,109 @@
+//! Tells in one look that a key was never entered. Most requests' sessions were never ended.
+//!
+//! A bit stands for all keys that share some of their bytes, and is set for good when one of them is
+//! entered. So the filter can be wrong in one direction only: once many were entered it knows less and
+//! less, and the table is asked, as it would be without.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::id::{SessionId, SubjectKey};
+
+/// As keys are random, or hashes, any of their bytes will do.
+pub(in crate::revoke) trait Key {
+    fn bytes(&self) -> &[u8; 16];
+}
+
+impl Key for SessionId {
+    fn bytes(&self) -> &[u8; 16] {
+        self.as_bytes()
+    }
+}
+
+impl Key for SubjectKey {
+    fn bytes(&self) -> &[u8; 16] {
+        self.as_bytes()
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Filter {
+    /// Made with the first key.
+    words: OnceLock<Box<[AtomicU64]>>,
+    number: usize,
+}
+
+impl Filter {
+    /// Of so many `words` of 64 bits, a power of two.
+    pub(super) fn new(words: usize) -> Self {
+        Self {
+            words: OnceLock::new(),
+            number: words,
+        }
+    }
+
+    /// From here on [`Self::may_hold`] says so.
+    pub(super) fn enter(&self, key: &impl Key) {
+        let words = self.words.get_or_init(|| {
+            let words = 0..self.number;
+            words.map(|_| AtomicU64::new(0)).collect()
+        });
+        let (word, bit) = place(words, key);
+        if let Some(word) = word {
+            word.fetch_or(bit, Ordering::Release);
+        }
+    }
+
+    /// `false`: the key was never entered.
+    #[inline]
+    pub(super) fn may_hold(&self, key: &impl Key) -> bool {
+        let Some(words) = self.words.get() else {
+            return false;
+        };
+        match place(words, key) {
+            (Some(word), bit) => word.load(Ordering::Acquire) & bit != 0,
+            (None, _) => true,
+        }
+    }
+}
+
+/// The word of a key, and its bit in it. By the bytes that the table does not hash by, so that the two are
+/// wrong about different keys.
+#[inline]
+fn place<'w>(words: &'w [AtomicU64], key: &impl Key) -> (Option<&'w AtomicU64>, u64) {
+    let (_, [a, b, c, d, e, ..]) = key.bytes().split_at(8) else {
+        return (None, 0);
+    };
+    let word = u32::from_le_bytes([*a, *b, *c, *d]) as usize & (words.len() - 1);
+    (words.get(word), 1 << (e & 63))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::hash::{DefaultHasher, Hasher};
+
+    fn id(number: u64) -> SessionId {
+        let half = |salt: u64| {
+            let mut hasher = DefaultHasher::new();
+            hasher.write_u64(number);
+            hasher.write_u64(salt);
+            u128::from(hasher.finish())
+        };
+        SessionId::from_bytes((half(0) << 64 | half(1)).to_be_bytes())
+    }
+
+    #[test]
+    fn what_was_entered_passes_and_most_else_does_not() {
+        let filter = Filter::new(1 << 12);
+        assert!((0..100).all(|number| !filter.may_hold(&id(number))));
+        for number in 0..10_000 {
+            filter.enter(&id(number));
+        }
+        assert!((0..10_000).all(|number| filter.may_hold(&id(number))));
+        // A bit in 26 is set.
+        let others = (10_000..20_000).filter(|number| filter.may_hold(&id(*number)));
+        let passed = others.count();
+        assert!((200..600).contains(&passed), "{passed}");
+    }
+}
