@@ -1,6 +1,7 @@
 //! Getting at the session of a request.
 
 use std::future::{Ready, ready};
+use std::mem;
 
 use actix_web::dev::{Extensions, Payload, ServiceRequest, ServiceResponse};
 use actix_web::guard::GuardContext;
@@ -10,17 +11,25 @@ use crate::actix::error::{MissingMiddleware, Unauthenticated};
 use crate::flow::Sessions;
 use crate::session::Session;
 
-/// The sessions of one request, the outermost first, each with what it came from.
-#[derive(Default)]
-struct Attached(Vec<(Sessions, Session)>);
+/// The sessions of one request, each with what it came from.
+struct Attached {
+    nearest: (Sessions, Session),
+    /// The outermost first. Mostly there are none.
+    others: Vec<(Sessions, Session)>,
+}
 
 pub(super) fn attach(request: &ServiceRequest, sessions: &Sessions, session: Session) {
     let mut extensions = request.extensions_mut();
-    if !extensions.contains::<Attached>() {
-        extensions.insert(Attached::default());
-    }
-    if let Some(attached) = extensions.get_mut::<Attached>() {
-        attached.0.push((sessions.clone(), session));
+    let nearest = (sessions.clone(), session);
+    match extensions.get_mut::<Attached>() {
+        Some(attached) => {
+            let outer = mem::replace(&mut attached.nearest, nearest);
+            attached.others.push(outer);
+        }
+        None => {
+            let others = Vec::new();
+            extensions.insert(Attached { nearest, others });
+        }
     }
 }
 
@@ -31,30 +40,27 @@ pub(super) fn is_attached(request: &ServiceRequest, sessions: &Sessions) -> bool
     let attached = extensions.get::<Attached>();
     attached.is_some_and(|attached| {
         attached
-            .0
-            .iter()
+            .inside_out()
             .any(|(other, _)| other.is_twin_of(sessions))
     })
 }
 
 impl Attached {
+    fn inside_out(&self) -> impl Iterator<Item = &(Sessions, Session)> {
+        std::iter::once(&self.nearest).chain(self.others.iter().rev())
+    }
+
     fn nearest(extensions: &Extensions) -> Result<Session, MissingMiddleware> {
-        let attached = extensions
-            .get::<Self>()
-            .and_then(|attached| attached.0.last());
-        attached
-            .map(|(_, session)| session.clone())
-            .ok_or(MissingMiddleware)
+        let attached = extensions.get::<Self>().ok_or(MissingMiddleware)?;
+        let (_, session) = &attached.nearest;
+        Ok(session.clone())
     }
 
     fn named(extensions: &Extensions, cookie: &str) -> Result<Session, MissingMiddleware> {
-        let attached = extensions
-            .get::<Self>()
-            .into_iter()
-            .flat_map(|attached| attached.0.iter().rev());
-        let mut named = attached.filter(|(sessions, _)| sessions.cookie_name() == cookie);
+        let attached = extensions.get::<Self>().ok_or(MissingMiddleware)?;
+        let mut all = attached.inside_out();
+        let named = all.find(|(sessions, _)| sessions.cookie_name() == cookie);
         named
-            .next()
             .map(|(_, session)| session.clone())
             .ok_or(MissingMiddleware)
     }
