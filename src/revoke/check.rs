@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use crate::error::Rejected;
-use crate::id::Serial;
+use crate::id::{Serial, SubjectKey};
 use crate::lifetime::{Lifetimes, SKEW};
 use crate::revoke::lattice::SessionEntry;
 use crate::revoke::list::List;
@@ -57,6 +57,7 @@ pub(crate) enum Freshness {
 /// Everything that a judgement depends on.
 pub(crate) struct Rules<'a> {
     pub(crate) list: &'a List,
+    pub(crate) audience: &'a str,
     pub(crate) lifetimes: &'a Lifetimes,
     /// Sessions from this time or before do not count, by order of the operator.
     pub(crate) everyone_before: Option<UnixMillis>,
@@ -77,7 +78,7 @@ impl Rules<'_> {
 
     /// The second check, before a record is sealed. A superseded cookie is not sealed again.
     pub(crate) fn clear<'r>(&self, record: &'r Record) -> Result<Cleared<'r>, Refusal> {
-        match self.judge(record)? {
+        match self.judge_again(record)? {
             Freshness::Newest => Ok(Cleared(record)),
             Freshness::Superseded => Err(Refusal::dead(Rejected::Superseded, self.now)),
         }
@@ -90,12 +91,26 @@ impl Rules<'_> {
 
     /// Whether the session counts, be it by its newest cookie or within a renewal's grace.
     pub(crate) fn counts(&self, record: &Record) -> bool {
-        self.judge(record).is_ok()
+        self.judge_again(record).is_ok()
     }
 
     /// Whether a list, or a store, that was born then can tell whether the session was ended.
     pub(crate) fn vouches(&self, born: UnixMillis, record: &Record) -> bool {
         record.created > born || self.accept_older
+    }
+
+    /// The check of a session that does more than to be read: that is sealed anew, or ends others.
+    ///
+    /// Now the subject's key is computed once more. Somebody who held a key for a moment can have sealed
+    /// another one, which nobody ends who ends the subject's sessions. Such a session gets no new cookie, and
+    /// so does not outlive the key that it was forged with.
+    fn judge_again(&self, record: &Record) -> Result<Freshness, Refusal> {
+        if let Some(login) = &record.login
+            && login.key != SubjectKey::new(self.audience, &login.subject)
+        {
+            return Err(Refusal::worthless(Rejected::Implausible));
+        }
+        self.judge(record)
     }
 
     fn judge(&self, record: &Record) -> Result<Freshness, Refusal> {
@@ -229,6 +244,7 @@ mod tests {
         let lifetimes = Lifetimes::default();
         Rules {
             list,
+            audience: "test",
             lifetimes: &lifetimes,
             everyone_before: None,
             accept_older: false,
@@ -331,6 +347,7 @@ mod tests {
         let lifetimes = Lifetimes::default();
         let rules = Rules {
             list: &list,
+            audience: "test",
             lifetimes: &lifetimes,
             everyone_before: None,
             accept_older: false,

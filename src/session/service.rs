@@ -41,6 +41,7 @@ impl Service {
     pub(crate) fn rules_with(&self, ring: &KeyRing, now: UnixMillis) -> Rules<'_> {
         Rules {
             list: self.revoker.list(),
+            audience: self.binding.audience(),
             lifetimes: &self.lifetimes,
             everyone_before: ring.everyone_before(),
             accept_older: self.accept_older,

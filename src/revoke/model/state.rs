@@ -173,7 +173,7 @@ impl State {
             serial: Serial::new(serial),
             login: Some(LoginFacts {
                 subject: SUBJECT.to_owned(),
-                key: SUBJECT_KEY,
+                key: *SUBJECT_KEY,
                 generation: generation(!config.everyone),
                 at: session.created,
             }),
