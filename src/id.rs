@@ -30,7 +30,7 @@ macro_rules! id {
             }
         }
 
-        /// Its bytes alone: all have the same number of them.
+        /// Its bytes alone. A derived one adds their number, which is always the same.
         impl Hash for $name {
             fn hash<H: Hasher>(&self, hasher: &mut H) {
                 hasher.write(&self.0);

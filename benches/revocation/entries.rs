@@ -77,7 +77,7 @@ impl Kind {
         match self {
             Self::Subjects => {
                 for key in keys {
-                    let generation = list.subject(SubjectKey::from_bytes(*key));
+                    let generation = list.subject(&SubjectKey::from_bytes(*key));
                     found += usize::from(generation > Generation::NONE);
                 }
             }

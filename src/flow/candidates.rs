@@ -12,7 +12,7 @@ use memchr::memchr;
 use crate::wire::chunks::{self, MAX_CHUNKS};
 
 /// How many values of one name are looked at.
-const MAX_VALUES: usize = 16;
+const MAX_VALUES: u8 = 16;
 
 /// What a request's Cookie headers hold of ours.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub(crate) struct Found<'h> {
     /// Each with its chunk index, in the order in which they came. Mostly there is no more than one.
     first: Option<(u8, &'h [u8])>,
     more: Vec<(u8, &'h [u8])>,
+    /// How many there are of each index.
+    counts: [u8; MAX_CHUNKS as usize],
     /// Whether there were more than are kept.
     overflowed: bool,
 }
@@ -53,12 +55,16 @@ impl<'h> Found<'h> {
                 [b'.', digit @ b'1'..=b'7', b'=', value @ ..] => (digit - b'0', value),
                 _ => continue,
             };
-            if found.first.is_none() {
-                found.first = Some((index, value));
-            } else if found.of(index).count() < MAX_VALUES {
-                found.more.push((index, value));
-            } else {
-                found.overflowed = true;
+            match found.counts.get_mut(usize::from(index)) {
+                Some(count) if *count < MAX_VALUES => *count += 1,
+                _ => {
+                    found.overflowed = true;
+                    continue;
+                }
+            }
+            match found.first {
+                None => found.first = Some((index, value)),
+                Some(_) => found.more.push((index, value)),
             }
         }
         found
@@ -81,7 +87,8 @@ impl<'h> Found<'h> {
 
     /// Which chunk indexes the browser holds.
     pub(crate) fn indexes(&self) -> Indexes {
-        Indexes(self.all().fold(0, |held, (index, _)| held | 1 << index))
+        let held = (0..).zip(self.counts).filter(|(_, count)| *count > 0);
+        Indexes(held.fold(0, |held, (index, _)| held | 1 << index))
     }
 
     /// The texts of the tokens that the values may form, and over how many cookies each is spread.
@@ -149,5 +156,24 @@ mod tests {
         ] {
             assert_eq!(scan(&[other]), Vec::<&[u8]>::new(), "{other:?}");
         }
+    }
+
+    #[test]
+    fn of_each_part_the_first_few_count() {
+        for name in ["s", "s.1", "s.7"] {
+            let most = usize::from(MAX_VALUES);
+            let line = |values: usize| vec![format!("{name}=1"); values].join("; ");
+            let found =
+                |line: &str| Found::scan(std::iter::once(line.as_bytes()), "s").is_complete();
+            assert!(found(&line(most)), "{name}");
+            assert!(!found(&line(most + 1)), "{name}");
+        }
+        let all: Vec<_> = (1..8).map(|part| format!("s.{part}=1")).collect();
+        let line = all.join(";");
+        let found = Found::scan(std::iter::once(line.as_bytes()), "s");
+        assert_eq!(
+            found.indexes().iter().collect::<Vec<_>>(),
+            (1..8).collect::<Vec<_>>()
+        );
     }
 }

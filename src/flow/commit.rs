@@ -83,15 +83,14 @@ impl Engine {
             error: closing.refused.map(CommitError::from),
             cookies: Vec::new(),
         };
-        if matches!(closing.change, Change::Keep) && !ticket.useless && closing.attempts.is_empty()
-        {
+        if closing.is_nothing() && !ticket.useless {
             return outcome;
         }
         // In a box: most requests have nothing to do here, and need not make room for it.
-        Box::pin(self.change(session, ticket, closing, outcome, now)).await
+        Box::pin(self.carry_out(session, ticket, closing, outcome, now)).await
     }
 
-    async fn change(
+    async fn carry_out(
         &self,
         session: &Session,
         ticket: &Ticket,

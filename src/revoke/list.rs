@@ -1,6 +1,7 @@
 //! A node's own copy of all revocations, which every request is checked against.
 //!
-//! 1. Checking takes no I/O and no lock that a slow writer could hold.
+//! 1. Checking takes no I/O and no lock that a slow writer could hold. Who reads waits for one shard at the
+//!    most, while it grows or is swept.
 //! 2. Entries of logins are never dropped before their time. Entries of visitors, whom nobody ever
 //!    logged in and who cost an attacker nothing, live in a list of fixed capacity, oldest out.
 //! 3. Session ids are the server's own random bytes and hash to themselves. Users choose their names,
@@ -76,10 +77,7 @@ impl List {
             Revocation::Subject { key, entry } => self.subjects.join(key, entry),
             Revocation::Everyone { generation } => {
                 let held = self.everyone.fetch_max(generation.get(), Ordering::AcqRel);
-                match generation.get() > held {
-                    true => Published::Fresh,
-                    false => Published::Known,
-                }
+                Published::fresh_if(generation.get() > held)
             }
         }
     }

@@ -168,6 +168,12 @@ pub enum Published {
     Known,
 }
 
+impl Published {
+    pub(crate) fn fresh_if(is_news: bool) -> Self {
+        if is_news { Self::Fresh } else { Self::Known }
+    }
+}
+
 /// A request to raise a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Raise {

@@ -1,6 +1,6 @@
 //! Ended sessions of visitors: a table, and the order in which its keys came.
 //!
-//! Whom nobody ever logged in costs an attacker nothing, so of these there are [`VISITOR_CAPACITY`] at
+//! A session that nobody logged in to costs an attacker nothing, so of these there are [`VISITOR_CAPACITY`] at
 //! the most, and the oldest make room.
 
 use std::collections::VecDeque;

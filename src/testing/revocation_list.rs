@@ -41,8 +41,8 @@ impl RevocationList {
     }
 
     /// From which generation on a subject's sessions live.
-    pub fn subject(&self, key: SubjectKey) -> Generation {
-        self.0.generation(Target::Subject(key))
+    pub fn subject(&self, key: &SubjectKey) -> Generation {
+        self.0.generation(Target::Subject(*key))
     }
 
     /// Forgets what has expired by `now`, and returns how many entries that were.

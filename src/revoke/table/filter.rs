@@ -1,4 +1,5 @@
-//! Tells in one look that a key was never entered. Most requests' sessions were never ended.
+//! A Bloom filter with one hash: tells in one look that a key was never entered. Most requests' sessions
+//! were never ended.
 //!
 //! A bit stands for all keys that share some of their bytes, and is set for good when one of them is
 //! entered. So the filter can be wrong in one direction only: once many were entered it knows less and
@@ -9,18 +10,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::id::{SessionId, SubjectKey};
 
-/// As keys are random, or hashes, any of their bytes will do.
-pub(in crate::revoke) trait Key {
+/// A key whose bytes are random, or a hash's, so that any of them will do.
+pub(in crate::revoke) trait RandomBytes {
     fn bytes(&self) -> &[u8; 16];
 }
 
-impl Key for SessionId {
+impl RandomBytes for SessionId {
     fn bytes(&self) -> &[u8; 16] {
         self.as_bytes()
     }
 }
 
-impl Key for SubjectKey {
+impl RandomBytes for SubjectKey {
     fn bytes(&self) -> &[u8; 16] {
         self.as_bytes()
     }
@@ -30,7 +31,7 @@ impl Key for SubjectKey {
 pub(super) struct Filter {
     /// Made with the first key.
     words: OnceLock<Box<[AtomicU64]>>,
-    number: usize,
+    count: usize,
 }
 
 impl Filter {
@@ -38,14 +39,14 @@ impl Filter {
     pub(super) fn new(words: usize) -> Self {
         Self {
             words: OnceLock::new(),
-            number: words,
+            count: words,
         }
     }
 
     /// From here on [`Self::may_hold`] says so.
-    pub(super) fn enter(&self, key: &impl Key) {
+    pub(super) fn enter(&self, key: &impl RandomBytes) {
         let words = self.words.get_or_init(|| {
-            let words = 0..self.number;
+            let words = 0..self.count;
             words.map(|_| AtomicU64::new(0)).collect()
         });
         let (word, bit) = place(words, key);
@@ -56,7 +57,7 @@ impl Filter {
 
     /// `false`: the key was never entered.
     #[inline]
-    pub(super) fn may_hold(&self, key: &impl Key) -> bool {
+    pub(super) fn may_hold(&self, key: &impl RandomBytes) -> bool {
         let Some(words) = self.words.get() else {
             return false;
         };
@@ -68,13 +69,12 @@ impl Filter {
 }
 
 /// The word of a key, and its bit in it. By the bytes that the table does not hash by, so that the two are
-/// wrong about different keys.
+/// wrong about different keys. Without a secret: who makes names whose keys share a bit gains only that the
+/// table is asked.
 #[inline]
-fn place<'w>(words: &'w [AtomicU64], key: &impl Key) -> (Option<&'w AtomicU64>, u64) {
-    let (_, [a, b, c, d, e, ..]) = key.bytes().split_at(8) else {
-        return (None, 0);
-    };
-    let word = u32::from_le_bytes([*a, *b, *c, *d]) as usize & (words.len() - 1);
+fn place<'w>(words: &'w [AtomicU64], key: &impl RandomBytes) -> (Option<&'w AtomicU64>, u64) {
+    let [.., a, b, c, d, e] = *key.bytes();
+    let word = u32::from_le_bytes([a, b, c, d]) as usize & (words.len() - 1);
     (words.get(word), 1 << (e & 63))
 }
 

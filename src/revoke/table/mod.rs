@@ -1,9 +1,10 @@
 //! A map to entries of the lattice, of which a node can hold millions and every request reads one.
 //!
-//! 1. It is cut into shards, each behind a lock of its own, so that nobody who reads waits for long: a
-//!    shard is small enough to be grown or swept within microseconds.
-//! 2. An entry that fits is kept [`Packed`]. For any other one a sign stands in its place, and the entry
-//!    itself in a second map.
+//! 1. It is cut into shards, each behind a lock of its own, so that nobody who reads waits for more
+//!    than a shard: it is swept in some tens of microseconds, and grown, at ten million entries, in a few
+//!    milliseconds.
+//! 2. An entry that fits is kept [`Packed`]. For any other one a sentinel stands in its place, and
+//!    the entry itself in a second map.
 //! 3. The second map is read and written only under the lock of the key's place in the first. So no entry
 //!    is ever in neither, and nobody waits in a circle.
 //! 4. Before it a [`Filter`], so that a key which was never entered costs one look and no lock.
@@ -17,7 +18,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry as Place;
 
-pub(super) use self::filter::Key;
+pub(super) use self::filter::RandomBytes;
 
 use self::filter::Filter;
 use self::packed::{Fields, Packed};
@@ -31,21 +32,22 @@ pub(super) struct Size {
     /// A power of two. With fewer, who reads waits longer while a shard grows or is swept; with more, a
     /// look-up fetches from more places in memory.
     shards: usize,
-    /// A power of two: how many times 64 bits the filter has.
-    filter: usize,
+    /// A power of two.
+    filter_words: usize,
 }
 
 impl Size {
-    /// Millions of entries. The filter takes two megabytes; with a million entries one key in sixteen
-    /// passes that was not entered, with ten million almost half of them.
+    /// Millions of entries. The filter takes two megabytes. After a million keys, counted from the start of
+    /// the process, it lets one in sixteen pass that was never entered, after ten million almost half.
     pub(super) const LARGE: Self = Self {
         shards: 256,
-        filter: 1 << 18,
+        filter_words: 1 << 18,
     };
     /// Next to none.
+    #[cfg(test)]
     pub(super) const SMALL: Self = Self {
         shards: 2,
-        filter: 1,
+        filter_words: 1,
     };
 }
 
@@ -92,21 +94,24 @@ impl Entry for SubjectEntry {
 pub(super) struct Table<K: Eq + Hash, E, S: BuildHasher + Clone> {
     filter: Filter,
     packed: DashMap<K, Packed, S>,
-    /// What does not fit, which is next to nothing.
-    odd: DashMap<K, E, S>,
+    /// What does not fit, such as of a session that was renewed seven times.
+    overflow: DashMap<K, E, S>,
 }
 
-impl<K: Key + Copy + Eq + Hash, E: Entry, S: BuildHasher + Default + Clone> Table<K, E, S> {
+impl<K: RandomBytes + Copy + Eq + Hash, E: Entry, S: BuildHasher + Default + Clone> Table<K, E, S> {
     pub(super) fn new(size: Size) -> Self {
-        let few = Size::SMALL.shards;
         Self {
-            filter: Filter::new(size.filter),
+            filter: Filter::new(size.filter_words),
             packed: DashMap::with_capacity_and_hasher_and_shard_amount(
                 0,
                 S::default(),
                 size.shards,
             ),
-            odd: DashMap::with_capacity_and_hasher_and_shard_amount(0, S::default(), few),
+            overflow: DashMap::with_capacity_and_hasher_and_shard_amount(
+                0,
+                S::default(),
+                size.shards,
+            ),
         }
     }
 
@@ -122,8 +127,8 @@ impl<K: Key + Copy + Eq + Hash, E: Entry, S: BuildHasher + Default + Clone> Tabl
 
     /// What stands for `packed` in the place of `key`, which is locked.
     fn unpack(&self, key: &K, packed: Packed) -> Option<E> {
-        if packed == Packed::ODD {
-            self.odd.get(key).map(|entry| *entry)
+        if packed == Packed::ELSEWHERE {
+            self.overflow.get(key).map(|entry| *entry)
         } else {
             Some(packed.unpack().into())
         }
@@ -138,32 +143,25 @@ impl<K: Key + Copy + Eq + Hash, E: Entry, S: BuildHasher + Default + Clone> Tabl
                 Published::Fresh
             }
             Place::Occupied(mut place) => {
-                let held = self.unpack(&key, *place.get());
+                let before = *place.get();
+                let held = self.unpack(&key, before);
                 let joined = held.map_or(entry, |held| held.join(entry));
-                place.insert(self.pack(key, joined));
-                match held.is_none_or(|held| entry.exceeds(held)) {
-                    true => Published::Fresh,
-                    false => Published::Known,
+                let packed = self.pack(key, joined);
+                place.insert(packed);
+                if before == Packed::ELSEWHERE && packed != Packed::ELSEWHERE {
+                    self.overflow.remove(&key);
                 }
+                Published::fresh_if(held.is_none_or(|held| entry.exceeds(held)))
             }
         }
     }
 
     /// What stands for `entry` in the place of `key`, which is locked.
     fn pack(&self, key: K, entry: E) -> Packed {
-        match Packed::new(entry.into()) {
-            Some(packed) => {
-                // Next to nothing does not fit, and then nothing has to be looked for.
-                if !self.odd.is_empty() {
-                    self.odd.remove(&key);
-                }
-                packed
-            }
-            None => {
-                self.odd.insert(key, entry);
-                Packed::ODD
-            }
-        }
+        Packed::new(entry.into()).unwrap_or_else(|| {
+            self.overflow.insert(key, entry);
+            Packed::ELSEWHERE
+        })
     }
 
     /// Forgets `key`, and says whether there was an entry.
@@ -171,7 +169,7 @@ impl<K: Key + Copy + Eq + Hash, E: Entry, S: BuildHasher + Default + Clone> Tabl
         match self.packed.entry(*key) {
             Place::Vacant(_) => false,
             Place::Occupied(place) => {
-                self.odd.remove(key);
+                self.overflow.remove(key);
                 place.remove();
                 true
             }
@@ -193,13 +191,12 @@ impl<K: Key + Copy + Eq + Hash, E: Entry, S: BuildHasher + Default + Clone> Tabl
         self.packed.len()
     }
 
-    /// Forgets what has expired, and returns how much that was. Gives memory back when most of it is not
-    /// needed any more.
+    /// Forgets what has expired, and returns how much that was.
     pub(super) fn sweep(&self, now: UnixMillis) -> usize {
         let mut forgot: usize = 0;
         self.packed.retain(|key, packed| {
-            let needed = if *packed == Packed::ODD {
-                self.odd
+            let needed = if *packed == Packed::ELSEWHERE {
+                self.overflow
                     .remove_if(key, |_, entry| entry.until() <= now)
                     .is_none()
             } else {
@@ -208,10 +205,18 @@ impl<K: Key + Copy + Eq + Hash, E: Entry, S: BuildHasher + Default + Clone> Tabl
             forgot = forgot.saturating_add(usize::from(!needed));
             needed
         });
-        if forgot > 0 && self.packed.len() < self.packed.capacity() / 4 {
-            self.packed.shrink_to_fit();
+        if forgot > 0 {
+            shrink(&self.packed);
+            shrink(&self.overflow);
         }
         forgot
+    }
+}
+
+/// Gives memory back if three quarters of it are not needed.
+fn shrink<K: Eq + Hash, V, S: BuildHasher + Clone>(map: &DashMap<K, V, S>) {
+    if map.len() < map.capacity() / 4 {
+        map.shrink_to_fit();
     }
 }
 

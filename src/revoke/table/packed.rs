@@ -71,7 +71,7 @@ pub(super) struct Packed([u8; 10]);
 
 impl Packed {
     /// Stands for an entry that does not fit. What would be packed so counts as one.
-    pub(super) const ODD: Self = Self::of(0, 0, 0);
+    pub(super) const ELSEWHERE: Self = Self::of(0, 0, 0);
 
     /// `None` for what does not fit.
     pub(super) fn new(fields: Fields) -> Option<Self> {
@@ -82,7 +82,7 @@ impl Packed {
         let before = fields.until.checked_sub(fields.since)?;
         let packed = Self::of(fields.until.checked_sub(BASE)?, before, serial);
         // A field that is too long has changed another one, or was cut.
-        (packed != Self::ODD && packed.unpack() == fields).then_some(packed)
+        (packed != Self::ELSEWHERE && packed.unpack() == fields).then_some(packed)
     }
 
     const fn of(until: u64, before: u64, serial: u32) -> Self {
@@ -144,8 +144,8 @@ mod tests {
     }
 
     #[test]
-    fn no_entry_is_the_sign_for_one_that_does_not_fit() {
-        assert_eq!(Packed::new(Packed::ODD.unpack()), None);
+    fn no_entry_packs_to_the_sentinel() {
+        assert_eq!(Packed::new(Packed::ELSEWHERE.unpack()), None);
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
                 Fields { serial: serial as u32 % 9, since: NOW, until: NOW.saturating_add(since) },
             ] {
                 if let Some(packed) = Packed::new(fields) {
-                    prop_assert_ne!(packed, Packed::ODD);
+                    prop_assert_ne!(packed, Packed::ELSEWHERE);
                     prop_assert_eq!(packed.unpack(), fields);
                     prop_assert_eq!(packed.until(), UnixMillis::new(fields.until));
                 }

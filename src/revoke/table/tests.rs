@@ -5,6 +5,7 @@ use crate::id::{Generation, Serial, SessionId, SubjectKey};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasherDefault, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 type Sessions = Table<SessionId, SessionEntry, BuildHasherDefault<IdHasher>>;
@@ -88,7 +89,7 @@ fn steps<E: Clone + std::fmt::Debug + 'static>(
 }
 
 /// Takes the steps with the table and with a plain map, and looks that both always say the same.
-fn agree<K: Key + Copy + Ord + Hash + std::fmt::Debug, E: Entry + std::fmt::Debug>(
+fn agree<K: RandomBytes + Copy + Ord + Hash + std::fmt::Debug, E: Entry + std::fmt::Debug>(
     table: &Table<K, E, impl BuildHasher + Default + Clone>,
     key: impl Fn(u64) -> K,
     steps: Vec<Step<E>>,
@@ -150,35 +151,43 @@ proptest! {
     }
 }
 
-/// Keys whose entries turn from packed to odd and back, while their shards grow, are swept and shrink.
+/// Entries that are packed, then are not, and then are again, while their shards grow, are swept and shrink.
 #[test]
 fn who_reads_meanwhile_misses_no_entry() {
     let table = Sessions::new(Size::LARGE);
-    let kept = 64;
-    for number in 0..kept {
-        table.join(id(number), ended(NOW + 10));
-    }
+    let (rounds, each) = (20, 64);
+    let fits = [Serial::new(1), Serial::new(8), Serial::ENDED];
+    let entered = AtomicU64::new(0);
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            for round in 0..20 {
-                for number in 0..kept {
-                    // Too far ahead to be packed, every other time.
-                    let ahead = ((round + number) % 2) << 50;
-                    table.join(id(number), ended(NOW + 10 + round + ahead));
+            for round in 0..rounds {
+                let keys = round * each..(round + 1) * each;
+                for serial in fits {
+                    for number in keys.clone() {
+                        let entry = SessionEntry {
+                            serial,
+                            ..ended(NOW + 10)
+                        };
+                        table.join(id(number), entry);
+                    }
+                    entered.store(keys.end, Ordering::Release);
                 }
-                for number in kept..20_000 {
+                for number in 10_000..20_000 {
                     table.join(id(number), ended(NOW));
                 }
                 table.sweep(UnixMillis::new(NOW));
             }
         });
         while !writer.is_finished() {
-            for number in 0..kept {
-                let held = table.get(&id(number)).expect("it has not expired");
-                assert_eq!(held.serial, Serial::ENDED);
+            for number in 0..entered.load(Ordering::Acquire) {
+                assert!(table.get(&id(number)).is_some(), "it has not expired");
             }
         }
         writer.join().unwrap();
     });
-    assert_eq!(table.len(), kept as usize);
+    assert_eq!(table.len(), usize::try_from(rounds * each).unwrap());
+    for number in 0..rounds * each {
+        assert_eq!(table.get(&id(number)), Some(ended(NOW + 10)));
+    }
+    assert!(table.overflow.is_empty());
 }

@@ -12,7 +12,8 @@ pub(crate) fn encrypt(
     aad: &[u8],
     buffer: &mut [u8],
 ) -> Result<[u8; 16], Refused> {
-    let (subkey, nonce) = inner(key, nonce)?;
+    let mut subkey = Zeroizing::new([0; 32]);
+    let nonce = inner(key, nonce, &mut subkey)?;
     let tag = usable(&subkey)?
         .seal_in_place_separate_tag(nonce, Aad::from(aad), buffer)
         .map_err(|_| Refused)?;
@@ -27,7 +28,8 @@ pub(crate) fn decrypt(
     buffer: &mut [u8],
     tag: &[u8; 16],
 ) -> Result<(), Refused> {
-    let (subkey, nonce) = inner(key, nonce)?;
+    let mut subkey = Zeroizing::new([0; 32]);
+    let nonce = inner(key, nonce, &mut subkey)?;
     let opened = usable(&subkey)?
         .open_in_place_separate_tag(nonce, Aad::from(aad), Tag::from(*tag), buffer, 0..)
         .map(|_| ());
@@ -38,14 +40,17 @@ pub(crate) fn decrypt(
 }
 
 /// The key and nonce of the ChaCha20-Poly1305 inside: a subkey from the first 16 bytes of the nonce,
-/// then four zero bytes and the last eight.
-fn inner(key: &[u8; 32], nonce: &[u8; 24]) -> Result<(Zeroizing<[u8; 32]>, Nonce), Refused> {
+/// then four zero bytes and the last eight. The subkey goes where its owner erases it.
+fn inner(
+    key: &[u8; 32],
+    nonce: &[u8; 24],
+    subkey: &mut Zeroizing<[u8; 32]>,
+) -> Result<Nonce, Refused> {
     let (first, last) = nonce.split_first_chunk::<16>().ok_or(Refused)?;
-    let subkey = chacha20::hchacha::<chacha20::R20>(key.into(), first.into());
-    let subkey = Zeroizing::new(<[u8; 32]>::from(subkey));
+    **subkey = chacha20::hchacha::<chacha20::R20>(key.into(), first.into()).into();
     let mut short = [0; 12];
     short.split_at_mut(4).1.copy_from_slice(last);
-    Ok((subkey, Nonce::assume_unique_for_key(short)))
+    Ok(Nonce::assume_unique_for_key(short))
 }
 
 /// As ring takes it. Such a key is large, so it is made where it is used.
