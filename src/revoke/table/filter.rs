@@ -27,29 +27,31 @@ impl RandomBytes for SubjectKey {
     }
 }
 
+type Page = [AtomicU64; 512];
+
 #[derive(Debug)]
 pub(super) struct Filter {
     /// Made with the first key.
-    words: OnceLock<Box<[AtomicU64]>>,
+    pages: OnceLock<Box<[Page]>>,
     count: usize,
 }
 
 impl Filter {
-    /// Of so many `words` of 64 bits, a power of two.
-    pub(super) fn new(words: usize) -> Self {
+    /// Of so many `pages` of four kilobytes, a power of two.
+    pub(super) fn new(pages: usize) -> Self {
         Self {
-            words: OnceLock::new(),
-            count: words,
+            pages: OnceLock::new(),
+            count: pages,
         }
     }
 
     /// From here on [`Self::may_hold`] says so.
     pub(super) fn enter(&self, key: &impl RandomBytes) {
-        let words = self.words.get_or_init(|| {
-            let words = 0..self.count;
-            words.map(|_| AtomicU64::new(0)).collect()
+        let pages = self.pages.get_or_init(|| {
+            let pages = 0..self.count;
+            pages.map(|_| [const { AtomicU64::new(0) }; 512]).collect()
         });
-        let (word, bit) = place(words, key);
+        let (word, bit) = place(pages.as_flattened(), key);
         if let Some(word) = word {
             word.fetch_or(bit, Ordering::Release);
         }
@@ -58,10 +60,10 @@ impl Filter {
     /// `false`: the key was never entered.
     #[inline]
     pub(super) fn may_hold(&self, key: &impl RandomBytes) -> bool {
-        let Some(words) = self.words.get() else {
+        let Some(pages) = self.pages.get() else {
             return false;
         };
-        match place(words, key) {
+        match place(pages.as_flattened(), key) {
             (Some(word), bit) => word.load(Ordering::Acquire) & bit != 0,
             (None, _) => true,
         }
@@ -95,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_was_entered_passes_and_most_else_does_not() {
-        let filter = Filter::new(1 << 12);
+        let filter = Filter::new(8);
         assert!((0..100).all(|number| !filter.may_hold(&id(number))));
         for number in 0..10_000 {
             filter.enter(&id(number));

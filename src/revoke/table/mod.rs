@@ -14,6 +14,7 @@ mod filter;
 mod packed;
 
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry as Place;
@@ -32,8 +33,8 @@ pub(super) struct Size {
     /// A power of two. With fewer, who reads waits longer while a shard grows or is swept; with more, a
     /// look-up fetches from more places in memory.
     shards: usize,
-    /// A power of two.
-    filter_words: usize,
+    /// A power of two: the filter's size in four kilobytes.
+    filter: usize,
 }
 
 impl Size {
@@ -41,13 +42,13 @@ impl Size {
     /// the process, it lets one in sixteen pass that was never entered, after ten million almost half.
     pub(super) const LARGE: Self = Self {
         shards: 256,
-        filter_words: 1 << 18,
+        filter: 512,
     };
     /// Next to none.
     #[cfg(test)]
     pub(super) const SMALL: Self = Self {
         shards: 2,
-        filter_words: 1,
+        filter: 1,
     };
 }
 
@@ -96,12 +97,14 @@ pub(super) struct Table<K: Eq + Hash, E, S: BuildHasher + Clone> {
     packed: DashMap<K, Packed, S>,
     /// What does not fit, such as of a session that was renewed seven times.
     overflow: DashMap<K, E, S>,
+    /// How many entries are held. Counted, because asking would lock every shard.
+    entries: AtomicUsize,
 }
 
 impl<K: RandomBytes + Copy + Eq + Hash, E: Entry, S: BuildHasher + Default + Clone> Table<K, E, S> {
     pub(super) fn new(size: Size) -> Self {
         Self {
-            filter: Filter::new(size.filter_words),
+            filter: Filter::new(size.filter),
             packed: DashMap::with_capacity_and_hasher_and_shard_amount(
                 0,
                 S::default(),
@@ -112,6 +115,7 @@ impl<K: RandomBytes + Copy + Eq + Hash, E: Entry, S: BuildHasher + Default + Clo
                 S::default(),
                 size.shards,
             ),
+            entries: AtomicUsize::new(0),
         }
     }
 
@@ -140,6 +144,7 @@ impl<K: RandomBytes + Copy + Eq + Hash, E: Entry, S: BuildHasher + Default + Clo
         match self.packed.entry(key) {
             Place::Vacant(place) => {
                 place.insert(self.pack(key, entry));
+                self.entries.fetch_add(1, Ordering::Relaxed);
                 Published::Fresh
             }
             Place::Occupied(mut place) => {
@@ -171,6 +176,7 @@ impl<K: RandomBytes + Copy + Eq + Hash, E: Entry, S: BuildHasher + Default + Clo
             Place::Occupied(place) => {
                 self.overflow.remove(key);
                 place.remove();
+                self.entries.fetch_sub(1, Ordering::Relaxed);
                 true
             }
         }
@@ -188,7 +194,7 @@ impl<K: RandomBytes + Copy + Eq + Hash, E: Entry, S: BuildHasher + Default + Clo
 
     /// How many entries are held.
     pub(super) fn len(&self) -> usize {
-        self.packed.len()
+        self.entries.load(Ordering::Relaxed)
     }
 
     /// Forgets what has expired, and returns how much that was.
@@ -205,6 +211,7 @@ impl<K: RandomBytes + Copy + Eq + Hash, E: Entry, S: BuildHasher + Default + Clo
             forgot = forgot.saturating_add(usize::from(!needed));
             needed
         });
+        self.entries.fetch_sub(forgot, Ordering::Relaxed);
         if forgot > 0 {
             shrink(&self.packed);
             shrink(&self.overflow);
