@@ -75,9 +75,8 @@ impl Entries {
         let mut canonical = true;
         while !reader.rest().is_empty() {
             let entry = Entry::read(&mut reader).ok_or(Rejected::Implausible)?;
-            // Most names are ASCII, and short, which is seen sooner.
-            let bits = entry.name.iter().fold(0, |bits, byte| bits | byte);
-            if bits >= 0x80 && str::from_utf8(entry.name).is_err() {
+            // Most names are ASCII, which is cheaper to see.
+            if !entry.name.is_ascii() && str::from_utf8(entry.name).is_err() {
                 return Err(Rejected::Implausible);
             }
             canonical &= last.is_none_or(|last| last < entry.name) && entry.is_short();

@@ -58,8 +58,6 @@ pub(super) trait Entry: Copy + Eq + Into<Fields> + From<Fields> {
     fn join(self, other: Self) -> Self;
     /// Whether it is news to who holds `other`.
     fn exceeds(self, other: Self) -> bool;
-    /// When it may be forgotten.
-    fn until(self) -> UnixMillis;
 }
 
 impl Entry for SessionEntry {
@@ -70,10 +68,6 @@ impl Entry for SessionEntry {
     fn exceeds(self, other: Self) -> bool {
         self.serial > other.serial
     }
-
-    fn until(self) -> UnixMillis {
-        self.until
-    }
 }
 
 impl Entry for SubjectEntry {
@@ -83,10 +77,6 @@ impl Entry for SubjectEntry {
 
     fn exceeds(self, other: Self) -> bool {
         self.generation > other.generation
-    }
-
-    fn until(self) -> UnixMillis {
-        self.until
     }
 }
 
@@ -143,8 +133,9 @@ impl<K: RandomBytes + Copy + Eq + Hash, E: Entry, S: BuildHasher + Default + Clo
         self.filter.enter(&key);
         match self.packed.entry(key) {
             Place::Vacant(place) => {
-                place.insert(self.pack(key, entry));
+                // Counted first: a sweep may forget it at once, and there are never less than none.
                 self.entries.fetch_add(1, Ordering::Relaxed);
+                place.insert(self.pack(key, entry));
                 Published::Fresh
             }
             Place::Occupied(mut place) => {
@@ -202,9 +193,8 @@ impl<K: RandomBytes + Copy + Eq + Hash, E: Entry, S: BuildHasher + Default + Clo
         let mut forgot: usize = 0;
         self.packed.retain(|key, packed| {
             let needed = if *packed == Packed::ELSEWHERE {
-                self.overflow
-                    .remove_if(key, |_, entry| entry.until() <= now)
-                    .is_none()
+                let has_expired = |_: &K, entry: &E| Into::<Fields>::into(*entry).until() <= now;
+                self.overflow.remove_if(key, has_expired).is_none()
             } else {
                 packed.until() > now
             };

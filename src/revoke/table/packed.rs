@@ -16,6 +16,13 @@ pub(in crate::revoke) struct Fields {
     until: u64,
 }
 
+impl Fields {
+    /// When the entry may be forgotten.
+    pub(super) fn until(self) -> UnixMillis {
+        UnixMillis::new(self.until)
+    }
+}
+
 impl From<SessionEntry> for Fields {
     fn from(entry: SessionEntry) -> Self {
         Self {
