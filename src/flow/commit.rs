@@ -9,7 +9,7 @@ use crate::id::KeyId;
 use crate::lifetime::Class;
 use crate::revoke::Published;
 use crate::seal::{self, SealError};
-use crate::session::state::{Change, Closing, superseded};
+use crate::session::state::{Change, superseded};
 use crate::session::{NotWritable, Session};
 use crate::time::UnixMillis;
 use crate::wire::record::Record;
@@ -78,26 +78,11 @@ impl Engine {
     pub(crate) async fn commit(&self, session: &Session, ticket: &Ticket) -> Outcome {
         let now = self.service.now();
         let closing = session.with(|state| state.close(&self.service, now));
-        let outcome = Outcome {
+        let mut outcome = Outcome {
             looked: closing.looked,
             error: closing.refused.map(CommitError::from),
             cookies: Vec::new(),
         };
-        if closing.is_nothing() && !ticket.useless {
-            return outcome;
-        }
-        // In a box: most requests have nothing to do here, and need not make room for it.
-        Box::pin(self.carry_out(session, ticket, closing, outcome, now)).await
-    }
-
-    async fn carry_out(
-        &self,
-        session: &Session,
-        ticket: &Ticket,
-        closing: Closing,
-        mut outcome: Outcome,
-        now: UnixMillis,
-    ) -> Outcome {
         for attempt in closing.attempts {
             if let Err(error) = attempt.await {
                 outcome.error = Some(error.into());

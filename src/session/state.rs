@@ -77,13 +77,6 @@ pub(crate) struct Closing {
     pub(crate) attempts: Vec<Attempt<Published>>,
 }
 
-impl Closing {
-    /// Whether there is nothing to write and nothing to wait for.
-    pub(crate) fn is_nothing(&self) -> bool {
-        matches!(self.change, Change::Keep) && self.attempts.is_empty()
-    }
-}
-
 pub(crate) struct State {
     pub(crate) record: Option<Box<Record>>,
     /// An authentic session that does not count on this node.
