@@ -1,6 +1,7 @@
 //! From a session to Set-Cookie.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::error::{Rejected, StoreError};
 use crate::flow::load::Ticket;
@@ -76,8 +77,7 @@ struct Source<'t> {
 impl Engine {
     /// Closes the session and renders its cookies. Called once, when the response's head is ready.
     pub(crate) async fn commit(&self, session: &Session, ticket: &Ticket) -> Outcome {
-        let now = self.service.now();
-        let closing = session.with(|state| state.close(&self.service, now));
+        let closing = session.with(|state| state.close(&self.service, ticket.at));
         let mut outcome = Outcome {
             looked: closing.looked,
             error: closing.refused.map(CommitError::from),
@@ -116,7 +116,7 @@ impl Engine {
             },
             Change::Renew(record) => {
                 let serial = record.serial.next();
-                let (cookies, error) = self.renew(record, from, now).await;
+                let (cookies, error) = self.renew(record, from).await;
                 if let Some(serial) = serial.filter(|_| !cookies.is_empty()) {
                     session.with(|state| state.renewed(serial));
                 }
@@ -134,23 +134,23 @@ impl Engine {
     /// Makes `record` the newest of its session, and its cookie.
     async fn renew(
         &self,
-        mut record: Box<Record>,
+        mut record: Arc<Record>,
         from: Source<'_>,
-        now: UnixMillis,
     ) -> (Vec<String>, Option<CommitError>) {
         let Some(next) = record.serial.next() else {
             let error = CommitError::Seal("the session was renewed too often".into());
             return (Vec::new(), Some(error));
         };
+        let now = self.service.now();
         if self.is_untrusted() || self.service.rules(now).clear(&record).is_err() {
             return (Vec::new(), None);
         }
         let grace = self.service.lifetimes.renew_grace;
         let revocation = superseded(&record, next, now + grace);
-        record.serial = next;
+        Arc::make_mut(&mut record).serial = next;
         // Once it is published the cookies from before are dead. So the new one is made first: what can
         // fail fails while the old one is good.
-        let cookies = match self.seal(record.clone(), from) {
+        let cookies = match self.seal(Arc::clone(&record), from) {
             Ok(cookies) => cookies,
             Err(error) => return (Vec::new(), Some(error)),
         };
@@ -172,7 +172,7 @@ impl Engine {
     }
 
     /// The cookies of a session that was written to; none while the list can not be trusted.
-    fn write(&self, record: Box<Record>, from: Source<'_>) -> Result<Vec<String>, CommitError> {
+    fn write(&self, record: Arc<Record>, from: Source<'_>) -> Result<Vec<String>, CommitError> {
         if self.is_untrusted() {
             return Ok(Vec::new());
         }
@@ -180,19 +180,20 @@ impl Engine {
     }
 
     /// Checks the session again, seals it and renders its cookies; none if it was ended meanwhile.
-    fn seal(&self, mut record: Box<Record>, from: Source<'_>) -> Result<Vec<String>, CommitError> {
+    fn seal(&self, mut record: Arc<Record>, from: Source<'_>) -> Result<Vec<String>, CommitError> {
         let now = self.service.now();
         let ring = self.service.keys.load();
         let key = ring
             .sealing(now)
             .ok_or_else(|| CommitError::Seal("no key is active".into()))?;
+        let copy = Arc::make_mut(&mut record);
         if let Some(opened) = from.key
             && opened != key.id()
-            && !record.keys.add(opened)
+            && !copy.keys.add(opened)
         {
             return Err(CommitError::Seal("it passed through too many keys".into()));
         }
-        record.refreshed = now;
+        copy.refreshed = now;
         let checked = match self.service.rules_with(&ring, now).clear(&record) {
             Ok(checked) => checked,
             Err(refusal) if refusal.reason == Rejected::Superseded => {

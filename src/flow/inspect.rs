@@ -78,17 +78,16 @@ pub fn inspect(
     let binding = Binding::new(cookie, audience);
     let opened = seal::open(&token, chunks, keys, &binding, now);
     let opened = opened.map_err(|refusal| refusal.reason)?;
-    let key = opened.key();
-    Ok(describe(key, *opened.into_record()))
+    Ok(describe(opened.key(), opened.record()))
 }
 
-fn describe(key: KeyId, record: Record) -> Inspected {
+fn describe(key: KeyId, record: &Record) -> Inspected {
     Inspected {
         key,
         session: record.id,
         serial: record.serial,
-        login: record.login.map(|login| InspectedLogin {
-            subject: login.subject,
+        login: record.login.as_ref().map(|login| InspectedLogin {
+            subject: login.subject.clone(),
             key: login.key,
             generation: login.generation,
             at: login.at,

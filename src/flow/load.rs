@@ -1,5 +1,6 @@
 //! From Cookie headers to a session.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Rejected;
@@ -37,6 +38,8 @@ pub struct Ticket {
     pub(crate) held: Indexes,
     /// Whether they may be removed although nobody asked for it: none of them is of any use.
     pub(crate) useless: bool,
+    /// When the request came.
+    pub(crate) at: UnixMillis,
 }
 
 /// What became of a request's candidates.
@@ -45,7 +48,7 @@ struct Tried {
     refusals: Vec<Refusal>,
     /// An authentic session that does not count here. A logout ends it all the same: other nodes may
     /// not know yet.
-    remains: Option<Box<Record>>,
+    remains: Option<Arc<Record>>,
     /// Whether none was left out. One that was might be a session.
     complete: bool,
 }
@@ -82,6 +85,7 @@ impl Engine {
         let ticket = Ticket {
             useless: complete && live.is_none() && hold.is_none() && !held.is_empty(),
             held,
+            at: now,
         };
         let state = match (live, hold) {
             (Some(live), _) => State::from_live(live),

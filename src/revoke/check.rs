@@ -8,6 +8,7 @@
 //! 3. its generation, or everyone's, is below the list's;
 //! 4. its serial is below the list's, less the one that a renewal's grace still lets read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Rejected;
@@ -69,7 +70,7 @@ pub(crate) struct Rules<'a> {
 impl Rules<'_> {
     /// Lets an opened session through if it counts. One that does not is given back: it can still be
     /// ended.
-    pub(crate) fn admit(&self, opened: Opened) -> Result<Live, (Refusal, Box<Record>)> {
+    pub(crate) fn admit(&self, opened: Opened) -> Result<Live, (Refusal, Arc<Record>)> {
         match self.judge(opened.record()) {
             Ok(freshness) => Ok(Live { opened, freshness }),
             Err(refusal) => Err((refusal, opened.into_record())),

@@ -1,5 +1,7 @@
 //! Opening a token: authentic, made by an honest node, and not through a revoked key.
 
+use std::sync::Arc;
+
 use crate::error::Rejected;
 use crate::id::{KeyId, Serial};
 use crate::key::{KeyRing, KeyState};
@@ -12,7 +14,7 @@ use crate::wire::record::Record;
 /// An authentic record. Whether its session still counts is the revocation check's to say.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    record: Box<Record>,
+    record: Arc<Record>,
     key: KeyId,
 }
 
@@ -26,7 +28,7 @@ impl Opened {
         self.key
     }
 
-    pub(crate) fn into_record(self) -> Box<Record> {
+    pub(crate) fn into_record(self) -> Arc<Record> {
         self.record
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -131,7 +132,7 @@ impl Start {
         self,
         state: &mut State,
         service: &Service,
-    ) -> Result<(Box<Record>, Option<Attempt<Published>>), LoginError> {
+    ) -> Result<(Arc<Record>, Option<Attempt<Published>>), LoginError> {
         if state.committed {
             return Err(NotWritable::AlreadyCommitted.into());
         }
@@ -164,7 +165,7 @@ impl Start {
         old: Option<&Record>,
         opened_with: Option<KeyId>,
         service: &Service,
-    ) -> Result<Box<Record>, LoginError> {
+    ) -> Result<Arc<Record>, LoginError> {
         let reading = self.reading;
         let created = service.beginning(reading.now, reading.born);
         let id = SessionId::random(&*service.random).map_err(SessionInsertError::from)?;
@@ -176,7 +177,7 @@ impl Start {
             .and_then(|old| inheritance(old, opened_with))
             .unwrap_or_default();
         entries.extend(&self.added);
-        Ok(Box::new(Record {
+        Ok(Arc::new(Record {
             id,
             serial: Serial::FIRST,
             login: Some(LoginFacts {
@@ -204,7 +205,7 @@ fn inheritance(old: &Record, opened_with: Option<KeyId>) -> Option<(Entries, Key
 }
 
 /// Puts the new session in the place of the old one.
-fn install(state: &mut State, record: Box<Record>) -> Result<(), LoginError> {
+fn install(state: &mut State, record: Arc<Record>) -> Result<(), LoginError> {
     if state.committed {
         return Err(NotWritable::AlreadyCommitted.into());
     }

@@ -75,14 +75,15 @@ impl Session {
     /// When the entry was written as another type.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, SessionGetError> {
         // Decoded outside of the lock: that is the application's code.
-        let Some(bytes) = self.look(|state| Some(state.entries()?.get(key)?.to_vec())) else {
+        let record = self.look(|state| state.record.clone());
+        let Some(value) = record.as_ref().and_then(|record| record.entries.get(key)) else {
             return Ok(None);
         };
-        let value = encoding::decode(&bytes).map_err(|problem| SessionGetError {
+        let decoded = encoding::decode(value).map_err(|problem| SessionGetError {
             key: key.to_owned(),
             problem,
         });
-        value.map(Some)
+        decoded.map(Some)
     }
 
     /// Whether there is an entry of this name.

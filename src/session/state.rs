@@ -3,6 +3,8 @@
 //! Every rule about what may be written when is here, in [`State::writable`] and the few methods
 //! that change something. No code of the application runs in here: it would run under a lock.
 
+use std::sync::Arc;
+
 use crate::error::RandomError;
 use crate::id::{KeyId, Serial, SessionId};
 use crate::lifetime::{Class, SKEW};
@@ -56,13 +58,13 @@ pub(crate) enum Change {
     /// Nothing: the browser keeps what it has.
     Keep,
     /// Seal it again, although nothing was written.
-    Refresh(Box<Record>),
+    Refresh(Arc<Record>),
     /// Seal what was written.
-    Write(Box<Record>),
+    Write(Arc<Record>),
     /// Seal a session that began with a login in this request.
-    Login(Box<Record>),
+    Login(Arc<Record>),
     /// Seal it under a new serial, which ends its older cookies.
-    Renew(Box<Record>),
+    Renew(Arc<Record>),
     /// Remove the cookie.
     Destroy,
 }
@@ -78,9 +80,9 @@ pub(crate) struct Closing {
 }
 
 pub(crate) struct State {
-    pub(crate) record: Option<Box<Record>>,
+    pub(crate) record: Option<Arc<Record>>,
     /// An authentic session that does not count on this node.
-    remains: Option<Box<Record>>,
+    remains: Option<Arc<Record>>,
     /// Whether a browser holds a cookie with the record's id.
     pub(crate) issued: bool,
     pub(crate) origin: Origin,
@@ -95,7 +97,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(origin: Origin, record: Option<Box<Record>>) -> Self {
+    pub(crate) fn new(origin: Origin, record: Option<Arc<Record>>) -> Self {
         Self {
             issued: record.is_some(),
             record,
@@ -110,7 +112,7 @@ impl State {
     }
 
     /// No session, and perhaps what is left of one.
-    pub(crate) fn without_session(origin: Origin, remains: Option<Box<Record>>) -> Self {
+    pub(crate) fn without_session(origin: Origin, remains: Option<Arc<Record>>) -> Self {
         Self {
             remains,
             ..Self::new(origin, None)
@@ -170,7 +172,7 @@ impl State {
             Some(record) => record.clone(),
             None => visitor(service)?,
         };
-        record.entries.insert(key, value);
+        Arc::make_mut(&mut record).entries.insert(key, value);
         service.room.admit(record.encoded_len())?;
         self.record = Some(record);
         self.note(SessionStatus::Changed);
@@ -189,7 +191,7 @@ impl State {
         let Some(record) = &mut self.record else {
             return T::default();
         };
-        let outcome = change(&mut record.entries);
+        let outcome = change(&mut Arc::make_mut(record).entries);
         self.note(SessionStatus::Changed);
         outcome
     }
@@ -238,11 +240,12 @@ impl State {
         Ok(attempt)
     }
 
-    /// Says what the response has to do. From here on nothing can be written.
-    pub(crate) fn close(&mut self, service: &Service, now: UnixMillis) -> Closing {
+    /// Says what the response has to do to a request that came at the time `at`. From here on nothing can be
+    /// written.
+    pub(crate) fn close(&mut self, service: &Service, at: UnixMillis) -> Closing {
         let change = match self.refused {
             Some(_) => Change::Keep,
-            None => self.outcome(service, now),
+            None => self.outcome(service, at),
         };
         let key = match self.origin {
             Origin::Cookie { key, .. } => Some(key),
@@ -260,7 +263,7 @@ impl State {
         }
     }
 
-    fn outcome(&self, service: &Service, now: UnixMillis) -> Change {
+    fn outcome(&self, service: &Service, at: UnixMillis) -> Change {
         let Some(record) = &self.record else {
             return match (self.status, self.origin) {
                 // What was held before must not be removed now either.
@@ -270,30 +273,30 @@ impl State {
         };
         match self.status {
             SessionStatus::Purged => Change::Keep,
-            SessionStatus::Renewed if self.issued => Change::Renew(record.clone()),
+            SessionStatus::Renewed if self.issued => Change::Renew(Arc::clone(record)),
             SessionStatus::Renewed | SessionStatus::Changed
                 if record.login.is_some() && !self.issued =>
             {
-                Change::Login(record.clone())
+                Change::Login(Arc::clone(record))
             }
             SessionStatus::Renewed | SessionStatus::Changed if self.issued => {
-                Change::Write(record.clone())
+                Change::Write(Arc::clone(record))
             }
             // A new session that ended up empty is not worth a cookie.
             SessionStatus::Renewed | SessionStatus::Changed if record.entries.is_empty() => {
                 Change::Keep
             }
-            SessionStatus::Renewed | SessionStatus::Changed => Change::Write(record.clone()),
-            SessionStatus::Unchanged if self.is_due(record, service, now) => {
-                Change::Refresh(record.clone())
+            SessionStatus::Renewed | SessionStatus::Changed => Change::Write(Arc::clone(record)),
+            SessionStatus::Unchanged if self.is_due(record, service, at) => {
+                Change::Refresh(Arc::clone(record))
             }
             SessionStatus::Unchanged => Change::Keep,
         }
     }
 
     /// Whether an unchanged session is sealed again: its idle limit has to move, or its key is not the
-    /// one that seals now.
-    fn is_due(&self, record: &Record, service: &Service, now: UnixMillis) -> bool {
+    /// one that sealed when the request came.
+    fn is_due(&self, record: &Record, service: &Service, at: UnixMillis) -> bool {
         let Origin::Cookie {
             key,
             freshness: Freshness::Newest,
@@ -301,11 +304,11 @@ impl State {
         else {
             return false;
         };
-        let old = now >= record.refreshed + service.lifetimes.refresh_after;
+        let old = at >= record.refreshed + service.lifetimes.refresh_after;
         old || service
             .keys
             .load()
-            .sealing(now)
+            .sealing(at)
             .is_some_and(|sealing| sealing.id() != key)
     }
 
@@ -334,7 +337,7 @@ impl State {
     /// A renewal was sent: the browser's cookie carries this serial now.
     pub(crate) fn renewed(&mut self, serial: Serial) {
         if let Some(record) = &mut self.record {
-            record.serial = serial;
+            Arc::make_mut(record).serial = serial;
         }
     }
 
@@ -358,7 +361,7 @@ impl State {
             // not been given back what it lacks.
             let lags = service.revoker.vigil().just_met(&*service.clock);
             let vouched = rules.vouches(raised.born, record) && !lags;
-            let Some(login) = &mut record.login else {
+            let Some(login) = &mut Arc::make_mut(record).login else {
                 return false;
             };
             let was_alive = vouched && login.generation >= raised.previous;
@@ -402,11 +405,11 @@ fn revocation(record: &Record, serial: Serial, from: UnixMillis, visitor: bool) 
 }
 
 /// The session of someone who never logged in.
-fn visitor(service: &Service) -> Result<Box<Record>, RandomError> {
+fn visitor(service: &Service) -> Result<Arc<Record>, RandomError> {
     let now = service.now();
     let list = service.revoker.list();
     let created = service.beginning(now, list.born());
-    Ok(Box::new(Record {
+    Ok(Arc::new(Record {
         id: SessionId::random(&*service.random)?,
         serial: Serial::FIRST,
         login: None,

@@ -63,13 +63,18 @@ impl<'r> Reader<'r> {
     #[inline]
     fn number(&mut self, bits: u32) -> Option<u64> {
         let mut number = 0;
-        for shift in (0..bits).step_by(7) {
-            let byte = self.byte()?;
+        let mut shift = 0;
+        for (before, byte) in self.rest.iter().enumerate() {
             let low = u64::from(byte & 0x7f);
             number |= low << shift;
-            if byte < 0x80 {
+            if *byte < 0x80 {
+                (_, self.rest) = self.rest.split_at_checked(before + 1)?;
                 let fits = shift + 7 <= bits || low >> (bits - shift) == 0;
                 return fits.then_some(number);
+            }
+            shift += 7;
+            if shift >= bits {
+                break;
             }
         }
         None

@@ -4,6 +4,8 @@
 //! 2. The application's values are opaque bytes here; they are decoded when somebody asks for them.
 //! 3. Bytes that are left over are rejected, and no field can announce more than the input holds.
 
+use std::sync::Arc;
+
 use postcard::ser_flavors::Size;
 use serde::Serialize;
 use serde_bytes::Bytes;
@@ -152,17 +154,17 @@ impl Record {
 
     /// Reads the record that `bytes` holds from `start` on, and keeps them for its entries.
     ///
-    /// In a box: it is handed on several times.
-    pub(crate) fn decode(bytes: Vec<u8>, start: usize) -> Result<Box<Self>, Rejected> {
+    /// Shared from here on: who reads a value holds it meanwhile, and who writes makes a copy.
+    pub(crate) fn decode(bytes: Vec<u8>, start: usize) -> Result<Arc<Self>, Rejected> {
         let mut reader = Reader::new(bytes.get(start..).ok_or(Rejected::Implausible)?);
-        let (mut record, count) = Self::read(&mut reader).ok_or(Rejected::Implausible)?;
+        let (record, count) = Self::read(&mut reader).ok_or(Rejected::Implausible)?;
         let start = bytes.len() - reader.rest().len();
-        record.entries = Entries::read(bytes, start, count)?;
-        Ok(record)
+        let entries = Entries::read(bytes, start, count)?;
+        Ok(Arc::new(Self { entries, ..record }))
     }
 
     /// Reads all of [`Layout`]: a record without its entries, and how many follow.
-    fn read(reader: &mut Reader<'_>) -> Option<(Box<Self>, u64)> {
+    fn read(reader: &mut Reader<'_>) -> Option<(Self, u64)> {
         if reader.byte()? != VERSION {
             return None;
         }
@@ -186,7 +188,7 @@ impl Record {
             keys: KeyTrail::read(reader.bytes()?)?,
             entries: Entries::default(),
         };
-        Some((Box::new(record), reader.u64()?))
+        Some((record, reader.u64()?))
     }
 }
 
