@@ -1,9 +1,9 @@
 //! A request through a real application of actix-web, in this process: bare, with our middleware, with
 //! actix-session's.
 //!
-//! The bare route is what actix-web does for every request. What a middleware adds to it is the difference.
-//! That includes the handler's own calls: `get` in a request that reads, `get` and `insert` in one that
-//! writes.
+//! The bare route is what actix-web does for every request. Measured is what a middleware adds to it, and what a
+//! request that writes adds to one that reads: the two of a pair take turns, and the difference counts. It
+//! includes the handler's own calls, `get` in a request that reads, `get` and `insert` in one that writes.
 
 use actix_http::Request;
 use actix_session::storage::CookieSessionStore;
@@ -22,15 +22,11 @@ use sealed_session::actix::SessionMiddleware;
 use crate::common::ours::Ours;
 use crate::common::shapes::{self, CHANGED, CSRF, READ, Size};
 use crate::handlers;
-use crate::timing::timed;
+use crate::timing::difference;
 
 pub fn run(criterion: &mut Criterion, system: &SystemRunner, ours: &Ours, size: Size) {
-    let name = |path: &str, who: &str| format!("service-{path}/{}/{who}", size.name());
-
     let bare = App::new().route("/read", web::get().to(handlers::bare));
     let bare = system.block_on(init_service(bare));
-    let asks = || request("/read", &ours.header);
-    measure(criterion, system, &name("read", "bare"), &bare, asks);
 
     let with_ours = App::new()
         .wrap(SessionMiddleware::new(&ours.sessions))
@@ -38,10 +34,8 @@ pub fn run(criterion: &mut Criterion, system: &SystemRunner, ours: &Ours, size: 
         .route("/write", web::get().to(our_write));
     let with_ours = system.block_on(init_service(with_ours));
     system.block_on(check(&with_ours, &ours.header, &ours.value));
-    for path in ["read", "write"] {
-        let asks = || request(&format!("/{path}"), &ours.header);
-        measure(criterion, system, &name(path, "ours"), &with_ours, asks);
-    }
+    let who = format!("{}/ours", size.name());
+    measure(criterion, system, &who, &ours.header, &with_ours, &bare);
 
     let middleware = handlers::their_middleware(CookieSessionStore::default(), Key::generate());
     let with_theirs = App::new()
@@ -60,16 +54,8 @@ pub fn run(criterion: &mut Criterion, system: &SystemRunner, ours: &Ours, size: 
     let (cookie, value) = shapes::pair(&cookie);
     let header = shapes::header(cookie, value);
     system.block_on(check(&with_theirs, &header, value));
-    for path in ["read", "write"] {
-        let asks = || request(&format!("/{path}"), &header);
-        measure(
-            criterion,
-            system,
-            &name(path, "actix-session"),
-            &with_theirs,
-            asks,
-        );
-    }
+    let who = format!("{}/actix-session", size.name());
+    measure(criterion, system, &who, &header, &with_theirs, &bare);
 }
 
 async fn our_write(session: sealed_session::Session) -> Result<String> {
@@ -127,18 +113,31 @@ where
     assert_eq!(body.as_deref(), Some(CHANGED));
 }
 
-fn measure<S, B>(
+/// What sessions add to a request, and what writing adds to one with sessions.
+fn measure<S, B, T, C>(
     criterion: &mut Criterion,
     system: &SystemRunner,
-    name: &str,
-    service: &S,
-    request: impl Fn() -> Request,
+    who: &str,
+    header: &str,
+    sessions: &S,
+    bare: &T,
 ) where
     S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody,
+    T: Service<Request, Response = ServiceResponse<C>, Error = Error>,
+    C: MessageBody,
 {
-    criterion.bench_function(name, |bencher| {
-        let call = async |request| service.call(request).await.unwrap();
-        bencher.iter_custom(|times| system.block_on(timed(times, &request, call)));
+    let reads = || request("/read", header);
+    let writes = || request("/write", header);
+    let with = async |request| drop(sessions.call(request).await.unwrap());
+    let without = async |request| drop(bare.call(request).await.unwrap());
+    criterion.bench_function(&format!("added-by-reading/{who}"), |bencher| {
+        bencher.iter_custom(|times| {
+            system.block_on(difference(times, (reads, with), (reads, without)))
+        });
+    });
+    criterion.bench_function(&format!("added-by-writing/{who}"), |bencher| {
+        bencher
+            .iter_custom(|times| system.block_on(difference(times, (writes, with), (reads, with))));
     });
 }

@@ -1,5 +1,6 @@
 //! The table of ratios for the README, from the medians of one run.
 
+use std::cell::RefCell;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -71,7 +72,7 @@ const ROWS: [(&str, Cell); 13] = [
 /// # Errors
 /// When a figure is missing or of another run.
 pub fn render(home: &Path) -> Result<String, String> {
-    check_age(home)?;
+    let written = RefCell::default();
     let mut table = String::from("| |");
     for size in SIZES {
         write!(table, " {} |", size.name()).unwrap();
@@ -83,12 +84,14 @@ pub fn render(home: &Path) -> Result<String, String> {
             let figures = Figures {
                 home,
                 size: size.name(),
+                written: &written,
             };
             let value = cell(&figures).map_err(|problem| format!("\"{title}\": {problem}"))?;
             write!(table, " {value:.2} |").unwrap();
         }
         table.push('\n');
     }
+    check_age(&written.into_inner())?;
     Ok(table)
 }
 
@@ -96,6 +99,8 @@ pub fn render(home: &Path) -> Result<String, String> {
 struct Figures<'p> {
     home: &'p Path,
     size: &'static str,
+    /// When each figure that was asked for was written.
+    written: &'p RefCell<Vec<SystemTime>>,
 }
 
 impl Figures<'_> {
@@ -109,14 +114,12 @@ impl Figures<'_> {
 
     /// What a middleware, and the handler's call of `get`, add to a request.
     fn added_by_reading(&self, who: &str) -> Result<f64, String> {
-        let with = self.of_size("service-read", who)?;
-        more(who, with, self.of_size("service-read", "bare")?)
+        self.of_size("added-by-reading", who)
     }
 
     /// What a request that also writes costs beyond that.
     fn added_by_writing(&self, who: &str) -> Result<f64, String> {
-        let writing = self.of_size("service-write", who)?;
-        more(who, writing, self.of_size("service-read", who)?)
+        self.of_size("added-by-writing", who)
     }
 
     fn cipher_and_nonce(&self) -> Result<f64, String> {
@@ -133,12 +136,15 @@ impl Figures<'_> {
             .home
             .join(name.replace('/', "_"))
             .join("new/estimates.json");
-        let text = fs::read(&file).map_err(|error| {
+        let missing = |error| {
             format!(
                 "there is no figure for {name} ({}: {error})",
                 file.display()
             )
-        })?;
+        };
+        let text = fs::read(&file).map_err(missing)?;
+        let written = fs::metadata(&file).and_then(|file| file.modified());
+        self.written.borrow_mut().push(written.map_err(missing)?);
         let estimates: Estimates = serde_json::from_slice(&text)
             .map_err(|error| format!("{} is not Criterion's: {error}", file.display()))?;
         Ok(estimates.median.point_estimate)
@@ -156,16 +162,6 @@ struct Estimate {
     point_estimate: f64,
 }
 
-fn more(who: &str, with: f64, without: f64) -> Result<f64, String> {
-    if with > without {
-        Ok(with - without)
-    } else {
-        Err(format!(
-            "{who} costs nothing, which is noise: measure again"
-        ))
-    }
-}
-
 fn ratio(one: Result<f64, String>, other: Result<f64, String>) -> Result<f64, String> {
     Ok(one? / other?)
 }
@@ -178,18 +174,12 @@ fn micros(nanos: Result<f64, String>) -> Result<f64, String> {
 ///
 /// # Errors
 /// When some are older than a run takes.
-fn check_age(home: &Path) -> Result<(), String> {
-    let mut times = Vec::new();
-    let entries = fs::read_dir(home)
-        .map_err(|error| format!("nothing was measured yet ({}: {error})", home.display()))?;
-    for entry in entries.flatten() {
-        let file = entry.path().join("new/estimates.json");
-        let written = fs::metadata(&file).and_then(|file| file.modified());
-        times.extend(written);
-    }
-    let (first, last) = (times.iter().min(), times.iter().max());
-    let apart = |first: &SystemTime, last: &SystemTime| last.duration_since(*first).ok();
-    match first.zip(last).and_then(|(first, last)| apart(first, last)) {
+fn check_age(written: &[SystemTime]) -> Result<(), String> {
+    let (first, last) = (written.iter().min(), written.iter().max());
+    let apart = first
+        .zip(last)
+        .and_then(|(first, last)| last.duration_since(*first).ok());
+    match apart {
         Some(apart) if apart > ONE_RUN => {
             Err("these figures are not of one run: measure again".into())
         }

@@ -13,16 +13,42 @@ pub async fn timed<I, O>(
     mut measured: impl AsyncFnMut(I) -> O,
 ) -> Duration {
     let mut spent = Duration::ZERO;
-    let mut left = times;
-    while left > 0 {
-        let count = left.min(AHEAD);
-        left -= count;
-        let inputs: Vec<I> = (0..count).map(|_| input()).collect();
-        let began = Instant::now();
-        for input in inputs {
-            black_box(measured(input).await);
-        }
-        spent += began.elapsed();
+    for count in portions(times) {
+        spent += portion(count, &mut input, &mut measured).await;
     }
     spent
+}
+
+/// By how much one takes longer than the other, so many times. They take turns: what slows the machine for a
+/// while slows both.
+pub async fn difference<I, O>(
+    times: u64,
+    (mut input, mut measured): (impl FnMut() -> I, impl AsyncFnMut(I) -> O),
+    (mut other_input, mut other): (impl FnMut() -> I, impl AsyncFnMut(I) -> O),
+) -> Duration {
+    let mut spent = Duration::ZERO;
+    let mut others = Duration::ZERO;
+    for count in portions(times) {
+        spent += portion(count, &mut input, &mut measured).await;
+        others += portion(count, &mut other_input, &mut other).await;
+    }
+    spent.saturating_sub(others)
+}
+
+fn portions(times: u64) -> impl Iterator<Item = u64> {
+    let begun = (0..times).step_by(AHEAD as usize);
+    begun.map(move |before| (times - before).min(AHEAD))
+}
+
+async fn portion<I, O>(
+    count: u64,
+    input: &mut impl FnMut() -> I,
+    measured: &mut impl AsyncFnMut(I) -> O,
+) -> Duration {
+    let inputs: Vec<I> = (0..count).map(|_| input()).collect();
+    let began = Instant::now();
+    for input in inputs {
+        black_box(measured(input).await);
+    }
+    began.elapsed()
 }
