@@ -77,7 +77,8 @@ struct Source<'t> {
 impl Engine {
     /// Closes the session and renders its cookies. Called once, when the response's head is ready.
     pub(crate) async fn commit(&self, session: &Session, ticket: &Ticket) -> Outcome {
-        let closing = session.with(|state| state.close(&self.service, ticket.at));
+        let now = self.service.now();
+        let closing = session.with(|state| state.close(&self.service, now));
         let mut outcome = Outcome {
             looked: closing.looked,
             error: closing.refused.map(CommitError::from),

@@ -38,8 +38,6 @@ pub struct Ticket {
     pub(crate) held: Indexes,
     /// Whether they may be removed although nobody asked for it: none of them is of any use.
     pub(crate) useless: bool,
-    /// When the request came.
-    pub(crate) at: UnixMillis,
 }
 
 /// What became of a request's candidates.
@@ -85,7 +83,6 @@ impl Engine {
         let ticket = Ticket {
             useless: complete && live.is_none() && hold.is_none() && !held.is_empty(),
             held,
-            at: now,
         };
         let state = match (live, hold) {
             (Some(live), _) => State::from_live(live),

@@ -5,17 +5,19 @@
 //!
 //! 1. its absolute end or its idle limit has passed;
 //! 2. it began at or before the time that the operator or the list's birth sets;
-//! 3. its generation, or everyone's, is below the list's;
-//! 4. its serial is below the list's, less the one that a renewal's grace still lets read.
+//! 3. it does not carry its own subject's key;
+//! 4. its generation, or everyone's, is below the list's;
+//! 5. its serial is below the list's, less the one that a renewal's grace still lets read.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Rejected;
-use crate::id::{Serial, SubjectKey};
+use crate::id::Serial;
 use crate::lifetime::{Lifetimes, SKEW};
 use crate::revoke::lattice::SessionEntry;
 use crate::revoke::list::List;
+use crate::revoke::names::Names;
 use crate::seal::{Checked, Opened, Refusal, Standing};
 use crate::time::UnixMillis;
 use crate::wire::record::Record;
@@ -58,7 +60,7 @@ pub(crate) enum Freshness {
 /// Everything that a judgement depends on.
 pub(crate) struct Rules<'a> {
     pub(crate) list: &'a List,
-    pub(crate) audience: &'a str,
+    pub(crate) names: &'a Names,
     pub(crate) lifetimes: &'a Lifetimes,
     /// Sessions from this time or before do not count, by order of the operator.
     pub(crate) everyone_before: Option<UnixMillis>,
@@ -79,7 +81,7 @@ impl Rules<'_> {
 
     /// The second check, before a record is sealed. A superseded cookie is not sealed again.
     pub(crate) fn clear<'r>(&self, record: &'r Record) -> Result<Cleared<'r>, Refusal> {
-        match self.judge_again(record)? {
+        match self.judge(record)? {
             Freshness::Newest => Ok(Cleared(record)),
             Freshness::Superseded => Err(Refusal::dead(Rejected::Superseded, self.now)),
         }
@@ -92,26 +94,12 @@ impl Rules<'_> {
 
     /// Whether the session counts, be it by its newest cookie or within a renewal's grace.
     pub(crate) fn counts(&self, record: &Record) -> bool {
-        self.judge_again(record).is_ok()
+        self.judge(record).is_ok()
     }
 
     /// Whether a list, or a store, that was born then can tell whether the session was ended.
     pub(crate) fn vouches(&self, born: UnixMillis, record: &Record) -> bool {
         record.created > born || self.accept_older
-    }
-
-    /// The check of a session that does more than to be read: that is sealed anew, or ends others.
-    ///
-    /// Now the subject's key is computed once more. Somebody who held a key for a moment can have sealed
-    /// another one, which nobody ends who ends the subject's sessions. Such a session gets no new cookie, and
-    /// so does not outlive the key that it was forged with.
-    fn judge_again(&self, record: &Record) -> Result<Freshness, Refusal> {
-        if let Some(login) = &record.login
-            && login.key != SubjectKey::new(self.audience, &login.subject)
-        {
-            return Err(Refusal::worthless(Rejected::Implausible));
-        }
-        self.judge(record)
     }
 
     fn judge(&self, record: &Record) -> Result<Freshness, Refusal> {
@@ -170,6 +158,9 @@ impl Rules<'_> {
         let Some(login) = &record.login else {
             return Ok(());
         };
+        if !self.names.fit(&login.subject, &login.key) {
+            return Err(Refusal::worthless(Rejected::Implausible));
+        }
         let subject = self.list.subject(&login.key);
         if subject.marked {
             return Err(Refusal::dead(Rejected::SubjectEnded, self.now));
@@ -218,6 +209,7 @@ mod tests {
     use crate::wire::entries::Entries;
     use crate::wire::record::{KeyTrail, LoginFacts};
     use proptest::prelude::*;
+    use std::sync::LazyLock;
 
     const NOW: UnixMillis = UnixMillis::from_secs(1_800_000_000);
 
@@ -245,7 +237,7 @@ mod tests {
         let lifetimes = Lifetimes::default();
         Rules {
             list,
-            audience: "test",
+            names: &NAMES,
             lifetimes: &lifetimes,
             everyone_before: None,
             accept_older: false,
@@ -254,8 +246,10 @@ mod tests {
         .judge(record)
     }
 
+    static NAMES: LazyLock<Names> = LazyLock::new(|| Names::new("test"));
+
     fn alice() -> SubjectKey {
-        SubjectKey::new("test", "alice")
+        NAMES.key("alice")
     }
 
     fn session_revocation(serial: Serial, from: UnixMillis) -> Revocation {
@@ -348,7 +342,7 @@ mod tests {
         let lifetimes = Lifetimes::default();
         let rules = Rules {
             list: &list,
-            audience: "test",
+            names: &NAMES,
             lifetimes: &lifetimes,
             everyone_before: None,
             accept_older: false,

@@ -11,6 +11,7 @@ pub(crate) mod list;
 mod mending;
 #[cfg(test)]
 mod model;
+pub(crate) mod names;
 mod outbox;
 mod replica;
 pub(crate) mod revoker;

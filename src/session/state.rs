@@ -240,12 +240,11 @@ impl State {
         Ok(attempt)
     }
 
-    /// Says what the response has to do to a request that came at the time `at`. From here on nothing can be
-    /// written.
-    pub(crate) fn close(&mut self, service: &Service, at: UnixMillis) -> Closing {
+    /// Says what the response has to do. From here on nothing can be written.
+    pub(crate) fn close(&mut self, service: &Service, now: UnixMillis) -> Closing {
         let change = match self.refused {
             Some(_) => Change::Keep,
-            None => self.outcome(service, at),
+            None => self.outcome(service, now),
         };
         let key = match self.origin {
             Origin::Cookie { key, .. } => Some(key),
@@ -263,7 +262,7 @@ impl State {
         }
     }
 
-    fn outcome(&self, service: &Service, at: UnixMillis) -> Change {
+    fn outcome(&self, service: &Service, now: UnixMillis) -> Change {
         let Some(record) = &self.record else {
             return match (self.status, self.origin) {
                 // What was held before must not be removed now either.
@@ -287,7 +286,7 @@ impl State {
                 Change::Keep
             }
             SessionStatus::Renewed | SessionStatus::Changed => Change::Write(Arc::clone(record)),
-            SessionStatus::Unchanged if self.is_due(record, service, at) => {
+            SessionStatus::Unchanged if self.is_due(record, service, now) => {
                 Change::Refresh(Arc::clone(record))
             }
             SessionStatus::Unchanged => Change::Keep,
@@ -295,8 +294,8 @@ impl State {
     }
 
     /// Whether an unchanged session is sealed again: its idle limit has to move, or its key is not the
-    /// one that sealed when the request came.
-    fn is_due(&self, record: &Record, service: &Service, at: UnixMillis) -> bool {
+    /// one that seals now.
+    fn is_due(&self, record: &Record, service: &Service, now: UnixMillis) -> bool {
         let Origin::Cookie {
             key,
             freshness: Freshness::Newest,
@@ -304,11 +303,11 @@ impl State {
         else {
             return false;
         };
-        let old = at >= record.refreshed + service.lifetimes.refresh_after;
+        let old = now >= record.refreshed + service.lifetimes.refresh_after;
         old || service
             .keys
             .load()
-            .sealing(at)
+            .sealing(now)
             .is_some_and(|sealing| sealing.id() != key)
     }
 
