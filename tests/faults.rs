@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::faulty::{Call, Faulty, Mode, Switched};
-use common::{Answer, Browser, MINUTE, Node, SECOND, builder, eventually, memory};
+use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, builder, eventually, memory};
 use sealed_session::Clock;
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
@@ -216,6 +216,22 @@ async fn a_renewal_that_the_store_does_not_take_sends_the_new_cookie_with_its_er
     browser.get("/me").await.is(200);
     fleet.other_refuses(&old).await;
     assert!(fleet.other_takes(&browser).await);
+}
+
+/// The renewal is a use of the session: that it would have been idle by the time the store answers is no end.
+#[actix_web::test]
+async fn a_renewal_during_which_the_idle_limit_passes_keeps_the_session() {
+    let fleet = Fleet::start().await;
+    let browser = fleet.logged_in("alice").await;
+    fleet.clock.advance(HOUR - SECOND);
+    fleet.store.set_call(Call::Publish, Mode::Hanging);
+    let (answer, ()) = tokio::join!(browser.post("/renew"), async {
+        eventually(|| async { fleet.store.waiting() > 0 }).await;
+        fleet.clock.advance(2 * SECOND);
+        fleet.store.set_call(Call::Publish, Mode::Up);
+    });
+    assert_eq!(answer.is(200).set_cookies().len(), 1);
+    browser.get("/me").await.is(200);
 }
 
 #[actix_web::test]

@@ -56,6 +56,33 @@ async fn update_saves() {
     browser.get("/entries/missing").await.is(404);
 }
 
+/// However many entries a login is given, of which no session could hold a hundredth.
+#[actix_web::test]
+async fn a_login_with_entries_that_do_not_fit_is_refused_before_they_cost_much() {
+    let browser = handler!(async |session: Session| {
+        let entries = (0..200_000).map(|number| (format!("entry-{number}"), number));
+        let refused = session.authenticate_with("alice", entries).await;
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("bytes of cookies"), "{refused}");
+        done()
+    });
+    browser.post("/do").await.is(204);
+    browser.get("/me").await.is(401);
+}
+
+#[actix_web::test]
+async fn of_two_entries_of_a_login_the_last_counts() {
+    let browser = handler!(async |session: Session| {
+        session.insert("a", 0)?;
+        let login = session.authenticate("alice").entry("b", 1).entry("a", 1);
+        login.entry("b", 2).await?;
+        Result::<_>::Ok(done())
+    });
+    browser.post("/do").await.is(204);
+    assert_eq!(browser.get("/entries/a").await.is(200).json(), 1);
+    assert_eq!(browser.get("/entries/b").await.is(200).json(), 2);
+}
+
 #[actix_web::test]
 async fn a_session_that_nobody_wrote_to_costs_the_response_nothing() {
     let browser = handler!(async |session: Session| {

@@ -148,7 +148,10 @@ impl Engine {
         }
         let grace = self.service.lifetimes.renew_grace;
         let revocation = superseded(&record, next, now + grace);
-        Arc::make_mut(&mut record).serial = next;
+        let renewed = Arc::make_mut(&mut record);
+        renewed.serial = next;
+        // What is judged once the store has answered is the session that was sealed.
+        renewed.refreshed = now;
         // Once it is published the cookies from before are dead. So the new one is made first: what can
         // fail fails while the old one is good.
         let cookies = match self.seal(Arc::clone(&record), from) {

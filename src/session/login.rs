@@ -106,14 +106,17 @@ impl IntoFuture for Login {
 }
 
 fn encoded(entries: Vec<(String, Result<Vec<u8>, String>)>) -> Result<Entries, LoginError> {
-    let mut encoded = Entries::default();
+    let mut encoded = Vec::new();
     for (key, entry) in entries {
         match entry {
-            Ok(bytes) => encoded.insert(&key, &bytes),
+            Ok(bytes) => encoded.push((key, bytes)),
             Err(problem) => return Err(SessionInsertError::Encode { key, problem }.into()),
-        };
+        }
     }
-    Ok(encoded)
+    let entries = encoded.iter();
+    Ok(entries
+        .map(|(key, bytes)| (key.as_str(), bytes.as_slice()))
+        .collect())
 }
 
 /// What a new session starts from.
@@ -173,10 +176,9 @@ impl Start {
             let login = old.login.as_ref();
             login.is_none_or(|login| login.subject == self.subject)
         });
-        let (mut entries, keys) = heir
+        let (entries, keys) = heir
             .and_then(|old| inheritance(old, opened_with))
             .unwrap_or_default();
-        entries.extend(&self.added);
         Ok(Arc::new(Record {
             id,
             serial: Serial::FIRST,
@@ -192,7 +194,7 @@ impl Start {
             expires: created + service.lifetimes.of(self.class).absolute,
             class: self.class,
             keys,
-            entries,
+            entries: entries.with(&self.added),
         }))
     }
 }
