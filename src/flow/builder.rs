@@ -13,7 +13,6 @@ use crate::lifetime::Lifetimes;
 use crate::lock::lock;
 use crate::observe;
 use crate::random::{Random, SystemRandom};
-use crate::revoke::names::Names;
 use crate::revoke::revoker::Revoker;
 use crate::revoke::witness::Trust;
 use crate::revoke::{Reach, RevocationStore};
@@ -171,7 +170,6 @@ impl SessionsBuilder {
             revoker,
             keys: ArcSwap::from_pointee(ring),
             binding: Binding::new(cookie.name(), &self.audience),
-            names: Names::new(&self.audience),
             room: cookie.room(),
             lifetimes: self.lifetimes,
             accept_older: self.accept_older,

@@ -157,7 +157,7 @@ impl Sessions {
     /// When other nodes may not know yet; this one refuses the sessions.
     pub async fn end_subject(&self, subject: &str) -> Result<(), StoreError> {
         let service = &self.engine.service;
-        let target = Target::Subject(service.names.key(subject));
+        let target = Target::Subject(service.subject_key(subject));
         service
             .revoker
             .raise(target, Generation::NONE)

@@ -5,9 +5,8 @@
 //!
 //! 1. its absolute end or its idle limit has passed;
 //! 2. it began at or before the time that the operator or the list's birth sets;
-//! 3. it does not carry its own subject's key;
-//! 4. its generation, or everyone's, is below the list's;
-//! 5. its serial is below the list's, less the one that a renewal's grace still lets read.
+//! 3. its generation, or everyone's, is below the list's;
+//! 4. its serial is below the list's, less the one that a renewal's grace still lets read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +16,6 @@ use crate::id::Serial;
 use crate::lifetime::{Lifetimes, SKEW};
 use crate::revoke::lattice::SessionEntry;
 use crate::revoke::list::List;
-use crate::revoke::names::Names;
 use crate::seal::{Checked, Opened, Refusal, Standing};
 use crate::time::UnixMillis;
 use crate::wire::record::Record;
@@ -60,7 +58,6 @@ pub(crate) enum Freshness {
 /// Everything that a judgement depends on.
 pub(crate) struct Rules<'a> {
     pub(crate) list: &'a List,
-    pub(crate) names: &'a Names,
     pub(crate) lifetimes: &'a Lifetimes,
     /// Sessions from this time or before do not count, by order of the operator.
     pub(crate) everyone_before: Option<UnixMillis>,
@@ -158,9 +155,6 @@ impl Rules<'_> {
         let Some(login) = &record.login else {
             return Ok(());
         };
-        if !self.names.fit(&login.subject, &login.key) {
-            return Err(Refusal::worthless(Rejected::Implausible));
-        }
         let subject = self.list.subject(&login.key);
         if subject.marked {
             return Err(Refusal::dead(Rejected::SubjectEnded, self.now));
@@ -209,7 +203,6 @@ mod tests {
     use crate::wire::entries::Entries;
     use crate::wire::record::{KeyTrail, LoginFacts};
     use proptest::prelude::*;
-    use std::sync::LazyLock;
 
     const NOW: UnixMillis = UnixMillis::from_secs(1_800_000_000);
 
@@ -237,7 +230,6 @@ mod tests {
         let lifetimes = Lifetimes::default();
         Rules {
             list,
-            names: &NAMES,
             lifetimes: &lifetimes,
             everyone_before: None,
             accept_older: false,
@@ -246,10 +238,8 @@ mod tests {
         .judge(record)
     }
 
-    static NAMES: LazyLock<Names> = LazyLock::new(|| Names::new("test"));
-
     fn alice() -> SubjectKey {
-        NAMES.key("alice")
+        SubjectKey::new("test", "alice")
     }
 
     fn session_revocation(serial: Serial, from: UnixMillis) -> Revocation {
@@ -342,7 +332,6 @@ mod tests {
         let lifetimes = Lifetimes::default();
         let rules = Rules {
             list: &list,
-            names: &NAMES,
             lifetimes: &lifetimes,
             everyone_before: None,
             accept_older: false,

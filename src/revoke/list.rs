@@ -1,7 +1,7 @@
 //! A node's own copy of all revocations, which every request is checked against.
 //!
-//! 1. Checking takes no I/O and no lock that a slow writer could hold. Who reads waits for one shard at the
-//!    most, while it grows or is swept.
+//! 1. Checking takes no I/O and no lock that a slow writer could hold. Who reads waits for shards that grow
+//!    or are swept, one at a time or, for an entry of an unusual form, two.
 //! 2. Entries of logins are never dropped before their time. Entries of visitors, whom nobody ever
 //!    logged in and who cost an attacker nothing, live in a list of fixed capacity, oldest out.
 //! 3. Session ids are the server's own random bytes and hash to themselves. Users choose their names,

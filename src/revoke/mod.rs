@@ -11,7 +11,6 @@ pub(crate) mod list;
 mod mending;
 #[cfg(test)]
 mod model;
-pub(crate) mod names;
 mod outbox;
 mod replica;
 pub(crate) mod revoker;

@@ -14,15 +14,16 @@
 //! chunk count        1 byte
 //! ```
 
+use crate::seal::names::Names;
 use crate::wire::envelope::{HEAD, Head};
 
 const LABEL: &[u8] = b"sealed-session";
 
 /// What all tokens of one cookie are bound to.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Binding {
     cookie: String,
-    audience: String,
+    names: Names,
     /// The two of them as they stand in the associated data.
     fields: Vec<u8>,
 }
@@ -34,7 +35,7 @@ impl Binding {
         push(&mut fields, audience.as_bytes());
         Self {
             cookie: cookie.to_owned(),
-            audience: audience.to_owned(),
+            names: Names::new(audience),
             fields,
         }
     }
@@ -44,7 +45,12 @@ impl Binding {
     }
 
     pub(crate) fn audience(&self) -> &str {
-        &self.audience
+        self.names.audience()
+    }
+
+    /// The subjects of the application.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
     }
 
     /// The associated data of one token.

@@ -7,6 +7,7 @@
 
 mod binding;
 mod cipher;
+mod names;
 mod open;
 mod sealing;
 

@@ -6,6 +6,7 @@ use crate::error::Rejected;
 use crate::id::{KeyId, Serial};
 use crate::key::{KeyRing, KeyState};
 use crate::lifetime::{LONGEST, SKEW};
+use crate::seal::names::Names;
 use crate::seal::{Binding, Refusal, cipher};
 use crate::time::UnixMillis;
 use crate::wire::envelope::{Envelope, Parsed, Parts};
@@ -74,7 +75,7 @@ pub(crate) fn open(
     if is_ahead(&record, now) {
         return Err(Refusal::ahead());
     }
-    if !is_plausible(&record) {
+    if !is_plausible(&record, binding.names()) {
         return Err(Refusal::worthless(Rejected::Implausible));
     }
     Ok(Opened {
@@ -95,10 +96,10 @@ fn is_ahead(record: &Record, now: UnixMillis) -> bool {
 
 /// Whether an honest node could have made the record. Someone who holds a key can forge any record;
 /// this keeps such a forgery from outliving what honest ones are granted.
-fn is_plausible(record: &Record) -> bool {
+fn is_plausible(record: &Record, names: &Names) -> bool {
     let life = record.expires.since(record.created);
     let login = record.login.as_ref();
-    login.is_none_or(|login| !login.subject.is_empty())
+    login.is_none_or(|login| !login.subject.is_empty() && names.fit(&login.subject, &login.key))
         && record.expires > record.created
         && life <= LONGEST
         && record.serial <= Serial::LAST

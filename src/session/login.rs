@@ -64,7 +64,7 @@ impl Login {
         let session = self.session;
         let added = encoded(self.entries)?;
         let service = session.service();
-        let key = service.names.key(&self.subject);
+        let key = service.subject_key(&self.subject);
         let reading = service.revoker.read(key).await?;
         let start = Start {
             subject: self.subject,

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::id::SubjectKey;
 use crate::key::KeyRing;
 use crate::lifetime::Lifetimes;
 use crate::random::Random;
 use crate::revoke::check::Rules;
-use crate::revoke::names::Names;
 use crate::revoke::revoker::Revoker;
 use crate::seal::Binding;
 use crate::time::{Clock, UnixMillis};
@@ -20,7 +20,6 @@ pub(crate) struct Service {
     pub(crate) revoker: Revoker,
     pub(crate) keys: ArcSwap<KeyRing>,
     pub(crate) binding: Binding,
-    pub(crate) names: Names,
     pub(crate) room: CookieRoom,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) accept_older: bool,
@@ -42,12 +41,16 @@ impl Service {
     pub(crate) fn rules_with(&self, ring: &KeyRing, now: UnixMillis) -> Rules<'_> {
         Rules {
             list: self.revoker.list(),
-            names: &self.names,
             lifetimes: &self.lifetimes,
             everyone_before: ring.everyone_before(),
             accept_older: self.accept_older,
             now,
         }
+    }
+
+    /// The key by which the list knows `subject`.
+    pub(crate) fn subject_key(&self, subject: &str) -> SubjectKey {
+        self.binding.names().key(subject)
     }
 
     /// When a session that is made at `now` began: after everything whose sessions do not count. It

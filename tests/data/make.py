@@ -45,13 +45,13 @@ def subject_key(subject, audience="vectors"):
 
 
 def record(version=1, id=bytes(range(16)), serial=0, login=None, everyone=0, created=NOW,
-           refreshed=NOW, expires=NOW + DAY, lifetime_class=0, keys=b"", entries=()):
+           refreshed=NOW, expires=NOW + DAY, lifetime_class=0, keys=b"", entries=(), key_of=None):
     out = bytes([version]) + id + varint(serial)
     if login is None:
         out += b"\x00"
     else:
         subject, generation, at = login
-        out += b"\x01" + string(subject.encode()) + subject_key(subject)
+        out += b"\x01" + string(subject.encode()) + subject_key(key_of or subject)
         out += varint(generation) + varint(at)
     for number in (everyone, created, refreshed, expires):
         out += varint(number)
@@ -223,6 +223,7 @@ rejects("record-keys-partial", "key prefixes of four bytes each", of(keys=b"abcd
 rejects("record-keys-17", "more keys than a session can pass through", of(keys=bytes(range(68))),
         "Implausible")
 rejects("record-subject-empty", "a login of nobody", of(login=("", 0, NOW)), "Implausible")
+rejects("record-subject-key", "another subject's key", of(login=alice, key_of="bob"), "Implausible")
 rejects("record-subject-not-utf8", "a subject that is not UTF-8",
         sealed(pad(record(login=alice).replace(b"alice", b"al\xffce"))), "Implausible")
 rejects("created-ahead", "began more than a minute from now", of(created=NOW + 60_001),

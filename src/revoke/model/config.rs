@@ -7,7 +7,6 @@ use crate::id::{SessionId, SubjectKey};
 use crate::lifetime::{Lifetimes, Limits};
 use crate::revoke::check::Rules;
 use crate::revoke::list::List;
-use crate::revoke::names::Names;
 use crate::revoke::store::Target;
 use crate::revoke::vigil::Moment;
 use crate::revoke::witness::Trust;
@@ -15,8 +14,8 @@ use crate::time::UnixMillis;
 
 pub(super) const SUBJECT: &str = "alice";
 /// Hers. Hashing it in every step would take a seventh of a run.
-pub(super) static SUBJECT_KEY: LazyLock<SubjectKey> = LazyLock::new(|| NAMES.key(SUBJECT));
-static NAMES: LazyLock<Names> = LazyLock::new(|| Names::new("model"));
+pub(super) static SUBJECT_KEY: LazyLock<SubjectKey> =
+    LazyLock::new(|| SubjectKey::new("model", SUBJECT));
 /// The time at tick zero.
 pub(super) const START: UnixMillis = UnixMillis::from_secs(1_800_000_000);
 
@@ -171,7 +170,6 @@ impl Config {
     ) -> Rules<'a> {
         Rules {
             list,
-            names: &NAMES,
             lifetimes,
             everyone_before: None,
             accept_older: !self.mechanisms.birth,

@@ -5,8 +5,8 @@
 //!    milliseconds.
 //! 2. An entry that fits is kept [`Packed`]. For any other one a sentinel stands in its place, and
 //!    the entry itself in a second map.
-//! 3. The second map is read and written only under the lock of the key's place in the first. So no entry
-//!    is ever in neither, and nobody waits in a circle.
+//! 3. An entry of the second map is read, written and removed only under the lock of the key's place in the
+//!    first, which is always taken before. So no entry is ever in neither, and nobody waits in a circle.
 //! 4. Before it a [`Filter`], so that a key which was never entered costs one look and no lock.
 //! 5. What is held of a key is the join of all that was told of it since it was last forgotten.
 

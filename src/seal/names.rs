@@ -34,6 +34,10 @@ impl Names {
         }
     }
 
+    pub(crate) fn audience(&self) -> &str {
+        &self.audience
+    }
+
     /// The key by which the list knows `subject`.
     pub(crate) fn key(&self, subject: &str) -> SubjectKey {
         SubjectKey::new(&self.audience, subject)
