@@ -19,6 +19,14 @@ pub struct Ended {
     pub subjects: u32,
 }
 
+impl Ended {
+    /// Those of an application with some use.
+    pub const MANY: Self = Self {
+        sessions: 10_000,
+        subjects: 1_000,
+    };
+}
+
 /// Sessions of one application, and a cookie of one of them.
 #[derive(Clone)]
 pub struct Ours {

@@ -34,6 +34,11 @@ impl Size {
         }
     }
 
+    pub fn named(name: &str) -> Self {
+        let mut sizes = SIZES.into_iter();
+        sizes.find(|size| size.name() == name).expect("a size")
+    }
+
     /// What the application keeps, without the user.
     pub fn entries(self) -> BTreeMap<String, Value> {
         let mut entries = BTreeMap::from([

@@ -40,11 +40,6 @@ use crate::token::Token;
 /// The associated data of a token: seven fields with their lengths, see SECURITY.md.
 const ASSOCIATED: usize = 7 * 4 + 14 + 21 + "__Host-session".len() + AUDIENCE.len() + 1;
 
-const ENDED: Ended = Ended {
-    sessions: 10_000,
-    subjects: 1_000,
-};
-
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--table") {
         return match table::render(&figures()) {
@@ -86,7 +81,7 @@ fn figures() -> PathBuf {
 /// Everyone's read and write of a session of one size, those next to each other that are compared.
 fn compare(criterion: &mut Criterion, system: &SystemRunner, size: Size) {
     let ring = KeyRing::single(Secret::generate(&SystemRandom).unwrap());
-    let starting = Ours::start(ours::builder(ring, Memory::new()), size, ENDED);
+    let starting = Ours::start(ours::builder(ring, Memory::new()), size, Ended::MANY);
     let ours = system.block_on(starting);
     // A token without its head, nonce and tag.
     let sealed = ours.value.len() * 3 / 4 - (21 + 24 + 16);

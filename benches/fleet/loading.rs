@@ -6,8 +6,9 @@ use sealed_session::revoke::Revocation;
 use sealed_session::{Clock, SystemClock};
 
 use crate::common::redis_server::RedisServer;
+use crate::common::{DAY, ended, ended_subject};
 use crate::node::Node;
-use crate::publishing::{fill, session, subject};
+use crate::publishing::fill;
 
 const ENTRIES: u64 = 1_000_000;
 const LIST: &str = "loading";
@@ -18,13 +19,15 @@ pub fn run() {
     let server = RedisServer::start();
     let now = SystemClock::default().now();
     let half = |number: u64| match number % 2 {
-        0 => session(number, now),
-        _ => subject(number, now),
+        0 => ended(number, now, now + DAY),
+        _ => ended_subject(number, now, now + DAY),
     };
     let halves: Vec<Revocation> = (0..ENTRIES).map(half).collect();
     measure(&server, "half sessions, half subjects", &halves);
     server.restart_empty();
-    let sessions: Vec<Revocation> = (0..ENTRIES).map(|number| session(number, now)).collect();
+    let sessions: Vec<Revocation> = (0..ENTRIES)
+        .map(|number| ended(number, now, now + DAY))
+        .collect();
     measure(&server, "sessions alone", &sessions);
 }
 

@@ -6,33 +6,17 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use sealed_session::revoke::{Revocation, RevocationStore, SubjectEntry};
+use sealed_session::revoke::{Revocation, RevocationStore};
 use sealed_session::store::Redis;
-use sealed_session::{Clock, Generation, SubjectKey, SystemClock, UnixMillis};
+use sealed_session::{Clock, SystemClock};
 use tokio::sync::Semaphore;
 
-use crate::common::{DAY, ended, spread};
+use crate::common::{DAY, ended};
 
 /// How many other nodes publish, each over a connection of its own, and how many handlers each has that
 /// wait for the store at the same time.
 const NODES: usize = 4;
 const HANDLERS: usize = 8;
-
-/// A session that was logged out.
-pub fn session(number: u64, now: UnixMillis) -> Revocation {
-    ended(number, now, now + DAY)
-}
-
-/// A subject that was logged out everywhere.
-pub fn subject(number: u64, now: UnixMillis) -> Revocation {
-    Revocation::Subject {
-        key: SubjectKey::from_bytes(spread(number)),
-        entry: SubjectEntry {
-            generation: Generation::new(now.as_millis()),
-            until: now + DAY,
-        },
-    }
-}
 
 /// So many logouts a second.
 #[derive(Debug, Clone, Copy)]
@@ -125,7 +109,7 @@ impl Work {
             let first = self.next.fetch_add(batch, Ordering::Relaxed);
             let now = clock.now();
             let batch: Vec<_> = (first..first + batch)
-                .map(|number| session(number, now))
+                .map(|number| ended(number, now, now + DAY))
                 .collect();
             store.publish(&batch).await.unwrap();
             let count = batch.len() as u64;

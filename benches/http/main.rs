@@ -17,7 +17,7 @@ mod server;
 
 use std::process::ExitCode;
 
-use crate::common::shapes::{SIZES, Size};
+use crate::common::shapes::SIZES;
 use crate::load::{Load, Measured};
 use crate::server::{Kind, Server};
 
@@ -64,10 +64,4 @@ fn measure(redis: &str) {
             );
         }
     }
-}
-
-/// A size by its name.
-fn sized(name: &str) -> Size {
-    let mut sizes = SIZES.into_iter();
-    sizes.find(|size| size.name() == name).expect("a size")
 }

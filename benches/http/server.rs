@@ -18,11 +18,6 @@ use crate::handlers;
 /// What the binary is called with to be a server.
 pub const WORD: &str = "serve";
 
-const ENDED: Ended = Ended {
-    sessions: 10_000,
-    subjects: 1_000,
-};
-
 /// Whose sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -133,7 +128,7 @@ pub async fn serve(kind: &str, size: &str, redis: &str) {
         std::process::exit(0);
     });
     let kind = Kind::ALL.into_iter().find(|each| each.name() == kind);
-    let size = crate::sized(size);
+    let size = Size::named(size);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let say = |header: &str| println!("{port}\n{header}");
@@ -146,7 +141,7 @@ pub async fn serve(kind: &str, size: &str, redis: &str) {
         }
         Kind::Ours => {
             let ring = KeyRing::single(Secret::generate(&SystemRandom).unwrap());
-            let ours = Ours::start(ours::builder(ring, Memory::new()), size, ENDED).await;
+            let ours = Ours::start(ours::builder(ring, Memory::new()), size, Ended::MANY).await;
             say(&ours.header);
             let app = move || {
                 App::new()

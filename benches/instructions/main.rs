@@ -1,9 +1,10 @@
 //! How many instructions a read and a write take, counted by callgrind: a gate.
 //!
-//! 1. Nothing here is a time. The counts are the same from run to run within a few in a thousand, and a busy
+//! 1. Nothing here is a time. The counts are the same from run to run within one in a hundred, and a busy
 //!    machine does not change them.
 //! 2. They depend on the compiler, on the C library and on what the processor can do. The figures in
-//!    `figures.toml` say with which they were taken; elsewhere the gate tells the counts and judges nothing.
+//!    `figures.toml` say with which they were taken; elsewhere the gate tells the counts, judges nothing and
+//!    ends with 3.
 //! 3. The clock stands still, and the random bytes and the key are always the same.
 //!
 //! `scripts/instructions`, or with `--write` to take new figures; see benches/README.md.
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
     let arguments = std::env::args().skip(1).filter(|each| each != "--bench");
     let arguments: Vec<String> = arguments.collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let done = match words.as_slice() {
+    let done: Result<(), Failure> = match words.as_slice() {
         [workload::WORD, path, size] => {
             workload::run(path, size);
             Ok(())
@@ -37,22 +38,35 @@ fn main() -> ExitCode {
             Ok(())
         }
         [] => count().and_then(|counted| compare(&counted)),
-        ["--write"] => count().and_then(|counted| counted.save()),
-        _ => Err("usage: scripts/instructions [--write]".into()),
+        ["--write"] => count().and_then(|counted| Ok(counted.save()?)),
+        _ => Err("usage: scripts/instructions [--write]".to_owned().into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
+        Err(Failure::Incomparable) => ExitCode::from(3),
+        Err(Failure::Problem(problem)) => {
             eprintln!("{problem}");
             ExitCode::FAILURE
         }
     }
 }
 
+enum Failure {
+    Problem(String),
+    /// The figures were taken with something else.
+    Incomparable,
+}
+
+impl From<String> for Failure {
+    fn from(problem: String) -> Self {
+        Self::Problem(problem)
+    }
+}
+
 /// How often each is counted. The median stands: now and then the allocator has a harder time.
 const RUNS: usize = 3;
 
-fn count() -> Result<Figures, String> {
+fn count() -> Result<Figures, Failure> {
     let mut counted = Figures::here()?;
     for (path, size) in counts() {
         let mut runs = [0; RUNS];
@@ -72,8 +86,8 @@ fn counts() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// # Errors
-/// When any count grew.
-fn compare(counted: &Figures) -> Result<(), String> {
+/// When any count grew, or nobody can tell.
+fn compare(counted: &Figures) -> Result<(), Failure> {
     let recorded = Figures::recorded()?;
     let comparable = recorded.taken_with == counted.taken_with;
     if !comparable {
@@ -89,10 +103,13 @@ fn compare(counted: &Figures) -> Result<(), String> {
         println!("{path:5} {size:6} {verdict}");
         grown |= verdict.grew();
     }
-    if grown && comparable {
-        return Err(
-            "a count grew by more than 3 %. If it is worth it: scripts/instructions --write".into(),
-        );
+    if !comparable {
+        return Err(Failure::Incomparable);
+    }
+    if grown {
+        let advice =
+            "a count grew by more than 3 %. If it is worth it: scripts/instructions --write";
+        return Err(advice.to_owned().into());
     }
     Ok(())
 }

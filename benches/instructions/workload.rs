@@ -12,7 +12,7 @@ use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::{KeyRing, Loaded, Random, RandomError};
 
 use crate::common::ours::{self, Ended, Ours};
-use crate::common::shapes::SIZES;
+use crate::common::shapes::Size;
 
 /// The argument that makes this process the one that is watched. A path and a size follow.
 pub const WORD: &str = "workload";
@@ -29,7 +29,7 @@ const ENDED: Ended = Ended {
 };
 
 pub fn run(path: &str, size: &str) {
-    let size = SIZES.into_iter().find(|each| each.name() == size).unwrap();
+    let size = Size::named(size);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

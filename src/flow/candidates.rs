@@ -26,6 +26,8 @@ pub(crate) struct Found<'h> {
     overflowed: bool,
 }
 
+const _: () = assert!(MAX_CHUNKS as u32 <= u8::BITS, "a bit for each");
+
 /// Some of the chunk indexes: a bit for each.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Indexes(u8);
@@ -106,6 +108,7 @@ impl<'h> Found<'h> {
         }
         let mut text = part.to_vec();
         for index in 1..count {
+            // The n-th of them, or the last where there are fewer.
             text.extend_from_slice(self.of(index).take(nth + 1).last()?);
         }
         Some((count, Cow::Owned(text)))

@@ -35,7 +35,8 @@ pub(crate) struct List {
     forgot: AtomicU64,
     /// Subjects that are logged out on this node although no generation says so yet.
     marked: DashSet<SubjectKey, RandomState>,
-    /// At least as many. There are none on a healthy node, and then nothing has to be looked up.
+    /// At least as many. There are none on a healthy node, and then nothing has to be looked up: asking the set
+    /// itself would lock its shards.
     marks: AtomicUsize,
     everyone_marked: AtomicBool,
 }
@@ -43,7 +44,7 @@ pub(crate) struct List {
 /// Empty, and ready for millions of entries.
 impl Default for List {
     fn default() -> Self {
-        Self::new(Size::LARGE)
+        Self::new(Size::LARGE, Size::VISITORS)
     }
 }
 
@@ -51,13 +52,13 @@ impl List {
     /// Empty, for tests that make lists by the thousand.
     #[cfg(test)]
     pub(super) fn small() -> Self {
-        Self::new(Size::SMALL)
+        Self::new(Size::SMALL, Size::SMALL)
     }
 
-    fn new(size: Size) -> Self {
+    fn new(size: Size, visitors: Size) -> Self {
         Self {
             sessions: Table::new(size),
-            visitors: Visitors::new(size),
+            visitors: Visitors::new(visitors),
             subjects: Table::new(size),
             everyone: AtomicU64::default(),
             born: AtomicU64::default(),

@@ -1,4 +1,4 @@
-//! For tests: a clock moved by hand, a generator that fails, a node's list by itself, and the conformance
+//! For tests: a clock moved by hand, a generator that fails, and the conformance
 //! suite for revocation stores.
 
 pub mod conformance;

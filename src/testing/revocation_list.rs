@@ -6,8 +6,8 @@ use crate::revoke::{Published, Revocation, SessionEntry, Target};
 use crate::time::UnixMillis;
 
 /// A node's own list of revocations, without a store or a node around it: what every request is checked
-/// against. For benchmarks and for tests of one's own; an application reaches the list of its node through
-/// [`Sessions`](crate::Sessions).
+/// against. For this crate's benchmarks: it may change with any release. An application reaches the list of its
+/// node through [`Sessions`](crate::Sessions).
 ///
 /// ```
 /// use sealed_session::revoke::{Revocation, SessionEntry};
@@ -26,6 +26,7 @@ use crate::time::UnixMillis;
 /// assert_eq!(list.sweep(UnixMillis::new(2_000)), 1);
 /// assert!(list.is_empty());
 /// ```
+#[doc(hidden)]
 #[derive(Debug, Default)]
 pub struct RevocationList(List);
 

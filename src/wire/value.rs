@@ -15,6 +15,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String
 /// Reads a whole value: bytes that are left over are an error. Errors do not quote the value, which may
 /// be personal and would end up in a log.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    // Strings and bytes are taken from where they stand. Another reader would copy each before.
     let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
     let value = T::deserialize(&mut reader).map_err(|error| without_value(&error.to_string()))?;
     // The reader does not tell where it is. A value begins with a marker: there must be none.

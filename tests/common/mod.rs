@@ -18,11 +18,12 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpRequest, HttpResponse, Result, web};
 use sealed_session::actix::{Authenticated, SessionMiddleware};
-use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry};
+use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry, SubjectEntry};
 use sealed_session::store::Memory;
 use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::{
-    CookieSettings, KeyRing, Serial, Session, SessionId, Sessions, SessionsBuilder, UnixMillis,
+    CookieSettings, Generation, KeyRing, Serial, Session, SessionId, Sessions, SessionsBuilder,
+    SubjectKey, UnixMillis,
 };
 use serde_json::{Value, json};
 
@@ -63,6 +64,17 @@ pub fn ended(number: u64, from: UnixMillis, until: UnixMillis) -> Revocation {
     Revocation::Session {
         id: SessionId::from_bytes(spread(number)),
         entry: ended_entry(from, until),
+    }
+}
+
+/// A subject that was logged out everywhere: another one for every number.
+pub fn ended_subject(number: u64, at: UnixMillis, until: UnixMillis) -> Revocation {
+    Revocation::Subject {
+        key: SubjectKey::from_bytes(spread(number)),
+        entry: SubjectEntry {
+            generation: Generation::new(at.as_millis()),
+            until,
+        },
     }
 }
 

@@ -44,6 +44,11 @@ impl Size {
         shards: 256,
         filter: 512,
     };
+    /// A hundred thousand entries, and a filter of 256 KiB.
+    pub(super) const VISITORS: Self = Self {
+        shards: 64,
+        filter: 64,
+    };
     /// Next to none.
     #[cfg(test)]
     pub(super) const SMALL: Self = Self {

@@ -28,6 +28,7 @@ fn ended(until: u64) -> SessionEntry {
 
 #[test]
 fn an_entry_takes_27_bytes_a_bucket() {
+    // And a byte by which the map finds it.
     assert_eq!(size_of::<(SessionId, Packed)>(), 26);
     assert_eq!(size_of::<(SubjectKey, Packed)>(), 26);
 }
