@@ -38,30 +38,68 @@ fn main() -> ExitCode {
 }
 
 fn measure(redis: &str) {
-    println!("| | | requests a second | of the bare route | CPU a request | p50 | p99 |");
-    println!("|---|---|---|---|---|---|---|");
-    for size in SIZES {
+    let measured = SIZES.map(|size| {
         let servers = Kind::ALL.map(|kind| Server::start(kind, size, redis));
-        let mut rounds: Vec<[Measured; 4]> = Vec::new();
-        for _ in 0..ROUNDS {
-            rounds.push(servers.each_ref().map(|server| Load::on(server).run()));
-        }
-        for (nth, kind) in Kind::ALL.iter().enumerate() {
-            let median = |of: &dyn Fn(&[Measured; 4]) -> f64| {
-                let mut all: Vec<f64> = rounds.iter().map(of).collect();
-                all.sort_by(f64::total_cmp);
-                all[ROUNDS / 2]
-            };
+        let rounds: [_; ROUNDS] =
+            std::array::from_fn(|_| servers.each_ref().map(|server| Load::on(server).run()));
+        Medians::of(&rounds)
+    });
+    let share = "requests a second, as a share of those of a route without sessions";
+    println!("| {share} | small | medium | large |\n|---|---|---|---|");
+    for (nth, kind) in Kind::ALL.iter().enumerate().skip(1) {
+        let [small, medium, large] = measured.each_ref().map(|medians| medians[nth].share);
+        println!(
+            "| {} | {small:.2} | {medium:.2} | {large:.2} |",
+            kind.name()
+        );
+    }
+    println!("\n| | | requests a second | CPU a request | p50 | p99 |\n|---|---|---|---|---|---|");
+    for (size, medians) in SIZES.iter().zip(&measured) {
+        for (kind, median) in Kind::ALL.iter().zip(medians) {
             println!(
-                "| {} | {} | {:.0} | {:.2} | {:.1} µs | {:.2} ms | {:.2} ms |",
+                "| {} | {} | {:.0} | {:.1} µs | {:.2} ms | {:.2} ms |",
                 size.name(),
                 kind.name(),
-                median(&|round| round[nth].per_second),
-                median(&|round| round[nth].per_second / round[0].per_second),
-                median(&|round| round[nth].cpu_micros),
-                median(&|round| round[nth].p50_millis),
-                median(&|round| round[nth].p99_millis),
+                median.load.per_second,
+                median.load.cpu_micros,
+                median.load.p50_millis,
+                median.load.p99_millis,
             );
         }
     }
+}
+
+/// What all rounds of one server came to.
+struct Medians {
+    load: Measured,
+    /// Of the requests a second that the bare route answered in the same round.
+    share: f64,
+}
+
+impl Medians {
+    /// Of each of the servers, which come in the order of [`Kind::ALL`].
+    fn of(rounds: &[[Measured; 4]; ROUNDS]) -> [Self; 4] {
+        std::array::from_fn(|nth| {
+            let median =
+                |of: fn(&Measured) -> f64| median(rounds.each_ref().map(|all| of(&all[nth])));
+            Self {
+                load: Measured {
+                    per_second: median(|round| round.per_second),
+                    cpu_micros: median(|round| round.cpu_micros),
+                    p50_millis: median(|round| round.p50_millis),
+                    p99_millis: median(|round| round.p99_millis),
+                },
+                share: self::median(
+                    rounds
+                        .each_ref()
+                        .map(|all| all[nth].per_second / all[0].per_second),
+                ),
+            }
+        })
+    }
+}
+
+fn median(mut of: [f64; ROUNDS]) -> f64 {
+    of.sort_by(f64::total_cmp);
+    of[ROUNDS / 2]
 }
