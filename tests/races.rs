@@ -51,6 +51,42 @@ async fn a_response_in_flight_does_not_resurrect_an_ended_session() {
     }
 }
 
+/// A session is in use until its response is ready, however long that takes.
+#[actix_web::test]
+async fn a_response_that_took_long_moves_the_idle_limit() {
+    let node = Node::start().await;
+    let browser = node.browser();
+    browser.post("/login/alice").await.is(200);
+    let answer = during("slow", browser.get("/held/slow/read"), async {
+        node.clock.advance(55 * MINUTE);
+    });
+    let answer = answer.await;
+    assert_eq!(answer.set_cookies().len(), 1, "{answer:?}");
+    node.clock.advance(55 * MINUTE);
+    browser.get("/me").await.is(200);
+}
+
+#[actix_web::test]
+async fn a_request_during_which_the_idle_limit_passes_keeps_the_session() {
+    for (method, what) in [("GET", "read"), ("POST", "write"), ("POST", "renew")] {
+        let node = Node::start().await;
+        let browser = node.browser();
+        browser.post("/login/alice").await.is(200);
+        node.clock.advance(59 * MINUTE);
+        let name = format!("idle-{what}");
+        let path = format!("/held/{name}/{what}");
+        let request = async {
+            match method {
+                "GET" => browser.get(&path).await,
+                _ => browser.post(&path).await,
+            }
+        };
+        let answer = during(&name, request, async { node.clock.advance(2 * MINUTE) }).await;
+        assert_eq!(answer.set_cookies().len(), 1, "{what}: {answer:?}");
+        browser.get("/me").await.is(200);
+    }
+}
+
 #[actix_web::test]
 async fn a_refresh_in_flight_does_not_resurrect_an_ended_session() {
     let node = Node::start().await;

@@ -40,7 +40,7 @@ impl Jar {
         jar
     }
 
-    /// As with the others: the header's bytes to all entries, and one of them.
+    /// The header's bytes to one entry, and so to all of them: there is one JSON.
     pub fn read(&self) -> Option<String> {
         let header = str::from_utf8(self.header.as_bytes()).ok()?;
         let mut jar = CookieJar::new();

@@ -42,7 +42,7 @@ const ASSOCIATED: usize = 7 * 4 + 14 + 21 + "__Host-session".len() + AUDIENCE.le
 
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--table") {
-        return match table::render(&figures()) {
+        return match table::render(&ROUNDS.map(figures)) {
             Ok(table) => {
                 print!("{table}");
                 ExitCode::SUCCESS
@@ -53,10 +53,13 @@ fn main() -> ExitCode {
             }
         };
     }
+    // Short: there are several rounds.
     let mut criterion = Criterion::default()
-        .output_directory(&figures())
-        .warm_up_time(Duration::from_secs(1))
-        .measurement_time(Duration::from_secs(3))
+        .output_directory(&figures(&round()))
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .sample_size(50)
+        .nresamples(1_000)
         .configure_from_args();
     let system = System::new();
     criterion.bench_function("nonce", |bencher| {
@@ -70,12 +73,21 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Where Criterion keeps what it measured: each implementation of the cipher has figures of its own.
-fn figures() -> PathBuf {
+/// A round measures everything once, in a process of its own. The table shows medians of all rounds: machines are
+/// faster and slower by the minute, and a process by where its memory happens to lie.
+const ROUNDS: [&str; 5] = ["1", "2", "3", "4", "5"];
+
+/// Which round this process measures.
+fn round() -> String {
+    std::env::var("ROUND").unwrap_or_else(|_| "1".to_owned())
+}
+
+/// Where Criterion keeps what it measured in a round: each implementation of the cipher has figures of its own.
+fn figures(round: &str) -> PathBuf {
     let binary = std::env::current_exe().unwrap();
     // target/release/compare
     let target = binary.ancestors().nth(2).unwrap();
-    target.join("criterion").join(cipher::NAME)
+    target.join("criterion").join(cipher::NAME).join(round)
 }
 
 /// Everyone's read and write of a session of one size, those next to each other that are compared.

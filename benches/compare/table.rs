@@ -1,9 +1,9 @@
-//! The table of ratios for the README, from the medians of one run.
+//! The table of ratios for the README, from the medians of one run: of each of its rounds, and of those.
 
 use std::cell::RefCell;
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use self::Row::{Ratio, Time};
 use crate::common::shapes::SIZES;
 
-/// A run takes three minutes. Figures that are further apart are of different runs.
+/// A run takes five minutes. Figures that are further apart are of different runs.
 const ONE_RUN: Duration = Duration::from_secs(20 * 60);
 
 /// Nothing that is measured here takes fewer nanoseconds.
@@ -88,7 +88,7 @@ const ROWS: [(&str, Row); 12] = [
 ///
 /// # Errors
 /// When a figure is missing or of another run.
-pub fn render(home: &Path) -> Result<String, String> {
+pub fn render(rounds: &[PathBuf]) -> Result<String, String> {
     let written = RefCell::default();
     let mut table = String::from("| |");
     for size in SIZES {
@@ -98,14 +98,17 @@ pub fn render(home: &Path) -> Result<String, String> {
     for (title, row) in &ROWS {
         write!(table, "| {title} |").unwrap();
         for size in SIZES {
-            let figures = Figures {
-                home,
-                size: size.name(),
-                written: &written,
+            let of_round = |home: &PathBuf| {
+                row.of(&Figures {
+                    home,
+                    size: size.name(),
+                    written: &written,
+                })
             };
-            let cell = row.cell(&figures);
-            let cell = cell.map_err(|problem| format!("\"{title}\": {problem}"))?;
-            write!(table, " {cell} |").unwrap();
+            let values: Result<Vec<f64>, String> = rounds.iter().map(of_round).collect();
+            let mut values = values.map_err(|problem| format!("\"{title}\": {problem}"))?;
+            values.sort_by(f64::total_cmp);
+            write!(table, " {} |", row.cell(values[values.len() / 2])).unwrap();
         }
         table.push('\n');
     }
@@ -114,13 +117,17 @@ pub fn render(home: &Path) -> Result<String, String> {
 }
 
 impl Row {
-    fn cell(&self, of: &Figures<'_>) -> Result<String, String> {
+    fn of(&self, figures: &Figures<'_>) -> Result<f64, String> {
         match self {
-            Time(nanos) => Ok(format!("{:.2} µs", nanos(of)? / 1000.0)),
-            Ratio(both) => {
-                let [one, other] = both(of)?;
-                Ok(format!("{:.1}", one / other))
-            }
+            Time(nanos) => nanos(figures),
+            Ratio(both) => both(figures).map(|[one, other]| one / other),
+        }
+    }
+
+    fn cell(&self, value: f64) -> String {
+        match self {
+            Time(_) => format!("{:.2} µs", value / 1000.0),
+            Ratio(_) => format!("{value:.1}"),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::server::Server;
 
 /// Clock ticks a second in /proc, on every Linux that there is.
 const TICKS: f64 = 100.0;
-const SECONDS: u32 = 3;
+const SECONDS: u32 = 1;
 
 /// A turn of one server.
 pub struct Load<'s> {

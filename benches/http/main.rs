@@ -21,7 +21,7 @@ use crate::common::shapes::SIZES;
 use crate::load::{Load, Measured};
 use crate::server::{Kind, Server};
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 15;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -1,6 +1,6 @@
 //! How many instructions a read and a write take, counted by callgrind: a gate.
 //!
-//! 1. Nothing here is a time. The counts are the same from run to run within one in a hundred, and a busy
+//! 1. Nothing here is a time. The counts are the same from run to run to about one in a hundred, and a busy
 //!    machine does not change them.
 //! 2. They depend on the compiler, on the C library and on what the processor can do. The figures in
 //!    `figures.toml` say with which they were taken; elsewhere the gate tells the counts, judges nothing and

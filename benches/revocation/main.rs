@@ -2,8 +2,8 @@
 //! against anything.
 //!
 //! 1. What is measured by memory is a process of its own: this binary again.
-//! 2. Ids are random and none is asked for twice in a row of millions, as with requests: each look-up has
-//!    to fetch its own piece of memory.
+//! 2. Keys are random, and asked for by the million, as with requests: a look-up has to fetch its own piece
+//!    of memory, where the list is larger than the processor's caches.
 //! 3. Only the figures may vary. That what was joined is found, and nothing else, is asserted.
 //!
 //! `cargo bench --features redis,testing --bench revocation [-- PART..]`; see benches/README.md.

@@ -143,15 +143,14 @@ impl Engine {
             return (Vec::new(), Some(error));
         };
         let now = self.service.now();
+        // In use now, however long its request took and the store will take.
+        Arc::make_mut(&mut record).refreshed = now;
         if self.is_untrusted() || self.service.rules(now).clear(&record).is_err() {
             return (Vec::new(), None);
         }
         let grace = self.service.lifetimes.renew_grace;
         let revocation = superseded(&record, next, now + grace);
-        let renewed = Arc::make_mut(&mut record);
-        renewed.serial = next;
-        // What is judged once the store has answered is the session that was sealed.
-        renewed.refreshed = now;
+        Arc::make_mut(&mut record).serial = next;
         // Once it is published the cookies from before are dead. So the new one is made first: what can
         // fail fails while the old one is good.
         let cookies = match self.seal(Arc::clone(&record), from) {

@@ -54,7 +54,8 @@ pub struct InspectedLogin {
     pub at: UnixMillis,
 }
 
-/// Opens a cookie at the time `now` without judging whether its session counts.
+/// Opens a cookie at the time `now` without judging whether its session counts. A record that no honest node makes
+/// is an error.
 ///
 /// `text` is the cookie's value, or a Cookie header's, which may hold several parts of a large session.
 /// `cookie` is the cookie's name and `audience` that of the [`Sessions`](crate::Sessions): a token opens

@@ -2,8 +2,9 @@
 //!
 //! The list knows subjects by a hash of their names, and a session carries it from the login on. Somebody who
 //! held a sealing key for a moment can have sealed another one, which nobody ends who ends the subject's
-//! sessions. So it is compared with the name on each request. Hashing every time would cost most processors a
-//! quarter of a small session's read: what was found to fit is remembered.
+//! sessions. So it is compared with the name on each request. Hashing the name each time would be a quarter of all
+//! instructions of a small session's read where the processor has none for SHA-256: what was found to fit is
+//! remembered.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +18,7 @@ const PLACES: usize = 1 << 14;
 #[derive(Debug)]
 pub(crate) struct Names {
     audience: String,
-    /// Of each pair that fits a hash, which nobody outside can compute or guess: SipHash under a secret of
+    /// Of each pair that fits a hash, which nobody outside can compute or guess: std's, keyed with a secret of
     /// this process. Two subjects that share a place take turns.
     fitting: Box<[AtomicU64]>,
     secret: RandomState,

@@ -174,7 +174,10 @@ impl Entries {
 /// As an honest writer puts them: of several of one name the last counts.
 impl<'e> FromIterator<(&'e str, &'e [u8])> for Entries {
     fn from_iter<T: IntoIterator<Item = (&'e str, &'e [u8])>>(entries: T) -> Self {
-        let sorted: BTreeMap<_, _> = entries.into_iter().collect();
+        let mut sorted = BTreeMap::new();
+        for (name, value) in entries {
+            sorted.insert(name, value);
+        }
         let mut bytes = Vec::new();
         for (name, value) in &sorted {
             bytes.extend(item(name.as_bytes(), value));
