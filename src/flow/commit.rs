@@ -106,7 +106,7 @@ impl Engine {
                 }))
             }
             Change::Write(record) => self.write(record, from),
-            Change::Login(_) if self.is_untrusted() => {
+            Change::Login(_) if self.is_untrusted(self.service.now()) => {
                 self.log.unavailable(self.staleness());
                 Err(CommitError::Stale)
             }
@@ -145,7 +145,7 @@ impl Engine {
         let now = self.service.now();
         // In use now, however long its request took and the store will take.
         Arc::make_mut(&mut record).refreshed = now;
-        if self.is_untrusted() || self.service.rules(now).clear(&record).is_err() {
+        if self.is_untrusted(now) || self.service.rules(now).clear(&record).is_err() {
             return (Vec::new(), None);
         }
         let grace = self.service.lifetimes.renew_grace;
@@ -153,7 +153,7 @@ impl Engine {
         Arc::make_mut(&mut record).serial = next;
         // Once it is published the cookies from before are dead. So the new one is made first: what can
         // fail fails while the old one is good.
-        let cookies = match self.seal(Arc::clone(&record), from) {
+        let cookies = match self.seal(Arc::clone(&record), from, now) {
             Ok(cookies) => cookies,
             Err(error) => return (Vec::new(), Some(error)),
         };
@@ -176,15 +176,20 @@ impl Engine {
 
     /// The cookies of a session that was written to; none while the list can not be trusted.
     fn write(&self, record: Arc<Record>, from: Source<'_>) -> Result<Vec<String>, CommitError> {
-        if self.is_untrusted() {
+        let now = self.service.now();
+        if self.is_untrusted(now) {
             return Ok(Vec::new());
         }
-        self.seal(record, from)
+        self.seal(record, from, now)
     }
 
     /// Checks the session again, seals it and renders its cookies; none if it was ended meanwhile.
-    fn seal(&self, mut record: Arc<Record>, from: Source<'_>) -> Result<Vec<String>, CommitError> {
-        let now = self.service.now();
+    fn seal(
+        &self,
+        mut record: Arc<Record>,
+        from: Source<'_>,
+        now: UnixMillis,
+    ) -> Result<Vec<String>, CommitError> {
         let ring = self.service.keys.load();
         let key = ring
             .sealing(now)
@@ -253,7 +258,7 @@ impl Engine {
             .collect()
     }
 
-    fn is_untrusted(&self) -> bool {
-        self.policy.when_stale == Policy::Reject && self.is_stale(self.service.now())
+    fn is_untrusted(&self, now: UnixMillis) -> bool {
+        self.policy.when_stale == Policy::Reject && self.is_stale(now)
     }
 }
