@@ -143,8 +143,6 @@ impl Engine {
             return (Vec::new(), Some(error));
         };
         let now = self.service.now();
-        // In use now, however long its request took and the store will take.
-        Arc::make_mut(&mut record).refreshed = now;
         if self.is_untrusted(now) || self.service.rules(now).clear(&record).is_err() {
             return (Vec::new(), None);
         }
@@ -194,14 +192,12 @@ impl Engine {
         let key = ring
             .sealing(now)
             .ok_or_else(|| CommitError::Seal("no key is active".into()))?;
-        let copy = Arc::make_mut(&mut record);
         if let Some(opened) = from.key
             && opened != key.id()
-            && !copy.keys.add(opened)
+            && !Arc::make_mut(&mut record).keys.add(opened)
         {
             return Err(CommitError::Seal("it passed through too many keys".into()));
         }
-        copy.refreshed = now;
         let checked = match self.service.rules_with(&ring, now).clear(&record) {
             Ok(checked) => checked,
             Err(refusal) if refusal.reason == Rejected::Superseded => {

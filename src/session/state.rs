@@ -52,7 +52,7 @@ pub(crate) enum Hold {
     Foreign,
 }
 
-/// What a response has to do for the session.
+/// What a response has to do for the session. A record in it was last used now.
 #[derive(Debug)]
 pub(crate) enum Change {
     /// Nothing: the browser keeps what it has.
@@ -262,7 +262,7 @@ impl State {
         }
     }
 
-    fn outcome(&self, service: &Service, now: UnixMillis) -> Change {
+    fn outcome(&mut self, service: &Service, now: UnixMillis) -> Change {
         let Some(record) = &self.record else {
             return match (self.status, self.origin) {
                 // What was held before must not be removed now either.
@@ -270,27 +270,29 @@ impl State {
                 _ => Change::Keep,
             };
         };
-        match self.status {
-            SessionStatus::Purged => Change::Keep,
-            SessionStatus::Renewed if self.issued => Change::Renew(Arc::clone(record)),
+        let change = match self.status {
+            SessionStatus::Purged => return Change::Keep,
+            SessionStatus::Renewed if self.issued => Change::Renew,
             SessionStatus::Renewed | SessionStatus::Changed
                 if record.login.is_some() && !self.issued =>
             {
-                Change::Login(Arc::clone(record))
+                Change::Login
             }
-            SessionStatus::Renewed | SessionStatus::Changed if self.issued => {
-                Change::Write(Arc::clone(record))
-            }
+            SessionStatus::Renewed | SessionStatus::Changed if self.issued => Change::Write,
             // A new session that ended up empty is not worth a cookie.
             SessionStatus::Renewed | SessionStatus::Changed if record.entries.is_empty() => {
-                Change::Keep
+                return Change::Keep;
             }
-            SessionStatus::Renewed | SessionStatus::Changed => Change::Write(Arc::clone(record)),
-            SessionStatus::Unchanged if self.is_due(record, service, now) => {
-                Change::Refresh(Arc::clone(record))
-            }
-            SessionStatus::Unchanged => Change::Keep,
-        }
+            SessionStatus::Renewed | SessionStatus::Changed => Change::Write,
+            SessionStatus::Unchanged if self.is_due(record, service, now) => Change::Refresh,
+            SessionStatus::Unchanged => return Change::Keep,
+        };
+        self.record.as_mut().map_or(Change::Keep, |record| {
+            // It is in use until here, however long its request took. Set in place: what is sealed is then no
+            // copy.
+            Arc::make_mut(record).refreshed = now;
+            change(Arc::clone(record))
+        })
     }
 
     /// Whether an unchanged session is sealed again: its idle limit has to move, or its key is not the
