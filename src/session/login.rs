@@ -194,7 +194,7 @@ impl Start {
             expires: created + service.lifetimes.of(self.class).absolute,
             class: self.class,
             keys,
-            entries: entries.with(&self.added),
+            entries: entries.with_all(&self.added),
         }))
     }
 }

@@ -3,6 +3,7 @@
 //! Every rule about what may be written when is here, in [`State::writable`] and the few methods
 //! that change something. No code of the application runs in here: it would run under a lock.
 
+use std::mem;
 use std::sync::Arc;
 
 use crate::error::RandomError;
@@ -168,13 +169,21 @@ impl State {
             return Ok(());
         }
         self.writable()?;
-        let mut record = match &self.record {
-            Some(record) => record.clone(),
-            None => visitor(service)?,
+        let mut began = None;
+        let record = match &mut self.record {
+            Some(record) => record,
+            None => began.insert(visitor(service)?),
         };
-        Arc::make_mut(&mut record).entries.insert(key, value);
-        service.room.admit(record.encoded_len())?;
-        self.record = Some(record);
+        let changed = Arc::make_mut(record);
+        let after = changed.entries.with(key, value);
+        let before = mem::replace(&mut changed.entries, after);
+        if let Err(too_large) = service.room.admit(changed.encoded_len()) {
+            changed.entries = before;
+            return Err(too_large.into());
+        }
+        if began.is_some() {
+            self.record = began;
+        }
         self.note(SessionStatus::Changed);
         Ok(())
     }
@@ -258,7 +267,7 @@ impl State {
             key,
             looked: self.looked,
             refused: self.refused,
-            attempts: std::mem::take(&mut self.attempts),
+            attempts: mem::take(&mut self.attempts),
         }
     }
 

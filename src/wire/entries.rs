@@ -127,7 +127,8 @@ impl Entries {
         named.map(|entry| entry.value)
     }
 
-    pub(crate) fn insert(&mut self, name: &str, value: &[u8]) {
+    /// With one more, in the place of any of its name.
+    pub(crate) fn with(&self, name: &str, value: &[u8]) -> Self {
         let new = item(name.as_bytes(), value);
         let (_, old) = self.parts();
         let mut bytes = Vec::with_capacity(old.len() + new.len());
@@ -142,11 +143,11 @@ impl Entries {
         }
         let at = after.unwrap_or(bytes.len());
         bytes.splice(at..at, new);
-        *self = Self {
+        Self {
             bytes,
             start: 0,
             count,
-        };
+        }
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Option<Vec<u8>> {
@@ -166,7 +167,7 @@ impl Entries {
     }
 
     /// With the others, which count where both have one of a name.
-    pub(crate) fn with(&self, others: &Self) -> Self {
+    pub(crate) fn with_all(&self, others: &Self) -> Self {
         self.pairs().chain(others.pairs()).collect()
     }
 }
@@ -234,7 +235,7 @@ mod tests {
             for (name, change) in &changes {
                 match change {
                     Some(value) => {
-                        entries.insert(name, value);
+                        entries = entries.with(name, value);
                         map.insert(name.clone(), value.to_vec().into());
                     }
                     None => {
@@ -288,8 +289,8 @@ mod tests {
     fn what_no_honest_writer_made_is_put_in_order() {
         let honest = {
             let mut entries = Entries::default();
-            entries.insert("a", b"1");
-            entries.insert("b", b"2");
+            entries = entries.with("a", b"1");
+            entries = entries.with("b", b"2");
             entries
         };
         let unsorted = b"\x01b\x012\x01a\x011";
@@ -305,7 +306,7 @@ mod tests {
         let long = vec![7; 20_000];
         let mut entries = honest;
         for length in [127, 128, 16_383, 16_384] {
-            entries.insert("long", &long[..length]);
+            entries = entries.with("long", &long[..length]);
             assert_eq!(entries.get("long"), Some(&long[..length]));
             let (count, bytes) = entries.parts();
             let again = Entries::read(bytes.to_vec(), 0, count as u64).unwrap();

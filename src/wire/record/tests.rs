@@ -6,9 +6,7 @@ use proptest::prelude::*;
 fn record() -> Record {
     let mut keys = KeyTrail::default();
     assert!(keys.add(KeyId::from_bytes([5; 16])));
-    let mut entries = Entries::default();
-    entries.insert("theme", &[0xa4]);
-    entries.insert("", &[]);
+    let entries = Entries::default().with("theme", &[0xa4]).with("", &[]);
     Record {
         id: SessionId::from_bytes([1; 16]),
         serial: Serial::new(3),
