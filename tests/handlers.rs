@@ -56,6 +56,25 @@ async fn update_saves() {
     browser.get("/entries/missing").await.is(404);
 }
 
+#[actix_web::test]
+async fn an_entry_that_does_not_fit_leaves_the_session_as_it_was() {
+    let browser = handler!(async |session: Session| {
+        let large = "x".repeat(5_000);
+        assert!(session.insert("a", &large).is_err());
+        assert_eq!(session.id(), None, "no session begins");
+        session.insert("a", "old")?;
+        for key in ["a", "b"] {
+            assert!(session.insert(key, &large).is_err());
+        }
+        assert_eq!(session.get::<String>("a")?.as_deref(), Some("old"));
+        assert!(!session.contains_key("b"));
+        Result::<_>::Ok(done())
+    });
+    browser.post("/do").await.is(204);
+    assert_eq!(browser.get("/entries/a").await.is(200).json(), "old");
+    browser.get("/entries/b").await.is(404);
+}
+
 /// However many entries a login is given, of which no session could hold a hundredth.
 #[actix_web::test]
 async fn a_login_with_entries_that_do_not_fit_is_refused_before_they_cost_much() {
