@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use common::faulty::{Call, Faulty, Mode, Switched};
 use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, builder, eventually, memory};
-use sealed_session::Clock;
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
+use sealed_session::{Clock, Loaded};
 use serde_json::json;
 
 /// A node whose way to the store can be disturbed, and another on the same store.
@@ -232,6 +232,34 @@ async fn a_renewal_during_which_the_idle_limit_passes_keeps_the_session() {
     });
     assert_eq!(answer.is(200).set_cookies().len(), 1);
     browser.get("/me").await.is(200);
+}
+
+/// What a response waits for is no part of the time for which a session is idle.
+#[actix_web::test]
+async fn a_login_that_waits_for_the_store_is_used_when_it_is_sealed() {
+    let fleet = Fleet::start().await;
+    let sessions = &fleet.node.sessions;
+    let load = |header: &str| sessions.load(std::iter::once(header.as_bytes())).unwrap();
+    let Loaded {
+        session, ticket, ..
+    } = load("");
+    session.authenticate("alice").await.unwrap();
+    let outcome = sessions.commit(&session, ticket).await;
+    let Loaded {
+        session, ticket, ..
+    } = load(outcome.cookies[0].split(';').next().unwrap());
+    fleet.store.set_call(Call::Publish, Mode::Hanging);
+    session.purge();
+    session.authenticate("alice").await.unwrap();
+    let (outcome, ()) = tokio::join!(sessions.commit(&session, ticket), async {
+        eventually(|| async { fleet.store.waiting() > 0 }).await;
+        fleet.clock.advance(30 * MINUTE);
+        fleet.store.set_call(Call::Publish, Mode::Up);
+    });
+    assert_eq!(outcome.error, None);
+    fleet.clock.advance(45 * MINUTE);
+    let Loaded { session, .. } = load(outcome.cookies[0].split(';').next().unwrap());
+    assert!(session.is_authenticated());
 }
 
 #[actix_web::test]

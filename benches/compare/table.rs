@@ -11,7 +11,7 @@ use serde::Deserialize;
 use self::Row::{Ratio, Time};
 use crate::common::shapes::SIZES;
 
-/// A run takes five minutes. Figures that are further apart are of different runs.
+/// A run takes six minutes. Figures that are further apart are of different runs.
 const ONE_RUN: Duration = Duration::from_secs(20 * 60);
 
 /// Nothing that is measured here takes fewer nanoseconds.

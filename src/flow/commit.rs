@@ -143,6 +143,7 @@ impl Engine {
             return (Vec::new(), Some(error));
         };
         let now = self.service.now();
+        Arc::make_mut(&mut record).refreshed = now;
         if self.is_untrusted(now) || self.service.rules(now).clear(&record).is_err() {
             return (Vec::new(), None);
         }
@@ -197,6 +198,10 @@ impl Engine {
             && !Arc::make_mut(&mut record).keys.add(opened)
         {
             return Err(CommitError::Seal("it passed through too many keys".into()));
+        }
+        // Something may have been waited for since the session was closed.
+        if record.refreshed != now {
+            Arc::make_mut(&mut record).refreshed = now;
         }
         let checked = match self.service.rules_with(&ring, now).clear(&record) {
             Ok(checked) => checked,

@@ -414,7 +414,8 @@ impl Session {
 
     /// Runs a step on the state. No code of the application may run in it.
     pub(crate) fn with<T>(&self, step: impl FnOnce(&mut State) -> T) -> T {
-        // A panic in a step can not leave a half-made state that matters: each replaces whole values.
+        // A panic in a step can not leave a half-made state that matters: each replaces whole values, and what
+        // does not fit is not sealed.
         step(&mut lock(&self.shared.state))
     }
 

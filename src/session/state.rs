@@ -297,8 +297,8 @@ impl State {
             SessionStatus::Unchanged => return Change::Keep,
         };
         self.record.as_mut().map_or(Change::Keep, |record| {
-            // It is in use until here, however long its request took. Set in place: what is sealed is then no
-            // copy.
+            // It is in use until here, however long its request took. Set in place: mostly it is sealed so, and
+            // needs not be copied.
             Arc::make_mut(record).refreshed = now;
             change(Arc::clone(record))
         })
