@@ -17,70 +17,61 @@ const ONE_RUN: Duration = Duration::from_secs(20 * 60);
 /// Nothing that is measured here takes fewer nanoseconds.
 const LEAST: f64 = 10.0;
 
-/// What a row says of one size.
+/// What a row says of one size, of figures by their names without it.
 enum Row {
-    Time(fn(&Figures<'_>) -> Result<f64, String>),
-    Ratio(fn(&Figures<'_>) -> Result<[f64; 2], String>),
+    Time(&'static str),
+    /// Of one over the sum of others.
+    Ratio(&'static str, &'static [&'static str]),
 }
 
 const ROWS: [(&str, Row); 12] = [
     (
         "a read: Cookie header to a live session and a value of it",
-        Time(|of| of.read("ours")),
+        Time("read/ours"),
     ),
     (
         "our time over that of the cipher alone",
-        Ratio(|of| Ok([of.read("ours")?, of.read("cipher")?])),
+        Ratio("read/ours", &["read/cipher"]),
     ),
     (
         "time of cookie's private jar with JSON over ours",
-        Ratio(|of| Ok([of.read("jar")?, of.read("ours")?])),
+        Ratio("read/jar", &["read/ours"]),
     ),
     (
         "time of jsonwebtoken (HS256) over ours",
-        Ratio(|of| Ok([of.read("token")?, of.read("ours")?])),
+        Ratio("read/token", &["read/ours"]),
     ),
     (
         "what actix-session adds to a request, over our read",
-        Ratio(|of| Ok([of.added_by_reading("actix-session")?, of.read("ours")?])),
+        Ratio("added-by-reading/actix-session", &["read/ours"]),
     ),
     (
         "the same over what our middleware adds",
-        Ratio(|of| {
-            Ok([
-                of.added_by_reading("actix-session")?,
-                of.added_by_reading("ours")?,
-            ])
-        }),
+        Ratio("added-by-reading/actix-session", &["added-by-reading/ours"]),
     ),
     (
         "a write: a changed session to Set-Cookie",
-        Time(|of| of.write("ours")),
+        Time("write/ours"),
     ),
     (
         "our time over that of the cipher and 24 bytes from the system",
-        Ratio(|of| Ok([of.write("ours")?, of.cipher_and_nonce()?])),
+        Ratio("write/ours", &["write/cipher", "nonce"]),
     ),
     (
         "time of cookie's private jar with JSON over ours",
-        Ratio(|of| Ok([of.write("jar")?, of.write("ours")?])),
+        Ratio("write/jar", &["write/ours"]),
     ),
     (
         "time of jsonwebtoken (HS256) over ours",
-        Ratio(|of| Ok([of.write("token")?, of.write("ours")?])),
+        Ratio("write/token", &["write/ours"]),
     ),
     (
         "what writing adds to a request with actix-session, over our write",
-        Ratio(|of| Ok([of.added_by_writing("actix-session")?, of.write("ours")?])),
+        Ratio("added-by-writing/actix-session", &["write/ours"]),
     ),
     (
         "the same over what writing adds with our middleware",
-        Ratio(|of| {
-            Ok([
-                of.added_by_writing("actix-session")?,
-                of.added_by_writing("ours")?,
-            ])
-        }),
+        Ratio("added-by-writing/actix-session", &["added-by-writing/ours"]),
     ),
 ];
 
@@ -119,15 +110,19 @@ pub fn render(rounds: &[PathBuf]) -> Result<String, String> {
 impl Row {
     fn of(&self, figures: &Figures<'_>) -> Result<f64, String> {
         match self {
-            Time(nanos) => nanos(figures),
-            Ratio(both) => both(figures).map(|[one, other]| one / other),
+            Time(name) => figures.median(name),
+            Ratio(one, others) => {
+                let others: Result<f64, String> =
+                    others.iter().map(|name| figures.median(name)).sum();
+                Ok(figures.median(one)? / others?)
+            }
         }
     }
 
     fn cell(&self, value: f64) -> String {
         match self {
             Time(_) => format!("{:.2} µs", value / 1000.0),
-            Ratio(_) => format!("{value:.1}"),
+            Ratio(..) => format!("{value:.1}"),
         }
     }
 }
@@ -141,38 +136,10 @@ struct Figures<'p> {
 }
 
 impl Figures<'_> {
-    fn read(&self, who: &str) -> Result<f64, String> {
-        self.of_size("read", who)
-    }
-
-    fn write(&self, who: &str) -> Result<f64, String> {
-        self.of_size("write", who)
-    }
-
-    /// What a middleware, and the handler's call of `get`, add to a request.
-    fn added_by_reading(&self, who: &str) -> Result<f64, String> {
-        self.of_size("added-by-reading", who)
-    }
-
-    /// What a request that also writes costs beyond that.
-    fn added_by_writing(&self, who: &str) -> Result<f64, String> {
-        self.of_size("added-by-writing", who)
-    }
-
-    fn cipher_and_nonce(&self) -> Result<f64, String> {
-        Ok(self.write("cipher")? + self.median("nonce")?)
-    }
-
-    fn of_size(&self, path: &str, who: &str) -> Result<f64, String> {
-        self.median(&format!("{path}/{}/{who}", self.size))
-    }
-
-    /// In nanoseconds.
+    /// In nanoseconds. What has no slash in its name is the same for all sizes.
     fn median(&self, name: &str) -> Result<f64, String> {
-        let file = self
-            .home
-            .join(name.replace('/', "_"))
-            .join("new/estimates.json");
+        let name = name.replace('/', &format!("_{}_", self.size));
+        let file = self.home.join(&name).join("new/estimates.json");
         let missing = |error| {
             format!(
                 "there is no figure for {name} ({}: {error})",
