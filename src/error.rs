@@ -52,6 +52,9 @@ pub enum Rejected {
     /// The session was logged out.
     #[error("the session was ended")]
     Ended,
+    /// A login over this cookie made another session, which the browser holds or is about to.
+    #[error("a login over this cookie made another session")]
+    Succeeded,
     /// The session was renewed and this is its older cookie.
     #[error("the cookie was superseded by a renewal")]
     Superseded,

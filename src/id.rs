@@ -90,7 +90,8 @@ id! {
     /// Names one subject (usually a user) in the revocation list, without saying who it is.
     ///
     /// 16 bytes of SHA-256 over the length-prefixed audience and subject. A pseudonym, not a
-    /// secret: whoever can guess a subject's name can compute its key.
+    /// secret: whoever can guess a subject's name can compute its key. A group of sessions has one too,
+    /// see [`SubjectKey::group`].
     SubjectKey
 }
 
@@ -123,8 +124,18 @@ impl RaiseId {
 impl SubjectKey {
     /// The key of `subject` in the application that `audience` names.
     pub fn new(audience: &str, subject: &str) -> Self {
+        Self::of(&[audience, subject])
+    }
+
+    /// The key of a group of sessions: the one called `name` among those of a kind, such as `org` or
+    /// `sid`. Never that of a subject, which has two fields less.
+    pub fn group(audience: &str, kind: &str, name: &str) -> Self {
+        Self::of(&[audience, "group", kind, name])
+    }
+
+    fn of(fields: &[&str]) -> Self {
         let mut hash = Sha256::new();
-        for field in [audience, subject] {
+        for field in fields {
             // Lengths in front, so that ("ab", "c") and ("a", "bc") stay different.
             hash.update((field.len() as u64).to_be_bytes());
             hash.update(field.as_bytes());
@@ -198,19 +209,23 @@ impl fmt::Display for Generation {
 
 /// Which cookie of a session is the newest: counts its renewals, from zero.
 ///
-/// A session keeps its id for life; what a renewal replaces is the serial. [`Serial::ENDED`] is above
-/// every serial that a cookie can carry, and so ends them all.
+/// A session keeps its id for life; what a renewal replaces is the serial. [`Serial::ENDED`] and
+/// [`Serial::SUCCEEDED`] are above every serial that a cookie can carry, and so end them all.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct Serial(u32);
 
 impl Serial {
     /// The serial of a new session's cookie.
     pub const FIRST: Self = Self(0);
+    /// What a login over the session publishes: the session is dead, and the browser holds, or is about
+    /// to hold, another one. The largest of all: a login over a cookie that was logged out still tells of
+    /// its successor, and a logout over a session that has one changes nothing.
+    pub const SUCCEEDED: Self = Self(u32::MAX);
     /// What a logout publishes.
-    pub const ENDED: Self = Self(u32::MAX);
-    /// The last one that a cookie may carry: two below [`Serial::ENDED`], so that no cookie counts
-    /// as the one just before it, which would be granted a grace.
-    pub const LAST: Self = Self(u32::MAX - 2);
+    pub const ENDED: Self = Self(u32::MAX - 1);
+    /// The last one that a cookie may carry. The one above it stays unused, so that no cookie counts as
+    /// the one just before an end, which would be granted a grace.
+    pub const LAST: Self = Self(u32::MAX - 3);
 
     /// The serial with this value.
     pub const fn new(value: u32) -> Self {
@@ -254,6 +269,35 @@ mod tests {
     fn subject_keys_do_not_run_fields_together() {
         assert_ne!(SubjectKey::new("ab", "c"), SubjectKey::new("a", "bc"));
         assert_eq!(SubjectKey::new("a", "b"), SubjectKey::new("a", "b"));
+    }
+
+    #[test]
+    fn a_groups_key_is_that_of_its_kind_and_name_alone() {
+        let acme = SubjectKey::group("shop", "org", "acme");
+        assert_eq!(acme, SubjectKey::group("shop", "org", "acme"));
+        for other in [
+            SubjectKey::group("shop2", "org", "acme"),
+            SubjectKey::group("shop", "sid", "acme"),
+            SubjectKey::group("shop", "orga", "cme"),
+            SubjectKey::group("shop", "org", "acme2"),
+            SubjectKey::new("shop", "acme"),
+            SubjectKey::new("shop", "grouporgacme"),
+        ] {
+            assert_ne!(acme, other);
+        }
+        // SHA-256 by another program, cut to 16 bytes.
+        assert_eq!(acme.to_string(), "5aa60678be5458cb83b3e4934ea1dbe7");
+    }
+
+    #[test]
+    fn no_cookie_is_the_one_just_before_an_end() {
+        assert!(Serial::SUCCEEDED > Serial::ENDED);
+        assert!(Serial::ENDED > Serial::LAST);
+        for serial in [Serial::LAST, Serial::new(u32::MAX - 2), Serial::ENDED] {
+            assert_eq!(serial.next(), None);
+        }
+        let before_last = Serial::new(Serial::LAST.get() - 1);
+        assert_eq!(before_last.next(), Some(Serial::LAST));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::time::UnixMillis;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Revocation {
-    /// Older cookies of one session, or with [`Serial::ENDED`] all of them.
+    /// Older cookies of one session, or with [`Serial::ENDED`] or [`Serial::SUCCEEDED`] all of them.
     Session {
         /// The session.
         id: SessionId,

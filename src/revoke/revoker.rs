@@ -120,7 +120,7 @@ impl Revoker {
     /// Whether it is of a session that is ended on this node already.
     fn is_ended(&self, revocation: &Revocation) -> bool {
         let held = self.shared.list.find(revocation);
-        matches!(held, Some(Revocation::Session { entry, .. }) if entry.serial == Serial::ENDED)
+        matches!(held, Some(Revocation::Session { entry, .. }) if entry.serial >= Serial::ENDED)
     }
 
     fn tell(&self, revocation: Revocation, cheap: bool) -> Attempt<Published> {
@@ -268,7 +268,7 @@ fn report(revocation: &Revocation, cheap: bool) {
     let session = tag(id.as_bytes());
     if cheap {
         tracing::debug!(kind, %session, "ending or renewing a visitor's session, or ending one again");
-    } else if entry.serial == Serial::ENDED {
+    } else if entry.serial >= Serial::ENDED {
         tracing::info!(kind, %session, "ending a session");
     } else {
         tracing::info!(kind, %session, "renewing a session");

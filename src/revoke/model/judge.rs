@@ -39,6 +39,7 @@ fn judge(config: &Config, held: &Held, now: UnixMillis, record: &Record) -> Judg
         matches!(
             refusal.reason,
             Rejected::Ended
+                | Rejected::Succeeded
                 | Rejected::Superseded
                 | Rejected::SubjectEnded
                 | Rejected::EveryoneEnded

@@ -130,7 +130,7 @@ impl State {
 
     fn acknowledge(&mut self, revocation: &Revocation) {
         if let Revocation::Session { id, entry } = revocation
-            && entry.serial == Serial::ENDED
+            && entry.serial >= Serial::ENDED
         {
             let session = usize::from(id.as_bytes()[0] - 1);
             self.sessions[session].acknowledged.get_or_insert(self.now);

@@ -68,9 +68,10 @@ const UNTIL: u32 = 41;
 const BASE: u64 = 1_577_836_800_000;
 /// How long before that `since` is: up to 795 days, and no session may live longer than 400.
 const BEFORE: u32 = 36;
-/// The serial; its largest value stands for [`Serial::ENDED`].
+/// The serial; its two largest values stand for [`Serial::SUCCEEDED`] and [`Serial::ENDED`].
 const SERIAL: u32 = 3;
-const ENDED: u32 = (1 << SERIAL) - 1;
+const SUCCEEDED: u32 = (1 << SERIAL) - 1;
+const ENDED: u32 = SUCCEEDED - 1;
 
 /// [`Fields`] that fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,7 @@ impl Packed {
     /// `None` for what does not fit.
     pub(super) fn new(fields: Fields) -> Option<Self> {
         let serial = match Serial::new(fields.serial) {
+            Serial::SUCCEEDED => SUCCEEDED,
             Serial::ENDED => ENDED,
             other => other.get(),
         };
@@ -102,6 +104,7 @@ impl Packed {
         let until = BASE + self.field(0, UNTIL);
         let before = self.field(UNTIL, BEFORE);
         let serial = match self.field(UNTIL + BEFORE, SERIAL) as u32 {
+            SUCCEEDED => Serial::SUCCEEDED.get(),
             ENDED => Serial::ENDED.get(),
             other => other,
         };
@@ -143,9 +146,10 @@ mod tests {
     fn the_entries_that_there_are_fit() {
         let ended = fields(Serial::ENDED, NOW, NOW + 30 * DAY);
         let longest = fields(Serial::ENDED, NOW, NOW + 401 * DAY);
-        let renewed = fields(Serial::new(6), NOW + 10_000, NOW + DAY);
+        let succeeded = fields(Serial::SUCCEEDED, NOW, NOW + 30 * DAY);
+        let renewed = fields(Serial::new(5), NOW + 10_000, NOW + DAY);
         let subject = fields(Serial::FIRST, NOW, NOW + 30 * DAY);
-        for fields in [ended, longest, renewed, subject] {
+        for fields in [ended, longest, succeeded, renewed, subject] {
             assert_eq!(Packed::new(fields).unwrap().unpack(), fields);
         }
     }
@@ -160,12 +164,13 @@ mod tests {
         let until = BASE + (1 << UNTIL) - 1;
         let before = (1 << BEFORE) - 1;
         for (fits, serial, before, until) in [
-            (true, 6, before, until),
+            (true, 5, before, until),
+            (false, 6, before, until),
             (false, 7, before, until),
             (false, 8, before, until),
             (false, Serial::LAST.get(), before, until),
-            (false, 6, before + 1, until),
-            (false, 6, before, until + 1),
+            (false, 5, before + 1, until),
+            (false, 5, before, until + 1),
             (true, 1, 0, BASE),
             (false, 1, 0, BASE - 1),
         ] {

@@ -65,6 +65,7 @@ fn number() -> impl Strategy<Value = u64> {
 fn serial() -> impl Strategy<Value = Serial> {
     prop_oneof![
         2 => Just(Serial::ENDED),
+        2 => Just(Serial::SUCCEEDED),
         2 => (0..3u32).prop_map(Serial::new),
         1 => (5..10u32).prop_map(Serial::new),
         1 => any::<u32>().prop_map(Serial::new),

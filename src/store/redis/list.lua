@@ -16,7 +16,6 @@
 local META, SESSIONS, VISITORS, ORDER, SUBJECTS, EXPIRY, NEWS = unpack(KEYS)
 local OPERATION, FRESH_MARK, FRESH_EPOCH = ARGV[1], ARGV[2], ARGV[3]
 local LARGEST = 9007199254740991
-local ENDED = 4294967295
 local SESSION, VISITOR, SUBJECT, EVERYONE = 1, 2, 3, 4
 
 -- How far a clock may jump back before followers must take a new snapshot.

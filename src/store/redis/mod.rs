@@ -247,7 +247,7 @@ impl Redis {
 fn is_renewal(revocation: &Revocation) -> bool {
     match revocation {
         Revocation::Session { entry, .. } | Revocation::Visitor { entry, .. } => {
-            entry.serial != Serial::ENDED
+            entry.serial < Serial::ENDED
         }
         _ => false,
     }
