@@ -174,6 +174,7 @@ impl Rules<'_> {
             return Ok(Freshness::Newest);
         }
         let reason = match entry.serial {
+            Serial::SUCCEEDED => Rejected::Succeeded,
             Serial::ENDED => Rejected::Ended,
             _ => Rejected::Superseded,
         };
@@ -215,6 +216,9 @@ mod tests {
                 key: alice(),
                 generation: Generation::new(generation),
                 at: NOW,
+                roles: Vec::new(),
+                groups: Vec::new(),
+                fingerprint: None,
             }),
             everyone: Generation::new(everyone),
             created: NOW,
@@ -293,6 +297,25 @@ mod tests {
         for serial in [0, 1, 1000, Serial::LAST.get(), Serial::LAST.get() + 1] {
             let refusal = judge_at(&list, &record(serial, 0, 0), NOW).unwrap_err();
             assert_eq!(refusal.reason, Rejected::Ended, "{serial}");
+        }
+    }
+
+    #[test]
+    fn a_login_over_a_session_outranks_its_logout_and_has_no_grace() {
+        let (earlier, later) = (NOW, NOW + Duration::from_secs(5));
+        let both = [
+            session_revocation(Serial::SUCCEEDED, later),
+            session_revocation(Serial::ENDED, earlier),
+        ];
+        for order in [[0, 1], [1, 0]] {
+            let list = List::default();
+            for revocation in order {
+                list.join(&both[revocation]);
+            }
+            for serial in [0, 1, Serial::LAST.get(), Serial::LAST.get() + 1] {
+                let refusal = judge_at(&list, &record(serial, 0, 0), NOW).unwrap_err();
+                assert_eq!(refusal.reason, Rejected::Succeeded, "{serial}");
+            }
         }
     }
 

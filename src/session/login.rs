@@ -16,11 +16,8 @@ use crate::session::error::{LoginError, NotWritable, SessionInsertError};
 use crate::session::service::Service;
 use crate::session::state::{Origin, SessionStatus, State, ended};
 use crate::wire::entries::Entries;
-use crate::wire::record::{KeyTrail, LoginFacts, Record};
+use crate::wire::record::{KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
 use crate::wire::value;
-
-/// The longest name of a subject, in bytes.
-const LONGEST_SUBJECT: usize = 255;
 
 /// A login that happens when it is awaited; made by [`Session::authenticate`].
 #[must_use = "nobody is logged in until this is awaited"]
@@ -187,6 +184,9 @@ impl Start {
                 key: self.key,
                 generation: reading.subject,
                 at: created,
+                roles: Vec::new(),
+                groups: Vec::new(),
+                fingerprint: None,
             }),
             everyone: reading.everyone,
             created,

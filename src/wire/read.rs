@@ -1,8 +1,8 @@
 //! Reading what postcard wrote, where every request reads it.
 //!
-//! The crate's own reading goes through serde and takes by far more instructions. This one reads the same and
-//! refuses the same (but where a pointer has 32 bits, where the crate takes no length in more than five bytes);
-//! properties in [`record`](super::record) and [`entries`](super::entries) hold them together.
+//! The crate's own reading goes through serde and takes by far more instructions. This one reads the same, and
+//! refuses besides what is not in its shortest form; properties in [`record`](super::record) and
+//! [`entries`](super::entries) hold them together.
 
 /// Takes fields off the front of some bytes. `None`: they are not there, or not well formed.
 pub(super) struct Reader<'r> {
@@ -54,13 +54,20 @@ impl<'r> Reader<'r> {
         self.number(u64::BITS)
     }
 
+    /// How many follow, no more than `most`.
+    #[inline]
+    pub(super) fn count(&mut self, most: usize) -> Option<usize> {
+        let count = usize::try_from(self.u64()?).ok()?;
+        (count <= most).then_some(count)
+    }
+
     #[inline]
     pub(super) fn u32(&mut self) -> Option<u32> {
         u32::try_from(self.number(u32::BITS)?).ok()
     }
 
-    /// Seven bits a byte, the lowest first; the eighth says that more follow. In no more bytes than so many
-    /// `bits` can need.
+    /// Seven bits a byte, the lowest first; the eighth says that more follow. In no more bytes than the number
+    /// needs, and no more than so many `bits`.
     #[inline]
     fn number(&mut self, bits: u32) -> Option<u64> {
         let mut number = 0;
@@ -71,7 +78,8 @@ impl<'r> Reader<'r> {
             if *byte < 0x80 {
                 (_, self.rest) = self.rest.split_at_checked(before + 1)?;
                 let fits = shift + 7 <= bits || low >> (bits - shift) == 0;
-                return fits.then_some(number);
+                let shortest = *byte > 0 || before == 0;
+                return (fits && shortest).then_some(number);
             }
             shift += 7;
             if shift >= bits {

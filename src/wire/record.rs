@@ -3,7 +3,12 @@
 //! 1. The first byte is the record's own version.
 //! 2. The application's values are opaque bytes here; they are decoded when somebody asks for them.
 //! 3. Bytes that are left over are rejected, and no field can announce more than the input holds.
+//! 4. What is read has one form: numbers in their shortest, lists without repetition and sorted where
+//!    their order means nothing. So two readers agree on every record, and a record that was read is
+//!    written as the same bytes.
+//! 5. A reader bounds what a writer bounds.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use postcard::ser_flavors::Size;
@@ -20,6 +25,14 @@ use crate::wire::read::Reader;
 const VERSION: u8 = 1;
 /// What a record mostly takes without its entries.
 const ROOM: usize = 192;
+
+/// The longest name of a subject, in bytes.
+pub(crate) const LONGEST_SUBJECT: usize = 255;
+/// How many roles a login can carry, and how many bytes one can have: 2 KiB of a cookie at the most.
+pub(crate) const MOST_ROLES: usize = 32;
+pub(crate) const LONGEST_ROLE: usize = 64;
+/// How many groups a session can belong to: each is looked up in the list by every request.
+pub(crate) const MOST_GROUPS: usize = 8;
 
 /// Everything a cookie knows about its session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +62,20 @@ pub(crate) struct LoginFacts {
     /// The subject's generation at login.
     pub(crate) generation: Generation,
     pub(crate) at: UnixMillis,
+    /// What the subject may do: sorted bytewise, each once.
+    pub(crate) roles: Vec<String>,
+    /// What else ends the session: sorted by key, each once.
+    pub(crate) groups: Vec<Group>,
+    /// What the client looked like at the login.
+    pub(crate) fingerprint: Option<[u8; 16]>,
+}
+
+/// A group of sessions that can be ended together, as a subject's can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) key: SubjectKey,
+    /// The group's generation at login.
+    pub(crate) generation: Generation,
 }
 
 /// The keys that a session was opened with before others sealed it: four bytes each.
@@ -84,7 +111,9 @@ impl KeyTrail {
     fn read(bytes: &[u8]) -> Option<Self> {
         let (keys, partial) = bytes.as_chunks();
         let fits = partial.is_empty() && keys.len() <= Self::CAPACITY;
-        fits.then(|| Self(keys.to_vec()))
+        let mut before = keys.iter().enumerate();
+        let distinct = before.all(|(count, key)| !keys.iter().take(count).any(|it| it == key));
+        (fits && distinct).then(|| Self(keys.to_vec()))
     }
 }
 
@@ -96,7 +125,7 @@ struct Layout<'a> {
     id: [u8; 16],
     serial: u32,
     #[cfg_attr(test, serde(borrow))]
-    login: Option<(&'a str, [u8; 16], u64, u64)>,
+    login: Option<LoginLayout<'a>>,
     everyone: u64,
     created: u64,
     refreshed: u64,
@@ -106,6 +135,18 @@ struct Layout<'a> {
     keys: &'a Bytes,
     /// How many entries follow.
     entries: u64,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize, Debug, PartialEq))]
+struct LoginLayout<'a> {
+    subject: &'a str,
+    key: [u8; 16],
+    generation: u64,
+    at: u64,
+    roles: Cow<'a, [String]>,
+    groups: Vec<([u8; 16], u64)>,
+    fingerprint: Option<[u8; 16]>,
 }
 
 impl Record {
@@ -135,10 +176,7 @@ impl Record {
             version: VERSION,
             id: *self.id.as_bytes(),
             serial: self.serial.get(),
-            login: self.login.as_ref().map(|login| {
-                let (key, at) = (*login.key.as_bytes(), login.at.as_millis());
-                (login.subject.as_str(), key, login.generation.get(), at)
-            }),
+            login: self.login.as_ref().map(LoginFacts::layout),
             everyone: self.everyone.get(),
             created: self.created.as_millis(),
             refreshed: self.refreshed.as_millis(),
@@ -193,14 +231,69 @@ impl Record {
 }
 
 impl LoginFacts {
+    fn layout(&self) -> LoginLayout<'_> {
+        let groups = self.groups.iter();
+        LoginLayout {
+            subject: &self.subject,
+            key: *self.key.as_bytes(),
+            generation: self.generation.get(),
+            at: self.at.as_millis(),
+            roles: Cow::Borrowed(&self.roles),
+            groups: groups
+                .map(|group| (*group.key.as_bytes(), group.generation.get()))
+                .collect(),
+            fingerprint: self.fingerprint,
+        }
+    }
+
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let subject = str::from_utf8(reader.bytes()?).ok()?;
+        if subject.is_empty() || subject.len() > LONGEST_SUBJECT {
+            return None;
+        }
         Some(Self {
-            subject: str::from_utf8(reader.bytes()?).ok()?.to_owned(),
+            subject: subject.to_owned(),
             key: SubjectKey::from_bytes(reader.array()?),
             generation: Generation::new(reader.u64()?),
             at: UnixMillis::new(reader.u64()?),
+            roles: read_roles(reader)?,
+            groups: read_groups(reader)?,
+            fingerprint: match reader.byte()? {
+                0 => None,
+                1 => Some(reader.array()?),
+                _ => return None,
+            },
         })
     }
+}
+
+fn read_roles(reader: &mut Reader<'_>) -> Option<Vec<String>> {
+    let count = reader.count(MOST_ROLES)?;
+    // Not by the count: it may announce more than there is.
+    let mut roles: Vec<String> = Vec::new();
+    for _ in 0..count {
+        let role = str::from_utf8(reader.bytes()?).ok()?;
+        let fits = (1..=LONGEST_ROLE).contains(&role.len());
+        if !fits || roles.last().is_some_and(|last| last.as_str() >= role) {
+            return None;
+        }
+        roles.push(role.to_owned());
+    }
+    Some(roles)
+}
+
+fn read_groups(reader: &mut Reader<'_>) -> Option<Vec<Group>> {
+    let count = reader.count(MOST_GROUPS)?;
+    let mut groups: Vec<Group> = Vec::new();
+    for _ in 0..count {
+        let key = SubjectKey::from_bytes(reader.array()?);
+        let generation = Generation::new(reader.u64()?);
+        if groups.last().is_some_and(|last| last.key >= key) {
+            return None;
+        }
+        groups.push(Group { key, generation });
+    }
+    Some(groups)
 }
 
 #[cfg(test)]
