@@ -157,7 +157,7 @@ impl Engine {
             Err(error) => return (Vec::new(), Some(error)),
         };
         let revoking = self.service.revoker.revoke(revocation);
-        if revoking.here == Published::Known {
+        if revoking.here != Published::Fresh {
             // Another renewal was first; the browser gets that one's cookie.
             return (Vec::new(), None);
         }
@@ -167,7 +167,7 @@ impl Engine {
         match there {
             _ if ended => (Vec::new(), None),
             Ok(Published::Fresh) => (cookies, None),
-            Ok(Published::Known) => (Vec::new(), None),
+            Ok(Published::Known | Published::Succeeded) => (Vec::new(), None),
             // This node takes only the new cookie from now on, so the browser has to get it.
             Err(error) => (cookies, Some(error.into())),
         }

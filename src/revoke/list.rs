@@ -73,14 +73,24 @@ impl List {
     /// Joins one revocation in, and says whether it was news.
     pub(crate) fn join(&self, revocation: &Revocation) -> Published {
         match *revocation {
-            Revocation::Session { id, entry } => self.sessions.join(id, entry),
-            Revocation::Visitor { id, entry } => self.visitors.join(id, entry),
+            Revocation::Session { id, entry } => {
+                self.over(&id, |list| list.sessions.join(id, entry))
+            }
+            Revocation::Visitor { id, entry } => {
+                self.over(&id, |list| list.visitors.join(id, entry))
+            }
             Revocation::Subject { key, entry } => self.subjects.join(key, entry),
             Revocation::Everyone { generation } => {
                 let held = self.everyone.fetch_max(generation.get(), Ordering::AcqRel);
                 Published::fresh_if(generation.get() > held)
             }
         }
+    }
+
+    /// Joins an entry of a session, and says so if a login had made another one of it.
+    fn over(&self, id: &SessionId, join: impl FnOnce(&Self) -> Published) -> Published {
+        let held = self.sessions.get(id);
+        Published::over(held, join(self) == Published::Fresh)
     }
 
     /// What is known of a session. Visitors are looked up in both lists: a login that ends a

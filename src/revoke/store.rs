@@ -10,8 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::error::StoreError;
-use crate::id::{Generation, RaiseId, SessionId, SubjectKey};
-use crate::revoke::lattice::{Revocation, SubjectEntry};
+use crate::id::{Generation, RaiseId, Serial, SessionId, SubjectKey};
+use crate::revoke::lattice::{Revocation, SessionEntry, SubjectEntry};
 use crate::time::UnixMillis;
 
 /// What every backend promises.
@@ -166,11 +166,23 @@ pub enum Published {
     Fresh,
     /// The store held an equal or larger one already.
     Known,
+    /// The store held [`Serial::SUCCEEDED`]: a login over this session has made another one, which lives
+    /// on. Said of every publication about such a session, [`Revocation::Visitor`] too, whose succession
+    /// is among the other sessions.
+    Succeeded,
 }
 
 impl Published {
     pub(crate) fn fresh_if(is_news: bool) -> Self {
         if is_news { Self::Fresh } else { Self::Known }
+    }
+
+    /// The same of a session whose entry in the main list, before, was `held`.
+    pub(crate) fn over(held: Option<SessionEntry>, is_news: bool) -> Self {
+        match held {
+            Some(entry) if entry.serial == Serial::SUCCEEDED => Self::Succeeded,
+            _ => Self::fresh_if(is_news),
+        }
     }
 }
 

@@ -246,16 +246,17 @@ impl State {
                     self.sessions.insert(id, new);
                     news.push(Revocation::Session { id, entry: new });
                 }
-                fresh(old.is_none_or(|old| entry.serial > old.serial))
+                Published::over(old, old.is_none_or(|old| entry.serial > old.serial))
             }
             Revocation::Visitor { id, entry } => {
+                let main = self.sessions.get(&id).copied();
                 let old = self.visitors.get(&id);
                 let new = old.map_or(entry, |old| old.join(entry));
                 if old != Some(new) {
                     self.visitors.set(id, new);
                     news.push(Revocation::Visitor { id, entry: new });
                 }
-                fresh(old.is_none_or(|old| entry.serial > old.serial))
+                Published::over(main, old.is_none_or(|old| entry.serial > old.serial))
             }
             Revocation::Subject { key, entry } => {
                 let old = self.subjects.get(&key).copied();
@@ -272,7 +273,7 @@ impl State {
                     });
                 }
                 self.subjects.insert(key, new);
-                fresh(old.is_none_or(|old| entry.generation > old.counter.generation))
+                Published::fresh_if(old.is_none_or(|old| entry.generation > old.counter.generation))
             }
             Revocation::Everyone { generation } => {
                 let higher = generation > self.everyone.generation;
@@ -280,7 +281,7 @@ impl State {
                     self.everyone = self.everyone.join(generation);
                     news.push(revocation);
                 }
-                fresh(higher)
+                Published::fresh_if(higher)
             }
         }
     }
@@ -388,14 +389,6 @@ fn expired<K>(
     let expired: Vec<K> = expired.map(|(key, _)| key).take(*room).collect();
     *room = room.saturating_sub(expired.len());
     expired
-}
-
-fn fresh(fresh: bool) -> Published {
-    if fresh {
-        Published::Fresh
-    } else {
-        Published::Known
-    }
 }
 
 /// Visitors in the order in which they first came.

@@ -112,8 +112,14 @@ impl<'t> State<'t> {
 
     fn join(&mut self, revocation: Revocation) -> Result<Published, Fault> {
         let fresh = match revocation {
-            Revocation::Session { id, entry } => self.join_session(id, entry)?,
-            Revocation::Visitor { id, entry } => self.join_visitor(id, entry)?,
+            Revocation::Session { id, entry } => {
+                let held = get::<SessionEntry>(&self.sessions, id.as_bytes())?;
+                return Ok(Published::over(held, self.join_session(id, entry)?));
+            }
+            Revocation::Visitor { id, entry } => {
+                let held = get::<SessionEntry>(&self.sessions, id.as_bytes())?;
+                return Ok(Published::over(held, self.join_visitor(id, entry)?));
+            }
             Revocation::Subject { key, entry } => {
                 let old = get::<Subject>(&self.subjects, key.as_bytes())?;
                 let stored = old.unwrap_or_default();
@@ -133,11 +139,7 @@ impl<'t> State<'t> {
                 fresh
             }
         };
-        Ok(if fresh {
-            Published::Fresh
-        } else {
-            Published::Known
-        })
+        Ok(Published::fresh_if(fresh))
     }
 
     fn join_session(&mut self, id: SessionId, entry: SessionEntry) -> Result<bool, Fault> {

@@ -17,6 +17,8 @@ local META, SESSIONS, VISITORS, ORDER, SUBJECTS, EXPIRY, NEWS = unpack(KEYS)
 local OPERATION, FRESH_MARK, FRESH_EPOCH = ARGV[1], ARGV[2], ARGV[3]
 local LARGEST = 9007199254740991
 local SESSION, VISITOR, SUBJECT, EVERYONE = 1, 2, 3, 4
+-- What a login over a session publishes, the largest serial.
+local SUCCEEDED = 4294967295
 
 -- How far a clock may jump back before followers must take a new snapshot.
 local BACKWARD = 60000
@@ -267,6 +269,13 @@ local function drop_oldest_visitors(capacity)
   end
 end
 
+-- Whether a login over the session has made another one of it.
+local function succeeded(id)
+  local value = redis.call('HGET', SESSIONS, id)
+  local held = value and read_session(value)
+  return held and held.serial == SUCCEEDED
+end
+
 -- Each returns whether the entry was fresh and, if it changed anything, what is there now. The last
 -- result is true if what is stored was not understood, and left alone: it refuses all that it could to
 -- whoever reads it, and followers, who did not, are told what came.
@@ -350,7 +359,7 @@ function operations.publish(records, capacity, giving_back)
   local answers, news, unreadable = {}, {}, 0
   for at = 1, #records, RECORD_LENGTH do
     local kind, id, serial, from, ends = struct.unpack(RECORD, records, at)
-    local fresh, new, odd
+    local fresh, new, odd, over
     if kind == EVERYONE then
       fresh = from > list.everyone.generation
       if fresh then
@@ -363,13 +372,14 @@ function operations.publish(records, capacity, giving_back)
       if new then new = { serial = 0, from = new.generation, ends = new.ends } end
     else
       local entry = { serial = serial, from = from, ends = ends }
+      over = succeeded(id)
       if kind == SESSION then
         fresh, new, odd = join_session(id, entry)
       else
         fresh, new, odd = join_visitor(id, entry, capacity)
       end
     end
-    answers[#answers + 1] = fresh and '1' or '0'
+    answers[#answers + 1] = over and '2' or fresh and '1' or '0'
     if odd then unreadable = unreadable + 1 end
     if new then
       news[#news + 1] = struct.pack(RECORD, kind, id, new.serial, new.from, new.ends)

@@ -217,12 +217,13 @@ impl Redis {
             .into_iter()
             .map(|fresh| match fresh {
                 b'1' => Published::Fresh,
+                b'2' => Published::Succeeded,
                 _ => Published::Known,
             })
             .collect();
         let mut renewals = revocations.iter().zip(&published);
         if answer.is_repeated()
-            && renewals.any(|(each, published)| is_renewal(each) && *published == Published::Known)
+            && renewals.any(|(each, published)| is_renewal(each) && *published != Published::Fresh)
         {
             return Err(StoreError::unavailable(format_args!(
                 "{}: a connection was lost, and with it which of two renewals was first",
