@@ -8,9 +8,11 @@
 //!
 //! A [`StoreError`] never means "no session" or "not revoked": it means that nobody could find out.
 
-use std::fmt;
-use std::path::PathBuf;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use crate::id::KeyId;
 use crate::time::UnixMillis;
@@ -70,26 +72,31 @@ pub enum Rejected {
 }
 
 /// What is wrong with a setting, a key, or a file that holds them.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+///
+/// Its words name the file and the setting, and say what would be right. `{}` and `{:?}` print the same
+/// ones, because the standard library prints what `main` returns with `{:?}`: so a
+/// `main` that returns `Result<(), ConfigError>` or `Result<(), Box<dyn Error>>` says
+///
+/// ```text
+/// Error: session.toml: setting `lifetime.idle`: must be longer than zero
+/// ```
+///
+/// It is also an [`io::Error`], for a `main` that returns `std::io::Result<()>`.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// Not an RFC 3339 time from 1970 on.
-    #[error("{0:?} is not an RFC 3339 time such as 2026-11-21T08:00:00Z")]
     BadTime(String),
     /// Not an id of 32 hexadecimal digits.
-    #[error("a {kind} is written as 32 hexadecimal digits")]
     BadId {
         /// Which kind of id was expected.
         kind: &'static str,
     },
     /// A secret that an attacker could guess, or that was published. The secret itself is not shown.
-    #[error("refused a secret: {0}")]
     WeakSecret(&'static str),
     /// The keys do not form a ring that can be used.
-    #[error("key ring: {0}")]
     Keys(String),
     /// A setting that has no meaning, or contradicts another.
-    #[error("setting `{setting}`: {problem}")]
     Setting {
         /// The setting's name as it is written in a configuration file, or the method that sets what
         /// no file can.
@@ -97,20 +104,18 @@ pub enum ConfigError {
         /// What is wrong with it and what would be right.
         problem: String,
     },
-    /// A file that can not be read or written.
-    #[error("{}: {problem}", path.display())]
+    /// A file that cannot be read or written, or that says something wrong.
     File {
         /// The file.
         path: PathBuf,
-        /// What the operating system or the parser said.
-        problem: String,
+        /// What the operating system or the parser said, or which setting in it is wrong: an
+        /// [`io::Error`], text, or another `ConfigError`.
+        cause: Arc<dyn Error + Send + Sync>,
     },
     /// The revocation store did not come up.
-    #[error("revocation store: {0}")]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// The operating system gave no random bytes.
-    #[error(transparent)]
-    Random(#[from] RandomError),
+    Random(RandomError),
 }
 
 impl ConfigError {
@@ -121,11 +126,103 @@ impl ConfigError {
         }
     }
 
-    pub(crate) fn file(path: impl Into<PathBuf>, problem: impl fmt::Display) -> Self {
+    pub(crate) fn file(
+        path: impl Into<PathBuf>,
+        cause: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
         Self::File {
             path: path.into(),
-            problem: problem.to_string(),
+            cause: Arc::from(cause.into()),
         }
+    }
+
+    /// The same, of a configuration in a file. Other files, and the store, are named already.
+    pub(crate) fn within(self, path: &Path) -> Self {
+        match self {
+            Self::File { .. } | Self::Store(_) | Self::Random(_) => self,
+            wrong => Self::file(path, wrong),
+        }
+    }
+
+    fn io_kind(&self) -> io::ErrorKind {
+        match self {
+            Self::File { cause, .. } => match cause.downcast_ref::<io::Error>() {
+                Some(error) => error.kind(),
+                None => io::ErrorKind::InvalidInput,
+            },
+            Self::Store(StoreError::Missing(_)) => io::ErrorKind::NotFound,
+            Self::Store(StoreError::InUse(_)) => io::ErrorKind::ResourceBusy,
+            Self::Store(StoreError::Damaged { .. }) => io::ErrorKind::InvalidData,
+            Self::Store(_) | Self::Random(_) => io::ErrorKind::Other,
+            _ => io::ErrorKind::InvalidInput,
+        }
+    }
+}
+
+/// All of it in one line, the causes included: that is where a log or a terminal shows it.
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadTime(text) => {
+                write!(
+                    f,
+                    "{text:?} is not an RFC 3339 time such as 2026-11-21T08:00:00Z"
+                )
+            }
+            Self::BadId { kind } => write!(f, "a {kind} is written as 32 hexadecimal digits"),
+            Self::WeakSecret(weakness) => write!(f, "refused a secret: {weakness}"),
+            Self::Keys(problem) => write!(f, "key ring: {problem}"),
+            Self::Setting { setting, problem } => write!(f, "setting `{setting}`: {problem}"),
+            Self::File { path, cause } => write!(f, "{}: {cause}", path.display()),
+            Self::Store(error) => write!(f, "revocation store: {error}"),
+            Self::Random(error) => error.fmt(f),
+        }
+    }
+}
+
+/// The words of `Display`. Fields and variants would tell a user of the application nothing.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Equal are errors that say the same.
+impl PartialEq for ConfigError {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for ConfigError {}
+
+impl Error for ConfigError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::File { cause, .. } => Some(&**cause),
+            Self::Store(error) => Some(error),
+            Self::Random(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<StoreError> for ConfigError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<RandomError> for ConfigError {
+    fn from(error: RandomError) -> Self {
+        Self::Random(error)
+    }
+}
+
+/// For a `main` that returns `std::io::Result<()>`, as actix-web's examples do. The words are kept.
+impl From<ConfigError> for io::Error {
+    fn from(error: ConfigError) -> Self {
+        Self::new(error.io_kind(), error)
     }
 }
 

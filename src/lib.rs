@@ -48,7 +48,7 @@
 //! # Where to go on
 //!
 //! - [`SessionConfig`]: every setting.
-//! - [`Lifetimes`], [`CookieSettings`], [`Policy`]: the same in code, with what they mean.
+//! - [`Lifetimes`], [`CookieSettings`], [`WhenStale`], [`OlderSessions`]: the same in code, with what they mean.
 //! - [`revoke`]: how revocation works, and [`revoke::RevocationStore`] for stores of your own.
 //! - [`operations`]: sizes, settings of Redis, failures, upgrades, emergencies.
 //! - `SECURITY.md` in the repository: trust boundaries, threats and the token format.
@@ -79,6 +79,7 @@ pub mod actix;
 mod config;
 mod cookie;
 mod error;
+mod file;
 mod flow;
 mod id;
 pub mod key;
@@ -102,8 +103,8 @@ pub use config::SessionConfig;
 pub use cookie::{CookieSettings, SameSite};
 pub use error::{ConfigError, RandomError, Rejected, StoreError};
 pub use flow::{
-    CommitError, Health, Inspected, InspectedLogin, Loaded, Outcome, Policy, Sessions,
-    SessionsBuilder, Ticket, Unavailable, inspect,
+    CommitError, Health, Inspected, InspectedLogin, Loaded, OlderSessions, Outcome, Sessions,
+    SessionsBuilder, Ticket, Unavailable, WhenStale, inspect,
 };
 pub use id::{Generation, KeyId, RaiseId, Serial, SessionId, SubjectKey};
 pub use key::{Key, KeyRing, KeySource, KeyTables, Secret};

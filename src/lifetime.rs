@@ -1,7 +1,7 @@
 //! How long sessions live.
 //!
-//! 1. Two classes, chosen at login: `standard` (the browser forgets the cookie when it closes) and
-//!    `remembered` ("keep me logged in").
+//! 1. Two classes, chosen at login: `standard` (the browser forgets the cookie when it closes, unless all
+//!    cookies are persistent) and `remembered` ("keep me logged in").
 //! 2. Two limits each: idle (since the last refresh) and absolute (since the login). Nothing extends
 //!    a session past its absolute end.
 //! 3. Both are enforced by the server. The cookie's Max-Age is only a courtesy to the browser.
@@ -35,7 +35,7 @@ pub enum Class {
 /// The limits of one class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// A session that was not used for this long is dead. Exact to [`Lifetimes::refresh_after`].
+    /// A session that was not used for this long is dead. Exact to [`Lifetimes::refresh_after()`].
     pub idle: Duration,
     /// A session is dead this long after it began, however busy it is.
     pub absolute: Duration,
@@ -49,7 +49,7 @@ pub struct Limits {
 /// | standard, absolute | 24 hours |
 /// | remembered, idle | 14 days |
 /// | remembered, absolute | 30 days |
-/// | refresh after | 5 minutes |
+/// | refresh after | 5 minutes, or a quarter of the shorter idle limit |
 /// | renewal grace | 10 seconds |
 ///
 /// NIST SP 800-63B-4 (section 2.2.3) asks for at most 24 hours overall and 1 hour idle at assurance
@@ -60,9 +60,11 @@ pub struct Lifetimes {
     pub standard: Limits,
     /// Sessions whose login asked to be remembered.
     pub remembered: Limits,
-    /// A session that is used is re-sealed when its last sealing is older than this, which moves its
-    /// idle limit. Smaller means more Set-Cookie headers and a more exact idle limit.
-    pub refresh_after: Duration,
+    /// How often a session that is used tells the browser so, which moves its idle limit. Smaller means
+    /// more Set-Cookie headers and a more exact idle limit. Must be shorter than both idle limits.
+    ///
+    /// Default: none, which means 5 minutes, or a quarter of the shorter idle limit if that is less.
+    pub refresh_after: Option<Duration>,
     /// How long the cookie from before a renewal still reads, for requests in flight. May be zero.
     pub renew_grace: Duration,
 }
@@ -78,7 +80,7 @@ impl Default for Lifetimes {
                 idle: 14 * DAY,
                 absolute: 30 * DAY,
             },
-            refresh_after: 5 * MINUTE,
+            refresh_after: None,
             renew_grace: Duration::from_secs(10),
         }
     }
@@ -91,6 +93,12 @@ impl Lifetimes {
             Class::Standard => self.standard,
             Class::Remembered => self.remembered,
         }
+    }
+
+    /// How often a session that is used tells the browser so: as it is set, or as the idle limits ask for.
+    pub fn refresh_after(&self) -> Duration {
+        let shorter = self.standard.idle.min(self.remembered.idle);
+        self.refresh_after.unwrap_or((5 * MINUTE).min(shorter / 4))
     }
 
     /// The longest that a cookie sealed under these settings can matter, skew included.
@@ -131,7 +139,7 @@ impl Lifetimes {
                     "must not exceed 400 days, the age that browsers grant a cookie",
                 ));
             }
-            if self.refresh_after >= limits.idle {
+            if self.refresh_after() >= limits.idle {
                 return Err(ConfigError::setting(
                     "lifetime.refresh_after",
                     format!("must be shorter than `{idle}`, or sessions in use would die idle"),
@@ -163,7 +171,7 @@ mod tests {
             |l| l.standard.idle = Duration::ZERO,
             |l| l.standard.absolute = MINUTE,
             |l| l.remembered.absolute = LONGEST + Duration::from_millis(1),
-            |l| l.refresh_after = HOUR,
+            |l| l.refresh_after = Some(HOUR),
             |l| l.remembered.idle = 31 * DAY,
             |l| l.renew_grace = HOUR,
         ];
@@ -172,6 +180,20 @@ mod tests {
             change(&mut lifetimes);
             assert!(lifetimes.validate().is_err(), "{lifetimes:?}");
         }
+    }
+
+    #[test]
+    fn a_short_limit_shortens_a_refresh_that_was_not_set() {
+        let mut lifetimes = Lifetimes::default();
+        assert_eq!(lifetimes.refresh_after(), 5 * MINUTE);
+        lifetimes.remembered.idle = MINUTE;
+        assert_eq!(lifetimes.refresh_after(), MINUTE / 4);
+        lifetimes.standard.idle = MINUTE / 2;
+        assert_eq!(lifetimes.refresh_after(), MINUTE / 8);
+        lifetimes.validate().unwrap();
+        lifetimes.refresh_after = Some(MINUTE / 2);
+        assert_eq!(lifetimes.refresh_after(), MINUTE / 2);
+        lifetimes.validate().unwrap_err();
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// Values that everybody may name.
 const VALUES: &[&str] = &[
-    "time", "id", "error", "random", "lifetime", "lock", "observe",
+    "time", "id", "error", "file", "random", "lifetime", "lock", "observe",
 ];
 
 /// What each part may name besides itself and [`VALUES`]. Imports point down, or to the left.
@@ -17,6 +17,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("id", &[]),
     ("error", &[]),
+    ("file", &[]),
     ("random", &[]),
     ("lifetime", &[]),
     ("lock", &[]),
@@ -192,9 +193,9 @@ fn each_crate_is_named_where_it_belongs() {
     only_in("dashmap::", &["revoke/list.rs", "revoke/table/mod.rs"]);
     only_in(
         "redb::",
-        &["store/redb/", "store/mod.rs", "config.rs", "bin/"],
+        &["store/redb/", "store/mod.rs", "config/", "bin/"],
     );
-    only_in("redis::", &["store/redis/", "store/mod.rs", "config.rs"]);
+    only_in("redis::", &["store/redis/", "store/mod.rs", "config/"]);
     only_in("rustls", &["store/redis/options.rs"]);
     only_in("postcard", &["wire/record.rs", "wire/entries.rs"]);
     only_in("rmp_serde", &["wire/value.rs"]);

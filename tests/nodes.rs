@@ -10,7 +10,9 @@ use common::gate::gate;
 use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, ended_entry, eventually, memory};
 use sealed_session::revoke::{Reach, Revocation, RevocationStore};
 use sealed_session::testing::ManualClock;
-use sealed_session::{Class, Clock, Lifetimes, Limits, Policy, SessionId, UnixMillis};
+use sealed_session::{
+    Class, Clock, Lifetimes, Limits, OlderSessions, SessionId, UnixMillis, WhenStale,
+};
 use serde_json::json;
 
 /// A node on a store that others may write to, heard of within milliseconds.
@@ -21,10 +23,10 @@ struct Remote {
 }
 
 impl Remote {
-    async fn start(policy: Policy) -> Self {
+    async fn start(when_stale: WhenStale) -> Self {
         let clock = ManualClock::default();
         let store = Faulty::new(memory(&clock), Reach::Network);
-        let builder = builder(&clock, store.clone()).when_stale(policy, 10 * SECOND);
+        let builder = builder(&clock, store.clone()).when_stale(when_stale, 10 * SECOND);
         let node = Node::serve(clock.clone(), builder).await;
         Self { clock, store, node }
     }
@@ -52,7 +54,7 @@ impl Remote {
 
 #[actix_web::test]
 async fn a_node_that_hears_nothing_answers_only_requests_without_an_authentic_cookie() {
-    let remote = Remote::start(Policy::Reject).await;
+    let remote = Remote::start(WhenStale::Reject).await;
     let (browser, ended) = (remote.logged_in().await, remote.logged_in().await);
     let dead = ended.copy();
     ended.post("/logout").await.is(204);
@@ -84,7 +86,7 @@ async fn a_node_that_hears_nothing_answers_only_requests_without_an_authentic_co
 
 #[actix_web::test]
 async fn a_node_may_be_told_to_trust_its_old_list() {
-    let remote = Remote::start(Policy::Accept).await;
+    let remote = Remote::start(WhenStale::Accept).await;
     let (browser, ended) = (remote.logged_in().await, remote.logged_in().await);
     let dead = ended.copy();
     ended.post("/logout").await.is(204);
@@ -100,7 +102,7 @@ async fn a_node_may_be_told_to_trust_its_old_list() {
 
 #[actix_web::test]
 async fn a_list_that_grew_old_during_a_request_sets_no_cookie() {
-    let remote = Remote::start(Policy::Reject).await;
+    let remote = Remote::start(WhenStale::Reject).await;
     for (held, status) in [
         ("write", 204),
         ("read", 200),
@@ -202,7 +204,7 @@ async fn a_new_store_vouches_for_no_session_from_before() {
     let new = Node::on(&clock, memory(&clock)).await;
     user.copy().at(&new).get("/me").await.is(401);
     visitor.copy().at(&new).get("/entries/a").await.is(404);
-    let trusting = builder(&clock, memory(&clock)).older_sessions(Policy::Accept);
+    let trusting = builder(&clock, memory(&clock)).older_sessions(OlderSessions::Accept);
     let trusting = Node::serve(clock.clone(), trusting).await;
     user.copy().at(&trusting).get("/me").await.is(200);
     // What is made in the millisecond of its birth counts.

@@ -6,6 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{DAY, HOUR, MINUTE, Node};
+use sealed_session::CookieSettings;
 use serde_json::json;
 
 #[actix_web::test]
@@ -175,4 +176,50 @@ async fn a_remembered_session_outlives_the_browser_and_ends_all_the_same() {
     }
     node.clock.advance(DAY);
     browser.get("/me").await.is(401);
+}
+
+/// The Max-Age of the cookie that an answer sets, in seconds.
+fn max_age(answer: &common::Answer) -> Option<u64> {
+    let [cookie] = answer.set_cookies()[..] else {
+        panic!("{answer:?}")
+    };
+    let (_, rest) = cookie.split_once("Max-Age=")?;
+    Some(rest.split(';').next().unwrap().parse().unwrap())
+}
+
+#[actix_web::test]
+async fn max_age_is_the_time_to_the_absolute_end() {
+    let node = Node::start().await;
+    let browser = node.browser();
+    let login = browser.post("/remember/alice").await.is(200);
+    assert_eq!(max_age(&login), Some(30 * DAY.as_secs()));
+    node.clock.advance(DAY);
+    let write = browser.put("/entries/a", json!(1)).await.is(204);
+    assert_eq!(max_age(&write), Some(29 * DAY.as_secs()));
+}
+
+#[actix_web::test]
+async fn a_persistent_cookie_outlives_the_browser_for_every_session() {
+    let node = Node::with(|builder| {
+        builder.cookie(CookieSettings {
+            persistent: true,
+            ..CookieSettings::plain_http()
+        })
+    })
+    .await;
+    let visitor = node.browser();
+    let write = visitor.put("/entries/a", json!(1)).await.is(204);
+    assert_eq!(max_age(&write), Some(DAY.as_secs()));
+    node.clock.advance(MINUTE);
+    let write = visitor.put("/entries/a", json!(2)).await.is(204);
+    assert_eq!(max_age(&write), Some((DAY - MINUTE).as_secs()));
+    let login = visitor.post("/login/alice").await.is(200);
+    assert_eq!(max_age(&login), Some(DAY.as_secs()));
+    let login = node.browser().post("/remember/bob").await.is(200);
+    assert_eq!(max_age(&login), Some(30 * DAY.as_secs()));
+    // The class, and with it the limits, stay what they were.
+    let me = visitor.get("/me").await.is(200).json();
+    assert_eq!(me["remembered"], false);
+    node.clock.advance(HOUR);
+    visitor.get("/me").await.is(401);
 }

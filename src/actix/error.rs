@@ -2,9 +2,13 @@
 //!
 //! The body is the status in words: what went wrong inside is for the log. Only the size of a session
 //! that is too large is told, because the client can do something about it.
+//!
+//! Every 401 carries the challenge that RFC 9110 (section 15.5.2) demands: the scheme `Cookie`, which no
+//! browser knows and none opens a window for, with the realm `session`. It is the same for all
+//! applications, because a realm is shown to anyone: it names neither the audience nor the cookie.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, VARY};
+use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 
 use crate::error::{RandomError, StoreError};
@@ -27,12 +31,18 @@ pub struct Unauthenticated;
 /// How many seconds to wait before trying again, where that may help.
 const RETRY: &str = "2";
 
+/// How to log in: by what sets the cookie.
+const CHALLENGE: &str = "Cookie realm=\"session\"";
+
 fn answer(status: StatusCode) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.insert_header((RETRY_AFTER, RETRY));
         response.insert_header((CACHE_CONTROL, "no-store"));
         response.insert_header((VARY, "Cookie"));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        response.insert_header((WWW_AUTHENTICATE, CHALLENGE));
     }
     let words = status.canonical_reason().unwrap_or_default();
     response
@@ -78,7 +88,12 @@ answers! {
     CommitError: |error| match error {
         CommitError::NotWritable(error) => error.status_code(),
         CommitError::Store(error) => error.status_code(),
-        CommitError::Seal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        CommitError::NoActiveKey
+        | CommitError::TooManyKeys
+        | CommitError::TooManyRenewals
+        | CommitError::TooLarge(_)
+        | CommitError::Random(_)
+        | CommitError::Cipher(_) => StatusCode::INTERNAL_SERVER_ERROR,
         CommitError::Ended => StatusCode::CONFLICT,
         CommitError::Stale => StatusCode::SERVICE_UNAVAILABLE,
     };

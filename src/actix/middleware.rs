@@ -17,7 +17,7 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forwar
 use actix_web::http::header::{CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, SET_COOKIE, VARY};
 use actix_web::{Error, HttpResponse, ResponseError};
 
-use crate::actix::extract;
+use crate::actix::{extract, plain_http};
 use crate::flow::{CommitError, Loaded, Outcome, Sessions};
 
 /// Gives every request below it a session.
@@ -111,7 +111,10 @@ where
             let result = inner.await;
             let outcome = sessions.commit(&session, ticket).await;
             match result {
-                Ok(response) => Ok(finish(response, outcome)),
+                Ok(response) => {
+                    plain_http::warn_once(&sessions, response.request(), &outcome);
+                    Ok(finish(response, outcome))
+                }
                 Err(error) => Err(finish_error(error, outcome)),
             }
         })

@@ -60,6 +60,7 @@
 mod error;
 mod extract;
 mod middleware;
+mod plain_http;
 
 pub use error::{MissingMiddleware, Unauthenticated};
 pub use extract::{Authenticated, SessionExt};

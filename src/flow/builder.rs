@@ -1,27 +1,27 @@
-//! Starting: settings are checked, the store is loaded, then there are sessions.
+//! Starting, in this order: settings are checked, keys are read, the store is opened and loaded.
+//!
+//! The store comes last because opening it may make a file. A start that fails before has made nothing.
 
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
 use crate::cookie::{CookieSettings, Template};
 use crate::error::ConfigError;
-use crate::flow::{Engine, Policies, Policy, Sessions, keys, log};
+use crate::flow::opener::Opener;
+use crate::flow::policy::{OlderSessions, Policies, WhenStale, check_staleness};
+use crate::flow::{Engine, Sessions, keys, log, twins};
 use crate::key::{KeyRing, KeySource};
 use crate::lifetime::Lifetimes;
-use crate::lock::lock;
 use crate::observe;
 use crate::random::{Random, SystemRandom};
+use crate::revoke::RevocationStore;
 use crate::revoke::revoker::Revoker;
-use crate::revoke::witness::Trust;
-use crate::revoke::{Reach, RevocationStore};
 use crate::seal::Binding;
 use crate::session::service::Service;
 use crate::time::{Clock, SystemClock};
-
-/// A store tells that it is there once a second, so a list that lacks nothing may be 1.5 s old.
-const LEAST_STALENESS: Duration = Duration::from_secs(3);
 
 /// Settings of [`Sessions`]. Keys and a store have to be given; there is no default for either.
 #[derive(Debug)]
@@ -29,13 +29,14 @@ const LEAST_STALENESS: Duration = Duration::from_secs(3);
 pub struct SessionsBuilder {
     audience: String,
     keys: Option<KeySource>,
-    store: Option<Arc<dyn RevocationStore>>,
+    store: Option<Opener>,
     cookie: CookieSettings,
     lifetimes: Lifetimes,
-    accept_older: bool,
+    older_sessions: OlderSessions,
     policy: Policies,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
+    // A test gives its own; else they are the machine's.
+    clock: Option<Arc<dyn Clock>>,
+    random: Option<Arc<dyn Random>>,
 }
 
 impl SessionsBuilder {
@@ -46,16 +47,10 @@ impl SessionsBuilder {
             store: None,
             cookie: CookieSettings::default(),
             lifetimes: Lifetimes::default(),
-            accept_older: false,
-            policy: Policies {
-                when_stale: Policy::default(),
-                trust: Trust {
-                    max_staleness: Duration::from_secs(10),
-                    max_outage: Duration::from_secs(300),
-                },
-            },
-            clock: Arc::new(SystemClock::default()),
-            random: Arc::new(SystemRandom),
+            older_sessions: OlderSessions::default(),
+            policy: Policies::default(),
+            clock: None,
+            random: None,
         }
     }
 
@@ -73,7 +68,35 @@ impl SessionsBuilder {
     /// The revocation store. Several `Sessions` of one process may share a `Memory` or a `Redb`. A store that
     /// other nodes write to, as a `Redis`, each opens for itself, also for the same list; they do not start
     /// on one that others already have.
-    pub fn store(mut self, store: Arc<dyn RevocationStore>) -> Self {
+    pub fn store(self, store: Arc<dyn RevocationStore>) -> Self {
+        self.opener(Opener::of(store))
+    }
+
+    /// The revocation store, opened when the settings and the keys are known to be good: a start that
+    /// fails for them has then made no file.
+    ///
+    /// ```
+    /// # async fn start() -> Result<(), sealed_session::ConfigError> {
+    /// use sealed_session::store::Memory;
+    /// use sealed_session::{ConfigError, KeySource, Sessions};
+    /// use std::sync::Arc;
+    ///
+    /// let sessions = Sessions::builder("shop/test")
+    ///     .key_source(KeySource::File("keys.toml".into()))
+    ///     .open_store(|| Ok::<_, ConfigError>(Arc::new(Memory::new())))
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn open_store<E: Into<ConfigError>>(
+        self,
+        open: impl FnOnce() -> Result<Arc<dyn RevocationStore>, E> + Send + 'static,
+    ) -> Self {
+        let open = move || open().map_err(Into::into);
+        self.opener(Opener::later("opened later", open))
+    }
+
+    pub(crate) fn opener(mut self, store: Opener) -> Self {
         self.store = Some(store);
         self
     }
@@ -90,18 +113,19 @@ impl SessionsBuilder {
         self
     }
 
-    /// What to do with sessions that are older than the revocation list. Default: [`Policy::Reject`],
-    /// because a list that was lost and begun anew can not tell which of them had been revoked.
-    pub fn older_sessions(mut self, policy: Policy) -> Self {
-        self.accept_older = policy == Policy::Accept;
+    /// What to do with sessions that are older than the revocation list. Default:
+    /// [`OlderSessions::Reject`], because a list that was lost and begun anew cannot tell which of them
+    /// had been revoked.
+    pub fn older_sessions(mut self, older_sessions: OlderSessions) -> Self {
+        self.older_sessions = older_sessions;
         self
     }
 
     /// What to do when the revocation list is older than `max_staleness`. Default:
-    /// [`Policy::Reject`], 10 seconds. Matters only for stores that other nodes write to, and for these
+    /// [`WhenStale::Reject`], 10 seconds. Matters only for stores that other nodes write to, and for these
     /// 3 seconds are the least: a list is a second or two old on a healthy node too.
-    pub fn when_stale(mut self, policy: Policy, max_staleness: Duration) -> Self {
-        self.policy.when_stale = policy;
+    pub fn when_stale(mut self, when_stale: WhenStale, max_staleness: Duration) -> Self {
+        self.policy.when_stale = when_stale;
         self.policy.trust.max_staleness = max_staleness;
         self
     }
@@ -119,7 +143,7 @@ impl SessionsBuilder {
 
     /// Where the time comes from. Default: [`SystemClock`].
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+        self.clock = Some(clock);
         self
     }
 
@@ -129,14 +153,14 @@ impl SessionsBuilder {
     #[cfg(any(test, feature = "testing"))]
     #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
     pub fn random(mut self, random: Arc<dyn Random>) -> Self {
-        self.random = random;
+        self.random = Some(random);
         self
     }
 
-    /// Checks the settings, reads the keys, and loads the revocation list.
+    /// Checks the settings, reads the keys, and opens and loads the revocation list, in this order.
     ///
     /// # Errors
-    /// When a setting is wrong or contradicts another, the keys can not be used, or the store does not
+    /// When a setting is wrong or contradicts another, the keys cannot be used, or the store does not
     /// come up.
     pub async fn start(self) -> Result<Sessions, ConfigError> {
         observe::describe();
@@ -149,19 +173,25 @@ impl SessionsBuilder {
                 "are not set; `sealed-session keys new` makes a file",
             )
         })?;
-        let (ring, watch) = source.open(self.clock.now())?;
         let store = self.store.ok_or_else(|| {
             ConfigError::setting(
                 "revocation.store",
                 "is not set; \"redb:FILE\" is a good start",
             )
         })?;
+        let is_test = self.clock.is_some() || self.random.is_some();
+        let clock = self
+            .clock
+            .unwrap_or_else(|| Arc::new(SystemClock::default()));
+        let random = self.random.unwrap_or_else(|| Arc::new(SystemRandom));
+        let (ring, watch) = source.open(clock.now())?;
+        let store = store.open()?;
         check_staleness(&*store, self.policy.trust.max_staleness)?;
-        check_followers(&lock(&LIVING), &store)?;
+        twins::check_followers(&store)?;
         let revoker = Revoker::start(
             store.clone(),
-            self.clock.clone(),
-            self.random.clone(),
+            clock.clone(),
+            random.clone(),
             self.lifetimes.longest(),
             self.policy.trust,
         )
@@ -172,22 +202,23 @@ impl SessionsBuilder {
             binding: Binding::new(cookie.name(), &self.audience),
             room: cookie.room(),
             lifetimes: self.lifetimes,
-            accept_older: self.accept_older,
-            clock: self.clock.clone(),
-            random: self.random,
+            accept_older: self.older_sessions == OlderSessions::Accept,
+            clock: clock.clone(),
+            random,
         };
         let engine = Arc::new(Engine {
             service: Arc::new(service),
             cookie,
             policy: self.policy,
             watch: watch.map(keys::Watch::new),
-            log: log::Log::new(self.clock),
+            log: log::Log::new(clock),
+            plain_http: AtomicBool::new(false),
         });
         if let Some(watch) = &engine.watch {
             let worker = engine.service.revoker.worker();
             worker.repeat(watch.keep_up(Arc::downgrade(&engine)));
         }
-        register(&engine, &store)?;
+        twins::register(&engine, &store, is_test)?;
         Ok(Sessions { engine })
     }
 }
@@ -198,62 +229,6 @@ pub(crate) fn check_audience(audience: &str) -> Result<(), ConfigError> {
     if audience.is_empty() || audience.len() > 255 {
         let problem = "must name the application and its environment, in 1 to 255 bytes";
         return Err(ConfigError::setting("audience", problem));
-    }
-    Ok(())
-}
-
-/// # Errors
-/// When healthy nodes would answer 503.
-fn check_staleness(
-    store: &dyn RevocationStore,
-    max_staleness: Duration,
-) -> Result<(), ConfigError> {
-    if store.reach() == Reach::Network && max_staleness < LEAST_STALENESS {
-        let problem =
-            "must be at least 3 seconds: a list is a second or two old on a healthy node too";
-        return Err(ConfigError::setting("revocation.max_staleness", problem));
-    }
-    Ok(())
-}
-
-/// All that live in this process.
-static LIVING: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
-
-/// # Errors
-/// When the store is one that others follow already, who would miss what it tells these.
-fn check_followers(
-    living: &[Weak<Engine>],
-    store: &Arc<dyn RevocationStore>,
-) -> Result<(), ConfigError> {
-    let mut living = living.iter().filter_map(Weak::upgrade);
-    let followed = living.any(|engine| engine.service.revoker.is_on(store));
-    if store.reach() == Reach::Network && followed {
-        let problem = "other sessions of this process have the same one open; each opens its own";
-        return Err(ConfigError::setting("revocation.store", problem));
-    }
-    Ok(())
-}
-
-/// Says so, loudly, when a process starts the same sessions twice: each has a revocation list of its
-/// own, which is what happens when they are made inside the closure of `HttpServer::new`.
-///
-/// # Errors
-/// As [`check_followers`]: others may have been started meanwhile.
-fn register(engine: &Arc<Engine>, store: &Arc<dyn RevocationStore>) -> Result<(), ConfigError> {
-    let mut living = lock(&LIVING);
-    living.retain(|engine| engine.strong_count() > 0);
-    check_followers(&living, store)?;
-    let mut others = living.iter().filter_map(Weak::upgrade);
-    let has_twin = others.any(|other| other.is_twin_of(engine));
-    living.push(Arc::downgrade(engine));
-    if has_twin {
-        let binding = &engine.service.binding;
-        tracing::error!(
-            cookie = binding.cookie(),
-            audience = binding.audience(),
-            "these sessions were started twice in this process, each with a revocation list of its \
-             own; start them once, outside the closure of HttpServer::new, and clone them into it"
-        );
     }
     Ok(())
 }

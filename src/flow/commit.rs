@@ -3,15 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::{Rejected, StoreError};
+use crate::error::{RandomError, Rejected, StoreError};
 use crate::flow::load::Ticket;
-use crate::flow::{Engine, Policy};
+use crate::flow::{Engine, WhenStale};
 use crate::id::KeyId;
 use crate::lifetime::Class;
 use crate::revoke::Published;
 use crate::seal::{self, SealError};
 use crate::session::state::{Change, superseded};
-use crate::session::{NotWritable, Session};
+use crate::session::{NotWritable, Session, TooLarge};
 use crate::time::UnixMillis;
 use crate::wire::record::Record;
 
@@ -49,9 +49,24 @@ pub enum CommitError {
     /// A revocation may not have reached the other nodes.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The session could not be sealed: no key, no random bytes, no room.
+    /// No key of the ring seals now.
+    #[error("the session could not be sealed: no key is active")]
+    NoActiveKey,
+    /// The session passed through as many keys as a record can name, and a further one seals now.
+    #[error("the session could not be sealed: it passed through too many keys")]
+    TooManyKeys,
+    /// The session was renewed as often as its serial can count.
+    #[error("the session could not be sealed: it was renewed too often")]
+    TooManyRenewals,
+    /// The session does not fit into its cookies any more: a setting allows less than before.
     #[error("the session could not be sealed: {0}")]
-    Seal(String),
+    TooLarge(#[from] TooLarge),
+    /// The operating system gave no random bytes.
+    #[error("the session could not be sealed: {0}")]
+    Random(#[from] RandomError),
+    /// The cipher refused the record. Does not happen to what fits into cookies.
+    #[error("the session could not be sealed: key {0} cannot seal")]
+    Cipher(KeyId),
     /// All sessions of the subject, or of everyone, were ended while this one was being logged in.
     #[error("the session was ended while it was being logged in")]
     Ended,
@@ -62,7 +77,11 @@ pub enum CommitError {
 
 impl From<SealError> for CommitError {
     fn from(error: SealError) -> Self {
-        Self::Seal(error.to_string())
+        match error {
+            SealError::TooLarge(error) => Self::TooLarge(error),
+            SealError::Random(error) => Self::Random(error),
+            SealError::Cipher(key) => Self::Cipher(key),
+        }
     }
 }
 
@@ -139,8 +158,7 @@ impl Engine {
         from: Source<'_>,
     ) -> (Vec<String>, Option<CommitError>) {
         let Some(next) = record.serial.next() else {
-            let error = CommitError::Seal("the session was renewed too often".into());
-            return (Vec::new(), Some(error));
+            return (Vec::new(), Some(CommitError::TooManyRenewals));
         };
         let now = self.service.now();
         Arc::make_mut(&mut record).refreshed = now;
@@ -190,14 +208,12 @@ impl Engine {
         now: UnixMillis,
     ) -> Result<Vec<String>, CommitError> {
         let ring = self.service.keys.load();
-        let key = ring
-            .sealing(now)
-            .ok_or_else(|| CommitError::Seal("no key is active".into()))?;
+        let key = ring.sealing(now).ok_or(CommitError::NoActiveKey)?;
         if let Some(opened) = from.key
             && opened != key.id()
             && !Arc::make_mut(&mut record).keys.add(opened)
         {
-            return Err(CommitError::Seal("it passed through too many keys".into()));
+            return Err(CommitError::TooManyKeys);
         }
         // Something may have been waited for since the session was closed.
         if record.refreshed != now {
@@ -232,10 +248,10 @@ impl Engine {
         now: UnixMillis,
     ) -> Vec<String> {
         let lifetimes = &self.service.lifetimes;
-        let max_age = (record.class == Class::Remembered).then(|| {
+        let outlives_browser = record.class == Class::Remembered || self.cookie.is_persistent();
+        let max_age = outlives_browser.then(|| {
             let end = lifetimes.end(record.class, record.created, record.expires);
-            let idle = now + lifetimes.of(record.class).idle;
-            end.min(idle).since(now).as_secs().max(1)
+            end.since(now).as_secs().max(1)
         });
         let mut cookies: Vec<_> = (0..)
             .zip(&values)
@@ -260,6 +276,6 @@ impl Engine {
     }
 
     fn is_untrusted(&self, now: UnixMillis) -> bool {
-        self.policy.when_stale == Policy::Reject && self.is_stale(now)
+        self.policy.when_stale == WhenStale::Reject && self.is_stale(now)
     }
 }

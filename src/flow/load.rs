@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::Rejected;
 use crate::flow::candidates::{Found, Indexes};
-use crate::flow::{Engine, Policy};
+use crate::flow::{Engine, WhenStale};
 use crate::lifetime::SKEW;
 use crate::revoke::check::{Freshness, Live, MOURNING};
 use crate::seal::{self, Refusal, Standing};
@@ -160,7 +160,7 @@ impl Engine {
         let unvouched = |refusal: &Refusal| matches!(refusal.standing, Standing::Unvouched(_));
         // Another node may still say that such a session counts.
         let undecided = live.is_none() && refusals.iter().any(unvouched) && self.is_settling();
-        let rejects = self.policy.when_stale == Policy::Reject;
+        let rejects = self.policy.when_stale == WhenStale::Reject;
         if undecided || (rejects && authentic && self.is_stale(now)) {
             self.log.unavailable(self.staleness());
             return Err(Unavailable);

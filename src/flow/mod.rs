@@ -10,16 +10,19 @@ mod inspect;
 mod keys;
 mod load;
 mod log;
+mod opener;
+mod policy;
+mod twins;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::cookie::Template;
 use crate::error::{ConfigError, StoreError};
 use crate::id::{Generation, KeyId, Serial, SessionId};
 use crate::lifetime::SKEW;
-use crate::revoke::witness::Trust;
 use crate::revoke::{Revocation, SessionEntry, Target};
 use crate::session::Session;
 use crate::session::service::Service;
@@ -30,6 +33,10 @@ pub(crate) use builder::check_audience;
 pub use commit::{CommitError, Outcome};
 pub use inspect::{Inspected, InspectedLogin, inspect};
 pub use load::{Loaded, Ticket, Unavailable};
+pub(crate) use opener::Opener;
+use policy::Policies;
+pub(crate) use policy::{MAX_OUTAGE, MAX_STALENESS, check_staleness};
+pub use policy::{OlderSessions, WhenStale};
 
 /// Everything that the sessions of one cookie share: keys, the revocation list, lifetimes, the
 /// cookie's settings. Made once and cloned; all clones are the same.
@@ -57,26 +64,8 @@ struct Engine {
     /// If the keys come from a file.
     watch: Option<keys::Watch>,
     log: log::Log,
-}
-
-/// What to do when the revocation list can not be trusted at the moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Policy {
-    /// A request that carries an authentic cookie is answered with 503 and keeps its cookie. Revoked
-    /// sessions stay out; users may have to wait.
-    #[default]
-    Reject,
-    /// Sessions are taken as the list has them. Users do not wait; a session that another node revoked
-    /// meanwhile may come in.
-    Accept,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Policies {
-    when_stale: Policy,
-    trust: Trust,
+    /// Whether a Secure cookie was set over plain http, and reported.
+    plain_http: AtomicBool,
 }
 
 /// The state of a node, for a health page. Key ids and numbers only.
@@ -246,6 +235,13 @@ impl Sessions {
     /// Closes the session when the response's head is ready, and says what the response gets.
     pub async fn commit(&self, session: &Session, ticket: Ticket) -> Outcome {
         self.engine.commit(session, &ticket).await
+    }
+
+    /// Whether the cookie is Secure, and this is the first call. For who sees that it goes out over plain
+    /// http, to say so once.
+    pub(crate) fn first_cookie_over_plain_http(&self) -> bool {
+        let engine = &self.engine;
+        engine.cookie.is_secure() && !engine.plain_http.swap(true, Ordering::Relaxed)
     }
 
     /// Whether both are for the same cookie of the same application and environment.

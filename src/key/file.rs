@@ -1,6 +1,6 @@
 //! The key file on disk.
 //!
-//! 1. Read as a whole, at most 1 MiB, from a regular file (or a link to one).
+//! 1. Read as a whole, at most 1 MiB, from a regular file or a link to one ([`crate::file`]).
 //! 2. Replaced atomically: a new file beside it, flushed to disk, renamed over it. Readers see the old
 //!    keys or the new, never half of them. Through a symbolic link the file it points to is replaced,
 //!    and the link stays.
@@ -9,17 +9,14 @@
 //! 4. Two edits at the same time wait for each other: a rotation must not undo a revocation.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
-use zeroize::Zeroizing;
 
 use super::tables::KeyTables;
 use crate::error::ConfigError;
-
-/// Thousands of keys; a larger file is not a key file.
-const LARGEST: u64 = 1 << 20;
+use crate::file::{self, regular};
 
 impl KeyTables {
     /// Reads a key file.
@@ -29,7 +26,7 @@ impl KeyTables {
     /// than 1 MiB, is not UTF-8, or is refused by [`KeyTables::parse`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref();
-        parse(path, &read(path)?)
+        parse(path, &file::read(path)?)
     }
 
     /// Writes a key file that does not exist yet, with mode 0600.
@@ -121,43 +118,12 @@ pub fn mode_is_loose(path: impl AsRef<Path>) -> Result<bool, ConfigError> {
     Ok(is_loose(&metadata))
 }
 
-/// The bytes of a key file.
-pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
-    let error = |error| ConfigError::file(path, error);
-    // Looked at before it is opened: opening a pipe would wait for its other end.
-    let metadata = regular(path, fs::metadata(path).map_err(error)?)?;
-    // One byte more than expected, so that reading to the end does not grow and copy.
-    let capacity = metadata.len().min(LARGEST) + 1;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(capacity).unwrap_or(0)));
-    let file = File::open(path).map_err(error)?;
-    file.take(LARGEST + 1)
-        .read_to_end(&mut bytes)
-        .map_err(error)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(ConfigError::file(path, "is larger than 1 MiB"));
-    }
-    Ok(bytes)
-}
-
 /// The tables in the bytes of the key file at `path`.
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<KeyTables, ConfigError> {
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return Err(ConfigError::file(path, "is not UTF-8 text"));
-    };
-    KeyTables::parse(text).map_err(|error| match error {
+    KeyTables::parse(file::text(path, bytes)?).map_err(|error| match error {
         ConfigError::Keys(problem) => ConfigError::file(path, problem),
         other => other,
     })
-}
-
-fn regular(path: &Path, metadata: Metadata) -> Result<Metadata, ConfigError> {
-    if metadata.is_dir() {
-        Err(ConfigError::file(path, "is a directory, not a file"))
-    } else if !metadata.is_file() {
-        Err(ConfigError::file(path, "is not a regular file"))
-    } else {
-        Ok(metadata)
-    }
 }
 
 /// The file that `path` names, behind any symbolic links. A link to nothing is an error.

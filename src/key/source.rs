@@ -142,7 +142,7 @@ type Hash = [u8; 32];
 impl KeyWatch {
     /// Reads the file for the first time.
     pub(crate) fn start(path: PathBuf, now: UnixMillis) -> Result<(KeyRing, Self), ConfigError> {
-        let bytes = file::read(&path)?;
+        let bytes = crate::file::read(&path)?;
         let ring = ring(&path, &bytes, now)?;
         let watch = Self {
             path,
@@ -154,7 +154,7 @@ impl KeyWatch {
 
     /// Reads the file again. Does I/O, so not to be called on a thread that serves requests.
     pub(crate) fn poll(&mut self, now: UnixMillis) -> KeyChange {
-        let bytes = match file::read(&self.path) {
+        let bytes = match crate::file::read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) => return self.broken(None, error),
         };

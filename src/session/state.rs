@@ -314,7 +314,7 @@ impl State {
         else {
             return false;
         };
-        let old = now >= record.refreshed + service.lifetimes.refresh_after;
+        let old = now >= record.refreshed + service.lifetimes.refresh_after();
         old || service
             .keys
             .load()

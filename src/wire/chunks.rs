@@ -1,7 +1,9 @@
 //! Sizes: how much fits into a cookie, and how a token is spread over several.
 //!
 //! 1. Browsers drop a cookie whose name and value exceed 4096 bytes (RFC 6265bis, section 5.6). Here
-//!    the whole rendered Set-Cookie counts, attributes included, because proxies count that.
+//!    the whole rendered Set-Cookie counts, attributes included, because proxies count that. The settings
+//!    may allow less ([`CookieSettings::max_bytes`](crate::CookieSettings)), which is for writers: a
+//!    reader takes what any setting makes.
 //! 2. A token that needs more is refused before anything is sent, or, where the application allows
 //!    it, spread over up to [`MAX_CHUNKS`] cookies: `name`, `name.1`, `name.2` and so on.
 //! 3. The first chunk's value begins with the count and a full stop. The count is part of what the
@@ -11,7 +13,7 @@ use std::borrow::Cow;
 
 use crate::error::Rejected;
 
-/// The most bytes of one rendered Set-Cookie value.
+/// The most bytes of one rendered Set-Cookie value that browsers take, and any setting allows.
 pub const MAX_COOKIE: usize = 4096;
 /// The most cookies that a token can be spread over, whatever is configured. Proxies limit the whole
 /// request header, often to 8 KiB.
@@ -39,6 +41,8 @@ pub struct TooLarge {
 pub(crate) struct CookieRoom {
     /// Bytes of a rendered Set-Cookie around its value, at the most.
     pub(crate) overhead: usize,
+    /// The most bytes of a rendered Set-Cookie.
+    pub(crate) max_bytes: usize,
     /// Over how many cookies a token may be spread.
     pub(crate) max_chunks: u8,
 }
@@ -51,7 +55,7 @@ impl CookieRoom {
 
     /// Over how many cookies a token of `text` characters is spread.
     pub(crate) fn count(&self, text: usize) -> Result<u8, TooLarge> {
-        if text + self.overhead <= MAX_COOKIE {
+        if text + self.overhead <= self.max_bytes {
             return Ok(1);
         }
         let count = text.div_ceil(self.chunk());
@@ -69,14 +73,14 @@ impl CookieRoom {
         };
         TooLarge {
             bytes: text + overhead,
-            limit: cookies * MAX_COOKIE,
+            limit: cookies * self.max_bytes,
         }
     }
 
     /// Characters of a token in one of several cookies: two are taken by the count in the first
     /// value and by the index in the other names.
     fn chunk(&self) -> usize {
-        MAX_COOKIE.saturating_sub(self.overhead + 2).max(1)
+        self.max_bytes.saturating_sub(self.overhead + 2).max(1)
     }
 
     /// The cookie values for a token, in order.
@@ -124,6 +128,7 @@ mod tests {
 
     const ROOM: CookieRoom = CookieRoom {
         overhead: 100,
+        max_bytes: MAX_COOKIE,
         max_chunks: 3,
     };
 
@@ -167,6 +172,21 @@ mod tests {
                 limit: 4096
             })
         );
+    }
+
+    #[test]
+    fn a_limit_below_that_of_browsers_holds_for_each_cookie() {
+        let room = CookieRoom {
+            max_bytes: 512,
+            ..ROOM
+        };
+        assert_eq!(room.count(412), Ok(1));
+        assert_eq!(room.count(413), Ok(2));
+        assert_eq!(room.count(3 * 410), Ok(3));
+        let refused = room.count(3 * 410 + 1).unwrap_err();
+        assert_eq!((refused.bytes, refused.limit), (3 * 512 + 1, 3 * 512));
+        let values = room.split("x".repeat(3 * 410), 3);
+        assert_eq!(values.iter().map(String::len).max(), Some(412));
     }
 
     #[test]

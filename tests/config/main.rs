@@ -1,13 +1,17 @@
 //! Settings from files: documented ones work, contradictions and slips are refused with a clear word.
 #![allow(clippy::unwrap_used)]
 
+mod refused;
+mod start;
+mod words;
+
 use std::path::Path;
 use std::time::Duration;
 
 use sealed_session::Clock;
 use sealed_session::{ConfigError, KeyTables, SessionConfig, SystemClock, SystemRandom};
 
-const DOCUMENTED: &str = include_str!("../examples/session.toml");
+const DOCUMENTED: &str = include_str!("../../examples/session.toml");
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,206 @@
+//! The table `[revocation]`: which store, and what to do when its list cannot be trusted.
+//!
+//! 1. The table says how the store is opened. Opening it comes last, when settings and keys are known to
+//!    be good: a start that fails for them has made no file.
+//! 2. Tools never make a file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::tables::Span;
+use crate::error::ConfigError;
+use crate::flow::{MAX_OUTAGE, MAX_STALENESS, OlderSessions, Opener, WhenStale, check_staleness};
+use crate::revoke::RevocationStore;
+use crate::store::Memory;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RevocationTable {
+    store: StoreText,
+    #[serde(default)]
+    create: bool,
+    list: Option<String>,
+    /// A PEM file.
+    root_certificate: Option<PathBuf>,
+    #[serde(default)]
+    wait_for_replicas: usize,
+    #[serde(default)]
+    pub(super) older_sessions: OlderSessions,
+    max_staleness: Option<Span>,
+    #[serde(default)]
+    pub(super) when_stale: WhenStale,
+    max_outage: Option<Span>,
+}
+
+/// What names the store. That of a server may hold its password, which is not shown.
+#[derive(Clone, Deserialize)]
+struct StoreText(String);
+
+impl std::fmt::Debug for StoreText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.split_once(':') {
+            None | Some(("redb", _)) => write!(f, "{:?}", self.0),
+            Some((kind, _)) => write!(f, "\"{kind}:..\""),
+        }
+    }
+}
+
+impl RevocationTable {
+    pub(super) fn max_staleness(&self) -> Duration {
+        self.max_staleness.map_or(MAX_STALENESS, |span| span.0)
+    }
+
+    pub(super) fn max_outage(&self) -> Duration {
+        self.max_outage.map_or(MAX_OUTAGE, |span| span.0)
+    }
+
+    fn is_on_a_server(&self) -> bool {
+        let kind = self.store.0.split_once(':');
+        matches!(kind, Some(("redis" | "rediss", _)))
+    }
+
+    fn list<'a>(&'a self, audience: &'a str) -> &'a str {
+        self.list.as_deref().unwrap_or(audience)
+    }
+
+    /// What opens the store. Nothing is made, and nobody is spoken to, before it does.
+    pub(super) fn opener(&self, directory: &Path, audience: &str) -> Result<Opener, ConfigError> {
+        if self.is_on_a_server() {
+            // It connects when it is first used.
+            let store = open_redis(self, self.list(audience), directory)?;
+            check_staleness(&*store, self.max_staleness())?;
+            return Ok(Opener::of(store));
+        }
+        self.check_local()?;
+        match self.store.0.split_once(':') {
+            None if self.store.0 == "memory" => Ok(Opener::of(Arc::new(Memory::new()))),
+            Some(("redb", file)) if !file.is_empty() => {
+                redb_opener(directory.join(file), self.create)
+            }
+            _ => Err(ConfigError::setting(
+                "revocation.store",
+                "must be \"redis://HOST\", \"rediss://HOST\", \"redb:FILE\" or \"memory\"",
+            )),
+        }
+    }
+
+    /// The store alone, for tools. A file that is missing is not made.
+    pub(super) fn open(
+        &self,
+        directory: &Path,
+        audience: &str,
+    ) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+        let existing = Self {
+            create: false,
+            ..self.clone()
+        };
+        existing.opener(directory, audience)?.open()
+    }
+
+    /// As [`open`](Self::open), where a node has used the store.
+    pub(super) async fn open_used(
+        &self,
+        directory: &Path,
+        audience: &str,
+    ) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+        match self.is_on_a_server() {
+            true => open_used_redis(self, self.list(audience), directory).await,
+            false => self.open(directory, audience),
+        }
+    }
+
+    /// Settings that only a server has.
+    fn check_local(&self) -> Result<(), ConfigError> {
+        let refuse = |setting, problem: &str| Err(ConfigError::setting(setting, problem));
+        if self.list.is_some() {
+            let problem = "only a store on a server has several lists";
+            return refuse("revocation.list", problem);
+        }
+        if self.root_certificate.is_some() {
+            let problem = "only a store on a server has a certificate";
+            return refuse("revocation.root_certificate", problem);
+        }
+        if self.wait_for_replicas > 0 {
+            let problem = "only a store on a server has replicas";
+            return refuse("revocation.wait_for_replicas", problem);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(feature = "redb")]
+fn redb_opener(path: PathBuf, create: bool) -> Result<Opener, ConfigError> {
+    use crate::store::Redb;
+    let place = format!("redb:{}", path.display());
+    let open = move || {
+        let store = match create {
+            true => Redb::open_or_create(&path),
+            false => Redb::open(&path),
+        };
+        Ok(Arc::new(store?) as Arc<dyn RevocationStore>)
+    };
+    Ok(Opener::later(place, open))
+}
+
+#[cfg(not(feature = "redb"))]
+fn redb_opener(_: PathBuf, _: bool) -> Result<Opener, ConfigError> {
+    let problem = "\"redb:\" needs the feature `redb` of sealed-session";
+    Err(ConfigError::setting("revocation.store", problem))
+}
+
+#[cfg(feature = "redis")]
+fn redis_options(
+    table: &RevocationTable,
+    list: &str,
+    directory: &Path,
+) -> Result<crate::store::RedisOptions, ConfigError> {
+    let options = crate::store::Redis::options(table.store.0.as_str(), list);
+    let options = options.wait_for_replicas(table.wait_for_replicas);
+    let Some(path) = &table.root_certificate else {
+        return Ok(options);
+    };
+    let path = directory.join(path);
+    let pem = crate::file::read(&path)?;
+    Ok(options.root_certificate(pem.to_vec()))
+}
+
+#[cfg(feature = "redis")]
+fn open_redis(
+    table: &RevocationTable,
+    list: &str,
+    directory: &Path,
+) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+    Ok(Arc::new(redis_options(table, list, directory)?.open()?))
+}
+
+#[cfg(feature = "redis")]
+async fn open_used_redis(
+    table: &RevocationTable,
+    list: &str,
+    directory: &Path,
+) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+    let options = redis_options(table, list, directory)?;
+    Ok(Arc::new(options.open_used().await?))
+}
+
+#[cfg(not(feature = "redis"))]
+fn open_redis(
+    _: &RevocationTable,
+    _: &str,
+    _: &Path,
+) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+    let problem = "\"redis:\" needs the feature `redis` of sealed-session";
+    Err(ConfigError::setting("revocation.store", problem))
+}
+
+#[cfg(not(feature = "redis"))]
+async fn open_used_redis(
+    table: &RevocationTable,
+    list: &str,
+    directory: &Path,
+) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+    open_redis(table, list, directory)
+}

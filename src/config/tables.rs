@@ -1,0 +1,85 @@
+//! The tables `[cookie]` and `[lifetime]`: what is left out has the default that code has.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::cookie::{CookieSettings, SameSite};
+use crate::lifetime::{Lifetimes, Limits};
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CookieTable {
+    name: Option<String>,
+    path: Option<String>,
+    domain: Option<String>,
+    secure: Option<bool>,
+    same_site: Option<SameSite>,
+    partitioned: Option<bool>,
+    max_bytes: Option<usize>,
+    max_chunks: Option<u8>,
+    persistent: Option<bool>,
+}
+
+impl CookieTable {
+    pub(super) fn settings(&self) -> CookieSettings {
+        let default = CookieSettings::default();
+        CookieSettings {
+            name: self.name.clone().unwrap_or(default.name),
+            path: self.path.clone().unwrap_or(default.path),
+            domain: self.domain.clone().or(default.domain),
+            secure: self.secure.unwrap_or(default.secure),
+            same_site: self.same_site.unwrap_or(default.same_site),
+            partitioned: self.partitioned.unwrap_or(default.partitioned),
+            max_bytes: self.max_bytes.unwrap_or(default.max_bytes),
+            max_chunks: self.max_chunks.unwrap_or(default.max_chunks),
+            persistent: self.persistent.unwrap_or(default.persistent),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct LifetimeTable {
+    idle: Option<Span>,
+    absolute: Option<Span>,
+    remembered_idle: Option<Span>,
+    remembered_absolute: Option<Span>,
+    refresh_after: Option<Span>,
+    renew_grace: Option<Span>,
+}
+
+impl LifetimeTable {
+    pub(super) fn lifetimes(&self) -> Lifetimes {
+        let default = Lifetimes::default();
+        let or = |span: Option<Span>, default| span.map_or(default, |span| span.0);
+        Lifetimes {
+            standard: Limits {
+                idle: or(self.idle, default.standard.idle),
+                absolute: or(self.absolute, default.standard.absolute),
+            },
+            remembered: Limits {
+                idle: or(self.remembered_idle, default.remembered.idle),
+                absolute: or(self.remembered_absolute, default.remembered.absolute),
+            },
+            refresh_after: self
+                .refresh_after
+                .map(|span| span.0)
+                .or(default.refresh_after),
+            renew_grace: or(self.renew_grace, default.renew_grace),
+        }
+    }
+}
+
+/// A duration in words.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span(pub(super) Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text)
+            .map(Self)
+            .map_err(|error| serde::de::Error::custom(format!("{text:?}: {error}")))
+    }
+}

@@ -1,0 +1,194 @@
+//! The cookie itself: its name, attributes and size.
+//!
+//! 1. Settings that contradict each other are refused when they are made, because browsers drop such
+//!    cookies without a word.
+//! 2. A removal carries the same attributes as the creation, or browsers ignore it.
+//! 3. HttpOnly is not a setting: nothing in a browser could use what is in the cookie.
+
+mod settings;
+mod validate;
+
+use std::fmt::Write;
+
+use ::cookie::Cookie;
+use time::OffsetDateTime;
+
+use crate::error::ConfigError;
+use crate::wire::chunks::{self, CookieRoom};
+use validate::validate;
+
+pub use settings::{CookieSettings, SameSite};
+
+/// What `=` and `; Max-Age=` with its number take at the most.
+const MAX_AGE: usize = 1 + 10 + 20;
+
+/// Valid settings, ready to render.
+#[derive(Debug, Clone)]
+pub(crate) struct Template {
+    settings: CookieSettings,
+    /// All but the name, the value and Max-Age, as they are rendered.
+    attributes: String,
+    room: CookieRoom,
+}
+
+impl Template {
+    pub(crate) fn new(settings: CookieSettings) -> Result<Self, ConfigError> {
+        validate(&settings)?;
+        let mut template = Self {
+            room: CookieRoom {
+                overhead: 0,
+                max_bytes: settings.max_bytes,
+                max_chunks: settings.max_chunks,
+            },
+            attributes: String::new(),
+            settings,
+        };
+        let rendered = template.cookie(0, "").to_string();
+        let (_, attributes) = rendered.split_once('=').unwrap_or_default();
+        template.attributes = attributes.to_owned();
+        let longest = crate::lifetime::LONGEST.as_secs();
+        template.room.overhead = template.render(0, "", Some(longest)).len();
+        if template.room.overhead > template.room.max_bytes / 2 {
+            let problem = "name and attributes leave too little room for a session";
+            return Err(ConfigError::setting("cookie.name", problem));
+        }
+        Ok(template)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    /// What a browser keeps cookies apart by: name, domain and path (RFC 6265bis, section 5.7).
+    pub(crate) fn identity(&self) -> [Option<String>; 3] {
+        let settings = &self.settings;
+        let domain = settings.domain.as_ref().map(|it| it.to_ascii_lowercase());
+        [
+            Some(settings.name.clone()),
+            domain,
+            Some(settings.path.clone()),
+        ]
+    }
+
+    /// Whether browsers take the cookie over https only.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.settings.secure
+    }
+
+    /// Whether it outlives the browser whatever the login asked for.
+    pub(crate) fn is_persistent(&self) -> bool {
+        self.settings.persistent
+    }
+
+    pub(crate) fn room(&self) -> CookieRoom {
+        self.room
+    }
+
+    /// One Set-Cookie header's value. `max_age` in seconds; without it the cookie ends with the browser.
+    pub(crate) fn render(&self, index: u8, value: &str, max_age: Option<u64>) -> String {
+        let name = chunks::name(&self.settings.name, index);
+        let room = name.len() + value.len() + self.attributes.len() + MAX_AGE;
+        let mut text = String::with_capacity(room);
+        for part in [&name, "=", value, &self.attributes] {
+            text.push_str(part);
+        }
+        if let Some(seconds) = max_age {
+            // Writing to a String does not fail.
+            let _ = write!(text, "; Max-Age={seconds}");
+        }
+        text
+    }
+
+    /// The Set-Cookie value that removes the cookie from the browser.
+    pub(crate) fn removal(&self, index: u8) -> String {
+        let mut cookie = self.cookie(index, "");
+        cookie.set_max_age(time::Duration::ZERO);
+        cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
+        cookie.to_string()
+    }
+
+    fn cookie<'v>(&self, index: u8, value: &'v str) -> Cookie<'v> {
+        let settings = &self.settings;
+        let name = chunks::name(&settings.name, index).into_owned();
+        let mut cookie = Cookie::build((name, value))
+            .path(settings.path.clone())
+            .http_only(true)
+            .secure(settings.secure)
+            .same_site(match settings.same_site {
+                SameSite::Strict => ::cookie::SameSite::Strict,
+                SameSite::Lax => ::cookie::SameSite::Lax,
+                SameSite::None => ::cookie::SameSite::None,
+            })
+            .build();
+        if let Some(domain) = &settings.domain {
+            cookie.set_domain(domain.clone());
+        }
+        if settings.partitioned {
+            cookie.set_partitioned(true);
+        }
+        cookie
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn removal_has_the_attributes_of_the_creation() {
+        let settings = CookieSettings {
+            name: "__Secure-s".into(),
+            domain: Some("example.org".into()),
+            path: "/shop".into(),
+            same_site: SameSite::None,
+            partitioned: true,
+            ..CookieSettings::default()
+        };
+        let template = Template::new(settings).unwrap();
+        let attributes = |text: String| {
+            let mut parts: Vec<_> = text.split("; ").skip(1).map(str::to_owned).collect();
+            parts.retain(|part| !part.starts_with("Max-Age") && !part.starts_with("Expires"));
+            parts.sort();
+            parts
+        };
+        assert_eq!(
+            attributes(template.render(0, "value", None)),
+            attributes(template.removal(0)),
+        );
+        assert_eq!(attributes(template.removal(0)).len(), 6);
+    }
+
+    #[test]
+    fn a_cookie_is_what_the_crate_renders() {
+        let settings = CookieSettings {
+            path: "/shop".into(),
+            partitioned: true,
+            ..CookieSettings::default()
+        };
+        for settings in [settings, CookieSettings::plain_http()] {
+            let template = Template::new(CookieSettings {
+                name: "s".into(),
+                domain: Some("example.org".into()),
+                ..settings
+            });
+            let template = template.unwrap();
+            for index in [0, 3] {
+                let mut cookie = template.cookie(index, "value");
+                assert_eq!(template.render(index, "value", None), cookie.to_string());
+                cookie.set_max_age(time::Duration::DAY);
+                assert_eq!(
+                    template.render(index, "value", Some(86_400)),
+                    cookie.to_string()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_overhead_covers_every_cookie_that_is_rendered() {
+        let template = Template::new(CookieSettings::default()).unwrap();
+        let long = template.render(0, "", Some(crate::lifetime::LONGEST.as_secs()));
+        assert_eq!(template.room().overhead, long.len());
+        assert!(template.render(0, "", None).len() < long.len());
+    }
+}

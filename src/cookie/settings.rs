@@ -1,0 +1,82 @@
+//! How a cookie can be set up.
+
+/// What leaves room for other headers in a response head of 4 KiB.
+const DEFAULT_BYTES: usize = 3584;
+
+/// How the session cookie is named and scoped.
+///
+/// The defaults are the strictest that work for most applications: `__Host-session`, `Path=/`,
+/// `Secure`, `HttpOnly`, `SameSite=Lax`, no `Domain` (OWASP ASVS 5.0, 3.3.1 to 3.3.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CookieSettings {
+    /// The cookie's name. `__Host-` and `__Secure-` promise attributes that must then be set.
+    /// A name ends neither in a full stop and a digit nor in `.seen`: the parts of a large session and the
+    /// activity cookie have such names. Default: `__Host-session`.
+    pub name: String,
+    /// Below which path the browser sends it. Default: `/`.
+    pub path: String,
+    /// To which domain and its subdomains the browser sends it. Default: none, the host alone.
+    ///
+    /// What browsers refuse is an error: a single label such as `localhost`, an address, whatever is no
+    /// host name. They also refuse public suffixes of two labels, such as `co.uk` or `github.io`, which
+    /// cannot be told without their list: name a domain that is yours.
+    pub domain: Option<String>,
+    /// Whether the browser sends it over https only. Default: yes.
+    pub secure: bool,
+    /// Whether other sites' requests carry it. Default: [`SameSite::Lax`].
+    pub same_site: SameSite,
+    /// Whether an embedded page has a cookie jar for each site that embeds it (CHIPS). Needs
+    /// [`SameSite::None`], without which an embedded page has no cookie at all. Default: no.
+    pub partitioned: bool,
+    /// How many bytes one rendered Set-Cookie may have, attributes included: 512 to [`MAX_COOKIE`](crate::MAX_COOKIE), the
+    /// most that browsers take. Default: 3,584. With that, and half a kilobyte of other headers, a response
+    /// fits into the 4 KiB that nginx has for its head (`proxy_buffer_size`).
+    pub max_bytes: usize,
+    /// Over how many cookies a large session may be spread, 1 to 8. Each has `max_bytes` at most; many
+    /// proxies refuse more than 8 KiB of headers. Default: 1.
+    pub max_chunks: u8,
+    /// Whether every session outlives the browser, and not only those whose login asked to be remembered.
+    /// The cookie then has a Max-Age, the time to the session's absolute end. The limits stay those of the
+    /// session's class. Default: no.
+    pub persistent: bool,
+}
+
+/// Which requests from other sites carry the cookie (RFC 6265bis, section 5.5.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SameSite {
+    /// None, not even following a link.
+    Strict,
+    /// Only following a link.
+    Lax,
+    /// All. Needs [`CookieSettings::secure`].
+    None,
+}
+
+impl Default for CookieSettings {
+    fn default() -> Self {
+        Self {
+            name: "__Host-session".into(),
+            path: "/".into(),
+            domain: None,
+            secure: true,
+            same_site: SameSite::Lax,
+            partitioned: false,
+            max_bytes: DEFAULT_BYTES,
+            max_chunks: 1,
+            persistent: false,
+        }
+    }
+}
+
+impl CookieSettings {
+    /// For development over plain http: named `session` and not `Secure`. Anyone on the network path
+    /// can take such a cookie.
+    pub fn plain_http() -> Self {
+        Self {
+            name: "session".into(),
+            secure: false,
+            ..Self::default()
+        }
+    }
+}

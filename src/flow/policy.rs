@@ -1,0 +1,75 @@
+//! What counts when the revocation list cannot be trusted, or is younger than a session.
+
+use std::time::Duration;
+
+use crate::error::ConfigError;
+use crate::revoke::witness::Trust;
+use crate::revoke::{Reach, RevocationStore};
+
+/// How old a list may be, unless it is set.
+pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(10);
+/// How long a store may have been away, unless it is set.
+pub(crate) const MAX_OUTAGE: Duration = Duration::from_secs(300);
+
+/// A store tells that it is there once a second, so a list that lacks nothing may be 1.5 s old.
+const LEAST_STALENESS: Duration = Duration::from_secs(3);
+
+/// What to do while this node's revocation list is older than it may be
+/// ([`SessionsBuilder::when_stale`](crate::SessionsBuilder::when_stale)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum WhenStale {
+    /// A request that carries an authentic cookie is answered with 503 and keeps its cookie. Revoked
+    /// sessions stay out; users may have to wait.
+    #[default]
+    Reject,
+    /// Sessions are taken as the list has them. Users do not wait; a session that another node revoked
+    /// meanwhile may come in.
+    Accept,
+}
+
+/// What to do with sessions that began before the revocation list did
+/// ([`SessionsBuilder::older_sessions`](crate::SessionsBuilder::older_sessions)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum OlderSessions {
+    /// They are no sessions: the list cannot tell which of them had been revoked.
+    #[default]
+    Reject,
+    /// They count, those included that had been revoked before the list was lost.
+    Accept,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Policies {
+    pub(super) when_stale: WhenStale,
+    pub(super) trust: Trust,
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        Self {
+            when_stale: WhenStale::default(),
+            trust: Trust {
+                max_staleness: MAX_STALENESS,
+                max_outage: MAX_OUTAGE,
+            },
+        }
+    }
+}
+
+/// # Errors
+/// When healthy nodes would answer 503.
+pub(crate) fn check_staleness(
+    store: &dyn RevocationStore,
+    max_staleness: Duration,
+) -> Result<(), ConfigError> {
+    if store.reach() == Reach::Network && max_staleness < LEAST_STALENESS {
+        let problem =
+            "must be at least 3 seconds: a list is a second or two old on a healthy node too";
+        return Err(ConfigError::setting("revocation.max_staleness", problem));
+    }
+    Ok(())
+}
