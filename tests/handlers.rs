@@ -39,6 +39,24 @@ fn done() -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 
+/// RFC 9110, section 15.5.2.
+#[actix_web::test]
+async fn every_401_says_how_to_log_in() {
+    let browser = handler!(async |session: Session| {
+        session.confirm().await?;
+        Result::<_>::Ok(done())
+    });
+    let challenge = Some("Cookie realm=\"session\"");
+    let answer = browser.get("/me").await.is(401);
+    assert_eq!(answer.header("www-authenticate"), challenge);
+    // `logout_all` of nobody, and `confirm` of a session that has ended.
+    let answer = browser.post("/logout-all").await.is(401);
+    assert_eq!(answer.header("www-authenticate"), challenge);
+    browser.post("/login/alice").await.is(200);
+    let answer = browser.get("/me").await.is(200);
+    assert_eq!(answer.header("www-authenticate"), None);
+}
+
 #[actix_web::test]
 async fn update_saves() {
     let browser = handler!(async |session: Session| {

@@ -16,7 +16,7 @@
 //! | cached Set-Cookie | `scopes::caches_are_told_what_depends_on_the_session` |
 //! | prefix bypass, cookie tossing, duplicates | `hostile::only_the_exact_name_is_ours`, `hostile::a_bad_cookie_before_the_good_one_does_not_hide_it` |
 //! | deletion ignored | `peers::a_removal_has_the_attributes_of_the_creation` |
-//! | oversize | `peers::a_session_that_no_browser_would_keep_is_an_error_that_says_so`, `chunks::no_cookie_that_is_sent_is_larger_than_browsers_take` |
+//! | oversize | `peers::a_session_that_no_browser_would_keep_is_an_error_that_says_so`, `chunks::no_cookie_that_is_sent_is_larger_than_it_may_be` |
 //! | chunks: order, orphans | `chunks` |
 //! | header denial of service | `hostile::of_a_thousand_cookies_of_our_name_the_first_few_are_tried` |
 //! | fleet rollout race | `rotation::a_rotation_under_load_loses_no_session_and_seals_them_all_anew`, `rotation::a_token_of_a_key_that_is_not_active_yet_opens` |

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use sealed_session::revoke::RevocationStore;
 use sealed_session::store::{Redb, Redis};
-use sealed_session::{CookieSettings, Sessions};
+use sealed_session::{CookieSettings, MAX_COOKIE, Sessions};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +49,11 @@ pub async fn start(place: &str, list: &str) -> Sessions {
     let builder = Sessions::builder(list)
         .keys(ring())
         .store(store(place, list))
-        .cookie(CookieSettings::plain_http());
+        .cookie(CookieSettings {
+            // The large shape, with whatever a write adds.
+            max_bytes: MAX_COOKIE,
+            ..CookieSettings::plain_http()
+        });
     builder.start().await.unwrap()
 }
 

@@ -97,7 +97,7 @@ async fn run(options: Options) -> Result<(), Failure> {
     .disable_signals()
     .shutdown_timeout(LAST_REQUESTS)
     .bind(options.listen)
-    .map_err(|error| Failure::new(format!("can not listen on {}: {error}", options.listen)))?;
+    .map_err(|error| Failure::new(format!("cannot listen on {}: {error}", options.listen)))?;
 
     for address in server.addrs() {
         // Whoever started this may have closed its end; the server runs all the same.

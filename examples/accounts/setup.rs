@@ -2,7 +2,7 @@
 //!
 //! 1. With `--config` everything is as the file says.
 //! 2. Without it the data folder holds a key file and a revocation list. Both are made when they are
-//!    missing, and never in place of something that can not be read. With `--redis` the list is on that
+//!    missing, the list last, and never in place of something that can not be read. With `--redis` the list is on that
 //!    server, and nodes that share it also share the key file.
 //! 3. What goes wrong is said in one line, by the process that exits with 1.
 
@@ -90,25 +90,33 @@ pub async fn sessions(options: &Options) -> Result<Sessions, Failure> {
     make_folder(data)?;
     let keys = data.join("keys.toml");
     make_keys(&keys)?;
-    let store: Arc<dyn RevocationStore> = match &options.redis {
-        Some(url) => redis(url)?,
-        None => Arc::new(Redb::open_or_create(data.join("revocations.redb"))?),
+    let builder = Sessions::builder(AUDIENCE)
+        .key_source(KeySource::File(keys))
+        .cookie(CookieSettings::plain_http());
+    let builder = match &options.redis {
+        Some(url) => builder.store(redis(url)?),
+        // Once the keys are known to be good: a start that fails for them makes no list.
+        None => {
+            let list = data.join("revocations.redb");
+            builder.open_store(move || Redb::open_or_create(list).map(shared))
+        }
     };
-    tracing::info!(data = %data.display(), store = store.name(), "keys and revocations");
+    let sessions = builder.start().await?;
+    let store = sessions.health().store;
+    tracing::info!(data = %data.display(), store, "keys and revocations");
     tracing::info!(
         "the session cookie is not Secure, because this is plain http on the loopback interface"
     );
-    let sessions = Sessions::builder(AUDIENCE)
-        .key_source(KeySource::File(keys))
-        .store(store)
-        .cookie(CookieSettings::plain_http())
-        .start();
-    Ok(sessions.await?)
+    Ok(sessions)
+}
+
+fn shared(store: impl RevocationStore) -> Arc<dyn RevocationStore> {
+    Arc::new(store)
 }
 
 #[cfg(feature = "redis")]
 fn redis(url: &str) -> Result<Arc<dyn RevocationStore>, Failure> {
-    Ok(Arc::new(sealed_session::store::Redis::open(url, AUDIENCE)?))
+    Ok(shared(sealed_session::store::Redis::open(url, AUDIENCE)?))
 }
 
 #[cfg(not(feature = "redis"))]

@@ -163,6 +163,7 @@ mod tests {
         let settings = CookieSettings {
             path: "/shop".into(),
             partitioned: true,
+            same_site: SameSite::None,
             ..CookieSettings::default()
         };
         for settings in [settings, CookieSettings::plain_http()] {

@@ -110,17 +110,12 @@ fn check_domain(domain: &str) -> Result<(), &'static str> {
         return Err("must not exceed 253 characters");
     }
     let labels: Vec<_> = domain.split('.').collect();
+    let is_whole = |rest: &[&str]| rest.iter().all(|label| !label.is_empty());
     match labels[..] {
-        [_] => {
-            return Err(
-                "has one label: browsers take no cookie for all of it; leave the domain \
-                           out for the host alone",
-            );
-        }
-        ["", ref rest @ ..] if rest.iter().all(|label| !label.is_empty()) => {
+        ["", ref rest @ ..] if is_whole(rest) => {
             return Err("begins with a full stop; subdomains are included without it");
         }
-        [ref rest @ .., ""] if rest.iter().all(|label| !label.is_empty()) => {
+        [ref rest @ .., ""] if is_whole(rest) => {
             return Err("ends with a full stop, which browsers take for another host");
         }
         _ => {}
@@ -135,6 +130,12 @@ fn check_domain(domain: &str) -> Result<(), &'static str> {
         if label.starts_with('-') || label.ends_with('-') {
             return Err("has a label that begins or ends with a hyphen");
         }
+    }
+    if labels.len() == 1 {
+        return Err(
+            "has one label: browsers take no cookie for all of it; leave it out for the host \
+                    alone",
+        );
     }
     // A host whose last label is a number is an IPv4 address, or none at all (WHATWG URL, section 3.5).
     if labels.last().is_some_and(|last| is_number(last)) {

@@ -134,8 +134,8 @@ async fn an_entry_that_does_not_fit_changes_nothing() {
         let refused = browser.set(key, json!("x".repeat(size))).await.is(413);
         assert!(refused.set_cookies().is_empty(), "{refused:?}");
         let error = refused.error("session_too_large");
-        assert_eq!(error["limit"], 4096);
-        assert!(error["bytes"].as_u64().unwrap() > 4096, "{error}");
+        assert_eq!(error["limit"], 3584);
+        assert!(error["bytes"].as_u64().unwrap() > 3584, "{error}");
         assert_eq!(error.as_object().unwrap().len(), 3, "{error}");
     }
     let long_key = "k".repeat(5000);

@@ -126,6 +126,8 @@ async fn a_broken_key_file_is_said_and_left_alone() {
             assert!(!error.contains(secret), "a secret was shown");
         }
         assert_eq!(fs::read_to_string(&file).unwrap(), broken);
+        let made = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(made, 1, "a start that fails for its keys makes no list");
     }
 }
 
@@ -271,7 +273,7 @@ async fn a_configuration_says_everything() {
     let refused = browser.set("large", json!("x".repeat(12_000))).await;
     assert_eq!(
         refused.is(413).error("session_too_large")["limit"],
-        3 * 4096
+        3 * 3584
     );
     drop(server);
 
@@ -291,4 +293,46 @@ async fn a_configuration_says_everything() {
     fs::remove_file(&file).unwrap();
     let error = refuses(&mut command(config));
     assert!(error.contains("session.toml"), "{error}");
+}
+
+#[actix_web::test]
+async fn what_a_first_start_can_lack_is_said_in_words() {
+    let folder = folder();
+    let file = folder.path().join("session.toml");
+    let config = [Path::new("--config"), &file];
+    let error = refuses(&mut command(config));
+    assert!(
+        error.ends_with("session.toml: No such file or directory (os error 2)"),
+        "{error}"
+    );
+
+    let text = "audience = \"a\"\n[keys]\nfile = \"keys.toml\"\n[revocation]\n\
+                store = \"redb:list.redb\"\ncreate = true\n";
+    fs::write(&file, text).unwrap();
+    let error = refuses(&mut command(config));
+    assert!(
+        error.ends_with("/keys.toml: No such file or directory (os error 2)"),
+        "{error}"
+    );
+    assert!(!folder.path().join("list.redb").exists());
+
+    fs::write(&file, format!("{text}[cookie]\nsecure = false\n")).unwrap();
+    let error = refuses(&mut command(config));
+    let (before, words) = error.split_once("session.toml: ").unwrap();
+    assert!(!before.contains("File {"), "{error}");
+    assert!(
+        words.starts_with("setting `cookie.name`: the prefix __Host- promises"),
+        "{error}"
+    );
+
+    fs::write(&file, text).unwrap();
+    let data = folder.path().join("data");
+    Server::on(&data).kill();
+    fs::copy(data.join("keys.toml"), folder.path().join("keys.toml")).unwrap();
+    let _server = Server::configured(&file);
+    let error = refuses(&mut command(config));
+    assert!(
+        error.ends_with("list.redb is in use by another process"),
+        "{error}"
+    );
 }
