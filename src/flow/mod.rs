@@ -237,9 +237,9 @@ impl Sessions {
         self.engine.commit(session, &ticket).await
     }
 
-    /// Whether the cookie is Secure, and this is the first call. For who sees that it goes out over plain
-    /// http, to say so once.
-    pub(crate) fn first_cookie_over_plain_http(&self) -> bool {
+    /// Whether the cookie is Secure, and this is the first call. For an adapter that sees the cookie go out
+    /// over plain http, where browsers drop it: it says so once.
+    pub fn first_cookie_over_plain_http(&self) -> bool {
         let engine = &self.engine;
         engine.cookie.is_secure() && !engine.plain_http.swap(true, Ordering::Relaxed)
     }

@@ -48,7 +48,7 @@ async fn a_remembered_login_outlives_the_browser() {
     let browser = server.browser();
     let body = json!({ "user": "alice", "remember": true });
     let login = browser.send(Method::POST, "/api/login", Some(body)).await;
-    assert!(login.is(200).set_cookies()[0].contains("; Max-Age=1209600"));
+    assert!(login.is(200).set_cookies()[0].contains("; Max-Age=2592000"));
     let me = browser.get("/api/me").await.is(200).json();
     assert_eq!(me["remembered"], true);
 }
