@@ -111,7 +111,9 @@ impl ResponseError for SessionInsertError {
             Self::TooLarge(error) => error.status_code(),
             Self::NotWritable(error) => error.status_code(),
             Self::Random(error) => error.status_code(),
-            Self::Encode { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Encode { .. } | Self::TooDeep { .. } | Self::ReservedName { .. } => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 

@@ -41,6 +41,19 @@ pub enum SessionInsertError {
         /// What the serializer said.
         problem: String,
     },
+    /// The value is nested deeper than a session takes: more than 128 lists, maps, structs and enums with
+    /// data in one another. Reading a deeper one could exhaust the stack.
+    #[error("session entry {key:?}: nested more than 128 levels deep")]
+    TooDeep {
+        /// The entry's name.
+        key: String,
+    },
+    /// Names that begin with U+0000 are the library's own.
+    #[error("session entry {key:?}: names that begin with U+0000 are reserved")]
+    ReservedName {
+        /// The entry's name.
+        key: String,
+    },
     /// The session would not fit into its cookies.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),

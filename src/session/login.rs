@@ -15,9 +15,9 @@ use crate::session::Session;
 use crate::session::error::{LoginError, NotWritable, SessionInsertError};
 use crate::session::service::Service;
 use crate::session::state::{Origin, SessionStatus, State, ended};
+use crate::session::value;
 use crate::wire::entries::Entries;
 use crate::wire::record::{KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
-use crate::wire::value;
 
 /// A login that happens when it is awaited; made by [`Session::authenticate`].
 #[must_use = "nobody is logged in until this is awaited"]
@@ -25,7 +25,7 @@ pub struct Login {
     session: Session,
     subject: String,
     class: Class,
-    entries: Vec<(String, Result<Vec<u8>, String>)>,
+    entries: Vec<(String, Result<Vec<u8>, SessionInsertError>)>,
 }
 
 impl Login {
@@ -50,7 +50,9 @@ impl Login {
 
     /// An entry that the new session starts with, over one of the same name from before.
     pub fn entry<T: Serialize>(mut self, key: impl Into<String>, entry: T) -> Self {
-        self.entries.push((key.into(), value::encode(&entry)));
+        let key = key.into();
+        let encoded = value::encoded(&key, &entry);
+        self.entries.push((key, encoded));
         self
     }
 
@@ -102,13 +104,12 @@ impl IntoFuture for Login {
     }
 }
 
-fn encoded(entries: Vec<(String, Result<Vec<u8>, String>)>) -> Result<Entries, LoginError> {
+fn encoded(
+    entries: Vec<(String, Result<Vec<u8>, SessionInsertError>)>,
+) -> Result<Entries, LoginError> {
     let mut encoded = Vec::new();
     for (key, entry) in entries {
-        match entry {
-            Ok(bytes) => encoded.push((key, bytes)),
-            Err(problem) => return Err(SessionInsertError::Encode { key, problem }.into()),
-        }
+        encoded.push((key, entry?));
     }
     let entries = encoded.iter();
     Ok(entries

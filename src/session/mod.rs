@@ -28,7 +28,6 @@ use crate::session::state::{Hold, Origin, State};
 use crate::time::UnixMillis;
 use crate::wire::entries::Entries;
 use crate::wire::record::{LoginFacts, Record};
-use crate::wire::value as encoding;
 
 pub use confirm::ConfirmError;
 pub use error::{
@@ -53,7 +52,7 @@ pub use crate::wire::chunks::TooLarge;
 /// ```
 ///
 /// Values are stored as MessagePack and read back by type: asking for another type is an error. Two
-/// shapes do not survive: `Some(None)` and `Some(())` read back as `None`.
+/// shapes do not survive: `Some(None)` and `Some(())`, or `Some` of a struct without fields, read back as `None`.
 ///
 /// Two requests of one browser that run at the same time each start from the cookie they carry, and
 /// the response that arrives last wins. What must not be lost or replayed belongs into a database.
@@ -79,11 +78,31 @@ impl Session {
         let Some(value) = record.as_ref().and_then(|record| record.entries.get(key)) else {
             return Ok(None);
         };
-        let decoded = encoding::decode(value).map_err(|problem| SessionGetError {
-            key: key.to_owned(),
-            problem,
-        });
-        decoded.map(Some)
+        value::decoded(key, value).map(Some)
+    }
+
+    /// Reads an entry, and discards one that cannot be read as `T`: what an earlier release of the
+    /// application wrote as another type would stay for as long as the session. The log then names the
+    /// entry, and not its value.
+    ///
+    /// `None` if there is none of this name, or none any more. Where the session cannot be written the entry
+    /// stays, and reads as `None` all the same.
+    pub fn get_or_discard<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        let record = self.look(|state| state.record.clone())?;
+        let bytes = record.entries.get(key)?;
+        match value::decoded(key, bytes) {
+            Ok(value) => Some(value),
+            Err(SessionGetError { key, problem }) => {
+                tracing::warn!(entry = ?key, %problem, "discarding a session entry of another type");
+                self.with(|state| {
+                    let is_same = state.entries().and_then(|it| it.get(&key)) == Some(bytes);
+                    if is_same && state.writable().is_ok() {
+                        state.change(|entries| entries.remove(&key));
+                    }
+                });
+                None
+            }
+        }
     }
 
     /// Whether there is an entry of this name.
@@ -95,11 +114,12 @@ impl Session {
         })
     }
 
-    /// All entries, by name.
+    /// All entries that the application has set, by name.
     pub fn entries(&self) -> BTreeMap<String, Value> {
         self.look(|state| {
             let entries = state.entries().into_iter().flat_map(Entries::iter);
             entries
+                .filter(|entry| !value::is_reserved(entry.name()))
                 .map(|entry| (entry.name().to_owned(), Value::of(&entry)))
                 .collect()
         })
@@ -107,19 +127,24 @@ impl Session {
 
     /// Sets an entry. The session is sealed into its cookie when the response is ready.
     ///
+    /// What `T`'s [`Serialize`] writes has to be what its `Deserialize` reads, in serde's human-readable form.
+    /// Where a crate turns on serde_json's feature `arbitrary_precision`, a number inside a
+    /// `serde_json::Value` is not: it becomes a map that reads back as a `serde_json::Value` alone. Nor do
+    /// `i128` and `u128` pass through `#[serde(flatten)]`, `tag` and `untagged`: serde itself has no room for them.
+    ///
     /// # Errors
-    /// When the value can not be serialized, the session would not fit into its cookies
-    /// ([`SessionInsertError::TooLarge`]) or can not be written now. It is as before then.
+    /// When the value cannot be serialized, is nested more than 128 levels deep
+    /// ([`SessionInsertError::TooDeep`]), or its name begins with U+0000, as those of the library's own entries
+    /// do ([`SessionInsertError::ReservedName`]); when the session would not fit into its cookies
+    /// ([`SessionInsertError::TooLarge`]) or cannot be written now. It is as before then.
     pub fn insert<T: Serialize>(
         &self,
         key: impl Into<String>,
         value: T,
     ) -> Result<(), SessionInsertError> {
         let key = key.into();
-        match encoding::encode(&value) {
-            Ok(bytes) => self.with(|state| state.insert(self.service(), &key, &bytes)),
-            Err(problem) => Err(SessionInsertError::Encode { key, problem }),
-        }
+        let bytes = value::encoded(&key, &value)?;
+        self.with(|state| state.insert(self.service(), &key, &bytes))
     }
 
     /// Replaces an entry by what `updater` makes of it. Does nothing if there is none of this name.
@@ -131,7 +156,7 @@ impl Session {
         T: Serialize + DeserializeOwned,
         F: FnOnce(T) -> T,
     {
-        let key = key.into();
+        let key = value::settable(key.into())?;
         if let Some(old) = self.get(&key)? {
             self.insert(key, updater(old))?;
         }
@@ -152,6 +177,7 @@ impl Session {
         T: Serialize + DeserializeOwned,
         F: FnOnce(T) -> T,
     {
+        let key = value::settable(key)?;
         let new = match self.get(key)? {
             Some(old) => updater(old),
             None => default,

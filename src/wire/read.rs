@@ -54,11 +54,10 @@ impl<'r> Reader<'r> {
         self.number(u64::BITS)
     }
 
-    /// How many follow, no more than `most`.
+    /// How many follow, no more than `most`: less than 128, so in a byte.
     #[inline]
-    pub(super) fn count(&mut self, most: usize) -> Option<usize> {
-        let count = usize::try_from(self.u64()?).ok()?;
-        (count <= most).then_some(count)
+    pub(super) fn count(&mut self, most: u8) -> Option<u8> {
+        self.byte().filter(|count| *count <= most)
     }
 
     #[inline]

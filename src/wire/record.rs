@@ -29,10 +29,10 @@ const ROOM: usize = 192;
 /// The longest name of a subject, in bytes.
 pub(crate) const LONGEST_SUBJECT: usize = 255;
 /// How many roles a login can carry, and how many bytes one can have: 2 KiB of a cookie at the most.
-pub(crate) const MOST_ROLES: usize = 32;
+pub(crate) const MOST_ROLES: u8 = 32;
 pub(crate) const LONGEST_ROLE: usize = 64;
 /// How many groups a session can belong to: each is looked up in the list by every request.
-pub(crate) const MOST_GROUPS: usize = 8;
+pub(crate) const MOST_GROUPS: u8 = 8;
 
 /// Everything a cookie knows about its session.
 #[derive(Debug, Clone, PartialEq, Eq)]

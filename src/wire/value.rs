@@ -1,123 +1,161 @@
-//! The application's own values: MessagePack with named fields.
+//! The application's own values: MessagePack with named fields, in serde's human-readable form.
 //!
-//! postcard does not describe itself: what was written as `5u32` would read back as `-3i32`. A
-//! session outlives deployments, so its values must notice that a type has changed. In MessagePack a
-//! wrong type is an error, and a struct may gain fields that carry `#[serde(default)]`.
+//! 1. It describes itself. postcard does not: what was written as `5u32` would read back as `-3i32`. A
+//!    session outlives deployments, so its values must notice that a type has changed. Here a wrong type is
+//!    an error, and a struct may gain fields that carry `#[serde(default)]`.
+//! 2. Types with two forms, such as addresses and UUIDs, are written as text. serde's own buffers, behind
+//!    `tag`, `untagged` and `flatten`, expect them so whatever the format says of itself.
+//! 3. Strings are read as strings and bytes as bytes, and neither as the other.
+//! 4. Nesting has one limit both ways, because each level takes some of the thread's stack: a value beyond
+//!    it is an error, and not the end of the process. rmp-serde allows eight times as much, and counts
+//!    nothing for enums and while it writes; so reading and writing are done here, and held against it by
+//!    tests.
+//! 5. No error says what a value is: it may be personal, and errors are logged.
 
-use rmp_serde::decode::Error;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+mod read;
+mod write;
 
-pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
-    rmp_serde::to_vec_named(value).map_err(|error| error.to_string())
+use std::fmt::{self, Display};
+
+use serde::de::{self, DeserializeOwned, Expected, Unexpected};
+use serde::{Serialize, ser};
+
+/// How many arrays and maps may stand in one another. An enum with data counts as the map that it is.
+pub(crate) const MOST_LEVELS: u16 = 128;
+/// How many options and newtypes may stand in one another. They add nothing to the bytes, and a type that
+/// holds itself by them alone has no end.
+const MOST_WRAPPERS: u16 = 512;
+/// What one level can take: a struct of 32 fields takes a fifth of it where nothing is optimised.
+const STACK_OF_A_LEVEL: usize = 128 << 10;
+/// What is added at a time.
+const STACK: usize = 1 << 20;
+
+/// Why a value cannot be written, or not be read as a type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("is nested more than {MOST_LEVELS} levels deep")]
+    TooDeep,
+    #[error("{0}")]
+    Other(String),
 }
 
-/// Reads a whole value: bytes that are left over are an error. Errors do not quote the value, which may
-/// be personal and would end up in a log.
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    // Strings and bytes are taken from where they stand. Another reader would copy each before.
-    let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
-    let value = T::deserialize(&mut reader).map_err(|error| without_value(&error.to_string()))?;
-    // The reader does not tell where it is. A value begins with a marker: there must be none.
-    match <()>::deserialize(&mut reader) {
-        Err(Error::InvalidMarkerRead(_)) => Ok(value),
-        _ => Err("bytes are left over".to_owned()),
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
+    let mut writer = write::Writer::default();
+    value.serialize(&mut writer)?;
+    Ok(writer.into_bytes())
+}
+
+/// Reads a whole value: bytes that are left over are an error.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    let mut reader = read::Reader::new(bytes);
+    let value = T::deserialize(&mut reader)?;
+    if reader.is_done() {
+        Ok(value)
+    } else {
+        Err(Error::other("bytes are left over"))
     }
 }
 
-/// What was expected, without what was found: errors are logged, and a session's content is not.
-fn without_value(message: &str) -> String {
-    match message.rsplit_once(", expected ") {
-        Some((_, expected)) => format!("holds something else, expected {expected}"),
-        None if message.starts_with("missing field") => message.to_owned(),
-        None => "can not be read as this type".to_owned(),
+/// Where a value is being written or read.
+#[derive(Debug, Default)]
+struct Depth {
+    levels: u16,
+    wrappers: u16,
+}
+
+impl Depth {
+    /// Into an array or a map.
+    fn enter(&mut self) -> Result<(), Error> {
+        self.levels += 1;
+        if self.levels > MOST_LEVELS {
+            return Err(Error::TooDeep);
+        }
+        Ok(())
+    }
+
+    /// Runs what reads or writes one level, on more stack where little is left.
+    #[inline]
+    fn with_stack<T>(level: impl FnOnce() -> T) -> T {
+        stacker::maybe_grow(STACK_OF_A_LEVEL, STACK, level)
+    }
+
+    fn leave(&mut self) {
+        self.levels -= 1;
+    }
+
+    /// Into an option or a newtype.
+    fn unwrap(&mut self) -> Result<(), Error> {
+        self.wrappers += 1;
+        if self.wrappers > MOST_WRAPPERS {
+            return Err(Error::TooDeep);
+        }
+        Ok(())
+    }
+
+    fn wrap(&mut self) {
+        self.wrappers -= 1;
+    }
+}
+
+impl Error {
+    fn other(problem: impl Into<String>) -> Self {
+        Self::Other(problem.into())
+    }
+
+    fn expected(expected: &dyn Expected) -> Self {
+        Self::Other(format!("holds something else, expected {expected}"))
+    }
+}
+
+/// Of what the type says, which may not be written.
+impl ser::Error for Error {
+    fn custom<T: Display>(message: T) -> Self {
+        Self::Other(message.to_string())
+    }
+}
+
+/// What was expected, without what was found.
+impl de::Error for Error {
+    fn custom<T: Display>(_: T) -> Self {
+        Self::other("cannot be read as this type")
+    }
+
+    fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::expected(expected)
+    }
+
+    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::expected(expected)
+    }
+
+    fn invalid_length(_: usize, expected: &dyn Expected) -> Self {
+        Self::expected(expected)
+    }
+
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        Self::expected(&OneOf(expected).to_string().as_str())
+    }
+
+    fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
+        Self::expected(&OneOf(expected).to_string().as_str())
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::Other(format!("missing field `{field}`"))
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::Other(format!("duplicate field `{field}`"))
+    }
+}
+
+struct OneOf(&'static [&'static str]);
+
+impl Display for OneOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "one of {:?}", self.0)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_changed_type_is_an_error_and_not_another_value() {
-        let five = encode(&5u32).unwrap();
-        assert_eq!(decode::<u64>(&five), Ok(5));
-        assert!(decode::<String>(&five).is_err());
-        assert!(decode::<bool>(&five).is_err());
-        assert!(decode::<u8>(&encode(&300u32).unwrap()).is_err());
-        assert!(decode::<u32>(&encode(&-1i32).unwrap()).is_err());
-    }
-
-    #[test]
-    fn errors_say_what_was_expected_and_not_what_is_there() {
-        #[derive(Deserialize, Debug)]
-        enum Color {
-            Red,
-        }
-        let secret = encode("4111 1111").unwrap();
-        let errors = [
-            decode::<Vec<u8>>(&secret).unwrap_err(),
-            decode::<Color>(&secret).map(|Color::Red| ()).unwrap_err(),
-            decode::<u32>(&secret).unwrap_err(),
-            decode::<std::net::IpAddr>(&secret).unwrap_err(),
-        ];
-        for error in &errors {
-            assert!(!error.contains("4111"), "{error}");
-        }
-        assert_eq!(errors[0], "holds something else, expected a sequence");
-        #[derive(Deserialize, Debug)]
-        struct Name {
-            #[expect(dead_code)]
-            first: String,
-        }
-        let empty = encode(&std::collections::BTreeMap::<String, u8>::new()).unwrap();
-        assert_eq!(decode::<Name>(&empty).unwrap_err(), "missing field `first`");
-    }
-
-    #[test]
-    fn a_struct_may_gain_and_lose_fields() {
-        #[derive(Serialize)]
-        struct Old {
-            name: String,
-            gone: u8,
-        }
-        #[derive(Deserialize, PartialEq, Debug)]
-        struct New {
-            name: String,
-            #[serde(default)]
-            added: Vec<String>,
-        }
-        let old = encode(&Old {
-            name: "a".into(),
-            gone: 1,
-        })
-        .unwrap();
-        let new: New = decode(&old).unwrap();
-        assert_eq!(
-            new,
-            New {
-                name: "a".into(),
-                added: vec![]
-            }
-        );
-    }
-
-    #[test]
-    fn trailing_bytes_and_cut_values_are_errors() {
-        let mut bytes = encode("text").unwrap();
-        bytes.push(0);
-        assert!(decode::<String>(&bytes).is_err());
-        bytes.truncate(3);
-        assert!(decode::<String>(&bytes).is_err());
-        // Whatever it is: nothing, the marker that is never used, a list whose item is missing.
-        for more in [0xc0, 0xc1, 0x91, 0xd9] {
-            let bytes = [encode(&5).unwrap(), vec![more]].concat();
-            assert_eq!(
-                decode::<u8>(&bytes),
-                Err("bytes are left over".into()),
-                "{more:#x}"
-            );
-        }
-        assert!(decode::<()>(&[]).is_err());
-    }
-}
+mod tests;
