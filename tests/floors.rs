@@ -198,7 +198,7 @@ fn each_crate_is_named_where_it_belongs() {
     only_in("redis::", &["store/redis/", "store/mod.rs", "config/"]);
     only_in("rustls", &["store/redis/options.rs"]);
     only_in("postcard", &["wire/record.rs", "wire/entries.rs"]);
-    only_in("rmp_serde", &["wire/value/tests.rs"]);
+    only_in("stacker::", &["wire/value.rs"]);
     only_in("metrics::", &["observe.rs"]);
 }
 

@@ -44,7 +44,7 @@ async fn a_record_that_no_honest_node_makes_is_refused() {
             r.everyone = ahead;
         }),
     ];
-    let nonsense: [(&str, Change); 8] = [
+    let nonsense: [(&str, Change); 18] = [
         ("nobody's name", |r, _| {
             r.login = Some(Login::of("", 0, r.created));
         }),
@@ -52,11 +52,37 @@ async fn a_record_that_no_honest_node_makes_is_refused() {
             r.expires = r.created + 401 * 24 * 3600 * 1000;
         }),
         ("over before it began", |r, _| r.expires = r.created),
-        ("a serial above the last", |r, _| r.serial = u32::MAX - 1),
-        ("the serial of an end", |r, _| r.serial = u32::MAX),
+        ("a serial above the last", |r, _| r.serial = u32::MAX - 2),
+        ("the serial of an end", |r, _| r.serial = u32::MAX - 1),
+        ("the serial of a succession", |r, _| r.serial = u32::MAX),
         ("another record version", |r, _| r.version = 2),
         ("another class", |r, _| r.class = 2),
-        ("too many keys", |r, _| r.keys = ByteBuf::from([1; 17 * 4])),
+        ("too many keys", |r, _| {
+            r.keys = ByteBuf::from((0..17 * 4).collect::<Vec<u8>>());
+        }),
+        ("a key twice", |r, _| r.keys = ByteBuf::from([1; 8])),
+        ("a name too long", |r, _| {
+            r.login = Some(Login::of(&"a".repeat(256), 0, r.created));
+        }),
+        ("too many roles", |r, _| {
+            login(r).roles = (10..43).map(|role| role.to_string()).collect();
+        }),
+        ("a role twice", |r, _| login(r).roles = vec!["a".into(); 2]),
+        ("a role without a name", |r, _| {
+            login(r).roles = vec![String::new()];
+        }),
+        ("a role too long", |r, _| {
+            login(r).roles = vec!["a".repeat(65)]
+        }),
+        ("too many groups", |r, _| {
+            login(r).groups = (0..9).map(|group| ([group; 16], 0)).collect();
+        }),
+        ("groups out of order", |r, _| {
+            login(r).groups = vec![([2; 16], 0), ([1; 16], 0)];
+        }),
+        ("a group twice", |r, _| {
+            login(r).groups = vec![([1; 16], 0), ([1; 16], 1)];
+        }),
     ];
     let kept = ahead_of_time.map(|case| (case, &[][..]));
     let removed = nonsense.map(|case| (case, &["session"][..]));
@@ -68,6 +94,25 @@ async fn a_record_that_no_honest_node_makes_is_refused() {
         assert_eq!(answer.status, 401, "{what}");
         assert_eq!(answer.removed(), removes, "{what}");
     }
+}
+
+fn login(record: &mut Record) -> &mut Login {
+    record.login.as_mut().unwrap()
+}
+
+#[actix_web::test]
+async fn a_login_with_all_that_it_can_carry_opens() {
+    let node = Node::start().await;
+    let now = node.clock.now();
+    let mut record = Record::of_alice(now);
+    *login(&mut record) = Login {
+        roles: (10..42).map(|role| role.to_string().repeat(32)).collect(),
+        groups: (0..8).map(|group| ([group; 16], now.as_millis())).collect(),
+        fingerprint: Some([9; 16]),
+        ..Login::of(&"a".repeat(255), 0, now.as_millis())
+    };
+    let browser = node.browser().holding(Forge::at(now).seal(&record));
+    browser.get("/me").await.is(200);
 }
 
 /// Who ends a user's sessions ends those with the user's key. With another one they would live on.

@@ -36,6 +36,10 @@ pub struct Login {
     pub key: [u8; 16],
     pub generation: u64,
     pub at: u64,
+    pub roles: Vec<String>,
+    /// Of each its key and generation.
+    pub groups: Vec<([u8; 16], u64)>,
+    pub fingerprint: Option<[u8; 16]>,
 }
 
 impl Login {
@@ -46,6 +50,9 @@ impl Login {
             key: *SubjectKey::new("test", subject).as_bytes(),
             generation,
             at,
+            roles: Vec::new(),
+            groups: Vec::new(),
+            fingerprint: None,
         }
     }
 }
