@@ -48,6 +48,14 @@ pub enum Rejected {
     /// Past its absolute end.
     #[error("the session has reached its absolute limit")]
     Expired,
+    /// It passed through as many keys as a session can, and another one seals now: nothing could be
+    /// written to it any more.
+    #[error("the session passed through too many keys to be sealed again")]
+    TooManyKeys,
+    /// It does not fit into its cookies any more, because a limit was lowered: nothing could be written
+    /// to it.
+    #[error("the session does not fit into its cookies any more")]
+    TooLarge,
     /// Not used for longer than the idle limit.
     #[error("the session was idle for too long")]
     Idle,
@@ -63,6 +71,9 @@ pub enum Rejected {
     /// The subject was logged out everywhere.
     #[error("all sessions of the subject were ended")]
     SubjectEnded,
+    /// A group of sessions that it belongs to was ended.
+    #[error("all sessions of a group were ended")]
+    GroupEnded,
     /// Everyone was logged out.
     #[error("all sessions were ended")]
     EveryoneEnded,

@@ -100,7 +100,7 @@ mod time;
 mod wire;
 
 pub use config::SessionConfig;
-pub use cookie::{CookieSettings, SameSite};
+pub use cookie::{CookieSettings, PreviousCookie, SameSite};
 pub use error::{ConfigError, RandomError, Rejected, StoreError};
 pub use flow::{
     CommitError, Health, Inspected, InspectedLogin, Loaded, OlderSessions, Outcome, Sessions,
@@ -111,8 +111,8 @@ pub use key::{Key, KeyRing, KeySource, KeyTables, Secret};
 pub use lifetime::{Class, LONGEST, Lifetimes, Limits};
 pub use random::{Random, SystemRandom};
 pub use session::{
-    ConfirmError, Login, LoginError, LogoutError, NotWritable, Session, SessionGetError,
-    SessionInsertError, SessionStatus, SessionUpdateError, TooLarge, Value,
+    ConfirmError, LoggedIn, Login, LoginError, LogoutError, NotWritable, Peek, Session,
+    SessionGetError, SessionInsertError, SessionStatus, SessionUpdateError, TooLarge, Value,
 };
 pub use time::{Clock, SystemClock, UnixMillis};
 pub use wire::chunks::{MAX_CHUNKS, MAX_COOKIE};

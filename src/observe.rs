@@ -18,6 +18,7 @@ const UNKNOWN_KEY: &str = "sealed_session_unknown_key_total";
 const UNAVAILABLE: &str = "sealed_session_unavailable_total";
 const KEY_RELOADS: &str = "sealed_session_key_reloads_total";
 const REVOCATIONS: &str = "sealed_session_revocations_total";
+const IDLE_WITHOUT_ACTIVITY: &str = "sealed_session_idle_without_activity_total";
 const STORE_ERRORS: &str = "sealed_session_store_errors_total";
 const GAPS: &str = "sealed_session_gaps_total";
 const SNAPSHOTS: &str = "sealed_session_snapshots_total";
@@ -39,12 +40,18 @@ enum Kind {
 }
 
 /// Each metric: its type, its name, its label if it has one, and what it says.
-const METRICS: [(Kind, &str, Option<&str>, &str); 17] = [
+const METRICS: [(Kind, &str, Option<&str>, &str); 18] = [
     (
         Kind::Counter,
         REJECTED,
         Some("reason"),
         "Session cookies that were refused.",
+    ),
+    (
+        Kind::Counter,
+        IDLE_WITHOUT_ACTIVITY,
+        None,
+        "Sessions that were idle for too long and came without an activity cookie.",
     ),
     (
         Kind::Counter,
@@ -162,6 +169,11 @@ pub(crate) fn rejected(reason: &Rejected) {
 }
 
 /// A cookie named a key that the ring does not hold.
+pub(crate) fn idle_without_activity() {
+    sink::add(IDLE_WITHOUT_ACTIVITY, &[], 1);
+}
+
+/// A cookie whose key this node does not know.
 pub(crate) fn unknown_key() {
     sink::add(UNKNOWN_KEY, &[], 1);
 }
@@ -248,6 +260,9 @@ fn word(reason: &Rejected) -> &'static str {
         Rejected::Succeeded => "succeeded",
         Rejected::Superseded => "superseded",
         Rejected::SubjectEnded => "subject_ended",
+        Rejected::GroupEnded => "group_ended",
+        Rejected::TooManyKeys => "too_many_keys",
+        Rejected::TooLarge => "too_large",
         Rejected::EveryoneEnded => "everyone_ended",
         Rejected::OlderThanList => "older_than_list",
     }
@@ -366,6 +381,9 @@ mod tests {
             Rejected::Succeeded,
             Rejected::Superseded,
             Rejected::SubjectEnded,
+            Rejected::GroupEnded,
+            Rejected::TooManyKeys,
+            Rejected::TooLarge,
             Rejected::EveryoneEnded,
             Rejected::OlderThanList,
         ] {

@@ -11,7 +11,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 
-use crate::error::{RandomError, StoreError};
+use crate::error::{RandomError, Rejected, StoreError};
 use crate::flow::{CommitError, Unavailable};
 use crate::session::{
     ConfirmError, LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError,
@@ -20,8 +20,24 @@ use crate::session::{
 
 /// No [`SessionMiddleware`](crate::actix::SessionMiddleware) is around what asked for a session: 500.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no SessionMiddleware (for this cookie) is wrapped around this application or scope")]
+#[error(
+    "no SessionMiddleware (for this cookie) is wrapped around what asks for the session; of several `wrap` \
+     calls the last one runs first, so it has to come after those of middleware that need the session"
+)]
 pub struct MissingMiddleware;
+
+/// Why a request has no session to return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoSession {
+    /// No middleware is around: 500.
+    #[error(transparent)]
+    MissingMiddleware(#[from] MissingMiddleware),
+    /// This node cannot say at the moment whether the request's cookie is a session: 503. The response
+    /// becomes that, whatever the handler makes of it.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
 
 /// Nobody is logged in: 401.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +83,10 @@ macro_rules! answers {
 
 answers! {
     MissingMiddleware: |_| StatusCode::INTERNAL_SERVER_ERROR;
+    NoSession: |error| match error {
+        NoSession::MissingMiddleware(error) => error.status_code(),
+        NoSession::Unavailable(error) => error.status_code(),
+    };
     Unauthenticated: |_| StatusCode::UNAUTHORIZED;
     Unavailable: |_| StatusCode::SERVICE_UNAVAILABLE;
     StoreError: |_| StatusCode::SERVICE_UNAVAILABLE;
@@ -74,14 +94,18 @@ answers! {
     SessionGetError: |_| StatusCode::INTERNAL_SERVER_ERROR;
     NotWritable: |error| match error {
         NotWritable::AlreadyCommitted => StatusCode::INTERNAL_SERVER_ERROR,
-        NotWritable::Superseded | NotWritable::CookieHeld => StatusCode::CONFLICT,
+        _ => StatusCode::CONFLICT,
     };
     ConfirmError: |error| match error {
         ConfirmError::Ended => StatusCode::UNAUTHORIZED,
         ConfirmError::Store(error) => error.status_code(),
     };
     LogoutError: |error| match error {
-        LogoutError::NotAuthenticated => StatusCode::UNAUTHORIZED,
+        LogoutError::NotAuthenticated | LogoutError::Ended => StatusCode::UNAUTHORIZED,
+        LogoutError::Succeeded => StatusCode::CONFLICT,
+        LogoutError::MayLiveElsewhere | LogoutError::Settling => StatusCode::SERVICE_UNAVAILABLE,
+        LogoutError::CannotSeal(Rejected::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+        LogoutError::CannotSeal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         LogoutError::NotWritable(error) => error.status_code(),
         LogoutError::Store(error) => error.status_code(),
     };

@@ -1,26 +1,46 @@
 //! Getting at the session of a request.
 
+use std::cell::Cell;
 use std::future::{Ready, ready};
 use std::mem;
+use std::rc::Rc;
 
 use actix_web::dev::{Extensions, Payload, ServiceRequest, ServiceResponse};
 use actix_web::guard::GuardContext;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 
-use crate::actix::error::{MissingMiddleware, Unauthenticated};
-use crate::flow::Sessions;
-use crate::session::Session;
+use crate::actix::error::{MissingMiddleware, NoSession, Unauthenticated};
+use crate::flow::{Sessions, Unavailable};
+use crate::session::{Peek, Session};
 
-/// The sessions of one request, each with what it came from.
-struct Attached {
-    nearest: (Sessions, Session),
-    /// The outermost first. Mostly there are none.
-    others: Vec<(Sessions, Session)>,
+/// The session of one cookie, and how it is asked for.
+pub(super) struct Entry {
+    sessions: Sessions,
+    loaded: Result<Session, Unavailable>,
+    /// Whether anyone asked for it although it could not be loaded.
+    turned_away: Rc<Cell<bool>>,
 }
 
-pub(super) fn attach(request: &ServiceRequest, sessions: &Sessions, session: Session) {
+/// The sessions of one request.
+struct Attached {
+    nearest: Entry,
+    /// The outermost first. Mostly there are none.
+    others: Vec<Entry>,
+}
+
+/// Attaches the session, and returns whether anyone asked for one that could not be loaded.
+pub(super) fn attach(
+    request: &ServiceRequest,
+    sessions: &Sessions,
+    loaded: Result<Session, Unavailable>,
+) -> Rc<Cell<bool>> {
     let mut extensions = request.extensions_mut();
-    let nearest = (sessions.clone(), session);
+    let turned_away = Rc::default();
+    let nearest = Entry {
+        sessions: sessions.clone(),
+        loaded,
+        turned_away: Rc::clone(&turned_away),
+    };
     match extensions.get_mut::<Attached>() {
         Some(attached) => {
             let outer = mem::replace(&mut attached.nearest, nearest);
@@ -31,6 +51,7 @@ pub(super) fn attach(request: &ServiceRequest, sessions: &Sessions, session: Ses
             extensions.insert(Attached { nearest, others });
         }
     }
+    turned_away
 }
 
 /// Whether a middleware further out has attached the session of the same cookie. One of the same name
@@ -41,28 +62,43 @@ pub(super) fn is_attached(request: &ServiceRequest, sessions: &Sessions) -> bool
     attached.is_some_and(|attached| {
         attached
             .inside_out()
-            .any(|(other, _)| other.is_twin_of(sessions))
+            .any(|entry| entry.sessions.is_twin_of(sessions))
     })
 }
 
 impl Attached {
-    fn inside_out(&self) -> impl Iterator<Item = &(Sessions, Session)> {
+    fn inside_out(&self) -> impl Iterator<Item = &Entry> {
         std::iter::once(&self.nearest).chain(self.others.iter().rev())
     }
 
-    fn nearest(extensions: &Extensions) -> Result<Session, MissingMiddleware> {
+    fn nearest(extensions: &Extensions) -> Result<&Entry, MissingMiddleware> {
         let attached = extensions.get::<Self>().ok_or(MissingMiddleware)?;
-        let (_, session) = &attached.nearest;
-        Ok(session.clone())
+        Ok(&attached.nearest)
     }
 
-    fn named(extensions: &Extensions, cookie: &str) -> Result<Session, MissingMiddleware> {
+    fn named<'e>(extensions: &'e Extensions, cookie: &str) -> Result<&'e Entry, MissingMiddleware> {
         let attached = extensions.get::<Self>().ok_or(MissingMiddleware)?;
         let mut all = attached.inside_out();
-        let named = all.find(|(sessions, _)| sessions.cookie_name() == cookie);
-        named
-            .map(|(_, session)| session.clone())
+        all.find(|entry| entry.sessions.cookie_name() == cookie)
             .ok_or(MissingMiddleware)
+    }
+}
+
+impl Entry {
+    fn session(&self) -> Result<Session, NoSession> {
+        match &self.loaded {
+            Ok(session) => Ok(session.clone()),
+            Err(unavailable) => {
+                if !self.turned_away.replace(true) {
+                    self.sessions.turned_away();
+                }
+                Err((*unavailable).into())
+            }
+        }
+    }
+
+    fn peek(&self) -> Result<Peek, NoSession> {
+        Ok(self.loaded.as_ref().map_err(|error| *error)?.peek())
     }
 }
 
@@ -71,60 +107,56 @@ pub trait SessionExt {
     /// The session of the nearest [`SessionMiddleware`](crate::actix::SessionMiddleware) around.
     ///
     /// # Errors
-    /// When there is none around.
-    fn get_session(&self) -> Result<Session, MissingMiddleware>;
+    /// When there is none around, or the revocation list cannot be trusted at the moment.
+    fn get_session(&self) -> Result<Session, NoSession>;
 
     /// The session whose cookie has this name; of several the nearest.
     ///
     /// # Errors
-    /// When no middleware for this cookie is around.
-    fn session_named(&self, cookie: &str) -> Result<Session, MissingMiddleware>;
+    /// As [`get_session`](Self::get_session).
+    fn session_named(&self, cookie: &str) -> Result<Session, NoSession>;
+
+    /// Looks at the nearest session without a trace: the response does not come to depend on it (no `Vary`,
+    /// no `private`), it is no use of the session, and one that cannot be loaded turns nobody away. For
+    /// middleware that logs or counts.
+    ///
+    /// # Errors
+    /// As [`get_session`](Self::get_session).
+    fn peek_session(&self) -> Result<Peek, NoSession>;
 }
 
-impl SessionExt for HttpRequest {
-    fn get_session(&self) -> Result<Session, MissingMiddleware> {
-        Attached::nearest(&self.extensions())
-    }
+macro_rules! session_ext {
+    ($(($($generic:tt)*) $carrier:ty: |$it:ident| $extensions:expr;)*) => {$(
+        impl $($generic)* SessionExt for $carrier {
+            fn get_session(&self) -> Result<Session, NoSession> {
+                let $it = self;
+                Attached::nearest(&$extensions)?.session()
+            }
 
-    fn session_named(&self, cookie: &str) -> Result<Session, MissingMiddleware> {
-        Attached::named(&self.extensions(), cookie)
-    }
+            fn session_named(&self, cookie: &str) -> Result<Session, NoSession> {
+                let $it = self;
+                Attached::named(&$extensions, cookie)?.session()
+            }
+
+            fn peek_session(&self) -> Result<Peek, NoSession> {
+                let $it = self;
+                Attached::nearest(&$extensions)?.peek()
+            }
+        }
+    )*};
 }
 
-impl SessionExt for ServiceRequest {
-    fn get_session(&self) -> Result<Session, MissingMiddleware> {
-        Attached::nearest(&self.extensions())
-    }
-
-    fn session_named(&self, cookie: &str) -> Result<Session, MissingMiddleware> {
-        Attached::named(&self.extensions(), cookie)
-    }
+session_ext! {
+    () HttpRequest: |it| it.extensions();
+    () ServiceRequest: |it| it.extensions();
+    (<B>) ServiceResponse<B>: |it| it.request().extensions();
+    () GuardContext<'_>: |it| it.req_data();
 }
 
-impl<B> SessionExt for ServiceResponse<B> {
-    fn get_session(&self) -> Result<Session, MissingMiddleware> {
-        Attached::nearest(&self.request().extensions())
-    }
-
-    fn session_named(&self, cookie: &str) -> Result<Session, MissingMiddleware> {
-        Attached::named(&self.request().extensions(), cookie)
-    }
-}
-
-impl SessionExt for GuardContext<'_> {
-    fn get_session(&self) -> Result<Session, MissingMiddleware> {
-        Attached::nearest(&self.req_data())
-    }
-
-    fn session_named(&self, cookie: &str) -> Result<Session, MissingMiddleware> {
-        Attached::named(&self.req_data(), cookie)
-    }
-}
-
-/// Fails (500) only when no middleware is around.
+/// Fails when no middleware is around (500), or the revocation list cannot be trusted at the moment (503).
 impl FromRequest for Session {
-    type Error = MissingMiddleware;
-    type Future = Ready<Result<Self, MissingMiddleware>>;
+    type Error = NoSession;
+    type Future = Ready<Result<Self, NoSession>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(request.get_session())

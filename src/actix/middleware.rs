@@ -4,9 +4,11 @@
 //!    extractors and of inner middleware. What a streaming body does later can revoke, not write.
 //! 2. A response that sets a cookie is `Cache-Control: no-store` and `Vary: Cookie`, whatever the
 //!    handler said: a cache that stored it would hand one user's session to another.
-//! 3. A response that depends on the session is `Vary: Cookie`, and `private` where the handler did not
-//!    say who may cache it.
-//! 4. A handler that panics commits nothing. What it revoked before is revoked.
+//! 3. A response that depends on the session is `Vary: Cookie`, and `private` unless the handler said `public`
+//!    or `s-maxage`.
+//! 4. While the revocation list cannot be trusted, whoever asks for the session of an authentic cookie gets 503.
+//!    A page that never asks is served.
+//! 5. A handler that panics commits nothing. What it revoked before is revoked.
 
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
@@ -18,7 +20,10 @@ use actix_web::http::header::{CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, SET
 use actix_web::{Error, HttpResponse, ResponseError};
 
 use crate::actix::{extract, plain_http};
-use crate::flow::{CommitError, Loaded, Outcome, Sessions};
+use crate::flow::{CommitError, Loaded, Outcome, Sessions, Unavailable};
+
+/// What a response is loaded for (Fetch Metadata, section 2.1).
+const SEC_FETCH_DEST: &str = "sec-fetch-dest";
 
 /// Gives every request below it a session.
 ///
@@ -97,14 +102,13 @@ where
             return Box::pin(async move { inner.await.map(ServiceResponse::map_into_left_body) });
         }
         let lines = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
-        let Loaded { session, ticket } = match self.sessions.load(lines) {
+        let destination = request.headers().get(SEC_FETCH_DEST);
+        let destination = destination.map(HeaderValue::as_bytes);
+        let Loaded { session, ticket } = match self.sessions.load(lines, destination) {
             Ok(loaded) => loaded,
-            Err(unavailable) => {
-                let response = request.into_response(unavailable.error_response());
-                return Box::pin(ready(Ok(response.map_into_right_body())));
-            }
+            Err(unavailable) => return self.call_without(request, unavailable),
         };
-        extract::attach(&request, &self.sessions, session.clone());
+        extract::attach(&request, &self.sessions, Ok(session.clone()));
         let sessions = self.sessions.clone();
         let inner = self.service.call(request);
         Box::pin(async move {
@@ -121,13 +125,73 @@ where
     }
 }
 
+impl<S> SessionService<S> {
+    /// Calls with a session that cannot be loaded at the moment. Who does not ask for it gets an answer.
+    fn call_without<B>(
+        &self,
+        request: ServiceRequest,
+        unavailable: Unavailable,
+    ) -> <Self as Service<ServiceRequest>>::Future
+    where
+        S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+        B: MessageBody + 'static,
+    {
+        let turned_away = extract::attach(&request, &self.sessions, Err(unavailable));
+        let inner = self.service.call(request);
+        Box::pin(async move {
+            let response = inner.await?;
+            // Also where the handler took it for "nobody is logged in", as `Option<Authenticated>` does.
+            Ok(
+                match turned_away.get() && !response.status().is_server_error() {
+                    true => replace(response, unavailable.error_response()),
+                    false => response.map_into_left_body(),
+                },
+            )
+        })
+    }
+}
+
+/// Another response in the place of one. What inner middleware said about the exchange stays, such as the
+/// headers of CORS, without which a browser does not show the error to the page.
+fn replace<B>(response: ServiceResponse<B>, by: HttpResponse) -> ServiceResponse<EitherBody<B>> {
+    let (request, old) = response.into_parts();
+    let mut new = ServiceResponse::new(request, by);
+    for (name, value) in old.headers() {
+        if !OF_THE_CONTENT.contains(&name.as_str())
+            && (*name == SET_COOKIE || !new.headers().contains_key(name))
+        {
+            new.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    new.map_into_right_body()
+}
+
+/// Fields that describe the response that is replaced.
+const OF_THE_CONTENT: [&str; 16] = [
+    "accept-ranges",
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-location",
+    "content-range",
+    "content-type",
+    "etag",
+    "expires",
+    "last-modified",
+    "location",
+    "refresh",
+    "retry-after",
+    "transfer-encoding",
+];
+
 fn finish<B>(response: ServiceResponse<B>, outcome: Outcome) -> ServiceResponse<EitherBody<B>> {
     let mut response = match &outcome.error {
         None => response.map_into_left_body(),
         Some(error) => {
             report(error);
-            let (request, _) = response.into_parts();
-            ServiceResponse::new(request, error.error_response()).map_into_right_body()
+            replace(response, error.error_response())
         }
     };
     set_headers(response.headers_mut(), &outcome);
@@ -169,13 +233,30 @@ fn set_headers(headers: &mut HeaderMap, outcome: &Outcome) {
         for targeted in TARGETED {
             headers.remove(targeted);
         }
-    } else if outcome.looked && !headers.contains_key(CACHE_CONTROL) {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    } else if outcome.looked && !says_who_may_cache(headers) {
+        // Caches that ignore Vary would hand it to others.
+        headers.append(CACHE_CONTROL, HeaderValue::from_static("private"));
     }
     let varies = outcome.looked || !outcome.cookies.is_empty();
     if varies && !already_varies(headers) {
         headers.append(VARY, HeaderValue::from_static("Cookie"));
     }
+}
+
+/// Whether the handler decided about caches that others share, in either way.
+fn says_who_may_cache(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(CACHE_CONTROL)
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .filter_map(|directive| directive.split('=').next())
+        .map(|directive| directive.trim().to_ascii_lowercase())
+        .any(|name| {
+            matches!(
+                name.as_str(),
+                "public" | "s-maxage" | "private" | "no-store"
+            )
+        })
 }
 
 /// Fields that tell certain caches what Cache-Control tells all.

@@ -62,6 +62,6 @@ mod extract;
 mod middleware;
 mod plain_http;
 
-pub use error::{MissingMiddleware, Unauthenticated};
+pub use error::{MissingMiddleware, NoSession, Unauthenticated};
 pub use extract::{Authenticated, SessionExt};
 pub use middleware::SessionMiddleware;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::cookie::{CookieSettings, SameSite};
+use crate::cookie::{CookieSettings, PreviousCookie, SameSite};
 use crate::lifetime::{Lifetimes, Limits};
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -19,6 +19,7 @@ pub(super) struct CookieTable {
     max_bytes: Option<usize>,
     max_chunks: Option<u8>,
     persistent: Option<bool>,
+    previous: Vec<PreviousCookie>,
 }
 
 impl CookieTable {
@@ -34,6 +35,7 @@ impl CookieTable {
             max_bytes: self.max_bytes.unwrap_or(default.max_bytes),
             max_chunks: self.max_chunks.unwrap_or(default.max_chunks),
             persistent: self.persistent.unwrap_or(default.persistent),
+            previous: self.previous.clone(),
         }
     }
 }

@@ -17,7 +17,10 @@ use crate::error::ConfigError;
 use crate::wire::chunks::{self, CookieRoom};
 use validate::validate;
 
-pub use settings::{CookieSettings, SameSite};
+pub use settings::{CookieSettings, PreviousCookie, SameSite};
+
+/// What the activity cookie's name has after the data's.
+pub(crate) const ACTIVITY: &str = ".seen";
 
 /// What `=` and `; Max-Age=` with its number take at the most.
 const MAX_AGE: usize = 1 + 10 + 20;
@@ -55,6 +58,42 @@ impl Template {
         Ok(template)
     }
 
+    /// The cookies of earlier settings, which have today's other attributes: a browser does not tell cookies
+    /// apart by them.
+    ///
+    /// # Errors
+    /// When one is not valid, is today's cookie, or stands there twice.
+    pub(crate) fn previous(settings: &CookieSettings) -> Result<Vec<Self>, ConfigError> {
+        let refuse = |problem: String| Err(ConfigError::setting("cookie.previous", problem));
+        let mut taken = vec![Self::new(settings.clone())?.identity()];
+        let mut templates = Vec::new();
+        for previous in &settings.previous {
+            let promises = previous.name.to_ascii_lowercase();
+            let promises = promises.starts_with("__host-") || promises.starts_with("__secure-");
+            let template = Self::new(CookieSettings {
+                name: previous.name.clone(),
+                domain: previous.domain.clone(),
+                path: previous.path.clone(),
+                secure: settings.secure || promises,
+                previous: Vec::new(),
+                ..settings.clone()
+            });
+            let template = match template {
+                Ok(template) => template,
+                Err(error) => return refuse(format!("{:?}: {error}", previous.name)),
+            };
+            if taken.contains(&template.identity()) {
+                return refuse(format!(
+                    "{:?} with this domain and path is the cookie that is in use, or stands here twice",
+                    previous.name
+                ));
+            }
+            taken.push(template.identity());
+            templates.push(template);
+        }
+        Ok(templates)
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.settings.name
     }
@@ -86,10 +125,22 @@ impl Template {
 
     /// One Set-Cookie header's value. `max_age` in seconds; without it the cookie ends with the browser.
     pub(crate) fn render(&self, index: u8, value: &str, max_age: Option<u64>) -> String {
-        let name = chunks::name(&self.settings.name, index);
+        self.render_as(&chunks::name(&self.settings.name, index), value, max_age)
+    }
+
+    /// The same for the activity cookie, which has the attributes of the data's.
+    pub(crate) fn render_activity(&self, value: &str, max_age: Option<u64>) -> String {
+        self.render_as(&self.activity_name(), value, max_age)
+    }
+
+    fn activity_name(&self) -> String {
+        format!("{}{ACTIVITY}", self.settings.name)
+    }
+
+    fn render_as(&self, name: &str, value: &str, max_age: Option<u64>) -> String {
         let room = name.len() + value.len() + self.attributes.len() + MAX_AGE;
         let mut text = String::with_capacity(room);
-        for part in [&name, "=", value, &self.attributes] {
+        for part in [name, "=", value, &self.attributes] {
             text.push_str(part);
         }
         if let Some(seconds) = max_age {
@@ -101,15 +152,26 @@ impl Template {
 
     /// The Set-Cookie value that removes the cookie from the browser.
     pub(crate) fn removal(&self, index: u8) -> String {
-        let mut cookie = self.cookie(index, "");
+        self.removal_of(chunks::name(&self.settings.name, index).into_owned())
+    }
+
+    pub(crate) fn activity_removal(&self) -> String {
+        self.removal_of(self.activity_name())
+    }
+
+    fn removal_of(&self, name: String) -> String {
+        let mut cookie = self.cookie_named(name, "");
         cookie.set_max_age(time::Duration::ZERO);
         cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
         cookie.to_string()
     }
 
     fn cookie<'v>(&self, index: u8, value: &'v str) -> Cookie<'v> {
+        self.cookie_named(chunks::name(&self.settings.name, index).into_owned(), value)
+    }
+
+    fn cookie_named<'v>(&self, name: String, value: &'v str) -> Cookie<'v> {
         let settings = &self.settings;
-        let name = chunks::name(&settings.name, index).into_owned();
         let mut cookie = Cookie::build((name, value))
             .path(settings.path.clone())
             .http_only(true)

@@ -39,6 +39,30 @@ pub struct CookieSettings {
     /// The cookie then has a Max-Age, the time to the session's absolute end. The limits stay those of the
     /// session's class. Default: no.
     pub persistent: bool,
+    /// Cookies of earlier settings. Sessions are still read from them, moved to the cookie above with their
+    /// next write, and removed with the attributes given here. Default: none.
+    ///
+    /// One that differs from the cookie above in domain or path alone is removed with every write, because a
+    /// request does not tell which of the two it carries: take it out when the longest lifetime has passed.
+    pub previous: Vec<PreviousCookie>,
+}
+
+/// A cookie that sessions were kept in before: what a browser tells cookies apart by (RFC 6265bis, section 5.7).
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviousCookie {
+    /// Its name.
+    pub name: String,
+    /// Its domain. Default: none, the host alone.
+    #[serde(default)]
+    pub domain: Option<String>,
+    /// Its path. Default: `/`.
+    #[serde(default = "root")]
+    pub path: String,
+}
+
+fn root() -> String {
+    "/".to_owned()
 }
 
 /// Which requests from other sites carry the cookie (RFC 6265bis, section 5.5.7).
@@ -65,6 +89,7 @@ impl Default for CookieSettings {
             max_bytes: DEFAULT_BYTES,
             max_chunks: 1,
             persistent: false,
+            previous: Vec::new(),
         }
     }
 }

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 
 use crate::cookie::{CookieSettings, Template};
 use crate::error::ConfigError;
+use crate::flow::load::Scope;
 use crate::flow::opener::Opener;
 use crate::flow::policy::{OlderSessions, Policies, WhenStale, check_staleness};
 use crate::flow::{Engine, Sessions, keys, log, twins};
@@ -166,6 +167,7 @@ impl SessionsBuilder {
         observe::describe();
         check_audience(&self.audience)?;
         self.lifetimes.validate()?;
+        let previous = Template::previous(&self.cookie)?;
         let cookie = Template::new(self.cookie)?;
         let source = self.keys.ok_or_else(|| {
             ConfigError::setting(
@@ -196,11 +198,13 @@ impl SessionsBuilder {
             self.policy.trust,
         )
         .await?;
+        let binding = Binding::new(cookie.name(), &self.audience);
+        let (current, earlier) = scopes(cookie, previous, &binding);
         let service = Service {
             revoker,
             keys: ArcSwap::from_pointee(ring),
-            binding: Binding::new(cookie.name(), &self.audience),
-            room: cookie.room(),
+            binding,
+            room: current.template.room(),
             lifetimes: self.lifetimes,
             accept_older: self.older_sessions == OlderSessions::Accept,
             clock: clock.clone(),
@@ -208,7 +212,8 @@ impl SessionsBuilder {
         };
         let engine = Arc::new(Engine {
             service: Arc::new(service),
-            cookie,
+            current,
+            earlier,
             policy: self.policy,
             watch: watch.map(keys::Watch::new),
             log: log::Log::new(clock),
@@ -221,6 +226,25 @@ impl SessionsBuilder {
         twins::register(&engine, &store, is_test)?;
         Ok(Sessions { engine })
     }
+}
+
+/// The cookie that is written, and those that are only read: one for each name.
+fn scopes(cookie: Template, previous: Vec<Template>, binding: &Binding) -> (Scope, Vec<Scope>) {
+    let scope = |template: Template| Scope {
+        binding: binding.for_cookie(template.name()),
+        template,
+        others: Vec::new(),
+    };
+    let mut current = scope(cookie);
+    let mut earlier: Vec<Scope> = Vec::new();
+    for template in previous {
+        let mut scopes = std::iter::once(&mut current).chain(&mut earlier);
+        match scopes.find(|it| it.template.name() == template.name()) {
+            Some(same) => same.others.push(template),
+            None => earlier.push(scope(template)),
+        }
+    }
+    (current, earlier)
 }
 
 /// # Errors

@@ -1,9 +1,11 @@
 //! Finding our cookies among all that a request carries.
 //!
 //! 1. All Cookie header lines count: HTTP/2 splits them.
-//! 2. Names are compared byte for byte. Nothing is trimmed, decoded or unquoted: what another parser
-//!    would read as our name is not our name.
+//! 2. Names are compared byte for byte. Blanks and tabs before a name are skipped, because browsers trim just
+//!    these. Nothing else is trimmed, decoded or unquoted: what another parser would read as our name is not
+//!    our name.
 //! 3. Of several values of one name the first few are kept.
+//! 4. `NAME.seen` is the activity cookie of `NAME`. Alone it is no cookie of ours.
 
 use std::borrow::Cow;
 
@@ -13,6 +15,8 @@ use crate::wire::chunks::{self, MAX_CHUNKS};
 
 /// How many values of one name are looked at.
 const MAX_VALUES: u8 = 16;
+/// How many activity cookies of one name are looked at.
+const MAX_ACTIVITY: usize = 4;
 
 /// What a request's Cookie headers hold of ours.
 #[derive(Debug, Default)]
@@ -24,6 +28,8 @@ pub(crate) struct Found<'h> {
     counts: [u8; MAX_CHUNKS as usize],
     /// Whether there were more than are kept.
     overflowed: bool,
+    /// The values of the activity cookie, in the order in which they came.
+    activity: [Option<&'h [u8]>; MAX_ACTIVITY],
 }
 
 const _: () = assert!(MAX_CHUNKS as u32 <= u8::BITS, "a bit for each");
@@ -47,14 +53,24 @@ impl<'h> Found<'h> {
     pub(crate) fn scan(lines: impl Iterator<Item = &'h [u8]>, name: &str) -> Self {
         let mut found = Self::default();
         for pair in lines.flat_map(pairs) {
-            // The grammar has exactly one space after a semicolon (RFC 6265, section 4.2.1).
-            let pair = pair.strip_prefix(b" ").unwrap_or(pair);
+            // The grammar has exactly one blank after a semicolon (RFC 6265, section 4.2.1).
+            let pair = match pair {
+                [b' ', rest @ ..] if !matches!(rest, [b' ' | b'\t', ..]) => rest,
+                [b' ' | b'\t', ..] => trimmed(pair),
+                _ => pair,
+            };
             let Some(rest) = pair.strip_prefix(name.as_bytes()) else {
                 continue;
             };
             let (index, value) = match rest {
                 [b'=', value @ ..] => (0, value),
                 [b'.', digit @ b'1'..=b'7', b'=', value @ ..] => (digit - b'0', value),
+                [b'.', b's', b'e', b'e', b'n', b'=', value @ ..] => {
+                    if let Some(place) = found.activity.iter_mut().find(|it| it.is_none()) {
+                        *place = Some(value);
+                    }
+                    continue;
+                }
                 _ => continue,
             };
             match found.counts.get_mut(usize::from(index)) {
@@ -80,6 +96,11 @@ impl<'h> Found<'h> {
     fn of(&self, index: u8) -> impl Iterator<Item = &'h [u8]> + '_ {
         let values = self.all().filter(move |(of, _)| *of == index);
         values.map(|(_, value)| *value)
+    }
+
+    /// The values of the activity cookie.
+    pub(super) fn activity(&self) -> impl Iterator<Item = &'h [u8]> + '_ {
+        self.activity.iter().flatten().copied()
     }
 
     /// Whether all values are kept.
@@ -115,6 +136,14 @@ impl<'h> Found<'h> {
     }
 }
 
+/// Without blanks and tabs before it.
+fn trimmed(pair: &[u8]) -> &[u8] {
+    let first = pair.iter().position(|byte| !matches!(byte, b' ' | b'\t'));
+    first
+        .and_then(|first| pair.get(first..))
+        .unwrap_or_default()
+}
+
 /// What is between the semicolons of one line.
 fn pairs(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(line);
@@ -142,14 +171,18 @@ mod tests {
         assert_eq!(scan(&["s=1;s=2; s=3"]), [b"1", b"2", b"3"]);
         assert_eq!(scan(&["s=1", "a=0; s=2"]), [b"1", b"2"]);
         assert_eq!(scan(&["s=a=b=c"]), [b"a=b=c"]);
+        for blanks in ["", " ", "  ", "\t", " \t ", "\t\t"] {
+            assert_eq!(scan(&[&format!("{blanks}s=1;{blanks}s=2")]), [b"1", b"2"]);
+        }
         for other in [
             "S=1",
             "ss=1",
             "as=1",
             "s =1",
             "=s=1",
-            "\ts=1",
-            "a=1;  s=1",
+            "\u{b}s=1",
+            "\u{a0}s=1",
+            "s.seen=1",
             "s",
             "\"s\"=1",
             "%73=1",

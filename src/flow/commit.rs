@@ -3,14 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::cookie::Template;
 use crate::error::{RandomError, Rejected, StoreError};
-use crate::flow::load::Ticket;
+use crate::flow::load::{HeldCookies, Scope, Ticket};
 use crate::flow::{Engine, WhenStale};
 use crate::id::KeyId;
 use crate::lifetime::Class;
 use crate::revoke::Published;
-use crate::seal::{self, SealError};
-use crate::session::state::{Change, superseded};
+use crate::seal::{self, SealError, activity};
+use crate::session::begin::superseded;
+use crate::session::state::{Change, Seen};
 use crate::session::{NotWritable, Session, TooLarge};
 use crate::time::UnixMillis;
 use crate::wire::record::Record;
@@ -96,34 +98,36 @@ struct Source<'t> {
 impl Engine {
     /// Closes the session and renders its cookies. Called once, when the response's head is ready.
     pub(crate) async fn commit(&self, session: &Session, ticket: &Ticket) -> Outcome {
-        let now = self.service.now();
-        let closing = session.with(|state| state.close(&self.service, now));
+        let is_due = |record: &Record, last_use| self.is_due(record, last_use, ticket);
+        let closing = session.with(|state| state.close(&self.service, is_due));
         let mut outcome = Outcome {
             looked: closing.looked,
             error: closing.refused.map(CommitError::from),
             cookies: Vec::new(),
         };
+        let mut change = closing.change;
         for attempt in closing.attempts {
-            if let Err(error) = attempt.await {
-                outcome.error = Some(error.into());
+            match attempt.await {
+                Ok(Published::Fresh | Published::Known) => (),
+                // Of a purge: what the browser holds by now is the successor's.
+                Ok(Published::Succeeded) => {
+                    outcome.error = Some(NotWritable::Replaced.into());
+                    if matches!(change, Change::Destroy) {
+                        change = Change::Keep;
+                    }
+                }
+                Err(error) => outcome.error = Some(error.into()),
             }
         }
         let from = Source {
             key: closing.key,
             ticket,
         };
-        let written = match closing.change {
-            Change::Keep if ticket.useless => Ok(self.removal(ticket)),
+        let written = match change {
+            Change::Keep if closing.looked => Ok(self.useless(ticket)),
             Change::Keep => Ok(Vec::new()),
             Change::Destroy => Ok(self.removal(ticket)),
-            // The browser's cookie is good as it is; a refresh that fails is tried again next time.
-            Change::Refresh(record) => {
-                let id = record.id;
-                Ok(self.write(record, from).unwrap_or_else(|error| {
-                    self.log.not_refreshed(&id, &error);
-                    Vec::new()
-                }))
-            }
+            Change::Seen(seen) => Ok(self.activity(&seen, ticket)),
             Change::Write(record) => self.write(record, from),
             Change::Login(_) if self.is_untrusted(self.service.now()) => {
                 self.log.unavailable(self.staleness());
@@ -138,7 +142,7 @@ impl Engine {
                 let serial = record.serial.next();
                 let (cookies, error) = self.renew(record, from).await;
                 if let Some(serial) = serial.filter(|_| !cookies.is_empty()) {
-                    session.with(|state| state.renewed(serial));
+                    session.with(|state| state.sent_renewal(serial));
                 }
                 outcome.error = outcome.error.or(error);
                 Ok(cookies)
@@ -149,6 +153,42 @@ impl Engine {
             Err(error) => outcome.error = Some(error),
         }
         outcome
+    }
+
+    /// Whether the browser gets to know that a session was used again: at most every `refresh_after`, and beside
+    /// a page not for all that it loads, unless the idle limit comes near.
+    fn is_due(&self, record: &Record, last_use: UnixMillis, ticket: &Ticket) -> bool {
+        let lifetimes = &self.service.lifetimes;
+        let unknown = ticket.loaded.since(last_use);
+        unknown >= lifetimes.refresh_after()
+            && (!ticket.is_asset || unknown >= lifetimes.of(record.class).idle / 2)
+    }
+
+    /// The activity cookie of a session that still counts. It belongs to the cookie that the session came with.
+    fn activity(&self, seen: &Seen, ticket: &Ticket) -> Vec<String> {
+        let now = self.service.now();
+        let ring = self.service.keys.load();
+        if self.is_untrusted(now)
+            || self
+                .service
+                .rules_with(&ring, now)
+                .clear(&seen.record)
+                .is_err()
+        {
+            return Vec::new();
+        }
+        let scope = match seen.scope.checked_sub(1) {
+            None => Some(&self.current),
+            Some(earlier) => self.earlier.get(earlier),
+        };
+        let text = scope
+            .zip(ring.key(&seen.key, now))
+            .and_then(|(scope, key)| {
+                let value = activity::write(key, &scope.binding, &seen.record.id, ticket.loaded)?;
+                let max_age = self.max_age(&seen.record, now);
+                Some(scope.template.render_activity(&value, max_age))
+            });
+        Vec::from_iter(text)
     }
 
     /// Makes `record` the newest of its session, and its cookie.
@@ -247,35 +287,73 @@ impl Engine {
         ticket: &Ticket,
         now: UnixMillis,
     ) -> Vec<String> {
+        let max_age = self.max_age(record, now);
+        let template = &self.current.template;
+        let values = (0..).zip(&values);
+        let mut cookies: Vec<_> = values
+            .map(|(index, value)| template.render(index, value, max_age))
+            .collect();
+        let written = cookies.len();
+        let held = ticket.current;
+        let orphans = held.indexes.iter();
+        let orphans = orphans.filter(|index| usize::from(*index) >= written);
+        cookies.extend(orphans.map(|index| template.removal(index)));
+        // The session has moved here from wherever it was.
+        let others = self.current.others.iter();
+        cookies.extend(others.flat_map(|other| removals(other, held)));
+        for (scope, held) in self.earlier.iter().zip(&ticket.earlier) {
+            cookies.extend(scope.removals(*held));
+        }
+        cookies
+    }
+
+    /// Seconds until the absolute end, for the cookies of a session that outlives the browser.
+    fn max_age(&self, record: &Record, now: UnixMillis) -> Option<u64> {
         let lifetimes = &self.service.lifetimes;
-        let outlives_browser = record.class == Class::Remembered || self.cookie.is_persistent();
-        let max_age = outlives_browser.then(|| {
+        let persistent = self.current.template.is_persistent();
+        (record.class == Class::Remembered || persistent).then(|| {
             let end = lifetimes.end(record.class, record.created, record.expires);
             end.since(now).as_secs().max(1)
-        });
-        let mut cookies: Vec<_> = (0..)
-            .zip(&values)
-            .map(|(index, value)| self.cookie.render(index, value, max_age))
-            .collect();
-        let written = values.len();
-        let orphans = ticket
-            .held
-            .iter()
-            .filter(|index| usize::from(*index) >= written);
-        cookies.extend(orphans.map(|index| self.cookie.removal(index)));
-        cookies
+        })
     }
 
     /// Removes whatever the browser holds of ours.
     fn removal(&self, ticket: &Ticket) -> Vec<String> {
-        ticket
-            .held
-            .iter()
-            .map(|index| self.cookie.removal(index))
+        self.removals_where(ticket, |_| true)
+    }
+
+    /// Removes what cannot be a session.
+    fn useless(&self, ticket: &Ticket) -> Vec<String> {
+        self.removals_where(ticket, |held| held.worthless)
+    }
+
+    fn removals_where(&self, ticket: &Ticket, which: impl Fn(&HeldCookies) -> bool) -> Vec<String> {
+        let scopes = std::iter::once(&self.current).chain(&self.earlier);
+        let held = std::iter::once(&ticket.current).chain(&ticket.earlier);
+        scopes
+            .zip(held)
+            .filter(|(_, held)| which(held))
+            .flat_map(|(scope, held)| scope.removals(*held))
             .collect()
     }
 
     fn is_untrusted(&self, now: UnixMillis) -> bool {
         self.policy.when_stale == WhenStale::Reject && self.is_stale(now)
     }
+}
+
+impl Scope {
+    /// Removes what the browser holds under this name, whichever its domain and path.
+    fn removals(&self, held: HeldCookies) -> impl Iterator<Item = String> {
+        let templates = std::iter::once(&self.template).chain(&self.others);
+        templates.flat_map(move |template| removals(template, held))
+    }
+}
+
+/// Removes a cookie, and its activity cookie with it: alone that is none of ours.
+fn removals(template: &Template, held: HeldCookies) -> impl Iterator<Item = String> {
+    let activity = held.activity && !held.indexes.is_empty();
+    let activity = activity.then(|| template.activity_removal());
+    let data = held.indexes.iter();
+    data.map(|index| template.removal(index)).chain(activity)
 }

@@ -78,7 +78,7 @@ pub fn inspect(
     let (chunks, token) = found.tokens().next().flatten().ok_or(Rejected::Malformed)?;
     let binding = Binding::new(cookie, audience);
     let opened = seal::open(&token, chunks, keys, &binding, now);
-    let opened = opened.map_err(|refusal| refusal.reason)?;
+    let opened = opened.map_err(|refused| refused.refusal.reason)?;
     Ok(describe(opened.key(), opened.record()))
 }
 

@@ -1,24 +1,37 @@
 //! From Cookie headers to a session.
+//!
+//! 1. Candidates are tried in the order in which they came, those of the current cookie first, then those of
+//!    cookies from earlier settings. Few may cost a run of the cipher.
+//! 2. The first live session counts, and of several live cookies of it the newest: its serial decides, then the
+//!    time of its sealing.
+//! 3. What is refused says whether another session may begin over it, and whether it may be removed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cookie::Template;
 use crate::error::Rejected;
 use crate::flow::candidates::{Found, Indexes};
 use crate::flow::{Engine, WhenStale};
+use crate::key::KeyRing;
 use crate::lifetime::SKEW;
-use crate::revoke::check::{Freshness, Live, MOURNING};
-use crate::seal::{self, Refusal, Standing};
+use crate::observe;
+use crate::revoke::Reach;
+use crate::revoke::check::{Freshness, Live, Rules};
+use crate::seal::{self, Binding, Opened, Refusal, Refused, Standing, activity};
 use crate::session::Session;
-use crate::session::state::{Hold, Origin, State};
+use crate::session::state::{Dead, Obstacle, State};
 use crate::time::UnixMillis;
-use crate::wire::record::Record;
 
 /// How far apart nodes may learn of a new key or release.
 const DISTRIBUTION: Duration = Duration::from_secs(3600);
 
 /// How many of a request's candidates may cost a run of the cipher.
 const MAX_OPENED: usize = 4;
+
+/// For how long after a login over it the entries of an anonymous session follow another login too: a double
+/// click.
+const DOUBLE_CLICK: Duration = Duration::from_secs(10);
 
 /// A session, and what the response needs to know of the request.
 #[derive(Debug)]
@@ -34,27 +47,49 @@ pub struct Loaded {
 /// [`Sessions::commit`](crate::Sessions::commit), so that no session is committed twice.
 #[derive(Debug)]
 pub struct Ticket {
-    /// The chunk indexes that the request carried.
-    pub(crate) held: Indexes,
-    /// Whether they may be removed although nobody asked for it: none of them is of any use.
-    pub(crate) useless: bool,
+    /// What the request carried of the cookie that is written.
+    pub(crate) current: HeldCookies,
+    /// The same of those that are only read, in their order.
+    pub(crate) earlier: Vec<HeldCookies>,
+    /// When it was loaded: the time of its use.
+    pub(crate) loaded: UnixMillis,
+    /// Whether the response is a part of a page, which others load beside it.
+    pub(crate) is_asset: bool,
 }
 
-/// What became of a request's candidates.
+/// What the request carried of one cookie.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeldCookies {
+    pub(crate) indexes: Indexes,
+    pub(crate) activity: bool,
+    /// Whether it may be removed although nobody asked for it: none of it can be a session.
+    pub(crate) worthless: bool,
+}
+
+/// A name of a cookie that sessions are read from.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(crate) template: Template,
+    pub(crate) binding: Binding,
+    /// Cookies of the same name and another domain or path. A request does not tell them apart.
+    pub(crate) others: Vec<Template>,
+}
+
+/// What trying a request's candidates came to.
+#[derive(Default)]
 struct Tried {
-    live: Option<Live>,
-    refusals: Vec<Refusal>,
-    /// An authentic session that does not count here. A logout ends it all the same: other nodes may
-    /// not know yet.
-    remains: Option<Arc<Record>>,
-    /// Whether none was left out. One that was might be a session.
-    complete: bool,
+    live: Option<(Live, usize)>,
+    refusals: Vec<(Refusal, usize)>,
+    dead: Option<Dead>,
+    /// Whether one was left out. It might be a session.
+    left_out: bool,
+    opened: usize,
 }
 
-/// This node can not say whether an authentic cookie is a session: its list is too old, or too young.
+/// This node cannot say whether an authentic cookie is a session: its list is too old, or too young.
 /// Answer 503 with Retry-After, and leave the cookie alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the revocation list can not be trusted at the moment")]
+#[error("the revocation list cannot be trusted at the moment")]
 pub struct Unavailable;
 
 impl Engine {
@@ -62,83 +97,143 @@ impl Engine {
     /// not count is no session.
     pub(crate) fn load<'h>(
         &self,
-        lines: impl Iterator<Item = &'h [u8]>,
+        lines: impl Iterator<Item = &'h [u8]> + Clone,
+        sec_fetch_dest: Option<&[u8]>,
     ) -> Result<Loaded, Unavailable> {
         let now = self.service.now();
-        let found = Found::scan(lines, self.cookie.name());
-        let Tried {
-            live,
-            refusals,
-            remains,
-            complete,
-        } = self.try_each(&found, now);
-        self.require_trust(live.as_ref(), &refusals, now)?;
-        let holds = refusals
-            .iter()
-            .filter_map(|refusal| self.hold(refusal, now));
-        // A candidate that was not tried may be a session.
-        let untried = (!complete && live.is_none()).then_some(Hold::Foreign);
-        let hold = holds.max().max(untried);
-        let held = found.indexes();
+        let ring = self.service.keys.load();
+        let rules = self.service.rules_with(&ring, now);
+        let mut tried = Tried::default();
+        let mut try_scope = |index, scope: &Scope| {
+            let found = Found::scan(lines.clone(), scope.template.name());
+            self.try_each(&found, (index, scope), &ring, &rules, &mut tried);
+            HeldCookies {
+                indexes: found.indexes(),
+                activity: found.activity().next().is_some(),
+                worthless: false,
+            }
+        };
+        let mut current = try_scope(0, &self.current);
+        let earlier = (1..).zip(&self.earlier);
+        let mut earlier: Vec<_> = earlier.map(|(at, scope)| try_scope(at, scope)).collect();
+        self.require_trust(&tried, now)?;
+        for (index, cookies) in std::iter::once(&mut current)
+            .chain(&mut earlier)
+            .enumerate()
+        {
+            cookies.worthless = !cookies.indexes.is_empty() && tried.is_worthless(index);
+        }
         let ticket = Ticket {
-            useless: complete && live.is_none() && hold.is_none() && !held.is_empty(),
-            held,
+            current,
+            earlier,
+            loaded: now,
+            is_asset: sec_fetch_dest.is_some_and(is_asset),
         };
-        let state = match (live, hold) {
-            (Some(live), _) => State::from_live(live),
-            (None, Some(hold)) => State::without_session(Origin::Held(hold), remains),
-            (None, None) => State::without_session(Origin::Nothing, remains),
-        };
-        let session = Session::new(self.service.clone(), state);
+        let session = Session::new(self.service.clone(), self.state(tried, now));
         Ok(Loaded { session, ticket })
     }
 
-    /// Tries the candidates in order, up to the first that is a session's newest cookie.
-    fn try_each(&self, found: &Found<'_>, now: UnixMillis) -> Tried {
-        let ring = self.service.keys.load();
-        let rules = self.service.rules_with(&ring, now);
-        let mut tried = Tried {
-            live: None,
-            refusals: Vec::new(),
-            remains: None,
-            complete: found.is_complete(),
-        };
-        let mut opened = 0;
+    /// Tries the candidates of one cookie.
+    fn try_each(
+        &self,
+        found: &Found<'_>,
+        (index, scope): (usize, &Scope),
+        ring: &KeyRing,
+        rules: &Rules<'_>,
+        tried: &mut Tried,
+    ) {
+        tried.left_out |= !found.is_complete();
         for token in found.tokens() {
-            if opened == MAX_OPENED {
-                tried.complete = false;
-                break;
+            if tried.opened == MAX_OPENED {
+                tried.left_out = true;
+                return;
             }
             let outcome = match token {
-                Some((chunks, text)) => {
-                    let binding = &self.service.binding;
-                    match seal::open(&text, chunks, &ring, binding, now) {
-                        Ok(opened) => rules.admit(opened).map_err(|(refusal, record)| {
-                            tried.remains.get_or_insert(record);
-                            refusal
-                        }),
-                        Err(refusal) => Err(refusal),
-                    }
-                }
-                None => Err(Refusal::worthless(Rejected::Malformed)),
+                Some((chunks, text)) => seal::open(&text, chunks, ring, &scope.binding, rules.now)
+                    .and_then(|opened| {
+                        let last_use = self.last_use(&opened, found, scope, ring, rules.now);
+                        rules.admit(opened, last_use)
+                    }),
+                None => Err(Refusal::worthless(Rejected::Malformed).into()),
             };
             match outcome {
-                Ok(live) if live.freshness() == Freshness::Newest => {
-                    tried.live = Some(live);
-                    break;
-                }
-                Ok(live) => {
-                    opened += 1;
-                    tried.live.get_or_insert(live);
-                }
-                Err(refusal) => {
-                    opened += usize::from(refusal.cost_a_cipher_run());
-                    self.report(&refusal.reason);
-                    tried.refusals.push(refusal);
+                Ok(live) => tried.take_live(live, index),
+                Err(refused) => {
+                    let idle = refused.refusal.reason == Rejected::Idle;
+                    if idle && found.activity().next().is_none() {
+                        observe::idle_without_activity();
+                    }
+                    self.report(&refused.refusal.reason);
+                    tried.take_refused(refused, index, rules.now);
                 }
             }
         }
-        tried
+    }
+
+    /// When the session was last used: the later of what its data and its activity cookies say.
+    fn last_use(
+        &self,
+        opened: &Opened,
+        found: &Found<'_>,
+        scope: &Scope,
+        ring: &KeyRing,
+        now: UnixMillis,
+    ) -> UnixMillis {
+        let record = opened.record();
+        let refreshed = record.refreshed;
+        // Nothing is sent before, so there is nothing to look for.
+        if now < refreshed + self.service.lifetimes.refresh_after() {
+            return refreshed;
+        }
+        let Some(key) = ring.key(&opened.key(), now) else {
+            return refreshed;
+        };
+        found
+            .activity()
+            .filter_map(|text| activity::read(text, key, &scope.binding, &record.id))
+            // A time that has not come counts as none.
+            .filter(|at| *at <= now + SKEW)
+            .fold(refreshed, UnixMillis::max)
+    }
+
+    fn state(&self, tried: Tried, now: UnixMillis) -> State {
+        if let Some((live, scope)) = tried.live {
+            return State::live(live, scope);
+        }
+        let refusals = tried.refusals.iter().map(|(refusal, _)| refusal);
+        let obstacles = refusals
+            .clone()
+            .filter_map(|refusal| self.obstacle(refusal, now));
+        let untried = tried.left_out.then_some(Obstacle::Untried);
+        let authentic = refusals.clone().find(|refusal| refusal.is_authentic());
+        let rejected = authentic.or(refusals.clone().next());
+        State::absent(
+            obstacles.max().max(untried),
+            tried.dead,
+            rejected.map(|refusal| refusal.reason),
+        )
+    }
+
+    /// Whether no other session may begin over what was refused, but by a login.
+    fn obstacle(&self, refusal: &Refusal, now: UnixMillis) -> Option<Obstacle> {
+        // What other nodes know only matters where there are any.
+        let fleet = self.service.revoker.vigil().reach() == Reach::Network;
+        match refusal.standing {
+            Standing::Replaced { since, held } => {
+                (now < since + held).then_some(Obstacle::Replaced)
+            }
+            Standing::Ahead => Some(Obstacle::Later),
+            Standing::Unvouched(born) => {
+                let settles = born + self.policy.trust.max_outage;
+                (fleet && now < settles).then_some(Obstacle::Later)
+            }
+            Standing::Unread(sealed_at) => {
+                let newer = matches!(refusal.reason, Rejected::Version(_));
+                let recent = sealed_at.is_within(DISTRIBUTION, now, SKEW);
+                ((fleet || newer) && recent).then_some(Obstacle::Unread)
+            }
+            Standing::Dead | Standing::Worthless => None,
+        }
     }
 
     fn report(&self, reason: &Rejected) {
@@ -149,37 +244,73 @@ impl Engine {
         }
     }
 
-    /// Fails if there is an authentic cookie and the list can not be trusted to judge it.
-    fn require_trust(
-        &self,
-        live: Option<&Live>,
-        refusals: &[Refusal],
-        now: UnixMillis,
-    ) -> Result<(), Unavailable> {
-        let authentic = live.is_some() || refusals.iter().any(Refusal::is_authentic);
+    /// Fails if there is an authentic cookie and the list cannot be trusted to judge it.
+    fn require_trust(&self, tried: &Tried, now: UnixMillis) -> Result<(), Unavailable> {
+        let mut refusals = tried.refusals.iter().map(|(refusal, _)| refusal);
         let unvouched = |refusal: &Refusal| matches!(refusal.standing, Standing::Unvouched(_));
         // Another node may still say that such a session counts.
-        let undecided = live.is_none() && refusals.iter().any(unvouched) && self.is_settling();
+        let undecided =
+            tried.live.is_none() && refusals.clone().any(unvouched) && self.is_settling();
         let rejects = self.policy.when_stale == WhenStale::Reject;
+        let authentic = tried.live.is_some() || refusals.any(Refusal::is_authentic);
         if undecided || (rejects && authentic && self.is_stale(now)) {
-            self.log.unavailable(self.staleness());
             return Err(Unavailable);
         }
         Ok(())
     }
+}
 
-    /// Whether the browser should keep what was refused.
-    fn hold(&self, refusal: &Refusal, now: UnixMillis) -> Option<Hold> {
-        match refusal.standing {
-            Standing::Foreign(sealed_at) => {
-                let recent = sealed_at.is_within(DISTRIBUTION, now, SKEW);
-                recent.then_some(Hold::Foreign)
-            }
-            Standing::Dead(since) | Standing::Unvouched(since) => {
-                (now < since + MOURNING).then_some(Hold::JustEnded)
-            }
-            Standing::Ahead => Some(Hold::Foreign),
-            Standing::Worthless => None,
+impl Tried {
+    fn take_live(&mut self, live: Live, scope: usize) {
+        self.opened += 1;
+        let better = self.live.as_ref().is_none_or(|(best, _)| {
+            let reads = |live: &Live| live.freshness() == Freshness::Superseded;
+            live.is_newer_than(best) || (reads(best) && !reads(&live))
+        });
+        if better {
+            self.live = Some((live, scope));
         }
     }
+
+    fn take_refused(&mut self, refused: Refused, scope: usize, now: UnixMillis) {
+        let Refused { refusal, record } = refused;
+        self.opened += usize::from(refusal.cost_a_cipher_run());
+        if self.dead.is_none()
+            && let Some((record, key)) = record
+        {
+            let heir = match refusal.standing {
+                Standing::Replaced { since, .. }
+                    if refusal.reason == Rejected::Succeeded
+                        && record.login.is_none()
+                        && now < since + DOUBLE_CLICK =>
+                {
+                    Some(key)
+                }
+                _ => None,
+            };
+            self.dead = Some(Dead {
+                record: Arc::clone(&record),
+                heir,
+                reason: refusal.reason,
+            });
+        }
+        self.refusals.push((refusal, scope));
+    }
+
+    /// Whether nothing in the cookies of one name can be a session. While one of the request is live, or was
+    /// not tried, nothing is said of any.
+    fn is_worthless(&self, index: usize) -> bool {
+        let mut own = self.refusals.iter().filter(|(_, scope)| *scope == index);
+        self.live.is_none()
+            && !self.left_out
+            && own.all(|(refusal, _)| refusal.standing == Standing::Worthless)
+    }
+}
+
+/// What pages load beside them (Fetch, section 2.2.5): a burst of such answers would carry a cookie each.
+fn is_asset(destination: &[u8]) -> bool {
+    const ASSETS: [&[u8]; 7] = [
+        b"image", b"style", b"script", b"font", b"audio", b"video", b"track",
+    ];
+    ASSETS.contains(&destination)
 }

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::error::Rejected;
-use crate::flow::commit::CommitError;
 use crate::id::SessionId;
 use crate::observe;
 use crate::time::Clock;
@@ -68,14 +67,6 @@ impl Log {
         if let Some(left_out) = self.refusals.admit() {
             let session = observe::tag(session.as_bytes());
             tracing::info!(%session, %reason, left_out, "a session ended while its request ran; its changes are dropped");
-        }
-    }
-
-    /// A session in use could not be sealed again, and will end idle if that goes on.
-    pub(crate) fn not_refreshed(&self, session: &SessionId, error: &CommitError) {
-        if let Some(left_out) = self.troubles.admit() {
-            let session = observe::tag(session.as_bytes());
-            tracing::warn!(%session, %error, left_out, "a session was not refreshed");
         }
     }
 }

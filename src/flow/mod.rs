@@ -19,8 +19,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::cookie::Template;
 use crate::error::{ConfigError, StoreError};
+use crate::flow::load::Scope;
 use crate::id::{Generation, KeyId, Serial, SessionId};
 use crate::lifetime::SKEW;
 use crate::revoke::{Revocation, SessionEntry, Target};
@@ -59,7 +59,10 @@ pub struct Sessions {
 #[derive(Debug)]
 struct Engine {
     service: Arc<Service>,
-    cookie: Template,
+    /// The cookie that is read and written.
+    current: Scope,
+    /// Those of earlier settings, which are only read.
+    earlier: Vec<Scope>,
     policy: Policies,
     /// If the keys come from a file.
     watch: Option<keys::Watch>,
@@ -220,16 +223,29 @@ impl Sessions {
 impl Sessions {
     /// The name of the cookie.
     pub fn cookie_name(&self) -> &str {
-        self.engine.cookie.name()
+        self.engine.current.template.name()
     }
 
     /// Finds the session that a request's Cookie header lines carry. Takes all of them: HTTP/2 splits
     /// the header. Whatever does not open or does not count is no session.
     ///
+    /// `sec_fetch_dest` is the value of that header: what a page loads beside it does not move the idle limit
+    /// before half of it has passed.
+    ///
     /// # Errors
     /// When this node can not say at the moment.
-    pub fn load<'h>(&self, lines: impl Iterator<Item = &'h [u8]>) -> Result<Loaded, Unavailable> {
-        self.engine.load(lines)
+    pub fn load<'h>(
+        &self,
+        lines: impl Iterator<Item = &'h [u8]> + Clone,
+        sec_fetch_dest: Option<&[u8]>,
+    ) -> Result<Loaded, Unavailable> {
+        self.engine.load(lines, sec_fetch_dest)
+    }
+
+    /// To be called where a handler asks for the session of a request that could not be loaded: counts
+    /// and logs that it is answered with 503.
+    pub fn turned_away(&self) {
+        self.engine.log.unavailable(self.engine.staleness());
     }
 
     /// Closes the session when the response's head is ready, and says what the response gets.
@@ -241,7 +257,7 @@ impl Sessions {
     /// over plain http, where browsers drop it: it says so once.
     pub fn first_cookie_over_plain_http(&self) -> bool {
         let engine = &self.engine;
-        engine.cookie.is_secure() && !engine.plain_http.swap(true, Ordering::Relaxed)
+        engine.current.template.is_secure() && !engine.plain_http.swap(true, Ordering::Relaxed)
     }
 
     /// Whether both are for the same cookie of the same application and environment.

@@ -39,7 +39,7 @@ struct Looks {
 impl Looks {
     fn of(engine: &Engine, store: &Arc<dyn RevocationStore>) -> Self {
         Self {
-            cookie: engine.cookie.identity(),
+            cookie: engine.current.template.identity(),
             audience: engine.service.binding.audience().to_owned(),
             store: format!("{store:?}"),
         }

@@ -18,6 +18,8 @@ pub(crate) const SALT: &[u8] = b"sealed-session/v1";
 pub(crate) const KEY_ID: &[u8] = b"key id";
 /// The label of the key that the cipher uses, 32 bytes.
 pub(crate) const CIPHER: &[u8] = b"xchacha20poly1305";
+/// The label of the key that authenticates activity cookies, 32 bytes.
+pub(crate) const ACTIVITY: &[u8] = b"activity";
 
 /// The public name of the key.
 pub(super) fn key_id(secret: &[u8; 32]) -> KeyId {
@@ -27,6 +29,11 @@ pub(super) fn key_id(secret: &[u8; 32]) -> KeyId {
 /// The key of XChaCha20-Poly1305.
 pub(super) fn cipher_key(secret: &[u8; 32]) -> Zeroizing<[u8; 32]> {
     derive(secret, CIPHER)
+}
+
+/// The key of HMAC-SHA256 over activity cookies.
+pub(super) fn activity_key(secret: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+    derive(secret, ACTIVITY)
 }
 
 fn derive<const N: usize>(secret: &[u8; 32], label: &[u8]) -> Zeroizing<[u8; N]> {

@@ -30,6 +30,7 @@ pub struct Key {
     activate: UnixMillis,
     retire: Option<UnixMillis>,
     cipher_key: Zeroizing<[u8; 32]>,
+    activity_key: Zeroizing<[u8; 32]>,
 }
 
 impl Key {
@@ -52,12 +53,17 @@ impl Key {
         &self.cipher_key
     }
 
+    pub(crate) fn activity_key(&self) -> &[u8; 32] {
+        &self.activity_key
+    }
+
     fn new(secret: &Secret, activate: UnixMillis, retire: Option<UnixMillis>) -> Self {
         Self {
             id: secret.key_id(),
             activate,
             retire,
             cipher_key: secret.cipher_key(),
+            activity_key: secret.activity_key(),
         }
     }
 
@@ -117,8 +123,8 @@ pub(crate) enum KeyState<'a> {
     Opens(&'a Key),
     /// Known, and past its time: retired, or pruned since.
     Retired,
-    /// Revoked at this time.
-    Revoked(UnixMillis),
+    /// Revoked.
+    Revoked,
     /// Never heard of.
     Unknown,
 }
@@ -144,6 +150,14 @@ impl KeyRing {
         let candidates = self.keys.iter().filter(|key| key.seals(now));
         // `max_by_key` prefers the last of equals; the first listed is wanted.
         candidates.rev().max_by_key(|key| key.activate)
+    }
+
+    /// The key of this id, if it opens at `now`.
+    pub(crate) fn key(&self, id: &KeyId, now: UnixMillis) -> Option<&Key> {
+        match self.find(id, now) {
+            KeyState::Opens(key) => Some(key),
+            KeyState::Retired | KeyState::Revoked | KeyState::Unknown => None,
+        }
     }
 
     /// Every key that opens at `now`: those not retired, also the ones that are not active yet.
@@ -176,8 +190,8 @@ impl KeyRing {
 
     /// What is known about the key `id` at `now`. Exactly one key has an id; revoked wins over all.
     pub(crate) fn find(&self, id: &KeyId, now: UnixMillis) -> KeyState<'_> {
-        if let Some((_, at)) = self.revoked.iter().find(|(revoked, _)| revoked == id) {
-            return KeyState::Revoked(*at);
+        if self.revoked.iter().any(|(revoked, _)| revoked == id) {
+            return KeyState::Revoked;
         }
         match self.keys.iter().find(|key| key.id == *id) {
             Some(key) if key.opens(now) => KeyState::Opens(key),
@@ -188,11 +202,8 @@ impl KeyRing {
     }
 
     /// When the key whose id begins with `prefix` was revoked, if it was.
-    pub(crate) fn revoked_since(&self, prefix: [u8; 4]) -> Option<UnixMillis> {
-        let mut revoked = self.revoked.iter();
-        revoked
-            .find(|(id, _)| id.prefix() == prefix)
-            .map(|(_, at)| *at)
+    pub(crate) fn is_revoked(&self, prefix: [u8; 4]) -> bool {
+        self.revoked.iter().any(|(id, _)| id.prefix() == prefix)
     }
 }
 
@@ -371,9 +382,9 @@ mod tests {
             .unwrap();
         assert_eq!(ring.sealing(at(9)).unwrap().id(), one);
         assert!(ring.opening(at(9)).all(|key| key.id() == one));
-        assert!(matches!(ring.find(&two, at(9)), KeyState::Revoked(time) if time == at(7)));
-        assert_eq!(ring.revoked_since(two.prefix()), Some(at(7)));
-        assert_eq!(ring.revoked_since(one.prefix()), None);
+        assert!(matches!(ring.find(&two, at(9)), KeyState::Revoked));
+        assert!(ring.is_revoked(two.prefix()));
+        assert!(!ring.is_revoked(one.prefix()));
     }
 
     #[test]
@@ -387,7 +398,7 @@ mod tests {
             .unwrap();
         let find = |number| ring.find(&secret(number).key_id(), at(9));
         assert!(matches!(find(2), KeyState::Retired));
-        assert!(matches!(find(3), KeyState::Revoked(_)));
+        assert!(matches!(find(3), KeyState::Revoked));
         assert!(matches!(find(4), KeyState::Unknown));
     }
 

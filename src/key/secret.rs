@@ -98,6 +98,10 @@ impl Secret {
         text
     }
 
+    pub(super) fn activity_key(&self) -> Zeroizing<[u8; 32]> {
+        derive::activity_key(&self.0)
+    }
+
     pub(super) fn cipher_key(&self) -> Zeroizing<[u8; 32]> {
         derive::cipher_key(&self.0)
     }

@@ -3,21 +3,24 @@
 //! One function ([`Rules::judge`]) combines every reason for which it may not, at loading and again
 //! before sealing. A session is refused when any of them holds:
 //!
-//! 1. its absolute end or its idle limit has passed;
+//! 1. its absolute end or its idle limit has passed. Idle since its last use, which its data and its activity
+//!    cookie tell, and the later of them counts: it lies beside the record and is never part of it;
 //! 2. it began at or before the time that the operator or the list's birth sets;
-//! 3. its generation, or everyone's, is below the list's;
-//! 4. its serial is below the list's, less the one that a renewal's grace still lets read.
+//! 3. its generation, one of its groups', or everyone's is below the list's;
+//! 4. its serial is below the list's, less the one that a renewal's grace still lets read;
+//! 5. it could not be sealed again, because it passed through too many keys or a limit was lowered: whoever
+//!    wrote to it would get an error each time.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Rejected;
-use crate::id::Serial;
+use crate::id::{KeyId, Serial};
 use crate::lifetime::{Lifetimes, SKEW};
 use crate::revoke::lattice::SessionEntry;
 use crate::revoke::list::List;
-use crate::seal::{Checked, Opened, Refusal, Standing};
+use crate::seal::{Checked, Opened, Refusal, Refused, Standing};
 use crate::time::UnixMillis;
+use crate::wire::chunks::CookieRoom;
 use crate::wire::record::Record;
 
 /// An authentic record whose session counts.
@@ -25,6 +28,7 @@ use crate::wire::record::Record;
 pub(crate) struct Live {
     opened: Opened,
     freshness: Freshness,
+    last_use: UnixMillis,
 }
 
 impl Live {
@@ -34,6 +38,17 @@ impl Live {
 
     pub(crate) fn freshness(&self) -> Freshness {
         self.freshness
+    }
+
+    pub(crate) fn last_use(&self) -> UnixMillis {
+        self.last_use
+    }
+
+    /// Whether this is a later cookie of the same session.
+    pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
+        let [ours, theirs] = [self, other].map(|live| live.opened.record());
+        let age = |record: &Record| (record.serial, record.refreshed);
+        ours.id == theirs.id && age(ours) > age(theirs)
     }
 }
 
@@ -63,35 +78,49 @@ pub(crate) struct Rules<'a> {
     pub(crate) everyone_before: Option<UnixMillis>,
     /// Whether sessions older than the list count all the same.
     pub(crate) accept_older: bool,
+    /// What a sealed session has to fit into.
+    pub(crate) room: CookieRoom,
+    /// The key that seals now.
+    pub(crate) sealing: Option<KeyId>,
     pub(crate) now: UnixMillis,
 }
 
 impl Rules<'_> {
     /// Lets an opened session through if it counts. One that does not is given back: it can still be
     /// ended.
-    pub(crate) fn admit(&self, opened: Opened) -> Result<Live, (Refusal, Arc<Record>)> {
-        match self.judge(opened.record()) {
-            Ok(freshness) => Ok(Live { opened, freshness }),
-            Err(refusal) => Err((refusal, opened.into_record())),
+    pub(crate) fn admit(&self, opened: Opened, last_use: UnixMillis) -> Result<Live, Refused> {
+        let judged = self.judge(opened.record(), last_use);
+        match judged.and_then(|freshness| self.judge_room(&opened).map(|()| freshness)) {
+            Ok(freshness) => Ok(Live {
+                opened,
+                freshness,
+                last_use,
+            }),
+            Err(refusal) => {
+                let key = opened.key();
+                let record = Some((opened.into_record(), key));
+                Err(Refused { refusal, record })
+            }
         }
     }
 
     /// The second check, before a record is sealed. A superseded cookie is not sealed again.
+    ///
+    /// The request is a use of the session, so it is not idle.
     pub(crate) fn clear<'r>(&self, record: &'r Record) -> Result<Cleared<'r>, Refusal> {
-        match self.judge(record)? {
+        match self.judge(record, self.now)? {
             Freshness::Newest => Ok(Cleared(record)),
-            Freshness::Superseded => Err(Refusal::dead(Rejected::Superseded, self.now)),
+            Freshness::Superseded => Err(Refusal::dead(Rejected::Superseded)),
         }
     }
 
-    /// Whether this is the newest cookie of a session that counts.
-    pub(crate) fn is_newest(&self, record: &Record) -> bool {
-        self.clear(record).is_ok()
-    }
-
     /// Whether the session counts, be it by its newest cookie or within a renewal's grace.
-    pub(crate) fn counts(&self, record: &Record) -> bool {
-        self.judge(record).is_ok()
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(crate) fn check(&self, record: &Record, last_use: UnixMillis) -> Result<(), Rejected> {
+        let judged = self.judge(record, last_use);
+        judged.map(|_| ()).map_err(|refusal| refusal.reason)
     }
 
     /// Whether a list, or a store, that was born then can tell whether the session was ended.
@@ -99,8 +128,8 @@ impl Rules<'_> {
         record.created > born || self.accept_older
     }
 
-    fn judge(&self, record: &Record) -> Result<Freshness, Refusal> {
-        self.judge_age(record)?;
+    fn judge(&self, record: &Record, last_use: UnixMillis) -> Result<Freshness, Refusal> {
+        self.judge_age(record, last_use)?;
         self.judge_generations(record)?;
         let visitor = record.login.is_none();
         match self.list.session(&record.id, visitor) {
@@ -109,21 +138,49 @@ impl Rules<'_> {
         }
     }
 
-    fn judge_age(&self, record: &Record) -> Result<(), Refusal> {
+    /// Whether the session could be sealed once more as it is.
+    fn judge_room(&self, opened: &Opened) -> Result<(), Refusal> {
+        let mut length = opened.length();
+        if self.sealing.is_some_and(|sealing| sealing != opened.key()) {
+            let trail = &opened.record().keys;
+            let grows = trail.room_for(opened.key());
+            length += grows.ok_or(Refusal::dead(Rejected::TooManyKeys))?;
+        }
+        match self.room.admit(length) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(Refusal::dead(Rejected::TooLarge)),
+        }
+    }
+
+    /// Whether the session could be sealed once more under another generation.
+    ///
+    /// # Errors
+    /// Why it could not.
+    pub(crate) fn room_to_seal(&self, record: &Record, opened_with: KeyId) -> Result<(), Rejected> {
+        let grows = record.keys.room_for(opened_with);
+        let same = self.sealing.is_none_or(|sealing| sealing == opened_with);
+        let grows = if same { Some(0) } else { grows };
+        let grows = grows.ok_or(Rejected::TooManyKeys)?;
+        // As much as a generation and a time can grow, and never more than was admitted.
+        let length = (record.encoded_len() + grows + 16).min(record.longest_len());
+        let fits = self.room.admit(length);
+        fits.map_err(|_| Rejected::TooLarge)
+    }
+
+    fn judge_age(&self, record: &Record, last_use: UnixMillis) -> Result<(), Refusal> {
         let end = self
             .lifetimes
             .end(record.class, record.created, record.expires);
         if self.now >= end {
-            return Err(Refusal::dead(Rejected::Expired, end));
+            return Err(Refusal::dead(Rejected::Expired));
         }
-        let idle = record.refreshed + self.lifetimes.of(record.class).idle;
-        if self.now >= idle {
-            return Err(Refusal::dead(Rejected::Idle, idle));
+        if self.now >= last_use + self.lifetimes.of(record.class).idle {
+            return Err(Refusal::dead(Rejected::Idle));
         }
         if let Some(before) = self.everyone_before
             && record.created <= before
         {
-            return Err(Refusal::dead(Rejected::EveryoneEnded, before));
+            return Err(Refusal::dead(Rejected::EveryoneEnded));
         }
         let born = self.list.born();
         if !self.vouches(born, record) {
@@ -138,14 +195,11 @@ impl Rules<'_> {
     fn judge_generations(&self, record: &Record) -> Result<(), Refusal> {
         // The mark first: it goes only after the generation has come.
         if self.list.everyone_marked() {
-            return Err(Refusal::dead(Rejected::EveryoneEnded, self.now));
+            return Err(Refusal::dead(Rejected::EveryoneEnded));
         }
         let everyone = self.list.everyone();
         if record.everyone < everyone {
-            return Err(Refusal::dead(
-                Rejected::EveryoneEnded,
-                UnixMillis::new(everyone.get()),
-            ));
+            return Err(Refusal::dead(Rejected::EveryoneEnded));
         }
         // A generation that neither this list nor the clock can explain was never handed out.
         let latest = (self.now + SKEW).as_millis();
@@ -155,16 +209,18 @@ impl Rules<'_> {
         let Some(login) = &record.login else {
             return Ok(());
         };
-        let subject = self.list.subject(&login.key);
-        if subject.marked {
-            return Err(Refusal::dead(Rejected::SubjectEnded, self.now));
-        }
-        if login.generation < subject.generation {
-            let since = UnixMillis::new(subject.generation.get());
-            return Err(Refusal::dead(Rejected::SubjectEnded, since));
-        }
-        if login.generation.get() > latest && login.generation > subject.generation {
-            return Err(Refusal::ahead());
+        // A group is what a subject is.
+        let groups = login.groups.iter();
+        let groups = groups.map(|it| (Rejected::GroupEnded, it.key, it.generation));
+        let subject = (Rejected::SubjectEnded, login.key, login.generation);
+        for (reason, key, generation) in std::iter::once(subject).chain(groups) {
+            let listed = self.list.subject(&key);
+            if listed.marked || generation < listed.generation {
+                return Err(Refusal::dead(reason));
+            }
+            if generation.get() > latest && generation > listed.generation {
+                return Err(Refusal::ahead());
+            }
         }
         Ok(())
     }
@@ -173,26 +229,34 @@ impl Rules<'_> {
         if serial >= entry.serial {
             return Ok(Freshness::Newest);
         }
-        let reason = match entry.serial {
-            Serial::SUCCEEDED => Rejected::Succeeded,
-            Serial::ENDED => Rejected::Ended,
-            _ => Rejected::Superseded,
-        };
+        let grace = self.lifetimes.renew_grace;
         // A grace that lies further ahead than any renewal here grants is none.
-        let latest = self.now + self.lifetimes.renew_grace + SKEW;
+        let latest = self.now + grace + SKEW;
         let reads =
             serial.next() == Some(entry.serial) && self.now < entry.from && entry.from <= latest;
         if reads {
-            Ok(Freshness::Superseded)
-        } else {
-            Err(Refusal::dead(reason, entry.from.min(self.now)))
+            return Ok(Freshness::Superseded);
         }
+        let (reason, since, held) = match entry.serial {
+            Serial::SUCCEEDED => (Rejected::Succeeded, entry.from, AFTER_REPLACING),
+            Serial::ENDED => (Rejected::Ended, entry.from, AFTER_LOGOUT),
+            _ => (
+                Rejected::Superseded,
+                entry.from.minus(grace),
+                AFTER_REPLACING,
+            ),
+        };
+        let since = since.min(self.now);
+        let standing = Standing::Replaced { since, held };
+        Err(Refusal { reason, standing })
     }
 }
 
-/// How long after its death a cookie is not yet removed from the browser: another tab may just have
-/// received its successor under the same name.
-pub(crate) const MOURNING: Duration = Duration::from_secs(60);
+/// For how long after it replaced a cookie, by a login or a renewal, a browser may hold or await the
+/// successor while late answers to its requests from before still arrive. `from` is another node's time.
+const AFTER_REPLACING: Duration = Duration::from_secs(60 + SKEW.as_secs());
+/// The same after a logout, whose browser may have begun anew.
+const AFTER_LOGOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -206,6 +270,12 @@ mod tests {
     use proptest::prelude::*;
 
     const NOW: UnixMillis = UnixMillis::from_secs(1_800_000_000);
+
+    const ROOM: CookieRoom = CookieRoom {
+        overhead: 100,
+        max_bytes: 3584,
+        max_chunks: 1,
+    };
 
     fn record(serial: u32, generation: u64, everyone: u64) -> Record {
         Record {
@@ -237,9 +307,11 @@ mod tests {
             lifetimes: &lifetimes,
             everyone_before: None,
             accept_older: false,
+            room: ROOM,
+            sealing: None,
             now,
         }
-        .judge(record)
+        .judge(record, record.refreshed)
     }
 
     fn alice() -> SubjectKey {
@@ -358,6 +430,8 @@ mod tests {
             lifetimes: &lifetimes,
             everyone_before: None,
             accept_older: false,
+            room: ROOM,
+            sealing: None,
             now: NOW,
         };
         let record = record(0, 0, 0);

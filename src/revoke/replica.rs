@@ -56,12 +56,13 @@ pub(super) struct Replica {
 impl Replica {
     /// Loads the store's whole state into the list.
     pub(super) async fn start(shared: &Shared) -> Result<Self, StoreError> {
+        shared.vigil.met(&*shared.clock);
+        date_meeting(shared).await;
         check_stores_clock(shared).await?;
         let began = Moment::now(&*shared.clock);
         let end = snapshot(shared, &mut Comparison::with(&shared.list)).await?;
         shared.list.set_born(end.born);
         shared.vigil.settles(&*shared.clock, end.settling);
-        shared.vigil.met(&*shared.clock);
         shared.vigil.complete(began);
         Ok(Self {
             position: end.position,
@@ -94,6 +95,7 @@ impl Replica {
         match followed.inspect_err(|_| observe::store_failed("follow"))? {
             Followed::News(news) => {
                 self.take(shared, news, began);
+                date_meeting(shared).await;
                 Ok(())
             }
             Followed::Gap { epoch } => {
@@ -347,6 +349,16 @@ async fn check_stores_clock(shared: &Shared) -> Result<(), StoreError> {
     }
     let reading = in_time("read", shared.store.read(NOBODY)).await?;
     check_clocks(shared.clock.now(), reading.now)
+}
+
+/// Finds out the server's time after a meeting, over the connection that it was met on. Where that fails it is
+/// tried again with the next news: until then nobody is taken to have begun after the meeting.
+async fn date_meeting(shared: &Shared) {
+    if shared.vigil.is_met_unknown()
+        && let Ok(reading) = in_time("read", shared.store.read(NOBODY)).await
+    {
+        shared.vigil.met_at(reading.now);
+    }
 }
 
 /// # Errors

@@ -39,6 +39,8 @@ pub(crate) struct Vigil {
     settled: AtomicU64,
     /// Until when the store may be a copy that nodes have not given back yet what it lacks.
     copy: AtomicU64,
+    /// When this node met the server, by the server's clock: the last time there is while it is not known.
+    met: AtomicU64,
 }
 
 impl Vigil {
@@ -49,6 +51,7 @@ impl Vigil {
             monotonic: AtomicU64::new(0),
             settled: AtomicU64::new(0),
             copy: AtomicU64::new(0),
+            met: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -89,15 +92,29 @@ impl Vigil {
     /// This node met a server that it did not know, or may have: one that took another's place need not know
     /// what others were told.
     pub(super) fn met(&self, clock: &dyn Clock) {
+        // In this order: nobody is measured by a meeting from before.
+        self.met.store(u64::MAX, Ordering::Release);
         let known = clock.monotonic().saturating_add(SETTLING);
         self.copy.store(millis(known), Ordering::Release);
     }
 
-    /// Whether it has only just met the server, so that a raise of which nobody there knows may have come
-    /// before the one that it did last.
-    pub(crate) fn just_met(&self, clock: &dyn Clock) -> bool {
-        self.reach == Reach::Network
-            && millis(clock.monotonic()) < self.copy.load(Ordering::Acquire)
+    /// The server's time at the meeting, or a while after it.
+    pub(super) fn met_at(&self, theirs: UnixMillis) {
+        self.met.store(theirs.as_millis(), Ordering::Release);
+    }
+
+    /// Whether the server's time at the last meeting is still to be found out.
+    pub(super) fn is_met_unknown(&self) -> bool {
+        self.reach == Reach::Network && self.met.load(Ordering::Acquire) == u64::MAX
+    }
+
+    /// When this node met the server, by the server's clock, if that may not know of raises from before: a copy
+    /// that took another's place, or one that has lost data and is being given it back.
+    pub(crate) fn may_lag(&self, clock: &dyn Clock) -> Option<UnixMillis> {
+        let now = millis(clock.monotonic());
+        let just_met = self.reach == Reach::Network && now < self.copy.load(Ordering::Acquire);
+        (just_met || self.is_settling(clock))
+            .then(|| UnixMillis::new(self.met.load(Ordering::Acquire)))
     }
 
     pub(crate) fn reach(&self) -> Reach {

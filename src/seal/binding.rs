@@ -14,6 +14,8 @@
 //! chunk count        1 byte
 //! ```
 
+use std::sync::Arc;
+
 use crate::seal::names::Names;
 use crate::wire::envelope::{HEAD, Head};
 
@@ -23,19 +25,23 @@ const LABEL: &[u8] = b"sealed-session";
 #[derive(Debug)]
 pub(crate) struct Binding {
     cookie: String,
-    names: Names,
+    names: Arc<Names>,
     /// The two of them as they stand in the associated data.
     fields: Vec<u8>,
 }
 
 impl Binding {
     pub(crate) fn new(cookie: &str, audience: &str) -> Self {
+        Self::of(cookie, Arc::new(Names::new(audience)))
+    }
+
+    fn of(cookie: &str, names: Arc<Names>) -> Self {
         let mut fields = Vec::new();
         push(&mut fields, cookie.as_bytes());
-        push(&mut fields, audience.as_bytes());
+        push(&mut fields, names.audience().as_bytes());
         Self {
             cookie: cookie.to_owned(),
-            names: Names::new(audience),
+            names,
             fields,
         }
     }
@@ -46,6 +52,16 @@ impl Binding {
 
     pub(crate) fn audience(&self) -> &str {
         self.names.audience()
+    }
+
+    /// The cookie's name and the audience, each after its length.
+    pub(super) fn fields(&self) -> &[u8] {
+        &self.fields
+    }
+
+    /// The same for another cookie of the same application.
+    pub(crate) fn for_cookie(&self, cookie: &str) -> Self {
+        Self::of(cookie, self.names.clone())
     }
 
     /// The subjects of the application.

@@ -4,7 +4,9 @@
 //!    authentic and plausible. It does not say that the session still counts.
 //! 2. [`seal`] takes only what was [`Checked`] against the revocation list.
 //! 3. The key id in the token picks one key. There is no trial of others.
+//! 4. When a session was last used stands in a cookie of its own, which [`activity`] makes and reads.
 
+pub(crate) mod activity;
 mod binding;
 mod cipher;
 mod names;
@@ -12,14 +14,16 @@ mod open;
 mod sealing;
 
 pub(crate) use binding::Binding;
-pub(crate) use open::{Opened, open};
+pub(crate) use open::{Opened, Refused, open};
 pub(crate) use sealing::{Checked, SealError, seal};
+
+use std::time::Duration;
 
 use crate::error::Rejected;
 use crate::time::UnixMillis;
 use crate::wire::envelope::Minutes;
 
-/// A cookie that is no session: why, and what that says about removing it from the browser.
+/// A cookie that is no session: why, and what that says about writing over it or removing it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) reason: Rejected,
@@ -29,12 +33,15 @@ pub(crate) struct Refusal {
 /// What is known of a refused cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// Nobody's session, for all that can be told.
+    /// Cannot be a session, here or elsewhere, now or later.
     Worthless,
-    /// Perhaps a session to a node that knows a newer key or format; sealed at this minute.
-    Foreign(Minutes),
-    /// Authentic, and dead since this time.
-    Dead(UnixMillis),
+    /// Perhaps a session to a node that knows another key or a newer format; sealed at this minute.
+    Unread(Minutes),
+    /// Authentic, and dead for good.
+    Dead,
+    /// The same, because this browser replaced the cookie or gave it up at `since`: for the time `held` it
+    /// holds or awaits a successor under the same name.
+    Replaced { since: UnixMillis, held: Duration },
     /// Authentic, but older than the list that would have to vouch for it, which was born then.
     Unvouched(UnixMillis),
     /// Authentic, from a time that has not come: alive where the clock is right.
@@ -49,17 +56,10 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn foreign(reason: Rejected, sealed_at: Minutes) -> Self {
+    pub(crate) fn dead(reason: Rejected) -> Self {
         Self {
             reason,
-            standing: Standing::Foreign(sealed_at),
-        }
-    }
-
-    pub(crate) fn dead(reason: Rejected, since: UnixMillis) -> Self {
-        Self {
-            reason,
-            standing: Standing::Dead(since),
+            standing: Standing::Dead,
         }
     }
 
@@ -80,9 +80,6 @@ impl Refusal {
     /// Whether the cookie is some session of ours: its tag verified, or its key was revoked and nobody can
     /// tell any more.
     pub(crate) fn is_authentic(&self) -> bool {
-        matches!(
-            self.standing,
-            Standing::Dead(_) | Standing::Unvouched(_) | Standing::Ahead
-        )
+        !matches!(self.standing, Standing::Worthless | Standing::Unread(_))
     }
 }

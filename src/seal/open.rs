@@ -7,9 +7,9 @@ use crate::id::{KeyId, Serial};
 use crate::key::{KeyRing, KeyState};
 use crate::lifetime::{LONGEST, SKEW};
 use crate::seal::names::Names;
-use crate::seal::{Binding, Refusal, cipher};
+use crate::seal::{Binding, Refusal, Standing, cipher};
 use crate::time::UnixMillis;
-use crate::wire::envelope::{Envelope, Parsed, Parts};
+use crate::wire::envelope::{Envelope, Head, Parsed, Parts, VERSION};
 use crate::wire::record::Record;
 
 /// An authentic record. Whether its session still counts is the revocation check's to say.
@@ -17,6 +17,22 @@ use crate::wire::record::Record;
 pub(crate) struct Opened {
     record: Arc<Record>,
     key: KeyId,
+    /// Bytes of the record as it was sealed.
+    length: usize,
+}
+
+/// Why a token is no session, and the record of one that is authentic, with its key: it can still be ended.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) refusal: Refusal,
+    pub(crate) record: Option<(Arc<Record>, KeyId)>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        let record = None;
+        Self { refusal, record }
+    }
 }
 
 impl Opened {
@@ -27,6 +43,10 @@ impl Opened {
     /// The key that sealed it.
     pub(crate) fn key(&self) -> KeyId {
         self.key
+    }
+
+    pub(crate) fn length(&self) -> usize {
+        self.length
     }
 
     pub(crate) fn into_record(self) -> Arc<Record> {
@@ -41,22 +61,22 @@ pub(crate) fn open(
     ring: &KeyRing,
     binding: &Binding,
     now: UnixMillis,
-) -> Result<Opened, Refusal> {
+) -> Result<Opened, Refused> {
     let envelope = match Envelope::parse(text).map_err(Refusal::worthless)? {
         Parsed::Token(envelope) => envelope,
         Parsed::OtherVersion(head) => {
-            let reason = Rejected::Version(head.version);
-            return Err(Refusal::foreign(reason, head.sealed_at));
+            return Err(other_version(head).into());
         }
     };
     let head = envelope.head;
     let key = match ring.find(&head.key, now) {
         KeyState::Opens(key) => key,
-        KeyState::Retired => return Err(Refusal::worthless(Rejected::RetiredKey(head.key))),
-        KeyState::Revoked(at) => return Err(Refusal::dead(Rejected::RevokedKey, at)),
+        KeyState::Retired => return Err(Refusal::worthless(Rejected::RetiredKey(head.key)).into()),
+        KeyState::Revoked => return Err(Refusal::dead(Rejected::RevokedKey).into()),
         KeyState::Unknown => {
             let reason = Rejected::UnknownKey(head.key);
-            return Err(Refusal::foreign(reason, head.sealed_at));
+            let standing = Standing::Unread(head.sealed_at);
+            return Err(Refusal { reason, standing }.into());
         }
     };
     let data = binding.associated_data(head, chunks);
@@ -65,23 +85,36 @@ pub(crate) fn open(
         let opened = cipher::decrypt(key, parts.nonce, &data, parts.content, parts.tag);
         opened.map_err(|_| Rejected::NotAuthentic)
     };
-    let record = envelope
-        .opened(decrypt)
-        .and_then(|(bytes, start)| Record::decode(bytes, start))
-        .map_err(Refusal::worthless)?;
-    if let Some(since) = record.keys.iter().find_map(|key| ring.revoked_since(key)) {
-        return Err(Refusal::dead(Rejected::RevokedKey, since));
-    }
-    if is_ahead(&record, now) {
-        return Err(Refusal::ahead());
-    }
-    if !is_plausible(&record, binding.names()) {
-        return Err(Refusal::worthless(Rejected::Implausible));
-    }
-    Ok(Opened {
-        record,
-        key: key.id(),
-    })
+    let (bytes, start) = envelope.opened(decrypt).map_err(Refusal::worthless)?;
+    let length = bytes.len() - start;
+    let record = Record::decode(bytes, start).map_err(Refusal::worthless)?;
+    let refusal = if record.keys.iter().any(|key| ring.is_revoked(key)) {
+        Refusal::dead(Rejected::RevokedKey)
+    } else if is_ahead(&record, now) {
+        Refusal::ahead()
+    } else if !is_plausible(&record, binding.names()) {
+        return Err(Refusal::worthless(Rejected::Implausible).into());
+    } else {
+        let key = key.id();
+        return Ok(Opened {
+            record,
+            key,
+            length,
+        });
+    };
+    let record = Some((record, key.id()));
+    Err(Refused { refusal, record })
+}
+
+/// A token of an older version is nobody's: none was released. One of a newer version may be a session
+/// to a neighbour.
+fn other_version(head: Head) -> Refusal {
+    let reason = Rejected::Version(head.version);
+    let standing = match head.version > VERSION {
+        true => Standing::Unread(head.sealed_at),
+        false => Standing::Worthless,
+    };
+    Refusal { reason, standing }
 }
 
 /// Whether the record is from a time that has not come, by more than clocks may differ.

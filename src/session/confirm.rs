@@ -40,7 +40,7 @@ impl Session {
     pub async fn confirm(&self) -> Result<(), ConfirmError> {
         let service = self.service();
         let known = self.look(|state| {
-            let record = state.record.as_ref()?;
+            let record = state.record()?;
             let subject = record.login.as_ref().map(|login| login.key);
             Some((record.id, subject))
         });
@@ -51,17 +51,13 @@ impl Session {
         };
         self.with(|state| {
             let rules = service.rules(service.now());
-            if let Some(record) = &state.record
+            if let Some(record) = state.record()
                 && !rules.vouches(born, record)
             {
                 let problem = "it has lost its data, and was not given it back yet";
                 return Err(StoreError::unavailable(problem).into());
             }
-            let counts = state.still_counts(service)
-                && state
-                    .record
-                    .as_ref()
-                    .is_some_and(|record| rules.counts(record));
+            let counts = state.still_counts(service);
             counts.then_some(()).ok_or(ConfirmError::Ended)
         })
     }

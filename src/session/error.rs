@@ -1,6 +1,7 @@
 //! What a handler can get wrong or be refused.
 
-use crate::error::{RandomError, StoreError};
+use crate::error::{RandomError, Rejected, StoreError};
+use crate::session::state::Obstacle;
 use crate::wire::chunks::TooLarge;
 
 /// Why a session can not be written now. What it holds stays as it was.
@@ -14,11 +15,34 @@ pub enum NotWritable {
     /// reads.
     #[error("the session was renewed by another request")]
     Superseded,
-    /// The request carries a cookie that another node may understand, or whose session ended within
-    /// the last minute: writing would overwrite what the browser may just have received. Only a login
-    /// may.
-    #[error("the browser holds a session cookie that can not be replaced now")]
-    CookieHeld,
+    /// The browser replaced this cookie less than two minutes ago, by a login or a renewal, or gave it up by a
+    /// logout less than ten seconds ago. It holds or awaits a successor, which an answer to this request
+    /// would overwrite. A login may, and so may whatever comes after
+    /// [`Session::start_over`](crate::Session::start_over).
+    #[error("the browser has just replaced this session cookie, or given it up")]
+    Replaced,
+    /// The cookie may be a session on another node, or later: its key or format is not known here (yet), it
+    /// is ahead of this node's clock, or older than the revocation list so far. As for
+    /// [`Replaced`](Self::Replaced).
+    #[error("the session cookie may be good on another node, or later")]
+    MayLiveElsewhere,
+    /// The request carries more cookies of this name than are tried. As for [`Replaced`](Self::Replaced).
+    #[error("the request carries too many session cookies")]
+    NotTried,
+    /// The session was ended while the request ran. Nothing but a login begins another one.
+    #[error("the session was ended while the request ran")]
+    EndedMeanwhile,
+}
+
+impl From<Obstacle> for NotWritable {
+    fn from(obstacle: Obstacle) -> Self {
+        match obstacle {
+            Obstacle::Replaced => Self::Replaced,
+            Obstacle::Later | Obstacle::Unread => Self::MayLiveElsewhere,
+            Obstacle::Untried => Self::NotTried,
+            Obstacle::EndedMeanwhile => Self::EndedMeanwhile,
+        }
+    }
 }
 
 /// A value was there but could not be read as the type that was asked for.
@@ -106,7 +130,27 @@ pub enum LogoutError {
     /// There is no login whose sessions could be ended.
     #[error("nobody is logged in")]
     NotAuthenticated,
-    /// The request's cookie is one that only another node may understand, or that only reads.
+    /// A login over this cookie has made another session, which lives on: the browser holds its cookie, and
+    /// that was not removed. Answer 409.
+    #[error("a login over this session has made another one, which lives on")]
+    Succeeded,
+    /// The request's cookie is one that this node cannot read or did not try: it may be a session on another
+    /// node, so nothing was ended, and the browser keeps it. Answer 503.
+    #[error("the session cookie cannot be read here, and may be good on another node")]
+    MayLiveElsewhere,
+    /// Nobody can tell yet whether this session was ended before, so it must not be the one that outlives the
+    /// others. Nothing was done. Happens while a store that nodes share has lost data, and for half a
+    /// minute after this node met another server, to sessions that are older than that. Answer 503 with
+    /// Retry-After.
+    #[error("the revocation store is settling; nothing was ended")]
+    Settling,
+    /// This session could not be sealed again, so it would have been ended with the others. Nothing was done.
+    #[error("this session cannot be sealed again: {0}")]
+    CannotSeal(#[source] Rejected),
+    /// The other sessions were ended, and this one too: it had been ended before, or meanwhile.
+    #[error("this session was ended as well")]
+    Ended,
+    /// The request's cookie is one that only reads, or the response was sent already.
     #[error(transparent)]
     NotWritable(#[from] NotWritable),
     /// The sessions are ended on this node and their cookie is removed from this browser; other nodes

@@ -9,12 +9,14 @@ use serde::Serialize;
 
 use crate::id::{KeyId, Serial, SessionId, SubjectKey};
 use crate::lifetime::Class;
+use crate::observe;
 use crate::revoke::revoker::Attempt;
 use crate::revoke::{Published, Reading};
 use crate::session::Session;
-use crate::session::error::{LoginError, NotWritable, SessionInsertError};
+use crate::session::begin;
+use crate::session::error::{LoginError, SessionInsertError};
 use crate::session::service::Service;
-use crate::session::state::{Origin, SessionStatus, State, ended};
+use crate::session::state::State;
 use crate::session::value;
 use crate::wire::entries::Entries;
 use crate::wire::record::{KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
@@ -56,7 +58,7 @@ impl Login {
         self
     }
 
-    async fn run(self) -> Result<(), LoginError> {
+    async fn run(self) -> Result<LoggedIn, LoginError> {
         if self.subject.is_empty() || self.subject.len() > LONGEST_SUBJECT {
             return Err(LoginError::InvalidSubject);
         }
@@ -73,17 +75,35 @@ impl Login {
             reading,
         };
         // This node refuses the old session before anyone can hold the new one's cookie.
-        let (record, ending) = session.with(|state| start.prepare(state, service))?;
-        if let Some(attempt) = ending
+        let begun = session.with(|state| start.prepare(state, service))?;
+        if let Some((attempt, counted)) = begun.ending
             && let Err(error) = attempt.await
+            && counted
         {
             // Other nodes may still take the old cookie: nobody is logged in.
             session.with(State::forget);
             return Err(error.into());
         }
+        if begun.dropped {
+            let session = observe::tag(begun.record.id.as_bytes());
+            tracing::warn!(%session, "a login dropped the entries from before it, which did not fit beside it");
+        }
         // Not before: a login that is cancelled while it waits is none.
-        session.with(|state| install(state, record))
+        session.with(|state| state.install(begun.record))?;
+        Ok(LoggedIn {
+            entries_dropped: begun.dropped,
+        })
     }
+}
+
+/// What a login came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoggedIn {
+    /// Whether entries of the session from before were left behind because they did not fit beside the
+    /// login, or because that session had passed through as many keys as one can. A login never fails over
+    /// them.
+    pub entries_dropped: bool,
 }
 
 /// Tells neither who logs in nor what the session starts with.
@@ -96,7 +116,7 @@ impl fmt::Debug for Login {
 }
 
 impl IntoFuture for Login {
-    type Output = Result<(), LoginError>;
+    type Output = Result<LoggedIn, LoginError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
@@ -126,58 +146,49 @@ struct Start {
     reading: Reading,
 }
 
+/// A login that only has to be installed.
+struct Begun {
+    record: Arc<Record>,
+    /// The end of the session before, and whether that counted until now.
+    ending: Option<(Attempt<Published>, bool)>,
+    dropped: bool,
+}
+
 impl Start {
     /// Makes the new session and ends the old one, if a browser holds it. On an error everything is as
     /// before.
-    fn prepare(
-        self,
-        state: &mut State,
-        service: &Service,
-    ) -> Result<(Arc<Record>, Option<Attempt<Published>>), LoginError> {
-        if state.committed {
-            return Err(NotWritable::AlreadyCommitted.into());
-        }
-        // A session that was ended while this request ran hands nothing on.
-        let counts = state.still_counts(service);
-        let old = state.record.as_deref().filter(|_| counts);
-        let opened_with = match state.origin {
-            Origin::Cookie { key, .. } => Some(key),
-            _ => None,
-        };
-        let record = self.record(old, opened_with, service)?;
-        service
-            .room
-            .admit(record.encoded_len())
-            .map_err(SessionInsertError::from)?;
-        let ending = old.filter(|_| state.issued).map(|old| {
-            // Also a visitor's: what a login ends is worth keeping for its whole time.
-            service
-                .revoker
-                .revoke(ended(old, service.now(), false))
-                .there
+    fn prepare(self, state: &mut State, service: &Service) -> Result<Begun, LoginError> {
+        let before = state.before_login(service)?;
+        let (record, dropped) = self.record(before.heir, service)?;
+        let now = service.now();
+        let ending = before.ended.and_then(|(old, counted)| {
+            let revocation = begin::succeeded(old, now);
+            let matters = revocation.until() > now;
+            matters.then(|| (service.revoker.revoke(revocation).there, counted))
         });
-        Ok((record, ending))
+        Ok(Begun {
+            record,
+            ending,
+            dropped,
+        })
     }
 
     /// The new session: a new id, with the entries of the old one if they are the same user's or were
-    /// nobody's, and then with its key trail.
+    /// nobody's, and then with its key trail. Without them if they do not fit.
     fn record(
         self,
-        old: Option<&Record>,
-        opened_with: Option<KeyId>,
+        heir: Option<(&Arc<Record>, Option<KeyId>)>,
         service: &Service,
-    ) -> Result<Arc<Record>, LoginError> {
+    ) -> Result<(Arc<Record>, bool), LoginError> {
         let reading = self.reading;
         let created = service.beginning(reading.now, reading.born);
         let id = SessionId::random(&*service.random).map_err(SessionInsertError::from)?;
-        let heir = old.filter(|old| {
+        let heir = heir.filter(|(old, _)| {
             let login = old.login.as_ref();
-            login.is_none_or(|login| login.subject == self.subject)
+            let same = login.is_none_or(|login| login.subject == self.subject);
+            same && !old.entries.is_empty()
         });
-        let (entries, keys) = heir
-            .and_then(|old| inheritance(old, opened_with))
-            .unwrap_or_default();
-        Ok(Arc::new(Record {
+        let record = Record {
             id,
             serial: Serial::FIRST,
             login: Some(LoginFacts {
@@ -194,28 +205,30 @@ impl Start {
             refreshed: service.now(),
             expires: created + service.lifetimes.of(self.class).absolute,
             class: self.class,
-            keys,
-            entries: entries.with_all(&self.added),
-        }))
+            keys: KeyTrail::default(),
+            entries: self.added,
+        };
+        if let Some((old, opened_with)) = heir
+            && let Some(keys) = trail(old, opened_with)
+        {
+            let with_entries = Record {
+                entries: old.entries.with_all(&record.entries),
+                keys,
+                ..record.clone()
+            };
+            if service.room.admit(with_entries.longest_len()).is_ok() {
+                return Ok((Arc::new(with_entries), false));
+            }
+        }
+        let fits = service.room.admit(record.longest_len());
+        fits.map_err(SessionInsertError::from)?;
+        Ok((Arc::new(record), heir.is_some()))
     }
 }
 
-/// The entries of a session and the keys that they passed through; nothing if those are too many.
-fn inheritance(old: &Record, opened_with: Option<KeyId>) -> Option<(Entries, KeyTrail)> {
+/// The keys that the entries of a session passed through; nothing if those are too many.
+fn trail(old: &Record, opened_with: Option<KeyId>) -> Option<KeyTrail> {
     let mut keys = old.keys.clone();
     let fits = opened_with.is_none_or(|key| keys.add(key));
-    fits.then(|| (old.entries.clone(), keys))
-}
-
-/// Puts the new session in the place of the old one.
-fn install(state: &mut State, record: Arc<Record>) -> Result<(), LoginError> {
-    if state.committed {
-        return Err(NotWritable::AlreadyCommitted.into());
-    }
-    state.record = Some(record);
-    state.issued = false;
-    state.status = SessionStatus::Renewed;
-    // What was refused to the old session does not concern the new one.
-    state.refused = None;
-    Ok(())
+    fits.then_some(keys)
 }

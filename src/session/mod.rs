@@ -5,9 +5,11 @@
 //!    costs the response nothing.
 //! 3. Names and meanings follow actix-session where it has them.
 
+pub(crate) mod begin;
 mod confirm;
 mod error;
 mod login;
+mod peek;
 pub(crate) mod service;
 pub(crate) mod state;
 mod value;
@@ -19,12 +21,13 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::error::Rejected;
 use crate::id::{Generation, SessionId};
 use crate::lifetime::Class;
 use crate::lock::lock;
-use crate::revoke::Target;
+use crate::revoke::{Published, Target};
 use crate::session::service::Service;
-use crate::session::state::{Hold, Origin, State};
+use crate::session::state::{Ending, State};
 use crate::time::UnixMillis;
 use crate::wire::entries::Entries;
 use crate::wire::record::{LoginFacts, Record};
@@ -33,7 +36,8 @@ pub use confirm::ConfirmError;
 pub use error::{
     LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError, SessionUpdateError,
 };
-pub use login::Login;
+pub use login::{LoggedIn, Login};
+pub use peek::Peek;
 pub use state::SessionStatus;
 pub use value::Value;
 
@@ -74,11 +78,8 @@ impl Session {
     /// When the entry was written as another type.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, SessionGetError> {
         // Decoded outside of the lock: that is the application's code.
-        let record = self.look(|state| state.record.clone());
-        let Some(value) = record.as_ref().and_then(|record| record.entries.get(key)) else {
-            return Ok(None);
-        };
-        value::decoded(key, value).map(Some)
+        let record = self.look(|state| state.record().cloned());
+        Self::read(record.as_deref(), key)
     }
 
     /// Reads an entry, and discards one that cannot be read as `T`: what an earlier release of the
@@ -88,7 +89,7 @@ impl Session {
     /// `None` if there is none of this name, or none any more. Where the session cannot be written the entry
     /// stays, and reads as `None` all the same.
     pub fn get_or_discard<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        let record = self.look(|state| state.record.clone())?;
+        let record = self.look(|state| state.record().cloned())?;
         let bytes = record.entries.get(key)?;
         match value::decoded(key, bytes) {
             Ok(value) => Some(value),
@@ -191,7 +192,7 @@ impl Session {
     /// becomes that error.
     pub fn remove(&self, key: &str) -> Option<Value> {
         self.with(|state| {
-            state.looked = true;
+            state.look();
             state.entries()?.get(key)?;
             let bytes = state.change(|entries| entries.remove(key))?;
             Some(Value::new(key, bytes))
@@ -206,7 +207,7 @@ impl Session {
     /// Removes all entries. The session itself, and its login, stay. Refused as [`remove`](Self::remove).
     pub fn clear(&self) {
         self.with(|state| {
-            if state.record.is_some() {
+            if state.record().is_some() {
                 state.change(|entries| *entries = Entries::default());
             }
         });
@@ -257,17 +258,26 @@ impl Session {
             .unwrap_or(false)
     }
 
+    /// Why there is no session although the request carried a cookie for one: to say "you were logged out
+    /// on another device". `None` where there is a session, or was no cookie. Of several cookies that of an
+    /// authentic session tells, else the first.
+    ///
+    /// The browser cannot tell the reasons apart unless the application lets it.
+    pub fn rejected(&self) -> Option<Rejected> {
+        self.look(State::rejected)
+    }
+
     /// What has happened to the session in this request.
     pub fn status(&self) -> SessionStatus {
-        self.with(|state| state.status)
+        self.with(|state| state.status())
     }
 
     fn record<T>(&self, read: impl FnOnce(&Record) -> T) -> Option<T> {
-        self.look(|state| state.record.as_deref().map(read))
+        self.look(|state| state.record().map(|record| read(record)))
     }
 
     fn login<T>(&self, read: impl FnOnce(&LoginFacts) -> T) -> Option<T> {
-        self.look(|state| state.record.as_ref()?.login.as_ref().map(read))
+        self.look(|state| state.record()?.login.as_ref().map(read))
     }
 }
 
@@ -313,13 +323,22 @@ impl Session {
         self.with(State::renew);
     }
 
+    /// Lets a new session begin over a cookie that is none here but may have a successor in this browser, or be
+    /// good on another node or later ([`NotWritable::Replaced`], [`NotWritable::MayLiveElsewhere`],
+    /// [`NotWritable::NotTried`]): for a page that has to store something before a login, such as the state
+    /// of a single sign-on. The answer replaces what the browser holds by then. Does nothing where a write
+    /// is possible anyway.
+    ///
+    /// # Errors
+    /// [`NotWritable::EndedMeanwhile`], [`NotWritable::Superseded`] and [`NotWritable::AlreadyCommitted`] stay.
+    pub fn start_over(&self) -> Result<(), NotWritable> {
+        self.with(State::start_over)
+    }
+
     /// Ends the session: its cookie is removed, and dead on every node. Starts at the call; the
     /// response waits for it and becomes an error (503) if other nodes may not know.
     pub fn purge(&self) {
-        self.with(|state| match state.end(self.service()) {
-            Ok(attempt) => state.attempts.extend(attempt),
-            Err(_) => state.refused = Some(NotWritable::CookieHeld),
-        });
+        self.with(|state| state.purge(self.service()));
     }
 
     /// Ends the session: its cookie is removed, and dead on every node once this returns `Ok`. Ending
@@ -329,11 +348,17 @@ impl Session {
     /// [`LogoutError::Store`]: this node refuses the session and the browser loses the cookie, other
     /// nodes learn of it when the store takes it.
     pub async fn logout(&self) -> Result<(), LogoutError> {
-        let attempt = self.with(|state| state.end(self.service()))?;
-        if let Some(attempt) = attempt {
-            attempt.await?;
+        let attempt = self.with(|state| state.end(self.service(), Ending::Logout))?;
+        let Some(attempt) = attempt else {
+            return Ok(());
+        };
+        match attempt.await? {
+            Published::Succeeded => {
+                self.with(State::was_succeeded);
+                Err(LogoutError::Succeeded)
+            }
+            Published::Fresh | Published::Known => Ok(()),
         }
-        Ok(())
     }
 
     /// Ends all sessions of the user who is logged in, this one included, on all devices.
@@ -362,19 +387,10 @@ impl Session {
     pub async fn logout_others(&self) -> Result<(), LogoutError> {
         let (target, seen) = self.target()?;
         let service = self.service();
-        self.with(|state| {
-            state.writable()?;
-            // A renewal elsewhere would leave nobody: its cookie ends with the raise, and this one by it.
-            match &state.record {
-                Some(record) if state.issued && !service.rules(service.now()).is_newest(record) => {
-                    Err(NotWritable::Superseded)
-                }
-                _ => Ok(()),
-            }
-        })?;
+        self.with(|state| state.may_outlive(service))?;
         match service.revoker.raise(target, seen).await {
             Ok(raised) if self.with(|state| state.outlive(&raised, service)) => Ok(()),
-            Ok(_) => Err(LogoutError::NotAuthenticated),
+            Ok(_) => Err(LogoutError::Ended),
             Err(error) => {
                 self.with(State::forget);
                 Err(error.into())
@@ -391,10 +407,10 @@ impl Session {
     pub async fn logout_everyone(&self) -> Result<(), LogoutError> {
         let service = self.service();
         let attempt = self.with(|state| {
-            if state.record.is_some() && !state.still_counts(service) {
+            if state.record().is_some() && !state.still_counts(service) {
                 return Err(LogoutError::NotAuthenticated);
             }
-            let seen = state.record.as_ref().map(|record| record.everyone);
+            let seen = state.record().map(|record| record.everyone);
             state.forget();
             let seen = seen.unwrap_or(Generation::NONE);
             Ok(service.revoker.raise(Target::Everyone, seen))
@@ -407,20 +423,15 @@ impl Session {
     /// ran has no say any more.
     fn target(&self) -> Result<(Target, Generation), LogoutError> {
         let service = self.service();
-        let held = self.with(|state| {
-            let held = state.origin == Origin::Held(Hold::Foreign);
+        self.with(|state| {
+            state.look();
             state.still_counts(service);
-            held
-        });
-        let login = self.look(|state| {
-            let login = state.record.as_ref()?.login.as_ref()?;
-            Some((login.key, login.generation))
-        });
-        match login {
-            Some((key, generation)) => Ok((Target::Subject(key), generation)),
-            None if held => Err(NotWritable::CookieHeld.into()),
-            None => Err(LogoutError::NotAuthenticated),
-        }
+            match state.record().and_then(|record| record.login.as_ref()) {
+                Some(login) => Ok((Target::Subject(login.key), login.generation)),
+                None if state.may_live_elsewhere() => Err(LogoutError::MayLiveElsewhere),
+                None => Err(LogoutError::NotAuthenticated),
+            }
+        })
     }
 }
 
@@ -438,6 +449,16 @@ impl Session {
         &self.shared.service
     }
 
+    fn read<T: DeserializeOwned>(
+        record: Option<&Record>,
+        key: &str,
+    ) -> Result<Option<T>, SessionGetError> {
+        let Some(value) = record.and_then(|record| record.entries.get(key)) else {
+            return Ok(None);
+        };
+        value::decoded(key, value).map(Some)
+    }
+
     /// Runs a step on the state. No code of the application may run in it.
     pub(crate) fn with<T>(&self, step: impl FnOnce(&mut State) -> T) -> T {
         // A panic in a step can not leave a half-made state that matters: each replaces whole values, and what
@@ -448,7 +469,7 @@ impl Session {
     /// The same, for what the response then depends on.
     fn look<T>(&self, step: impl FnOnce(&State) -> T) -> T {
         self.with(|state| {
-            state.looked = true;
+            state.look();
             step(state)
         })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::id::SubjectKey;
-use crate::key::KeyRing;
+use crate::key::{Key, KeyRing};
 use crate::lifetime::Lifetimes;
 use crate::random::Random;
 use crate::revoke::check::Rules;
@@ -44,6 +44,8 @@ impl Service {
             lifetimes: &self.lifetimes,
             everyone_before: ring.everyone_before(),
             accept_older: self.accept_older,
+            room: self.room,
+            sealing: ring.sealing(now).map(Key::id),
             now,
         }
     }

@@ -1,22 +1,31 @@
 //! One request's session, behind the handle.
 //!
-//! Every rule about what may be written when is here, in [`State::writable`] and the few methods
-//! that change something. No code of the application runs in here: it would run under a lock.
+//! Every rule about what may be written when is here. What the session is at any time is one of the
+//! variants of [`Presence`]; no two fields have to agree. No code of the application runs in here: it would run
+//! under a lock.
+//!
+//! A cookie that is no session is no obstacle: a handler may begin a new one over it. But for these, over which
+//! only a login sets a cookie, and [`State::start_over`] where a page has to store something before:
+//!
+//! 1. The browser replaced the cookie, or gave it up, a moment ago. It holds or awaits a successor.
+//! 2. The cookie may be a session elsewhere, or later.
+//! 3. The request began with a live session that ended meanwhile. Nothing but a login gets over that, unless the
+//!    request itself logged out.
 
 use std::mem;
 use std::sync::Arc;
 
-use crate::error::RandomError;
-use crate::id::{KeyId, Serial, SessionId};
-use crate::lifetime::{Class, SKEW};
+use crate::error::Rejected;
+use crate::id::{KeyId, Serial};
 use crate::revoke::check::{Freshness, Live};
 use crate::revoke::revoker::Attempt;
-use crate::revoke::{Published, Raised, Revocation, SessionEntry};
+use crate::revoke::{Published, Raised};
+use crate::session::begin;
 use crate::session::error::{LogoutError, NotWritable, SessionInsertError};
 use crate::session::service::Service;
 use crate::time::UnixMillis;
 use crate::wire::entries::Entries;
-use crate::wire::record::{KeyTrail, Record};
+use crate::wire::record::Record;
 
 /// What has happened to the session in this request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,7 +33,8 @@ use crate::wire::record::{KeyTrail, Record};
 pub enum SessionStatus {
     /// Entries were written: the cookie is sealed anew.
     Changed,
-    /// The session was ended: its cookie is removed. Later writes are ignored, only a login starts anew.
+    /// The session was ended: its cookie is removed. After [`purge`](crate::Session::purge) later writes are
+    /// ignored; after a logout they begin a new session, as a login does in both cases.
     Purged,
     /// The session was renewed or logged in: older cookies die.
     Renewed,
@@ -33,33 +43,93 @@ pub enum SessionStatus {
     Unchanged,
 }
 
-/// What the request's cookies amounted to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// No session.
-    Nothing,
-    /// No session, and a cookie that must not be overwritten.
-    Held(Hold),
-    /// A session.
-    Cookie { key: KeyId, freshness: Freshness },
+/// What the session is.
+enum Presence {
+    /// There is none.
+    Absent {
+        /// Why none may begin but by a login.
+        obstacle: Option<Obstacle>,
+        /// An authentic one that does not count.
+        dead: Option<Dead>,
+    },
+    /// The one that the request came with.
+    Presented { held: Held, edit: Edit },
+    /// One that no browser holds a live cookie of yet.
+    Begun { record: Arc<Record>, cause: Cause },
+    /// The application ended it, or ended none.
+    Ended(By),
 }
 
-/// Why a cookie is kept although it is no session here. Of several the larger counts.
+/// A live session of the browser's.
+struct Held {
+    record: Arc<Record>,
+    key: KeyId,
+    freshness: Freshness,
+    last_use: UnixMillis,
+    /// Which of the cookies that are read carried it.
+    scope: usize,
+}
+
+/// An authentic session that does not count here. A logout ends it all the same, for other nodes may not
+/// know yet, and a login tells that it has a successor.
+#[derive(Debug)]
+pub(crate) struct Dead {
+    pub(crate) record: Arc<Record>,
+    /// Its key, if a login succeeded it so short a while ago that a second one is a double click.
+    pub(crate) heir: Option<KeyId>,
+    pub(crate) reason: Rejected,
+}
+
+/// Why no session begins over a cookie that is none. Of several the larger counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Hold {
-    /// Its session ended so recently that the browser may hold a successor.
-    JustEnded,
-    /// Another node may understand it, so a logout here does not end it.
-    Foreign,
+pub(crate) enum Obstacle {
+    /// The browser holds or awaits a successor.
+    Replaced,
+    /// Authentic, and perhaps a session later: ahead of the clock, or older than the list so far.
+    Later,
+    /// There were more candidates than are tried.
+    Untried,
+    /// Perhaps a session to a node that knows a newer key or format.
+    Unread,
+    /// The session ended while the request ran.
+    EndedMeanwhile,
 }
 
-/// What a response has to do for the session. A record in it was last used now.
+/// What a request did to the session that it came with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edit {
+    Clean,
+    Changed,
+    Renewed,
+}
+
+/// How a session came to be that no browser holds a live cookie of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// A write without a session.
+    Write,
+    /// A login.
+    Login,
+    /// All others of its user were ended, and with them its cookie, which this key had sealed.
+    OthersEnded(KeyId),
+}
+
+/// How it was ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// Later writes begin another one.
+    Logout,
+    /// Later writes are ignored, as actix-session does.
+    Purge,
+}
+
+/// What a response has to do for the session.
 #[derive(Debug)]
 pub(crate) enum Change {
     /// Nothing: the browser keeps what it has.
     Keep,
-    /// Seal it again, although nothing was written.
-    Refresh(Arc<Record>),
+    /// Nothing was written, but the session was used, which the browser gets to know.
+    Seen(Seen),
     /// Seal what was written.
     Write(Arc<Record>),
     /// Seal a session that began with a login in this request.
@@ -70,10 +140,18 @@ pub(crate) enum Change {
     Destroy,
 }
 
+/// A session that was looked at by the newest of its cookies.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) record: Arc<Record>,
+    pub(crate) key: KeyId,
+    pub(crate) scope: usize,
+}
+
 /// A session whose response is ready.
 pub(crate) struct Closing {
     pub(crate) change: Change,
-    /// The key that the request's cookie was sealed with.
+    /// The key that the record to be sealed was opened with.
     pub(crate) key: Option<KeyId>,
     pub(crate) looked: bool,
     pub(crate) refused: Option<NotWritable>,
@@ -81,51 +159,116 @@ pub(crate) struct Closing {
 }
 
 pub(crate) struct State {
-    pub(crate) record: Option<Arc<Record>>,
-    /// An authentic session that does not count on this node.
-    remains: Option<Arc<Record>>,
-    /// Whether a browser holds a cookie with the record's id.
-    pub(crate) issued: bool,
-    pub(crate) origin: Origin,
-    pub(crate) status: SessionStatus,
+    presence: Presence,
+    /// Why there is no session, where the request carried a cookie for one.
+    rejected: Option<Rejected>,
+    /// Whether a renewal was asked for. Of a session that is new anyway it changes the status alone.
+    renewed: bool,
     /// Whether the handler looked at the session, so that the response depends on it.
-    pub(crate) looked: bool,
-    pub(crate) committed: bool,
-    /// A write that was refused by a method which can not say so.
-    pub(crate) refused: Option<NotWritable>,
+    looked: bool,
+    committed: bool,
+    /// A write that was refused by a method which cannot say so.
+    refused: Option<NotWritable>,
     /// Revocations that were started and not waited for.
-    pub(crate) attempts: Vec<Attempt<Published>>,
+    attempts: Vec<Attempt<Published>>,
 }
 
+/// # Making one
 impl State {
-    pub(crate) fn new(origin: Origin, record: Option<Arc<Record>>) -> Self {
+    /// No session, and why.
+    pub(crate) fn absent(
+        obstacle: Option<Obstacle>,
+        dead: Option<Dead>,
+        rejected: Option<Rejected>,
+    ) -> Self {
         Self {
-            issued: record.is_some(),
-            record,
-            origin,
-            status: SessionStatus::Unchanged,
+            presence: Presence::Absent { obstacle, dead },
+            rejected,
+            renewed: false,
             looked: false,
             committed: false,
             refused: None,
             attempts: Vec::new(),
-            remains: None,
         }
     }
 
-    /// No session, and perhaps what is left of one.
-    pub(crate) fn without_session(origin: Origin, remains: Option<Arc<Record>>) -> Self {
-        Self {
-            remains,
-            ..Self::new(origin, None)
-        }
-    }
-
-    pub(crate) fn from_live(live: Live) -> Self {
-        let freshness = live.freshness();
+    pub(crate) fn live(live: Live, scope: usize) -> Self {
+        let (freshness, last_use) = (live.freshness(), live.last_use());
         let opened = live.into_opened();
-        let key = opened.key();
-        let origin = Origin::Cookie { key, freshness };
-        Self::new(origin, Some(opened.into_record()))
+        let held = Held {
+            key: opened.key(),
+            record: opened.into_record(),
+            freshness,
+            last_use,
+            scope,
+        };
+        let edit = Edit::Clean;
+        Self {
+            presence: Presence::Presented { held, edit },
+            ..Self::absent(None, None, None)
+        }
+    }
+}
+
+/// # Looking
+impl State {
+    pub(crate) fn look(&mut self) {
+        self.looked = true;
+    }
+
+    pub(crate) fn record(&self) -> Option<&Arc<Record>> {
+        match &self.presence {
+            Presence::Presented { held, .. } => Some(&held.record),
+            Presence::Begun { record, .. } => Some(record),
+            Presence::Absent { .. } | Presence::Ended(_) => None,
+        }
+    }
+
+    fn record_mut(&mut self) -> Option<&mut Record> {
+        let record = match &mut self.presence {
+            Presence::Presented { held, .. } => &mut held.record,
+            Presence::Begun { record, .. } => record,
+            Presence::Absent { .. } | Presence::Ended(_) => return None,
+        };
+        // Mostly nobody else holds it, and it is not copied.
+        Some(Arc::make_mut(record))
+    }
+
+    pub(crate) fn entries(&self) -> Option<&Entries> {
+        self.record().map(|record| &record.entries)
+    }
+
+    /// Whether this node cannot tell what the browser holds, and another one may.
+    pub(crate) fn may_live_elsewhere(&self) -> bool {
+        let obstacle = match &self.presence {
+            Presence::Absent { obstacle, .. } => *obstacle,
+            _ => None,
+        };
+        matches!(
+            obstacle,
+            Some(Obstacle::Unread | Obstacle::Untried | Obstacle::Later)
+        )
+    }
+
+    pub(crate) fn rejected(&self) -> Option<Rejected> {
+        self.rejected
+    }
+
+    pub(crate) fn status(&self) -> SessionStatus {
+        match &self.presence {
+            Presence::Ended(_) => SessionStatus::Purged,
+            _ if self.renewed => SessionStatus::Renewed,
+            Presence::Absent { .. } => SessionStatus::Unchanged,
+            Presence::Presented { edit, .. } => match edit {
+                Edit::Clean => SessionStatus::Unchanged,
+                Edit::Changed => SessionStatus::Changed,
+                Edit::Renewed => SessionStatus::Renewed,
+            },
+            Presence::Begun { cause, .. } => match cause {
+                Cause::Login => SessionStatus::Renewed,
+                Cause::Write | Cause::OthersEnded(_) => SessionStatus::Changed,
+            },
+        }
     }
 
     /// Whether anything but a login or a logout may set a cookie.
@@ -133,31 +276,56 @@ impl State {
         if self.committed {
             return Err(NotWritable::AlreadyCommitted);
         }
-        match self.origin {
-            // A login in this request has made a session of its own.
-            _ if self.record.is_some() && !self.issued => Ok(()),
-            Origin::Held(_) => Err(NotWritable::CookieHeld),
-            Origin::Cookie {
-                freshness: Freshness::Superseded,
+        match &self.presence {
+            Presence::Absent {
+                obstacle: Some(obstacle),
                 ..
-            } => Err(NotWritable::Superseded),
-            Origin::Cookie { .. } | Origin::Nothing => Ok(()),
+            } => Err((*obstacle).into()),
+            Presence::Presented { held, .. } if held.freshness == Freshness::Superseded => {
+                Err(NotWritable::Superseded)
+            }
+            _ => Ok(()),
         }
     }
 
-    pub(crate) fn note(&mut self, status: SessionStatus) {
-        // Purged is final, and Renewed outranks Changed.
-        self.status = match (self.status, status) {
-            (SessionStatus::Purged, _) => SessionStatus::Purged,
-            (SessionStatus::Renewed, _) => SessionStatus::Renewed,
-            (_, status) => status,
-        };
+    /// Whether there is a session and it still counts. One that was ended while its request ran has no
+    /// say any more: it is dropped here, and the browser keeps what it may have received since.
+    pub(crate) fn still_counts(&mut self, service: &Service) -> bool {
+        match &self.presence {
+            Presence::Presented { held, .. } => {
+                let rules = service.rules(service.now());
+                match rules.check(&held.record, held.last_use) {
+                    Ok(()) => true,
+                    Err(reason) => {
+                        self.drop_dead(reason);
+                        false
+                    }
+                }
+            }
+            Presence::Begun { .. } => true,
+            Presence::Absent { .. } | Presence::Ended(_) => false,
+        }
     }
 
-    pub(crate) fn entries(&self) -> Option<&Entries> {
-        self.record.as_ref().map(|record| &record.entries)
+    /// Drops a session that turned out to be ended. What is left of it can still be ended elsewhere.
+    pub(crate) fn drop_dead(&mut self, reason: Rejected) {
+        if let Some(record) = self.record() {
+            let dead = matches!(self.presence, Presence::Presented { .. }).then(|| Dead {
+                record: Arc::clone(record),
+                heir: None,
+                reason,
+            });
+            self.presence = Presence::Absent {
+                obstacle: Some(Obstacle::EndedMeanwhile),
+                dead,
+            };
+            self.rejected = Some(reason);
+        }
     }
+}
 
+/// # Writing
+impl State {
     /// Sets one entry. On an error everything is as before.
     pub(crate) fn insert(
         &mut self,
@@ -165,53 +333,92 @@ impl State {
         key: &str,
         value: &[u8],
     ) -> Result<(), SessionInsertError> {
-        if self.status == SessionStatus::Purged {
+        if self.is_purged() {
             return Ok(());
         }
         self.writable()?;
-        let mut began = None;
-        let record = match &mut self.record {
-            Some(record) => record,
-            None => began.insert(visitor(service)?),
+        let mut began = match self.record() {
+            Some(_) => None,
+            None => Some(begin::anonymous(service)?),
         };
-        let changed = Arc::make_mut(record);
-        let after = changed.entries.with(key, value);
-        let before = mem::replace(&mut changed.entries, after);
-        if let Err(too_large) = service.room.admit(changed.encoded_len()) {
-            changed.entries = before;
-            return Err(too_large.into());
+        let record = match &mut began {
+            Some(record) => Some(Arc::make_mut(record)),
+            None => self.record_mut(),
+        };
+        if let Some(record) = record {
+            let after = record.entries.with(key, value);
+            let before = mem::replace(&mut record.entries, after);
+            if let Err(too_large) = service.room.admit(record.longest_len()) {
+                record.entries = before;
+                return Err(too_large.into());
+            }
         }
-        if began.is_some() {
-            self.record = began;
+        if let Some(record) = began {
+            let cause = Cause::Write;
+            self.presence = Presence::Begun { record, cause };
         }
-        self.note(SessionStatus::Changed);
+        self.note(Edit::Changed);
         Ok(())
     }
 
-    /// Changes the entries in a way that can not fail but for the whole session's state.
+    /// Changes the entries in a way that cannot fail but for the whole session's state.
     pub(crate) fn change<T: Default>(&mut self, change: impl FnOnce(&mut Entries) -> T) -> T {
-        if self.status == SessionStatus::Purged {
+        if self.is_purged() {
             return T::default();
         }
         if let Err(refused) = self.writable() {
             self.refuse(refused);
             return T::default();
         }
-        let Some(record) = &mut self.record else {
+        let Some(record) = self.record_mut() else {
             return T::default();
         };
-        let outcome = change(&mut Arc::make_mut(record).entries);
-        self.note(SessionStatus::Changed);
+        let outcome = change(&mut record.entries);
+        self.note(Edit::Changed);
         outcome
     }
 
     pub(crate) fn renew(&mut self) {
-        if self.status == SessionStatus::Purged {
+        if self.is_purged() {
             return;
         }
         match self.writable() {
-            Ok(()) => self.note(SessionStatus::Renewed),
+            Ok(()) => {
+                self.renewed = true;
+                self.note(Edit::Renewed);
+            }
             Err(refused) => self.refuse(refused),
+        }
+    }
+
+    /// Lets a session begin over a cookie that may have a successor, or may be one elsewhere. Over one
+    /// that ended while the request ran it does not.
+    pub(crate) fn start_over(&mut self) -> Result<(), NotWritable> {
+        if self.committed {
+            return Err(NotWritable::AlreadyCommitted);
+        }
+        match &mut self.presence {
+            Presence::Absent { obstacle, .. } => match obstacle {
+                Some(Obstacle::EndedMeanwhile) => Err(NotWritable::EndedMeanwhile),
+                _ => {
+                    *obstacle = None;
+                    Ok(())
+                }
+            },
+            _ => self.writable(),
+        }
+    }
+
+    fn is_purged(&self) -> bool {
+        matches!(self.presence, Presence::Ended(By::Purge))
+    }
+
+    /// A renewal outranks a change.
+    fn note(&mut self, new: Edit) {
+        if let Presence::Presented { edit, .. } = &mut self.presence
+            && *edit != Edit::Renewed
+        {
+            *edit = new;
         }
     }
 
@@ -223,45 +430,237 @@ impl State {
         }
         self.refused.get_or_insert(refused);
     }
+}
 
+/// # Logging in
+impl State {
+    /// What a login is to know of what was here before. A session that was ended while this request ran
+    /// hands nothing on.
+    pub(crate) fn before_login(&mut self, service: &Service) -> Result<Before<'_>, NotWritable> {
+        if self.committed {
+            return Err(NotWritable::AlreadyCommitted);
+        }
+        self.still_counts(service);
+        Ok(match &self.presence {
+            Presence::Presented { held, .. } => Before {
+                heir: Some((&held.record, Some(held.key))),
+                ended: Some((&held.record, true)),
+            },
+            Presence::Begun { record, cause } => Before {
+                heir: Some((
+                    record,
+                    match cause {
+                        Cause::OthersEnded(key) => Some(*key),
+                        Cause::Write | Cause::Login => None,
+                    },
+                )),
+                ended: None,
+            },
+            Presence::Absent { dead, .. } => {
+                let dead = dead.as_ref();
+                Before {
+                    heir: dead.and_then(|dead| Some((&dead.record, Some(dead.heir?)))),
+                    ended: dead
+                        // Where another login was first there is nothing to add.
+                        .filter(|dead| dead.reason != Rejected::Succeeded)
+                        .map(|dead| (&dead.record, false)),
+                }
+            }
+            Presence::Ended(_) => Before {
+                heir: None,
+                ended: None,
+            },
+        })
+    }
+
+    /// Puts the new session in the place of the old one.
+    pub(crate) fn install(&mut self, record: Arc<Record>) -> Result<(), NotWritable> {
+        if self.committed {
+            return Err(NotWritable::AlreadyCommitted);
+        }
+        let cause = Cause::Login;
+        self.presence = Presence::Begun { record, cause };
+        // What was refused to the old session does not concern the new one.
+        self.refused = None;
+        self.rejected = None;
+        Ok(())
+    }
+}
+
+/// What a login finds.
+pub(crate) struct Before<'s> {
+    /// The session whose entries it may take over, and the key that it was opened with.
+    pub(crate) heir: Option<(&'s Arc<Record>, Option<KeyId>)>,
+    /// The session that it ends, and whether that counted until now.
+    pub(crate) ended: Option<(&'s Arc<Record>, bool)>,
+}
+
+/// # Ending
+impl State {
     /// Ends the session: this node refuses it from now on, the store is being told.
     ///
-    /// A cookie that only another node may understand can not be ended here.
+    /// A cookie that only another node may understand cannot be ended here.
     pub(crate) fn end(
         &mut self,
         service: &Service,
+        by: Ending,
     ) -> Result<Option<Attempt<Published>>, LogoutError> {
-        if self.origin == Origin::Held(Hold::Foreign) && self.record.is_none() {
-            return Err(NotWritable::CookieHeld.into());
-        }
-        let issued = self.record.clone().filter(|_| self.issued);
-        // Also one that is ended here already: other nodes may not know, and a logout that is
-        // acknowledged holds everywhere.
-        let record = issued.or_else(|| self.remains.clone());
-        // Of a session that ended meanwhile there is no cookie to remove: the browser may have its
-        // successor's. Telling the store is harmless, and ends one that was only renewed.
+        // One that ended meanwhile has no cookie to remove: the browser may have its successor's. Telling
+        // the store is harmless, and ends one that was only renewed.
         self.still_counts(service);
+        let (record, keep) = match &self.presence {
+            Presence::Presented { held, .. } => (Some(&held.record), None),
+            Presence::Absent { obstacle, dead } => {
+                let dead = dead.as_ref();
+                if dead.is_some_and(|dead| dead.reason == Rejected::Succeeded) {
+                    return Err(LogoutError::Succeeded);
+                }
+                match obstacle {
+                    Some(Obstacle::Unread | Obstacle::Untried) => {
+                        return Err(LogoutError::MayLiveElsewhere);
+                    }
+                    Some(Obstacle::Replaced | Obstacle::EndedMeanwhile) => {
+                        (dead.map(|dead| &dead.record), *obstacle)
+                    }
+                    Some(Obstacle::Later) | None => (dead.map(|dead| &dead.record), None),
+                }
+            }
+            Presence::Begun { .. } | Presence::Ended(_) => (None, None),
+        };
         let attempt = record.map(|record| {
-            let revocation = ended(&record, service.now(), record.login.is_none());
+            let revocation = begin::ended(record, service.now());
             service.revoker.revoke(revocation).there
         });
-        self.forget();
+        self.presence = match keep {
+            // The cookie stays, but what comes after this logout is its own affair.
+            Some(obstacle) => Presence::Absent {
+                obstacle: (obstacle == Obstacle::Replaced).then_some(obstacle),
+                dead: None,
+            },
+            None => Presence::Ended(match by {
+                Ending::Logout => By::Logout,
+                Ending::Purge => By::Purge,
+            }),
+        };
+        self.refused = None;
         Ok(attempt)
     }
 
+    /// Nothing is left of the session but the removal of its cookie. What was refused before does not
+    /// matter any more.
+    pub(crate) fn forget(&mut self) {
+        self.presence = Presence::Ended(By::Logout);
+        self.refused = None;
+    }
+
+    /// A login over the session had made another one, which this node did not know: its cookie must not be
+    /// removed.
+    pub(crate) fn was_succeeded(&mut self) {
+        self.presence = Presence::Absent {
+            obstacle: Some(Obstacle::Replaced),
+            dead: None,
+        };
+        self.rejected = Some(Rejected::Succeeded);
+    }
+
+    /// `purge`, which cannot say that it failed.
+    pub(crate) fn purge(&mut self, service: &Service) {
+        match self.end(service, Ending::Purge) {
+            Ok(attempt) => self.attempts.extend(attempt),
+            Err(LogoutError::Succeeded) => self.refuse(NotWritable::Replaced),
+            Err(_) => self.refuse(NotWritable::MayLiveElsewhere),
+        }
+    }
+
+    /// Whether the session could stand alone: by its newest cookie, and sealed once more.
+    pub(crate) fn may_outlive(&self, service: &Service) -> Result<(), LogoutError> {
+        self.writable()?;
+        // A server that this node has just met, or that has lost data, need not know that the session was
+        // ended. One that began after the meeting was not.
+        let met = service.revoker.vigil().may_lag(&*service.clock);
+        if let (Some(met), Some(record)) = (met, self.record())
+            && record.created <= met
+        {
+            return Err(LogoutError::Settling);
+        }
+        let rules = service.rules(service.now());
+        if let Presence::Presented { held, .. } = &self.presence {
+            // A renewal elsewhere would leave nobody: its cookie ends with the raise, and this one by it.
+            if rules.clear(&held.record).is_err() {
+                return Err(NotWritable::Superseded.into());
+            }
+            rules
+                .room_to_seal(&held.record, held.key)
+                .map_err(LogoutError::CannotSeal)?;
+        }
+        Ok(())
+    }
+
+    /// Moves the session to the generation that has just ended all others of its subject, if it was
+    /// not itself ended before: by an earlier raise, or otherwise.
+    pub(crate) fn outlive(&mut self, raised: &Raised, service: &Service) -> bool {
+        let rules = service.rules(service.now());
+        let Some(record) = self.record_mut() else {
+            return false;
+        };
+        // About a session from before it the store knows of no earlier raise.
+        let vouched = rules.vouches(raised.born, record);
+        let Some(login) = &mut record.login else {
+            return false;
+        };
+        let was_alive = vouched && login.generation >= raised.previous;
+        login.generation = raised.generation;
+        let verdict = rules.check(record, service.now());
+        match (was_alive, verdict) {
+            (true, Ok(())) => {
+                // The raise has ended every cookie that a browser holds, this one's too.
+                if let Presence::Presented { held, .. } = &self.presence {
+                    let cause = Cause::OthersEnded(held.key);
+                    let record = Arc::clone(&held.record);
+                    self.presence = Presence::Begun { record, cause };
+                }
+                true
+            }
+            (_, verdict) => {
+                self.drop_dead(verdict.err().unwrap_or(Rejected::SubjectEnded));
+                false
+            }
+        }
+    }
+}
+
+/// How a session is ended by its own request.
+#[derive(Clone, Copy)]
+pub(crate) enum Ending {
+    Logout,
+    Purge,
+}
+
+/// # The response
+impl State {
     /// Says what the response has to do. From here on nothing can be written.
-    pub(crate) fn close(&mut self, service: &Service, now: UnixMillis) -> Closing {
+    ///
+    /// `is_due` tells of a session that was only looked at, and when it was last used, whether the browser gets
+    /// to know that it was used again.
+    pub(crate) fn close(
+        &mut self,
+        service: &Service,
+        is_due: impl FnOnce(&Record, UnixMillis) -> bool,
+    ) -> Closing {
         let change = match self.refused {
             Some(_) => Change::Keep,
-            None => self.outcome(service, now),
+            None => self.outcome(is_due),
         };
-        let key = match self.origin {
-            Origin::Cookie { key, .. } => Some(key),
+        let key = match &self.presence {
+            Presence::Presented { held, .. } => Some(held.key),
+            Presence::Begun {
+                cause: Cause::OthersEnded(key),
+                ..
+            } => Some(*key),
             _ => None,
         };
         self.committed = true;
-        // What is sent now can be ended by a handler that is still streaming its body.
-        self.issued |= !matches!(change, Change::Keep);
+        self.sent(&change, service);
         Closing {
             change,
             key,
@@ -271,164 +670,57 @@ impl State {
         }
     }
 
-    fn outcome(&mut self, service: &Service, now: UnixMillis) -> Change {
-        let Some(record) = &self.record else {
-            return match (self.status, self.origin) {
-                // What was held before must not be removed now either.
-                (SessionStatus::Purged, Origin::Cookie { .. } | Origin::Nothing) => Change::Destroy,
-                _ => Change::Keep,
-            };
-        };
-        let change = match self.status {
-            SessionStatus::Purged => return Change::Keep,
-            SessionStatus::Renewed if self.issued => Change::Renew,
-            SessionStatus::Renewed | SessionStatus::Changed
-                if record.login.is_some() && !self.issued =>
-            {
-                Change::Login
-            }
-            SessionStatus::Renewed | SessionStatus::Changed if self.issued => Change::Write,
-            // A new session that ended up empty is not worth a cookie.
-            SessionStatus::Renewed | SessionStatus::Changed if record.entries.is_empty() => {
-                return Change::Keep;
-            }
-            SessionStatus::Renewed | SessionStatus::Changed => Change::Write,
-            SessionStatus::Unchanged if self.is_due(record, service, now) => Change::Refresh,
-            SessionStatus::Unchanged => return Change::Keep,
-        };
-        self.record.as_mut().map_or(Change::Keep, |record| {
-            // It is in use until here, however long its request took. Set in place: mostly it is sealed so, and
-            // needs not be copied.
-            Arc::make_mut(record).refreshed = now;
-            change(Arc::clone(record))
-        })
-    }
-
-    /// Whether an unchanged session is sealed again: its idle limit has to move, or its key is not the
-    /// one that seals now.
-    fn is_due(&self, record: &Record, service: &Service, now: UnixMillis) -> bool {
-        let Origin::Cookie {
-            key,
-            freshness: Freshness::Newest,
-        } = self.origin
-        else {
-            return false;
-        };
-        let old = now >= record.refreshed + service.lifetimes.refresh_after();
-        old || service
-            .keys
-            .load()
-            .sealing(now)
-            .is_some_and(|sealing| sealing.id() != key)
-    }
-
-    /// Nothing is left of the session but the removal of its cookie. What was refused before does not
-    /// matter any more.
-    pub(crate) fn forget(&mut self) {
-        self.record = None;
-        self.issued = false;
-        self.status = SessionStatus::Purged;
-        self.refused = None;
-    }
-
-    /// Whether there is a session and it still counts. One that was ended while its request ran has no
-    /// say any more: it is dropped here, and the browser keeps what it may have received since.
-    pub(crate) fn still_counts(&mut self, service: &Service) -> bool {
-        let counts = match &self.record {
-            Some(record) => !self.issued || service.rules(service.now()).counts(record),
-            None => false,
-        };
-        if !counts {
-            self.drop_dead();
+    fn outcome(&self, is_due: impl FnOnce(&Record, UnixMillis) -> bool) -> Change {
+        match &self.presence {
+            Presence::Absent { .. } => Change::Keep,
+            Presence::Presented { held, edit } => match edit {
+                Edit::Clean
+                    if self.looked
+                        && held.freshness == Freshness::Newest
+                        && is_due(&held.record, held.last_use) =>
+                {
+                    Change::Seen(Seen {
+                        record: Arc::clone(&held.record),
+                        key: held.key,
+                        scope: held.scope,
+                    })
+                }
+                Edit::Clean => Change::Keep,
+                Edit::Changed => Change::Write(Arc::clone(&held.record)),
+                Edit::Renewed => Change::Renew(Arc::clone(&held.record)),
+            },
+            Presence::Begun { record, cause } => match cause {
+                Cause::Login => Change::Login(Arc::clone(record)),
+                // A new session that ended up empty is not worth a cookie.
+                Cause::Write if record.entries.is_empty() => Change::Keep,
+                Cause::Write | Cause::OthersEnded(_) => Change::Write(Arc::clone(record)),
+            },
+            Presence::Ended(_) => Change::Destroy,
         }
-        counts
+    }
+
+    /// What is sent now can be ended by a handler that is still streaming its body.
+    fn sent(&mut self, change: &Change, service: &Service) {
+        if let Presence::Begun { record, .. } = &self.presence
+            && matches!(change, Change::Write(_) | Change::Login(_))
+            && let Some(key) = service.keys.load().sealing(service.now())
+        {
+            let held = Held {
+                key: key.id(),
+                record: Arc::clone(record),
+                freshness: Freshness::Newest,
+                last_use: service.now(),
+                scope: 0,
+            };
+            let edit = Edit::Clean;
+            self.presence = Presence::Presented { held, edit };
+        }
     }
 
     /// A renewal was sent: the browser's cookie carries this serial now.
-    pub(crate) fn renewed(&mut self, serial: Serial) {
-        if let Some(record) = &mut self.record {
-            Arc::make_mut(record).serial = serial;
+    pub(crate) fn sent_renewal(&mut self, serial: Serial) {
+        if let Some(record) = self.record_mut() {
+            record.serial = serial;
         }
     }
-
-    /// Drops a session that turned out to be ended. What is left of it can still be ended elsewhere.
-    pub(crate) fn drop_dead(&mut self) {
-        if let Some(record) = self.record.take() {
-            if self.issued {
-                self.remains = Some(record);
-            }
-            self.issued = false;
-            self.origin = Origin::Held(Hold::JustEnded);
-        }
-    }
-
-    /// Moves the session to the generation that has just ended all others of its subject, if it was
-    /// not itself ended before: by an earlier raise, or otherwise.
-    pub(crate) fn outlive(&mut self, raised: &Raised, service: &Service) -> bool {
-        let outlives = self.record.as_mut().is_some_and(|record| {
-            let rules = service.rules(service.now());
-            // About a session from before it the store knows of no earlier raise; nor does a copy that has
-            // not been given back what it lacks.
-            let lags = service.revoker.vigil().just_met(&*service.clock);
-            let vouched = rules.vouches(raised.born, record) && !lags;
-            let Some(login) = &mut Arc::make_mut(record).login else {
-                return false;
-            };
-            let was_alive = vouched && login.generation >= raised.previous;
-            login.generation = raised.generation;
-            was_alive && rules.counts(record)
-        });
-        if outlives {
-            // The raise has ended every cookie that a browser holds, this one's too.
-            self.issued = false;
-            self.note(SessionStatus::Changed);
-        } else {
-            self.drop_dead();
-        }
-        outlives
-    }
-}
-
-/// The revocation that ends a session. `visitor` puts it into the list of fixed capacity.
-pub(crate) fn ended(record: &Record, now: UnixMillis, visitor: bool) -> Revocation {
-    revocation(record, Serial::ENDED, now, visitor)
-}
-
-/// The revocation that makes `serial` the newest cookie of its session, from `from` on alone.
-pub(crate) fn superseded(record: &Record, serial: Serial, from: UnixMillis) -> Revocation {
-    revocation(record, serial, from, record.login.is_none())
-}
-
-fn revocation(record: &Record, serial: Serial, from: UnixMillis, visitor: bool) -> Revocation {
-    let until = record.expires + SKEW;
-    let entry = SessionEntry {
-        serial,
-        from,
-        until,
-    };
-    let id = record.id;
-    if visitor {
-        Revocation::Visitor { id, entry }
-    } else {
-        Revocation::Session { id, entry }
-    }
-}
-
-/// The session of someone who never logged in.
-fn visitor(service: &Service) -> Result<Arc<Record>, RandomError> {
-    let now = service.now();
-    let list = service.revoker.list();
-    let created = service.beginning(now, list.born());
-    Ok(Arc::new(Record {
-        id: SessionId::random(&*service.random)?,
-        serial: Serial::FIRST,
-        login: None,
-        everyone: list.everyone(),
-        created,
-        refreshed: now,
-        expires: created + service.lifetimes.standard.absolute,
-        class: Class::Standard,
-        keys: KeyTrail::default(),
-        entries: Entries::default(),
-    }))
 }

@@ -22,10 +22,6 @@ pub const MAX_CHUNKS: u8 = 8;
 /// The longest text of a token that any configuration makes.
 pub(crate) const LONGEST_TOKEN: usize = MAX_CHUNKS as usize * MAX_COOKIE;
 
-/// What a record may yet grow by between the check of its size and its sealing: the key trail, the
-/// serial, a generation and times.
-const RESERVE: usize = 4 * super::record::KeyTrail::CAPACITY + 32;
-
 /// A session that does not fit into its cookies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the session needs {bytes} bytes of cookies, {limit} are allowed")]
@@ -48,9 +44,9 @@ pub(crate) struct CookieRoom {
 }
 
 impl CookieRoom {
-    /// Whether a record of this many bytes fits, whatever happens to it until it is sealed.
+    /// Whether a record of this many bytes fits.
     pub(crate) fn admit(&self, record: usize) -> Result<(), TooLarge> {
-        self.count(super::text_len(record + RESERVE)).map(|_| ())
+        self.count(super::text_len(record)).map(|_| ())
     }
 
     /// Over how many cookies a token of `text` characters is spread.

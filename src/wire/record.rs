@@ -34,6 +34,9 @@ pub(crate) const LONGEST_ROLE: usize = 64;
 /// How many groups a session can belong to: each is looked up in the list by every request.
 pub(crate) const MOST_GROUPS: u8 = 8;
 
+/// The largest time that an honest record is to hold, in the year 19809; a byte longer than today's.
+const LATEST: u64 = (1 << 49) - 1;
+
 /// Everything a cookie knows about its session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
@@ -104,6 +107,15 @@ impl KeyTrail {
         true
     }
 
+    /// By how many bytes [`add`](Self::add) would make the record longer; `None` when there is no room.
+    pub(crate) fn room_for(&self, key: KeyId) -> Option<usize> {
+        let prefix = key.prefix();
+        match self.0.contains(&prefix) {
+            true => Some(0),
+            false => (self.0.len() < Self::CAPACITY).then_some(prefix.len()),
+        }
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = [u8; 4]> + '_ {
         self.0.iter().copied()
     }
@@ -149,6 +161,35 @@ struct LoginLayout<'a> {
     fingerprint: Option<[u8; 16]>,
 }
 
+impl LoginLayout<'_> {
+    /// With nothing but a subject, of the longest name.
+    const LONGEST: LoginLayout<'static> = LoginLayout {
+        subject: match str::from_utf8(&[b'x'; LONGEST_SUBJECT]) {
+            Ok(subject) => subject,
+            Err(_) => "",
+        },
+        key: [0; 16],
+        generation: LATEST,
+        at: LATEST,
+        roles: Cow::Borrowed(&[]),
+        groups: Vec::new(),
+        fingerprint: None,
+    };
+
+    /// With the largest generations and times.
+    fn longest(&self) -> LoginLayout<'_> {
+        let groups = self.groups.iter();
+        LoginLayout {
+            subject: self.subject,
+            generation: LATEST,
+            at: LATEST,
+            roles: Cow::Borrowed(&self.roles),
+            groups: groups.map(|(key, _)| (*key, LATEST)).collect(),
+            ..*self
+        }
+    }
+}
+
 impl Record {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let (_, entries) = self.entries.parts();
@@ -167,6 +208,27 @@ impl Record {
         let (_, entries) = self.entries.parts();
         let layout = self.with_layout(|layout| {
             postcard::serialize_with_flavor(layout, Size::default()).unwrap_or(usize::MAX / 2)
+        });
+        layout + entries.len()
+    }
+
+    /// How many bytes [`Self::encode`] makes at the most, whatever becomes of the session with these entries:
+    /// renewals, other keys, later times, and a login if there was none.
+    pub(crate) fn longest_len(&self) -> usize {
+        let (_, entries) = self.entries.parts();
+        let layout = self.with_layout(|layout| {
+            let login = layout.login.as_ref();
+            let longest = Layout {
+                serial: u32::MAX,
+                login: Some(login.map_or(LoginLayout::LONGEST, LoginLayout::longest)),
+                everyone: LATEST,
+                created: LATEST,
+                refreshed: LATEST,
+                expires: LATEST,
+                keys: Bytes::new(&[0; 4 * KeyTrail::CAPACITY]),
+                ..*layout
+            };
+            postcard::serialize_with_flavor(&longest, Size::default()).unwrap_or(usize::MAX / 2)
         });
         layout + entries.len()
     }

@@ -1,0 +1,62 @@
+//! What begins and ends a session: the record of one without a login, and the revocations of one.
+
+use std::sync::Arc;
+
+use crate::error::RandomError;
+use crate::id::{Serial, SessionId};
+use crate::lifetime::{Class, SKEW};
+use crate::revoke::{Revocation, SessionEntry};
+use crate::session::service::Service;
+use crate::time::UnixMillis;
+use crate::wire::entries::Entries;
+use crate::wire::record::{KeyTrail, Record};
+
+/// The session of someone who has not logged in.
+pub(super) fn anonymous(service: &Service) -> Result<Arc<Record>, RandomError> {
+    let now = service.now();
+    let list = service.revoker.list();
+    let created = service.beginning(now, list.born());
+    Ok(Arc::new(Record {
+        id: SessionId::random(&*service.random)?,
+        serial: Serial::FIRST,
+        login: None,
+        everyone: list.everyone(),
+        created,
+        refreshed: now,
+        expires: created + service.lifetimes.standard.absolute,
+        class: Class::Standard,
+        keys: KeyTrail::default(),
+        entries: Entries::default(),
+    }))
+}
+
+/// What a logout publishes.
+pub(super) fn ended(record: &Record, now: UnixMillis) -> Revocation {
+    revocation(record, Serial::ENDED, now, record.login.is_none())
+}
+
+/// What a login over the session publishes. Also of a session without a login it goes to the main list: what
+/// a login ends is worth keeping for its whole time.
+pub(super) fn succeeded(record: &Record, now: UnixMillis) -> Revocation {
+    revocation(record, Serial::SUCCEEDED, now, false)
+}
+
+/// What makes `serial` the newest cookie of its session, from `from` on alone.
+pub(crate) fn superseded(record: &Record, serial: Serial, from: UnixMillis) -> Revocation {
+    revocation(record, serial, from, record.login.is_none())
+}
+
+/// `cheap`: nobody ever logged in to it, and so it goes to the list of fixed capacity.
+fn revocation(record: &Record, serial: Serial, from: UnixMillis, cheap: bool) -> Revocation {
+    let entry = SessionEntry {
+        serial,
+        from,
+        until: record.expires + SKEW,
+    };
+    let id = record.id;
+    if cheap {
+        Revocation::Visitor { id, entry }
+    } else {
+        Revocation::Session { id, entry }
+    }
+}
