@@ -20,7 +20,7 @@ async fn start() -> Node {
 }
 
 fn big(letter: &str) -> serde_json::Value {
-    json!(letter.repeat(7500))
+    json!(letter.repeat(7200))
 }
 
 /// A browser with a session of three cookies.
@@ -223,8 +223,8 @@ async fn no_cookie_that_is_sent_is_larger_than_it_may_be() {
         .await;
         let (mut accepted, mut refused) = (0, 0);
         // Three of four characters are the session's, after the attributes.
-        let limit = (max_bytes - 70) * usize::from(max_chunks) * 3 / 4 - 150;
-        for length in (limit - 150..limit + 150).step_by(7) {
+        let limit = (max_bytes - 70) * usize::from(max_chunks) * 3 / 4 - 450;
+        for length in (limit.saturating_sub(150)..limit + 300).step_by(7) {
             let browser = node.browser();
             let answer = browser.put("/entries/a", json!("x".repeat(length))).await;
             if answer.status == 413 {
@@ -254,11 +254,11 @@ async fn no_cookie_that_is_sent_is_larger_than_it_may_be() {
 async fn a_full_session_fits_into_the_buffer_of_a_proxy() {
     let node = Node::start().await;
     let mut largest = 0;
-    for length in 2300..2700 {
+    for length in 1900..2700 {
         let browser = node.browser();
         let answer = browser.put("/entries/a", json!("x".repeat(length))).await;
         if answer.status == 413 {
-            assert!(length > 2400, "that much is for the application");
+            assert!(length > 2100, "that much is for the application");
             break;
         }
         browser.get("/entries/a").await.is(200);
@@ -275,11 +275,11 @@ async fn a_full_session_fits_into_the_buffer_of_a_proxy() {
         largest + 300 < 4096,
         "{largest} leave too little for other headers"
     );
-    assert!(largest > 3400, "{largest}: it was full");
+    assert!(largest > 3100, "{largest}: it was full");
 }
 
 #[actix_web::test]
-async fn a_reader_takes_what_a_larger_limit_made() {
+async fn a_session_that_a_lowered_limit_could_not_seal_again_ends() {
     let clock = ManualClock::default();
     let store = memory(&clock);
     let with = |max_bytes, max_chunks| {
@@ -294,6 +294,9 @@ async fn a_reader_takes_what_a_larger_limit_made() {
     let value = json!("x".repeat(20_000));
     browser.put("/entries/a", value.clone()).await.is(204);
     let after = Node::serve(clock.clone(), with(512, 1)).await;
-    let read = browser.at(&after).get("/entries/a").await.is(200);
-    assert_eq!(read.json(), value);
+    // What could be read and never written again is no session, and another one may begin over it.
+    let browser = browser.at(&after);
+    browser.get("/entries/a").await.is(404);
+    browser.post("/login/alice").await.is(200);
+    browser.get("/me").await.is(200);
 }

@@ -6,6 +6,7 @@ mod common;
 use common::forge::{Forge, Login, Record};
 use common::{HOUR, Node};
 use sealed_session::Clock;
+use sealed_session::CookieSettings;
 use serde_bytes::ByteBuf;
 
 /// Everything below relies on it: a token that is right in every part does open.
@@ -102,7 +103,13 @@ fn login(record: &mut Record) -> &mut Login {
 
 #[actix_web::test]
 async fn a_login_with_all_that_it_can_carry_opens() {
-    let node = Node::start().await;
+    let node = Node::with(|builder| {
+        builder.cookie(CookieSettings {
+            max_bytes: 4096,
+            ..CookieSettings::plain_http()
+        })
+    })
+    .await;
     let now = node.clock.now();
     let mut record = Record::of_alice(now);
     *login(&mut record) = Login {

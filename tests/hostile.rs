@@ -207,6 +207,12 @@ async fn only_the_exact_name_is_ours() {
         let token = &bench.token;
         bench.is_alice([format!("{name}={token}")]).await;
         bench.is_alice([format!("a=1;{name}={token};b=2")]).await;
+        // Browsers trim blanks and tabs before a name, and nothing else.
+        for blanks in [" \t", "  ", "\t"] {
+            bench
+                .is_alice([format!("a=1;{blanks}{name}={token}")])
+                .await;
+        }
         for other in [
             format!("={name}={token}"),
             format!("=={name}={token}"),
@@ -214,9 +220,6 @@ async fn only_the_exact_name_is_ours() {
             format!("__host-{}={token}", name.trim_start_matches("__Host-")),
             format!("{name} ={token}"),
             format!("{name}\t={token}"),
-            format!("a=1; \t{name}={token}"),
-            format!("a=1;  {name}={token}"),
-            format!("a=1;\t{name}={token}"),
             format!("a=1,{name}={token}"),
             format!("a=\"; {name}={token}\"; b=1"),
             format!("\"{name}\"={token}"),

@@ -52,14 +52,14 @@ fn recorder() -> PrometheusRecorder {
 
 fn load(sessions: &Sessions, cookie: &str) -> Result<Loaded, sealed_session::Unavailable> {
     let header = format!("session={cookie}");
-    sessions.load(std::iter::once(header.as_bytes()))
+    sessions.load(std::iter::once(header.as_bytes()), None)
 }
 
 /// A cookie of alice's session, and its id.
 async fn logged_in(sessions: &Sessions) -> (String, SessionId) {
     let Loaded {
         session, ticket, ..
-    } = sessions.load(std::iter::empty()).unwrap();
+    } = sessions.load(std::iter::empty(), None).unwrap();
     session.authenticate("alice").await.unwrap();
     let id = session.id().unwrap();
     let outcome = sessions.commit(&session, ticket).await;
@@ -85,6 +85,7 @@ async fn requests_that_are_turned_away_are_counted_and_logged_beside_a_flood_of_
         }
         for _ in 0..50 {
             load(&sessions, &cookie).unwrap_err();
+            sessions.turned_away();
         }
     });
     drop(guard);

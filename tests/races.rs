@@ -57,6 +57,7 @@ async fn a_response_that_took_long_moves_the_idle_limit() {
     let node = Node::start().await;
     let browser = node.browser();
     browser.post("/login/alice").await.is(200);
+    node.clock.advance(6 * MINUTE);
     let answer = during("slow", browser.get("/held/slow/read"), async {
         node.clock.advance(55 * MINUTE);
     });

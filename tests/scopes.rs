@@ -272,7 +272,9 @@ async fn caches_are_told_what_depends_on_the_session() {
         ("vary=Accept", "", "Accept"),
         ("do=read", "private", "Cookie"),
         ("do=read&cache=public", "public", "Cookie"),
-        ("do=read&cache=no-cache", "no-cache", "Cookie"),
+        ("do=read&cache=no-cache", "no-cache | private", "Cookie"),
+        ("do=read&cache=max-age=60", "max-age=60 | private", "Cookie"),
+        ("do=read&cache=s-maxage=60", "s-maxage=60", "Cookie"),
         ("do=read&vary=Accept", "private", "Accept | Cookie"),
         ("do=read&vary=Accept, cookie", "private", "Accept, cookie"),
         ("do=read&vary=*", "private", "*"),
@@ -297,7 +299,7 @@ async fn a_removal_is_not_stored_by_caches_either() {
     let (url, _server) = serve(&sessions, cached);
     let answer = Browser::new(&url)
         .holding("junk")
-        .get("/?cache=public")
+        .get("/?cache=public&do=read")
         .await;
     assert!(answer.removes_cookie());
     assert_eq!(answer.header("cache-control"), Some("no-store"));

@@ -212,7 +212,7 @@ async fn an_entry_whose_type_has_changed_can_be_discarded_and_the_log_names_it()
     let subscriber = subscriber.with_writer(move || writer.clone()).finish();
     let _listening = tracing::subscriber::set_default(subscriber);
 
-    let session = sessions.load(std::iter::empty()).unwrap().session;
+    let session = sessions.load(std::iter::empty(), None).unwrap().session;
     session.insert("cart", "4111 1111").unwrap();
     session.insert("other", 1).unwrap();
     let append = |cart: Vec<u8>| [cart, vec![3]].concat();
@@ -299,7 +299,7 @@ async fn the_librarys_own_entries_are_not_listed_and_are_cleared() {
     }
     let header = format!("session={}", Forge::at(clock.now()).seal(&record));
     let lines = std::iter::once(header.as_bytes());
-    let session = sessions.load(lines).unwrap().session;
+    let session = sessions.load(lines, None).unwrap().session;
     assert_eq!(session.entries().keys().collect::<Vec<_>>(), ["theme"]);
     assert!(session.contains_key("\0flash"));
     session.clear();

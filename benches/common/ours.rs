@@ -60,7 +60,7 @@ impl Ours {
         }
         let Loaded {
             session, ticket, ..
-        } = sessions.load(iter::empty()).unwrap();
+        } = sessions.load(iter::empty(), None).unwrap();
         session.authenticate(USER).await.unwrap();
         for (name, value) in size.entries() {
             session.insert(name, value).unwrap();

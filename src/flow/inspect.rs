@@ -52,6 +52,12 @@ pub struct InspectedLogin {
     pub generation: Generation,
     /// When the login was.
     pub at: UnixMillis,
+    /// What the subject may do.
+    pub roles: Vec<String>,
+    /// The groups that the session belongs to, each with its generation at the login.
+    pub groups: Vec<(SubjectKey, Generation)>,
+    /// What the client looked like at the login.
+    pub fingerprint: Option<[u8; 16]>,
 }
 
 /// Opens a cookie at the time `now` without judging whether its session counts. A record that no honest node makes
@@ -92,6 +98,13 @@ fn describe(key: KeyId, record: &Record) -> Inspected {
             key: login.key,
             generation: login.generation,
             at: login.at,
+            roles: login.roles.clone(),
+            groups: login
+                .groups
+                .iter()
+                .map(|group| (group.key, group.generation))
+                .collect(),
+            fingerprint: login.fingerprint,
         }),
         everyone: record.everyone,
         created: record.created,

@@ -135,7 +135,8 @@ impl Sessions {
         let now = service.now();
         let entry = SessionEntry {
             serial: Serial::ENDED,
-            from: now,
+            // Not given up by its browser, which so awaits no successor.
+            from: UnixMillis::EPOCH,
             // Nothing is known of the session but that it began before now, on whichever node.
             until: now + service.revoker.longest() + SKEW,
         };

@@ -106,7 +106,10 @@ async fn a_body_that_streams_after_a_renewal_can_still_log_out_everywhere() {
     let browser = Browser::new(&t.url);
     browser.post("/login/alice").await.is(200);
     let header = format!("session={}", browser.session().unwrap());
-    let loaded = t.sessions.load([header.as_bytes()].into_iter()).unwrap();
+    let loaded = t
+        .sessions
+        .load([header.as_bytes()].into_iter(), None)
+        .unwrap();
     loaded.session.renew();
     let outcome = t.sessions.commit(&loaded.session, loaded.ticket).await;
     assert_eq!(outcome.cookies.len(), 1);
@@ -161,13 +164,16 @@ async fn a_logout_after_a_login_over_a_dead_cookie_ends_the_new_session() {
     browser.post("/login/alice").await.is(200);
     let dead = format!("session={}", browser.session().unwrap());
     browser.post("/logout").await.is(204);
-    let loaded = t.sessions.load([dead.as_bytes()].into_iter()).unwrap();
+    let loaded = t
+        .sessions
+        .load([dead.as_bytes()].into_iter(), None)
+        .unwrap();
     loaded.session.authenticate("bob").await.unwrap();
     let outcome = t.sessions.commit(&loaded.session, loaded.ticket).await;
     let new = outcome.cookies[0].split(';').next().unwrap();
     // From a body that is still streaming.
     loaded.session.logout().await.unwrap();
-    let replayed = t.sessions.load([new.as_bytes()].into_iter()).unwrap();
+    let replayed = t.sessions.load([new.as_bytes()].into_iter(), None).unwrap();
     assert_eq!(replayed.session.subject(), None);
 }
 
@@ -178,7 +184,10 @@ async fn a_session_that_died_here_in_flight_can_still_be_ended_elsewhere() {
     one.post("/login/alice").await.is(200);
     two.post("/login/alice").await.is(200);
     let cookie = format!("session={}", one.session().unwrap());
-    let loaded = t.sessions.load([cookie.as_bytes()].into_iter()).unwrap();
+    let loaded = t
+        .sessions
+        .load([cookie.as_bytes()].into_iter(), None)
+        .unwrap();
     t.store.set_call(Call::Publish, Mode::Down);
     t.store.set_call(Call::Raise, Mode::Down);
     two.post("/logout-all").await.is(503);

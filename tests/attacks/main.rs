@@ -72,7 +72,7 @@ async fn late_login(session: Session, path: web::Path<(String, String)>) -> Resu
 async fn timeout_login(session: Session, user: web::Path<String>) -> HttpResponse {
     let login = session.authenticate(user.into_inner());
     match actix_web::rt::time::timeout(Duration::from_millis(200), async { login.await }).await {
-        Ok(Ok(())) => HttpResponse::Ok().finish(),
+        Ok(Ok(_)) => HttpResponse::Ok().finish(),
         _ => HttpResponse::GatewayTimeout().body("you are not logged in"),
     }
 }

@@ -103,11 +103,16 @@ fn describe(inspected: &Inspected) -> serde_json::Value {
         .map(|(name, value)| (name.clone(), as_json(value)))
         .collect();
     let login = inspected.login.as_ref().map(|login| {
+        let groups = login.groups.iter();
+        let groups = groups.map(|(key, generation)| (key.to_string(), generation.get().into()));
         json!({
             "subject": login.subject,
             "subject_key": login.key.to_string(),
             "generation": login.generation.get(),
             "at": login.at.to_string(),
+            "roles": login.roles,
+            "groups": groups.collect::<serde_json::Map<_, _>>(),
+            "fingerprint": login.fingerprint.map(|print| hex(&print)),
         })
     });
     json!({
@@ -127,8 +132,11 @@ fn describe(inspected: &Inspected) -> serde_json::Value {
 
 /// What JSON has no form for is shown as the bytes it is stored as.
 fn as_json(value: &Value) -> serde_json::Value {
-    value.decode().unwrap_or_else(|_| {
-        let digits = value.as_bytes().iter().map(|byte| format!("{byte:02x}"));
-        json!({ "messagepack": digits.collect::<String>() })
-    })
+    value
+        .decode()
+        .unwrap_or_else(|_| json!({ "messagepack": hex(value.as_bytes()) }))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -169,6 +169,12 @@ impl Config {
         now: UnixMillis,
     ) -> Rules<'a> {
         Rules {
+            room: crate::wire::chunks::CookieRoom {
+                overhead: 0,
+                max_bytes: crate::wire::chunks::MAX_COOKIE,
+                max_chunks: 1,
+            },
+            sealing: None,
             list,
             lifetimes,
             everyone_before: None,

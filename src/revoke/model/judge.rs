@@ -32,7 +32,7 @@ fn judge(config: &Config, held: &Held, now: UnixMillis, record: &Record) -> Judg
     let list = held.list(config.target());
     let lifetimes = config.lifetimes();
     let rules = config.rules(&list, &lifetimes, now);
-    let counts = rules.counts(record);
+    let counts = rules.check(record, record.refreshed).is_ok();
     // A grace lets read: such a cookie counts, and is not the newest.
     let refusal = rules.clear(record).err().filter(|_| !counts);
     let revoked = refusal.is_some_and(|refusal| {

@@ -139,6 +139,6 @@ impl State {
         let list = node.held.list(config.target());
         let now = config.moment(self.now, number).wall;
         let lifetimes = config.lifetimes();
-        config.rules(&list, &lifetimes, now).is_newest(&record)
+        config.rules(&list, &lifetimes, now).clear(&record).is_ok()
     }
 }
