@@ -365,6 +365,6 @@ async fn a_file_that_is_renamed_or_linked_into_place_is_picked_up() {
     bench.clock.advance(2 * SECOND);
     bench.reload();
     assert_eq!(bench.sealing(), swapped);
-    browser.get("/me").await.is(200);
+    browser.put("/entries/a", json!(2)).await.is(204);
     assert_eq!(key_of(&browser), swapped);
 }
