@@ -332,28 +332,20 @@ async fn nodes_that_learn_of_a_rotation_minutes_apart_lose_no_session() {
 }
 
 #[actix_web::test]
-async fn a_cookie_of_an_abandoned_deployment_is_not_kept_for_ever() {
+async fn a_cookie_of_an_abandoned_deployment_is_in_nobodys_way() {
     let fleet = Fleet::start().await;
     let file = fleet.path("abandoned.toml");
     make_keys(&file, &fleet.clock);
     let abandoned = node(&fleet.clock, &memory(&fleet.clock), file).await;
     let browser = abandoned.browser();
     browser.post("/remember/alice").await.is(200);
-    for (passed, is_kept) in [
-        (Duration::ZERO, true),
-        (58 * MINUTE, true),
-        (4 * MINUTE, false),
-    ] {
+    for passed in [Duration::ZERO, 58 * MINUTE, 4 * MINUTE] {
         fleet.clock.advance(passed);
         for node in &fleet.nodes {
-            let answer = browser.copy().at(node).get("/me").await;
-            match is_kept {
-                true => answer.leaves_alone(),
-                false => answer.removes(),
-            };
+            browser.copy().at(node).get("/me").await.leaves_alone();
         }
     }
-    // And is in nobody's way.
+    // It may be somebody's elsewhere, and is in nobody's way.
     let here = browser.at(&fleet.nodes[0]);
     here.post("/login/alice").await.is(200);
     here.get("/me").await.is(200);

@@ -313,7 +313,9 @@ impl Engine {
         let persistent = self.current.template.is_persistent();
         (record.class == Class::Remembered || persistent).then(|| {
             let end = lifetimes.end(record.class, record.created, record.expires);
-            end.since(now).as_secs().max(1)
+            // Rounded up: the server ends it in time anyway.
+            let seconds = end.since(now).as_millis().div_ceil(1000).max(1);
+            u64::try_from(seconds).unwrap_or(u64::MAX)
         })
     }
 
