@@ -10,11 +10,14 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+use common::faulty::Faulty;
 use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, eventually, memory};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use sealed_session::WhenStale;
 use sealed_session::key::Rotation;
+use sealed_session::revoke::Reach;
 use sealed_session::store::Memory;
 use sealed_session::testing::ManualClock;
 use sealed_session::{Clock, KeyId, KeySource, KeyTables, SystemRandom};
@@ -84,7 +87,11 @@ impl Fleet {
 }
 
 async fn node(clock: &ManualClock, store: &Arc<Memory>, file: PathBuf) -> Node {
-    let builder = builder(clock, store.clone()).key_source(KeySource::File(file));
+    // Of a fleet: a key that is not known here may be known elsewhere. The clock moves faster than news do.
+    let store = Faulty::new(store.clone(), Reach::Network);
+    let builder = builder(clock, store)
+        .key_source(KeySource::File(file))
+        .when_stale(WhenStale::Accept, 10 * SECOND);
     Node::serve(clock.clone(), builder).await
 }
 

@@ -129,11 +129,7 @@ async fn what_is_no_cookie_of_ours_is_nobody() {
     alice.login("alice").await;
     let foreign = server.resume(&alice);
     assert_eq!(foreign.user().await, None);
-    foreign
-        .copy()
-        .set("a", json!(1))
-        .await
-        .is(204);
+    foreign.copy().set("a", json!(1)).await.is(204);
     foreign.login("bob").await;
     assert_eq!(foreign.user().await.as_deref(), Some("bob"));
 }

@@ -200,7 +200,28 @@ impl Browser {
         answer
     }
 
-    fn keep(&self, answer: &Answer) {
+    /// Fetches what the browser says is such a part of a page.
+    pub async fn fetch(&self, path: &str, destination: &str) -> Answer {
+        let cookies = self.cookies.lock().unwrap().clone();
+        let pairs = cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
+        let request = self.client.get(format!("{}{path}", self.url));
+        let request = request
+            .header("cookie", pairs.collect::<Vec<_>>().join("; "))
+            .header("sec-fetch-dest", destination);
+        let response = request.send().await.unwrap();
+        let answer = Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.text().await.unwrap(),
+        };
+        self.keep(&answer);
+        answer
+    }
+
+    /// An answer arrives, perhaps late.
+    pub fn keep(&self, answer: &Answer) {
         let mut cookies = self.cookies.lock().unwrap();
         for cookie in answer.set_cookies() {
             let (name, rest) = cookie.split_once('=').unwrap();
