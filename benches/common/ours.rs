@@ -105,7 +105,7 @@ impl Ours {
 
     fn load(&self) -> Loaded {
         self.sessions
-            .load(iter::once(self.header.as_bytes()))
+            .load(iter::once(self.header.as_bytes()), None)
             .unwrap()
     }
 
