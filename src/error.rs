@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
-use crate::id::KeyId;
-use crate::time::UnixMillis;
+use crate::id::{KeyId, ParseIdError};
+use crate::time::{ParseTimeError, UnixMillis};
 
 /// Why a cookie is no session. The browser never learns the reason: it sees one behaviour for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -97,12 +97,9 @@ pub enum Rejected {
 #[non_exhaustive]
 pub enum ConfigError {
     /// Not an RFC 3339 time from 1970 on.
-    BadTime(String),
+    BadTime(ParseTimeError),
     /// Not an id of 32 hexadecimal digits.
-    BadId {
-        /// Which kind of id was expected.
-        kind: &'static str,
-    },
+    BadId(ParseIdError),
     /// A secret that an attacker could guess, or that was published. The secret itself is not shown.
     WeakSecret(&'static str),
     /// The keys do not form a ring that can be used.
@@ -174,13 +171,8 @@ impl ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BadTime(text) => {
-                write!(
-                    f,
-                    "{text:?} is not an RFC 3339 time such as 2026-11-21T08:00:00Z"
-                )
-            }
-            Self::BadId { kind } => write!(f, "a {kind} is written as 32 hexadecimal digits"),
+            Self::BadTime(error) => write!(f, "{error}"),
+            Self::BadId(error) => write!(f, "{error}"),
             Self::WeakSecret(weakness) => write!(f, "refused a secret: {weakness}"),
             Self::Keys(problem) => write!(f, "key ring: {problem}"),
             Self::Setting { setting, problem } => write!(f, "setting `{setting}`: {problem}"),
@@ -221,6 +213,18 @@ impl Error for ConfigError {
 impl From<StoreError> for ConfigError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<ParseTimeError> for ConfigError {
+    fn from(error: ParseTimeError) -> Self {
+        Self::BadTime(error)
+    }
+}
+
+impl From<ParseIdError> for ConfigError {
+    fn from(error: ParseIdError) -> Self {
+        Self::BadId(error)
     }
 }
 

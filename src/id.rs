@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{ConfigError, RandomError};
+use crate::error::RandomError;
 use crate::random::{self, Random};
 
 macro_rules! id {
@@ -67,15 +67,23 @@ macro_rules! id {
 
         /// Reads 32 hexadecimal digits, in either case.
         impl FromStr for $name {
-            type Err = ConfigError;
+            type Err = ParseIdError;
 
-            fn from_str(text: &str) -> Result<Self, ConfigError> {
-                unhex(text).map(Self).ok_or(ConfigError::BadId {
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
+                unhex(text).map(Self).ok_or(ParseIdError {
                     kind: stringify!($name),
                 })
             }
         }
     };
+}
+
+/// A text that is no id of 32 hexadecimal digits. It is not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a {kind} is written as 32 hexadecimal digits")]
+pub struct ParseIdError {
+    /// Which kind of id was expected.
+    kind: &'static str,
 }
 
 id! {
@@ -261,7 +269,8 @@ mod tests {
             "é".repeat(16).as_str(),
             long.as_str(),
         ] {
-            assert!(bad.parse::<KeyId>().is_err(), "{bad:?}");
+            let error = bad.parse::<KeyId>().unwrap_err().to_string();
+            assert_eq!(error, "a KeyId is written as 32 hexadecimal digits");
         }
     }
 

@@ -106,7 +106,7 @@ pub use flow::{
     CommitError, Health, Inspected, InspectedLogin, Loaded, OlderSessions, Outcome, Sessions,
     SessionsBuilder, Ticket, Unavailable, WhenStale, inspect,
 };
-pub use id::{Generation, KeyId, RaiseId, Serial, SessionId, SubjectKey};
+pub use id::{Generation, KeyId, ParseIdError, RaiseId, Serial, SessionId, SubjectKey};
 pub use key::{Key, KeyRing, KeySource, KeyTables, Secret};
 pub use lifetime::{Class, LONGEST, Lifetimes, Limits};
 pub use random::{Random, SystemRandom};
@@ -114,7 +114,7 @@ pub use session::{
     ConfirmError, LoggedIn, Login, LoginError, LogoutError, NotWritable, Peek, Session,
     SessionGetError, SessionInsertError, SessionStatus, SessionUpdateError, TooLarge, Value,
 };
-pub use time::{Clock, SystemClock, UnixMillis};
+pub use time::{Clock, ParseTimeError, SystemClock, TimeOutOfRange, UnixMillis};
 pub use wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
 
 /// The README's examples, as tests.

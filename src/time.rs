@@ -4,6 +4,7 @@
 //!    can be made within the same second and must still be told apart.
 //! 2. Time is an input. Nothing in this crate but [`SystemClock`] asks the machine what time it is.
 //! 3. Arithmetic saturates: a time from outside can be absurd, but it can not overflow.
+//! 4. Converting does not saturate: a time that the other type cannot hold is an error.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -19,7 +20,7 @@ use time::format_description::well_known::Rfc3339;
 ///
 /// let start: UnixMillis = "2026-11-21T08:00:00Z".parse()?;
 /// assert_eq!((start + Duration::from_secs(90)).to_string(), "2026-11-21T08:01:30Z");
-/// # Ok::<(), sealed_session::ConfigError>(())
+/// # Ok::<(), sealed_session::ParseTimeError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct UnixMillis(u64);
@@ -78,9 +79,8 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 /// RFC 3339 in UTC, with milliseconds where there are any.
 impl fmt::Display for UnixMillis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
-            .ok()
-            .and_then(|date| date.format(&Rfc3339).ok());
+        let date = OffsetDateTime::try_from(*self).ok();
+        let text = date.and_then(|date| date.format(&Rfc3339).ok());
         match text {
             Some(text) => f.write_str(&text),
             // Past the year 9999, where RFC 3339 ends.
@@ -97,15 +97,67 @@ impl fmt::Debug for UnixMillis {
 
 /// Reads RFC 3339, with any offset.
 impl std::str::FromStr for UnixMillis {
-    type Err = crate::ConfigError;
+    type Err = ParseTimeError;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = || crate::ConfigError::BadTime(text.chars().take(64).collect());
+    fn from_str(text: &str) -> Result<Self, ParseTimeError> {
+        let bad = || ParseTimeError(text.chars().take(64).collect());
         let date = OffsetDateTime::parse(text.trim(), &Rfc3339).map_err(|_| bad())?;
-        let millis = date.unix_timestamp_nanos().div_euclid(1_000_000);
-        u64::try_from(millis).map(Self).map_err(|_| bad())
+        Self::try_from(date).map_err(|_| bad())
     }
 }
+
+/// What is finer than a millisecond is cut off. Fails before 1970.
+impl TryFrom<SystemTime> for UnixMillis {
+    type Error = TimeOutOfRange;
+
+    fn try_from(time: SystemTime) -> Result<Self, TimeOutOfRange> {
+        let since = time
+            .duration_since(UNIX_EPOCH)
+            .map_err(|_| TimeOutOfRange)?;
+        let millis = u64::try_from(since.as_millis());
+        millis.map(Self).map_err(|_| TimeOutOfRange)
+    }
+}
+
+/// Fails for times that the operating system cannot express, far in the future.
+impl TryFrom<UnixMillis> for SystemTime {
+    type Error = TimeOutOfRange;
+
+    fn try_from(time: UnixMillis) -> Result<Self, TimeOutOfRange> {
+        let since = Duration::from_millis(time.0);
+        UNIX_EPOCH.checked_add(since).ok_or(TimeOutOfRange)
+    }
+}
+
+/// What is finer than a millisecond is cut off. Fails before 1970.
+impl TryFrom<OffsetDateTime> for UnixMillis {
+    type Error = TimeOutOfRange;
+
+    fn try_from(date: OffsetDateTime) -> Result<Self, TimeOutOfRange> {
+        let millis = date.unix_timestamp_nanos().div_euclid(1_000_000);
+        u64::try_from(millis).map(Self).map_err(|_| TimeOutOfRange)
+    }
+}
+
+/// In UTC. Fails past the year 9999.
+impl TryFrom<UnixMillis> for OffsetDateTime {
+    type Error = TimeOutOfRange;
+
+    fn try_from(time: UnixMillis) -> Result<Self, TimeOutOfRange> {
+        let nanos = i128::from(time.0) * 1_000_000;
+        Self::from_unix_timestamp_nanos(nanos).map_err(|_| TimeOutOfRange)
+    }
+}
+
+/// A text that is no RFC 3339 time from 1970 on. Shows at most 64 characters of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not an RFC 3339 time such as 2026-11-21T08:00:00Z")]
+pub struct ParseTimeError(String);
+
+/// A time that cannot be converted: before 1970, or too late for the other type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the time is before 1970 or too far in the future")]
+pub struct TimeOutOfRange;
 
 /// Where this crate asks for the time.
 ///
@@ -136,8 +188,7 @@ impl Default for SystemClock {
 impl Clock for SystemClock {
     fn now(&self) -> UnixMillis {
         // A machine whose clock stands before 1970 refuses every session rather than panicking.
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        UnixMillis(since.map(millis).unwrap_or(0))
+        UnixMillis::try_from(SystemTime::now()).unwrap_or(UnixMillis::EPOCH)
     }
 
     fn monotonic(&self) -> Duration {
@@ -169,7 +220,28 @@ mod tests {
     #[test]
     fn bad_times_are_errors() {
         for text in ["", "yesterday", "2026-11-21", "1969-12-31T23:59:59Z"] {
-            assert!(text.parse::<UnixMillis>().is_err(), "{text:?}");
+            let error = text.parse::<UnixMillis>().unwrap_err();
+            assert!(error.to_string().contains("RFC 3339"), "{text:?}: {error}");
         }
+    }
+
+    #[test]
+    fn conversions_go_both_ways_and_refuse_what_the_other_type_cannot_hold() {
+        let time: UnixMillis = "2026-11-21T08:00:00.25Z".parse().unwrap();
+        let finer = Duration::from_nanos(999_999);
+        let system = SystemTime::try_from(time).unwrap();
+        assert_eq!(system, UNIX_EPOCH + Duration::from_millis(time.0));
+        assert_eq!(UnixMillis::try_from(system + finer), Ok(time));
+        let date = OffsetDateTime::try_from(time).unwrap();
+        assert_eq!(date.unix_timestamp(), 1_795_248_000);
+        assert_eq!(UnixMillis::try_from(date + finer), Ok(time));
+
+        let early = UNIX_EPOCH - Duration::from_nanos(1);
+        assert_eq!(UnixMillis::try_from(early), Err(TimeOutOfRange));
+        let early = OffsetDateTime::from(early);
+        assert_eq!(UnixMillis::try_from(early), Err(TimeOutOfRange));
+        let late = OffsetDateTime::try_from(UnixMillis::MAX);
+        assert_eq!(late, Err(TimeOutOfRange));
+        assert_eq!(UnixMillis::try_from(UNIX_EPOCH), Ok(UnixMillis::EPOCH));
     }
 }

@@ -28,7 +28,7 @@ use std::time::Duration;
 use actix_web::rt::{System, SystemRunner};
 use criterion::Criterion;
 use sealed_session::store::Memory;
-use sealed_session::{KeyRing, Random, Secret, SystemRandom};
+use sealed_session::{KeyRing, Random, SystemRandom};
 
 use crate::cipher::Message;
 use crate::common::ours::{self, AUDIENCE, Ended, Ours};
@@ -92,7 +92,7 @@ fn figures(round: &str) -> PathBuf {
 
 /// Everyone's read and write of a session of one size, those next to each other that are compared.
 fn compare(criterion: &mut Criterion, system: &SystemRunner, size: Size) {
-    let ring = KeyRing::single(Secret::generate(&SystemRandom).unwrap());
+    let ring = KeyRing::generate().unwrap();
     let starting = Ours::start(ours::builder(ring, Memory::new()), size, Ended::MANY);
     let ours = system.block_on(starting);
     // A token without its head, nonce and tag.

@@ -9,7 +9,7 @@ use actix_web::cookie::Key;
 use actix_web::{App, HttpServer, dev, web};
 use sealed_session::actix::SessionMiddleware;
 use sealed_session::store::Memory;
-use sealed_session::{KeyRing, Secret, SystemRandom};
+use sealed_session::KeyRing;
 
 use crate::common::ours::{self, Ended, Ours};
 use crate::common::shapes::{self, CSRF, Size};
@@ -140,7 +140,7 @@ pub async fn serve(kind: &str, size: &str, redis: &str) {
             server.unwrap().run()
         }
         Kind::Ours => {
-            let ring = KeyRing::single(Secret::generate(&SystemRandom).unwrap());
+            let ring = KeyRing::generate().unwrap();
             let ours = Ours::start(ours::builder(ring, Memory::new()), size, Ended::MANY).await;
             say(&ours.header);
             let app = move || {

@@ -21,7 +21,7 @@
 //! use actix_web::test::{TestRequest, call_service, init_service};
 //! use actix_web::{App, Result, web};
 //! use sealed_session::store::Memory;
-//! use sealed_session::{KeyRing, Secret, Session, Sessions, SystemRandom};
+//! use sealed_session::{KeyRing, Session, Sessions};
 //! use sealed_session::actix::{Authenticated, SessionMiddleware};
 //! use std::sync::Arc;
 //!
@@ -37,7 +37,7 @@
 //! # #[actix_web::main]
 //! # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
 //! let sessions = Sessions::builder("shop/test")
-//!     .keys(KeyRing::single(Secret::generate(&SystemRandom)?))
+//!     .keys(KeyRing::generate()?)
 //!     .store(Arc::new(Memory::new()))
 //!     .start()
 //!     .await?;

@@ -110,12 +110,12 @@ impl Sessions {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), sealed_session::ConfigError> {
     /// use sealed_session::store::Memory;
-    /// use sealed_session::{KeyRing, Secret, Sessions, SystemRandom};
+    /// use sealed_session::{KeyRing, Sessions};
     /// use std::sync::Arc;
     ///
     /// // As a test wants it: keys and revocations that end with the process.
     /// let sessions = Sessions::builder("shop/test")
-    ///     .keys(KeyRing::single(Secret::generate(&SystemRandom)?))
+    ///     .keys(KeyRing::generate()?)
     ///     .store(Arc::new(Memory::new()))
     ///     .start()
     ///     .await?;

@@ -16,9 +16,10 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::secret::Secret;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, RandomError};
 use crate::id::KeyId;
 pub(super) use crate::lifetime::SKEW;
+use crate::random::SystemRandom;
 use crate::time::UnixMillis;
 
 /// A key that is ready for use: what was derived from its secret, and its times.
@@ -130,6 +131,23 @@ pub(crate) enum KeyState<'a> {
 }
 
 impl KeyRing {
+    /// One fresh key from the operating system's generator, active always: for tests, and for an
+    /// application whose sessions may end with the process. Sessions that are to outlive it need a key file
+    /// (`sealed-session keys new`).
+    ///
+    /// # Errors
+    /// When the generator can not deliver.
+    ///
+    /// ```
+    /// use sealed_session::KeyRing;
+    ///
+    /// let ring = KeyRing::generate()?;
+    /// # Ok::<(), sealed_session::RandomError>(())
+    /// ```
+    pub fn generate() -> Result<Self, RandomError> {
+        Secret::generate(&SystemRandom).map(Self::single)
+    }
+
     /// One key, active always.
     pub fn single(secret: Secret) -> Self {
         Self {
@@ -335,6 +353,17 @@ mod tests {
 
     fn refusal(builder: KeyRingBuilder) -> String {
         builder.build().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_generated_ring_has_one_key_of_its_own_that_seals_at_any_time() {
+        let [one, other] = [(); 2].map(|()| KeyRing::generate().unwrap());
+        for now in [UnixMillis::EPOCH, at(20), UnixMillis::MAX] {
+            one.check(now).unwrap();
+            assert_eq!(one.opening(now).count(), 1);
+        }
+        let id = |ring: &KeyRing| ring.sealing(at(20)).unwrap().id();
+        assert_ne!(id(&one), id(&other));
     }
 
     #[test]

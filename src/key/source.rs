@@ -405,7 +405,7 @@ mod tests {
 
     #[test]
     fn only_files_are_watched() {
-        let ring = KeyRing::single(Secret::generate(&SystemRandom).unwrap());
+        let ring = KeyRing::generate().unwrap();
         assert!(KeySource::Ring(ring).open(now()).unwrap().1.is_none());
         let tables = KeyTables::fresh(now(), &SystemRandom).unwrap();
         assert!(KeySource::Tables(tables).open(now()).unwrap().1.is_none());
