@@ -61,16 +61,6 @@ pub enum EditError {
     Random(#[from] RandomError),
 }
 
-/// What [`KeyTables::review`] found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Finding {
-    /// Something that will fail, or already does.
-    Problem(String),
-    /// Something that could be tidied.
-    Note(String),
-}
-
 impl KeyTables {
     /// Tables with one fresh key that is active at once.
     ///
@@ -114,24 +104,25 @@ impl KeyTables {
             return Err(EditError::Unknown(id));
         }
         let before = self.sealing(now).map(|key| key.id);
-        let replaced = self.replaced(now);
+        let planned = self.planned(now);
         self.revoke_unknown(id, now);
 
-        match self.sealing(now) {
-            Some(key) if key.retire.is_some() && replaced.contains(&key.id) => {
-                let id = key.id;
-                let is_as_before = before == Some(id) && self.replaced(now).contains(&id);
-                Ok(if is_as_before {
+        let successor = match self.sealing(now).map(|key| (key.id, key.retire)) {
+            Some((id, Some(_))) if planned.iter().any(|(planned, _)| *planned == id) => {
+                let is_replaced = self.planned(now).iter().any(|(planned, _)| *planned == id);
+                if before == Some(id) && is_replaced {
                     Successor::Unchanged
                 } else {
                     self.reinstate(id)
-                })
+                }
             }
-            Some(_) => Ok(Successor::Unchanged),
+            Some(_) => Successor::Unchanged,
             // The tables could not be used before either: nothing is put in place of nothing.
-            None if before.is_none() => Ok(Successor::Unchanged),
-            None => self.replace(now, random),
-        }
+            None if before.is_none() => Successor::Unchanged,
+            None => self.replace(now, random)?,
+        };
+        self.put_off(&planned, now);
+        Ok(successor)
     }
 
     /// Revokes a key that these tables have never held, say because its secret was found elsewhere.
@@ -196,44 +187,36 @@ impl KeyTables {
         Ok(())
     }
 
-    /// What an operator should know about these tables, beyond what makes them unusable.
-    pub fn review(&self, now: UnixMillis) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        for key in self.usable(now) {
-            match key.retire {
-                Some(retire) if self.sealing(retire).is_none() => {
-                    findings.push(Finding::Problem(format!(
-                        "key {} retires at {retire} and no key seals after it; rotate",
-                        key.id
-                    )));
-                }
-                None if self.stops_sealing(key).is_some_and(|stops| stops <= now) => {
-                    findings.push(Finding::Note(format!(
-                        "key {} was replaced by a newer one and never retires",
-                        key.id
-                    )));
-                }
-                _ => {}
-            }
-        }
-        for key in &self.keys {
-            if self.is_revoked(&key.id) || key.is_retired(now) {
-                findings.push(Finding::Note(format!(
-                    "the secret of key {} is still in the file though it is no longer used; prune",
-                    key.id
-                )));
-            }
-        }
-        findings
-    }
-
-    /// The usable keys that another one takes over from, or has.
-    fn replaced(&self, now: UnixMillis) -> Vec<KeyId> {
+    /// The usable keys that another one takes over from, or has, and when.
+    fn planned(&self, now: UnixMillis) -> Vec<(KeyId, UnixMillis)> {
         let usable = self.usable(now);
         usable
-            .filter(|key| self.stops_sealing(key).is_some())
-            .map(|key| key.id)
+            .filter_map(|key| Some((key.id, self.stops_sealing(key)?)))
             .collect()
+    }
+
+    /// A key that now seals for longer than was planned, because a later one is gone, also opens for longer by
+    /// as much: what it seals last would otherwise end early. Its cookies are not sealed anew by reading.
+    fn put_off(&mut self, planned: &[(KeyId, UnixMillis)], now: UnixMillis) {
+        for (id, planned) in planned {
+            let Some(key) = self.keys.iter().find(|key| key.id == *id) else {
+                continue;
+            };
+            // One that is to retire while it seals was set so by hand.
+            let Some(retire) = key.retire.filter(|retire| retire >= planned) else {
+                continue;
+            };
+            let end = match self.stops_sealing(key) {
+                Some(stops) if stops > now => Some(retire + stops.since(*planned)),
+                Some(_) => Some(retire),
+                None => None,
+            };
+            for key in &mut self.keys {
+                if key.id == *id {
+                    key.retire = end;
+                }
+            }
+        }
     }
 
     /// The key `id` seals again, because its successor is gone. Its end was planned from when it was to
@@ -270,7 +253,7 @@ mod tests {
 
     use super::*;
     use crate::SystemRandom;
-    use crate::key::{KeyStatus, Rotated, Rotation};
+    use crate::key::{Finding, KeyStatus, Rotated, Rotation};
 
     const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -353,15 +336,49 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_seals_for_longer_because_the_next_one_is_revoked_opens_for_longer() {
+        let (mut tables, first, now) = one_key();
+        let hour = Duration::from_secs(3600);
+        let mut add = |hours| {
+            let rotation = Rotation {
+                distribute: hour * hours,
+                although_pending: true,
+                ..Rotation::default()
+            };
+            tables.rotate(now, rotation, &SystemRandom).unwrap().id
+        };
+        let (second, third) = (add(1), add(6));
+        let before = retire(&tables, first).unwrap();
+        let successor = tables.revoke(second, now, &SystemRandom);
+        assert_eq!(successor, Ok(Successor::Unchanged));
+        assert_eq!(retire(&tables, first), Some(before + 5 * hour));
+
+        // And one that was to be replaced, and no longer is, before it seals at all.
+        let mut tables = tables;
+        let rotation = Rotation {
+            distribute: 9 * hour,
+            although_pending: true,
+            ..Rotation::default()
+        };
+        let last = tables.rotate(now, rotation, &SystemRandom).unwrap().id;
+        assert!(retire(&tables, third).is_some());
+        tables.revoke(last, now, &SystemRandom).unwrap();
+        assert_eq!(retire(&tables, third), None);
+    }
+
+    #[test]
     fn pruned_and_unknown_keys_can_be_revoked() {
         let (mut tables, old, now) = one_key();
         rotate(&mut tables, now);
         let later = now + 40 * DAY;
-        assert!(matches!(tables.review(later)[..], [Finding::Note(_)]));
+        assert!(matches!(
+            tables.review(later, 30 * DAY)[..],
+            [Finding::Note(_)]
+        ));
         assert_eq!(tables.prune(now), []);
         assert_eq!(tables.prune(later), [old]);
         assert_eq!(status(&tables, old, later), KeyStatus::Pruned);
-        assert_eq!(tables.review(later), []);
+        assert_eq!(tables.review(later, 30 * DAY), []);
 
         assert_eq!(
             tables.revoke(old, later, &SystemRandom),

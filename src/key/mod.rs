@@ -13,6 +13,7 @@
 mod derive;
 mod edit;
 mod file;
+mod review;
 mod ring;
 mod rotate;
 mod secret;
@@ -20,8 +21,9 @@ mod source;
 mod tables;
 mod weak;
 
-pub use edit::{EditError, Finding, Successor};
+pub use edit::{EditError, Successor};
 pub use file::mode_is_loose;
+pub use review::Finding;
 pub use ring::{Key, KeyRing, KeyRingBuilder};
 pub use rotate::{Rotated, Rotation};
 pub use secret::Secret;

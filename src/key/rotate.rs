@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(status(&tables, rotated.id, now), KeyStatus::Pending);
         assert_eq!(status(&tables, rotated.id, now + HOUR), KeyStatus::Sealing);
         assert_eq!(status(&tables, old, now + HOUR), KeyStatus::Opening);
-        assert_eq!(tables.review(now), []);
+        assert_eq!(tables.review(now, 30 * DAY), []);
 
         let again = tables.rotate(now, Rotation::default(), &SystemRandom);
         assert!(matches!(again, Err(EditError::Pending { id, .. }) if id == rotated.id));
@@ -259,10 +259,13 @@ mod tests {
     fn an_end_set_too_early_by_hand_is_put_off() {
         let (mut tables, old, now) = one_key();
         tables.keys[0].retire = Some(now + HOUR / 2);
-        assert!(matches!(tables.review(now)[..], [Finding::Problem(_)]));
+        assert!(matches!(
+            tables.review(now, 30 * DAY)[..],
+            [Finding::Problem(_)]
+        ));
         let rotated = rotate(&mut tables, now);
         assert_eq!(rotated.retiring, [(old, now + 30 * DAY + 2 * HOUR)]);
-        assert_eq!(tables.review(now), []);
+        assert_eq!(tables.review(now, 30 * DAY), []);
     }
 
     #[test]

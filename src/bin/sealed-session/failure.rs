@@ -1,8 +1,24 @@
-//! How a command can fail, and with which exit code.
+//! What a command has to say: when it was carried out, and when not, and with which exit code.
 
 use std::fmt;
 
 use sealed_session::{ConfigError, RandomError, StoreError};
+
+/// What a command that was carried out has to say.
+#[derive(Debug)]
+pub struct Report {
+    /// For standard output.
+    pub output: String,
+    /// For standard error, a line each. They do not change the exit code.
+    pub warnings: Vec<String>,
+}
+
+impl From<String> for Report {
+    fn from(output: String) -> Self {
+        let warnings = Vec::new();
+        Self { output, warnings }
+    }
+}
 
 /// Why a command was not carried out, or what it found.
 #[derive(Debug)]
@@ -11,22 +27,21 @@ pub enum Failure {
     Failed(String),
     /// It would log people out. The text says how to insist. Exit code 3.
     WouldLogOut(String),
-    /// It looked, and all is not well: what goes to standard output, and the problems, a line each.
-    /// Exit code 1.
+    /// It looked, and all is not well. Exit code 1.
     NotWell {
         /// The rest of what it found.
-        output: String,
-        /// What is not well.
+        report: Report,
+        /// What is not well, a line each.
         problems: Vec<String>,
     },
 }
 
 impl Failure {
-    /// What goes to standard output all the same.
-    pub fn output(&self) -> &str {
+    /// What is said all the same.
+    pub fn report(&self) -> Option<&Report> {
         match self {
-            Self::NotWell { output, .. } => output,
-            _ => "",
+            Self::NotWell { report, .. } => Some(report),
+            _ => None,
         }
     }
 

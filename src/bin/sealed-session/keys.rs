@@ -3,21 +3,23 @@
 //! 1. What a command does to the tables is the library's ([`KeyTables`]); here is what it asks before
 //!    and says afterwards.
 //! 2. Secrets are never printed, not even a new one: it is in the file.
-//! 3. What logs people out wants `--yes`. What is merely unusual wants `--force`.
+//! 3. What logs people out wants `--yes`. What is merely unusual wants `--force`. What will end sessions before
+//!    their time later on is a warning.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use sealed_session::key::{
     EditError, Finding, KeyInfo, KeyStatus, Rotated, Rotation, Successor, mode_is_loose,
 };
 use sealed_session::{
-    Clock, KeyId, KeySource, KeyTables, SessionConfig, SystemClock, SystemRandom, UnixMillis,
+    Clock, KeyId, KeySource, KeyTables, LONGEST, Lifetimes, SessionConfig, SystemClock,
+    SystemRandom, UnixMillis,
 };
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Report};
 
 /// The commands. Their documentation is the `--help` text.
 #[derive(Subcommand)]
@@ -49,13 +51,9 @@ pub enum Keys {
         /// How long it takes until every node has read the changed file.
         #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
         distribute: Duration,
-        /// The longest that any session lives: the largest absolute limit of the configuration. Without it
-        /// and --config, the longest that any configuration allows.
-        #[arg(long, value_name = "DURATION", default_value = "400d", value_parser = humantime::parse_duration)]
-        lifetime: Duration,
-        /// Take the lifetime from a configuration instead.
-        #[arg(long, value_name = "FILE", conflicts_with = "lifetime")]
-        config: Option<PathBuf>,
+        /// Without a lifetime the old key opens for the longest that any configuration allows, 400 days.
+        #[command(flatten)]
+        lifetime: LifetimeArguments,
         /// Rotate although a key is still waiting to activate.
         #[arg(long)]
         force: bool,
@@ -83,10 +81,14 @@ pub enum Keys {
     },
     /// Check that a server could start with this file, and what will go wrong later.
     ///
-    /// Exits with 1 if there is a problem. What could merely be tidied is a note.
+    /// Exits with 1 if there is a problem. What will end sessions before their time is a warning, what could
+    /// merely be tidied a note: with these alone it exits with 0. Without a lifetime it takes the default
+    /// one, 30 days.
     Check {
         /// The key file.
         file: PathBuf,
+        #[command(flatten)]
+        lifetime: LifetimeArguments,
     },
     /// End every session that began before a time: the panic button where no store can be reached.
     ///
@@ -106,44 +108,73 @@ pub enum Keys {
     },
 }
 
-/// Carries a command out. The text is for standard output.
-pub fn run(command: Keys) -> Result<String, Failure> {
+/// How long a session can live.
+#[derive(Args)]
+pub struct LifetimeArguments {
+    /// The longest that any session lives: the largest absolute limit of the configuration.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    lifetime: Option<Duration>,
+    /// Take the lifetime from a configuration instead.
+    #[arg(long, value_name = "FILE", conflicts_with = "lifetime")]
+    config: Option<PathBuf>,
+}
+
+impl LifetimeArguments {
+    fn given(self) -> Result<Option<Duration>, Failure> {
+        Ok(match self.config {
+            Some(path) => Some(SessionConfig::from_file(path)?.longest_lifetime()),
+            None => self.lifetime,
+        })
+    }
+}
+
+/// What is taken for the longest lifetime when nobody says it.
+fn default_lifetime() -> Duration {
+    let Lifetimes {
+        standard,
+        remembered,
+        ..
+    } = Lifetimes::default();
+    standard.absolute.max(remembered.absolute)
+}
+
+/// Carries a command out.
+pub fn run(command: Keys) -> Result<Report, Failure> {
     let now = SystemClock::default().now();
     match command {
-        Keys::New { file } => new(&file, now),
-        Keys::List { file, json } => list(&file, json, now),
+        Keys::New { file } => new(&file, now).map(Report::from),
+        Keys::List { file, json } => list(&file, json, now).map(Report::from),
         Keys::Rotate {
             file,
             distribute,
             lifetime,
-            config,
             force,
         } => {
-            let lifetime = match config {
-                Some(path) => SessionConfig::from_file(path)?.longest_lifetime(),
-                None => lifetime,
-            };
+            let lifetime = lifetime.given()?;
             let rotation = Rotation {
                 distribute,
-                lifetime,
+                lifetime: lifetime.unwrap_or(LONGEST),
                 although_pending: force,
             };
-            rotate(&file, rotation, now)
+            rotate(&file, rotation, lifetime.unwrap_or(default_lifetime()), now)
         }
         Keys::Revoke {
             file,
             id,
             yes,
             force,
-        } => revoke(&file, id, yes, force, now),
-        Keys::Prune { file } => prune(&file, now),
-        Keys::Check { file } => check(&file, now),
+        } => revoke(&file, id, yes, force, now).map(Report::from),
+        Keys::Prune { file } => prune(&file, now).map(Report::from),
+        Keys::Check { file, lifetime } => {
+            let lifetime = lifetime.given()?.unwrap_or(default_lifetime());
+            check(&file, lifetime, now)
+        }
         Keys::Everyone {
             file,
             at,
             yes,
             force,
-        } => everyone(&file, at.unwrap_or(now), yes, force, now),
+        } => everyone(&file, at.unwrap_or(now), yes, force, now).map(Report::from),
     }
 }
 
@@ -208,24 +239,37 @@ fn as_json(keys: &[KeyInfo]) -> Result<String, Failure> {
     }
 }
 
-fn rotate(file: &Path, rotation: Rotation, now: UnixMillis) -> Result<String, Failure> {
+fn rotate(
+    file: &Path,
+    rotation: Rotation,
+    lifetime: Duration,
+    now: UnixMillis,
+) -> Result<Report, Failure> {
     let rotate = |tables: &mut KeyTables| match tables.rotate(now, rotation, &SystemRandom) {
         Err(pending @ EditError::Pending { .. }) => Err(Failure::Failed(format!(
             "{pending}; --force adds another key all the same"
         ))),
-        other => other.map_err(failed),
+        Err(other) => Err(failed(other)),
+        Ok(rotated) => Ok((rotated, tables.review(now, lifetime))),
     };
+    let (rotated, findings) = KeyTables::edit_file(file, rotate)?;
     let Rotated {
         id,
         activate,
         retiring,
         ..
-    } = KeyTables::edit_file(file, rotate)?;
-    let mut text = format!("added key {id}, which seals from {activate}\n");
+    } = rotated;
+    let mut output = format!("added key {id}, which seals from {activate}\n");
     for (old, until) in retiring {
-        let _ = writeln!(text, "key {old} opens until {until}");
+        let _ = writeln!(output, "key {old} opens until {until}");
     }
-    Ok(text)
+    // Problems and notes are what `check` is for.
+    let warnings = findings.into_iter().filter_map(|finding| match finding {
+        Finding::Warning(warning) => Some(warning),
+        _ => None,
+    });
+    let warnings = warnings.collect();
+    Ok(Report { output, warnings })
 }
 
 fn revoke(
@@ -283,8 +327,8 @@ fn prune(file: &Path, now: UnixMillis) -> Result<String, Failure> {
     Ok(lines.collect())
 }
 
-fn check(file: &Path, now: UnixMillis) -> Result<String, Failure> {
-    let mut output = String::new();
+fn check(file: &Path, lifetime: Duration, now: UnixMillis) -> Result<Report, Failure> {
+    let mut report = Report::from(String::new());
     let mut problems = Vec::new();
     match mode_is_loose(file) {
         Ok(true) => problems.push(format!(
@@ -299,20 +343,21 @@ fn check(file: &Path, now: UnixMillis) -> Result<String, Failure> {
         Err(error) => problems.push(error.to_string()),
         Ok(_) => {
             let tables = KeyTables::read(file)?;
-            output = summary(&tables, now);
-            for finding in tables.review(now) {
+            report.output = summary(&tables, now);
+            for finding in tables.review(now, lifetime) {
                 match finding {
                     Finding::Problem(problem) => problems.push(problem),
-                    Finding::Note(note) => output += &format!("note: {note}\n"),
+                    Finding::Warning(warning) => report.warnings.push(warning),
+                    Finding::Note(note) => report.output += &format!("note: {note}\n"),
                     _ => {}
                 }
             }
         }
     }
     if problems.is_empty() {
-        Ok(output)
+        Ok(report)
     } else {
-        Err(Failure::NotWell { output, problems })
+        Err(Failure::NotWell { report, problems })
     }
 }
 
