@@ -19,6 +19,14 @@ const LARGEST: u64 = 1 << 20;
 /// # Errors
 /// [`ConfigError::File`] if it cannot be read, is not a regular file or is larger than 1 MiB.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+    look(path).map(|(bytes, _)| bytes)
+}
+
+/// The same, and what else is known of the file that was read: another one may have taken its name since.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn look(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), ConfigError> {
     let error = |error| ConfigError::file(path, error);
     // Looked at before it is opened: opening a pipe would wait for its other end.
     let metadata = regular(path, fs::metadata(path).map_err(error)?)?;
@@ -26,13 +34,14 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
     let capacity = metadata.len().min(LARGEST) + 1;
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(capacity).unwrap_or(0)));
     let file = File::open(path).map_err(error)?;
+    let metadata = file.metadata().map_err(error)?;
     file.take(LARGEST + 1)
         .read_to_end(&mut bytes)
         .map_err(error)?;
     if bytes.len() as u64 > LARGEST {
         return Err(ConfigError::file(path, "is larger than 1 MiB"));
     }
-    Ok(bytes)
+    Ok((bytes, metadata))
 }
 
 /// The text in the bytes of the file at `path`.

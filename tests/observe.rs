@@ -11,7 +11,7 @@ use common::{SECOND, builder, eventually, memory};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
-use sealed_session::{Loaded, SessionId, Sessions};
+use sealed_session::{Clock, KeyTables, Loaded, SessionId, Sessions, SystemClock, SystemRandom};
 use sha2::{Digest, Sha256};
 
 /// What was logged by this thread.
@@ -103,6 +103,44 @@ async fn requests_that_are_turned_away_are_counted_and_logged_beside_a_flood_of_
         turned_away[0].contains("staleness_ms=11000"),
         "{turned_away:?}"
     );
+}
+
+#[cfg(unix)]
+#[actix_web::test]
+async fn a_key_file_that_others_can_read_is_one_warning_at_the_start() {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let now = SystemClock::default().now();
+    let keys = KeyTables::fresh(now, &SystemRandom).unwrap();
+    keys.create(path("keys.toml")).unwrap();
+    let text =
+        "audience = \"shop/loose\"\nkeys.file = \"keys.toml\"\nrevocation.store = \"memory\"\n";
+    fs::write(path("session.toml"), text).unwrap();
+    let set_mode = |mode| {
+        fs::set_permissions(path("keys.toml"), Permissions::from_mode(mode)).unwrap();
+    };
+    for (mode, lines) in [(0o600, 0), (0o640, 0), (0o644, 1)] {
+        set_mode(mode);
+        let written = Written::default();
+        let guard = written.listen();
+        let sessions = Sessions::from_file(path("session.toml")).await.unwrap();
+        for _ in 0..3 {
+            sessions.reload_keys().unwrap();
+        }
+        assert_eq!(written.lines("others can read").len(), lines, "{mode:o}");
+        assert!(written.lines("others can read").iter().all(|line| {
+            line.contains("WARN") && line.contains("keys.toml") && line.contains("0600")
+        }));
+        // Mended, and undone.
+        set_mode(0o600);
+        sessions.reload_keys().unwrap();
+        set_mode(0o604);
+        sessions.reload_keys().unwrap();
+        drop(guard);
+        assert_eq!(written.lines("others can read").len(), lines + 1);
+    }
 }
 
 #[actix_web::test]

@@ -15,7 +15,7 @@ use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, eventually, memo
 use sealed_session::key::{EditError, Rotation};
 use sealed_session::store::Memory;
 use sealed_session::testing::ManualClock;
-use sealed_session::{Clock, KeyId, KeySource, KeyTables, SystemRandom};
+use sealed_session::{Clock, KeyId, KeySource, KeyTables, SystemRandom, UnixMillis};
 use serde_json::json;
 
 /// A node with a key file, which is edited while it runs.
@@ -293,6 +293,31 @@ async fn a_broken_key_file_keeps_the_keys_and_the_health_report_says_so() {
     bench.reload();
     assert_eq!(bench.node.sessions.health().key_problem, None);
     browser.get("/me").await.is(200);
+}
+
+#[actix_web::test]
+async fn the_health_report_tells_when_the_key_file_in_use_was_modified() {
+    let bench = Bench::start().await;
+    let modified = || bench.node.sessions.health().key_file_modified.unwrap();
+    let touch = |seconds| {
+        let time = UnixMillis::from_secs(seconds);
+        let file = fs::File::options().append(true).open(bench.file()).unwrap();
+        file.set_modified(time.try_into().unwrap()).unwrap();
+        time
+    };
+    let before = modified();
+    bench.rotate();
+    let rotated = touch(before.as_secs() + 3600);
+    assert_eq!(modified(), before, "not read yet");
+    bench.reload();
+    assert_eq!(modified(), rotated);
+    // What can not be used is not what is in use.
+    fs::write(bench.file(), "not toml").unwrap();
+    bench.node.sessions.reload_keys().unwrap_err();
+    assert_eq!(modified(), rotated);
+    let elsewhere = builder(&bench.clock, bench.store.clone());
+    let elsewhere = elsewhere.start().await.unwrap().health();
+    assert_eq!(elsewhere.key_file_modified, None);
 }
 
 #[actix_web::test]

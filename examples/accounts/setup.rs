@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Parser;
-use sealed_session::key::mode_is_loose;
 use sealed_session::revoke::RevocationStore;
 use sealed_session::store::Redb;
 use sealed_session::{
@@ -142,9 +141,6 @@ fn make_folder(folder: &Path) -> Result<(), Failure> {
 /// Makes a key file with one fresh key if there is none. Mode 0600 is the library's doing.
 fn make_keys(file: &Path) -> Result<(), Failure> {
     if file.exists() {
-        if mode_is_loose(file)? {
-            tracing::warn!(file = %file.display(), "others than the owner may read the keys");
-        }
         return Ok(());
     }
     let tables = KeyTables::fresh(SystemClock::default().now(), &SystemRandom)

@@ -4,6 +4,7 @@
 //! 2. A cookie whose key is unknown has it looked at right away: a neighbour may have learned of a new key
 //!    first. Anyone can send such cookies, so at most once a second, however many come.
 //! 3. No request waits for the file.
+//! 4. That others can read it is one line in the log, at the start or when its mode has changed.
 
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -30,12 +31,16 @@ pub(super) struct Watch {
     /// Why the ring in use is not what stands in the file, if it is not. Kept apart from the file, which
     /// is locked while it is read.
     problem: ArcSwapOption<ConfigError>,
+    /// When the file in use was last modified. Here for the same reason.
+    modified: ArcSwapOption<UnixMillis>,
     bell: Arc<Bell>,
 }
 
 impl Watch {
-    pub(super) fn new(file: KeyWatch) -> Self {
+    pub(super) fn new(mut file: KeyWatch) -> Self {
+        tell_loose(&mut file);
         Self {
+            modified: ArcSwapOption::from_pointee(file.modified()),
             file: Mutex::new(file),
             problem: ArcSwapOption::empty(),
             bell: Arc::default(),
@@ -55,6 +60,11 @@ impl Watch {
     /// What is wrong with the file.
     pub(super) fn problem(&self) -> Option<ConfigError> {
         self.problem.load().as_deref().cloned()
+    }
+
+    /// When the file in use was last modified, where that is known.
+    pub(super) fn modified(&self) -> Option<UnixMillis> {
+        self.modified.load().as_deref().copied()
     }
 
     /// Looks at the file now, and hands over its ring if that is another one. Does I/O.
@@ -77,9 +87,20 @@ impl Watch {
                 tracing::error!(%problem, "the key file can not be used; the keys from before stay");
             }
         }
+        tell_loose(&mut file);
+        self.modified.store(file.modified().map(Arc::new));
         let problem = file.problem().cloned();
         self.problem.store(problem.clone().map(Arc::new));
         problem.map_or(Ok(()), Err)
+    }
+}
+
+fn tell_loose(file: &mut KeyWatch) {
+    if let Some(file) = file.tell_loose() {
+        tracing::warn!(
+            file = %file.display(),
+            "others can read or change the key file, and whoever reads it can forge sessions; set its mode to 0600"
+        );
     }
 }
 

@@ -81,6 +81,9 @@ pub struct Health {
     pub opening: Vec<KeyId>,
     /// What is wrong with the key file, if the ring in use is an older one.
     pub key_problem: Option<ConfigError>,
+    /// When the key file in use was last modified; `None` if the keys come from elsewhere. On a node that does
+    /// not see an edit (see [`operations`](crate::operations)) it stays what it was.
+    pub key_file_modified: Option<UnixMillis>,
     /// How many cookies named a key that this node does not know, since it started. When it grows, a
     /// key file has not reached this node; anyone can send such cookies, though.
     pub unknown_keys: u64,
@@ -195,6 +198,7 @@ impl Sessions {
             sealing: ring.sealing(now).map(|key| key.id()),
             opening: ring.opening(now).map(|key| key.id()).collect(),
             key_problem: self.engine.key_problem(),
+            key_file_modified: self.engine.watch.as_ref().and_then(keys::Watch::modified),
             unknown_keys: self.engine.log.unknown_keys(),
             store: service.revoker.store_name(),
             entries: service.revoker.list().len(),

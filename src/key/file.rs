@@ -17,6 +17,7 @@ use tempfile::NamedTempFile;
 use super::tables::KeyTables;
 use crate::error::ConfigError;
 use crate::file::{self, regular};
+use crate::time::UnixMillis;
 
 impl KeyTables {
     /// Reads a key file.
@@ -62,7 +63,7 @@ impl KeyTables {
         let written = self.prepare(path, old.as_ref())?;
         match written.persist(path) {
             Ok(_) => sync_folder(path),
-            Err(failed) => Err(ConfigError::file(path, failed.error)),
+            Err(failed) => Err(not_replaced(path, &failed.error)),
         }
     }
 
@@ -106,6 +107,16 @@ impl KeyTables {
     }
 }
 
+/// Why a file was not replaced. The name of a file that is mounted by itself cannot be given to another.
+fn not_replaced(path: &Path, error: &io::Error) -> ConfigError {
+    if error.kind() != io::ErrorKind::ResourceBusy {
+        return ConfigError::file(path, error);
+    }
+    let problem = "is mounted as a single file, which nobody in here can replace; mount the folder that \
+                   holds it, or change the keys outside";
+    ConfigError::file(path, problem)
+}
+
 /// Whether others than the owner may read or write the key file, apart from a group that may read.
 ///
 /// Always false where files have no such modes.
@@ -116,6 +127,26 @@ pub fn mode_is_loose(path: impl AsRef<Path>) -> Result<bool, ConfigError> {
     let path = path.as_ref();
     let metadata = fs::metadata(path).map_err(|error| ConfigError::file(path, error))?;
     Ok(is_loose(&metadata))
+}
+
+/// A key file as it was read.
+pub(super) struct Seen {
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+    /// When it was last modified, where files have such a time.
+    pub(super) modified: Option<UnixMillis>,
+    /// As [`mode_is_loose`] says.
+    pub(super) is_loose: bool,
+}
+
+/// Reads a key file, and what else is known of it.
+pub(super) fn look(path: &Path) -> Result<Seen, ConfigError> {
+    let (bytes, metadata) = file::look(path)?;
+    let modified = metadata.modified().ok();
+    Ok(Seen {
+        bytes,
+        modified: modified.and_then(|time| time.try_into().ok()),
+        is_loose: is_loose(&metadata),
+    })
 }
 
 /// The tables in the bytes of the key file at `path`.
@@ -217,4 +248,24 @@ fn keep_access(file: &File, old: &Metadata) -> io::Result<()> {
 #[cfg(not(unix))]
 fn keep_access(_file: &File, _old: &Metadata) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_mounted_alone_says_why_it_can_not_be_replaced() {
+        let path = Path::new("keys.toml");
+        let busy = not_replaced(path, &io::ErrorKind::ResourceBusy.into()).to_string();
+        for part in [
+            "keys.toml: ",
+            "mounted as a single file",
+            "mount the folder",
+        ] {
+            assert!(busy.contains(part), "{busy}");
+        }
+        let other = not_replaced(path, &io::ErrorKind::StorageFull.into());
+        assert!(!other.to_string().contains("mount"), "{other}");
+    }
 }

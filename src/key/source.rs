@@ -5,7 +5,8 @@
 //!    are) are noticed alike, on every file system.
 //! 2. A file that has become unusable changes nothing: the caller keeps its ring. Each problem is
 //!    reported once, not at every look.
-//! 3. Keys from the environment, from tables or from code do not change while the process runs.
+//! 3. That others can read the file is told once, and again when its mode has been mended and undone.
+//! 4. Keys from the environment, from tables or from code do not change while the process runs.
 
 use std::env::{self, VarError};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::file;
+use super::file::{self, Seen};
 use super::ring::KeyRing;
 use super::secret::Secret;
 use super::tables::{self, KeyEntry, KeyTables, PrunedEntry, RevokedEntry};
@@ -132,6 +133,10 @@ pub(crate) struct KeyWatch {
     path: PathBuf,
     /// What the ring in use was made of.
     in_use: Hash,
+    /// When the file that holds it was last modified.
+    modified: Option<UnixMillis>,
+    is_loose: bool,
+    loose_is_told: bool,
     /// The last problem that was reported, with the content that had it. Forgotten once the file is
     /// good again.
     reported: Option<(Option<Hash>, ConfigError)>,
@@ -142,11 +147,14 @@ type Hash = [u8; 32];
 impl KeyWatch {
     /// Reads the file for the first time.
     pub(crate) fn start(path: PathBuf, now: UnixMillis) -> Result<(KeyRing, Self), ConfigError> {
-        let bytes = crate::file::read(&path)?;
-        let ring = ring(&path, &bytes, now)?;
+        let seen = file::look(&path)?;
+        let ring = ring(&path, &seen.bytes, now)?;
         let watch = Self {
             path,
-            in_use: Sha256::digest(&*bytes).into(),
+            in_use: Sha256::digest(&*seen.bytes).into(),
+            modified: seen.modified,
+            is_loose: seen.is_loose,
+            loose_is_told: false,
             reported: None,
         };
         Ok((ring, watch))
@@ -154,12 +162,19 @@ impl KeyWatch {
 
     /// Reads the file again. Does I/O, so not to be called on a thread that serves requests.
     pub(crate) fn poll(&mut self, now: UnixMillis) -> KeyChange {
-        let bytes = match crate::file::read(&self.path) {
-            Ok(bytes) => bytes,
+        let Seen {
+            bytes,
+            modified,
+            is_loose,
+        } = match file::look(&self.path) {
+            Ok(seen) => seen,
             Err(error) => return self.broken(None, error),
         };
+        self.is_loose = is_loose;
+        self.loose_is_told &= is_loose;
         let hash = Sha256::digest(&*bytes).into();
         if hash == self.in_use {
+            self.modified = modified;
             self.reported = None;
             return KeyChange::Unchanged;
         }
@@ -167,6 +182,7 @@ impl KeyWatch {
         match ring(&self.path, &bytes, now) {
             Ok(ring) => {
                 self.in_use = hash;
+                self.modified = modified;
                 self.reported = None;
                 KeyChange::Changed(ring)
             }
@@ -177,6 +193,18 @@ impl KeyWatch {
     /// Why the ring in use is not what stands in the file, if it is not.
     pub(crate) fn problem(&self) -> Option<&ConfigError> {
         self.reported.as_ref().map(|(_, problem)| problem)
+    }
+
+    /// When the file that holds the ring in use was last modified.
+    pub(crate) fn modified(&self) -> Option<UnixMillis> {
+        self.modified
+    }
+
+    /// The file, if others can read it and this was not told yet.
+    pub(crate) fn tell_loose(&mut self) -> Option<&Path> {
+        let is_news = self.is_loose && !self.loose_is_told;
+        self.loose_is_told |= is_news;
+        is_news.then_some(&self.path)
     }
 
     fn broken(&mut self, content: Option<Hash>, error: ConfigError) -> KeyChange {
@@ -362,6 +390,53 @@ mod tests {
         assert_eq!(bench.poll(), "broken");
         bench.write(&good.replace("activate", "# changed\nactivate"));
         assert_eq!(bench.poll(), "changed");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_can_read_is_told_once_until_its_mode_changes() {
+        use std::os::unix::fs::PermissionsExt;
+        let mut bench = bench();
+        for (mode, told) in [
+            (0o600, false),
+            // For a server that runs as somebody else.
+            (0o640, false),
+            (0o644, true),
+            (0o644, false),
+            (0o666, false),
+            (0o600, false),
+            (0o604, true),
+            (0o660, false),
+        ] {
+            let permissions = fs::Permissions::from_mode(mode);
+            fs::set_permissions(&bench.watch.path, permissions).unwrap();
+            assert_eq!(bench.poll(), "unchanged");
+            assert_eq!(bench.watch.tell_loose().is_some(), told, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn the_age_is_that_of_the_file_in_use() {
+        let mut bench = bench();
+        let file = |bench: &Bench| fs::File::options().append(true).open(&bench.watch.path);
+        let dated = |bench: &Bench, seconds| {
+            let time = UnixMillis::from_secs(seconds);
+            let file = file(bench).unwrap();
+            file.set_modified(time.try_into().unwrap()).unwrap();
+            time
+        };
+        assert!(bench.watch.modified().is_some());
+        let touched = dated(&bench, 1_000);
+        assert_eq!(bench.poll(), "unchanged");
+        assert_eq!(bench.watch.modified(), Some(touched));
+        bench.write("not toml");
+        dated(&bench, 2_000);
+        assert_eq!(bench.poll(), "broken");
+        assert_eq!(bench.watch.modified(), Some(touched));
+        bench.write(&KeyTables::fresh(now(), &SystemRandom).unwrap().to_text());
+        let changed = dated(&bench, 3_000);
+        assert_eq!(bench.poll(), "changed");
+        assert_eq!(bench.watch.modified(), Some(changed));
     }
 
     #[test]
