@@ -143,6 +143,29 @@ async fn a_key_file_that_others_can_read_is_one_warning_at_the_start() {
     }
 }
 
+#[cfg(all(unix, feature = "redis"))]
+#[test]
+fn a_password_file_that_others_can_read_is_one_warning() {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let text = "audience = \"a\"\nkeys.file = \"keys.toml\"\n[revocation]\n\
+                store = \"redis://127.0.0.1:1\"\npassword_file = \"redis.password\"\n";
+    fs::write(path("session.toml"), text).unwrap();
+    fs::write(path("redis.password"), "hunter2\n").unwrap();
+    for (mode, lines) in [(0o600, 0), (0o644, 1)] {
+        fs::set_permissions(path("redis.password"), Permissions::from_mode(mode)).unwrap();
+        let written = Written::default();
+        let guard = written.listen();
+        let config = sealed_session::SessionConfig::from_file(path("session.toml")).unwrap();
+        config.builder().unwrap();
+        drop(guard);
+        assert_eq!(written.lines("redis.password").len(), lines, "{mode:o}");
+        assert!(written.lines("hunter2").is_empty());
+    }
+}
+
 #[actix_web::test]
 async fn the_log_names_a_session_by_its_tag() {
     let clock = ManualClock::default();

@@ -329,12 +329,32 @@ async fn truncated_and_overwritten_files_are_damaged() {
         fs::write(place.path(), &good[..length]).unwrap();
         assert_damaged(place.open(), &format!("cut to {length} of {}", good.len()));
     }
-    for (from, to) in [(0, 16), (0, 320), (0, 4096), (4096, 8192), (0, good.len())] {
+    let overwrite = |from: usize, to: usize| {
         let mut bad = good.clone();
         bad[from..to].fill(0xff);
         fs::write(place.path(), &bad).unwrap();
-        assert_damaged(place.open(), &format!("overwritten from {from} to {to}"));
+        place.open()
+    };
+    for (from, to) in [(0, 16), (0, 320), (0, 4096), (0, good.len())] {
+        assert_damaged(
+            overwrite(from, to),
+            &format!("overwritten from {from} to {to}"),
+        );
     }
+    // Each page alone. What a page held that is free again is no loss.
+    let pages = (4096..good.len()).step_by(4096);
+    let written = pages.filter(|page| good[*page..][..4096].iter().any(|byte| *byte != 0));
+    let mut refused = 0;
+    for page in written {
+        match overwrite(page, page + 4096) {
+            Ok(store) => assert_eq!(sessions(&store).await.len(), 50, "page at {page}"),
+            opened => {
+                assert_damaged(opened, &format!("page at {page}"));
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused >= 5, "only {refused} pages are in use");
     fs::write(place.path(), &good).unwrap();
     assert_eq!(sessions(&place.open().unwrap()).await.len(), 50);
 }
@@ -557,6 +577,106 @@ async fn a_clock_that_can_not_be_right_forgets_nothing() {
     // That sweep is remembered.
     place.clock.set(swept);
     assert!(matches!(place.open(), Err(StoreError::Clock(_))));
+}
+
+/// When the list in `store` began.
+async fn born(store: &Redb) -> UnixMillis {
+    store.snapshot(&mut |_| {}).await.unwrap().born
+}
+
+#[tokio::test]
+async fn a_list_that_is_still_empty_begins_anew_when_its_clock_was_wrong() {
+    for ahead in [true, false] {
+        let place = Place::new();
+        let right = place.clock.now();
+        // Two hours ahead, or what a machine says that has no battery.
+        place.clock.set(if ahead {
+            right + 2 * HOUR
+        } else {
+            UnixMillis::from_secs(1)
+        });
+        let store = place.create().unwrap();
+        store.announce(DAY).await.unwrap();
+        assert_eq!(store.sweep().await, Ok(0));
+        drop(store);
+        place.clock.set(right);
+        let store = place.open().unwrap();
+        assert_eq!(born(&store).await, right, "ahead: {ahead}");
+        store.publish(&[place.ended(1)]).await.unwrap();
+        assert_eq!(store.sweep().await, Ok(0));
+        drop(store);
+        place.clock.advance(HOUR);
+        let store = place.open().unwrap();
+        assert_eq!(born(&store).await, right);
+        assert_eq!(sessions(&store).await.len(), 1);
+        let end = store.snapshot(&mut |_| {}).await.unwrap();
+        assert_eq!(end.longest, DAY);
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_still_empty_begins_anew_while_it_is_in_use() {
+    let place = Place::new();
+    let right = place.clock.now();
+    place.clock.set(right + 2 * HOUR);
+    let store = place.create().unwrap();
+    let position = store.snapshot(&mut |_| {}).await.unwrap().position;
+    place.clock.set(right);
+    assert_eq!(store.sweep().await, Ok(0));
+    assert_eq!(born(&store).await, right);
+    let followed = store.follow(position).await.unwrap();
+    let epoch = position.epoch;
+    assert_eq!(followed, sealed_session::revoke::Followed::Gap { epoch });
+}
+
+/// It may have forgotten too early what a cookie from that time needs.
+#[tokio::test]
+async fn a_list_that_was_ever_written_to_does_not_begin_anew() {
+    let subject = SubjectKey::from_bytes([1; 16]);
+    let generation = Generation::new(1);
+    let uses: [&dyn Fn(UnixMillis) -> Revocation; 4] = [
+        &|until| ended(1, until),
+        &|until| match ended(1, until) {
+            Revocation::Session { id, entry } => Revocation::Visitor { id, entry },
+            other => other,
+        },
+        &|until| Revocation::Subject {
+            key: subject,
+            entry: SubjectEntry { generation, until },
+        },
+        &|_| Revocation::Everyone { generation },
+    ];
+    for (n, revocation) in uses.into_iter().enumerate() {
+        let place = Place::new();
+        let right = place.clock.now();
+        place.clock.set(right + 2 * HOUR);
+        let store = place.create().unwrap();
+        let revocation = revocation(place.clock.now() + HOUR);
+        store.publish(&[revocation]).await.unwrap();
+        place.clock.advance(DAY);
+        store.sweep().await.unwrap();
+        drop(store);
+        place.clock.set(right + DAY);
+        let error = place.open().unwrap_err();
+        assert!(matches!(error, StoreError::Clock(_)), "{n}: {error}");
+    }
+    for target in [Target::Everyone, Target::Subject(subject)] {
+        let place = Place::new();
+        let right = place.clock.now();
+        place.clock.set(right + 2 * HOUR);
+        let store = place.create().unwrap();
+        let raise = Raise {
+            target,
+            id: RaiseId::from_bytes([1; 16]),
+            known: Generation::NONE,
+            until: place.clock.now() + HOUR,
+        };
+        store.raise(raise).await.unwrap();
+        place.clock.set(right);
+        assert!(matches!(store.sweep().await, Err(StoreError::Clock(_))));
+        drop(store);
+        assert!(matches!(place.open(), Err(StoreError::Clock(_))));
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ use serde::Deserialize;
 use super::tables::Span;
 use crate::error::ConfigError;
 use crate::flow::{MAX_OUTAGE, MAX_STALENESS, OlderSessions, Opener, WhenStale, check_staleness};
+#[cfg(feature = "redis")]
+use crate::key::read_password;
 use crate::revoke::RevocationStore;
 use crate::store::Memory;
 
@@ -23,6 +25,7 @@ pub(super) struct RevocationTable {
     #[serde(default)]
     create: bool,
     list: Option<String>,
+    password_file: Option<PathBuf>,
     /// A PEM file.
     root_certificate: Option<PathBuf>,
     #[serde(default)]
@@ -119,6 +122,10 @@ impl RevocationTable {
             let problem = "only a store on a server has several lists";
             return refuse("revocation.list", problem);
         }
+        if self.password_file.is_some() {
+            let problem = "only a store on a server has a password";
+            return Err(ConfigError::setting("revocation.password_file", problem));
+        }
         if self.root_certificate.is_some() {
             let problem = "only a store on a server has a certificate";
             return refuse("revocation.root_certificate", problem);
@@ -158,7 +165,10 @@ fn redis_options(
     directory: &Path,
 ) -> Result<crate::store::RedisOptions, ConfigError> {
     let options = crate::store::Redis::options(table.store.0.as_str(), list);
-    let options = options.wait_for_replicas(table.wait_for_replicas);
+    let mut options = options.wait_for_replicas(table.wait_for_replicas);
+    if let Some(path) = &table.password_file {
+        options = options.password(read_password(directory.join(path))?);
+    }
     let Some(path) = &table.root_certificate else {
         return Ok(options);
     };

@@ -149,6 +149,33 @@ pub(super) fn look(path: &Path) -> Result<Seen, ConfigError> {
     })
 }
 
+/// Reads the one line of a file that holds a password: no key, and as little for others to read.
+#[cfg(feature = "redis")]
+pub(crate) fn read_password(path: PathBuf) -> Result<String, ConfigError> {
+    let Seen {
+        bytes, is_loose, ..
+    } = look(&path)?;
+    let Ok(text) = std::str::from_utf8(&bytes) else {
+        return Err(ConfigError::file(path, "is not UTF-8 text"));
+    };
+    // Editors end a line with it.
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() {
+        return Err(ConfigError::file(path, "is empty"));
+    }
+    if line.contains('\n') {
+        return Err(ConfigError::file(path, "has more than one line"));
+    }
+    if is_loose {
+        tracing::warn!(
+            file = %path.display(),
+            "others can read or change the file with the revocation store's password; set its mode to 0600"
+        );
+    }
+    Ok(line.to_owned())
+}
+
 /// The tables in the bytes of the key file at `path`.
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<KeyTables, ConfigError> {
     KeyTables::parse(file::text(path, bytes)?).map_err(|error| match error {

@@ -23,6 +23,8 @@ mod weak;
 
 pub use edit::{EditError, Successor};
 pub use file::mode_is_loose;
+#[cfg(feature = "redis")]
+pub(crate) use file::read_password;
 pub use review::Finding;
 pub use ring::{Key, KeyRing, KeyRingBuilder};
 pub use rotate::{Rotated, Rotation};

@@ -243,6 +243,82 @@ async fn a_store_on_a_server_is_chosen_by_its_url() {
     }
 }
 
+/// A password with characters that mean something in a URL.
+#[cfg(feature = "redis")]
+#[test]
+fn a_password_that_breaks_the_url_is_told_how_to_be_written_and_not_shown() {
+    for url in [
+        "redis://:p@ss/w@h",
+        "redis://sessions:p@ss/w@h:7000/0",
+        "redis://:12/hunter@h",
+        "redis://:p?ss@h",
+        "rediss://:p#ss@h",
+    ] {
+        let text = minimal("").replace("\"memory\"", &format!("\"{url}\""));
+        let folder = folder();
+        let config = SessionConfig::from_file(write(folder.path(), &text)).unwrap();
+        let error = config.builder().unwrap_err();
+        let shown = format!("{error} {error:?}");
+        for part in [
+            "revocation.store",
+            "/ as %2F",
+            "@ as %40",
+            "? as %3F",
+            "# as %23",
+            "% as %25",
+            "password_file",
+        ] {
+            assert!(shown.contains(part), "{url}: {shown}");
+        }
+        for part in ["ss/w", "p@ss", "hunter", "p?ss", "p#ss"] {
+            assert!(!shown.contains(part), "{url}: {shown}");
+        }
+    }
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn a_password_file_is_read_at_the_start_and_never_shown() {
+    let with = |store: &str, content: Option<&[u8]>| {
+        let revocation = format!("\"{store}\"\npassword_file = \"redis.password\"");
+        let text = minimal("").replace("\"memory\"", &revocation);
+        let folder = folder();
+        if let Some(content) = content {
+            std::fs::write(folder.path().join("redis.password"), content).unwrap();
+        }
+        let config = SessionConfig::from_file(write(folder.path(), &text)).unwrap();
+        match config.builder() {
+            Ok(builder) => Ok(format!("{builder:?}")),
+            Err(error) => Err(format!("{error} {error:?}")),
+        }
+    };
+    for content in ["p@ss/w", "p@ss/w\n", "p@ss/w\r\n", " p@ss/w "] {
+        let shown = with("redis://h", Some(content.as_bytes())).unwrap();
+        assert!(!shown.contains("ss/w"), "{shown}");
+    }
+    let long = vec![b'a'; (1 << 20) + 1];
+    let wrong: [(&str, Option<&[u8]>, &str); 8] = [
+        ("redis://h", None, "redis.password"),
+        ("redis://h", Some(b""), "redis.password: is empty"),
+        ("redis://h", Some(b"\n"), "redis.password: is empty"),
+        ("redis://h", Some(b"hunter2\nhunter3\n"), "one line"),
+        ("redis://h", Some(b"hunter2\xff"), "UTF-8"),
+        ("redis://h", Some(&long), "1 MiB"),
+        // Which of the two would count?
+        (
+            "redis://:hunter2@h",
+            Some(b"hunter3"),
+            "revocation.password_file",
+        ),
+        ("memory", Some(b"hunter2"), "revocation.password_file"),
+    ];
+    for (store, content, named) in wrong {
+        let error = with(store, content).unwrap_err();
+        assert!(error.contains(named), "{store}: {error}");
+        assert!(!error.contains("hunter"), "{error}");
+    }
+}
+
 #[cfg(feature = "redis")]
 #[actix_web::test]
 async fn a_list_may_be_as_old_as_it_is_on_a_healthy_node() {
@@ -274,7 +350,10 @@ async fn the_documented_settings_of_a_server_can_be_set() {
         .replace("store = \"redb", "# store = \"redb")
         .replace("# store = \"rediss", "store = \"rediss")
         .replace("# list =", "list =")
+        .replace(":PASSWORD@", "@")
+        .replace("# password_file", "password_file")
         .replace("# root_certificate", "root_certificate");
+    std::fs::write(folder.path().join("redis.password"), "p@ss/w\n").unwrap();
     let config = SessionConfig::from_file(write(folder.path(), &text)).unwrap();
     let shown = format!("{:?}", config.builder().unwrap());
     let expected = "Redis { server: redis.internal:6379, list: \"shop/production\"";

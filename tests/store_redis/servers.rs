@@ -330,6 +330,22 @@ async fn passwords_are_not_told() {
     assert!(!format!("{error} {error:?}").contains("hunter3"), "{error}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_a_url_cannot_hold_is_given_beside_it() {
+    let server = Server::with(&["--requirepass", "p@ss/w %41:?#"]);
+    let url = format!("redis://127.0.0.1:{}", server.port());
+    let options = Redis::options(url.as_str(), "a").password("p@ss/w %41:?#");
+    assert!(!format!("{options:?}").contains("ss/w"));
+    end(&options.open().unwrap(), 1).await.unwrap();
+    let encoded = url.replace("//", "//:p%40ss%2Fw%20%2541%3A%3F%23@");
+    end(&Redis::open(encoded, "a").unwrap(), 1).await.unwrap();
+
+    let wrong = Redis::options(url.as_str(), "a").password("p@ss/hunter3");
+    let error = end(&wrong.open().unwrap(), 1).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    assert!(!format!("{error} {error:?}").contains("hunter3"), "{error}");
+}
+
 #[test]
 fn options_are_checked_before_anything_is_sent() {
     let url = "redis://127.0.0.1:1";

@@ -6,7 +6,9 @@
 //! 3. **A file is checked in full at every open**, because redb's reads do not verify checksums. What
 //!    was found damaged once stays refused, also if redb could repair it: a repair may have gone
 //!    back to an earlier list.
-//! 4. **Commits are in two phases.** With one phase, redb takes a damaged last commit in a file that
+//! 4. **A clock that cannot be right is an error**, unless nothing was ever revoked: then the list begins
+//!    anew, for there is nothing that it could have forgotten.
+//! 5. **Commits are in two phases.** With one phase, redb takes a damaged last commit in a file that
 //!    was not closed cleanly for one that never completed, and silently goes back to the one before.
 
 use std::fs;
@@ -47,7 +49,10 @@ pub(super) fn open(path: &Path, now: UnixMillis) -> Result<Database, StoreError>
             return Err(Fault::Damaged("the file failed its checksums".into()));
         }
         let list = read_list(&database)?;
-        check_clock(now, list.last_sweep)?;
+        let followed = follow_clock(list, now)?;
+        if followed != list {
+            write_list(&database, &followed)?;
+        }
         Ok(database)
     })
 }
@@ -97,6 +102,7 @@ fn write_empty(path: &Path, now: UnixMillis) -> Result<(), Fault> {
             last_sweep: now,
             longest: 0,
             visitors_dropped: 0,
+            used: false,
             everyone: Counter::default(),
         };
         meta.insert(LIST_KEY, list.encode().as_slice())?;
@@ -142,6 +148,41 @@ fn read_list(database: &Database) -> Result<List, Fault> {
     transaction.open_table(SUBJECTS)?;
     transaction.open_table(EXPIRY)?;
     list(&meta)
+}
+
+/// The list as it is when it is `now`. One that nothing was ever revoked in begins anew where it was made or
+/// swept by a clock that was wrong: it cannot have forgotten anything.
+pub(super) fn follow_clock(list: List, now: UnixMillis) -> Result<List, Fault> {
+    let Err(error) = check_clock(now, list.last_sweep) else {
+        return Ok(list);
+    };
+    if list.used {
+        return Err(error.into());
+    }
+    tracing::warn!(
+        %now,
+        last_sweep = %list.last_sweep,
+        "the clock was wrong when the empty revocation list was made or swept; it begins anew, and refuses sessions from before"
+    );
+    let floor = match list.floor {
+        UnixMillis::EPOCH => UnixMillis::EPOCH,
+        _ => now,
+    };
+    Ok(List {
+        born: now,
+        floor,
+        last_sweep: now,
+        ..list
+    })
+}
+
+fn write_list(database: &Database, list: &List) -> Result<(), Fault> {
+    let transaction = begin_write(database)?;
+    transaction
+        .open_table(META)?
+        .insert(LIST_KEY, list.encode().as_slice())?;
+    transaction.commit()?;
+    Ok(())
 }
 
 /// The list in an open table.

@@ -52,7 +52,8 @@ const SNAPSHOT_BATCH: usize = 4096;
 ///   [`StoreError::Unavailable`] until the file is opened again, which means restarting the process,
 ///   also when there is space again. Reads go on.
 /// - **A clock that can not be right** is [`StoreError::Clock`]: at the open or a sweep, more than
-///   60 s before or 400 days after the last sweep.
+///   60 s before or 400 days after the last sweep. A list in which nothing was ever revoked begins anew
+///   instead: a machine may first start with a clock that is wrong.
 /// - The file belongs to its owner alone (mode 0600). Do not restore it from a backup without
 ///   calling [`reborn`](RevocationStore::reborn): a backup has forgotten what happened since.
 ///

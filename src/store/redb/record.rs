@@ -105,6 +105,8 @@ pub(super) struct List {
     /// In milliseconds.
     pub(super) longest: u64,
     pub(super) visitors_dropped: u64,
+    /// Whether anything was ever revoked here, also if it was forgotten since.
+    pub(super) used: bool,
     pub(super) everyone: Counter,
 }
 
@@ -121,6 +123,7 @@ impl Record for List {
         ] {
             bytes.extend(number.to_be_bytes());
         }
+        bytes.push(u8::from(self.used));
         self.everyone.write(bytes);
     }
 
@@ -131,6 +134,11 @@ impl Record for List {
             last_sweep: UnixMillis::new(fields.number()?),
             longest: fields.number()?,
             visitors_dropped: fields.number()?,
+            used: match fields.take()? {
+                [0] => false,
+                [1] => true,
+                _ => return None,
+            },
             everyone: Counter::read(fields)?,
         })
     }
@@ -310,6 +318,7 @@ mod tests {
             last_sweep: UnixMillis::new(2),
             longest: 3,
             visitors_dropped: 4,
+            used: true,
             everyone: counter,
         });
     }

@@ -16,7 +16,7 @@ use super::record::{
 use crate::id::{SessionId, SubjectKey};
 use crate::revoke::{Published, Raise, Raised, Revocation, SessionEntry, Target, VISITOR_CAPACITY};
 use crate::store::feed::Feed;
-use crate::store::{SWEEP_BATCH, check_clock, kept, reborn};
+use crate::store::{SWEEP_BATCH, kept, reborn};
 use crate::time::{UnixMillis, millis};
 
 /// The tables, open for writing.
@@ -73,6 +73,7 @@ impl<'t> State<'t> {
 
     /// Writes what is left to write.
     pub(super) fn finish(mut self) -> Result<News, Fault> {
+        self.list.used |= !self.news.entries.is_empty();
         if self.list != self.stored_list {
             self.meta.insert(LIST_KEY, self.list.encode().as_slice())?;
             self.news.changed = true;
@@ -250,7 +251,9 @@ impl<'t> State<'t> {
     }
 
     pub(super) fn sweep(&mut self, now: UnixMillis) -> Result<usize, Fault> {
-        check_clock(now, self.list.last_sweep)?;
+        let list = file::follow_clock(self.list, now)?;
+        self.news.restart |= list != self.list;
+        self.list = list;
         self.list.last_sweep = self.list.last_sweep.max(now);
         // Below every key of an entry that is still needed at `now`.
         let bound = expiry(now, 0, &[0; 16]);

@@ -12,6 +12,8 @@ use redis::{
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use zeroize::Zeroizing;
+
 use super::Redis;
 use super::link::Server;
 use super::script::Operation;
@@ -23,6 +25,10 @@ use crate::random::{Random, SystemRandom};
 const RETENTION: Duration = Duration::from_secs(60);
 const SHORTEST_RETENTION: Duration = Duration::from_secs(30);
 
+/// What to do about a password that looks like the next part of a URL.
+const ENCODING: &str = "in a user's name or a password write / as %2F, @ as %40, : as %3A, ? as %3F, \
+                        # as %23 and % as %25, or put the password into a `revocation.password_file`";
+
 /// How to open a [`Redis`]. From [`Redis::options`].
 #[derive(Clone)]
 pub struct RedisOptions {
@@ -30,11 +36,12 @@ pub struct RedisOptions {
     list: String,
     pub(super) replicas: usize,
     pub(super) retention: Duration,
+    password: Option<Zeroizing<String>>,
     root_certificate: Option<Vec<u8>>,
     pub(super) random: Arc<dyn Random>,
 }
 
-/// The URL may hold a password.
+/// The URL may hold a password, too.
 impl fmt::Debug for RedisOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisOptions")
@@ -51,6 +58,7 @@ impl RedisOptions {
             list,
             replicas: 0,
             retention: RETENTION,
+            password: None,
             root_certificate: None,
             random: Arc::new(SystemRandom),
         }
@@ -64,6 +72,14 @@ impl RedisOptions {
     #[must_use]
     pub fn wait_for_replicas(mut self, replicas: usize) -> Self {
         self.replicas = replicas;
+        self
+    }
+
+    /// The password, as it is: for one that is kept apart from the URL, where some characters would have to be
+    /// percent-encoded. A user's name stands in the URL, as in `redis://sessions@HOST`.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(Zeroizing::new(password.into()));
         self
     }
 
@@ -127,7 +143,7 @@ impl RedisOptions {
 
     /// The address in the URL. Errors do not repeat it: it may hold a password.
     fn info(&self) -> Result<ConnectionInfo, ConfigError> {
-        let bad = |problem| ConfigError::setting("revocation.store", problem);
+        let bad = |problem: &str| ConfigError::setting("revocation.store", problem);
         let tls = match self.url.split_once("://") {
             Some(("redis", _)) => false,
             Some(("rediss", _)) => true,
@@ -138,15 +154,27 @@ impl RedisOptions {
             }
         };
         if self.url.contains(['?', '#']) {
-            return Err(bad(
-                "takes no options after \"?\" or \"#\"; in a password they are written %3F and %23",
-            ));
+            return Err(bad(&format!(
+                "takes no options after \"?\" or \"#\"; {ENCODING}"
+            )));
         }
-        let form = "is written \"redis://USER:PASSWORD@HOST:PORT/DATABASE\"; all but the host can \
-                    be left out";
         let info = self.url.as_str().into_connection_info();
-        let info = info.map_err(|_| bad(form))?;
-        let settings = info.redis_settings().clone();
+        let info = info.map_err(|_| {
+            bad(&format!(
+                "is written \"redis://USER:PASSWORD@HOST:PORT/DATABASE\"; all but the host can be left \
+                 out; {ENCODING}"
+            ))
+        })?;
+        let mut settings = info.redis_settings().clone();
+        if let Some(password) = &self.password {
+            if settings.password().is_some() {
+                return Err(ConfigError::setting(
+                    "revocation.password_file",
+                    "is a second password beside the one in `revocation.store`",
+                ));
+            }
+            settings = settings.set_password(password.as_str());
+        }
         let settings = settings
             .set_protocol(ProtocolVersion::RESP2)
             // Saves a command that a restricted user may not call.

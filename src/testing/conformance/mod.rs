@@ -133,6 +133,7 @@ pub async fn run(harness: &dyn Harness) -> Report {
         "what was acknowledged survives a restart": restarts::a_restart_forgets_nothing;
         "a position from before a restart misses nothing": restarts::positions_survive_or_gap;
         "a store made later is born later": restarts::a_later_store_is_younger;
+        "a list that is still empty can be used after a clock that was wrong": restarts::an_empty_list_begins_anew;
     }
     report
 }

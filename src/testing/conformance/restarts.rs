@@ -1,8 +1,10 @@
 //! Restarts and births: what was acknowledged is still there, and since when the list vouches.
 
+use std::time::Duration;
+
 use super::tools::{
     Checked, DAY, HOUR, Store, ended, follow_until, fresh, id, ids, move_clock, now, raise, reopen,
-    session, snapshot, some_of_each, sorted, subject,
+    seen, session, snapshot, some_of_each, sorted, subject,
 };
 use super::{Harness, Stop, require};
 use crate::id::Generation;
@@ -66,6 +68,30 @@ pub(super) async fn a_later_store_is_younger(h: &dyn Harness) -> Checked {
     let later = fresh(h).await?.read(subject(1)).await?.born;
     require(later >= born + HOUR, || {
         format!("born {born}; made an hour later, born {later}")
+    })
+}
+
+/// Longer than any session lives: what was made then, was made by a clock that stood behind.
+const TOO_LONG: Duration = Duration::from_secs(401 * 24 * 3600);
+
+pub(super) async fn an_empty_list_begins_anew(h: &dyn Harness) -> Checked {
+    let store = fresh(h).await?;
+    if store.reach() == Reach::Network {
+        // Nodes compare the clock of a shared store with theirs before they start on it.
+        return Ok(());
+    }
+    store.announce(DAY).await?;
+    move_clock(h, TOO_LONG)?;
+    let store = reopen(h, store).await?;
+    let at = now(&store).await?;
+    let (stored, end) = snapshot(&store).await?;
+    require(stored.is_empty() && end.born <= at, || {
+        format!("born {}, opened at {at}, holds {stored:?}", end.born)
+    })?;
+    store.publish(&[session(1, ended(at, at + HOUR))]).await?;
+    store.sweep().await?;
+    require(seen(&store).await?.len() == 1, || {
+        "what was published then is gone".to_owned()
     })
 }
 
