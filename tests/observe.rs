@@ -159,11 +159,34 @@ fn a_password_file_that_others_can_read_is_one_warning() {
         let written = Written::default();
         let guard = written.listen();
         let config = sealed_session::SessionConfig::from_file(path("session.toml")).unwrap();
-        config.builder().unwrap();
+        let _ = config.builder().unwrap();
         drop(guard);
         assert_eq!(written.lines("redis.password").len(), lines, "{mode:o}");
         assert!(written.lines("hunter2").is_empty());
     }
+}
+
+#[cfg(feature = "redb")]
+#[test]
+fn an_empty_list_that_begins_anew_is_one_warning() {
+    use sealed_session::store::Redb;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("revocations.redb");
+    let clock = ManualClock::default();
+    let right = clock.now();
+    let open = || {
+        let written = Written::default();
+        let guard = written.listen();
+        let options = Redb::options().clock(Arc::new(clock.clone()));
+        drop(options.open_or_create(&path).unwrap());
+        drop(guard);
+        written.lines("it begins anew").len()
+    };
+    clock.set(right + 7200 * SECOND);
+    assert_eq!(open(), 0);
+    clock.set(right);
+    assert_eq!(open(), 1);
+    assert_eq!(open(), 0);
 }
 
 #[actix_web::test]
