@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
 
 use super::tables::KeyTables;
 use crate::error::ConfigError;
@@ -63,7 +64,7 @@ impl KeyTables {
         let written = self.prepare(path, old.as_ref())?;
         match written.persist(path) {
             Ok(_) => sync_folder(path),
-            Err(failed) => Err(not_replaced(path, &failed.error)),
+            Err(failed) => Err(not_replaced(path, failed.error)),
         }
     }
 
@@ -108,7 +109,7 @@ impl KeyTables {
 }
 
 /// Why a file was not replaced. The name of a file that is mounted by itself cannot be given to another.
-fn not_replaced(path: &Path, error: &io::Error) -> ConfigError {
+fn not_replaced(path: &Path, error: io::Error) -> ConfigError {
     if error.kind() != io::ErrorKind::ResourceBusy {
         return ConfigError::file(path, error);
     }
@@ -284,7 +285,7 @@ mod tests {
     #[test]
     fn a_file_that_is_mounted_alone_says_why_it_can_not_be_replaced() {
         let path = Path::new("keys.toml");
-        let busy = not_replaced(path, &io::ErrorKind::ResourceBusy.into()).to_string();
+        let busy = not_replaced(path, io::ErrorKind::ResourceBusy.into()).to_string();
         for part in [
             "keys.toml: ",
             "mounted as a single file",
@@ -292,7 +293,7 @@ mod tests {
         ] {
             assert!(busy.contains(part), "{busy}");
         }
-        let other = not_replaced(path, &io::ErrorKind::StorageFull.into());
+        let other = not_replaced(path, io::ErrorKind::StorageFull.into());
         assert!(!other.to_string().contains("mount"), "{other}");
     }
 }
