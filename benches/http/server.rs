@@ -7,9 +7,9 @@ use std::process::{Child, Command, Stdio};
 use actix_session::storage::{CookieSessionStore, RedisSessionStore, SessionStore};
 use actix_web::cookie::Key;
 use actix_web::{App, HttpServer, dev, web};
+use sealed_session::KeyRing;
 use sealed_session::actix::SessionMiddleware;
 use sealed_session::store::Memory;
-use sealed_session::KeyRing;
 
 use crate::common::ours::{self, Ended, Ours};
 use crate::common::shapes::{self, CSRF, Size};
