@@ -187,9 +187,9 @@ fn each_crate_is_named_where_it_belongs() {
     only_in("cipher::decrypt(", &["seal/open.rs"]);
     only_in("cipher::encrypt(", &["seal/sealing.rs"]);
     only_in("hkdf", &["key/derive.rs"]);
-    only_in("base64::", &["key/secret.rs", "seal/activity.rs"]);
+    only_in("base64::", &["key/secret.rs"]);
     only_in("hmac::", &["seal/activity.rs"]);
-    only_in("base64_simd::", &["wire/envelope.rs"]);
+    only_in("base64_simd::", &["wire/envelope.rs", "seal/activity.rs"]);
     only_in("memchr::", &["flow/candidates.rs"]);
     only_in("dashmap::", &["revoke/list.rs", "revoke/table/mod.rs"]);
     only_in(

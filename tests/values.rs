@@ -4,10 +4,10 @@
 mod common;
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
 
 use actix_web::{HttpResponse, ResponseError, Result, web};
 use common::forge::{Forge, Record};
+use common::written::Written;
 use common::{Browser, Node, builder, memory, serve};
 use sealed_session::testing::ManualClock;
 use sealed_session::{Clock, LoginError, Session, SessionInsertError, SessionUpdateError};
@@ -187,30 +187,12 @@ async fn a_deeper_value_in_a_record_is_an_error_to_whoever_reads_it() {
     }
 }
 
-/// What was logged by this thread.
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[actix_web::test]
 async fn an_entry_whose_type_has_changed_can_be_discarded_and_the_log_names_it() {
     let clock = ManualClock::default();
     let sessions = builder(&clock, memory(&clock)).start().await.unwrap();
     let written = Written::default();
-    let writer = written.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false);
-    let subscriber = subscriber.with_writer(move || writer.clone()).finish();
-    let _listening = tracing::subscriber::set_default(subscriber);
+    let _listening = written.listen();
 
     let session = sessions.load(std::iter::empty(), None).unwrap().session;
     session.insert("cart", "4111 1111").unwrap();
@@ -222,7 +204,7 @@ async fn an_entry_whose_type_has_changed_can_be_discarded_and_the_log_names_it()
     session.get::<Vec<u8>>("cart").unwrap_err();
 
     assert_eq!(session.get_or_discard::<Vec<u8>>("cart"), None);
-    let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let log = written.text();
     let line = log.lines().find(|line| line.contains("discarding"));
     let line = line.unwrap();
     assert!(line.contains("WARN") && line.contains("cart"), "{line}");

@@ -3,11 +3,12 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use actix_web::App;
 use actix_web::test::{TestRequest, call_service, init_service};
 use common::memory;
+use common::written::Written;
 use sealed_session::actix::SessionMiddleware;
 use sealed_session::store::{Memory, Redb};
 use sealed_session::testing::ManualClock;
@@ -27,38 +28,6 @@ async fn started(audience: &str, settings: CookieSettings) -> Sessions {
     let builder = Sessions::builder(audience).keys(common::ring());
     let builder = builder.store(memory(&clock)).cookie(settings);
     builder.clock(Arc::new(clock)).start().await.unwrap()
-}
-
-/// What was logged.
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Written {
-    fn listen(&self) -> tracing::subscriber::DefaultGuard {
-        let writer = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(move || writer.clone())
-            .with_ansi(false)
-            .finish();
-        tracing::subscriber::set_default(subscriber)
-    }
-
-    /// How many lines hold this text.
-    fn count(&self, text: &str) -> usize {
-        let written = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        written.lines().filter(|line| line.contains(text)).count()
-    }
 }
 
 /// As an application starts them, with the machine's clock.

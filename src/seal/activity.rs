@@ -14,8 +14,7 @@
 //!    as none, so whoever keeps an old one gains nothing, and whoever drops it goes idle.
 //! 4. It is canonical base64url without padding, 30 characters. Any other text is none.
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -44,7 +43,7 @@ pub(crate) fn write(
     let (front, back) = bytes.split_at_mut(TIME);
     front.copy_from_slice(&time);
     back.copy_from_slice(tag.get(..TAG)?);
-    Some(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+    Some(URL_SAFE_NO_PAD.encode_to_string(bytes))
 }
 
 /// When the session was last used, if `text` says so and is authentic.
@@ -57,7 +56,10 @@ pub(crate) fn read(
     if text.len() != LENGTH {
         return None;
     }
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+    let mut bytes = [0; TIME + TAG];
+    let bytes = URL_SAFE_NO_PAD
+        .decode(text, bytes.as_mut_slice().as_out())
+        .ok()?;
     let (time, tag) = bytes.split_first_chunk::<TIME>()?;
     // In constant time.
     mac(key, binding, session, time)?

@@ -70,8 +70,8 @@ struct Held {
     scope: usize,
 }
 
-/// An authentic session that does not count here. A logout ends it all the same, for other nodes may not
-/// know yet, and a login tells that it has a successor.
+/// An authentic session that does not count here. A logout ends it, for other nodes may not know yet, and a
+/// login tells that it has a successor.
 #[derive(Debug)]
 pub(crate) struct Dead {
     pub(crate) record: Arc<Record>,

@@ -162,14 +162,7 @@ impl Browser {
     }
 
     pub async fn send(&self, method: reqwest::Method, path: &str, json: Option<Value>) -> Answer {
-        let pairs: Vec<_> = {
-            let cookies = self.cookies.lock().unwrap();
-            cookies
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect()
-        };
-        let header = (!pairs.is_empty()).then(|| pairs.join("; "));
+        let header = self.header();
         self.send_raw(method, path, json, header.map(String::into_bytes))
             .await
     }
@@ -190,26 +183,29 @@ impl Browser {
         if let Some(json) = json {
             request = request.json(&json);
         }
-        let response = request.send().await.unwrap();
-        let answer = Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: response.text().await.unwrap(),
-        };
-        self.keep(&answer);
-        answer
+        self.answer(request).await
     }
 
     /// Fetches what the browser says is such a part of a page.
     pub async fn fetch(&self, path: &str, destination: &str) -> Answer {
-        let cookies = self.cookies.lock().unwrap().clone();
+        let request = self.client.get(format!("{}{path}", self.url));
+        let request = request
+            .header("cookie", self.header().unwrap_or_default())
+            .header("sec-fetch-dest", destination);
+        self.answer(request).await
+    }
+
+    /// The Cookie header that the browser sends.
+    fn header(&self) -> Option<String> {
+        let cookies = self.cookies.lock().unwrap();
         let pairs = cookies
             .iter()
             .map(|(name, value)| format!("{name}={value}"));
-        let request = self.client.get(format!("{}{path}", self.url));
-        let request = request
-            .header("cookie", pairs.collect::<Vec<_>>().join("; "))
-            .header("sec-fetch-dest", destination);
+        let pairs: Vec<_> = pairs.collect();
+        (!pairs.is_empty()).then(|| pairs.join("; "))
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Answer {
         let response = request.send().await.unwrap();
         let answer = Answer {
             status: response.status().as_u16(),
