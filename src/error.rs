@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`Rejected`] | the client's: its cookie is no session. Never an HTTP error, only a reason for the log |
 //! | [`ConfigError`] | the developer's or operator's: a setting or key file is wrong |
-//! | [`StoreError`] | the operator's: the revocation store can not be reached or trusted |
+//! | [`StoreError`] | the operator's: the revocation store cannot be reached or trusted |
 //!
 //! A [`StoreError`] never means "no session" or "not revoked": it means that nobody could find out.
 
@@ -276,12 +276,12 @@ pub enum StoreError {
     /// Another process holds the store.
     #[error("{} is in use by another process", .0.display())]
     InUse(PathBuf),
-    /// The store's clock can not be right, or is further from this node's than the tolerated skew.
+    /// The store's clock cannot be right, or is further from this node's than the tolerated skew.
     #[error("clocks disagree: {0}")]
     Clock(String),
-    /// The server can not be used for the list as it is set up, or the list on it is not one that this
+    /// The server cannot be used for the list as it is set up, or the list on it is not one that this
     /// release can read. Trying again does not help.
-    #[error("the server can not be used: {0}")]
+    #[error("the server cannot be used: {0}")]
     Unsuitable(String),
     /// The store has it, but fewer replicas than wanted acknowledged that they do too. It may be lost
     /// with the store, so it is told again.
@@ -293,7 +293,7 @@ pub enum StoreError {
         acknowledged: usize,
     },
     /// A generation at the top of its range. Does not happen to an honest counter.
-    #[error("the generation can not be raised further")]
+    #[error("the generation cannot be raised further")]
     Exhausted,
     /// The sessions were closed, or the store was.
     #[error("the revocation store is closed")]

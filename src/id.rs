@@ -89,7 +89,7 @@ pub struct ParseIdError {
 id! {
     /// Names one session, from its login (or first write) to its end.
     ///
-    /// 128 random bits from the operating system. A client can not choose one: ids exist only
+    /// 128 random bits from the operating system. A client cannot choose one: ids exist only
     /// inside sealed cookies.
     SessionId
 }
@@ -123,7 +123,7 @@ impl RaiseId {
     /// A fresh id.
     ///
     /// # Errors
-    /// When the generator can not deliver.
+    /// When the generator cannot deliver.
     pub fn random(random: &dyn Random) -> Result<Self, RandomError> {
         random::bytes(random).map(Self)
     }

@@ -38,7 +38,7 @@
 //! **[Keys](key)** come from a file that the command line `sealed-session keys` makes and rotates. A new
 //! key opens before it seals, an old one opens until its last session has ended.
 //!
-//! # What a cookie can not do
+//! # What a cookie cannot do
 //!
 //! Two requests that run at the same time each start from the cookie they carry, and the response that
 //! arrives last wins. An older cookie of the same session can be presented again until

@@ -141,7 +141,7 @@ const METRICS: [(Kind, &str, Option<&str>, &str); 18] = [
         Kind::Gauge,
         UNREADABLE,
         None,
-        "Entries of the store that this release can not read.",
+        "Entries of the store that this release cannot read.",
     ),
     (
         Kind::Gauge,
@@ -178,7 +178,7 @@ pub(crate) fn unknown_key() {
     sink::add(UNKNOWN_KEY, &[], 1);
 }
 
-/// A request was answered with 503, because this node's list can not be trusted at the moment.
+/// A request was answered with 503, because this node's list cannot be trusted at the moment.
 pub(crate) fn unavailable() {
     sink::add(UNAVAILABLE, &[], 1);
 }

@@ -16,7 +16,7 @@ pub trait Random: Send + Sync + fmt::Debug + 'static {
     /// Fills `bytes` with unpredictable bytes.
     ///
     /// # Errors
-    /// When the generator can not deliver. The caller then makes nothing, rather than something weak.
+    /// When the generator cannot deliver. The caller then makes nothing, rather than something weak.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError>;
 }
 

@@ -3,7 +3,7 @@
 //! 1. One unit: milliseconds since 1970 (UTC), because a session and the list that vouches for it
 //!    can be made within the same second and must still be told apart.
 //! 2. Time is an input. Nothing in this crate but [`SystemClock`] asks the machine what time it is.
-//! 3. Arithmetic saturates: a time from outside can be absurd, but it can not overflow.
+//! 3. Arithmetic saturates: a time from outside can be absurd, but it cannot overflow.
 //! 4. Converting does not saturate: a time that the other type cannot hold is an error.
 
 use std::fmt;

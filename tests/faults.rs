@@ -333,7 +333,7 @@ async fn without_random_bytes_nothing_is_sealed() {
         assert!(answer.set_cookies().is_empty(), "{answer:?}");
         assert_eq!(answer.body, "Internal Server Error");
     }
-    // A renewal that can not be sealed renews nothing.
+    // A renewal that cannot be sealed renews nothing.
     let answer = user.post("/renew").await.is(500);
     assert!(answer.set_cookies().is_empty(), "{answer:?}");
     // An activity cookie needs none.

@@ -230,7 +230,7 @@ impl User {
         match act {
             Act::Read if is_readable => self.read(node).await,
             Act::Write(value) if is_readable => self.store(node, value).await,
-            // A login keeps what is stored where it can be read, and begins anew where it can not.
+            // A login keeps what is stored where it can be read, and begins anew where it cannot.
             Act::Login if is_readable => {
                 self.log_in(node).await;
                 self.read(node).await;

@@ -311,7 +311,7 @@ async fn the_health_report_tells_when_the_key_file_in_use_was_modified() {
     assert_eq!(modified(), before, "not read yet");
     bench.reload();
     assert_eq!(modified(), rotated);
-    // What can not be used is not what is in use.
+    // What cannot be used is not what is in use.
     fs::write(bench.file(), "not toml").unwrap();
     bench.node.sessions.reload_keys().unwrap_err();
     assert_eq!(modified(), rotated);

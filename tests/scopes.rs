@@ -3,47 +3,14 @@
 
 mod common;
 
-use std::sync::Arc;
-
 use actix_web::guard::fn_guard;
 use actix_web::http::header::{CACHE_CONTROL, VARY};
 use actix_web::{App, HttpRequest, HttpResponse, Result, web};
-use common::{Browser, eventually, memory, serve, serve_app};
+use common::{Browser, cookie, eventually, memory, serve, serve_app, started, started_on};
+use sealed_session::Session;
 use sealed_session::actix::{Authenticated, SessionExt, SessionMiddleware};
-use sealed_session::store::Memory;
 use sealed_session::testing::ManualClock;
-use sealed_session::{CookieSettings, Session, Sessions};
 use serde_json::{Value, json};
-
-fn cookie(name: &str, path: &str) -> CookieSettings {
-    CookieSettings {
-        name: name.into(),
-        path: path.into(),
-        ..CookieSettings::plain_http()
-    }
-}
-
-async fn started(audience: &str, settings: CookieSettings) -> Sessions {
-    let clock = ManualClock::default();
-    let store = memory(&clock);
-    started_on(clock, store, audience, settings).await
-}
-
-async fn started_on(
-    clock: ManualClock,
-    store: Arc<Memory>,
-    audience: &str,
-    settings: CookieSettings,
-) -> Sessions {
-    Sessions::builder(audience)
-        .keys(common::ring())
-        .store(store)
-        .cookie(settings)
-        .clock(Arc::new(clock))
-        .start()
-        .await
-        .unwrap()
-}
 
 /// Who is logged in to the nearest session, and to those of two names.
 async fn who(request: HttpRequest, nearest: Session) -> Result<web::Json<Value>> {

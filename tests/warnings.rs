@@ -7,28 +7,11 @@ use std::sync::Arc;
 
 use actix_web::App;
 use actix_web::test::{TestRequest, call_service, init_service};
-use common::memory;
 use common::written::Written;
+use common::{cookie, started};
 use sealed_session::actix::SessionMiddleware;
 use sealed_session::store::{Memory, Redb};
-use sealed_session::testing::ManualClock;
 use sealed_session::{CookieSettings, Sessions};
-
-fn cookie(name: &str, path: &str) -> CookieSettings {
-    CookieSettings {
-        name: name.into(),
-        path: path.into(),
-        ..CookieSettings::plain_http()
-    }
-}
-
-/// As a test starts them, with a clock of its own.
-async fn started(audience: &str, settings: CookieSettings) -> Sessions {
-    let clock = ManualClock::default();
-    let builder = Sessions::builder(audience).keys(common::ring());
-    let builder = builder.store(memory(&clock)).cookie(settings);
-    builder.clock(Arc::new(clock)).start().await.unwrap()
-}
 
 /// As an application starts them, with the machine's clock.
 async fn real(audience: &str, settings: CookieSettings, store: Arc<Memory>) -> Sessions {

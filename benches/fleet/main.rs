@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     let version = match redis_version() {
         Ok(version) => version,
         Err(error) => {
-            eprintln!("redis-server can not be run: {error}");
+            eprintln!("redis-server cannot be run: {error}");
             eprintln!("`scripts/need redis-server` installs it from the system's packages");
             return ExitCode::FAILURE;
         }

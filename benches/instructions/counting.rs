@@ -9,7 +9,7 @@ use crate::{processor, workload};
 /// How many instructions one call takes.
 ///
 /// # Errors
-/// When valgrind can not be run or says nothing.
+/// When valgrind cannot be run or says nothing.
 pub fn count(path: &str, size: &str) -> Result<u64, String> {
     let profile = profiles()?.join(format!("{path}-{size}.out"));
     let options = [
@@ -30,7 +30,7 @@ pub fn count(path: &str, size: &str) -> Result<u64, String> {
 /// What the processor can do as valgrind shows it to a program.
 ///
 /// # Errors
-/// When valgrind can not be run.
+/// When valgrind cannot be run.
 pub fn processor() -> Result<String, String> {
     let abilities = valgrind(&["--tool=none".into()], &[processor::WORD])?;
     Ok(abilities.trim().to_owned())
@@ -45,7 +45,7 @@ fn valgrind(options: &[String], arguments: &[&str]) -> Result<String, String> {
         .args(arguments)
         .output()
         .map_err(|error| {
-            format!("valgrind can not be run ({error}); `scripts/need valgrind` installs it")
+            format!("valgrind cannot be run ({error}); `scripts/need valgrind` installs it")
         })?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())

@@ -37,7 +37,7 @@ impl Figures {
     /// Without counts, on this machine.
     ///
     /// # Errors
-    /// When valgrind can not be run.
+    /// When valgrind cannot be run.
     pub fn here() -> Result<Self, String> {
         let c_library = first_line("getconf", &["GNU_LIBC_VERSION"]);
         Ok(Self {
@@ -60,7 +60,7 @@ impl Figures {
     }
 
     /// # Errors
-    /// When the file can not be written.
+    /// When the file cannot be written.
     pub fn save(&self) -> Result<(), String> {
         let text = toml::to_string(self).map_err(|error| error.to_string())?;
         fs::write(FILE, format!("{HEAD}\n{text}")).map_err(|error| format!("{FILE}: {error}"))?;
@@ -130,7 +130,7 @@ fn first_line(program: &str, arguments: &[&str]) -> Result<String, String> {
     let output = Command::new(program)
         .args(arguments)
         .output()
-        .map_err(|error| format!("{program} can not be run: {error}"))?;
+        .map_err(|error| format!("{program} cannot be run: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().next().filter(|_| output.status.success());
     line.map(str::to_owned)

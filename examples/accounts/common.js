@@ -6,7 +6,7 @@ const MESSAGES = {
   cross_site: "The server refused the request because it seems to come from another site.",
   session_superseded: "This session was renewed in another tab. Please try again.",
   cookie_held: "The session in this browser has just ended. Log in to go on, or wait a minute.",
-  store_unavailable: "The server can not look up sessions at the moment. Please try again shortly.",
+  store_unavailable: "The server cannot look up sessions at the moment. Please try again shortly.",
   not_authenticated: "You are no longer logged in.",
   invalid_user: "Please enter a name, at most 255 bytes long.",
   body_too_large: "This value is far too large for a session.",
@@ -41,7 +41,7 @@ export async function api(method, path, value) {
   try {
     response = await fetch(path, options);
   } catch {
-    throw new Error("The server can not be reached.");
+    throw new Error("The server cannot be reached.");
   }
   const text = await response.text();
   let body = null;
@@ -124,7 +124,7 @@ export async function showEntries(root) {
 
 function path(key) {
   // Browsers resolve these two like folders, however they are spelled.
-  if (key === "." || key === "..") throw new Error("A browser can not ask for an entry of this name.");
+  if (key === "." || key === "..") throw new Error("A browser cannot ask for an entry of this name.");
   return `/api/entries/${encodeURIComponent(key)}`;
 }
 

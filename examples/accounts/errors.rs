@@ -2,7 +2,7 @@
 //!
 //! Handlers use `?`: the library's errors know their status, and [`as_json`] gives each a name. So
 //! this is the only place that knows all names, also those of errors that come from the framework
-//! (an unknown path) or from the session middleware (a store that can not be reached).
+//! (an unknown path) or from the session middleware (a store that cannot be reached).
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};

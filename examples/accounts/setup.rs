@@ -2,7 +2,7 @@
 //!
 //! 1. With `--config` everything is as the file says.
 //! 2. Without it the data folder holds a key file and a revocation list. Both are made when they are
-//!    missing, the list last, and never in place of something that can not be read. With `--redis` the list is on that
+//!    missing, the list last, and never in place of something that cannot be read. With `--redis` the list is on that
 //!    server, and nodes that share it also share the key file.
 //! 3. What goes wrong is said in one line, by the process that exits with 1.
 

@@ -162,7 +162,7 @@ impl Sessions {
     /// Starts from a TOML file (see [`SessionConfig`]). Paths in it are relative to the file.
     ///
     /// # Errors
-    /// When the file can not be read, a setting is wrong, or the store does not come up.
+    /// When the file cannot be read, a setting is wrong, or the store does not come up.
     pub async fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         SessionConfig::from_file(path)?.start().await
     }

@@ -135,7 +135,7 @@ impl SessionsBuilder {
     /// data. Default: 5 minutes. Matters only for stores that other nodes write to.
     ///
     /// Such a store refuses every session from before, until a node that held all of it has given it back
-    /// and says so. A node that was cut off alone can not tell that from an outage, and might vouch
+    /// and says so. A node that was cut off alone cannot tell that from an outage, and might vouch
     /// although others went on without it: the longer this is, the longer that may have been.
     pub fn max_outage(mut self, max_outage: Duration) -> Self {
         self.policy.trust.max_outage = max_outage;

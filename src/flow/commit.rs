@@ -41,7 +41,7 @@ impl fmt::Debug for Outcome {
     }
 }
 
-/// Why a response can not be what the handler made of it.
+/// Why a response cannot be what the handler made of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommitError {
@@ -72,8 +72,8 @@ pub enum CommitError {
     /// All sessions of the subject, or of everyone, were ended while this one was being logged in.
     #[error("the session was ended while it was being logged in")]
     Ended,
-    /// A login or logout on a node whose list can not be trusted at the moment.
-    #[error("the revocation list can not be trusted at the moment")]
+    /// A login or logout on a node whose list cannot be trusted at the moment.
+    #[error("the revocation list cannot be trusted at the moment")]
     Stale,
 }
 
@@ -231,7 +231,7 @@ impl Engine {
         }
     }
 
-    /// The cookies of a session that was written to; none while the list can not be trusted.
+    /// The cookies of a session that was written to; none while the list cannot be trusted.
     fn write(&self, record: Arc<Record>, from: Source<'_>) -> Result<Vec<String>, CommitError> {
         let now = self.service.now();
         if self.is_untrusted(now) {

@@ -84,7 +84,7 @@ impl Watch {
             }
             KeyChange::Broken(problem) => {
                 observe::keys_reloaded("broken");
-                tracing::error!(%problem, "the key file can not be used; the keys from before stay");
+                tracing::error!(%problem, "the key file cannot be used; the keys from before stay");
             }
         }
         tell_loose(&mut file);

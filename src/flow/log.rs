@@ -49,7 +49,7 @@ impl Log {
         self.unknown_keys.load(Ordering::Relaxed)
     }
 
-    /// A request is answered with 503: whether its cookie is a session can not be said at the moment.
+    /// A request is answered with 503: whether its cookie is a session cannot be said at the moment.
     pub(crate) fn unavailable(&self, staleness: Duration) {
         observe::unavailable();
         if let Some(left_out) = self.troubles.admit() {
@@ -57,7 +57,7 @@ impl Log {
             tracing::warn!(
                 staleness_ms = u64::try_from(staleness).unwrap_or(u64::MAX),
                 left_out,
-                "the revocation list can not be trusted at the moment; a request was turned away"
+                "the revocation list cannot be trusted at the moment; a request was turned away"
             );
         }
     }

@@ -176,7 +176,7 @@ impl Sessions {
     /// Looks at the key file now instead of within the next seconds. Reads a file.
     ///
     /// # Errors
-    /// When the file can not be used. The keys in use stay.
+    /// When the file cannot be used. The keys in use stay.
     pub fn reload_keys(&self) -> Result<(), ConfigError> {
         self.engine.reload_keys()
     }
@@ -238,7 +238,7 @@ impl Sessions {
     /// before half of it has passed.
     ///
     /// # Errors
-    /// When this node can not say at the moment.
+    /// When this node cannot say at the moment.
     pub fn load<'h>(
         &self,
         lines: impl Iterator<Item = &'h [u8]> + Clone,
@@ -294,7 +294,7 @@ impl Engine {
         service.revoker.vigil().staleness(&*service.clock)
     }
 
-    /// Whether the list can not be trusted at the moment: it may lack what others revoked, or has
+    /// Whether the list cannot be trusted at the moment: it may lack what others revoked, or has
     /// forgotten under a wrong clock what is still needed.
     fn is_stale(&self, now: UnixMillis) -> bool {
         let service = &self.service;

@@ -53,7 +53,7 @@ pub enum EditError {
     /// A duration that makes no sense.
     #[error("{0}")]
     Duration(&'static str),
-    /// The tables or their file can not be used.
+    /// The tables or their file cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The operating system gave no random bytes.
@@ -65,7 +65,7 @@ impl KeyTables {
     /// Tables with one fresh key that is active at once.
     ///
     /// # Errors
-    /// When the generator can not deliver.
+    /// When the generator cannot deliver.
     pub fn fresh(now: UnixMillis, random: &dyn Random) -> Result<Self, RandomError> {
         let mut tables = Self::default();
         tables.add_fresh(at_once(now), random)?;

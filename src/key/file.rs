@@ -24,7 +24,7 @@ impl KeyTables {
     /// Reads a key file.
     ///
     /// # Errors
-    /// [`ConfigError::File`] if it does not exist, can not be read, is not a regular file, is larger
+    /// [`ConfigError::File`] if it does not exist, cannot be read, is not a regular file, is larger
     /// than 1 MiB, is not UTF-8, or is refused by [`KeyTables::parse`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref();
@@ -34,7 +34,7 @@ impl KeyTables {
     /// Writes a key file that does not exist yet, with mode 0600.
     ///
     /// # Errors
-    /// [`ConfigError::File`] if there is such a file, or if it can not be written; the error of
+    /// [`ConfigError::File`] if there is such a file, or if it cannot be written; the error of
     /// [`KeyRingBuilder::build`](super::KeyRingBuilder::build) if the tables do not make a ring.
     pub fn create(&self, path: impl AsRef<Path>) -> Result<(), ConfigError> {
         let path = path.as_ref();
@@ -51,7 +51,7 @@ impl KeyTables {
     /// Replaces a key file, or creates it.
     ///
     /// # Errors
-    /// [`ConfigError::File`] if it can not be written, the error of
+    /// [`ConfigError::File`] if it cannot be written, the error of
     /// [`KeyRingBuilder::build`](super::KeyRingBuilder::build) if the tables do not make a ring. The old
     /// file is then untouched.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), ConfigError> {
@@ -123,7 +123,7 @@ fn not_replaced(path: &Path, error: io::Error) -> ConfigError {
 /// Always false where files have no such modes.
 ///
 /// # Errors
-/// [`ConfigError::File`] if the file's mode can not be read.
+/// [`ConfigError::File`] if the file's mode cannot be read.
 pub fn mode_is_loose(path: impl AsRef<Path>) -> Result<bool, ConfigError> {
     let path = path.as_ref();
     let metadata = fs::metadata(path).map_err(|error| ConfigError::file(path, error))?;
@@ -265,7 +265,7 @@ fn keep_access(file: &File, old: &Metadata) -> io::Result<()> {
     if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
         let keeping = |error| {
             let kind = io::Error::kind(&error);
-            io::Error::new(kind, format!("the file's owner can not be kept: {error}"))
+            io::Error::new(kind, format!("the file's owner cannot be kept: {error}"))
         };
         fchown(file, Some(old.uid()), Some(old.gid())).map_err(keeping)?;
     }

@@ -136,7 +136,7 @@ impl KeyRing {
     /// (`sealed-session keys new`).
     ///
     /// # Errors
-    /// When the generator can not deliver.
+    /// When the generator cannot deliver.
     ///
     /// ```
     /// use sealed_session::KeyRing;

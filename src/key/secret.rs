@@ -42,7 +42,7 @@ impl Secret {
     /// A fresh secret.
     ///
     /// # Errors
-    /// When the generator can not deliver, or delivers what [`Secret::from_bytes`] refuses.
+    /// When the generator cannot deliver, or delivers what [`Secret::from_bytes`] refuses.
     pub fn generate(random: &dyn Random) -> Result<Self, RandomError> {
         // Filled in place: a copy on the way would not be erased.
         let mut secret = Self([0; 32]);

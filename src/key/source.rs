@@ -49,7 +49,7 @@ impl KeySource {
     /// The keys, to be used from `now` on.
     ///
     /// # Errors
-    /// If they can not be read, if a secret is weak, if they do not make a ring, or if no key seals at
+    /// If they cannot be read, if a secret is weak, if they do not make a ring, or if no key seals at
     /// `now`. Errors never show a secret.
     pub fn load(&self, now: UnixMillis) -> Result<KeyRing, ConfigError> {
         self.open(now).map(|(ring, _)| ring)
@@ -86,7 +86,7 @@ impl KeySource {
 struct WrittenSource {
     file: Option<PathBuf>,
     env: Option<String>,
-    // Those of `KeyTables`: serde can not both flatten it and refuse unknown fields.
+    // Those of `KeyTables`: serde cannot both flatten it and refuse unknown fields.
     #[serde(default, deserialize_with = "tables::optional_time")]
     everyone_before: Option<UnixMillis>,
     #[serde(default)]
@@ -123,7 +123,7 @@ pub(crate) enum KeyChange {
     Unchanged,
     /// Other keys, or other times.
     Changed(KeyRing),
-    /// The file can not be used, and this was not reported yet. The ring in use stays.
+    /// The file cannot be used, and this was not reported yet. The ring in use stays.
     Broken(ConfigError),
 }
 

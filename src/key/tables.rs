@@ -153,7 +153,7 @@ impl KeyTables {
         // Roomy, so that growing leaves no copy of a secret behind.
         let entries = self.keys.len() + self.revoked.len() + self.pruned.len();
         let mut text = Zeroizing::new(String::with_capacity(512 + 256 * entries));
-        // Writing to a string can not fail.
+        // Writing to a string cannot fail.
         let _ = self.write_to(&mut text);
         text
     }

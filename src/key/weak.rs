@@ -31,7 +31,7 @@ pub(super) fn weakness(bytes: &[u8; 32]) -> Option<&'static str> {
     }
 }
 
-/// Why this text can not have come from a random generator, if so.
+/// Why this text cannot have come from a random generator, if so.
 ///
 /// 43 letters decode as base64 to bytes that look random, so words must be recognised before that.
 /// Random base64 lacks two of the three classes once in 2^50 times.

@@ -158,7 +158,7 @@ impl List {
         }
     }
 
-    /// Since when the list remembers. Sessions from before can not be vouched for.
+    /// Since when the list remembers. Sessions from before cannot be vouched for.
     pub(crate) fn born(&self) -> UnixMillis {
         let born = self.born.load(Ordering::Acquire);
         UnixMillis::new(born.max(self.anew.load(Ordering::Acquire)))

@@ -199,7 +199,7 @@ impl Mending {
         self.lock().doubted = true;
     }
 
-    /// Whether nothing is left but a word that this node can not give before it has compared once more.
+    /// Whether nothing is left but a word that this node cannot give before it has compared once more.
     pub(super) fn in_doubt(&self) -> bool {
         let work = self.lock();
         work.doubted && work.lacking.is_empty() && work.vouch.is_some()
@@ -252,7 +252,7 @@ pub(super) async fn mend(shared: Weak<Shared>) {
             }
             Err(error) => {
                 shared.mending.doubt();
-                tracing::warn!(%error, lacking = shared.mending.len(), "the revocation store can not be given back what it lost");
+                tracing::warn!(%error, lacking = shared.mending.len(), "the revocation store cannot be given back what it lost");
                 RETRY + part_of(RETRY)
             }
         };

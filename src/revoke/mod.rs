@@ -1,6 +1,6 @@
 //! Revocation: which authentic cookies are dead all the same.
 //!
-//! A session travels in its cookie, so the servers can not delete it. They remember what a cookie can
+//! A session travels in its cookie, so the servers cannot delete it. They remember what a cookie can
 //! not say about itself: that its session was ended, or that its subject was logged out everywhere.
 //! [`Revocation`] is one such fact; [`RevocationStore`] is the contract of whoever remembers them.
 

@@ -156,7 +156,7 @@ impl Shared {
         };
         let raised = in_time("raise", self.store.raise(raise)).await;
         if let Err(StoreError::NotReplicated { .. }) = raised {
-            // If that can not be found out, then the next attempt does.
+            // If that cannot be found out, then the next attempt does.
             let _ = self.raised_there(&raise).await;
         }
         let raised = raised?;

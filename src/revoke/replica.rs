@@ -179,7 +179,7 @@ impl Replica {
                 self.compared(shared, began, &end, comparison);
             }
             Err(error) => {
-                tracing::warn!(%error, "the revocation store's list can not be compared with this node's");
+                tracing::warn!(%error, "the revocation store's list cannot be compared with this node's");
                 self.resync = now + SLOWEST + part_of(SLOWEST);
             }
         }
@@ -301,7 +301,7 @@ pub(super) async fn follow(shared: Weak<Shared>, mut replica: Replica) {
         match replica.step(&shared).await {
             Ok(()) => backoff = BACKOFF,
             Err(error) => {
-                tracing::warn!(%error, "the revocation store can not be followed");
+                tracing::warn!(%error, "the revocation store cannot be followed");
                 drop(shared);
                 tokio::time::sleep(backoff / 2 + part_of(backoff / 2)).await;
                 backoff = (backoff * 2).min(SLOWEST);
@@ -318,7 +318,7 @@ pub(super) async fn sweep(shared: Weak<Shared>) {
             return;
         };
         if let Err(error) = sweep_once(&shared).await {
-            tracing::warn!(%error, "the revocation store can not be swept");
+            tracing::warn!(%error, "the revocation store cannot be swept");
         }
     }
 }

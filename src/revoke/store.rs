@@ -75,7 +75,7 @@ pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
     async fn read(&self, subject: SubjectKey) -> Result<Reading, StoreError>;
 
     /// Reads what is stored about one session: its own entries, its subject's, everyone's. For
-    /// requests that can not rely on a list which may be seconds old.
+    /// requests that cannot rely on a list which may be seconds old.
     ///
     /// # Errors
     /// When it could not be read.
@@ -101,7 +101,7 @@ pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
     /// [`Sessions`](crate::Sessions) refuse to start on one that others in the process already have.
     ///
     /// # Errors
-    /// When the store can not be reached. The caller is then stale, and compares all it knows with the
+    /// When the store cannot be reached. The caller is then stale, and compares all it knows with the
     /// store when it is reached again. So this must also fail, once, when another server may have taken
     /// the place of the one that something was told to: `position` need not show it.
     async fn follow(&self, position: Position) -> Result<Followed, StoreError>;
@@ -132,7 +132,7 @@ pub trait RevocationStore: Send + Sync + fmt::Debug + 'static {
     /// how many. Called every minute or so, and again at once while it returns more than zero.
     ///
     /// # Errors
-    /// When the store can not be reached, or its clock can not be right ([`StoreError::Clock`]);
+    /// When the store cannot be reached, or its clock cannot be right ([`StoreError::Clock`]);
     /// nothing is forgotten then.
     async fn sweep(&self) -> Result<usize, StoreError>;
 
@@ -266,7 +266,7 @@ pub struct Found {
 pub struct SnapshotEnd {
     /// Where to follow from.
     pub position: Position,
-    /// When the store began to remember. A session made at or before that can not be vouched for.
+    /// When the store began to remember. A session made at or before that cannot be vouched for.
     pub born: UnixMillis,
     /// Nobody can vouch for a time before this: it was vouched for first, or [ordered](RevocationStore::reborn).
     pub floor: UnixMillis,

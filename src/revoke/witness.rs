@@ -17,7 +17,7 @@ use crate::time::UnixMillis;
 pub(crate) struct Trust {
     /// How old a list may be and still count as whole.
     pub(crate) max_staleness: Duration,
-    /// How long the store may have been away if this node is to vouch for what it lost. A node can not
+    /// How long the store may have been away if this node is to vouch for what it lost. A node cannot
     /// tell a store that is down from a network that is: behind it others may have gone on.
     pub(crate) max_outage: Duration,
 }

@@ -93,7 +93,7 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.stop.cancel();
         let thread = self.thread.take();
-        // The last handle may be dropped by a loop: a thread can not wait for itself.
+        // The last handle may be dropped by a loop: a thread cannot wait for itself.
         if let Some(thread) = thread.filter(|it| it.thread().id() != thread::current().id()) {
             let _ = thread.join();
         }

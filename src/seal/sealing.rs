@@ -31,7 +31,7 @@ pub(crate) enum SealError {
     TooLarge(#[from] TooLarge),
     #[error(transparent)]
     Random(#[from] RandomError),
-    #[error("key {0} can not seal")]
+    #[error("key {0} cannot seal")]
     Cipher(KeyId),
 }
 

@@ -4,7 +4,7 @@ use crate::error::{RandomError, Rejected, StoreError};
 use crate::session::state::Obstacle;
 use crate::wire::chunks::TooLarge;
 
-/// Why a session can not be written now. What it holds stays as it was.
+/// Why a session cannot be written now. What it holds stays as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotWritable {
@@ -57,7 +57,7 @@ pub struct SessionGetError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionInsertError {
-    /// The value can not be serialized.
+    /// The value cannot be serialized.
     #[error("session entry {key:?}: {problem}")]
     Encode {
         /// The entry's name.
@@ -81,7 +81,7 @@ pub enum SessionInsertError {
     /// The session would not fit into its cookies.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
-    /// The session can not be written now.
+    /// The session cannot be written now.
     #[error(transparent)]
     NotWritable(#[from] NotWritable),
     /// No random id could be drawn for a new session.
@@ -108,7 +108,7 @@ pub enum LoginError {
     /// A subject is a name of 1 to 255 bytes.
     #[error("a subject is a name of 1 to 255 bytes")]
     InvalidSubject,
-    /// The session's entries do not fit, or the session can not be written now.
+    /// The session's entries do not fit, or the session cannot be written now.
     #[error(transparent)]
     Insert(#[from] SessionInsertError),
     /// The store could not say what the new session starts from, or may not know that the old one

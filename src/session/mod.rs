@@ -188,7 +188,7 @@ impl Session {
 
     /// Removes an entry and returns it.
     ///
-    /// Where the session can not be written ([`NotWritable`]) nothing is removed, and the response
+    /// Where the session cannot be written ([`NotWritable`]) nothing is removed, and the response
     /// becomes that error.
     pub fn remove(&self, key: &str) -> Option<Value> {
         self.with(|state| {
@@ -461,7 +461,7 @@ impl Session {
 
     /// Runs a step on the state. No code of the application may run in it.
     pub(crate) fn with<T>(&self, step: impl FnOnce(&mut State) -> T) -> T {
-        // A panic in a step can not leave a half-made state that matters: each replaces whole values, and what
+        // A panic in a step cannot leave a half-made state that matters: each replaces whole values, and what
         // does not fit is not sealed.
         step(&mut lock(&self.shared.state))
     }

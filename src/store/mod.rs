@@ -18,7 +18,7 @@
 //!    time of its raise in milliseconds, so "generation + longest life announced" is a lower bound
 //!    for `until` that also holds for raises from before a longer life was announced. Being a
 //!    function of the joined state, it keeps the order of publications irrelevant.
-//! 2. **A clock that can not be right forgets nothing.** A sweep compares the clock with that of the
+//! 2. **A clock that cannot be right forgets nothing.** A sweep compares the clock with that of the
 //!    sweep before.
 //! 3. **A repeated raise is recognised** if it is one of the target's last few.
 

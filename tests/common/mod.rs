@@ -44,6 +44,38 @@ pub fn builder(clock: &ManualClock, store: Arc<dyn RevocationStore>) -> Sessions
         .clock(Arc::new(clock.clone()))
 }
 
+/// A cookie for plain http, of this name and below this path.
+pub fn cookie(name: &str, path: &str) -> CookieSettings {
+    CookieSettings {
+        name: name.into(),
+        path: path.into(),
+        ..CookieSettings::plain_http()
+    }
+}
+
+/// Sessions of their own, under a clock of their own.
+pub async fn started(audience: &str, settings: CookieSettings) -> Sessions {
+    let clock = ManualClock::default();
+    let store = memory(&clock);
+    started_on(clock, store, audience, settings).await
+}
+
+pub async fn started_on(
+    clock: ManualClock,
+    store: Arc<Memory>,
+    audience: &str,
+    settings: CookieSettings,
+) -> Sessions {
+    Sessions::builder(audience)
+        .keys(ring())
+        .store(store)
+        .cookie(settings)
+        .clock(Arc::new(clock))
+        .start()
+        .await
+        .unwrap()
+}
+
 /// An in-memory store that was born a second ago.
 pub fn memory(clock: &ManualClock) -> Arc<Memory> {
     let store = Arc::new(Memory::with_clock(Arc::new(clock.clone())));

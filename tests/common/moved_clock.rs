@@ -31,7 +31,7 @@ impl MovedClock {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 panic!("cc, the C compiler that Rust links with, is not installed")
             }
-            Err(error) => panic!("cc can not be run: {error}"),
+            Err(error) => panic!("cc cannot be run: {error}"),
         };
         let errors = String::from_utf8_lossy(&compiled.stderr);
         assert!(compiled.status.success(), "cc builds no clock: {errors}");

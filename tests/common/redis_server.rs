@@ -196,7 +196,7 @@ impl RedisServer {
     ///
     /// # Errors
     ///
-    /// The server can not be reached, or does not answer within `patience`.
+    /// The server cannot be reached, or does not answer within `patience`.
     pub fn try_command(&self, words: &[&str], patience: Duration) -> io::Result<Reply> {
         Connection::open(self.port, patience)?.call(words)
     }
@@ -264,7 +264,7 @@ impl RedisServer {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 panic!("redis-server is not installed; scripts/test installs it")
             }
-            Err(error) => panic!("redis-server can not be run: {error}"),
+            Err(error) => panic!("redis-server cannot be run: {error}"),
         };
         *self.child.lock().unwrap() = Some(child);
         self.wait_until_ready()
@@ -357,7 +357,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// The server can not be reached.
+    /// The server cannot be reached.
     pub fn open(port: u16, patience: Duration) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&local(port), patience)?;
         stream.set_read_timeout(Some(patience))?;

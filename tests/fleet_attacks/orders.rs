@@ -74,7 +74,7 @@ async fn no_node_that_missed_it_undoes_what_an_operator_ordered() {
     }
 }
 
-/// The order was among the news that it missed, and it can not vouch yet.
+/// The order was among the news that it missed, and it cannot vouch yet.
 #[actix_web::test]
 async fn no_node_that_would_vouch_for_a_time_before_it_misses_what_an_operator_ordered() {
     let fleet = CutOff::start().await;

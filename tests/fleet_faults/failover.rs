@@ -42,7 +42,7 @@ async fn promoted(overtaken: bool, fault: &str) {
     fleet.end_in_vain(2, during).await;
 
     if overtaken {
-        // A node that was quicker. What was lost it can not know yet.
+        // A node that was quicker. What was lost it cannot know yet.
         let early = fleet.prepare(replica.port(), Settings::default());
         fleet.watch.excuse(early, true);
         fleet.bring_up(early).await;

@@ -264,7 +264,7 @@ impl Fleet {
         self.log_out(number, doomed.all, "logout-all", 204).await;
     }
 
-    /// Logs them out while the store can not be reached, both at once: each waits for it.
+    /// Logs them out while the store cannot be reached, both at once: each waits for it.
     pub async fn end_in_vain(&self, number: usize, doomed: Doomed) {
         futures_util::join!(
             self.log_out(number, doomed.one, "logout", 503),

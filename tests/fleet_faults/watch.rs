@@ -1,8 +1,8 @@
 //! Who must be let in, who must not, and what every node says to that, all the while.
 //!
-//! 1. Whoever lives is never out: a node answers for them, or says that it can not (503).
+//! 1. Whoever lives is never out: a node answers for them, or says that it cannot (503).
 //! 2. A node that refused a dead cookie once never takes it again, restarted or not.
-//! 3. A logout that was acknowledged holds on every node after `max_staleness`: whoever can not know of
+//! 3. A logout that was acknowledged holds on every node after `max_staleness`: whoever cannot know of
 //!    it answers 503 by then.
 //! 4. A request is judged by what was true all the time that it took.
 
@@ -62,7 +62,7 @@ pub type Id = usize;
 struct Seen {
     /// `None` while the node is down.
     url: Option<String>,
-    /// It can not know everything yet, or refuses too much: only that it revives nobody whom it refused
+    /// It cannot know everything yet, or refuses too much: only that it revives nobody whom it refused
     /// is asserted.
     excused: bool,
     /// How often it answered 503.

@@ -128,7 +128,7 @@ async fn a_list_of_another_format_is_left_alone() {
             matches!(error, StoreError::Unsuitable(_)),
             "{name}: {error}"
         );
-        assert!(error.to_string().contains("can not be used"), "{error}");
+        assert!(error.to_string().contains("cannot be used"), "{error}");
         assert!(snapshot(&store).await.is_err());
         assert!(store.follow(Position::default()).await.is_err());
         assert!(store.sweep().await.is_err());

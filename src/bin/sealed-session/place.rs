@@ -74,7 +74,7 @@ impl Place {
         reasons.map_or(Ok(()), |reasons| list.must_be_absent(&reasons.join("; ")))
     }
 
-    /// Why it can not be told which list, if so.
+    /// Why it cannot be told which list, if so.
     fn why_no_list(&self) -> Option<&'static str> {
         match self {
             Self::Server(_) => None,

@@ -23,7 +23,7 @@ pub enum Revoke {
     },
     /// End all sessions of one user.
     ///
-    /// Whether there is such a user, or any session, the store can not tell: check the spelling.
+    /// Whether there is such a user, or any session, the store cannot tell: check the spelling.
     User {
         #[command(flatten)]
         store: Store,

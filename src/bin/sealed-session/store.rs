@@ -190,7 +190,7 @@ async fn trusted_time(store: &dyn RevocationStore) -> Result<UnixMillis, Failure
     if ours.since(theirs).max(theirs.since(ours)) > SKEW {
         return Err(Failure::Failed(format!(
             "this machine's clock says {ours} and that of the store ({}) {theirs}: more than a minute \
-             apart. What has expired can not be told; set the clocks first",
+             apart. What has expired cannot be told; set the clocks first",
             store.name()
         )));
     }

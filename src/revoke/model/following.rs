@@ -11,7 +11,7 @@ impl State {
         let server = self.seen.lives;
         let node = self.up(number);
         let position = node.position;
-        // As `Replica::step` does when it can not follow.
+        // As `Replica::step` does when it cannot follow.
         if node.server != server {
             node.server = server;
             if config.mechanisms.reconnects {

@@ -101,7 +101,7 @@ pub(super) struct Seen {
     /// The largest generation that was ever handed out.
     pub(super) highest: Generation,
     pub(super) failed_over: bool,
-    /// The nodes that heard of a store that was lost, missed its last words and can not know, and did not
+    /// The nodes that heard of a store that was lost, missed its last words and cannot know, and did not
     /// take the new one's birth since.
     pub(super) deaf: u8,
     /// One of them vouched, or set out to.

@@ -135,7 +135,7 @@ fn a_store_that_loses_everything_twice_is_given_it_back() {
         losses: 2,
         ..Bounds::default()
     };
-    // Where it can be noticed that there was one in between, and in optimised runs where it can not.
+    // Where it can be noticed that there was one in between, and in optimised runs where it cannot.
     for hidden in [true, false].into_iter().take(1 + usize::from(MORE)) {
         holds(Config {
             hidden,

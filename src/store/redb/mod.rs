@@ -51,7 +51,7 @@ const SNAPSHOT_BATCH: usize = 4096;
 /// - **After a failed write** (a full disk, say) every later write fails with
 ///   [`StoreError::Unavailable`] until the file is opened again, which means restarting the process,
 ///   also when there is space again. Reads go on.
-/// - **A clock that can not be right** is [`StoreError::Clock`]: at the open or a sweep, more than
+/// - **A clock that cannot be right** is [`StoreError::Clock`]: at the open or a sweep, more than
 ///   60 s before or 400 days after the last sweep. A list in which nothing was ever revoked begins anew
 ///   instead: a machine may first start with a clock that is wrong.
 /// - The file belongs to its owner alone (mode 0600). Do not restore it from a backup without
@@ -83,7 +83,7 @@ impl Redb {
     /// Opens the list in the file `path`.
     ///
     /// # Errors
-    /// When there is none, or it can not be trusted: see [`Redb`].
+    /// When there is none, or it cannot be trusted: see [`Redb`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::options().open(path)
     }
@@ -91,7 +91,7 @@ impl Redb {
     /// Creates an empty list in the new file `path`.
     ///
     /// # Errors
-    /// When the file exists already, or can not be written.
+    /// When the file exists already, or cannot be written.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::options().create(path)
     }
@@ -101,7 +101,7 @@ impl Redb {
     /// Convenient where losing the file may log everyone out without anyone being told.
     ///
     /// # Errors
-    /// When there is a list that can not be trusted, or none and none can be created.
+    /// When there is a list that cannot be trusted, or none and none can be created.
     pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::options().open_or_create(path)
     }

@@ -141,7 +141,7 @@ impl Redis {
     }
 
     /// `None` if it is time for a beat, which the caller then has to do; else how long until then. A
-    /// position in another list than the last one that was heard of can not wait.
+    /// position in another list than the last one that was heard of cannot wait.
     fn beat_due(&self, epoch: u64) -> Option<Duration> {
         let last = lock(&self.last_beat).filter(|last| last.epoch == epoch)?;
         let left = last.at.saturating_add(BEAT);
@@ -224,7 +224,7 @@ impl Reached {
         }
     }
 
-    /// Whether `goal`, where the list is, can not be reached from here.
+    /// Whether `goal`, where the list is, cannot be reached from here.
     fn lost(&self, goal: Position) -> bool {
         goal.epoch != self.position.epoch
             || goal.sequence < self.position.sequence

@@ -57,7 +57,7 @@ const WRITERS_PATIENCE: Duration = Duration::from_millis(2_900);
 /// `appendonly yes` it survives a restart, less the last second; with [`RedisOptions::wait_for_replicas`] it
 /// is on replicas too. What is promised does not rest on that: a server that comes back **empty or
 /// with fewer entries than there must be** begins a new list, which vouches for no session from before, and the nodes
-/// that were complete tell it what they know. A list that was put back from a **backup** can not be told
+/// that were complete tell it what they know. A list that was put back from a **backup** cannot be told
 /// from the right one: call [`reborn`](RevocationStore::reborn).
 ///
 /// - **The server's clock counts**, for generations and for forgetting.
@@ -83,7 +83,7 @@ const WRITERS_PATIENCE: Duration = Duration::from_millis(2_900);
 ///   +zadd +zrem +zcard +zpopmin +zrange +xadd +xtrim
 /// ```
 ///
-/// (A rule can not have spaces in it, and takes `*`, `?` and `[` for patterns: choose a name of a list
+/// (A rule cannot have spaces in it, and takes `*`, `?` and `[` for patterns: choose a name of a list
 /// without them.) Without `config|get` the eviction policy is read from INFO; `wait` is for
 /// [`RedisOptions::wait_for_replicas`], `select` for a database other than 0. Whoever else can write to these
 /// keys can bring revoked sessions back: TLS (`rediss://`) and a user of its own are part of the

@@ -197,7 +197,7 @@ impl RedisOptions {
             root_cert: Some(pem.clone()),
         };
         let client = Client::build_with_tls(info, certificates);
-        let client = client.map_err(|_| bad_certificate("can not be used"))?;
+        let client = client.map_err(|_| bad_certificate("cannot be used"))?;
         Ok(client.get_connection_info().clone())
     }
 }

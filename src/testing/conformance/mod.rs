@@ -2,7 +2,7 @@
 //!
 //! 1. One suite for every backend, ours and third parties': each check is one sentence of the
 //!    contract on [`RevocationStore`].
-//! 2. A check that can not be run on a store is reported as skipped, with the reason, never as
+//! 2. A check that cannot be run on a store is reported as skipped, with the reason, never as
 //!    passed.
 //! 3. The suite moves the store's clock instead of waiting, where the store lets it.
 //!
@@ -72,7 +72,7 @@ pub trait Harness: Send + Sync {
     /// as a restarted server would. `None`, the default, says that it does not survive that.
     ///
     /// # Errors
-    /// When it can not be opened again; the check then fails with this message.
+    /// When it cannot be opened again; the check then fails with this message.
     async fn reopen(
         &self,
         store: Arc<dyn RevocationStore>,
@@ -81,7 +81,7 @@ pub trait Harness: Send + Sync {
         None
     }
 
-    /// Moves the clock of all stores forward. False, the default, says that it can not be moved.
+    /// Moves the clock of all stores forward. False, the default, says that it cannot be moved.
     fn advance(&self, by: Duration) -> bool {
         let _ = by;
         false

@@ -34,7 +34,7 @@ pub(super) fn move_clock(h: &dyn Harness, by: Duration) -> Checked {
     if h.advance(by) {
         Ok(())
     } else {
-        Err(Stop::skipped("the store's clock can not be moved"))
+        Err(Stop::skipped("the store's clock cannot be moved"))
     }
 }
 

@@ -66,6 +66,14 @@ impl Writer {
         self.serialize_str(name)
     }
 
+    /// The only pair of a map, whose value is an array or a map.
+    fn open_variant(&mut self, name: &str, kind: Kind, count: usize) -> Result<Open<'_>, Error> {
+        self.variant(name)?;
+        let open = self.open(kind, Some(count))?;
+        let is_variant = true;
+        Ok(Open { is_variant, ..open })
+    }
+
     fn open(&mut self, kind: Kind, count: Option<usize>) -> Result<Open<'_>, Error> {
         self.depth.enter()?;
         if let Some(count) = count {
@@ -314,10 +322,7 @@ impl<'w> Serializer for &'w mut Writer {
         variant: &'static str,
         count: usize,
     ) -> Result<Open<'w>, Error> {
-        self.variant(variant)?;
-        let is_variant = true;
-        let open = self.open(Kind::Array, Some(count))?;
-        Ok(Open { is_variant, ..open })
+        self.open_variant(variant, Kind::Array, count)
     }
 
     fn serialize_map(self, count: Option<usize>) -> Result<Open<'w>, Error> {
@@ -335,10 +340,7 @@ impl<'w> Serializer for &'w mut Writer {
         variant: &'static str,
         count: usize,
     ) -> Result<Open<'w>, Error> {
-        self.variant(variant)?;
-        let is_variant = true;
-        let open = self.open(Kind::Map, Some(count))?;
-        Ok(Open { is_variant, ..open })
+        self.open_variant(variant, Kind::Map, count)
     }
 }
 

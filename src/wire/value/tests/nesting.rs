@@ -110,57 +110,32 @@ impl Nested for External {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-enum ExternalStruct {
-    Struct { inner: Option<Box<ExternalStruct>> },
-}
-
-impl Nested for ExternalStruct {
-    fn within(inner: Option<Self>) -> Self {
-        Self::Struct {
-            inner: inner.map(Box::new),
+/// An enum of one struct variant, however it is tagged.
+macro_rules! struct_variants {
+    ($($name:ident $(#[$tagging:meta])?;)*) => {$(
+        #[derive(Serialize, Deserialize)]
+        $(#[$tagging])?
+        enum $name {
+            Struct { inner: Option<Box<$name>> },
         }
-    }
-    fn inner(self) -> Option<Self> {
-        let Self::Struct { inner } = self;
-        inner.map(|inner| *inner)
-    }
-}
 
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "tag")]
-enum Internal {
-    Struct { inner: Option<Box<Internal>> },
-}
-
-impl Nested for Internal {
-    fn within(inner: Option<Self>) -> Self {
-        Self::Struct {
-            inner: inner.map(Box::new),
+        impl Nested for $name {
+            fn within(inner: Option<Self>) -> Self {
+                let inner = inner.map(Box::new);
+                Self::Struct { inner }
+            }
+            fn inner(self) -> Option<Self> {
+                let Self::Struct { inner } = self;
+                inner.map(|inner| *inner)
+            }
         }
-    }
-    fn inner(self) -> Option<Self> {
-        let Self::Struct { inner } = self;
-        inner.map(|inner| *inner)
-    }
+    )*};
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Untagged {
-    Struct { inner: Option<Box<Untagged>> },
-}
-
-impl Nested for Untagged {
-    fn within(inner: Option<Self>) -> Self {
-        Self::Struct {
-            inner: inner.map(Box::new),
-        }
-    }
-    fn inner(self) -> Option<Self> {
-        let Self::Struct { inner } = self;
-        inner.map(|inner| *inner)
-    }
+struct_variants! {
+    ExternalStruct;
+    Internal #[serde(tag = "tag")];
+    Untagged #[serde(untagged)];
 }
 
 #[derive(Serialize, Deserialize)]
