@@ -100,6 +100,7 @@ pub async fn run(harness: &dyn Harness) -> Report {
         "a new store is empty and born when it was made": stored::a_new_store_is_empty;
         "what was published is in the snapshot": stored::published_is_in_the_snapshot;
         "publishing twice changes nothing and succeeds": stored::publishing_is_idempotent;
+        "a login over a session is told to whoever publishes after it": stored::a_succession_is_told;
         "the order of publications does not matter": stored::publishing_is_commutative;
         "joining takes the stricter of two entries": stored::joining_takes_the_stricter;
         "publishing tells whether the serial was still free": stored::publishing_tells_fresh;

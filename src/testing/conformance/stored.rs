@@ -7,8 +7,8 @@ use super::tools::{
     session, snapshot, some_of_each, sorted, subject, sweep_all, visitor,
 };
 use super::{Harness, Stop, require};
-use crate::id::Generation;
-use crate::revoke::{Published, Revocation, SubjectEntry, Target, VISITOR_CAPACITY};
+use crate::id::{Generation, Serial};
+use crate::revoke::{Published, Revocation, SessionEntry, SubjectEntry, Target, VISITOR_CAPACITY};
 use crate::time::UnixMillis;
 
 pub(super) async fn a_new_store_is_empty(h: &dyn Harness) -> Checked {
@@ -176,6 +176,41 @@ pub(super) async fn publishing_tells_fresh(h: &dyn Harness) -> Checked {
         })?;
     }
     Ok(())
+}
+
+/// Whoever logs out has to learn that a login made another session of this one, which lives on.
+pub(super) async fn a_succession_is_told(h: &dyn Harness) -> Checked {
+    use Published::{Fresh, Succeeded};
+    let store = fresh(h).await?;
+    let now = now(&store).await?;
+    let succeeded = SessionEntry {
+        serial: Serial::SUCCEEDED,
+        from: now,
+        until: now + DAY,
+    };
+    let logout = ended(now, now + DAY);
+    let steps = [
+        (session(1, logout), Fresh),
+        (session(1, succeeded), Fresh),
+        (session(1, succeeded), Succeeded),
+        (session(1, logout), Succeeded),
+        (session(1, entry(1, now, now + DAY)), Succeeded),
+        // A session without a login has its ends elsewhere, and its succession here.
+        (session(2, succeeded), Fresh),
+        (visitor(2, logout), Succeeded),
+        (visitor(3, logout), Fresh),
+    ];
+    for (revocation, want) in steps {
+        let got = store.publish(&[revocation]).await?;
+        require(got == [want], || {
+            format!("{revocation:?} answered {got:?}, wanted {want:?}")
+        })?;
+    }
+    let stands = session(1, succeeded);
+    let seen = seen(&store).await?;
+    require(seen.contains(&stands), || {
+        format!("a logout hid the login that came before it: {seen:?}")
+    })
 }
 
 pub(super) async fn one_renewal_wins(h: &dyn Harness) -> Checked {
