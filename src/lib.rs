@@ -13,7 +13,7 @@
 //!
 //! ```
 //! use actix_web::{Result, web::Path};
-//! use sealed_session::{Session, actix::Authenticated};
+//! use sealed_session::{actix::Authenticated, Session};
 //!
 //! async fn login(session: Session, user: Path<String>) -> Result<&'static str> {
 //!     session.authenticate(user.into_inner()).await?; // a new id; the cookie from before is dead
@@ -35,7 +35,7 @@
 //! that does not touch it costs nothing. A request is checked against the node's own copy of the
 //! revocations: no I/O. Only logins and logouts speak to the **[`store`]**.
 //!
-//! **[Keys](key)** come from a file that the command line `sealed-session keys` makes and rotates. A new
+//! **[Keys](keys)** come from a file that the command line `sealed-session keys` makes and rotates. A new
 //! key opens before it seals, an old one opens until its last session has ended.
 //!
 //! # What a cookie cannot do
@@ -48,7 +48,10 @@
 //! # Where to go on
 //!
 //! - [`SessionConfig`]: every setting.
-//! - [`Lifetimes`], [`CookieSettings`], [`WhenStale`], [`OlderSessions`]: the same in code, with what they mean.
+//! - [`Lifetimes`], [`CookieSettings`], [`revoke::WhenStale`], [`revoke::OlderSessions`]: the same in code, with
+//!   what they mean.
+//! - [`session`]: the errors of a session's methods. [`time`]: instants and clocks. [`inspect`]: looking at a cookie
+//!   or a node. [`adapter`]: for other web frameworks.
 //! - [`revoke`]: how revocation works, and [`revoke::RevocationStore`] for stores of your own.
 //! - [`operations`]: sizes, settings of Redis, failures, upgrades, emergencies.
 //! - `SECURITY.md` in the repository: trust boundaries, threats and the token format.
@@ -76,13 +79,14 @@
 #[cfg(feature = "actix")]
 #[cfg_attr(docsrs, doc(cfg(feature = "actix")))]
 pub mod actix;
+mod clock;
 mod config;
 mod cookie;
 mod error;
 mod file;
 mod flow;
 mod id;
-pub mod key;
+pub mod keys;
 mod lifetime;
 mod lock;
 mod observe;
@@ -91,31 +95,43 @@ pub mod operations {}
 mod random;
 pub mod revoke;
 mod seal;
-mod session;
+pub mod session;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
-mod time;
 mod wire;
 
 pub use config::SessionConfig;
 pub use cookie::{CookieSettings, PreviousCookie, SameSite};
-pub use error::{ConfigError, RandomError, Rejected, StoreError};
-pub use flow::{
-    CommitError, Health, Inspected, InspectedLogin, Loaded, OlderSessions, Outcome, Sessions,
-    SessionsBuilder, Ticket, Unavailable, WhenStale, inspect,
-};
-pub use id::{Generation, KeyId, ParseIdError, RaiseId, Serial, SessionId, SubjectKey};
-pub use key::{Key, KeyRing, KeySource, KeyTables, Secret};
-pub use lifetime::{Class, LONGEST, Lifetimes, Limits};
-pub use random::{Random, SystemRandom};
+pub use error::ConfigError;
+pub use flow::{Sessions, SessionsBuilder};
+#[doc(inline)]
+pub use keys::KeyRing;
+pub use lifetime::Lifetimes;
+#[doc(inline)]
 pub use session::{
-    ConfirmError, LoggedIn, Login, LoginError, LogoutError, NotWritable, Peek, Session,
-    SessionGetError, SessionInsertError, SessionStatus, SessionUpdateError, TooLarge, Value,
+    LoggedIn, Login, Session, SessionGetError, SessionInsertError, SessionStatus,
+    SessionUpdateError,
 };
-pub use time::{Clock, ParseTimeError, SystemClock, TimeOutOfRange, UnixMillis};
-pub use wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
+
+/// For adapters to other web frameworks: [`Sessions::load`] before the handler and [`Sessions::commit`]
+/// after it, and what passes between them and the adapter.
+pub mod adapter {
+    pub use crate::flow::{CommitError, Loaded, Outcome, Ticket, Unavailable};
+    pub use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
+}
+
+/// What a cookie holds, and how a node is, without changing anything.
+pub mod inspect {
+    pub use crate::flow::{Health, Inspected, InspectedLogin, token};
+}
+
+/// Points in time, clocks, and how long sessions live.
+pub mod time {
+    pub use crate::clock::{Clock, ParseTimeError, SystemClock, TimeOutOfRange, UnixMillis};
+    pub use crate::lifetime::{Class, LONGEST, Limits};
+}
 
 /// The README's examples, as tests.
 #[cfg(all(doctest, feature = "actix"))]

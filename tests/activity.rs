@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Answer, Browser, DAY, MINUTE, Node, SECOND};
-use sealed_session::Clock;
+use sealed_session::time::Clock;
 use serde_json::json;
 
 async fn logged_in(node: &Node) -> Browser {

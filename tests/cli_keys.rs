@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use sealed_session::{Clock, KeyTables, Secret, SystemClock, SystemRandom, UnixMillis};
+use sealed_session::{
+    keys::{KeyTables, Secret, SystemRandom},
+    time::{Clock, SystemClock, UnixMillis},
+};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use common::Node;
 use sealed_session::store::Redb;
 use sealed_session::{
-    Clock, CookieSettings, KeySource, KeyTables, Sessions, SystemClock, SystemRandom,
+    CookieSettings, Sessions,
+    keys::{KeySource, KeyTables, SystemRandom},
+    time::{Clock, SystemClock},
 };
 use serde_json::{Value, json};
 

@@ -14,7 +14,9 @@ use common::{Browser, DAY, HOUR, Node, ended, eventually};
 use sealed_session::revoke::{Revocation, RevocationStore, SnapshotEnd};
 use sealed_session::store::{Redb, Redis};
 use sealed_session::{
-    Clock, CookieSettings, KeySource, KeyTables, Sessions, SystemClock, SystemRandom,
+    CookieSettings, Sessions,
+    keys::{KeySource, KeyTables, SystemRandom},
+    time::{Clock, SystemClock},
 };
 use tempfile::TempDir;
 
@@ -255,7 +257,7 @@ async fn a_copy_goes_into_a_new_list_only() {
     let source = Redb::create(folder.join("source.redb")).unwrap();
     source.announce(DAY).await.unwrap();
     let now = source
-        .read(sealed_session::SubjectKey::from_bytes([0; 16]))
+        .read(sealed_session::revoke::SubjectKey::from_bytes([0; 16]))
         .await
         .unwrap()
         .now;

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{DAY, HOUR, Node};
-use sealed_session::Clock;
+use sealed_session::time::Clock;
 
 #[actix_web::test]
 async fn a_clock_that_was_ahead_while_the_list_was_swept_revives_nobody() {

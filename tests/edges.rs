@@ -10,7 +10,8 @@ use sealed_session::actix::SessionExt;
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
 use sealed_session::{
-    CookieSettings, LogoutError, NotWritable, PreviousCookie, Rejected, Session, Sessions,
+    CookieSettings, PreviousCookie, Session, Sessions,
+    session::{LogoutError, NotWritable, Rejected},
 };
 use serde_json::json;
 

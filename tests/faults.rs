@@ -10,7 +10,7 @@ use common::faulty::{Call, Faulty, Mode, Switched};
 use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, builder, eventually, memory};
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
-use sealed_session::{Clock, Loaded};
+use sealed_session::{adapter::Loaded, time::Clock};
 use serde_json::json;
 
 /// A node whose way to the store can be disturbed, and another on the same store.

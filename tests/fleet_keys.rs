@@ -15,12 +15,15 @@ use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, eventually, memo
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use sealed_session::WhenStale;
-use sealed_session::key::Rotation;
+use sealed_session::keys::Rotation;
 use sealed_session::revoke::Reach;
+use sealed_session::revoke::WhenStale;
 use sealed_session::store::Memory;
 use sealed_session::testing::ManualClock;
-use sealed_session::{Clock, KeyId, KeySource, KeyTables, SystemRandom};
+use sealed_session::{
+    keys::{KeyId, KeySource, KeyTables, SystemRandom},
+    time::Clock,
+};
 use serde_json::json;
 
 /// Three nodes on one store. Each has its own copy of the key file, which is edited elsewhere.

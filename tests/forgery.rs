@@ -5,8 +5,8 @@ mod common;
 
 use common::forge::{Forge, Login, Record};
 use common::{HOUR, Node};
-use sealed_session::Clock;
 use sealed_session::CookieSettings;
+use sealed_session::time::Clock;
 use serde_bytes::ByteBuf;
 
 /// Everything below relies on it: a token that is right in every part does open.

@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, Result, web};
 use common::forge::{Forge, Record};
 use common::{Browser, builder, memory, serve};
 use sealed_session::testing::ManualClock;
-use sealed_session::{Clock, Session, SessionStatus};
+use sealed_session::{Session, SessionStatus, time::Clock};
 use serde_json::json;
 
 /// A server with the usual routes and `extra`.

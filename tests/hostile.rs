@@ -6,7 +6,7 @@ mod common;
 use common::forge::{Forge, Record};
 use common::raw::{Reply, request};
 use common::{Browser, Node};
-use sealed_session::{Clock, CookieSettings};
+use sealed_session::{CookieSettings, time::Clock};
 
 /// A node with a user who is logged in.
 struct Bench {

@@ -8,10 +8,11 @@ use std::fs;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sealed_session::key::{EditError, KeyInfo, KeyStatus, Rotation, Successor, mode_is_loose};
+use sealed_session::keys::{EditError, KeyInfo, KeyStatus, Rotation, Successor, mode_is_loose};
 use sealed_session::{
-    ConfigError, KeyId, KeyRing, KeySource, KeyTables, Random, RandomError, Secret, SystemRandom,
-    UnixMillis,
+    ConfigError, KeyRing,
+    keys::{KeyId, KeySource, KeyTables, Random, RandomError, Secret, SystemRandom},
+    time::UnixMillis,
 };
 use sha2::{Digest, Sha256};
 

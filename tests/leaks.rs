@@ -14,7 +14,7 @@ use common::forge::{Forge, Record};
 use common::{Browser, Node, builder, memory, serve};
 use sealed_session::revoke::Reach;
 use sealed_session::testing::{ManualClock, published_secret};
-use sealed_session::{Clock, KeyRing, Session};
+use sealed_session::{KeyRing, Session, time::Clock};
 use serde_json::json;
 
 /// The last output of the handler below.

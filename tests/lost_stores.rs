@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::faulty::{Call, Faulty, Mode};
 use common::{Browser, MINUTE, Node, SECOND, eventually, memory};
-use sealed_session::SubjectKey;
+use sealed_session::revoke::SubjectKey;
 use sealed_session::revoke::{Reach, Revocation, RevocationStore};
 use sealed_session::store::Memory;
 use sealed_session::testing::ManualClock;
@@ -96,7 +96,7 @@ impl Fleet {
         all
     }
 
-    async fn born(&self) -> sealed_session::UnixMillis {
+    async fn born(&self) -> sealed_session::time::UnixMillis {
         let nobody = SubjectKey::from_bytes([0; 16]);
         self.server.read(nobody).await.unwrap().born
     }

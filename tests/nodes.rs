@@ -11,7 +11,9 @@ use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, ended_entry, eve
 use sealed_session::revoke::{Reach, Revocation, RevocationStore};
 use sealed_session::testing::ManualClock;
 use sealed_session::{
-    Class, Clock, Lifetimes, Limits, OlderSessions, SessionId, UnixMillis, WhenStale,
+    Lifetimes,
+    revoke::{OlderSessions, SessionId, WhenStale},
+    time::{Class, Clock, Limits, UnixMillis},
 };
 use serde_json::json;
 

@@ -12,14 +12,20 @@ use common::{SECOND, builder, eventually, memory};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
-use sealed_session::{Clock, KeyTables, Loaded, SessionId, Sessions, SystemClock, SystemRandom};
+use sealed_session::{
+    Sessions,
+    adapter::Loaded,
+    keys::{KeyTables, SystemRandom},
+    revoke::SessionId,
+    time::{Clock, SystemClock},
+};
 use sha2::{Digest, Sha256};
 
 fn recorder() -> PrometheusRecorder {
     PrometheusBuilder::new().build_recorder()
 }
 
-fn load(sessions: &Sessions, cookie: &str) -> Result<Loaded, sealed_session::Unavailable> {
+fn load(sessions: &Sessions, cookie: &str) -> Result<Loaded, sealed_session::adapter::Unavailable> {
     let header = format!("session={cookie}");
     sessions.load(std::iter::once(header.as_bytes()), None)
 }

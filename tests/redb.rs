@@ -15,7 +15,9 @@ use sealed_session::revoke::{
 use sealed_session::store::Redb;
 use sealed_session::testing::ManualClock;
 use sealed_session::{
-    Clock, Generation, RaiseId, Serial, SessionId, StoreError, SubjectKey, UnixMillis,
+    revoke::{Generation, RaiseId, Serial, SessionId, SubjectKey},
+    store::StoreError,
+    time::{Clock, UnixMillis},
 };
 use tempfile::TempDir;
 

@@ -12,7 +12,11 @@ use sealed_session::revoke::{
 use sealed_session::store::Memory;
 use sealed_session::testing::ManualClock;
 use sealed_session::testing::conformance::{self, Harness, Outcome};
-use sealed_session::{Generation, SessionId, StoreError, SubjectKey, UnixMillis};
+use sealed_session::{
+    revoke::{Generation, SessionId, SubjectKey},
+    store::StoreError,
+    time::UnixMillis,
+};
 
 #[derive(Default)]
 struct InMemory {

@@ -11,7 +11,10 @@ use sealed_session::revoke::{
 };
 use sealed_session::store::Memory;
 use sealed_session::testing::ManualClock;
-use sealed_session::{Clock, Generation, RaiseId, Serial, SessionId, SubjectKey, UnixMillis};
+use sealed_session::{
+    revoke::{Generation, RaiseId, Serial, SessionId, SubjectKey},
+    time::{Clock, UnixMillis},
+};
 
 const START: u64 = 1_800_000_000_000;
 

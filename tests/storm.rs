@@ -11,7 +11,11 @@ use common::redis_server::RedisServer;
 use common::{DAY, ended, ring};
 use sealed_session::revoke::RevocationStore;
 use sealed_session::store::Redis;
-use sealed_session::{Clock, Sessions, SubjectKey, SystemClock};
+use sealed_session::{
+    Sessions,
+    revoke::SubjectKey,
+    time::{Clock, SystemClock},
+};
 
 const NODES: usize = 100;
 const ENTRIES: usize = 5_000;

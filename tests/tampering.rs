@@ -13,7 +13,7 @@ use common::forge::{Forge, Record};
 use common::{Browser, DAY, HOUR, MINUTE, Node, builder, eventually, memory};
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
-use sealed_session::{Clock, CookieSettings, LogoutError, Sessions};
+use sealed_session::{CookieSettings, Sessions, session::LogoutError, time::Clock};
 use serde_json::json;
 
 const SECOND: Duration = Duration::from_secs(1);

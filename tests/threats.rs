@@ -39,7 +39,11 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use common::forge::{Forge, Record};
 use common::{Node, SECOND, builder, memory};
 use sealed_session::testing::{ManualClock, published_secret};
-use sealed_session::{Clock, ConfigError, KeyRing, KeyTables, Secret, UnixMillis};
+use sealed_session::{
+    ConfigError, KeyRing,
+    keys::{KeyTables, Secret},
+    time::{Clock, UnixMillis},
+};
 use serde_json::json;
 
 fn nonce(token: &str) -> Vec<u8> {

@@ -10,7 +10,9 @@ use common::forge::{Forge, Record};
 use common::written::Written;
 use common::{Browser, Node, builder, memory, serve};
 use sealed_session::testing::ManualClock;
-use sealed_session::{Clock, LoginError, Session, SessionInsertError, SessionUpdateError};
+use sealed_session::{
+    Session, SessionInsertError, SessionUpdateError, session::LoginError, time::Clock,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_bytes::ByteBuf;
 use serde_json::{Value as Json, json};

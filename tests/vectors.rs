@@ -9,7 +9,11 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use sealed_session::testing::published_secret;
 use sealed_session::{
-    Class, Inspected, InspectedLogin, KeyRing, Rejected, SubjectKey, UnixMillis, inspect,
+    KeyRing,
+    inspect::{self, Inspected, InspectedLogin},
+    revoke::SubjectKey,
+    session::Rejected,
+    time::{Class, UnixMillis},
 };
 use serde_json::{Value, json};
 
@@ -90,7 +94,7 @@ fn check(name: &str, vector: &Value) {
         .map(|(name, value)| format!("{name}={}", value.as_str().unwrap()));
     let header = pairs.collect::<Vec<_>>().join("; ");
     let audience = vector["audience"].as_str().unwrap();
-    let found = inspect(
+    let found = inspect::token(
         &header,
         vector["cookie"].as_str().unwrap(),
         audience,

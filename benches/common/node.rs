@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use sealed_session::revoke::RevocationStore;
 use sealed_session::store::{Redb, Redis};
-use sealed_session::{CookieSettings, MAX_COOKIE, Sessions};
+use sealed_session::{CookieSettings, Sessions, adapter::MAX_COOKIE};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 

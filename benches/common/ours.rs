@@ -5,7 +5,7 @@ use std::iter;
 use std::sync::Arc;
 
 use sealed_session::store::Memory;
-use sealed_session::{KeyRing, Loaded, SessionId, Sessions, SessionsBuilder};
+use sealed_session::{adapter::Loaded, revoke::SessionId, KeyRing, Sessions, SessionsBuilder};
 
 use super::shapes::{self, CHANGED, CSRF, READ, Size, USER};
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use sealed_session::revoke::{Revocation, RevocationStore};
 use sealed_session::store::Redis;
-use sealed_session::{Clock, SystemClock};
+use sealed_session::time::{Clock, SystemClock};
 use tokio::sync::Semaphore;
 
 use crate::common::{DAY, ended};

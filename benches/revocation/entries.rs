@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use sealed_session::revoke::{Revocation, SessionEntry, SubjectEntry};
 use sealed_session::testing::RevocationList;
-use sealed_session::{Generation, Serial, SessionId, SubjectKey, UnixMillis};
+use sealed_session::{
+    revoke::{Generation, Serial, SessionId, SubjectKey},
+    time::UnixMillis,
+};
 
 /// When all entries were made.
 pub const NOW: UnixMillis = UnixMillis::from_secs(1_795_248_000);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sealed_session::revoke::Revocation;
-use sealed_session::{Clock, SystemClock};
+use sealed_session::time::{Clock, SystemClock};
 
 use crate::common::redis_server::RedisServer;
 use crate::common::{DAY, ended};

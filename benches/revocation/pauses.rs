@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sealed_session::testing::RevocationList;
-use sealed_session::{SessionId, UnixMillis};
+use sealed_session::{revoke::SessionId, time::UnixMillis};
 
 use crate::entries::{self, NOW, UNTIL};
 

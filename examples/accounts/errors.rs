@@ -11,7 +11,10 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError};
 use sealed_session::actix::SessionExt;
-use sealed_session::{LoginError, SessionInsertError, TooLarge};
+use sealed_session::{
+    SessionInsertError,
+    session::{LoginError, TooLarge},
+};
 use serde_json::{Value, json};
 
 /// What this application itself refuses.

@@ -16,8 +16,10 @@ use clap::Parser;
 use sealed_session::revoke::RevocationStore;
 use sealed_session::store::Redb;
 use sealed_session::{
-    Clock, ConfigError, CookieSettings, KeySource, KeyTables, SessionConfig, Sessions, StoreError,
-    SystemClock, SystemRandom,
+    ConfigError, CookieSettings, SessionConfig, Sessions,
+    keys::{KeySource, KeyTables, SystemRandom},
+    store::StoreError,
+    time::{Clock, SystemClock},
 };
 
 /// A demonstration of sealed sessions: log in, look at the session, log out here or everywhere.

@@ -29,7 +29,7 @@ const SEC_FETCH_DEST: &str = "sec-fetch-dest";
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, web};
-/// use sealed_session::{Session, Sessions, actix::SessionMiddleware};
+/// use sealed_session::{actix::SessionMiddleware, Session, Sessions};
 ///
 /// async fn count(session: Session) -> actix_web::Result<String> {
 ///     let visits = session.get::<u32>("visits")?.unwrap_or_default() + 1;

@@ -18,7 +18,7 @@ use crate::cookie::Template;
 use crate::error::ConfigError;
 use crate::file;
 use crate::flow::{Sessions, SessionsBuilder, check_audience};
-use crate::key::{KeySource, toml_problem};
+use crate::keys::{KeySource, toml_problem};
 use crate::revoke::RevocationStore;
 use store::RevocationTable;
 use tables::{CookieTable, LifetimeTable};
@@ -108,7 +108,7 @@ impl SessionConfig {
     ///
     /// # Errors
     /// As there, or when the list cannot be looked at, or no node has used it
-    /// ([`StoreError::Unused`](crate::StoreError::Unused)).
+    /// ([`StoreError::Unused`](crate::store::StoreError::Unused)).
     pub async fn open_used_store(&self) -> Result<Arc<dyn RevocationStore>, ConfigError> {
         let store = self.revocation.open_used(self.directory(), &self.audience);
         Self::named(self.file.as_deref(), store.await)

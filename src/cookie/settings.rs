@@ -28,7 +28,7 @@ pub struct CookieSettings {
     /// Whether an embedded page has a cookie jar for each site that embeds it (CHIPS). Needs
     /// [`SameSite::None`], without which an embedded page has no cookie at all. Default: no.
     pub partitioned: bool,
-    /// How many bytes one rendered Set-Cookie may have, attributes included: 512 to [`MAX_COOKIE`](crate::MAX_COOKIE), the
+    /// How many bytes one rendered Set-Cookie may have, attributes included: 512 to [`MAX_COOKIE`](crate::adapter::MAX_COOKIE), the
     /// most that browsers take. Default: 3,584. With that, and half a kilobyte of other headers, a response
     /// fits into the 4 KiB that nginx has for its head (`proxy_buffer_size`).
     pub max_bytes: usize,

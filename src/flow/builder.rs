@@ -8,21 +8,21 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::clock::{Clock, SystemClock};
 use crate::cookie::{CookieSettings, Template};
 use crate::error::ConfigError;
 use crate::flow::load::Scope;
 use crate::flow::opener::Opener;
-use crate::flow::policy::{OlderSessions, Policies, WhenStale, check_staleness};
 use crate::flow::{Engine, Sessions, keys, log, twins};
-use crate::key::{KeyRing, KeySource};
+use crate::keys::{KeyRing, KeySource};
 use crate::lifetime::Lifetimes;
 use crate::observe;
 use crate::random::{Random, SystemRandom};
 use crate::revoke::RevocationStore;
+use crate::revoke::policy::{OlderSessions, Policies, WhenStale, check_staleness};
 use crate::revoke::revoker::Revoker;
 use crate::seal::Binding;
 use crate::session::service::Service;
-use crate::time::{Clock, SystemClock};
 
 /// Settings of [`Sessions`]. Keys and a store have to be given; there is no default for either.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl SessionsBuilder {
     /// ```
     /// # async fn start() -> Result<(), sealed_session::ConfigError> {
     /// use sealed_session::store::Memory;
-    /// use sealed_session::{ConfigError, KeySource, Sessions};
+    /// use sealed_session::{keys::KeySource, ConfigError, Sessions};
     /// use std::sync::Arc;
     ///
     /// let sessions = Sessions::builder("shop/test")

@@ -3,18 +3,19 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::clock::UnixMillis;
 use crate::cookie::Template;
 use crate::error::{RandomError, Rejected, StoreError};
+use crate::flow::Engine;
 use crate::flow::load::{HeldCookies, Scope, Ticket};
-use crate::flow::{Engine, WhenStale};
 use crate::id::KeyId;
 use crate::lifetime::Class;
 use crate::revoke::Published;
+use crate::revoke::WhenStale;
 use crate::seal::{self, SealError, activity};
 use crate::session::begin::superseded;
 use crate::session::state::{Change, Seen};
 use crate::session::{NotWritable, Session, TooLarge};
-use crate::time::UnixMillis;
 use crate::wire::record::Record;
 
 /// What a response gets.

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::clock::UnixMillis;
 use crate::error::Rejected;
 use crate::flow::candidates::Found;
 use crate::id::{Generation, KeyId, Serial, SessionId, SubjectKey};
-use crate::key::KeyRing;
+use crate::keys::KeyRing;
 use crate::lifetime::Class;
 use crate::seal::{self, Binding};
 use crate::session::Value;
-use crate::time::UnixMillis;
 use crate::wire::record::Record;
 
 /// What a session cookie says. It does not say whether the session was revoked.
@@ -69,7 +69,7 @@ pub struct InspectedLogin {
 ///
 /// # Errors
 /// Why the cookie does not open.
-pub fn inspect(
+pub fn token(
     text: &str,
     cookie: &str,
     audience: &str,

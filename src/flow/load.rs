@@ -9,19 +9,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::UnixMillis;
 use crate::cookie::Template;
 use crate::error::Rejected;
+use crate::flow::Engine;
 use crate::flow::candidates::{Found, Indexes};
-use crate::flow::{Engine, WhenStale};
-use crate::key::KeyRing;
+use crate::keys::KeyRing;
 use crate::lifetime::SKEW;
 use crate::observe;
 use crate::revoke::Reach;
+use crate::revoke::WhenStale;
 use crate::revoke::check::{Freshness, Live, Rules};
 use crate::seal::{self, Binding, Opened, Refusal, Refused, Standing, activity};
 use crate::session::Session;
 use crate::session::state::{Dead, Obstacle, State};
-use crate::time::UnixMillis;
 
 /// How far apart nodes may learn of a new key or release.
 const DISTRIBUTION: Duration = Duration::from_secs(3600);

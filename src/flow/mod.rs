@@ -11,7 +11,6 @@ mod keys;
 mod load;
 mod log;
 mod opener;
-mod policy;
 mod twins;
 
 use std::fmt;
@@ -19,24 +18,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::clock::UnixMillis;
 use crate::error::{ConfigError, StoreError};
 use crate::flow::load::Scope;
 use crate::id::{Generation, KeyId, Serial, SessionId};
 use crate::lifetime::SKEW;
+use crate::revoke::policy::Policies;
 use crate::revoke::{Revocation, SessionEntry, Target};
 use crate::session::Session;
 use crate::session::service::Service;
-use crate::time::UnixMillis;
 
 pub use builder::SessionsBuilder;
 pub(crate) use builder::check_audience;
 pub use commit::{CommitError, Outcome};
-pub use inspect::{Inspected, InspectedLogin, inspect};
+pub use inspect::{Inspected, InspectedLogin, token};
 pub use load::{Loaded, Ticket, Unavailable};
 pub(crate) use opener::Opener;
-use policy::Policies;
-pub(crate) use policy::{MAX_OUTAGE, MAX_STALENESS, check_staleness};
-pub use policy::{OlderSessions, WhenStale};
 
 /// Everything that the sessions of one cookie share: keys, the revocation list, lifetimes, the
 /// cookie's settings. Made once and cloned; all clones are the same.

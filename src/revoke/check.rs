@@ -13,13 +13,13 @@
 
 use std::time::Duration;
 
+use crate::clock::UnixMillis;
 use crate::error::Rejected;
 use crate::id::{KeyId, Serial};
 use crate::lifetime::{Lifetimes, SKEW};
 use crate::revoke::lattice::SessionEntry;
 use crate::revoke::list::List;
 use crate::seal::{Checked, Opened, Refusal, Refused, Standing};
-use crate::time::UnixMillis;
 use crate::wire::chunks::CookieRoom;
 use crate::wire::record::Record;
 

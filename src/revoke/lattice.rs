@@ -6,8 +6,8 @@
 //!    or merged from any node, and every node ends in the same state.
 //! 3. A join can only refuse more. There is no "un-revoke".
 
+use crate::clock::UnixMillis;
 use crate::id::{Generation, Serial, SessionId, SubjectKey};
-use crate::time::UnixMillis;
 
 /// One fact about which cookies are dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

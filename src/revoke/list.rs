@@ -12,13 +12,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use dashmap::DashSet;
 
+use crate::clock::UnixMillis;
 use crate::id::{Generation, SessionId, SubjectKey};
 use crate::lifetime::SKEW;
 use crate::revoke::lattice::{Revocation, SessionEntry, SubjectEntry};
 use crate::revoke::store::{Published, Target};
 use crate::revoke::table::{IdHasher, Size, Table};
 use crate::revoke::visitors::Visitors;
-use crate::time::UnixMillis;
 
 /// The join of all revocations that this node knows of.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
+use crate::clock::UnixMillis;
 use crate::error::StoreError;
 use crate::id::{SessionId, SubjectKey};
 use crate::lifetime::SKEW;
@@ -22,7 +23,6 @@ use crate::revoke::lattice::Revocation;
 use crate::revoke::list::List;
 use crate::revoke::outbox::{Shared, in_time};
 use crate::revoke::witness::Vouch;
-use crate::time::UnixMillis;
 
 /// How many entries are published at once.
 const BATCH: usize = 1000;

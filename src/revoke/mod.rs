@@ -12,6 +12,7 @@ mod mending;
 #[cfg(test)]
 mod model;
 mod outbox;
+pub(crate) mod policy;
 mod replica;
 pub(crate) mod revoker;
 mod store;
@@ -21,7 +22,9 @@ mod visitors;
 pub(crate) mod witness;
 mod worker;
 
+pub use crate::id::{Generation, ParseIdError, RaiseId, Serial, SessionId, SubjectKey};
 pub use lattice::{Revocation, SessionEntry, SubjectEntry, VISITOR_CAPACITY};
+pub use policy::{OlderSessions, WhenStale};
 pub use store::{
     Followed, Found, News, Position, Published, Raise, Raised, Reach, Reading, RevocationStore,
     SETTLING, SnapshotEnd, Target,

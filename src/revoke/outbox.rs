@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
+use crate::clock::{Clock, millis};
 use crate::error::StoreError;
 use crate::id::{Generation, RaiseId, SubjectKey};
 use crate::lock::lock;
@@ -20,7 +21,6 @@ use crate::revoke::mending::{Mending, Place, place};
 use crate::revoke::store::{Raise, Raised, RevocationStore, Target};
 use crate::revoke::vigil::Vigil;
 use crate::revoke::witness::Trust;
-use crate::time::{Clock, millis};
 
 /// How long one attempt to reach the store may take.
 const ATTEMPT: Duration = Duration::from_secs(3);
@@ -332,9 +332,9 @@ pub(super) async fn in_time<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::SystemClock;
     use crate::random::SystemRandom;
     use crate::store::Memory;
-    use crate::time::SystemClock;
 
     #[tokio::test]
     async fn a_login_that_tells_a_raise_before_its_own_attempt_leaves_no_mark() {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use crate::clock::{UnixMillis, millis};
 use crate::error::StoreError;
 use crate::lifetime::SKEW;
 use crate::observe;
@@ -22,7 +23,6 @@ use crate::revoke::outbox::{NOBODY, Shared, in_time};
 use crate::revoke::store::{Followed, News, Position, Reach, SnapshotEnd};
 use crate::revoke::vigil::Moment;
 use crate::revoke::witness::{Birth, Witness};
-use crate::time::{UnixMillis, millis};
 
 /// How often expired entries are looked for.
 const SWEEP: Duration = Duration::from_secs(60);

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use crate::clock::{Clock, UnixMillis};
 use crate::error::StoreError;
 use crate::id::{Generation, Serial, SessionId, SubjectKey};
 use crate::observe::{self, tag};
@@ -24,7 +25,6 @@ use crate::revoke::store::{Published, Raised, Reading, RevocationStore, Target};
 use crate::revoke::vigil::Vigil;
 use crate::revoke::witness::Trust;
 use crate::revoke::worker::{Worker, outcome};
-use crate::time::{Clock, UnixMillis};
 
 /// This node's revocations: the list that requests are checked against, and the way to the store.
 #[derive(Debug)]

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::clock::UnixMillis;
 use crate::error::StoreError;
 use crate::id::{Generation, RaiseId, Serial, SessionId, SubjectKey};
 use crate::revoke::lattice::{Revocation, SessionEntry, SubjectEntry};
-use crate::time::UnixMillis;
 
 /// What every backend promises.
 ///

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::clock::{Clock, UnixMillis, millis};
 use crate::revoke::store::{Reach, SETTLING};
-use crate::time::{Clock, UnixMillis, millis};
 
 /// A point in time by both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -7,12 +7,12 @@ use std::collections::VecDeque;
 use std::hash::BuildHasherDefault;
 use std::sync::Mutex;
 
+use crate::clock::UnixMillis;
 use crate::id::SessionId;
 use crate::lock::lock;
 use crate::revoke::lattice::{SessionEntry, VISITOR_CAPACITY};
 use crate::revoke::store::Published;
 use crate::revoke::table::{IdHasher, Size, Table};
-use crate::time::UnixMillis;
 
 #[derive(Debug)]
 pub(super) struct Visitors {

@@ -7,10 +7,10 @@
 
 use std::time::Duration;
 
+use crate::clock::UnixMillis;
 use crate::lifetime::SKEW;
 use crate::revoke::store::SnapshotEnd;
 use crate::revoke::vigil::Moment;
-use crate::time::UnixMillis;
 
 /// How far a node trusts its list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,9 +1,9 @@
 //! Asking the store itself.
 
+use crate::clock::UnixMillis;
 use crate::error::StoreError;
 use crate::revoke::Reach;
 use crate::session::Session;
-use crate::time::UnixMillis;
 
 /// Why a session is not confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +26,7 @@ impl Session {
     /// costs nothing, because the list is never behind.
     ///
     /// ```no_run
-    /// use sealed_session::{ConfirmError, Session};
+    /// use sealed_session::{session::ConfirmError, Session};
     ///
     /// async fn transfer(session: &Session) -> Result<(), ConfirmError> {
     ///     session.confirm().await?;

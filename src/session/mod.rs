@@ -21,14 +21,13 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::Rejected;
+use crate::clock::UnixMillis;
 use crate::id::{Generation, SessionId};
 use crate::lifetime::Class;
 use crate::lock::lock;
 use crate::revoke::{Published, Target};
 use crate::session::service::Service;
 use crate::session::state::{Ending, State};
-use crate::time::UnixMillis;
 use crate::wire::entries::Entries;
 use crate::wire::record::{LoginFacts, Record};
 
@@ -41,12 +40,13 @@ pub use peek::Peek;
 pub use state::SessionStatus;
 pub use value::Value;
 
+pub use crate::error::Rejected;
 pub use crate::wire::chunks::TooLarge;
 
 /// The session of a request.
 ///
 /// ```no_run
-/// use sealed_session::{LoginError, Session};
+/// use sealed_session::{session::LoginError, Session};
 ///
 /// async fn login(session: &Session, user: &str) -> Result<(), LoginError> {
 ///     session.authenticate(user).remember(true).await?; // a new id; the cookie from before is dead

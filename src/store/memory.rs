@@ -13,6 +13,7 @@ use async_trait::async_trait;
 
 use super::feed::Feed;
 use super::{SWEEP_BATCH, check_clock, kept, reborn};
+use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::error::StoreError;
 use crate::id::{Generation, SessionId, SubjectKey};
 use crate::lock::lock;
@@ -21,7 +22,6 @@ use crate::revoke::{
     Followed, Found, Position, Published, Raise, Raised, Reach, Reading, Revocation,
     RevocationStore, SETTLING, SessionEntry, SnapshotEnd, SubjectEntry, Target, VISITOR_CAPACITY,
 };
-use crate::time::{Clock, SystemClock, UnixMillis};
 
 /// A revocation store in this process's memory, for tests and throw-away processes.
 ///

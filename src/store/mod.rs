@@ -34,14 +34,14 @@ use std::time::Duration;
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use self::redis::{Redis, RedisOptions};
+pub use crate::error::StoreError;
 pub use memory::Memory;
 #[cfg(feature = "redb")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redb")))]
 pub use redb::{Redb, RedbOptions};
 
-use crate::error::StoreError;
+use crate::clock::UnixMillis;
 use crate::revoke::SubjectEntry;
-use crate::time::UnixMillis;
 
 /// How many expired entries one sweep forgets at most, so that no sweep keeps writers waiting long.
 const SWEEP_BATCH: usize = 10_000;

@@ -7,11 +7,11 @@ mod revocation_list;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use crate::clock::{Clock, UnixMillis};
 use crate::error::RandomError;
-use crate::key::{Secret, published_bytes};
+use crate::keys::{Secret, published_bytes};
 use crate::lock::lock;
 use crate::random::Random;
-use crate::time::{Clock, UnixMillis};
 
 pub use revocation_list::RevocationList;
 
@@ -19,7 +19,7 @@ pub use revocation_list::RevocationList;
 ///
 /// ```
 /// use sealed_session::testing::ManualClock;
-/// use sealed_session::{Clock, UnixMillis};
+/// use sealed_session::time::{Clock, UnixMillis};
 /// use std::time::Duration;
 ///
 /// let clock = ManualClock::new(UnixMillis::from_secs(1_000));

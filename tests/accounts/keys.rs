@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use sealed_session::key::{EditError, Rotation};
-use sealed_session::{Clock, KeyId, KeyTables, SystemClock, SystemRandom, UnixMillis};
+use sealed_session::keys::{EditError, Rotation};
+use sealed_session::{
+    keys::{KeyId, KeyTables, SystemRandom},
+    time::{Clock, SystemClock, UnixMillis},
+};
 use serde_json::json;
 
 use crate::common::Browser;

@@ -1,7 +1,7 @@
 //! Logging in and out, as the table of the interface says.
 
 use reqwest::Method;
-use sealed_session::UnixMillis;
+use sealed_session::time::UnixMillis;
 use serde_json::json;
 
 use crate::kill::configure;

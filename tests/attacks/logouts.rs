@@ -1,8 +1,8 @@
 //! Logouts that must not be acknowledged in vain, and cookies that must not be overwritten.
 
-use sealed_session::Clock;
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
+use sealed_session::time::Clock;
 
 use crate::common::faulty::{Call, Faulty, Mode};
 use crate::common::{self, Browser, DAY, MINUTE, SECOND, builder, memory};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sealed_session::Clock;
+use sealed_session::time::Clock;
 
 use crate::common::{Browser, MINUTE};
 use crate::target;

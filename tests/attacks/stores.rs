@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use sealed_session::revoke::{Reach, RevocationStore};
 use sealed_session::testing::ManualClock;
-use sealed_session::{Clock, SessionId, StoreError, SubjectKey};
+use sealed_session::{
+    revoke::{SessionId, SubjectKey},
+    store::StoreError,
+    time::Clock,
+};
 
 use crate::common::faulty::{Call, Faulty, Mode};
 use crate::common::{Browser, DAY, SECOND, builder, eventually, memory};
@@ -80,8 +84,11 @@ async fn a_retry_of_what_was_replaced_ends_no_later_login() {
 
 /// A node whose sessions have passed through as many keys as a record can name.
 async fn worn() -> (Site, Browser, tempfile::TempDir) {
-    use sealed_session::key::Rotation;
-    use sealed_session::{Clock, KeySource, KeyTables, SystemRandom};
+    use sealed_session::keys::Rotation;
+    use sealed_session::{
+        keys::{KeySource, KeyTables, SystemRandom},
+        time::Clock,
+    };
     let clock = ManualClock::default();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("keys.toml");

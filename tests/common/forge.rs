@@ -9,7 +9,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use sealed_session::testing::published_secret;
-use sealed_session::{SubjectKey, UnixMillis};
+use sealed_session::{revoke::SubjectKey, time::UnixMillis};
 use serde::Serialize;
 use serde_bytes::ByteBuf;
 

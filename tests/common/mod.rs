@@ -23,8 +23,9 @@ use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry, SubjectE
 use sealed_session::store::Memory;
 use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::{
-    CookieSettings, Generation, KeyRing, Serial, Session, SessionId, Sessions, SessionsBuilder,
-    SubjectKey, UnixMillis,
+    CookieSettings, KeyRing, Session, Sessions, SessionsBuilder,
+    revoke::{Generation, Serial, SessionId, SubjectKey},
+    time::UnixMillis,
 };
 use serde_json::{Value, json};
 

@@ -8,8 +8,12 @@ mod words;
 use std::path::Path;
 use std::time::Duration;
 
-use sealed_session::Clock;
-use sealed_session::{ConfigError, KeyTables, SessionConfig, SystemClock, SystemRandom};
+use sealed_session::time::Clock;
+use sealed_session::{
+    ConfigError, SessionConfig,
+    keys::{KeyTables, SystemRandom},
+    time::SystemClock,
+};
 
 const DOCUMENTED: &str = include_str!("../../examples/session.toml");
 
@@ -362,7 +366,7 @@ async fn the_documented_settings_of_a_server_can_be_set() {
 
 #[actix_web::test]
 async fn keys_may_stand_in_the_configuration_itself() {
-    let secret = sealed_session::Secret::generate(&SystemRandom).unwrap();
+    let secret = sealed_session::keys::Secret::generate(&SystemRandom).unwrap();
     let text = minimal("").replace(
         "file = \"keys.toml\"",
         &format!(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sealed_session::store::Memory;
-use sealed_session::{ConfigError, KeySource, SessionConfig, Sessions};
+use sealed_session::{ConfigError, SessionConfig, Sessions, keys::KeySource};
 
 use crate::{folder, minimal, write};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sealed_session::revoke::RevocationStore;
-use sealed_session::{CookieSettings, Sessions, SubjectKey, UnixMillis};
+use sealed_session::{CookieSettings, Sessions, revoke::SubjectKey, time::UnixMillis};
 
 use crate::common::faulty::Faulty;
 use crate::common::moved_clock::MovedClock;

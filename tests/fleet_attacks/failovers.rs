@@ -5,7 +5,11 @@ use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
 
 use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry};
 use sealed_session::store::Redis;
-use sealed_session::{Clock, Serial, SessionId, StoreError, SubjectKey, SystemClock};
+use sealed_session::{
+    revoke::{Serial, SessionId, SubjectKey},
+    store::StoreError,
+    time::{Clock, SystemClock},
+};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 

@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 use sealed_session::revoke::{Reach, RevocationStore};
 use sealed_session::store::{Memory, Redis};
 use sealed_session::testing::ManualClock;
-use sealed_session::{Clock, StoreError, SystemClock};
+use sealed_session::{
+    store::StoreError,
+    time::{Clock, SystemClock},
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

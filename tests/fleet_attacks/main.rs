@@ -18,7 +18,7 @@ use common::{Browser, Node, SECOND};
 use sealed_session::revoke::RevocationStore;
 use sealed_session::store::Redis;
 use sealed_session::testing::ManualClock;
-use sealed_session::{CookieSettings, Sessions, SubjectKey, UnixMillis};
+use sealed_session::{CookieSettings, Sessions, revoke::SubjectKey, time::UnixMillis};
 
 const LIST: &str = "l";
 

@@ -20,7 +20,7 @@ async fn a_logout_over_an_entry_that_is_not_understood_is_told_to_everyone() {
     let (here, there) = (node(&server).await, node(&server).await);
     let browser = here.browser();
     let login = browser.post("/remember/dave").await;
-    let id: sealed_session::SessionId = login.json().as_str().unwrap().parse().unwrap();
+    let id: sealed_session::revoke::SessionId = login.json().as_str().unwrap().parse().unwrap();
     let stolen = browser.copy();
     let client = redis::Client::open(server.url()).unwrap();
     let mut command = redis::cmd("HSET");

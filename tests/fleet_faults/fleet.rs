@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 use actix_web::rt::task::JoinHandle;
 use futures_util::future::join_all;
 use reqwest::Method;
-use sealed_session::{Clock, KeyTables, SystemClock, SystemRandom};
+use sealed_session::{
+    keys::{KeyTables, SystemRandom},
+    time::{Clock, SystemClock},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 use sealed_session::revoke::{Followed, Position, RevocationStore, Target};
-use sealed_session::{Generation, UnixMillis};
+use sealed_session::{revoke::Generation, time::UnixMillis};
 
 use crate::common;
 use crate::common::moved_clock::MovedClock;
@@ -375,7 +375,7 @@ async fn a_clock_that_jumps_back_is_a_gap_and_a_list_that_was_swept_before_it_be
     clock.set(401 * 24 * 3600 * 1000);
     let error = store.sweep().await.unwrap_err();
     assert!(
-        matches!(error, sealed_session::StoreError::Clock(_)),
+        matches!(error, sealed_session::store::StoreError::Clock(_)),
         "{error}"
     );
 }

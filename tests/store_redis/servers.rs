@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sealed_session::revoke::{RevocationStore, Target};
 use sealed_session::store::Redis;
 use sealed_session::testing::FailingRandom;
-use sealed_session::{ConfigError, StoreError};
+use sealed_session::{ConfigError, store::StoreError};
 
 use crate::common::{self, ended_entry};
 use crate::harness::{Server, key, new_list};
@@ -283,7 +283,7 @@ async fn use_all(store: &Redis) -> Result<(), StoreError> {
         let ids = (from..from + 10_000).map(|n| {
             let mut bytes = [9; 16];
             bytes[..4].copy_from_slice(&n.to_be_bytes());
-            sealed_session::SessionId::from_bytes(bytes)
+            sealed_session::revoke::SessionId::from_bytes(bytes)
         });
         ids.map(|id| Revocation::Visitor { id, entry })
             .collect::<Vec<_>>()

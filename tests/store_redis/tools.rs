@@ -6,7 +6,11 @@ use sealed_session::revoke::{
     Followed, News, Position, Raise, Revocation, RevocationStore, SnapshotEnd, Target,
 };
 use sealed_session::store::Redis;
-use sealed_session::{Generation, RaiseId, SessionId, StoreError, SubjectKey, UnixMillis};
+use sealed_session::{
+    revoke::{Generation, RaiseId, SessionId, SubjectKey},
+    store::StoreError,
+    time::UnixMillis,
+};
 
 use crate::common::ended_entry;
 use crate::harness::Server;

@@ -6,7 +6,10 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use sealed_session::revoke::{Followed, Position, Revocation, RevocationStore, Target};
 use sealed_session::store::Redis;
-use sealed_session::{Serial, SessionId, StoreError, SubjectKey};
+use sealed_session::{
+    revoke::{Serial, SessionId, SubjectKey},
+    store::StoreError,
+};
 
 use crate::harness::{Server, key, new_list};
 use crate::tools::*;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sealed_session::{ConfigError, RandomError, StoreError};
+use sealed_session::{ConfigError, keys::RandomError, store::StoreError};
 
 /// What a command that was carried out has to say.
 #[derive(Debug)]

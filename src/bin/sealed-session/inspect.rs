@@ -8,8 +8,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sealed_session::{
-    Class, Clock, Inspected, KeyRing, KeySource, SessionConfig, SystemClock, UnixMillis, Value,
-    inspect,
+    KeyRing, SessionConfig,
+    inspect::{self, Inspected},
+    keys::KeySource,
+    session::Value,
+    time::{Class, Clock, SystemClock, UnixMillis},
 };
 use serde_json::json;
 
@@ -48,7 +51,7 @@ pub fn run(arguments: Inspect) -> Result<String, Failure> {
         .take(LONGEST_INPUT)
         .read_to_string(&mut text)
         .map_err(|error| Failure::Failed(format!("standard input: {error}")))?;
-    let inspected = inspect(&text, &place.cookie, &place.audience, &place.keys, now)
+    let inspected = inspect::token(&text, &place.cookie, &place.audience, &place.keys, now)
         .map_err(|reason| Failure::Failed(reason.to_string()))?;
     let text = serde_json::to_string_pretty(&describe(&inspected));
     let text = text.map_err(|error| Failure::Failed(error.to_string()))?;

@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use sealed_session::key::{
+use sealed_session::keys::{
     EditError, Finding, KeyInfo, KeyStatus, Rotated, Rotation, Successor, mode_is_loose,
 };
 use sealed_session::{
-    Clock, KeyId, KeySource, KeyTables, LONGEST, Lifetimes, SessionConfig, SystemClock,
-    SystemRandom, UnixMillis,
+    Lifetimes, SessionConfig,
+    keys::{KeyId, KeySource, KeyTables, SystemRandom},
+    time::{Clock, LONGEST, SystemClock, UnixMillis},
 };
 
 use crate::failure::{Failure, Report};

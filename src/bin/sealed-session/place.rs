@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use sealed_session::revoke::RevocationStore;
 use sealed_session::store::{Redb, Redis};
-use sealed_session::{ConfigError, SessionConfig, StoreError};
+use sealed_session::{ConfigError, SessionConfig, store::StoreError};
 
 use crate::failure::Failure;
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use sealed_session::revoke::{Raise, Revocation, RevocationStore, SessionEntry, Target};
 use sealed_session::{
-    Clock, Generation, LONGEST, RaiseId, Serial, SessionId, SubjectKey, SystemClock, SystemRandom,
+    keys::SystemRandom,
+    revoke::{Generation, RaiseId, Serial, SessionId, SubjectKey},
+    time::{Clock, LONGEST, SystemClock},
 };
 
 use crate::failure::Failure;

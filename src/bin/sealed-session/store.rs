@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use sealed_session::revoke::{Revocation, RevocationStore, SnapshotEnd};
-use sealed_session::{Clock, SubjectKey, SystemClock, UnixMillis};
+use sealed_session::{
+    revoke::SubjectKey,
+    time::{Clock, SystemClock, UnixMillis},
+};
 
 use crate::failure::Failure;
 use crate::place::{ListName, Place};

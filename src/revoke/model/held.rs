@@ -1,10 +1,10 @@
 //! A list as a value, to be compared and hashed. What is done with it is done by [`List`].
 
+use crate::clock::UnixMillis;
 use crate::id::Generation;
 use crate::revoke::lattice::Revocation;
 use crate::revoke::list::List;
 use crate::revoke::store::{Published, Target};
-use crate::time::UnixMillis;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Held {

@@ -8,8 +8,8 @@ use super::hash::Quick;
 use super::held::Held;
 use super::node::Node;
 use super::state::{Session, State};
+use crate::clock::UnixMillis;
 use crate::error::Rejected;
-use crate::time::UnixMillis;
 use crate::wire::record::Record;
 
 /// What came of a judgement.

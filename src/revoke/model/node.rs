@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::config::Config;
 use super::held::{Held, sort};
 use super::store::Store;
+use crate::clock::UnixMillis;
 use crate::revoke::lattice::Revocation;
 use crate::revoke::mending::{Comparison, Lacking, Mending, place};
 use crate::revoke::store::{News, Position, Raised, SnapshotEnd};
 use crate::revoke::vigil::Moment;
 use crate::revoke::witness::{Birth, Trust, Vouch, Witness};
-use crate::time::UnixMillis;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Node {

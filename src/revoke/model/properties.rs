@@ -6,7 +6,7 @@ use super::config::Config;
 use super::held::Held;
 use super::node::Node;
 use super::state::State;
-use crate::time::UnixMillis;
+use crate::clock::UnixMillis;
 
 /// A session that was ended is refused at once by the nodes that were asked to end it.
 pub(super) const AT_ONCE: &str = "what was ended on a node is refused there";

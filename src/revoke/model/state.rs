@@ -4,11 +4,11 @@ use super::config::{Bounds, Config, SUBJECT, SUBJECT_KEY, session_id};
 use super::hash::hash;
 use super::node::{Here, Node};
 use super::store::Store;
+use crate::clock::UnixMillis;
 use crate::id::{Generation, RaiseId, Serial};
 use crate::lifetime::{Class, SKEW};
 use crate::revoke::lattice::{Revocation, SessionEntry};
 use crate::revoke::witness::Vouch;
-use crate::time::UnixMillis;
 use crate::wire::entries::Entries;
 use crate::wire::record::{KeyTrail, LoginFacts, Record};
 

@@ -2,13 +2,13 @@
 
 use super::config::Config;
 use super::held::Held;
+use crate::clock::UnixMillis;
 use crate::id::{Generation, RaiseId};
 use crate::lifetime::SKEW;
 use crate::revoke::counter::Counter;
 use crate::revoke::lattice::Revocation;
 use crate::revoke::store::{Followed, News, Position, Published, Raise, Raised, Target};
 use crate::revoke::witness::Vouch;
-use crate::time::UnixMillis;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Store {

@@ -23,9 +23,9 @@ pub(super) use self::filter::RandomBytes;
 
 use self::filter::Filter;
 use self::packed::{Fields, Packed};
+use crate::clock::UnixMillis;
 use crate::revoke::lattice::{SessionEntry, SubjectEntry};
 use crate::revoke::store::Published;
-use crate::time::UnixMillis;
 
 /// What a table is made for.
 #[derive(Debug, Clone, Copy)]

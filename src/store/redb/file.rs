@@ -22,10 +22,10 @@ use super::record::{
     DAMAGED_KEY, EXPIRY, FORMAT, FORMAT_KEY, LIST_KEY, List, META, Record, SESSIONS, SUBJECTS,
     VISITOR_ORDER, VISITORS,
 };
+use crate::clock::UnixMillis;
 use crate::error::StoreError;
 use crate::revoke::counter::Counter;
 use crate::store::check_clock;
-use crate::time::UnixMillis;
 
 /// How much of the file redb keeps in memory. Its own default is a gigabyte.
 const CACHE_BYTES: usize = 64 << 20;

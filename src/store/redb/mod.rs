@@ -23,13 +23,13 @@ use self::record::{Id, List, META, Record, SESSIONS, SUBJECTS, Subject, VISITORS
 use self::writer::Writer;
 use super::feed::Feed;
 use super::kept;
+use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::error::StoreError;
 use crate::id::{Generation, SessionId, SubjectKey};
 use crate::revoke::{
     Followed, Found, Position, Published, Raise, Raised, Reach, Reading, Revocation,
     RevocationStore, SessionEntry, SnapshotEnd,
 };
-use crate::time::{Clock, SystemClock, UnixMillis};
 
 /// How many entries a snapshot hands over at once.
 const SNAPSHOT_BATCH: usize = 4096;

@@ -8,10 +8,10 @@
 use ::redb::TableDefinition;
 
 use super::fault::Fault;
+use crate::clock::UnixMillis;
 use crate::id::{Generation, RaiseId, Serial};
 use crate::revoke::counter::{Counter, PastRaise, REMEMBERED};
 use crate::revoke::{SessionEntry, SubjectEntry};
-use crate::time::UnixMillis;
 
 /// What the file is ([`FORMAT`]), the [`List`], and whether damage was found.
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");

@@ -13,11 +13,11 @@ use super::record::{
     EXPIRY, Expiry, Id, LIST_KEY, List, META, Record, SESSION, SESSIONS, SUBJECT, SUBJECTS,
     Subject, VISITOR, VISITOR_ORDER, VISITORS, Visitor, expiring, expiry,
 };
+use crate::clock::{UnixMillis, millis};
 use crate::id::{SessionId, SubjectKey};
 use crate::revoke::{Published, Raise, Raised, Revocation, SessionEntry, Target, VISITOR_CAPACITY};
 use crate::store::feed::Feed;
 use crate::store::{SWEEP_BATCH, kept, reborn};
-use crate::time::{UnixMillis, millis};
 
 /// The tables, open for writing.
 pub(super) struct State<'t> {

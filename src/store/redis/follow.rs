@@ -22,10 +22,10 @@ use super::Redis;
 use super::record;
 use super::script::Operation;
 use super::snapshot::position;
+use crate::clock::{Clock, UnixMillis, millis};
 use crate::error::StoreError;
 use crate::lock::lock;
 use crate::revoke::{Followed, News, Position, Revocation};
-use crate::time::{Clock, UnixMillis, millis};
 
 /// How long one call waits for news, and how many publications it asks for at once.
 const QUIET: Duration = Duration::from_secs(1);

@@ -31,6 +31,7 @@ use self::replicas::Replicas;
 use self::script::{Answer, Call, Operation, Scripts};
 use self::snapshot::{State, Values};
 use super::{FORWARD, SWEEP_BATCH};
+use crate::clock::{SystemClock, UnixMillis, millis};
 use crate::error::{ConfigError, StoreError};
 use crate::id::{Generation, Serial, SessionId, SubjectKey};
 use crate::random::{self, Random};
@@ -38,7 +39,6 @@ use crate::revoke::{
     Followed, Found, Position, Published, Raise, Raised, Reach, Reading, Revocation,
     RevocationStore, SnapshotEnd, Target, VISITOR_CAPACITY,
 };
-use crate::time::{SystemClock, UnixMillis, millis};
 
 /// How many revocations one publication may hold: about 0.1 s of the server's time, in which
 /// it answers nobody else.

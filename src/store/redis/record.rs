@@ -6,11 +6,11 @@
 //! 3. Stored values begin with a version and have an exact length. What is not understood is told
 //!    apart from what is not there.
 
+use crate::clock::UnixMillis;
 use crate::error::StoreError;
 use crate::id::{Generation, Serial, SessionId, SubjectKey};
 use crate::revoke::counter::REMEMBERED;
 use crate::revoke::{Revocation, SessionEntry, SubjectEntry};
-use crate::time::UnixMillis;
 
 /// The largest whole number that Lua can count to, and "never".
 pub(super) const LARGEST: u64 = (1 << 53) - 1;

@@ -251,7 +251,7 @@ impl Answer {
         }
     }
 
-    pub(super) fn time(&mut self) -> Result<crate::UnixMillis, StoreError> {
+    pub(super) fn time(&mut self) -> Result<crate::clock::UnixMillis, StoreError> {
         self.number().map(super::record::time)
     }
 
@@ -271,10 +271,10 @@ fn odd(address: &str) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::millis;
     use crate::revoke::SETTLING;
     use crate::revoke::counter::REMEMBERED;
     use crate::store::BACKWARD;
-    use crate::time::millis;
 
     #[test]
     fn the_scripts_numbers_are_those_of_the_other_stores() {

@@ -14,11 +14,11 @@ use super::Redis;
 use super::link::Held;
 use super::record::{self, Id};
 use super::script::{Answer, Operation};
+use crate::clock::UnixMillis;
 use crate::error::StoreError;
 use crate::id::{Generation, Serial, SessionId, SubjectKey};
 use crate::revoke::{Position, Revocation, SessionEntry, SnapshotEnd, SubjectEntry};
 use crate::store::kept;
-use crate::time::UnixMillis;
 
 /// How many entries the server is asked for at once.
 const BATCH: usize = 1000;

@@ -6,9 +6,9 @@ use tokio::task::JoinSet;
 
 use super::tools::{Checked, DAY, HOUR, MINUTE, fresh, generation, now, raise, raise_id, subject};
 use super::{Harness, Stop, require};
+use crate::clock::UnixMillis;
 use crate::id::Generation;
 use crate::revoke::{Raise, Revocation, SubjectEntry, Target};
-use crate::time::UnixMillis;
 
 pub(super) async fn a_raise_follows_all(h: &dyn Harness) -> Checked {
     let store = fresh(h).await?;
@@ -168,7 +168,7 @@ pub(super) async fn the_top_is_an_error(h: &dyn Harness) -> Checked {
         until: UnixMillis::EPOCH,
     };
     match store.raise(request).await {
-        Err(crate::StoreError::Exhausted) => {}
+        Err(crate::error::StoreError::Exhausted) => {}
         other => return Err(Stop::failed(format!("answered {other:?}"))),
     }
     let read = generation(&store, target).await?;

@@ -7,9 +7,9 @@ use super::tools::{
     session, snapshot, sorted, subject, sweep_all, until, visitor,
 };
 use super::{Harness, require};
+use crate::clock::UnixMillis;
 use crate::id::Generation;
 use crate::revoke::{Raise, Target};
-use crate::time::UnixMillis;
 
 pub(super) async fn announcements_only_grow(h: &dyn Harness) -> Checked {
     let store = fresh(h).await?;

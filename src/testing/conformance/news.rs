@@ -107,7 +107,7 @@ pub(super) async fn nothing_is_missed(h: &dyn Harness) -> Checked {
             for n in 0..total {
                 store.publish(&[session(n, ended(now, now + DAY))]).await?;
             }
-            Ok::<_, crate::StoreError>(())
+            Ok::<_, crate::error::StoreError>(())
         }
     });
     tokio::task::yield_now().await;

@@ -7,9 +7,9 @@ use super::tools::{
     seen, session, snapshot, some_of_each, sorted, subject,
 };
 use super::{Harness, Stop, require};
+use crate::clock::UnixMillis;
 use crate::id::Generation;
 use crate::revoke::{Followed, Position, Reach, SETTLING, Target};
-use crate::time::UnixMillis;
 
 pub(super) async fn a_restart_forgets_nothing(h: &dyn Harness) -> Checked {
     let store = fresh(h).await?;

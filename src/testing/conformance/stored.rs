@@ -7,9 +7,9 @@ use super::tools::{
     session, snapshot, some_of_each, sorted, subject, sweep_all, visitor,
 };
 use super::{Harness, Stop, require};
+use crate::clock::UnixMillis;
 use crate::id::{Generation, Serial};
 use crate::revoke::{Published, Revocation, SessionEntry, SubjectEntry, Target, VISITOR_CAPACITY};
-use crate::time::UnixMillis;
 
 pub(super) async fn a_new_store_is_empty(h: &dyn Harness) -> Checked {
     let store = fresh(h).await?;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Harness, Stop};
+use crate::clock::UnixMillis;
 use crate::id::{Generation, RaiseId, Serial, SessionId, SubjectKey};
 use crate::revoke::{
     Followed, Position, Raise, Revocation, RevocationStore, SessionEntry, SnapshotEnd,
     SubjectEntry, Target,
 };
-use crate::time::UnixMillis;
 
 pub(super) type Checked = Result<(), Stop>;
 pub(super) type Store = Arc<dyn RevocationStore>;

@@ -8,7 +8,11 @@ use sealed_session::revoke::{
     Followed, Found, News, Position, Published, Raise, Raised, Reach, Reading, Revocation,
     RevocationStore, SnapshotEnd, Target,
 };
-use sealed_session::{SessionId, StoreError, SubjectKey, UnixMillis};
+use sealed_session::{
+    revoke::{SessionId, SubjectKey},
+    store::StoreError,
+    time::UnixMillis,
+};
 
 use super::{Call, Faulty, Mode, Orders, lost};
 

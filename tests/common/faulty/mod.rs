@@ -8,7 +8,11 @@ use std::time::Duration;
 
 use sealed_session::revoke::{Position, Reach, RevocationStore};
 use sealed_session::store::Memory;
-use sealed_session::{Random, RandomError, SessionId, StoreError, SubjectKey, SystemRandom};
+use sealed_session::{
+    keys::{Random, RandomError, SystemRandom},
+    revoke::{SessionId, SubjectKey},
+    store::StoreError,
+};
 
 use super::eventually;
 

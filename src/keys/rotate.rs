@@ -11,10 +11,10 @@ use super::edit::EditError;
 use super::ring::SKEW;
 use super::secret::Secret;
 use super::tables::{KeyEntry, KeyTables};
+use crate::clock::UnixMillis;
 use crate::error::RandomError;
 use crate::id::KeyId;
 use crate::random::Random;
-use crate::time::UnixMillis;
 
 /// No session may live longer (RFC 6265bis caps a cookie's age at this), so no plan needs more.
 const LONGEST: Duration = Duration::from_secs(400 * 24 * 3600);
@@ -198,8 +198,8 @@ fn whole_second(time: UnixMillis) -> UnixMillis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SystemRandom;
-    use crate::key::{Finding, KeyStatus};
+    use crate::keys::{Finding, KeyStatus};
+    use crate::random::SystemRandom;
 
     const HOUR: Duration = Duration::from_secs(3600);
     const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -15,12 +15,12 @@ use time::format_description::well_known::Rfc3339;
 /// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
 ///
 /// ```
-/// use sealed_session::UnixMillis;
+/// use sealed_session::time::UnixMillis;
 /// use std::time::Duration;
 ///
 /// let start: UnixMillis = "2026-11-21T08:00:00Z".parse()?;
 /// assert_eq!((start + Duration::from_secs(90)).to_string(), "2026-11-21T08:01:30Z");
-/// # Ok::<(), sealed_session::ParseTimeError>(())
+/// # Ok::<(), sealed_session::time::ParseTimeError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct UnixMillis(u64);

@@ -19,8 +19,8 @@ use super::file::{self, Seen};
 use super::ring::KeyRing;
 use super::secret::Secret;
 use super::tables::{self, KeyEntry, KeyTables, PrunedEntry, RevokedEntry};
+use crate::clock::UnixMillis;
 use crate::error::ConfigError;
-use crate::time::UnixMillis;
 
 /// Where the keys come from.
 ///
@@ -262,7 +262,8 @@ mod tests {
 
     use super::*;
     use crate::id::KeyId;
-    use crate::{SystemRandom, key::EditError};
+    use crate::keys::EditError;
+    use crate::random::SystemRandom;
 
     fn now() -> UnixMillis {
         "2026-11-21T08:00:00Z".parse().unwrap()
@@ -317,7 +318,7 @@ mod tests {
         let mut bench = bench();
         assert_eq!(bench.poll(), "unchanged");
         KeyTables::edit_file(&bench.watch.path, |tables| {
-            let rotation = crate::key::Rotation::default();
+            let rotation = crate::keys::Rotation::default();
             tables.rotate(now(), rotation, &SystemRandom)
         })
         .unwrap();

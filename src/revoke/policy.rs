@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::error::ConfigError;
+use crate::revoke::store::{Reach, RevocationStore};
 use crate::revoke::witness::Trust;
-use crate::revoke::{Reach, RevocationStore};
 
 /// How old a list may be, unless it is set.
 pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(10);
@@ -43,9 +43,9 @@ pub enum OlderSessions {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Policies {
-    pub(super) when_stale: WhenStale,
-    pub(super) trust: Trust,
+pub(crate) struct Policies {
+    pub(crate) when_stale: WhenStale,
+    pub(crate) trust: Trust,
 }
 
 impl Default for Policies {

@@ -21,6 +21,9 @@ mod source;
 mod tables;
 mod weak;
 
+pub use crate::error::RandomError;
+pub use crate::id::KeyId;
+pub use crate::random::{Random, SystemRandom};
 pub use edit::{EditError, Successor};
 pub use file::mode_is_loose;
 #[cfg(feature = "redis")]

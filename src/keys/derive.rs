@@ -57,7 +57,7 @@ mod tests {
     /// Computed with Python's `hmac` and `hashlib`, from the definition in RFC 5869.
     #[test]
     fn an_independent_implementation_agrees() {
-        let secret = crate::key::weak::published_bytes(1);
+        let secret = crate::keys::weak::published_bytes(1);
         assert_eq!(
             key_id(&secret).to_string(),
             "6789e288cc54f87cd3139249a9e9b6ae"

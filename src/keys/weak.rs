@@ -110,7 +110,7 @@ pub(crate) fn published_bytes(number: u8) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::derive;
+    use crate::keys::derive;
 
     #[test]
     fn each_rule_refuses_what_it_names() {

@@ -16,11 +16,11 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::secret::Secret;
+use crate::clock::UnixMillis;
 use crate::error::{ConfigError, RandomError};
 use crate::id::KeyId;
 pub(super) use crate::lifetime::SKEW;
 use crate::random::SystemRandom;
-use crate::time::UnixMillis;
 
 /// A key that is ready for use: what was derived from its secret, and its times.
 ///
@@ -91,7 +91,7 @@ impl fmt::Debug for Key {
 /// The keys that seal and open cookies, and the ids of those that no longer do. Immutable.
 ///
 /// ```
-/// use sealed_session::{KeyRing, Secret, SystemRandom, UnixMillis};
+/// use sealed_session::{keys::{Secret, SystemRandom}, time::UnixMillis, KeyRing};
 /// use std::time::Duration;
 ///
 /// let [old, new] = [Secret::generate(&SystemRandom)?, Secret::generate(&SystemRandom)?];
@@ -142,7 +142,7 @@ impl KeyRing {
     /// use sealed_session::KeyRing;
     ///
     /// let ring = KeyRing::generate()?;
-    /// # Ok::<(), sealed_session::RandomError>(())
+    /// # Ok::<(), sealed_session::keys::RandomError>(())
     /// ```
     pub fn generate() -> Result<Self, RandomError> {
         Secret::generate(&SystemRandom).map(Self::single)
@@ -341,7 +341,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::key::weak::published_bytes;
+    use crate::keys::weak::published_bytes;
 
     fn secret(number: u8) -> Secret {
         Secret::unchecked(published_bytes(number))

@@ -10,10 +10,10 @@
 use super::ring::SKEW;
 use super::rotate::at_once;
 use super::tables::{KeyTables, PrunedEntry, RevokedEntry};
+use crate::clock::UnixMillis;
 use crate::error::{ConfigError, RandomError};
 use crate::id::KeyId;
 use crate::random::Random;
-use crate::time::UnixMillis;
 
 /// What a revocation did besides refusing the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -252,8 +252,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::SystemRandom;
-    use crate::key::{Finding, KeyStatus, Rotated, Rotation};
+    use crate::keys::{Finding, KeyStatus, Rotated, Rotation};
+    use crate::random::SystemRandom;
 
     const DAY: Duration = Duration::from_secs(24 * 3600);
 

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use super::ring::SKEW;
 use super::tables::{KeyEntry, KeyTables};
+use crate::clock::UnixMillis;
 use crate::id::KeyId;
-use crate::time::UnixMillis;
 
 /// Through how many keys a session can pass before the one that seals it last. The record has room for no
 /// more.
@@ -158,8 +158,8 @@ fn review_crowd(reigns: &[Reign], now: UnixMillis, lifetime: Duration) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SystemRandom;
-    use crate::key::Rotation;
+    use crate::keys::Rotation;
+    use crate::random::SystemRandom;
     use crate::wire::record::KeyTrail;
 
     const HOUR: Duration = Duration::from_secs(3600);

@@ -26,7 +26,7 @@ use crate::random::Random;
 /// Erased when dropped, compared in constant time, and not shown by `Debug`.
 ///
 /// ```
-/// use sealed_session::{Secret, SystemRandom};
+/// use sealed_session::keys::{Secret, SystemRandom};
 ///
 /// let secret = Secret::generate(&SystemRandom)?;
 /// let text = secret.to_text(); // for a key file or an environment variable
