@@ -157,6 +157,7 @@ pub struct ParseTimeError(String);
 /// A time that cannot be converted: before 1970, or too late for the other type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the time is before 1970 or too far in the future")]
+#[non_exhaustive]
 pub struct TimeOutOfRange;
 
 /// Where this crate asks for the time.

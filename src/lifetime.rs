@@ -34,11 +34,19 @@ pub enum Class {
 
 /// The limits of one class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// A session that was not used for this long is dead. Exact to [`Lifetimes::refresh_after()`].
     pub idle: Duration,
     /// A session is dead this long after it began, however busy it is.
     pub absolute: Duration,
+}
+
+impl Limits {
+    /// The limits.
+    pub fn new(idle: Duration, absolute: Duration) -> Self {
+        Self { idle, absolute }
+    }
 }
 
 /// The lifetimes of all sessions of an application.
@@ -55,6 +63,7 @@ pub struct Limits {
 /// NIST SP 800-63B-4 (section 2.2.3) asks for at most 24 hours overall and 1 hour idle at assurance
 /// level 2, which the standard class meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Lifetimes {
     /// Sessions that end with the browser.
     pub standard: Limits,
@@ -72,14 +81,8 @@ pub struct Lifetimes {
 impl Default for Lifetimes {
     fn default() -> Self {
         Self {
-            standard: Limits {
-                idle: HOUR,
-                absolute: DAY,
-            },
-            remembered: Limits {
-                idle: 14 * DAY,
-                absolute: 30 * DAY,
-            },
+            standard: Limits::new(HOUR, DAY),
+            remembered: Limits::new(14 * DAY, 30 * DAY),
             refresh_after: None,
             renew_grace: Duration::from_secs(10),
         }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Browser, MINUTE, Node, builder, memory};
+use common::{Browser, MINUTE, Node, builder, memory, with};
 use sealed_session::CookieSettings;
 use sealed_session::testing::ManualClock;
 use serde_json::json;
@@ -11,10 +11,9 @@ use serde_json::json;
 /// A node that allows three cookies.
 async fn start() -> Node {
     Node::with(|builder| {
-        builder.cookie(CookieSettings {
-            max_chunks: 3,
-            ..CookieSettings::plain_http()
-        })
+        builder.cookie(with(CookieSettings::plain_http(), |cookie| {
+            cookie.max_chunks = 3;
+        }))
     })
     .await
 }
@@ -214,11 +213,10 @@ async fn no_cookie_that_is_sent_is_larger_than_it_may_be() {
     assert_eq!(default, 3584);
     for (max_bytes, max_chunks) in [(default, 1), (default, 2), (4096, 1), (4096, 2), (512, 3)] {
         let node = Node::with(|builder| {
-            builder.cookie(CookieSettings {
-                max_bytes,
-                max_chunks,
-                ..CookieSettings::plain_http()
-            })
+            builder.cookie(with(CookieSettings::plain_http(), |cookie| {
+                cookie.max_bytes = max_bytes;
+                cookie.max_chunks = max_chunks;
+            }))
         })
         .await;
         let (mut accepted, mut refused) = (0, 0);
@@ -283,11 +281,10 @@ async fn a_session_that_a_lowered_limit_could_not_seal_again_ends() {
     let clock = ManualClock::default();
     let store = memory(&clock);
     let with = |max_bytes, max_chunks| {
-        builder(&clock, store.clone()).cookie(CookieSettings {
-            max_bytes,
-            max_chunks,
-            ..CookieSettings::plain_http()
-        })
+        builder(&clock, store.clone()).cookie(with(CookieSettings::plain_http(), |cookie| {
+            cookie.max_bytes = max_bytes;
+            cookie.max_chunks = max_chunks;
+        }))
     };
     let before = Node::serve(clock.clone(), with(4096, 8)).await;
     let browser = before.browser();

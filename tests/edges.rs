@@ -5,7 +5,7 @@ mod common;
 
 use actix_web::{HttpResponse, Result, web};
 use common::faulty::{Call, Faulty, Mode};
-use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, builder, memory, serve};
+use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, builder, memory, serve, with};
 use sealed_session::actix::SessionExt;
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
@@ -189,12 +189,11 @@ async fn of_several_cookies_of_a_session_the_newest_counts_in_either_order() {
 }
 
 fn settings(name: &str, domain: Option<&str>, previous: &[PreviousCookie]) -> CookieSettings {
-    CookieSettings {
-        name: name.into(),
-        domain: domain.map(str::to_owned),
-        previous: previous.to_vec(),
-        ..CookieSettings::plain_http()
-    }
+    with(CookieSettings::plain_http(), |cookie| {
+        cookie.name = name.into();
+        cookie.domain = domain.map(str::to_owned);
+        cookie.previous = previous.to_vec();
+    })
 }
 
 fn previous(name: &str, domain: Option<&str>, path: &str) -> PreviousCookie {

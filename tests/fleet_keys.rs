@@ -69,10 +69,8 @@ impl Fleet {
 
     fn rotate(&self, distribute: Duration) -> KeyId {
         let now = self.clock.now();
-        let rotation = Rotation {
-            distribute,
-            ..Rotation::default()
-        };
+        let mut rotation = Rotation::default();
+        rotation.distribute = distribute;
         let rotate = |tables: &mut KeyTables| tables.rotate(now, rotation, &SystemRandom);
         KeyTables::edit_file(self.origin(), rotate).unwrap().id
     }

@@ -4,7 +4,7 @@
 mod common;
 
 use common::forge::{Forge, Login, Record};
-use common::{HOUR, Node};
+use common::{HOUR, Node, with};
 use sealed_session::CookieSettings;
 use sealed_session::time::Clock;
 use serde_bytes::ByteBuf;
@@ -104,10 +104,9 @@ fn login(record: &mut Record) -> &mut Login {
 #[actix_web::test]
 async fn a_login_with_all_that_it_can_carry_opens() {
     let node = Node::with(|builder| {
-        builder.cookie(CookieSettings {
-            max_bytes: 4096,
-            ..CookieSettings::plain_http()
-        })
+        builder.cookie(with(CookieSettings::plain_http(), |cookie| {
+            cookie.max_bytes = 4096;
+        }))
     })
     .await;
     let now = node.clock.now();

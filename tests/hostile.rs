@@ -5,7 +5,7 @@ mod common;
 
 use common::forge::{Forge, Record};
 use common::raw::{Reply, request};
-use common::{Browser, Node};
+use common::{Browser, Node, with};
 use sealed_session::{CookieSettings, time::Clock};
 
 /// A node with a user who is logged in.
@@ -199,10 +199,9 @@ async fn bytes_that_are_no_text_do_not_hide_the_session() {
 #[actix_web::test]
 async fn only_the_exact_name_is_ours() {
     for name in ["session", "__Host-session"] {
-        let settings = CookieSettings {
-            name: name.into(),
-            ..CookieSettings::default()
-        };
+        let settings = with(CookieSettings::default(), |cookie| {
+            cookie.name = name.into();
+        });
         let bench = Bench::with(settings).await;
         let token = &bench.token;
         bench.is_alice([format!("{name}={token}")]).await;

@@ -473,7 +473,9 @@ proptest! {
             match step {
                 Step::Rotate { distribute, force } => {
                     let distribute = Duration::from_secs(distribute);
-                    let rotation = Rotation { distribute, lifetime, although_pending: force };
+                    let mut rotation = Rotation::default();
+                    (rotation.distribute, rotation.lifetime) = (distribute, lifetime);
+                    rotation.although_pending = force;
                     let rotated = tables.rotate(now, rotation, &random);
                     let is_pending = !only(&keys, KeyStatus::Pending).is_empty();
                     prop_assert_eq!(rotated.is_err(), is_pending && !force);

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use common::faulty::{Call, Faulty, Mode};
 use common::gate::gate;
-use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, ended_entry, eventually, memory};
+use common::{
+    Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, ended_entry, eventually, memory, with,
+};
 use sealed_session::revoke::{Reach, Revocation, RevocationStore};
 use sealed_session::testing::ManualClock;
 use sealed_session::{
@@ -244,15 +246,10 @@ async fn a_new_store_of_a_fleet_removes_no_cookie() {
 }
 
 fn limits(absolute: std::time::Duration) -> Lifetimes {
-    let limits = Limits {
-        idle: absolute,
-        absolute,
-    };
-    Lifetimes {
-        standard: limits,
-        remembered: limits,
-        ..Lifetimes::default()
-    }
+    with(Lifetimes::default(), |lifetimes| {
+        lifetimes.standard = Limits::new(absolute, absolute);
+        lifetimes.remembered = lifetimes.standard;
+    })
 }
 
 #[actix_web::test]

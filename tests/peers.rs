@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{DAY, MINUTE, Node};
+use common::{DAY, MINUTE, Node, with};
 use sealed_session::CookieSettings;
 use serde_json::{Value, json};
 
@@ -71,14 +71,13 @@ async fn a_removal_has_the_attributes_of_the_creation() {
     for settings in [
         CookieSettings::default(),
         CookieSettings::plain_http(),
-        CookieSettings {
-            name: "__Secure-id".into(),
-            path: "/shop".into(),
-            domain: Some("example.org".into()),
-            same_site: sealed_session::SameSite::None,
-            partitioned: true,
-            ..CookieSettings::default()
-        },
+        with(CookieSettings::default(), |cookie| {
+            cookie.name = "__Secure-id".into();
+            cookie.path = "/shop".into();
+            cookie.domain = Some("example.org".into());
+            cookie.same_site = sealed_session::SameSite::None;
+            cookie.partitioned = true;
+        }),
     ] {
         let name = settings.name.clone();
         let node = Node::with(|builder| builder.cookie(settings)).await;

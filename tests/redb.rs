@@ -667,12 +667,12 @@ async fn a_list_that_was_ever_written_to_does_not_begin_anew() {
         let right = place.clock.now();
         place.clock.set(right + 2 * HOUR);
         let store = place.create().unwrap();
-        let raise = Raise {
+        let raise = Raise::new(
             target,
-            id: RaiseId::from_bytes([1; 16]),
-            known: Generation::NONE,
-            until: place.clock.now() + HOUR,
-        };
+            RaiseId::from_bytes([1; 16]),
+            Generation::NONE,
+            place.clock.now() + HOUR,
+        );
         store.raise(raise).await.unwrap();
         place.clock.set(right);
         assert!(matches!(store.sweep().await, Err(StoreError::Clock(_))));
@@ -714,12 +714,12 @@ async fn a_failing_write_takes_no_other_down() {
         let revocation = place.ended(n);
         tasks.spawn(async move {
             if n % 10 == 0 {
-                let exhausted = Raise {
-                    target: Target::Everyone,
-                    id: RaiseId::from_bytes([n as u8; 16]),
-                    known: Generation::new(u64::MAX),
-                    until: UnixMillis::EPOCH,
-                };
+                let exhausted = Raise::new(
+                    Target::Everyone,
+                    RaiseId::from_bytes([n as u8; 16]),
+                    Generation::new(u64::MAX),
+                    UnixMillis::EPOCH,
+                );
                 let raised = store.raise(exhausted).await;
                 assert_eq!(raised, Err(StoreError::Exhausted));
             }
@@ -774,12 +774,12 @@ async fn a_longer_life_announced_later_keeps_subjects_over_restarts_and_sweeps()
     let key = SubjectKey::new("", "alice");
     let store = place.create().unwrap();
     store.announce(HOUR).await.unwrap();
-    let raise = Raise {
-        target: Target::Subject(key),
-        id: RaiseId::from_bytes([1; 16]),
-        known: Generation::NONE,
-        until: UnixMillis::EPOCH,
-    };
+    let raise = Raise::new(
+        Target::Subject(key),
+        RaiseId::from_bytes([1; 16]),
+        Generation::NONE,
+        UnixMillis::EPOCH,
+    );
     let raised = store.raise(raise).await.unwrap();
     store.announce(DAY).await.unwrap();
     drop(store);

@@ -359,11 +359,9 @@ async fn a_file_that_is_renamed_or_linked_into_place_is_picked_up() {
     let now = bench.clock.now();
     let with_new_key = |name: &str| {
         let mut tables = KeyTables::read(bench.file()).unwrap();
-        let rotation = Rotation {
-            distribute: Duration::ZERO,
-            although_pending: true,
-            ..Rotation::default()
-        };
+        let mut rotation = Rotation::default();
+        rotation.distribute = Duration::ZERO;
+        rotation.although_pending = true;
         let id = tables.rotate(now, rotation, &SystemRandom).unwrap().id;
         tables.create(path(name)).unwrap();
         id

@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{DAY, HOUR, MINUTE, Node};
+use common::{DAY, HOUR, MINUTE, Node, with};
 use sealed_session::CookieSettings;
 use serde_json::json;
 
@@ -198,10 +198,9 @@ async fn max_age_is_the_time_to_the_absolute_end() {
 #[actix_web::test]
 async fn a_persistent_cookie_outlives_the_browser_for_every_session() {
     let node = Node::with(|builder| {
-        builder.cookie(CookieSettings {
-            persistent: true,
-            ..CookieSettings::plain_http()
-        })
+        builder.cookie(with(CookieSettings::plain_http(), |cookie| {
+            cookie.persistent = true;
+        }))
     })
     .await;
     let visitor = node.browser();

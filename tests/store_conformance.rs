@@ -153,12 +153,12 @@ impl RevocationStore for Broken {
     }
 
     async fn raise(&self, raise: Raise) -> Result<Raised, StoreError> {
-        Ok(Raised {
-            generation: Generation::new(raise.known.get().checked_add(1).unwrap()),
-            previous: raise.known,
-            until: UnixMillis::MAX,
-            born: UnixMillis::EPOCH,
-        })
+        Ok(Raised::new(
+            raise.known,
+            Generation::new(raise.known.get().checked_add(1).unwrap()),
+            UnixMillis::MAX,
+            UnixMillis::EPOCH,
+        ))
     }
 
     async fn read(&self, subject: SubjectKey) -> Result<Reading, StoreError> {
@@ -187,13 +187,7 @@ impl RevocationStore for Broken {
     }
 
     async fn follow(&self, position: Position) -> Result<Followed, StoreError> {
-        Ok(Followed::News(News {
-            revocations: vec![],
-            born: None,
-            position,
-            complete: true,
-            settling: None,
-        }))
+        Ok(Followed::News(News::new(vec![], position)))
     }
 
     async fn sweep(&self) -> Result<usize, StoreError> {

@@ -54,7 +54,6 @@ impl Model {
                 self.everyone = self.everyone.max(generation);
                 fresh
             }
-            _ => unreachable!(),
         };
         if fresh {
             Published::Fresh
@@ -73,7 +72,7 @@ impl Model {
     fn raise(&mut self, raise: Raise, now: UnixMillis) -> Generation {
         let key = match raise.target {
             Target::Subject(key) => Some(key),
-            _ => None,
+            Target::Everyone => None,
         };
         let recent = self.last.get(&key).into_iter().flatten().rev().take(4);
         if let Some((_, value)) = recent.into_iter().find(|(id, _)| *id == raise.id) {
@@ -175,11 +174,13 @@ fn step() -> impl Strategy<Value = Step> {
         3 => subject().prop_map(Target::Subject),
         1 => Just(Target::Everyone),
     ];
-    let raise = (target, 0..7u8, 0..20_000u64).prop_map(|(target, id, known)| Raise {
-        target,
-        id: RaiseId::from_bytes([id; 16]),
-        known: Generation::new(START + known),
-        until: UnixMillis::EPOCH,
+    let raise = (target, 0..7u8, 0..20_000u64).prop_map(|(target, id, known)| {
+        Raise::new(
+            target,
+            RaiseId::from_bytes([id; 16]),
+            Generation::new(START + known),
+            UnixMillis::EPOCH,
+        )
     });
     prop_oneof![
         6 => prop::collection::vec(revocation(), 1..6).prop_map(Step::Publish),

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use common::faulty::Faulty;
 use common::forge::{Forge, Record};
-use common::{Browser, DAY, HOUR, MINUTE, Node, builder, eventually, memory};
+use common::{Browser, DAY, HOUR, MINUTE, Node, builder, eventually, memory, with};
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
 use sealed_session::{CookieSettings, Sessions, session::LogoutError, time::Clock};
@@ -121,10 +121,9 @@ async fn a_token_of_another_cookie_or_audience_opens_nowhere() {
     let clock = ManualClock::default();
     let store = memory(&clock);
     let node = Node::on(&clock, store.clone()).await;
-    let other_cookie = CookieSettings {
-        name: "other".into(),
-        ..CookieSettings::plain_http()
-    };
+    let other_cookie = with(CookieSettings::plain_http(), |cookie| {
+        cookie.name = "other".into();
+    });
     let cookie = builder(&clock, store.clone()).cookie(other_cookie);
     let audience = Sessions::builder("tes")
         .keys(common::ring())

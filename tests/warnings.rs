@@ -8,7 +8,7 @@ use std::sync::Arc;
 use actix_web::App;
 use actix_web::test::{TestRequest, call_service, init_service};
 use common::written::Written;
-use common::{cookie, started};
+use common::{cookie, started, with};
 use sealed_session::actix::SessionMiddleware;
 use sealed_session::store::{Memory, Redb};
 use sealed_session::{CookieSettings, Sessions};
@@ -41,9 +41,10 @@ async fn sessions_that_differ_in_cookie_audience_or_store_are_no_twins() {
     let written = Written::default();
     let _guard = written.listen();
     let store = new_memory();
-    let with_domain = |domain: &str| CookieSettings {
-        domain: Some(domain.into()),
-        ..cookie("session", "/")
+    let with_domain = |domain: &str| {
+        with(cookie("session", "/"), |cookie| {
+            cookie.domain = Some(domain.into());
+        })
     };
     let folder = tempfile::tempdir().unwrap();
     let mut living = vec![

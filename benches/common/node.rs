@@ -46,14 +46,13 @@ pub fn store(place: &str, list: &str) -> Arc<dyn RevocationStore> {
 
 /// What a node of an application has. `list` is its audience too.
 pub async fn start(place: &str, list: &str) -> Sessions {
+    let mut cookie = CookieSettings::plain_http();
+    // The large shape, with whatever a write adds.
+    cookie.max_bytes = MAX_COOKIE;
     let builder = Sessions::builder(list)
         .keys(ring())
         .store(store(place, list))
-        .cookie(CookieSettings {
-            // The large shape, with whatever a write adds.
-            max_bytes: MAX_COOKIE,
-            ..CookieSettings::plain_http()
-        });
+        .cookie(cookie);
     builder.start().await.unwrap()
 }
 

@@ -106,7 +106,7 @@ pub async fn as_json<B: MessageBody + 'static>(
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 fn describe<B>(response: &ServiceResponse<B>) -> Value {
-    if let Some(TooLarge { bytes, limit }) = response.response().error().and_then(too_large) {
+    if let Some(TooLarge { bytes, limit, .. }) = response.response().error().and_then(too_large) {
         return json!({ "error": "session_too_large", "bytes": bytes, "limit": limit });
     }
     let name = match response.status() {

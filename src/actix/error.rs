@@ -24,6 +24,7 @@ use crate::session::{
     "no SessionMiddleware (for this cookie) is wrapped around what asks for the session; of several `wrap` \
      calls the last one runs first, so it has to come after those of middleware that need the session"
 )]
+#[non_exhaustive]
 pub struct MissingMiddleware;
 
 /// Why a request has no session to return.
@@ -42,6 +43,7 @@ pub enum NoSession {
 /// Nobody is logged in: 401.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this needs a login")]
+#[non_exhaustive]
 pub struct Unauthenticated;
 
 /// How many seconds to wait before trying again, where that may help.

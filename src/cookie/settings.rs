@@ -8,6 +8,7 @@ const DEFAULT_BYTES: usize = 3584;
 /// The defaults are the strictest that work for most applications: `__Host-session`, `Path=/`,
 /// `Secure`, `HttpOnly`, `SameSite=Lax`, no `Domain` (OWASP ASVS 5.0, 3.3.1 to 3.3.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CookieSettings {
     /// The cookie's name. `__Host-` and `__Secure-` promise attributes that must then be set.
     /// A name ends neither in a full stop and a digit nor in `.seen`: the parts of a large session and the

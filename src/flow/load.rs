@@ -91,6 +91,7 @@ struct Tried {
 /// Answer 503 with Retry-After, and leave the cookie alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the revocation list cannot be trusted at the moment")]
+#[non_exhaustive]
 pub struct Unavailable;
 
 impl Engine {

@@ -14,13 +14,12 @@ use super::tables::{KeyEntry, KeyTables};
 use crate::clock::UnixMillis;
 use crate::error::RandomError;
 use crate::id::KeyId;
+use crate::lifetime::LONGEST;
 use crate::random::Random;
-
-/// No session may live longer (RFC 6265bis caps a cookie's age at this), so no plan needs more.
-const LONGEST: Duration = Duration::from_secs(400 * 24 * 3600);
 
 /// How a new key takes over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Rotation {
     /// How long every node has to learn of the new key before it seals. An hour by default.
     pub distribute: Duration,

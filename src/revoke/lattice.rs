@@ -9,9 +9,9 @@
 use crate::clock::UnixMillis;
 use crate::id::{Generation, Serial, SessionId, SubjectKey};
 
-/// One fact about which cookies are dead.
+/// One fact about which cookies are dead. Exhaustive, like its entries: a store that forgets a part of it must not
+/// compile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Revocation {
     /// Older cookies of one session, or with [`Serial::ENDED`] or [`Serial::SUCCEEDED`] all of them.
     Session {

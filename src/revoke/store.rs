@@ -188,6 +188,7 @@ impl Published {
 
 /// A request to raise a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Raise {
     /// Whose generation.
     pub target: Target,
@@ -200,9 +201,20 @@ pub struct Raise {
     pub until: UnixMillis,
 }
 
+impl Raise {
+    /// The request.
+    pub fn new(target: Target, id: RaiseId, known: Generation, until: UnixMillis) -> Self {
+        Self {
+            target,
+            id,
+            known,
+            until,
+        }
+    }
+}
+
 /// Whose generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Target {
     /// One subject's.
     Subject(SubjectKey),
@@ -225,6 +237,7 @@ impl Target {
 
 /// A raised generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Raised {
     /// The new generation.
     pub generation: Generation,
@@ -239,8 +252,26 @@ pub struct Raised {
     pub born: UnixMillis,
 }
 
+impl Raised {
+    /// The answer to a [`Raise`].
+    pub fn new(
+        previous: Generation,
+        generation: Generation,
+        until: UnixMillis,
+        born: UnixMillis,
+    ) -> Self {
+        Self {
+            generation,
+            previous,
+            until,
+            born,
+        }
+    }
+}
+
 /// What a login reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Reading {
     /// The subject's generation.
     pub subject: Generation,
@@ -252,8 +283,26 @@ pub struct Reading {
     pub born: UnixMillis,
 }
 
+impl Reading {
+    /// The answer to [`RevocationStore::read`].
+    pub fn new(
+        subject: Generation,
+        everyone: Generation,
+        now: UnixMillis,
+        born: UnixMillis,
+    ) -> Self {
+        Self {
+            subject,
+            everyone,
+            now,
+            born,
+        }
+    }
+}
+
 /// What a store knows about one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Found {
     /// All that concerns it.
     pub revocations: Vec<Revocation>,
@@ -261,8 +310,16 @@ pub struct Found {
     pub born: UnixMillis,
 }
 
+impl Found {
+    /// The answer to [`RevocationStore::find`].
+    pub fn new(revocations: Vec<Revocation>, born: UnixMillis) -> Self {
+        Self { revocations, born }
+    }
+}
+
 /// What a snapshot ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SnapshotEnd {
     /// Where to follow from.
     pub position: Position,
@@ -276,8 +333,22 @@ pub struct SnapshotEnd {
     pub settling: Duration,
 }
 
+impl SnapshotEnd {
+    /// The end of a store's snapshot that has lost nothing, was told of no life and vouched for no time.
+    pub fn new(position: Position, born: UnixMillis) -> Self {
+        Self {
+            position,
+            born,
+            floor: UnixMillis::EPOCH,
+            longest: Duration::ZERO,
+            settling: Duration::ZERO,
+        }
+    }
+}
+
 /// A place in a store's sequence of publications. Its meaning is the store's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub struct Position {
     /// Which list: another one when the store has lost everything and begun anew.
     pub epoch: u64,
@@ -285,6 +356,17 @@ pub struct Position {
     pub sequence: u64,
     /// Names the publication there, so that another history of the same length is recognised.
     pub mark: u64,
+}
+
+impl Position {
+    /// The place.
+    pub fn new(epoch: u64, sequence: u64, mark: u64) -> Self {
+        Self {
+            epoch,
+            sequence,
+            mark,
+        }
+    }
 }
 
 /// What became of following.
@@ -302,6 +384,7 @@ pub enum Followed {
 
 /// What was published after a position.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct News {
     /// The publications, in any order, possibly none.
     pub revocations: Vec<Revocation>,
@@ -314,4 +397,17 @@ pub struct News {
     /// As in [`SnapshotEnd`], as of this call. A store that other nodes write to says it with all news that are
     /// complete: nodes that were cut off wait for it.
     pub settling: Option<Duration>,
+}
+
+impl News {
+    /// All that was published, up to `position`.
+    pub fn new(revocations: Vec<Revocation>, position: Position) -> Self {
+        Self {
+            revocations,
+            born: None,
+            position,
+            complete: true,
+            settling: None,
+        }
+    }
 }

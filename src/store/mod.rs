@@ -41,6 +41,7 @@ pub use memory::Memory;
 pub use redb::{Redb, RedbOptions};
 
 use crate::clock::UnixMillis;
+use crate::lifetime::LONGEST;
 use crate::revoke::SubjectEntry;
 
 /// How many expired entries one sweep forgets at most, so that no sweep keeps writers waiting long.
@@ -51,7 +52,7 @@ const BACKWARD: Duration = Duration::from_secs(60);
 
 /// How far a clock may stand ahead of the last sweep: no session lives longer than this, so a list
 /// that was not swept for so long has nothing left to tell.
-const FORWARD: Duration = Duration::from_secs(400 * 24 * 3600);
+const FORWARD: Duration = LONGEST;
 
 /// The entry with an `until` that covers every cookie of a node which announced `longest`.
 fn kept(entry: SubjectEntry, longest: Duration) -> SubjectEntry {

@@ -25,6 +25,7 @@ pub(crate) const LONGEST_TOKEN: usize = MAX_CHUNKS as usize * MAX_COOKIE;
 /// A session that does not fit into its cookies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the session needs {bytes} bytes of cookies, {limit} are allowed")]
+#[non_exhaustive]
 pub struct TooLarge {
     /// What the rendered Set-Cookie headers would measure.
     pub bytes: usize,

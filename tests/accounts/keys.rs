@@ -35,10 +35,8 @@ async fn sealing(server: &Server, wanted: impl Fn(&str) -> bool) -> String {
 }
 
 fn rotate(keys: &Path) -> KeyId {
-    let rotation = Rotation {
-        distribute: Duration::ZERO,
-        ..Rotation::default()
-    };
+    let mut rotation = Rotation::default();
+    rotation.distribute = Duration::ZERO;
     let rotate = |tables: &mut KeyTables| tables.rotate(now(), rotation, &SystemRandom);
     KeyTables::edit_file(keys, rotate).unwrap().id
 }

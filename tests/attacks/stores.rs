@@ -113,11 +113,9 @@ async fn worn() -> (Site, Browser, tempfile::TempDir) {
     browser.post("/login/alice").await.is(200);
     for _ in 0..17 {
         t.clock.advance(2 * SECOND);
-        let rotation = Rotation {
-            distribute: Duration::ZERO,
-            although_pending: true,
-            ..Rotation::default()
-        };
+        let mut rotation = Rotation::default();
+        rotation.distribute = Duration::ZERO;
+        rotation.although_pending = true;
         KeyTables::edit_file(&file, |tables| {
             tables.rotate(t.clock.now(), rotation, &SystemRandom)
         })

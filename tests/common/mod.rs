@@ -45,13 +45,18 @@ pub fn builder(clock: &ManualClock, store: Arc<dyn RevocationStore>) -> Sessions
         .clock(Arc::new(clock.clone()))
 }
 
+/// A value, changed.
+pub fn with<T>(mut value: T, change: impl FnOnce(&mut T)) -> T {
+    change(&mut value);
+    value
+}
+
 /// A cookie for plain http, of this name and below this path.
 pub fn cookie(name: &str, path: &str) -> CookieSettings {
-    CookieSettings {
-        name: name.into(),
-        path: path.into(),
-        ..CookieSettings::plain_http()
-    }
+    with(CookieSettings::plain_http(), |cookie| {
+        cookie.name = name.into();
+        cookie.path = path.into();
+    })
 }
 
 /// Sessions of their own, under a clock of their own.

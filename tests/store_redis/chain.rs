@@ -285,23 +285,17 @@ async fn foreign_positions_and_entries_are_gaps() {
     let list = new_list();
     let store = filled(&server, &list).await;
     let here = position(&store).await;
+    let Position {
+        epoch,
+        sequence,
+        mark,
+        ..
+    } = here;
     for foreign in [
-        Position {
-            epoch: here.epoch ^ 1,
-            ..here
-        },
-        Position {
-            sequence: here.sequence + 1,
-            ..here
-        },
-        Position {
-            mark: here.mark ^ 1,
-            ..here
-        },
-        Position {
-            sequence: here.sequence - 1,
-            ..here
-        },
+        Position::new(epoch ^ 1, sequence, mark),
+        Position::new(epoch, sequence + 1, mark),
+        Position::new(epoch, sequence, mark ^ 1),
+        Position::new(epoch, sequence - 1, mark),
     ] {
         assert!(is_gap(&store, foreign).await, "{foreign:?}");
     }

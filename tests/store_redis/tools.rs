@@ -59,12 +59,12 @@ pub async fn end(store: &Redis, n: u8) -> Result<(), StoreError> {
 }
 
 pub fn raise_of(target: Target, n: u8) -> Raise {
-    Raise {
+    Raise::new(
         target,
-        id: RaiseId::from_bytes([n; 16]),
-        known: Generation::NONE,
-        until: UnixMillis::EPOCH,
-    }
+        RaiseId::from_bytes([n; 16]),
+        Generation::NONE,
+        UnixMillis::EPOCH,
+    )
 }
 
 pub async fn snapshot(store: &Redis) -> Result<(Vec<Revocation>, SnapshotEnd), StoreError> {
@@ -109,13 +109,10 @@ pub async fn catch_up(store: &Redis, mut from: Position) -> Result<Option<News>,
                 born = news.born.or(born);
                 from = news.position;
                 if news.complete {
-                    return Ok(Some(News {
-                        revocations: told,
-                        born,
-                        position: from,
-                        complete: true,
-                        settling: news.settling,
-                    }));
+                    let mut all = News::new(told, from);
+                    all.born = born;
+                    all.settling = news.settling;
+                    return Ok(Some(all));
                 }
             }
             _ => unreachable!(),

@@ -152,11 +152,10 @@ pub fn run(command: Keys) -> Result<Report, Failure> {
             force,
         } => {
             let lifetime = lifetime.given()?;
-            let rotation = Rotation {
-                distribute,
-                lifetime: lifetime.unwrap_or(LONGEST),
-                although_pending: force,
-            };
+            let mut rotation = Rotation::default();
+            rotation.distribute = distribute;
+            rotation.lifetime = lifetime.unwrap_or(LONGEST);
+            rotation.although_pending = force;
             rotate(&file, rotation, lifetime.unwrap_or(default_lifetime()), now)
         }
         Keys::Revoke {

@@ -143,12 +143,12 @@ async fn everyone(store: &dyn RevocationStore) -> Result<String, Failure> {
 async fn raise(store: &dyn RevocationStore, target: Target) -> Result<Generation, Failure> {
     let longest = longest(store).await?;
     store.announce(longest).await?;
-    let raise = Raise {
-        until: SystemClock::default().now() + longest,
+    let raise = Raise::new(
         target,
-        id: RaiseId::random(&SystemRandom)?,
-        known: Generation::NONE,
-    };
+        RaiseId::random(&SystemRandom)?,
+        Generation::NONE,
+        SystemClock::default().now() + longest,
+    );
     Ok(store.raise(raise).await?.generation)
 }
 

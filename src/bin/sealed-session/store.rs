@@ -99,7 +99,6 @@ async fn show(store: &dyn RevocationStore) -> Result<String, Failure> {
                 Revocation::Visitor { .. } => counts[1] += 1,
                 Revocation::Subject { .. } => counts[2] += 1,
                 Revocation::Everyone { generation } => everyone = Some(generation),
-                _ => {}
             }
         }
     };

@@ -51,7 +51,7 @@ impl RevocationStore for Faulty {
     async fn raise(&self, raise: Raise) -> Result<Raised, StoreError> {
         let held_up = || match raise.target {
             Target::Subject(subject) => self.orders().held_up == Some(subject),
-            _ => false,
+            Target::Everyone => false,
         };
         if held_up() && self.mode(Call::Raise) == Mode::Up {
             self.wait_while(held_up).await;
@@ -124,7 +124,9 @@ impl Orders {
     fn takes_no(&self, revocations: &[Revocation]) -> bool {
         revocations.iter().any(|it| match it {
             Revocation::Session { id, .. } => self.never_taken == Some(*id),
-            _ => false,
+            Revocation::Visitor { .. }
+            | Revocation::Subject { .. }
+            | Revocation::Everyone { .. } => false,
         })
     }
 
@@ -151,13 +153,8 @@ async fn follow_soon(
         return followed.await;
     }
     let end = store.snapshot(&mut |_| {}).await?;
-    let quiet = Followed::News(News {
-        revocations: Vec::new(),
-        born: None,
-        position,
-        complete: true,
-        settling: Some(end.settling),
-    });
+    let mut quiet = News::new(Vec::new(), position);
+    quiet.settling = Some(end.settling);
     let followed = tokio::time::timeout(Duration::from_millis(10), followed).await;
-    followed.unwrap_or(Ok(quiet))
+    followed.unwrap_or(Ok(Followed::News(quiet)))
 }
