@@ -5,7 +5,7 @@ use std::iter;
 use std::sync::Arc;
 
 use sealed_session::store::Memory;
-use sealed_session::{adapter::Loaded, revoke::SessionId, KeyRing, Sessions, SessionsBuilder};
+use sealed_session::{KeyRing, Sessions, SessionsBuilder, adapter::Loaded, revoke::SessionId};
 
 use super::shapes::{self, CHANGED, CSRF, READ, Size, USER};
 

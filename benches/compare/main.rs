@@ -28,7 +28,10 @@ use std::time::Duration;
 use actix_web::rt::{System, SystemRunner};
 use criterion::Criterion;
 use sealed_session::store::Memory;
-use sealed_session::{keys::{Random, SystemRandom}, KeyRing};
+use sealed_session::{
+    KeyRing,
+    keys::{Random, SystemRandom},
+};
 
 use crate::cipher::Message;
 use crate::common::ours::{self, AUDIENCE, Ended, Ours};

@@ -9,7 +9,11 @@ use std::time::Duration;
 
 use sealed_session::store::Memory;
 use sealed_session::testing::{ManualClock, published_secret};
-use sealed_session::{adapter::Loaded, keys::{Random, RandomError}, KeyRing};
+use sealed_session::{
+    KeyRing,
+    adapter::Loaded,
+    keys::{Random, RandomError},
+};
 
 use crate::common::ours::{self, Ended, Ours};
 use crate::common::shapes::Size;
