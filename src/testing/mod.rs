@@ -1,6 +1,7 @@
-//! For tests: a clock moved by hand, a generator that fails, and the conformance
-//! suite for revocation stores.
+//! For tests: of an application, cookies and sessions ([`login`], [`cookie()`], [`session`]), and a clock moved
+//! by hand; of a revocation store, the [`conformance`] suite.
 
+mod application;
 pub mod conformance;
 mod revocation_list;
 
@@ -13,6 +14,7 @@ use crate::keys::{Secret, published_bytes};
 use crate::lock::lock;
 use crate::random::Random;
 
+pub use application::{SessionCookie, cookie, login, session, sessions};
 pub use revocation_list::RevocationList;
 
 /// A clock that stands still until it is moved. Clones share the time.

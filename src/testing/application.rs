@@ -1,0 +1,204 @@
+//! Sessions for the tests of an application.
+//!
+//! 1. Whatever a test asks for is made by the path that requests take: a cookie from here is one that
+//!    [`Sessions::commit`] rendered.
+//! 2. What cannot be made is a panic: a test has nothing better to do.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::flow::{Loaded, Sessions};
+use crate::key::KeyRing;
+use crate::random::SystemRandom;
+use crate::session::Session;
+use crate::store::Memory;
+
+/// Sessions with a fresh key, a store in memory and the settings that are the default, for a test of its own.
+///
+/// A test of the application's settings takes [`Sessions::builder`], and one of what expires gives it a
+/// [`ManualClock`](crate::testing::ManualClock).
+///
+/// # Panics
+/// When the operating system gives no random bytes.
+pub async fn sessions() -> Sessions {
+    let keys = KeyRing::generate().unwrap_or_else(|error| panic!("testing::sessions: {error}"));
+    let started = Sessions::builder("test")
+        .keys(keys)
+        .store(Arc::new(Memory::new()))
+        // Says that this is a test: every one starts the same sessions, which is no mistake there.
+        .random(Arc::new(SystemRandom))
+        .start()
+        .await;
+    started.unwrap_or_else(|error| panic!("testing::sessions: {error}"))
+}
+
+/// A handle to no session yet, for calling a handler as a function. It reads, writes, logs in and out as in a
+/// request; no response follows, and so no cookie.
+///
+/// ```
+/// use actix_web::{Result, web::Path};
+/// use sealed_session::{Session, testing};
+///
+/// async fn login(session: Session, user: Path<String>) -> Result<&'static str> {
+///     session.authenticate(user.into_inner()).await?;
+///     session.insert("theme", "dark")?;
+///     Ok("welcome")
+/// }
+///
+/// # #[actix_web::main]
+/// # async fn main() -> Result<()> {
+/// let session = testing::session().await;
+/// login(session.clone(), Path::from("alice".to_owned())).await?;
+/// assert_eq!(session.subject().as_deref(), Some("alice"));
+/// assert_eq!(session.get::<String>("theme")?.as_deref(), Some("dark"));
+/// # Ok(()) }
+/// ```
+///
+/// # Panics
+/// As [`sessions`].
+pub async fn session() -> Session {
+    begin(&sessions().await).session
+}
+
+/// The cookie of somebody who has just logged in. For who shall also have entries, or be remembered, there is
+/// [`cookie`].
+///
+/// ```
+/// use actix_web::test::{TestRequest, call_service, init_service};
+/// use actix_web::{App, web};
+/// use sealed_session::actix::{Authenticated, SessionMiddleware};
+/// use sealed_session::testing;
+///
+/// async fn home(user: Authenticated) -> String {
+///     format!("Hello, {}", user.subject())
+/// }
+///
+/// # #[actix_web::main]
+/// # async fn main() {
+/// let sessions = testing::sessions().await;
+/// let app = App::new()
+///     .wrap(SessionMiddleware::new(&sessions))
+///     .route("/", web::get().to(home));
+/// let app = init_service(app).await;
+///
+/// let alice = testing::login(&sessions, "alice").await;
+/// let request = TestRequest::get().uri("/").insert_header(alice.header());
+/// assert_eq!(call_service(&app, request.to_request()).await.status(), 200);
+/// # }
+/// ```
+///
+/// # Panics
+/// When the login fails: the subject is empty or longer than 255 bytes, the store or the keys do not work.
+pub async fn login(sessions: &Sessions, subject: &str) -> SessionCookie {
+    cookie(sessions, async |session| {
+        let login = session.authenticate(subject).await;
+        login.unwrap_or_else(|error| panic!("testing::login: {error}"));
+    })
+    .await
+}
+
+/// The cookie of a session that `prepare` has written to, as a response to the browser's first request would
+/// set it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use sealed_session::testing;
+///
+/// let sessions = testing::sessions().await;
+/// let visitor = testing::cookie(&sessions, async |session| {
+///     session.insert("cart", ["tea", "cups"]).unwrap();
+/// })
+/// .await;
+/// let admin = testing::cookie(&sessions, async |session| {
+///     session.authenticate("alice").remember(true).await.unwrap();
+///     session.insert("role", "admin").unwrap();
+/// })
+/// .await;
+/// # assert_ne!(visitor, admin);
+/// # }
+/// ```
+///
+/// # Panics
+/// When there is no cookie: `prepare` wrote nothing, ended the session again, or it could not be sealed.
+pub async fn cookie(sessions: &Sessions, prepare: impl AsyncFnOnce(Session)) -> SessionCookie {
+    let Loaded { session, ticket } = begin(sessions);
+    prepare(session.clone()).await;
+    let outcome = sessions.commit(&session, ticket).await;
+    if let Some(error) = outcome.error {
+        panic!("testing::cookie: {error}");
+    }
+    let pairs: Vec<_> = outcome.cookies.iter().filter_map(|set| pair(set)).collect();
+    assert!(
+        !pairs.is_empty(),
+        "testing::cookie: nothing was written to the session, so it has no cookie"
+    );
+    SessionCookie { pairs }
+}
+
+/// What a browser sends back of a session. A large one may be spread over several cookies.
+///
+/// [`header`](Self::header) is a whole Cookie header. A test that sends other cookies too takes
+/// [`pairs`](Self::pairs), because `TestRequest::cookie` replaces that header.
+///
+/// ```
+/// use actix_web::cookie::Cookie;
+/// use actix_web::test::TestRequest;
+/// # use sealed_session::testing;
+///
+/// # #[actix_web::main]
+/// # async fn main() {
+/// # let sessions = testing::sessions().await;
+/// let alice = testing::login(&sessions, "alice").await;
+/// let request = TestRequest::get().insert_header(alice.header());
+/// # assert!(request.to_request().head().headers().contains_key("cookie"));
+///
+/// let mut request = TestRequest::get().cookie(Cookie::new("theme", "dark"));
+/// for (name, value) in alice.pairs() {
+///     request = request.cookie(Cookie::new(name, value));
+/// }
+/// # let request = request.to_request();
+/// # let sent = request.head().headers().get("cookie").and_then(|value| value.to_str().ok());
+/// # assert!(sent.is_some_and(|sent| sent.contains("theme=dark") && sent.contains("session=")));
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionCookie {
+    pairs: Vec<(String, String)>,
+}
+
+impl SessionCookie {
+    /// Name and value of a request's Cookie header, as `TestRequest::insert_header` takes them.
+    pub fn header(&self) -> (&'static str, String) {
+        let pairs = self.pairs().map(|(name, value)| format!("{name}={value}"));
+        ("cookie", pairs.collect::<Vec<_>>().join("; "))
+    }
+
+    /// Name and value of each cookie. Mostly it is one.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.pairs.iter();
+        pairs.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// Tells the names and not the values, as everywhere.
+impl fmt::Debug for SessionCookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.pairs().map(|(name, _)| name);
+        f.debug_list().entries(names).finish()
+    }
+}
+
+/// What a request without cookies begins with.
+fn begin(sessions: &Sessions) -> Loaded {
+    let loaded = sessions.load(std::iter::empty(), None);
+    // Only an authentic cookie can be one that cannot be judged, and there is none.
+    loaded.unwrap_or_else(|error| panic!("testing: {error}"))
+}
+
+/// Name and value of what a Set-Cookie sets.
+fn pair(set_cookie: &str) -> Option<(String, String)> {
+    let pair = set_cookie.split(';').next()?;
+    let (name, value) = pair.split_once('=')?;
+    Some((name.to_owned(), value.to_owned()))
+}
