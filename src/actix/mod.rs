@@ -13,17 +13,16 @@
 //!
 //! # Testing handlers
 //!
-//! No server is needed: actix-web calls the application, and the cookie goes from one response to the
-//! next request.
+//! With the feature `testing`, `testing::login` and `testing::cookie` make cookies for actix-web's
+//! `TestRequest`, and `testing::session` a handle to call a handler with. What a response sets goes into the
+//! next request by hand:
 //!
 //! ```
 //! use actix_web::http::header::{COOKIE, SET_COOKIE};
 //! use actix_web::test::{TestRequest, call_service, init_service};
 //! use actix_web::{App, Result, web};
-//! use sealed_session::store::Memory;
-//! use sealed_session::{KeyRing, Session, Sessions};
 //! use sealed_session::actix::{Authenticated, SessionMiddleware};
-//! use std::sync::Arc;
+//! use sealed_session::{Session, testing};
 //!
 //! async fn login(session: Session) -> Result<&'static str> {
 //!     session.authenticate("alice").await?;
@@ -36,11 +35,7 @@
 //!
 //! # #[actix_web::main]
 //! # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-//! let sessions = Sessions::builder("shop/test")
-//!     .keys(KeyRing::generate()?)
-//!     .store(Arc::new(Memory::new()))
-//!     .start()
-//!     .await?;
+//! let sessions = testing::sessions().await;
 //! let app = App::new()
 //!     .wrap(SessionMiddleware::new(&sessions))
 //!     .route("/login", web::post().to(login))
