@@ -13,10 +13,10 @@ use crate::random::SystemRandom;
 use crate::session::Session;
 use crate::store::Memory;
 
-/// Sessions with a fresh key, a store in memory and the settings that are the default, for a test of its own.
+/// Sessions with a fresh key, a store in memory and default settings, for one test.
 ///
-/// A test of the application's settings takes [`Sessions::builder`], and one of what expires gives it a
-/// [`ManualClock`](crate::testing::ManualClock).
+/// A test that depends on the application's settings uses [`Sessions::builder`]. One that lets something expire
+/// gives the builder a [`ManualClock`](crate::testing::ManualClock).
 ///
 /// # Panics
 /// When the operating system gives no random bytes.
@@ -32,8 +32,8 @@ pub async fn sessions() -> Sessions {
     started.unwrap_or_else(|error| panic!("testing::sessions: {error}"))
 }
 
-/// A handle to no session yet, for calling a handler as a function. It reads, writes, logs in and out as in a
-/// request; no response follows, and so no cookie.
+/// A session without a request, for calling a handler as a function. The handle reads, writes, logs in and out
+/// as in a visitor's first request. No response follows, and so no cookie.
 ///
 /// ```
 /// use actix_web::{Result, web::Path};
@@ -60,8 +60,8 @@ pub async fn session() -> Session {
     begin(&sessions().await).session
 }
 
-/// The cookie of somebody who has just logged in. For who shall also have entries, or be remembered, there is
-/// [`cookie`].
+/// The cookie of a user who has just logged in. [`cookie()`] makes that of a user with entries, or of one who is
+/// remembered.
 ///
 /// ```
 /// use actix_web::test::{TestRequest, call_service, init_service};
@@ -97,8 +97,7 @@ pub async fn login(sessions: &Sessions, subject: &str) -> SessionCookie {
     .await
 }
 
-/// The cookie of a session that `prepare` has written to, as a response to the browser's first request would
-/// set it.
+/// The cookie of a session that `prepare` has written to, as the response to a browser's first request sets it.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -120,7 +119,8 @@ pub async fn login(sessions: &Sessions, subject: &str) -> SessionCookie {
 /// ```
 ///
 /// # Panics
-/// When there is no cookie: `prepare` wrote nothing, ended the session again, or it could not be sealed.
+/// When there is no cookie: `prepare` wrote nothing, it ended the session again, or the session could not be
+/// sealed.
 pub async fn cookie(sessions: &Sessions, prepare: impl AsyncFnOnce(Session)) -> SessionCookie {
     let Loaded { session, ticket } = begin(sessions);
     prepare(session.clone()).await;
