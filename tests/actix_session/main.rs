@@ -84,6 +84,7 @@ fn application(config: &mut web::ServiceConfig) {
         .route("/", web::get().to(show))
         .route("/visit", web::post().to(visit))
         .route("/login", web::post().to(login))
+        .route("/login/renewed-first", web::post().to(login_renewed_first))
         .route("/logout", web::post().to(logout))
         .route("/renew", web::post().to(renew))
         .route("/clear", web::post().to(clear))
@@ -124,6 +125,15 @@ struct Credentials {
 async fn login(session: Session, credentials: web::Json<Credentials>) -> Result<HttpResponse> {
     session.insert("user", &credentials.user)?;
     session.renew();
+    show(session).await
+}
+
+async fn login_renewed_first(
+    session: Session,
+    credentials: web::Json<Credentials>,
+) -> Result<HttpResponse> {
+    session.renew();
+    session.insert("user", &credentials.user)?;
     show(session).await
 }
 

@@ -102,6 +102,22 @@ async fn a_renewal_makes_the_old_cookie_worthless_at_once() {
 }
 
 #[actix_web::test]
+async fn a_renewal_counts_before_a_write_and_after_it() {
+    let clock = ManualClock::default();
+    for path in ["/login", "/login/renewed-first"] {
+        let browser = serve(&persistent(&clock, DAY).await);
+        browser.post("/visit").await.is(200);
+        let old = browser.copy();
+        let user = json!({ "user": "ferris" });
+        let login = browser.send(Method::POST, path, Some(user));
+        assert_eq!(login.await.is(200).json(), seen(Some("ferris"), 1));
+        let state = seen(Some("ferris"), 1);
+        assert_eq!(browser.get("/").await.is(200).json(), state);
+        assert_eq!(old.get("/").await.is(200).json(), seen(None, 0), "{path}");
+    }
+}
+
+#[actix_web::test]
 async fn who_was_logged_out_can_log_in_again() {
     let clock = ManualClock::default();
     let browser = serve(&persistent(&clock, DAY).await);
