@@ -120,6 +120,22 @@ async fn a_session_that_nobody_wrote_to_has_no_cookie() {
 }
 
 #[actix_web::test]
+async fn a_new_session_that_ends_up_empty_has_no_cookie() {
+    let clock = ManualClock::default();
+    let sessions = persistent(&clock, MINUTE).await;
+    for renews in [false, true] {
+        let loaded = sessions.load(std::iter::empty(), None).unwrap();
+        loaded.session.insert("a", 1).unwrap();
+        if renews {
+            loaded.session.renew();
+        }
+        loaded.session.remove("a").unwrap();
+        let outcome = sessions.commit(&loaded.session, loaded.ticket).await;
+        assert!(outcome.cookies.is_empty(), "{outcome:?}");
+    }
+}
+
+#[actix_web::test]
 async fn a_session_that_was_cleared_is_still_one() {
     let clock = ManualClock::default();
     let browser = serve(&persistent(&clock, HOUR).await);
