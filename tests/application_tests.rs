@@ -11,7 +11,7 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, HttpRequest, Result, web};
 use common::written::Written;
 use common::{HOUR, SECOND, builder, memory};
-use sealed_session::actix::SessionMiddleware;
+use sealed_session::actix::{Authenticated, SessionMiddleware, Unauthenticated};
 use sealed_session::testing::{FailingRandom, ManualClock, SessionCookie};
 use sealed_session::{CookieSettings, Session, SessionStatus, Sessions, testing};
 
@@ -149,6 +149,20 @@ async fn a_handle_without_a_request_reads_writes_and_logs_in_and_out() {
     // Each is a session of its own.
     session.insert("a", 1).unwrap();
     assert!(!testing::session().await.contains_key("a"));
+}
+
+#[actix_web::test]
+async fn a_handler_that_wants_a_login_is_called_with_one() {
+    async fn handler(user: Authenticated) -> String {
+        format!("Hello, {}", user.subject())
+    }
+    let session = testing::session().await;
+    let refused = Authenticated::try_from(session.clone()).unwrap_err();
+    assert_eq!(refused, Unauthenticated);
+    session.authenticate("alice").await.unwrap();
+    let user = Authenticated::try_from(session).unwrap();
+    assert_eq!(user.session().subject().as_deref(), Some("alice"));
+    assert_eq!(handler(user).await, "Hello, alice");
 }
 
 #[actix_web::test]

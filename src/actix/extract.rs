@@ -206,6 +206,16 @@ impl Authenticated {
     }
 }
 
+/// For a session that was got otherwise than as an argument, and for unit tests of handlers.
+impl TryFrom<Session> for Authenticated {
+    type Error = Unauthenticated;
+
+    fn try_from(session: Session) -> Result<Self, Unauthenticated> {
+        let subject = session.subject().ok_or(Unauthenticated)?;
+        Ok(Self { session, subject })
+    }
+}
+
 impl FromRequest for Authenticated {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
@@ -217,6 +227,5 @@ impl FromRequest for Authenticated {
 
 fn authenticated(request: &HttpRequest) -> Result<Authenticated, Error> {
     let session = request.get_session()?;
-    let subject = session.subject().ok_or(Unauthenticated)?;
-    Ok(Authenticated { session, subject })
+    Ok(Authenticated::try_from(session)?)
 }
