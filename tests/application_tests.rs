@@ -95,10 +95,8 @@ async fn the_cookie_goes_together_with_others_that_a_test_sends() {
 #[actix_web::test]
 async fn a_session_that_is_spread_over_cookies_is_sent_whole() {
     let clock = ManualClock::default();
-    let settings = CookieSettings {
-        max_chunks: 3,
-        ..CookieSettings::plain_http()
-    };
+    let mut settings = CookieSettings::plain_http();
+    settings.max_chunks = 3;
     let builder = builder(&clock, memory(&clock)).cookie(settings);
     let sessions = builder.start().await.unwrap();
     let text = "x".repeat(6_000);

@@ -43,7 +43,6 @@ pub enum NoSession {
 /// Nobody is logged in: 401.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this needs a login")]
-#[non_exhaustive]
 pub struct Unauthenticated;
 
 /// How many seconds to wait before trying again, where that may help.

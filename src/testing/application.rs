@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::flow::{Loaded, Sessions};
-use crate::key::KeyRing;
+use crate::keys::KeyRing;
 use crate::random::SystemRandom;
 use crate::session::Session;
 use crate::store::Memory;

@@ -6,7 +6,7 @@ use sealed_session::testing::ManualClock;
 use sealed_session::{CookieSettings, SameSite};
 use serde_json::json;
 
-use super::common::{Answer, DAY, HOUR, MINUTE};
+use super::common::{Answer, DAY, HOUR, MINUTE, with};
 use super::{attribute, persistent, seen, serve, started};
 
 /// The one cookie that an answer sets.
@@ -19,13 +19,12 @@ fn only(answer: &Answer) -> String {
 }
 
 fn all() -> CookieSettings {
-    CookieSettings {
-        name: "id".into(),
-        path: "/test/".into(),
-        domain: Some("shop.example.org".into()),
-        secure: true,
-        ..CookieSettings::default()
-    }
+    with(CookieSettings::default(), |cookie| {
+        cookie.name = "id".into();
+        cookie.path = "/test/".into();
+        cookie.domain = Some("shop.example.org".into());
+        cookie.secure = true;
+    })
 }
 
 #[actix_web::test]
@@ -36,7 +35,9 @@ async fn a_cookie_has_the_attributes_of_its_settings_and_so_has_its_removal() {
         (SameSite::Strict, "Strict"),
         (SameSite::None, "None"),
     ] {
-        let settings = CookieSettings { same_site, ..all() };
+        let settings = with(all(), |cookie| {
+            cookie.same_site = same_site;
+        });
         let browser = serve(&started(&clock, settings, DAY).await);
         let set = only(&browser.post("/visit").await.is(200));
         let removal = only(&browser.post("/purge").await.is(200));

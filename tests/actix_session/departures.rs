@@ -11,7 +11,7 @@ use sealed_session::{CookieSettings, Lifetimes, Session, SessionStatus};
 use serde_json::json;
 
 use super::common::faulty::{Faulty, Mode};
-use super::common::{Browser, DAY, HOUR, MINUTE, SECOND, builder, memory, serve_app};
+use super::common::{Browser, DAY, HOUR, MINUTE, SECOND, builder, memory, serve_app, with};
 use super::{attribute, persistent, seen, serve, started};
 
 #[actix_web::test]
@@ -136,10 +136,9 @@ async fn use_moves_the_idle_limit_by_a_cookie_of_its_own() {
 #[actix_web::test]
 async fn a_domain_that_browsers_refuse_is_refused_at_the_start() {
     let clock = ManualClock::default();
-    let settings = CookieSettings {
-        domain: Some("localhost".into()),
-        ..CookieSettings::plain_http()
-    };
+    let settings = with(CookieSettings::plain_http(), |cookie| {
+        cookie.domain = Some("localhost".into());
+    });
     let builder = builder(&clock, memory(&clock)).cookie(settings);
     let refused = builder.start().await.unwrap_err().to_string();
     assert!(refused.contains("cookie.domain"), "{refused}");

@@ -13,32 +13,27 @@ use std::time::Duration;
 
 use actix_web::dev::Service;
 use actix_web::{App, HttpResponse, Result, guard, web};
-use common::{Browser, builder, memory, serve_app};
+use common::{Browser, builder, memory, serve_app, with};
 use sealed_session::actix::{SessionExt, SessionMiddleware};
 use sealed_session::testing::ManualClock;
-use sealed_session::{CookieSettings, Lifetimes, Limits, Session, Sessions};
+use sealed_session::{CookieSettings, Lifetimes, Session, Sessions, time::Limits};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// `PersistentSession` with this TTL, and a renewal that ends the old cookie at once.
 async fn persistent(clock: &ManualClock, ttl: Duration) -> Sessions {
-    let settings = CookieSettings {
-        persistent: true,
-        ..CookieSettings::plain_http()
-    };
+    let settings = with(CookieSettings::plain_http(), |cookie| {
+        cookie.persistent = true;
+    });
     started(clock, settings, ttl).await
 }
 
 /// `BrowserSession`, else the same.
 async fn started(clock: &ManualClock, settings: CookieSettings, ttl: Duration) -> Sessions {
-    let lifetimes = Lifetimes {
-        standard: Limits {
-            idle: ttl,
-            absolute: ttl,
-        },
-        renew_grace: Duration::ZERO,
-        ..Lifetimes::default()
-    };
+    let lifetimes = with(Lifetimes::default(), |lifetimes| {
+        lifetimes.standard = Limits::new(ttl, ttl);
+        lifetimes.renew_grace = Duration::ZERO;
+    });
     let builder = builder(clock, memory(clock));
     let builder = builder.cookie(settings).lifetimes(lifetimes);
     builder.start().await.unwrap()
