@@ -126,9 +126,9 @@ fn every_vector_is_described_and_every_described_vector_exists() {
         .map(|name| name.trim_end_matches(".json").to_owned())
         .collect();
     let is_vector = |span: &String| {
-        let rest = span
-            .strip_prefix("opens-")
-            .or(span.strip_prefix("rejects-"));
+        let rest = ["opens-", "rejects-", "activity-", "no-activity-"]
+            .into_iter()
+            .find_map(|kind| span.strip_prefix(kind));
         rest.is_some_and(|rest| rest.starts_with(char::is_alphanumeric))
     };
     let described: BTreeSet<String> = code(&read("SECURITY.md"))

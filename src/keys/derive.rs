@@ -66,5 +66,9 @@ mod tests {
             hex(&*cipher_key(&secret)),
             "fe4c900c98039ec49ce1228afd10e7c4aa6d39dee05ac8df0b6204a0bd03d6b9"
         );
+        assert_eq!(
+            hex(&*activity_key(&secret)),
+            "3f41c0b23473f7dcb2aeba50c35d89590aabc8b506ff7a74fb22c57f1185d6c3"
+        );
     }
 }

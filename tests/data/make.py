@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the test vectors of the token format, version 1.
+"""Makes the test vectors of the token format, version 1. Those of the activity cookie: `make_activity.py`.
 
 A second implementation, written from the format's description in SECURITY.md and sharing nothing with
 the crate. Vectors of a release are added to, never changed: a file that exists is left alone.
@@ -133,13 +133,19 @@ def text(token):
 
 # The files.
 
-def write(name, why, cookies, expect, keys=None):
+def save(name, vector):
     path = os.path.join(HERE, name + ".json")
     if os.path.exists(path):
         return
+    with open(path, "w") as file:
+        json.dump(vector, file, indent=2)
+        file.write("\n")
+
+
+def write(name, why, cookies, expect, keys=None):
     if isinstance(cookies, str):
         cookies = {"session": cookies}
-    vector = {
+    save(name, {
         "kind": "session",
         "why": why,
         "keys": keys or [{"published": 1}],
@@ -148,10 +154,7 @@ def write(name, why, cookies, expect, keys=None):
         "now": "2026-11-21T08:00:00Z",
         "cookies": cookies,
         "expect": expect,
-    }
-    with open(path, "w") as file:
-        json.dump(vector, file, indent=2)
-        file.write("\n")
+    })
 
 
 def told(record):
