@@ -22,8 +22,8 @@ use crate::common::ports::local;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// In the last line that chromedriver prints at its start: the port follows.
 const READY: &str = "started successfully on port ";
-/// Without its sandbox, which root and most containers cannot have: it sees pages of ours alone. Nothing
-/// answers under the host's name but this machine.
+/// Without its sandbox, which root and most containers cannot have: it sees pages of ours alone. The last one
+/// is a name of this machine that a browser does not take for a local one.
 const ARGUMENTS: [&str; 7] = [
     "--headless=new",
     "--no-sandbox",
