@@ -7,7 +7,7 @@
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError};
 use sealed_session::actix::SessionExt;
@@ -78,7 +78,12 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> actix_web::HttpResponse {
-        actix_web::HttpResponse::build(self.status_code()).json(json!({ "error": self.name() }))
+        let mut response = actix_web::HttpResponse::build(self.status_code());
+        // Which RFC 9110, section 15.5.2, demands of every 401: the same as the library sends.
+        if self.status_code() == StatusCode::UNAUTHORIZED {
+            response.insert_header((WWW_AUTHENTICATE, "Cookie realm=\"session\""));
+        }
+        response.json(json!({ "error": self.name() }))
     }
 }
 

@@ -191,6 +191,25 @@ async fn without_a_login_there_is_nobody_to_log_out_everywhere() {
     old.get("/api/entries/a").await.is(404);
 }
 
+/// RFC 9110, section 15.5.2: the library's own and the application's.
+#[actix_web::test]
+async fn every_401_says_how_to_log_in() {
+    let data = folder();
+    let server = Server::on(data.path());
+    let nobody = server.browser();
+    for answer in [
+        nobody.get("/api/me").await,
+        nobody.post("/api/logout-all").await,
+        nobody.post("/api/renew").await,
+    ] {
+        let answer = answer.is(401);
+        let challenge = Some("Cookie realm=\"session\"");
+        assert_eq!(answer.header("www-authenticate"), challenge, "{answer:?}");
+    }
+    let refused = nobody.post("/api/login").await.is(400);
+    assert_eq!(refused.header("www-authenticate"), None);
+}
+
 #[actix_web::test]
 async fn a_renewed_sessions_older_cookie_only_reads_and_then_dies() {
     let data = folder();
