@@ -16,3 +16,4 @@ mod metrics;
 mod requests;
 mod sessions;
 mod start;
+mod strangers;

@@ -104,8 +104,13 @@ impl Browser {
 
     /// The same cookies at another node.
     pub fn at(&self, node: &Node) -> Self {
+        self.to(&node.url)
+    }
+
+    /// The same browser at another port: cookies know no ports.
+    pub fn to(&self, url: &str) -> Self {
         Self {
-            url: node.url.clone(),
+            url: url.to_owned(),
             ..self.clone()
         }
     }
