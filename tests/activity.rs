@@ -3,8 +3,12 @@
 
 mod common;
 
+use common::gate::during;
+use common::upload::Upload;
 use common::{Answer, Browser, DAY, MINUTE, Node, SECOND};
-use sealed_session::time::Clock;
+use futures_util::future::join_all;
+use sealed_session::testing::{ManualClock, published_secret};
+use sealed_session::{Clock, KeyRing, UnixMillis};
 use serde_json::json;
 
 async fn logged_in(node: &Node) -> Browser {
@@ -40,6 +44,66 @@ async fn a_read_beside_a_write_loses_nothing_whatever_arrives_last() {
         let kept = browser.get("/entries/y").await.is(200);
         assert_eq!(kept.json(), "kept");
     }
+}
+
+/// A long poll, and an upload that turns out to be garbage: both began before the write, and are answered
+/// after it.
+#[actix_web::test]
+async fn a_slow_request_that_wrote_nothing_takes_no_write_back() {
+    let node = Node::start().await;
+    // Before a use is worth an activity cookie, and after it.
+    for age in [200, 310] {
+        for what in ["poll", "garbage"] {
+            let browser = logged_in(&node).await;
+            node.clock.advance(age * SECOND);
+            let tab = browser.copy();
+            let name = format!("{what}-{age}");
+            let meanwhile = async {
+                node.clock.advance(MINUTE);
+                browser.put("/entries/y", json!("kept")).await.is(204);
+                node.clock.advance(MINUTE);
+            };
+            let answer = if what == "poll" {
+                let path = format!("/held/{name}/read");
+                during(&name, tab.get(&path), meanwhile).await.is(200)
+            } else {
+                let upload = Upload::of(&tab, &name, b"garbage".to_vec()).await;
+                meanwhile.await;
+                upload.finish().await.is(400)
+            };
+            assert!(!names(&answer).contains(&"session"), "{name}: {answer:?}");
+            browser.keep(&answer);
+            let kept = browser.get("/entries/y").await.is(200);
+            assert_eq!(kept.json(), "kept");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_read_beside_the_first_write_under_a_new_key_takes_nothing_back() {
+    let begins = ManualClock::default().now() + 4 * MINUTE;
+    let ring = KeyRing::builder()
+        .key(published_secret(1), UnixMillis::EPOCH, None)
+        .key(published_secret(2), begins, None);
+    let ring = ring.build().unwrap();
+    let node = Node::with(|builder| builder.keys(ring)).await;
+    let browser = logged_in(&node).await;
+    let old_key = node.sessions.health().sealing;
+    let (one, two) = (browser.copy(), browser.copy());
+    node.clock.set(begins.minus(SECOND));
+    let read = during("new-key", one.get("/held/new-key/read"), async {
+        node.clock.advance(2 * SECOND);
+        assert_ne!(node.sessions.health().sealing, old_key);
+        browser.put("/entries/y", json!("kept")).await.is(204);
+    });
+    // One of the burst began before the new key, one after it.
+    for answer in [read.await, two.get("/me").await] {
+        let answer = answer.is(200);
+        assert!(answer.set_cookies().is_empty(), "{answer:?}");
+        browser.keep(&answer);
+    }
+    let kept = browser.get("/entries/y").await.is(200);
+    assert_eq!(kept.json(), "kept");
 }
 
 #[actix_web::test]
@@ -111,6 +175,15 @@ async fn assets_send_none_before_half_of_the_idle_limit_has_passed() {
     assert!(image.set_cookies().is_empty(), "{image:?}");
     let page = browser.copy().fetch("/me", "document").await.is(200);
     assert_eq!(names(&page), ["session.seen"]);
+    // A page's burst of them costs neither a cookie each, nor what caches keep of them.
+    let kinds = ["image", "style", "script", "font", "track"].repeat(4);
+    let burst = kinds.into_iter().map(|kind| browser.fetch("/me", kind));
+    for asset in join_all(burst).await {
+        let asset = asset.is(200);
+        assert!(asset.set_cookies().is_empty(), "{asset:?}");
+        let cached = asset.header("cache-control").unwrap_or_default();
+        assert!(!cached.contains("no-store"), "{asset:?}");
+    }
     node.clock.advance(24 * MINUTE);
     let image = browser.fetch("/me", "image").await.is(200);
     assert_eq!(names(&image), ["session.seen"]);

@@ -6,25 +6,10 @@ mod common;
 use std::sync::Arc;
 
 use common::faulty::{Call, Faulty, Mode};
-use common::gate::gate;
+use common::gate::{during, gate};
 use common::{Answer, Browser, MINUTE, Node, SECOND, eventually, memory};
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
-
-/// Sends `request`, and does `meanwhile` while its handler waits at the gate.
-async fn during<T>(
-    name: &str,
-    request: impl Future<Output = Answer>,
-    meanwhile: impl Future<Output = T>,
-) -> Answer {
-    let at = gate(name);
-    let (answer, _) = tokio::join!(request, async {
-        at.entered().await;
-        meanwhile.await;
-        at.open();
-    });
-    answer
-}
 
 #[actix_web::test]
 async fn a_response_in_flight_does_not_resurrect_an_ended_session() {

@@ -5,8 +5,9 @@ use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
 
 use crate::common::faulty::{Call, Faulty, Mode};
+use crate::common::gate::during;
 use crate::common::{self, Browser, DAY, MINUTE, SECOND, builder, memory};
-use crate::{during, routes, target};
+use crate::{routes, target};
 
 #[actix_web::test]
 async fn a_logout_under_a_slow_clock_is_not_acknowledged_in_vain() {

@@ -14,24 +14,10 @@ use std::time::Duration;
 use actix_web::{HttpResponse, Result, web};
 use common::faulty::Faulty;
 use common::gate::gate;
-use common::{Answer, builder, memory};
+use common::{builder, memory};
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
 use sealed_session::{Session, Sessions};
-
-async fn during<T>(
-    name: &str,
-    request: impl Future<Output = Answer>,
-    meanwhile: impl Future<Output = T>,
-) -> Answer {
-    let at = gate(name);
-    let (answer, _) = tokio::join!(request, async {
-        at.entered().await;
-        meanwhile.await;
-        at.open();
-    });
-    answer
-}
 
 fn routes(config: &mut web::ServiceConfig) {
     config

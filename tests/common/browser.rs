@@ -200,8 +200,13 @@ impl Browser {
         self.answer(request).await
     }
 
+    /// Where it sends its requests.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The Cookie header that the browser sends.
-    fn header(&self) -> Option<String> {
+    pub fn header(&self) -> Option<String> {
         let cookies = self.cookies.lock().unwrap();
         let pairs = cookies
             .iter()

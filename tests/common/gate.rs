@@ -3,9 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
+use actix_web::error::ErrorBadRequest;
 use actix_web::{HttpResponse, Result, web};
 use sealed_session::Session;
+use serde_json::Value;
 use tokio::sync::Semaphore;
+
+use super::Answer;
 
 /// A place where a handler waits.
 pub struct Gate {
@@ -19,13 +23,18 @@ impl Gate {
         self.entered.acquire().await.unwrap().forget();
     }
 
+    /// Says that a handler has come, which does not wait here.
+    fn arrive(&self) {
+        self.entered.add_permits(1);
+    }
+
     /// Lets one handler go on.
     pub fn open(&self) {
         self.open.add_permits(1);
     }
 
     pub async fn pass(&self) {
-        self.entered.add_permits(1);
+        self.arrive();
         self.open.acquire().await.unwrap().forget();
     }
 }
@@ -44,6 +53,21 @@ pub fn gate(name: &str) -> Arc<Gate> {
     gate.clone()
 }
 
+/// Sends `request`, and does `meanwhile` while its handler waits at the gate.
+pub async fn during<T>(
+    name: &str,
+    request: impl Future<Output = Answer>,
+    meanwhile: impl Future<Output = T>,
+) -> Answer {
+    let at = gate(name);
+    let (answer, _) = tokio::join!(request, async {
+        at.entered().await;
+        meanwhile.await;
+        at.open();
+    });
+    answer
+}
+
 pub fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/held/{gate}/write", web::post().to(write))
@@ -52,7 +76,21 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/held/{gate}/read", web::get().to(read))
         .route("/held/{gate}/login/{user}", web::post().to(login))
         .route("/held/{gate}/logout-others", web::post().to(logout_others))
-        .route("/held/{gate}/logout", web::post().to(logout));
+        .route("/held/{gate}/logout", web::post().to(logout))
+        .route("/upload/{gate}", web::put().to(upload));
+}
+
+/// Has its session, reads the body for as long as that takes, and writes it. What is not JSON is refused.
+async fn upload(
+    session: Session,
+    name: web::Path<String>,
+    body: web::Payload,
+) -> Result<HttpResponse> {
+    gate(&name).arrive();
+    let body = body.to_bytes().await?;
+    let value: Value = serde_json::from_slice(&body).map_err(ErrorBadRequest)?;
+    session.insert("uploaded", value)?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// Writes, then waits.

@@ -10,6 +10,7 @@ pub mod ports;
 pub mod proxy;
 pub mod raw;
 pub mod redis_server;
+pub mod upload;
 pub mod written;
 
 use std::path::{Path, PathBuf};

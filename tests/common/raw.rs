@@ -25,14 +25,22 @@ impl Reply {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
-    /// The values of a header.
-    pub fn header(&self, name: &str) -> Vec<String> {
+    /// Names and values of all headers, in their order.
+    pub fn headers(&self) -> Vec<(String, String)> {
         let text = self.text();
         let head = text.split("\r\n\r\n").next().unwrap_or_default();
-        head.lines()
-            .filter_map(|line| line.split_once(": "))
+        let lines = head.lines().filter_map(|line| line.split_once(": "));
+        lines
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    }
+
+    /// The values of a header.
+    pub fn header(&self, name: &str) -> Vec<String> {
+        let headers = self.headers().into_iter();
+        headers
             .filter(|(found, _)| found.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.to_owned())
+            .map(|(_, value)| value)
             .collect()
     }
 
