@@ -6,7 +6,6 @@
 //!    time of its sealing.
 //! 3. What is refused says whether another session may begin over it, and whether it may be removed.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::UnixMillis;
@@ -29,10 +28,6 @@ const DISTRIBUTION: Duration = Duration::from_secs(3600);
 
 /// How many of a request's candidates may cost a run of the cipher.
 const MAX_OPENED: usize = 4;
-
-/// For how long after a login over it the entries of an anonymous session follow another login too: a double
-/// click.
-const DOUBLE_CLICK: Duration = Duration::from_secs(10);
 
 /// A session, and what the response needs to know of the request.
 #[derive(Debug)]
@@ -280,21 +275,7 @@ impl Tried {
         if self.dead.is_none()
             && let Some((record, key)) = record
         {
-            let heir = match refusal.standing {
-                Standing::Replaced { since, .. }
-                    if refusal.reason == Rejected::Succeeded
-                        && record.login.is_none()
-                        && now < since + DOUBLE_CLICK =>
-                {
-                    Some(key)
-                }
-                _ => None,
-            };
-            self.dead = Some(Dead {
-                record: Arc::clone(&record),
-                heir,
-                reason: refusal.reason,
-            });
+            self.dead = Some(Dead::new(record, key, &refusal, now));
         }
         self.refusals.push((refusal, scope));
     }

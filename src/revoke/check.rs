@@ -118,9 +118,8 @@ impl Rules<'_> {
     ///
     /// # Errors
     /// Why it does not.
-    pub(crate) fn check(&self, record: &Record, last_use: UnixMillis) -> Result<(), Rejected> {
-        let judged = self.judge(record, last_use);
-        judged.map(|_| ()).map_err(|refusal| refusal.reason)
+    pub(crate) fn check(&self, record: &Record, last_use: UnixMillis) -> Result<(), Refusal> {
+        self.judge(record, last_use).map(|_| ())
     }
 
     /// Whether a list, or a store, that was born then can tell whether the session was ended.

@@ -14,6 +14,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::UnixMillis;
 use crate::error::Rejected;
@@ -21,6 +22,7 @@ use crate::id::{KeyId, Serial};
 use crate::revoke::check::{Freshness, Live};
 use crate::revoke::revoker::Attempt;
 use crate::revoke::{Published, Raised};
+use crate::seal::{Refusal, Standing};
 use crate::session::begin;
 use crate::session::error::{LogoutError, NotWritable, SessionInsertError};
 use crate::session::service::Service;
@@ -78,6 +80,31 @@ pub(crate) struct Dead {
     /// Its key, if a login succeeded it so short a while ago that a second one is a double click.
     pub(crate) heir: Option<KeyId>,
     pub(crate) reason: Rejected,
+}
+
+/// For how long after a login over it the entries of an anonymous session follow another login too: a double
+/// click.
+const DOUBLE_CLICK: Duration = Duration::from_secs(10);
+
+impl Dead {
+    /// What is left of a session that was opened with `key` and then refused.
+    pub(crate) fn new(record: Arc<Record>, key: KeyId, refusal: &Refusal, now: UnixMillis) -> Self {
+        let heir = match refusal.standing {
+            Standing::Replaced { since, .. }
+                if refusal.reason == Rejected::Succeeded
+                    && record.login.is_none()
+                    && now < since + DOUBLE_CLICK =>
+            {
+                Some(key)
+            }
+            _ => None,
+        };
+        Self {
+            record,
+            heir,
+            reason: refusal.reason,
+        }
+    }
 }
 
 /// Why no session begins over a cookie that is none. Of several the larger counts.
@@ -296,8 +323,8 @@ impl State {
                 let rules = service.rules(service.now());
                 match rules.check(&held.record, held.last_use) {
                     Ok(()) => true,
-                    Err(reason) => {
-                        self.drop_dead(reason);
+                    Err(refusal) => {
+                        self.drop_dead(&refusal, rules.now);
                         false
                     }
                 }
@@ -308,19 +335,20 @@ impl State {
     }
 
     /// Drops a session that turned out to be ended. What is left of it can still be ended elsewhere.
-    pub(crate) fn drop_dead(&mut self, reason: Rejected) {
-        if let Some(record) = self.record() {
-            let dead = matches!(self.presence, Presence::Presented { .. }).then(|| Dead {
-                record: Arc::clone(record),
-                heir: None,
-                reason,
-            });
-            self.presence = Presence::Absent {
-                obstacle: Some(Obstacle::EndedMeanwhile),
-                dead,
-            };
-            self.rejected = Some(reason);
-        }
+    fn drop_dead(&mut self, refusal: &Refusal, now: UnixMillis) {
+        let dead = match &self.presence {
+            Presence::Presented { held, .. } => {
+                let record = Arc::clone(&held.record);
+                Some(Dead::new(record, held.key, refusal, now))
+            }
+            Presence::Begun { .. } => None,
+            Presence::Absent { .. } | Presence::Ended(_) => return,
+        };
+        self.presence = Presence::Absent {
+            obstacle: Some(Obstacle::EndedMeanwhile),
+            dead,
+        };
+        self.rejected = Some(refusal.reason);
     }
 }
 
@@ -435,7 +463,7 @@ impl State {
 /// # Logging in
 impl State {
     /// What a login is to know of what was here before. A session that was ended while this request ran
-    /// hands nothing on.
+    /// hands nothing on, but to the second of two logins at once.
     pub(crate) fn before_login(&mut self, service: &Service) -> Result<Before<'_>, NotWritable> {
         if self.committed {
             return Err(NotWritable::AlreadyCommitted);
@@ -622,7 +650,8 @@ impl State {
                 true
             }
             (_, verdict) => {
-                self.drop_dead(verdict.err().unwrap_or(Rejected::SubjectEnded));
+                let ended = Refusal::dead(Rejected::SubjectEnded);
+                self.drop_dead(&verdict.err().unwrap_or(ended), rules.now);
                 false
             }
         }
