@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::{Browser, MINUTE, Node, builder, memory, with};
-use sealed_session::CookieSettings;
+use common::{Browser, MINUTE, Node, builder, memory};
 use sealed_session::testing::ManualClock;
+use sealed_session::{CookieSettings, Rejected};
 use serde_json::json;
 
 /// A node that allows three cookies.
@@ -286,14 +286,36 @@ async fn a_session_that_a_lowered_limit_could_not_seal_again_ends() {
             cookie.max_chunks = max_chunks;
         }))
     };
-    let before = Node::serve(clock.clone(), with(4096, 8)).await;
-    let browser = before.browser();
-    let value = json!("x".repeat(20_000));
-    browser.put("/entries/a", value.clone()).await.is(204);
-    let after = Node::serve(clock.clone(), with(512, 1)).await;
-    // What could be read and never written again is no session, and another one may begin over it.
-    let browser = browser.at(&after);
-    browser.get("/entries/a").await.is(404);
-    browser.post("/login/alice").await.is(200);
-    browser.get("/me").await.is(200);
+    for (before, after, length) in [
+        ((4096, 8), (1024, 1), 20_000),
+        ((3584, 2), (3584, 1), 3_400),
+    ] {
+        let before = Node::serve(clock.clone(), with(before.0, before.1)).await;
+        let browser = before.browser();
+        browser.post("/login/alice").await.is(200);
+        let value = json!("x".repeat(length));
+        browser.put("/entries/a", value).await.is(204);
+        let after = Node::serve(clock.clone(), with(after.0, after.1)).await;
+        let elsewhere = after.browser();
+        elsewhere.post("/login/alice").await.is(200);
+        // What could be read and never written again is no session, and another one may begin over it.
+        let browser = browser.at(&after);
+        let header = browser.header().unwrap();
+        let loaded = after
+            .sessions
+            .load(std::iter::once(header.as_bytes()), None);
+        let rejected = loaded.unwrap().session.rejected();
+        assert_eq!(rejected, Some(Rejected::TooLarge));
+        browser.get("/me").await.leaves_alone();
+        browser.copy().post("/renew").await.is(200);
+        browser.copy().post("/logout-others").await.is(401);
+        elsewhere.get("/me").await.is(200);
+        let writes = browser.copy();
+        writes.put("/entries/b", json!(1)).await.is(204);
+        assert_eq!(writes.names(), ["session"]);
+        writes.get("/entries/a").await.is(404);
+        browser.post("/login/alice").await.is(200);
+        browser.get("/me").await.is(200);
+        assert_eq!(browser.names(), ["session"]);
+    }
 }

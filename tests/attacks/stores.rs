@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
+use sealed_session::key::Rotation;
 use sealed_session::revoke::{Reach, RevocationStore};
 use sealed_session::testing::ManualClock;
 use sealed_session::{
-    revoke::{SessionId, SubjectKey},
-    store::StoreError,
-    time::Clock,
+    Clock, KeySource, KeyTables, Rejected, SessionId, StoreError, SubjectKey, SystemRandom,
 };
-
-use crate::common::faulty::{Call, Faulty, Mode};
-use crate::common::{Browser, DAY, SECOND, builder, eventually, memory};
 use serde_json::json;
 
+use crate::common::faulty::{Call, Faulty, Mode};
+use crate::common::gate::during;
+use crate::common::{Browser, DAY, SECOND, builder, eventually, memory};
 use crate::{Site, common, routes, target};
 
 #[actix_web::test]
@@ -82,62 +81,97 @@ async fn a_retry_of_what_was_replaced_ends_no_later_login() {
     assert_eq!(killed, 0, "of 4 logins");
 }
 
-/// A node whose sessions have passed through as many keys as a record can name.
-async fn worn() -> (Site, Browser, tempfile::TempDir) {
-    use sealed_session::keys::Rotation;
-    use sealed_session::{
-        keys::{KeySource, KeyTables, SystemRandom},
-        time::Clock,
-    };
-    let clock = ManualClock::default();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("keys.toml");
-    KeyTables::fresh(clock.now(), &SystemRandom)
-        .unwrap()
-        .create(&file)
-        .unwrap();
-    let store = Faulty::new(memory(&clock), Reach::Process);
-    let sessions = builder(&clock, store.clone())
-        .key_source(KeySource::File(file.clone()))
-        .start()
-        .await
-        .unwrap();
-    let (url, _) = common::serve(&sessions, routes);
-    let t = Site {
-        sessions,
-        clock,
-        store,
-        url,
-    };
-    let browser = Browser::new(&t.url);
-    browser.post("/login/alice").await.is(200);
-    for _ in 0..17 {
-        t.clock.advance(2 * SECOND);
-        let mut rotation = Rotation::default();
-        rotation.distribute = Duration::ZERO;
-        rotation.although_pending = true;
-        KeyTables::edit_file(&file, |tables| {
-            tables.rotate(t.clock.now(), rotation, &SystemRandom)
-        })
-        .unwrap();
-        t.clock.advance(2 * SECOND);
-        t.sessions.reload_keys().unwrap();
-        // Only a write seals a session anew.
-        browser.put("/entries/a", json!(1)).await;
+/// A node with a key file, and a session that has passed through as many keys as a record can name but one.
+struct Worn {
+    site: Site,
+    browser: Browser,
+    folder: tempfile::TempDir,
+}
+
+impl Worn {
+    async fn start() -> Self {
+        let clock = ManualClock::default();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys.toml");
+        let tables = KeyTables::fresh(clock.now(), &SystemRandom).unwrap();
+        tables.create(&file).unwrap();
+        let store = Faulty::new(memory(&clock), Reach::Process);
+        let builder = builder(&clock, store.clone()).key_source(KeySource::File(file));
+        let sessions = builder.start().await.unwrap();
+        let (url, _) = common::serve(&sessions, routes);
+        let browser = Browser::new(&url);
+        let site = Site {
+            sessions,
+            clock,
+            store,
+            url,
+        };
+        browser.post("/login/alice").await.is(200);
+        let worn = Self {
+            site,
+            browser,
+            folder,
+        };
+        for _ in 0..16 {
+            worn.rotate();
+            // Only a write seals a session anew.
+            worn.browser.put("/entries/a", json!(1)).await.is(204);
+            worn.browser.get("/me").await.is(200);
+        }
+        worn
     }
-    (t, browser, folder)
+
+    fn rotate(&self) {
+        let Site {
+            clock, sessions, ..
+        } = &self.site;
+        clock.advance(2 * SECOND);
+        let rotation = Rotation {
+            distribute: Duration::ZERO,
+            although_pending: true,
+            ..Rotation::default()
+        };
+        let rotate = |tables: &mut KeyTables| tables.rotate(clock.now(), rotation, &SystemRandom);
+        KeyTables::edit_file(self.folder.path().join("keys.toml"), rotate).unwrap();
+        clock.advance(2 * SECOND);
+        sessions.reload_keys().unwrap();
+    }
 }
 
 #[actix_web::test]
-async fn a_session_that_passed_through_too_many_keys_ends_and_another_may_begin() {
-    let (_t, browser, _folder) = worn().await;
-    browser.get("/me").await.is(401);
-    browser.put("/entries/a", json!(1)).await.is(204);
-    browser.get("/entries/a").await.is(200);
-}
-
-#[actix_web::test]
-async fn a_login_over_a_session_of_too_many_keys_starts_anew() {
-    let (_t, browser, _folder) = worn().await;
+async fn a_session_that_passed_through_too_many_keys_ends_with_a_reason_and_another_may_begin() {
+    let worn = Worn::start().await;
+    worn.rotate();
+    let Worn {
+        site: t, browser, ..
+    } = &worn;
+    let elsewhere = Browser::new(&t.url);
+    elsewhere.post("/login/alice").await.is(200);
+    let header = format!("session={}", browser.session().unwrap());
+    let loaded = t.sessions.load(std::iter::once(header.as_bytes()), None);
+    let rejected = loaded.unwrap().session.rejected();
+    assert_eq!(rejected, Some(Rejected::TooManyKeys));
+    browser.get("/me").await.leaves_alone();
+    browser.copy().post("/renew").await.is(200);
+    browser.copy().post("/logout-others").await.is(401);
+    elsewhere.get("/me").await.is(200);
+    let writes = browser.copy();
+    writes.put("/entries/b", json!(1)).await.is(204);
+    writes.get("/entries/b").await.is(200);
+    writes.get("/entries/a").await.is(404);
     browser.post("/login/alice").await.is(200);
+    browser.get("/me").await.is(200);
+}
+
+/// A raise that ended the others, and then this session for want of room, would keep nobody.
+#[actix_web::test]
+async fn logout_others_of_a_session_that_can_not_be_sealed_again_ends_nobody() {
+    let worn = Worn::start().await;
+    let elsewhere = Browser::new(&worn.site.url);
+    elsewhere.post("/login/alice").await.is(200);
+    let request = worn.browser.post("/late/f5/logout-others");
+    let answer = during("f5", request, async { worn.rotate() }).await;
+    let answer = answer.is(500);
+    assert!(answer.set_cookies().is_empty(), "{answer:?}");
+    elsewhere.get("/me").await.is(200);
 }
