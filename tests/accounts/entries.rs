@@ -152,15 +152,27 @@ async fn a_session_can_be_filled_to_its_limit_and_still_be_used() {
     let server = Server::on(data.path());
     let browser = server.browser();
     browser.login("alice").await;
-    let mut size = 3000;
+    let mut size = 2000;
     while browser.set("fill", json!("x".repeat(size))).await.status == 204 {
         size += 8;
     }
+    assert!(size > 2200, "{size}: it was not the first that did not fit");
     for path in ["/api/renew", "/api/logout-others", "/api/renew"] {
         let answer = browser.post(path).await;
         assert!(answer.status < 300, "{answer:?}");
     }
     assert_eq!(browser.user().await.as_deref(), Some("alice"));
+
+    // And the same user may log in once more, be it to be remembered, for which entries may have to go.
+    for remember in [false, true] {
+        while browser.set("fill", json!("x".repeat(size))).await.status == 413 {
+            size -= 1;
+        }
+        let body = json!({ "user": "alice", "remember": remember });
+        let answer = browser.send(Method::POST, "/api/login", Some(body)).await;
+        answer.is(200);
+        assert_eq!(browser.user().await.as_deref(), Some("alice"));
+    }
 
     // A visitor's session leaves room for the longest name.
     let visitor = server.browser();
