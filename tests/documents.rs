@@ -177,6 +177,28 @@ fn every_path_and_link_leads_somewhere() {
     }
 }
 
+/// What no code can prevent, so that only the manual helps.
+#[test]
+fn the_manual_says_what_people_run_into() {
+    for (file, words) in [
+        (
+            "src/operations.md",
+            "Mount the folder that holds the key file",
+        ),
+        ("src/operations.md", "`subPath` with Kubernetes"),
+        (
+            "src/operations.md",
+            "Give staging and production a cookie name each",
+        ),
+        ("src/operations.md", "Unicode's NFC and NFD"),
+        ("src/session/mod.rs", "feature `arbitrary_precision`"),
+    ] {
+        let text = read(file).replace("///", " ");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(words), "{file} does not say {words:?}");
+    }
+}
+
 /// The metrics of the README's table: name, type and label.
 fn documented_metrics() -> BTreeSet<[String; 3]> {
     let text = read("README.md");

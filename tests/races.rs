@@ -10,6 +10,7 @@ use common::gate::{during, gate};
 use common::{Answer, Browser, MINUTE, Node, SECOND, eventually, memory};
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
+use serde_json::json;
 
 #[actix_web::test]
 async fn a_response_in_flight_does_not_resurrect_an_ended_session() {
@@ -88,6 +89,23 @@ async fn a_refresh_in_flight_does_not_resurrect_an_ended_session() {
     );
     let answer = answer.await.is(200);
     assert!(answer.set_cookies().is_empty(), "{answer:?}");
+}
+
+/// Whoever empties a session ends nothing: a request under way has what was in it.
+#[actix_web::test]
+async fn a_request_under_way_brings_back_what_was_cleared_and_not_what_was_purged() {
+    let node = Node::start().await;
+    for (path, status) in [("/clear", 200), ("/purge", 404)] {
+        let browser = node.browser();
+        browser.put("/entries/user_id", json!(7)).await.is(204);
+        let tab = browser.copy();
+        let name = format!("emptied{}", path.replace('/', "-"));
+        let write = format!("/held/{name}/write");
+        let answer = during(&name, tab.post(&write), browser.post(path)).await;
+        let answer = answer.is(204);
+        browser.keep(&answer);
+        browser.get("/entries/user_id").await.is(status);
+    }
 }
 
 #[actix_web::test]
