@@ -163,7 +163,7 @@ async fn a_session_can_be_filled_to_its_limit_and_still_be_used() {
     }
     assert_eq!(browser.user().await.as_deref(), Some("alice"));
 
-    // And the same user may log in once more, be it to be remembered, for which entries may have to go.
+    // And the same user may log in once more, be it to be remembered.
     for remember in [false, true] {
         while browser.set("fill", json!("x".repeat(size))).await.status == 413 {
             size -= 1;
@@ -172,6 +172,7 @@ async fn a_session_can_be_filled_to_its_limit_and_still_be_used() {
         let answer = browser.send(Method::POST, "/api/login", Some(body)).await;
         answer.is(200);
         assert_eq!(browser.user().await.as_deref(), Some("alice"));
+        browser.get("/api/entries/fill").await.is(200);
     }
 
     // A visitor's session leaves room for the longest name.
