@@ -7,6 +7,7 @@
 mod common;
 mod server;
 
+mod clock;
 mod disk;
 mod entries;
 mod keys;
