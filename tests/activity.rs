@@ -8,7 +8,10 @@ use common::upload::Upload;
 use common::{Answer, Browser, DAY, MINUTE, Node, SECOND};
 use futures_util::future::join_all;
 use sealed_session::testing::{ManualClock, published_secret};
-use sealed_session::{Clock, KeyRing, UnixMillis};
+use sealed_session::{
+    KeyRing,
+    time::{Clock, UnixMillis},
+};
 use serde_json::json;
 
 async fn logged_in(node: &Node) -> Browser {

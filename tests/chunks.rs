@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::{Browser, MINUTE, Node, builder, memory};
+use common::{Browser, MINUTE, Node, builder, memory, with};
 use sealed_session::testing::ManualClock;
-use sealed_session::{CookieSettings, Rejected};
+use sealed_session::{CookieSettings, session::Rejected};
 use serde_json::json;
 
 /// A node that allows three cookies.

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use sealed_session::key::Rotation;
+use sealed_session::keys::Rotation;
 use sealed_session::revoke::{Reach, RevocationStore};
 use sealed_session::testing::ManualClock;
 use sealed_session::{
-    Clock, KeySource, KeyTables, Rejected, SessionId, StoreError, SubjectKey, SystemRandom,
+    keys::{KeySource, KeyTables, SystemRandom},
+    revoke::{SessionId, SubjectKey},
+    session::Rejected,
+    store::StoreError,
+    time::Clock,
 };
 use serde_json::json;
 
@@ -126,11 +130,9 @@ impl Worn {
             clock, sessions, ..
         } = &self.site;
         clock.advance(2 * SECOND);
-        let rotation = Rotation {
-            distribute: Duration::ZERO,
-            although_pending: true,
-            ..Rotation::default()
-        };
+        let mut rotation = Rotation::default();
+        rotation.distribute = Duration::ZERO;
+        rotation.although_pending = true;
         let rotate = |tables: &mut KeyTables| tables.rotate(clock.now(), rotation, &SystemRandom);
         KeyTables::edit_file(self.folder.path().join("keys.toml"), rotate).unwrap();
         clock.advance(2 * SECOND);
