@@ -89,8 +89,8 @@ pub struct ParseIdError {
 id! {
     /// Names one session, from its login (or first write) to its end.
     ///
-    /// 128 random bits from the operating system. A client cannot choose one: ids exist only
-    /// inside sealed cookies.
+    /// 128 random bits from the operating system, or, of a session that moved in from another library, a hash
+    /// of its sealed cookie. A client cannot choose one: ids exist only inside sealed cookies.
     SessionId
 }
 
@@ -117,6 +117,12 @@ impl SessionId {
     pub(crate) fn random(random: &dyn Random) -> Result<Self, RandomError> {
         random::bytes(random).map(Self)
     }
+
+    /// That of the session which a token of another library stands for.
+    #[cfg(feature = "migrate-actix-session")]
+    pub(crate) fn of_token(audience: &str, token: &str) -> Self {
+        Self(hash(&[audience, "actix-session", token]))
+    }
 }
 
 impl RaiseId {
@@ -132,27 +138,28 @@ impl RaiseId {
 impl SubjectKey {
     /// The key of `subject` in the application that `audience` names.
     pub fn new(audience: &str, subject: &str) -> Self {
-        Self::of(&[audience, subject])
+        Self(hash(&[audience, subject]))
     }
 
     /// The key of a group of sessions: the one called `name` among those of a kind, such as `org` or
     /// `sid`. Never that of a subject, which has two fields less.
     pub fn group(audience: &str, kind: &str, name: &str) -> Self {
-        Self::of(&[audience, "group", kind, name])
+        Self(hash(&[audience, "group", kind, name]))
     }
+}
 
-    fn of(fields: &[&str]) -> Self {
-        let mut hash = Sha256::new();
-        for field in fields {
-            // Lengths in front, so that ("ab", "c") and ("a", "bc") stay different.
-            hash.update((field.len() as u64).to_be_bytes());
-            hash.update(field.as_bytes());
-        }
-        let digest: [u8; 32] = hash.finalize().into();
-        let mut key = [0; 16];
-        key.copy_from_slice(digest.split_at(16).0);
-        Self(key)
+/// The first 16 bytes of SHA-256 over some fields.
+fn hash(fields: &[&str]) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    for field in fields {
+        // Lengths in front, so that ("ab", "c") and ("a", "bc") stay different.
+        hash.update((field.len() as u64).to_be_bytes());
+        hash.update(field.as_bytes());
     }
+    let digest: [u8; 32] = hash.finalize().into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(digest.split_at(16).0);
+    bytes
 }
 
 impl KeyId {

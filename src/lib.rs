@@ -59,8 +59,9 @@
 //! # Features
 //!
 //! `actix`, `redb` and `ring` are on by default. `redis` adds the store that nodes share, `metrics` counts
-//! what happens, `cli` builds the command line, `testing` adds the `testing` module. Without `ring`
-//! everything is pure Rust, and the tokens are the same.
+//! what happens, `cli` builds the command line, `testing` adds the `testing` module, and
+//! `migrate-actix-session` takes over sessions of that crate. Without `ring` everything is pure Rust, and the
+//! tokens are the same.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![warn(
@@ -89,6 +90,9 @@ mod id;
 pub mod keys;
 mod lifetime;
 mod lock;
+#[cfg(feature = "migrate-actix-session")]
+#[cfg_attr(docsrs, doc(cfg(feature = "migrate-actix-session")))]
+pub mod migrate;
 mod observe;
 #[doc = include_str!("operations.md")]
 pub mod operations {}
@@ -102,6 +106,9 @@ pub mod store;
 pub mod testing;
 mod wire;
 
+#[cfg(feature = "actix")]
+#[cfg_attr(docsrs, doc(cfg(feature = "actix")))]
+pub use actix::{SessionExt, SessionMiddleware};
 pub use config::SessionConfig;
 pub use cookie::{CookieSettings, PreviousCookie, SameSite};
 pub use error::ConfigError;

@@ -7,18 +7,19 @@ use std::future::{Ready, ready};
 
 use std::time::Duration;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse};
-use actix_web::middleware::{Condition, Next, from_fn};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::{Compat, Condition, Next, from_fn};
 use actix_web::web::Bytes;
 use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, Result, error, web};
 use common::faulty::{Faulty, Mode};
 use common::raw::{request, upgrade};
 use common::{Answer, Browser, Node, builder, eventually, memory, serve, serve_app};
-use sealed_session::actix::{SessionExt, SessionMiddleware};
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
-use sealed_session::{Session, Sessions};
+// One line, as with actix-session.
+use sealed_session::{Session, SessionExt, SessionMiddleware, Sessions};
 use serde_json::json;
 
 async fn sessions() -> Sessions {
@@ -362,4 +363,32 @@ async fn a_session_without_its_middleware_is_the_developers_error() {
     }
     browser.get("/plain").await.is(200);
     browser.put("/entries/a", json!(1)).await.is(500);
+}
+
+/// For helpers that name `ServiceResponse<BoxBody>`, as with a middleware that leaves the body's type alone.
+#[actix_web::test]
+async fn the_type_of_the_body_can_be_that_of_before() {
+    async fn with_header(
+        request: ServiceRequest,
+        next: Next<BoxBody>,
+    ) -> Result<ServiceResponse<BoxBody>> {
+        let mut response = next.call(request).await?;
+        let name = HeaderName::from_static("x-helper");
+        let value = HeaderValue::from_static("was here");
+        response.headers_mut().insert(name, value);
+        Ok(response)
+    }
+    let sessions = sessions().await;
+    let (url, _server) = serve_app!(
+        1,
+        App::new()
+            .wrap(from_fn(with_header))
+            .wrap(Compat::new(SessionMiddleware::new(&sessions)))
+            .wrap(from_fn(with_header))
+            .configure(common::routes)
+    );
+    let browser = Browser::new(&url);
+    let answer = browser.post("/login/alice").await.is(200);
+    assert_eq!(answer.header("x-helper"), Some("was here"));
+    browser.get("/me").await.is(200);
 }

@@ -27,10 +27,11 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("seal", &["keys", "wire"]),
     ("revoke", &["keys", "wire", "seal"]),
     ("session", &["keys", "wire", "seal", "revoke"]),
+    ("migrate", &[]),
     (
         "flow",
         &[
-            "keys", "wire", "seal", "revoke", "session", "cookie", "config",
+            "keys", "wire", "seal", "revoke", "session", "cookie", "config", "migrate",
         ],
     ),
     (
@@ -204,6 +205,8 @@ fn each_crate_is_named_where_it_belongs() {
     only_in("postcard", &["wire/record.rs", "wire/entries.rs"]);
     only_in("stacker::", &["wire/value.rs"]);
     only_in("metrics::", &["observe.rs"]);
+    only_in("serde_json::", &["migrate/", "bin/"]);
+    only_in("CookieJar", &["migrate/old.rs"]);
 }
 
 #[test]

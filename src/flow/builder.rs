@@ -12,6 +12,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::cookie::{CookieSettings, Template};
 use crate::error::ConfigError;
 use crate::flow::load::Scope;
+use crate::flow::move_in::{Moving, Plan};
 use crate::flow::opener::Opener;
 use crate::flow::{Engine, Sessions, keys, log, twins};
 use crate::keys::{KeyRing, KeySource};
@@ -35,6 +36,7 @@ pub struct SessionsBuilder {
     lifetimes: Lifetimes,
     older_sessions: OlderSessions,
     policy: Policies,
+    pub(super) plan: Option<Plan>,
     // A test gives its own; else they are the machine's.
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
@@ -50,6 +52,7 @@ impl SessionsBuilder {
             lifetimes: Lifetimes::default(),
             older_sessions: OlderSessions::default(),
             policy: Policies::default(),
+            plan: None,
             clock: None,
             random: None,
         }
@@ -168,6 +171,7 @@ impl SessionsBuilder {
         check_audience(&self.audience)?;
         self.lifetimes.validate()?;
         let previous = Template::previous(&self.cookie)?;
+        let settings = self.cookie.clone();
         let cookie = Template::new(self.cookie)?;
         let source = self.keys.ok_or_else(|| {
             ConfigError::setting(
@@ -186,6 +190,7 @@ impl SessionsBuilder {
             .clock
             .unwrap_or_else(|| Arc::new(SystemClock::default()));
         let random = self.random.unwrap_or_else(|| Arc::new(SystemRandom));
+        let moving = Moving::prepare(self.plan, settings, &self.lifetimes, clock.now())?;
         let (ring, watch) = source.open(clock.now())?;
         let store = store.open()?;
         check_staleness(&*store, self.policy.trust.max_staleness)?;
@@ -215,6 +220,7 @@ impl SessionsBuilder {
             current,
             earlier,
             policy: self.policy,
+            moving,
             watch: watch.map(keys::Watch::new),
             log: log::Log::new(clock),
             plain_http: AtomicBool::new(false),

@@ -305,6 +305,7 @@ impl Engine {
         for (scope, held) in self.earlier.iter().zip(&ticket.earlier) {
             cookies.extend(scope.removals(*held));
         }
+        cookies.extend(ticket.old.clone());
         cookies
     }
 
@@ -322,7 +323,9 @@ impl Engine {
 
     /// Removes whatever the browser holds of ours.
     fn removal(&self, ticket: &Ticket) -> Vec<String> {
-        self.removals_where(ticket, |_| true)
+        let mut cookies = self.removals_where(ticket, |_| true);
+        cookies.extend(ticket.old.clone());
+        cookies
     }
 
     /// Removes what cannot be a session.
@@ -340,7 +343,7 @@ impl Engine {
             .collect()
     }
 
-    fn is_untrusted(&self, now: UnixMillis) -> bool {
+    pub(super) fn is_untrusted(&self, now: UnixMillis) -> bool {
         self.policy.when_stale == WhenStale::Reject && self.is_stale(now)
     }
 }

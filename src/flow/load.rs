@@ -47,6 +47,8 @@ pub struct Ticket {
     pub(crate) current: HeldCookies,
     /// The same of those that are only read, in their order.
     pub(crate) earlier: Vec<HeldCookies>,
+    /// What removes the cookie of another library, if the request carried a session in it.
+    pub(crate) old: Option<String>,
     /// When it was loaded: the time of its use.
     pub(crate) loaded: UnixMillis,
     /// Whether the response is a part of a page, which others load beside it.
@@ -120,13 +122,16 @@ impl Engine {
         {
             cookies.worthless = !cookies.indexes.is_empty() && tried.is_worthless(index);
         }
-        let ticket = Ticket {
+        let mut ticket = Ticket {
             current,
             earlier,
+            old: None,
             loaded: now,
             is_asset: sec_fetch_dest.is_some_and(is_asset),
         };
-        let session = Session::new(self.service.clone(), self.state(tried, now));
+        let mut state = self.state(tried, now);
+        self.move_in(&mut state, &mut ticket, lines)?;
+        let session = Session::new(self.service.clone(), state);
         Ok(Loaded { session, ticket })
     }
 
@@ -212,7 +217,7 @@ impl Engine {
     }
 
     /// Whether no other session may begin over what was refused, but by a login.
-    fn obstacle(&self, refusal: &Refusal, now: UnixMillis) -> Option<Obstacle> {
+    pub(super) fn obstacle(&self, refusal: &Refusal, now: UnixMillis) -> Option<Obstacle> {
         // What other nodes know only matters where there are any.
         let fleet = self.service.revoker.vigil().reach() == Reach::Network;
         match refusal.standing {
@@ -275,7 +280,7 @@ impl Tried {
         if self.dead.is_none()
             && let Some((record, key)) = record
         {
-            self.dead = Some(Dead::new(record, key, &refusal, now));
+            self.dead = Some(Dead::new(record, Some(key), &refusal, now));
         }
         self.refusals.push((refusal, scope));
     }

@@ -62,6 +62,30 @@ impl Log {
         }
     }
 
+    /// What moved in from another library lacks an entry.
+    #[cfg(feature = "migrate-actix-session")]
+    pub(crate) fn entry_left_behind(&self, entry: &str, problem: &str) {
+        if let Some(left_out) = self.refusals.admit() {
+            tracing::warn!(
+                entry,
+                problem,
+                left_out,
+                "an entry of a session of actix-session was left behind"
+            );
+        }
+    }
+
+    /// A session of another library names a user that cannot be logged in here.
+    #[cfg(feature = "migrate-actix-session")]
+    pub(crate) fn no_subject(&self) {
+        if let Some(left_out) = self.refusals.admit() {
+            tracing::warn!(
+                left_out,
+                "the user of a session of actix-session is no subject, a name of 1 to 255 bytes; it was not taken over"
+            );
+        }
+    }
+
     /// A changed session was not sealed, because it was ended while its request ran.
     pub(crate) fn dropped(&self, session: &SessionId, reason: &Rejected) {
         if let Some(left_out) = self.refusals.admit() {

@@ -10,6 +10,11 @@ mod inspect;
 mod keys;
 mod load;
 mod log;
+#[cfg(feature = "migrate-actix-session")]
+mod move_in;
+#[cfg(not(feature = "migrate-actix-session"))]
+#[path = "stay.rs"]
+mod move_in;
 mod opener;
 mod twins;
 
@@ -33,6 +38,7 @@ pub(crate) use builder::check_audience;
 pub use commit::{CommitError, Outcome};
 pub use inspect::{Inspected, InspectedLogin, token};
 pub use load::{Loaded, Ticket, Unavailable};
+use move_in::Moving;
 pub(crate) use opener::Opener;
 
 /// Everything that the sessions of one cookie share: keys, the revocation list, lifetimes, the
@@ -61,6 +67,8 @@ struct Engine {
     /// Those of earlier settings, which are only read.
     earlier: Vec<Scope>,
     policy: Policies,
+    /// Sessions of another library, which are taken over.
+    moving: Option<Moving>,
     /// If the keys come from a file.
     watch: Option<keys::Watch>,
     log: log::Log,

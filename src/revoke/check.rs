@@ -127,7 +127,15 @@ impl Rules<'_> {
         record.created > born || self.accept_older
     }
 
-    fn judge(&self, record: &Record, last_use: UnixMillis) -> Result<Freshness, Refusal> {
+    /// Which of its session's cookies the record is of, if that counts.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(crate) fn judge(
+        &self,
+        record: &Record,
+        last_use: UnixMillis,
+    ) -> Result<Freshness, Refusal> {
         self.judge_age(record, last_use)?;
         self.judge_generations(record)?;
         let visitor = record.login.is_none();

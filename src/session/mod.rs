@@ -39,6 +39,8 @@ pub use login::{LoggedIn, Login};
 pub use peek::Peek;
 pub use state::SessionStatus;
 pub use value::Value;
+#[cfg(feature = "migrate-actix-session")]
+pub(crate) use value::encoded;
 
 pub use crate::error::Rejected;
 pub use crate::wire::chunks::TooLarge;
@@ -236,7 +238,7 @@ impl Session {
         self.login(|login| login.generation)
     }
 
-    /// When the login was.
+    /// When the login was; 1970 where nobody knows, of a session that moved in from another library.
     pub fn authenticated_at(&self) -> Option<UnixMillis> {
         self.login(|login| login.at)
     }

@@ -65,7 +65,8 @@ enum Presence {
 /// A live session of the browser's.
 struct Held {
     record: Arc<Record>,
-    key: KeyId,
+    /// The key that sealed it; none of a session that moved in from another library, which has no cookie of ours yet.
+    key: Option<KeyId>,
     freshness: Freshness,
     last_use: UnixMillis,
     /// Which of the cookies that are read carried it.
@@ -88,14 +89,19 @@ const DOUBLE_CLICK: Duration = Duration::from_secs(10);
 
 impl Dead {
     /// What is left of a session that was opened with `key` and then refused.
-    pub(crate) fn new(record: Arc<Record>, key: KeyId, refusal: &Refusal, now: UnixMillis) -> Self {
+    pub(crate) fn new(
+        record: Arc<Record>,
+        key: Option<KeyId>,
+        refusal: &Refusal,
+        now: UnixMillis,
+    ) -> Self {
         let heir = match refusal.standing {
             Standing::Replaced { since, .. }
                 if refusal.reason == Rejected::Succeeded
                     && record.login.is_none()
                     && now < since + DOUBLE_CLICK =>
             {
-                Some(key)
+                key
             }
             _ => None,
         };
@@ -137,8 +143,8 @@ enum Cause {
     Write,
     /// A login.
     Login,
-    /// All others of its user were ended, and with them its cookie, which this key had sealed.
-    OthersEnded(KeyId),
+    /// All others of its user were ended, and with them its cookie, which this key had sealed, if it was one of ours.
+    OthersEnded(Option<KeyId>),
 }
 
 /// How it was ended.
@@ -223,11 +229,32 @@ impl State {
         let (freshness, last_use) = (live.freshness(), live.last_use());
         let opened = live.into_opened();
         let held = Held {
-            key: opened.key(),
+            key: Some(opened.key()),
             record: opened.into_record(),
             freshness,
             last_use,
             scope,
+        };
+        let edit = Edit::Clean;
+        Self {
+            presence: Presence::Presented { held, edit },
+            ..Self::absent(None, None, None)
+        }
+    }
+
+    /// A session that another library kept, used just now. Whoever looks at it gets a cookie of ours.
+    #[cfg(feature = "migrate-actix-session")]
+    pub(crate) fn moved_in(
+        record: Arc<Record>,
+        freshness: Freshness,
+        last_use: UnixMillis,
+    ) -> Self {
+        let held = Held {
+            record,
+            key: None,
+            freshness,
+            last_use,
+            scope: 0,
         };
         let edit = Edit::Clean;
         Self {
@@ -249,6 +276,18 @@ impl State {
             Presence::Begun { record, .. } => Some(record),
             Presence::Absent { .. } | Presence::Ended(_) => None,
         }
+    }
+
+    /// Whether the request carried nothing that is, was or may be a session.
+    #[cfg(feature = "migrate-actix-session")]
+    pub(crate) fn is_vacant(&self) -> bool {
+        matches!(
+            &self.presence,
+            Presence::Absent {
+                obstacle: None,
+                dead: None
+            }
+        )
     }
 
     fn record_mut(&mut self) -> Option<&mut Record> {
@@ -471,14 +510,14 @@ impl State {
         self.still_counts(service);
         Ok(match &self.presence {
             Presence::Presented { held, .. } => Before {
-                heir: Some((&held.record, Some(held.key))),
+                heir: Some((&held.record, held.key)),
                 ended: Some((&held.record, true)),
             },
             Presence::Begun { record, cause } => Before {
                 heir: Some((
                     record,
                     match cause {
-                        Cause::OthersEnded(key) => Some(*key),
+                        Cause::OthersEnded(key) => *key,
                         Cause::Write | Cause::Login => None,
                     },
                 )),
@@ -604,10 +643,11 @@ impl State {
     pub(crate) fn may_outlive(&self, service: &Service) -> Result<(), LogoutError> {
         self.writable()?;
         // A server that this node has just met, or that has lost data, need not know that the session was
-        // ended. One that began after the meeting was not.
+        // ended. One whose login was after the meeting was not. Of one that moved in nobody knows.
         let met = service.revoker.vigil().may_lag(&*service.clock);
-        if let (Some(met), Some(record)) = (met, self.record())
-            && record.created <= met
+        let login = self.record().and_then(|record| record.login.as_ref());
+        if let (Some(met), Some(login)) = (met, login)
+            && login.at <= met
         {
             return Err(LogoutError::Settling);
         }
@@ -617,9 +657,10 @@ impl State {
             if rules.clear(&held.record).is_err() {
                 return Err(NotWritable::Superseded.into());
             }
-            rules
-                .room_to_seal(&held.record, held.key)
-                .map_err(LogoutError::CannotSeal)?;
+            if let Some(key) = held.key {
+                let room = rules.room_to_seal(&held.record, key);
+                room.map_err(LogoutError::CannotSeal)?;
+            }
         }
         Ok(())
     }
@@ -681,11 +722,11 @@ impl State {
             None => self.outcome(is_due),
         };
         let key = match &self.presence {
-            Presence::Presented { held, .. } => Some(held.key),
+            Presence::Presented { held, .. } => held.key,
             Presence::Begun {
                 cause: Cause::OthersEnded(key),
                 ..
-            } => Some(*key),
+            } => *key,
             _ => None,
         };
         self.committed = true;
@@ -703,16 +744,16 @@ impl State {
         match &self.presence {
             Presence::Absent { .. } => Change::Keep,
             Presence::Presented { held, edit } => match edit {
-                Edit::Clean
-                    if self.looked
-                        && held.freshness == Freshness::Newest
-                        && is_due(&held.record, held.last_use) =>
-                {
-                    Change::Seen(Seen {
-                        record: Arc::clone(&held.record),
-                        key: held.key,
-                        scope: held.scope,
-                    })
+                Edit::Clean if self.looked && held.freshness == Freshness::Newest => {
+                    match held.key {
+                        None => Change::Write(Arc::clone(&held.record)),
+                        Some(key) if is_due(&held.record, held.last_use) => Change::Seen(Seen {
+                            record: Arc::clone(&held.record),
+                            key,
+                            scope: held.scope,
+                        }),
+                        Some(_) => Change::Keep,
+                    }
                 }
                 Edit::Clean => Change::Keep,
                 Edit::Changed => Change::Write(Arc::clone(&held.record)),
@@ -735,7 +776,7 @@ impl State {
             && let Some(key) = service.keys.load().sealing(service.now())
         {
             let held = Held {
-                key: key.id(),
+                key: Some(key.id()),
                 record: Arc::clone(record),
                 freshness: Freshness::Newest,
                 last_use: service.now(),

@@ -58,7 +58,7 @@ pub(super) fn settable<K: AsRef<str>>(key: K) -> Result<K, SessionInsertError> {
 }
 
 /// Makes the bytes of an entry that the application sets.
-pub(super) fn encoded<T: Serialize + ?Sized>(
+pub(crate) fn encoded<T: Serialize + ?Sized>(
     key: &str,
     value: &T,
 ) -> Result<Vec<u8>, SessionInsertError> {

@@ -1,0 +1,228 @@
+//! Taking over sessions that actix-session kept in a cookie.
+//!
+//! Such a cookie names no time and cannot be revoked by its library. So a session that is made of it is the
+//! weakest that its content allows, and is judged as every other:
+//!
+//! 1. It is looked at only where the request carries nothing of ours that is, was or may be a session.
+//! 2. It is under no generation: whoever raised one since the list began has ended it, and so has an operator
+//!    who ordered everyone out.
+//! 3. Its id follows from the old cookie, so that what ends it ends the old cookie and every copy. It says that
+//!    it ends no earlier than the old cookie is read, so that the list remembers that for as long. Only of a
+//!    visitor's signed cookie, which strangers may have too, the id is random.
+//! 4. It costs no I/O, and a request that does not look at it sets no cookie.
+
+use std::mem;
+use std::sync::Arc;
+
+use crate::clock::UnixMillis;
+use crate::cookie::{CookieSettings, PreviousCookie, Template};
+use crate::error::{ConfigError, Rejected};
+use crate::flow::load::{Ticket, Unavailable};
+use crate::flow::{Engine, SessionsBuilder};
+use crate::id::{Generation, Serial, SessionId};
+use crate::lifetime::{Class, Lifetimes};
+use crate::migrate::{ActixSessionCookie, OldEntries, OldSession};
+use crate::revoke::check::Freshness;
+use crate::seal::Refusal;
+use crate::session::encoded;
+use crate::session::state::{Dead, State};
+use crate::wire::entries::Entries;
+use crate::wire::record::{KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
+
+/// What a builder was told.
+pub(super) type Plan = ActixSessionCookie;
+
+/// A cookie whose sessions move in.
+#[derive(Debug)]
+pub(super) struct Moving {
+    cookie: ActixSessionCookie,
+    /// What removes it; none if the cookie of ours takes its place.
+    removal: Option<String>,
+}
+
+impl SessionsBuilder {
+    /// Takes over the sessions of an application that used actix-session before. See
+    /// [`migrate`](crate::migrate).
+    ///
+    /// [`start`](Self::start) fails if browsers could not have had such a cookie, or if it is to be read for
+    /// longer from now than a session can live.
+    #[cfg_attr(docsrs, doc(cfg(feature = "migrate-actix-session")))]
+    pub fn migrate(mut self, old: ActixSessionCookie) -> Self {
+        self.plan = Some(old);
+        self
+    }
+}
+
+impl Moving {
+    pub(super) fn prepare(
+        plan: Option<Plan>,
+        ours: CookieSettings,
+        lifetimes: &Lifetimes,
+        now: UnixMillis,
+    ) -> Result<Option<Self>, ConfigError> {
+        let Some(cookie) = plan else {
+            return Ok(None);
+        };
+        // For so long the list remembers what ended a session.
+        let longest = lifetimes
+            .standard
+            .absolute
+            .max(lifetimes.remembered.absolute);
+        if cookie.until() > now + longest {
+            let problem = format!(
+                "the old cookie is to be read until {}; at the most until {}, because the revocation list \
+                 forgets logouts after the longest lifetime",
+                cookie.until(),
+                now + longest,
+            );
+            return Err(ConfigError::setting("migrate", problem));
+        }
+        let (domain, path) = cookie.scope();
+        let theirs = PreviousCookie {
+            name: cookie.name().to_owned(),
+            domain: domain.map(str::to_owned),
+            path: path.to_owned(),
+        };
+        let is_ours =
+            (theirs.name == ours.name) && theirs.domain == ours.domain && theirs.path == ours.path;
+        let settings = CookieSettings {
+            previous: if is_ours { Vec::new() } else { vec![theirs] },
+            ..ours
+        };
+        let template = Template::previous(&settings).map_err(|error| match error {
+            ConfigError::Setting { problem, .. } => ConfigError::setting("migrate", problem),
+            error => error,
+        })?;
+        let removal = template.first().map(|template| template.removal(0));
+        Ok(Some(Self { cookie, removal }))
+    }
+}
+
+impl Engine {
+    /// Puts the session of an old cookie in the place of none.
+    pub(super) fn move_in<'h>(
+        &self,
+        state: &mut State,
+        ticket: &mut Ticket,
+        lines: impl Iterator<Item = &'h [u8]>,
+    ) -> Result<(), Unavailable> {
+        let now = ticket.loaded;
+        let Some(moving) = &self.moving else {
+            return Ok(());
+        };
+        let Some(old) = moving.cookie.find(lines, now) else {
+            return Ok(());
+        };
+        ticket.old.clone_from(&moving.removal);
+        if !state.is_vacant() {
+            return Ok(());
+        }
+        let Some(record) = self.old_record(&moving.cookie, &old, now) else {
+            return Ok(());
+        };
+        // While others may still tell what the store lost, nobody knows what ended it.
+        if self.is_untrusted(now) || self.is_settling() {
+            return Err(Unavailable);
+        }
+        let record = Arc::new(record);
+        *state = match self.judge_old(&record, now) {
+            Ok(freshness) => State::moved_in(record, freshness, now),
+            Err(refusal) => {
+                self.log.rejected(&refusal.reason);
+                let reason = refusal.reason;
+                let dead = Dead {
+                    record,
+                    heir: None,
+                    reason,
+                };
+                State::absent(self.obstacle(&refusal, now), Some(dead), Some(reason))
+            }
+        };
+        Ok(())
+    }
+
+    fn judge_old(&self, record: &Record, now: UnixMillis) -> Result<Freshness, Refusal> {
+        let rules = self.service.rules(now);
+        // Whenever that was: the old cookie may be from before.
+        if rules.everyone_before.is_some() {
+            return Err(Refusal::dead(Rejected::EveryoneEnded));
+        }
+        rules.judge(record, now)
+    }
+
+    /// The session that an old one becomes; none if there is nothing in it.
+    fn old_record(
+        &self,
+        cookie: &ActixSessionCookie,
+        old: &OldSession,
+        now: UnixMillis,
+    ) -> Option<Record> {
+        let service = &self.service;
+        let subject = cookie.user(&old.entries);
+        let is_name = |name: &String| (1..=LONGEST_SUBJECT).contains(&name.len());
+        if subject.as_ref().is_some_and(|name| !is_name(name)) {
+            self.log.no_subject();
+            return None;
+        }
+        let id = match &subject {
+            None if !cookie.is_unique() => SessionId::random(&*service.random).ok()?,
+            _ => SessionId::of_token(service.binding.audience(), &old.token),
+        };
+        let class = match &subject {
+            Some(_) if cookie.remembers() => Class::Remembered,
+            _ => Class::Standard,
+        };
+        let login = subject.map(|subject| LoginFacts {
+            key: service.subject_key(&subject),
+            subject,
+            generation: Generation::NONE,
+            // Nobody knows, and what asks for a recent login must not take this for one.
+            at: UnixMillis::EPOCH,
+            roles: Vec::new(),
+            groups: Vec::new(),
+            fingerprint: None,
+        });
+        let created = service.beginning(now, service.revoker.list().born());
+        let end = created + service.lifetimes.of(class).absolute;
+        let mut record = Record {
+            id,
+            serial: Serial::FIRST,
+            login,
+            everyone: Generation::NONE,
+            created,
+            refreshed: now,
+            // Whoever ends it ends it for as long as this says. It lives no longer than its class allows.
+            expires: end.max(cookie.until()),
+            class,
+            keys: KeyTrail::default(),
+            entries: Entries::default(),
+        };
+        self.fill(&mut record, &old.entries);
+        let is_something = record.login.is_some() || !record.entries.is_empty();
+        is_something.then_some(record)
+    }
+
+    /// Adds the entries, as many as fit.
+    fn fill(&self, record: &mut Record, entries: &OldEntries) {
+        for (name, value) in entries.iter() {
+            let Some(value) = value else {
+                self.log
+                    .entry_left_behind(name, "is no JSON that can be read here");
+                continue;
+            };
+            let bytes = match encoded(name, &value) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    self.log.entry_left_behind(name, &error.to_string());
+                    continue;
+                }
+            };
+            let with = record.entries.with(name, &bytes);
+            let without = mem::replace(&mut record.entries, with);
+            if let Err(error) = self.service.room.admit(record.longest_len()) {
+                record.entries = without;
+                self.log.entry_left_behind(name, &error.to_string());
+            }
+        }
+    }
+}
