@@ -6,7 +6,7 @@ use serde::de::{
 };
 use serde::{Deserialize, forward_to_deserialize_any};
 
-use super::{Depth, Error};
+use super::{Depth, Error, MOST_LEVELS};
 
 /// Takes values off the front of some bytes.
 pub(super) struct Reader<'v> {
@@ -28,6 +28,35 @@ enum Token<'v> {
     Array(u64),
     /// As many pairs follow.
     Map(u64),
+}
+
+/// How many arrays and maps stand in one another at the deepest place of the first value.
+///
+/// # Errors
+/// When there are too many, or the value is not whole.
+pub(super) fn levels(bytes: &[u8]) -> Result<usize, Error> {
+    let mut reader = Reader::new(bytes);
+    // How many values are to come in each that is open.
+    let mut open: Vec<u64> = Vec::new();
+    let mut deepest = 0;
+    loop {
+        match reader.token()? {
+            Token::Array(count) => open.push(count),
+            Token::Map(count) => open.push(count * 2),
+            _ => (),
+        }
+        deepest = deepest.max(open.len());
+        if deepest > usize::from(MOST_LEVELS) {
+            return Err(Error::TooDeep);
+        }
+        while open.last() == Some(&0) {
+            open.pop();
+        }
+        match open.last_mut() {
+            Some(left) => *left -= 1,
+            None => return Ok(deepest),
+        }
+    }
 }
 
 impl<'v> Reader<'v> {
@@ -121,16 +150,14 @@ impl<'v> Reader<'v> {
         count: u64,
         take: impl FnOnce(&mut Items<'_, 'v>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.depth.enter()?;
         let mut items = Items {
             reader: self,
             left: count,
         };
-        let taken = Depth::with_stack(|| take(&mut items))?;
+        let taken = take(&mut items)?;
         if items.left > 0 {
             return Err(Error::other("holds more than was expected"));
         }
-        self.depth.leave();
         Ok(taken)
     }
 }
@@ -194,9 +221,9 @@ impl<'v> Deserializer<'v> for &mut Reader<'v> {
             self.rest = rest;
             return visitor.visit_none();
         }
-        self.depth.unwrap()?;
+        self.depth.enter_wrapper()?;
         let value = visitor.visit_some(&mut *self)?;
-        self.depth.wrap();
+        self.depth.leave_wrapper();
         Ok(value)
     }
 
@@ -205,9 +232,9 @@ impl<'v> Deserializer<'v> for &mut Reader<'v> {
         _: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        self.depth.unwrap()?;
+        self.depth.enter_wrapper()?;
         let value = visitor.visit_newtype_struct(&mut *self)?;
-        self.depth.wrap();
+        self.depth.leave_wrapper();
         Ok(value)
     }
 
@@ -219,13 +246,7 @@ impl<'v> Deserializer<'v> for &mut Reader<'v> {
     ) -> Result<V::Value, Error> {
         match self.token()? {
             Token::Text(variant) => visitor.visit_enum(BorrowedStrDeserializer::new(variant)),
-            Token::Map(1) => {
-                self.depth.enter()?;
-                let variant = Variant { reader: &mut *self };
-                let value = Depth::with_stack(|| visitor.visit_enum(variant))?;
-                self.depth.leave();
-                Ok(value)
-            }
+            Token::Map(1) => visitor.visit_enum(Variant { reader: self }),
             _ => Err(Error::expected(&visitor)),
         }
     }

@@ -258,9 +258,9 @@ impl<'w> Serializer for &'w mut Writer {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
-        self.depth.unwrap()?;
+        self.depth.enter_wrapper()?;
         value.serialize(&mut *self)?;
-        self.depth.wrap();
+        self.depth.leave_wrapper();
         Ok(())
     }
 

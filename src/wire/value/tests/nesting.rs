@@ -66,6 +66,48 @@ macro_rules! fields {
     };
 }
 
+/// What serde keeps and reads again by code of its own: an enum by a tag, with a large struct that is flattened.
+macro_rules! kept {
+    ($($name:ident)*) => {
+        #[derive(Serialize, Deserialize, Default)]
+        struct KeptWide {
+            $(#[serde(default, skip_serializing_if = "Option::is_none")] $name: Option<[u64; 8]>,)*
+            #[serde(flatten)]
+            rest: KeptRest,
+        }
+    };
+}
+
+#[derive(Serialize, Deserialize, Default)]
+struct KeptRest {
+    inner: Option<Box<Kept>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "tag")]
+enum Kept {
+    Wide(KeptWide),
+}
+
+impl Nested for Kept {
+    fn within(inner: Option<Self>) -> Self {
+        let inner = inner.map(Box::new);
+        Self::Wide(KeptWide {
+            rest: KeptRest { inner },
+            ..KeptWide::default()
+        })
+    }
+    fn inner(self) -> Option<Self> {
+        let Self::Wide(wide) = self;
+        wide.rest.inner.map(|inner| *inner)
+    }
+}
+
+kept! {
+    a1 a2 a3 a4 a5 a6 a7 a8 a9 a10 a11 a12 a13 a14 a15 a16 a17 a18 a19 a20 a21 a22 a23 a24 a25 a26 a27
+    a28 a29 a30 a31
+}
+
 fields! {
     a1 a2 a3 a4 a5 a6 a7 a8 a9 a10 a11 a12 a13 a14 a15 a16 a17 a18 a19 a20 a21 a22 a23 a24 a25 a26 a27
     a28 a29 a30 a31
@@ -177,6 +219,11 @@ fn an_enum_is_read_up_to_the_limit_and_not_beyond() {
     is_bounded::<ExternalStruct>(2);
     is_bounded::<Internal>(1);
     is_bounded::<Untagged>(1);
+}
+
+#[test]
+fn what_serde_keeps_is_read_up_to_the_limit_and_not_beyond() {
+    is_bounded::<Kept>(1);
 }
 
 #[test]
