@@ -51,12 +51,14 @@ impl Bench {
     fn with_keys(times: &[(i64, Option<i64>)]) -> Self {
         let bench = Self::empty();
         let mut text = String::new();
+        // One moment for all: of keys that activate together the first seals.
+        let now = SystemClock::default().now();
         for (activate, retire) in times {
             let secret = Secret::generate(&SystemRandom).unwrap();
             text += &format!("[[key]]\nsecret = \"{}\"\n", *secret.to_text());
-            text += &format!("activate = {}\n", days(*activate));
+            text += &format!("activate = {}\n", apart(now, *activate));
             if let Some(retire) = retire {
-                text += &format!("retire = {}\n", days(*retire));
+                text += &format!("retire = {}\n", apart(now, *retire));
             }
         }
         fs::write(&bench.file, text).unwrap();
@@ -119,7 +121,10 @@ fn secrets(file: &str) -> impl Iterator<Item = &str> {
 }
 
 fn days(days: i64) -> UnixMillis {
-    let now = SystemClock::default().now();
+    apart(SystemClock::default().now(), days)
+}
+
+fn apart(now: UnixMillis, days: i64) -> UnixMillis {
     let apart = DAY * u32::try_from(days.abs()).unwrap();
     if days < 0 {
         now.minus(apart)
