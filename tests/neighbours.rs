@@ -9,11 +9,12 @@ mod common;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::{App, Error, HttpResponse, web};
 use common::faulty::{Call, Faulty, Mode};
-use common::{Answer, Browser, SECOND, builder, eventually, memory, serve_app};
+use common::{Answer, Browser, MINUTE, SECOND, builder, eventually, memory, serve_app};
 use sealed_session::Sessions;
 use sealed_session::actix::{SessionExt, SessionMiddleware};
 use sealed_session::revoke::Reach;
@@ -159,4 +160,66 @@ async fn middleware_in_the_wrong_order_is_told_which_is_the_right_one() {
     }
     let (url, _server) = server(&sessions, true);
     Browser::new(&url).get("/plain").await.is(200);
+}
+
+/// Turns everybody away from one path by an error, after a logout.
+async fn closing(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if request.path() != "/closed" {
+        return next.call(request).await;
+    }
+    if let Ok(session) = request.get_session() {
+        session.purge();
+    }
+    let away = HttpResponse::SeeOther()
+        .insert_header(("Location", "/bye"))
+        .insert_header(("X-Own", "kept"))
+        .finish();
+    Err(InternalError::from_response("closed", away).into())
+}
+
+fn closed(sessions: &Sessions) -> Browser {
+    let sessions = sessions.clone();
+    let (url, _) = serve_app!(
+        1,
+        App::new()
+            .wrap(from_fn(closing))
+            .wrap(SessionMiddleware::new(&sessions))
+            .configure(common::routes)
+    );
+    Browser::new(&url)
+}
+
+#[actix_web::test]
+async fn an_error_of_inner_middleware_hides_no_logout_that_failed() {
+    let clock = ManualClock::default();
+    let store = Faulty::new(memory(&clock), Reach::Process);
+    let sessions = builder(&clock, store.clone()).start().await.unwrap();
+    let browser = closed(&sessions);
+    browser.get("/closed").await.is(303);
+    browser.post("/login/alice").await.is(200);
+    store.set_call(Call::Publish, Mode::Down);
+    let answer = browser.get("/closed").await.is(503);
+    assert_eq!(answer.header("location"), None);
+    assert_eq!(answer.header("x-own"), Some("kept"));
+}
+
+#[actix_web::test]
+async fn an_error_of_inner_middleware_hides_no_list_that_is_unavailable() {
+    let clock = ManualClock::default();
+    let store = Faulty::new(memory(&clock), Reach::Network);
+    let sessions = builder(&clock, store.clone()).start().await.unwrap();
+    let browser = closed(&sessions);
+    eventually(|| async { browser.post("/login/alice").await.status == 200 }).await;
+    store.set(Mode::Down);
+    eventually(|| async {
+        clock.advance(MINUTE);
+        browser.get("/me").await.status == 503
+    })
+    .await;
+    let answer = browser.get("/closed").await.is(503);
+    assert_eq!(answer.header("location"), None);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
 }

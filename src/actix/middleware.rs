@@ -16,6 +16,7 @@ use std::rc::Rc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, SET_COOKIE, VARY};
 use actix_web::{Error, HttpResponse, ResponseError};
 
@@ -139,35 +140,50 @@ impl<S> SessionService<S> {
         let turned_away = extract::attach(&request, &self.sessions, Err(unavailable));
         let inner = self.service.call(request);
         Box::pin(async move {
-            let response = inner.await?;
+            let result = inner.await;
+            let turned_away = turned_away.get();
             // Also where the handler took it for "nobody is logged in", as `Option<Authenticated>` does.
-            Ok(
-                match turned_away.get() && !response.status().is_server_error() {
-                    true => replace(response, unavailable.error_response()),
-                    false => response.map_into_left_body(),
-                },
-            )
+            let says_otherwise = move |status: StatusCode| turned_away && !status.is_server_error();
+            match result {
+                Ok(response) if says_otherwise(response.status()) => {
+                    Ok(replace(response, unavailable.error_response()))
+                }
+                Ok(response) => Ok(response.map_into_left_body()),
+                Err(mut error) => {
+                    error.add_response_mapper(move |response| {
+                        match says_otherwise(response.status()) {
+                            true => replaced(&response, unavailable.error_response()),
+                            false => response,
+                        }
+                    });
+                    Err(error)
+                }
+            }
         })
     }
 }
 
-/// Another response in the place of one. What inner middleware said about the exchange stays, such as the
-/// headers of CORS, without which a browser does not show the error to the page.
+/// Another response in the place of one.
 fn replace<B>(response: ServiceResponse<B>, by: HttpResponse) -> ServiceResponse<EitherBody<B>> {
     let (request, old) = response.into_parts();
-    let mut new = ServiceResponse::new(request, by);
+    ServiceResponse::new(request, replaced(&old, by)).map_into_right_body()
+}
+
+/// The new response with what inner middleware said about the exchange, such as the headers of CORS, without
+/// which a browser does not show the error to the page.
+fn replaced<B>(old: &HttpResponse<B>, mut new: HttpResponse) -> HttpResponse {
+    let own: Vec<_> = new.headers().keys().cloned().collect();
     for (name, value) in old.headers() {
-        if !OF_THE_CONTENT.contains(&name.as_str())
-            && (*name == SET_COOKIE || !new.headers().contains_key(name))
-        {
+        let adds = *name == SET_COOKIE || *name == VARY || !own.contains(name);
+        if adds && !OF_THE_CONTENT.contains(&name.as_str()) {
             new.headers_mut().append(name.clone(), value.clone());
         }
     }
-    new.map_into_right_body()
+    new
 }
 
 /// Fields that describe the response that is replaced.
-const OF_THE_CONTENT: [&str; 16] = [
+const OF_THE_CONTENT: [&str; 17] = [
     "accept-ranges",
     "cache-control",
     "content-disposition",
@@ -184,6 +200,7 @@ const OF_THE_CONTENT: [&str; 16] = [
     "refresh",
     "retry-after",
     "transfer-encoding",
+    "www-authenticate",
 ];
 
 fn finish<B>(response: ServiceResponse<B>, outcome: Outcome) -> ServiceResponse<EitherBody<B>> {
@@ -204,6 +221,9 @@ fn finish_error(mut error: Error, outcome: Outcome) -> Error {
         report(problem);
     }
     error.add_response_mapper(move |mut response: HttpResponse| {
+        if let Some(problem) = &outcome.error {
+            response = replaced(&response, problem.error_response());
+        }
         set_headers(response.headers_mut(), &outcome);
         response
     });
