@@ -206,3 +206,32 @@ async fn a_logout_removes_the_activity_cookie_too_and_alone_it_is_none_of_ours()
         assert!(answer.set_cookies().is_empty(), "{answer:?}");
     }
 }
+
+/// A request that takes long is a use until its response is ready, and tells no old time last.
+#[actix_web::test]
+async fn a_slow_answer_does_not_set_the_idle_clock_back() {
+    let node = Node::start().await;
+    let browser = logged_in(&node).await;
+    node.clock.advance(6 * MINUTE);
+    let slow = during("slow-read", browser.get("/held/slow-read/read"), async {
+        node.clock.advance(30 * MINUTE);
+        browser.get("/me").await.is(200);
+        node.clock.advance(SECOND);
+    });
+    browser.keep(&slow.await.is(200));
+    node.clock.advance(59 * MINUTE);
+    browser.get("/me").await.is(200);
+}
+
+#[actix_web::test]
+async fn an_answer_that_took_longer_than_the_idle_limit_tells_of_its_use() {
+    let node = Node::start().await;
+    let browser = logged_in(&node).await;
+    node.clock.advance(MINUTE);
+    let slow = during("slowest", browser.get("/held/slowest/read"), async {
+        node.clock.advance(61 * MINUTE);
+    });
+    browser.keep(&slow.await.is(200));
+    node.clock.advance(MINUTE);
+    browser.get("/me").await.is(200);
+}

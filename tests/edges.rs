@@ -197,11 +197,10 @@ fn settings(name: &str, domain: Option<&str>, previous: &[PreviousCookie]) -> Co
 }
 
 fn previous(name: &str, domain: Option<&str>, path: &str) -> PreviousCookie {
-    PreviousCookie {
-        name: name.into(),
-        domain: domain.map(str::to_owned),
-        path: path.into(),
-    }
+    with(PreviousCookie::new(name), |cookie| {
+        cookie.domain = domain.map(str::to_owned);
+        cookie.path = path.into();
+    })
 }
 
 #[actix_web::test]

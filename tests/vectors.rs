@@ -211,11 +211,7 @@ async fn sessions(vector: &Value) -> (Sessions, ManualClock) {
     let clock = ManualClock::new(UnixMillis::EPOCH);
     let name = vector["cookie"].as_str().unwrap().to_owned();
     let previous = vector["previous"].as_array().into_iter().flatten();
-    let previous = previous.map(|name| PreviousCookie {
-        name: name.as_str().unwrap().to_owned(),
-        domain: None,
-        path: "/".to_owned(),
-    });
+    let previous = previous.map(|name| PreviousCookie::new(name.as_str().unwrap()));
     let mut cookie = CookieSettings::default();
     cookie.name = name;
     cookie.previous = previous.collect();

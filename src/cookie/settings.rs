@@ -45,12 +45,15 @@ pub struct CookieSettings {
     ///
     /// One that differs from the cookie above in domain or path alone is removed with every write, because a
     /// request does not tell which of the two it carries: take it out when the longest lifetime has passed.
+    /// So too where the earlier name has no `__Host-` and this one does: a sibling domain can set a cookie of the
+    /// earlier name, with a session of its own.
     pub previous: Vec<PreviousCookie>,
 }
 
 /// A cookie that sessions were kept in before: what a browser tells cookies apart by (RFC 6265bis, section 5.7).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct PreviousCookie {
     /// Its name.
     pub name: String,
@@ -60,6 +63,17 @@ pub struct PreviousCookie {
     /// Its path. Default: `/`.
     #[serde(default = "root")]
     pub path: String,
+}
+
+impl PreviousCookie {
+    /// A cookie of this name, of the host alone and for all paths.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            domain: None,
+            path: root(),
+        }
+    }
 }
 
 fn root() -> String {

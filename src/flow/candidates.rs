@@ -116,21 +116,32 @@ impl<'h> Found<'h> {
 
     /// The texts of the tokens that the values may form, and over how many cookies each is spread.
     ///
-    /// Where a name occurs several times, the n-th first part goes with the n-th of the others.
+    /// Where a name occurs several times, the n-th first part goes with the n-th of the others, and then with
+    /// the rest: whoever can set a cookie below our name may have set one of the parts only.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = Option<(u8, Cow<'h, [u8]>)>> + '_ {
         let first = self.of(0).enumerate();
-        first.map(|(nth, value)| self.token(nth, value))
+        first.flat_map(move |(nth, value)| {
+            let choices = self.choices(value);
+            (0..choices).map(move |step| self.token((nth + step) % choices, value))
+        })
     }
 
-    fn token(&self, nth: usize, value: &'h [u8]) -> Option<(u8, Cow<'h, [u8]>)> {
+    /// How many tokens are tried that begin with this first part.
+    fn choices(&self, value: &[u8]) -> usize {
+        let parts = chunks::first(value).map_or(1, |(count, _)| count);
+        let counts = self.counts.iter().take(parts.into()).skip(1);
+        counts.copied().max().unwrap_or(1).max(1).into()
+    }
+
+    fn token(&self, choice: usize, value: &'h [u8]) -> Option<(u8, Cow<'h, [u8]>)> {
         let (count, part) = chunks::first(value).ok()?;
         if count == 1 {
             return Some((1, Cow::Borrowed(part)));
         }
         let mut text = part.to_vec();
         for index in 1..count {
-            // The n-th of them, or the last where there are fewer.
-            text.extend_from_slice(self.of(index).take(nth + 1).last()?);
+            // As many of them in, or the last where there are fewer.
+            text.extend_from_slice(self.of(index).take(choice + 1).last()?);
         }
         Some((count, Cow::Owned(text)))
     }

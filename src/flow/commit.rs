@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::UnixMillis;
 use crate::cookie::Template;
@@ -12,7 +13,7 @@ use crate::id::KeyId;
 use crate::lifetime::Class;
 use crate::revoke::Published;
 use crate::revoke::WhenStale;
-use crate::seal::{self, SealError, activity};
+use crate::seal::{self, Refusal, SealError, activity};
 use crate::session::begin::superseded;
 use crate::session::state::{Change, Seen};
 use crate::session::{NotWritable, Session, TooLarge};
@@ -70,10 +71,11 @@ pub enum CommitError {
     /// The cipher refused the record. Does not happen to what fits into cookies.
     #[error("the session could not be sealed: key {0} cannot seal")]
     Cipher(KeyId),
-    /// All sessions of the subject, or of everyone, were ended while this one was being logged in.
-    #[error("the session was ended while it was being logged in")]
+    /// The session was ended while the request ran: by its own logout elsewhere, by that of all its user's
+    /// sessions during a login, or by its absolute limit. What was written is lost.
+    #[error("the session was ended while the request ran")]
     Ended,
-    /// A login or logout on a node whose list cannot be trusted at the moment.
+    /// A write, a login or a renewal on a node whose list cannot be trusted any more. What was written is lost.
     #[error("the revocation list cannot be trusted at the moment")]
     Stale,
 }
@@ -99,7 +101,9 @@ struct Source<'t> {
 impl Engine {
     /// Closes the session and renders its cookies. Called once, when the response's head is ready.
     pub(crate) async fn commit(&self, session: &Session, ticket: &Ticket) -> Outcome {
-        let is_due = |record: &Record, last_use| self.is_due(record, last_use, ticket);
+        let now = self.service.now();
+        let is_due =
+            |record: &Record, last_use| self.is_due(record, now.since(last_use), ticket.is_asset);
         let closing = session.with(|state| state.close(&self.service, is_due));
         let mut outcome = Outcome {
             looked: closing.looked,
@@ -128,17 +132,8 @@ impl Engine {
             Change::Keep if closing.looked => Ok(self.useless(ticket)),
             Change::Keep => Ok(Vec::new()),
             Change::Destroy => Ok(self.removal(ticket)),
-            Change::Seen(seen) => Ok(self.activity(&seen, ticket)),
+            Change::Seen(seen) => Ok(self.activity(&seen, now)),
             Change::Write(record) => self.write(record, from),
-            Change::Login(_) if self.is_untrusted(self.service.now()) => {
-                self.log.unavailable(self.staleness());
-                Err(CommitError::Stale)
-            }
-            Change::Login(record) => match self.write(record, from) {
-                // Not in silence: whoever asked believes to be logged in.
-                Ok(cookies) if cookies.is_empty() => Err(CommitError::Ended),
-                written => written,
-            },
             Change::Renew(record) => {
                 let serial = record.serial.next();
                 let (cookies, error) = self.renew(record, from).await;
@@ -158,16 +153,16 @@ impl Engine {
 
     /// Whether the browser gets to know that a session was used again: at most every `refresh_after`, and beside
     /// a page not for all that it loads, unless the idle limit comes near.
-    fn is_due(&self, record: &Record, last_use: UnixMillis, ticket: &Ticket) -> bool {
+    fn is_due(&self, record: &Record, unknown_for: Duration, is_asset: bool) -> bool {
         let lifetimes = &self.service.lifetimes;
-        let unknown = ticket.loaded.since(last_use);
-        unknown >= lifetimes.refresh_after()
-            && (!ticket.is_asset || unknown >= lifetimes.of(record.class).idle / 2)
+        unknown_for >= lifetimes.refresh_after()
+            && (!is_asset || unknown_for >= lifetimes.of(record.class).idle / 2)
     }
 
     /// The activity cookie of a session that still counts. It belongs to the cookie that the session came with.
-    fn activity(&self, seen: &Seen, ticket: &Ticket) -> Vec<String> {
-        let now = self.service.now();
+    /// The use lasts until the response is ready: a long upload moves the idle limit too, and of two answers the
+    /// later one tells the later time.
+    fn activity(&self, seen: &Seen, now: UnixMillis) -> Vec<String> {
         let ring = self.service.keys.load();
         if self.is_untrusted(now)
             || self
@@ -185,7 +180,7 @@ impl Engine {
         let text = scope
             .zip(ring.key(&seen.key, now))
             .and_then(|(scope, key)| {
-                let value = activity::write(key, &scope.binding, &seen.record.id, ticket.loaded)?;
+                let value = activity::write(key, &scope.binding, &seen.record.id, now)?;
                 let max_age = self.max_age(&seen.record, now);
                 Some(scope.template.render_activity(&value, max_age))
             });
@@ -203,8 +198,15 @@ impl Engine {
         };
         let now = self.service.now();
         Arc::make_mut(&mut record).refreshed = now;
-        if self.is_untrusted(now) || self.service.rules(now).clear(&record).is_err() {
-            return (Vec::new(), None);
+        if self.is_untrusted(now) {
+            return (Vec::new(), Some(self.stale()));
+        }
+        // After another renewal the browser gets that one's cookie.
+        let ended = |refusal: &Refusal| {
+            (refusal.reason != Rejected::Superseded).then_some(CommitError::Ended)
+        };
+        if let Err(refusal) = self.service.rules(now).clear(&record) {
+            return (Vec::new(), ended(&refusal));
         }
         let grace = self.service.lifetimes.renew_grace;
         let revocation = superseded(&record, next, now + grace);
@@ -217,31 +219,37 @@ impl Engine {
         };
         let revoking = self.service.revoker.revoke(revocation);
         if revoking.here != Published::Fresh {
-            // Another renewal was first; the browser gets that one's cookie.
             return (Vec::new(), None);
         }
         let there = revoking.there.await;
         let now = self.service.now();
-        let ended = self.service.rules(now).clear(&record).is_err();
+        if let Err(refusal) = self.service.rules(now).clear(&record) {
+            return (Vec::new(), ended(&refusal));
+        }
         match there {
-            _ if ended => (Vec::new(), None),
             Ok(Published::Fresh) => (cookies, None),
-            Ok(Published::Known | Published::Succeeded) => (Vec::new(), None),
+            Ok(Published::Known) => (Vec::new(), None),
+            Ok(Published::Succeeded) => (Vec::new(), Some(CommitError::Ended)),
             // This node takes only the new cookie from now on, so the browser has to get it.
             Err(error) => (cookies, Some(error.into())),
         }
     }
 
-    /// The cookies of a session that was written to; none while the list cannot be trusted.
+    /// The cookies of a session that was written to.
     fn write(&self, record: Arc<Record>, from: Source<'_>) -> Result<Vec<String>, CommitError> {
         let now = self.service.now();
         if self.is_untrusted(now) {
-            return Ok(Vec::new());
+            return Err(self.stale());
         }
         self.seal(record, from, now)
     }
 
-    /// Checks the session again, seals it and renders its cookies; none if it was ended meanwhile.
+    fn stale(&self) -> CommitError {
+        self.log.unavailable(self.staleness());
+        CommitError::Stale
+    }
+
+    /// Checks the session again, seals it and renders its cookies.
     fn seal(
         &self,
         mut record: Arc<Record>,
@@ -267,7 +275,7 @@ impl Engine {
             }
             Err(refusal) => {
                 self.log.dropped(&record.id, &refusal.reason);
-                return Ok(Vec::new());
+                return Err(CommitError::Ended);
             }
         };
         let sealed = seal::seal(

@@ -6,6 +6,7 @@
 //!    time of its sealing.
 //! 3. What is refused says whether another session may begin over it, and whether it may be removed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::UnixMillis;
@@ -22,6 +23,7 @@ use crate::revoke::check::{Freshness, Live, Rules};
 use crate::seal::{self, Binding, Opened, Refusal, Refused, Standing, activity};
 use crate::session::Session;
 use crate::session::state::{Dead, Obstacle, State};
+use crate::wire::record::Record;
 
 /// How far apart nodes may learn of a new key or release.
 const DISTRIBUTION: Duration = Duration::from_secs(3600);
@@ -49,8 +51,6 @@ pub struct Ticket {
     pub(crate) earlier: Vec<HeldCookies>,
     /// What removes the cookie of another library, if the request carried a session in it.
     pub(crate) old: Option<String>,
-    /// When it was loaded: the time of its use.
-    pub(crate) loaded: UnixMillis,
     /// Whether the response is a part of a page, which others load beside it.
     pub(crate) is_asset: bool,
 }
@@ -79,6 +79,8 @@ struct Tried {
     live: Option<(Live, usize)>,
     refusals: Vec<(Refusal, usize)>,
     dead: Option<Dead>,
+    /// Authentic ones besides. A logout ends them too, and a login.
+    others: Vec<Arc<Record>>,
     /// Whether one was left out. It might be a session.
     left_out: bool,
     opened: usize,
@@ -116,21 +118,21 @@ impl Engine {
         let earlier = (1..).zip(&self.earlier);
         let mut earlier: Vec<_> = earlier.map(|(at, scope)| try_scope(at, scope)).collect();
         self.require_trust(&tried, now)?;
-        for (index, cookies) in std::iter::once(&mut current)
-            .chain(&mut earlier)
-            .enumerate()
-        {
-            cookies.worthless = !cookies.indexes.is_empty() && tried.is_worthless(index);
+        let obstacle = self.obstacle(&tried, now);
+        if tried.live.is_none() && obstacle.is_none() {
+            let all = std::iter::once(&mut current).chain(&mut earlier);
+            for (index, cookies) in all.enumerate() {
+                cookies.worthless = !cookies.indexes.is_empty() && tried.is_worthless(index);
+            }
         }
         let mut ticket = Ticket {
             current,
             earlier,
             old: None,
-            loaded: now,
             is_asset: sec_fetch_dest.is_some_and(is_asset),
         };
-        let mut state = self.state(tried, now);
-        self.move_in(&mut state, &mut ticket, lines)?;
+        let mut state = state(tried, obstacle);
+        self.move_in(&mut state, &mut ticket, lines, now)?;
         let session = Session::new(self.service.clone(), state);
         Ok(Loaded { session, ticket })
     }
@@ -166,7 +168,7 @@ impl Engine {
                         observe::idle_without_activity();
                     }
                     self.report(&refused.refusal.reason);
-                    tried.take_refused(refused, index, rules.now);
+                    tried.take_refused(refused, index);
                 }
             }
         }
@@ -198,26 +200,15 @@ impl Engine {
             .fold(refreshed, UnixMillis::max)
     }
 
-    fn state(&self, tried: Tried, now: UnixMillis) -> State {
-        if let Some((live, scope)) = tried.live {
-            return State::live(live, scope);
-        }
+    /// Why no other session may begin over what the request carried, but by a login.
+    fn obstacle(&self, tried: &Tried, now: UnixMillis) -> Option<Obstacle> {
         let refusals = tried.refusals.iter().map(|(refusal, _)| refusal);
-        let obstacles = refusals
-            .clone()
-            .filter_map(|refusal| self.obstacle(refusal, now));
+        let of_each = refusals.filter_map(|refusal| self.obstacle_of(refusal, now));
         let untried = tried.left_out.then_some(Obstacle::Untried);
-        let authentic = refusals.clone().find(|refusal| refusal.is_authentic());
-        let rejected = authentic.or(refusals.clone().next());
-        State::absent(
-            obstacles.max().max(untried),
-            tried.dead,
-            rejected.map(|refusal| refusal.reason),
-        )
+        of_each.max().max(untried)
     }
 
-    /// Whether no other session may begin over what was refused, but by a login.
-    pub(super) fn obstacle(&self, refusal: &Refusal, now: UnixMillis) -> Option<Obstacle> {
+    pub(super) fn obstacle_of(&self, refusal: &Refusal, now: UnixMillis) -> Option<Obstacle> {
         // What other nodes know only matters where there are any.
         let fleet = self.service.revoker.vigil().reach() == Reach::Network;
         match refusal.standing {
@@ -262,6 +253,24 @@ impl Engine {
     }
 }
 
+/// What the handlers get.
+fn state(tried: Tried, obstacle: Option<Obstacle>) -> State {
+    let Tried { live, dead, .. } = tried;
+    let mut others = tried.others;
+    if let Some((live, scope)) = live {
+        let dead = dead.filter(|dead| dead.reason != Rejected::Succeeded);
+        others.extend(dead.map(|dead| dead.record));
+        others.retain(|other| other.id != live.record().id);
+        return State::live(live, scope, others);
+    }
+    others.retain(|other| dead.as_ref().is_none_or(|dead| dead.record.id != other.id));
+    let mut refusals = tried.refusals.iter().map(|(refusal, _)| refusal);
+    let first = refusals.clone().next();
+    let rejected = refusals.find(|refusal| refusal.is_authentic()).or(first);
+    let rejected = rejected.map(|refusal| refusal.reason);
+    State::absent(obstacle, dead, others, rejected)
+}
+
 impl Tried {
     fn take_live(&mut self, live: Live, scope: usize) {
         self.opened += 1;
@@ -269,29 +278,37 @@ impl Tried {
             let reads = |live: &Live| live.freshness() == Freshness::Superseded;
             live.is_newer_than(best) || (reads(best) && !reads(&live))
         });
-        if better {
-            self.live = Some((live, scope));
-        }
+        let other = match better {
+            true => self.live.replace((live, scope)).map(|(other, _)| other),
+            false => Some(live),
+        };
+        self.others
+            .extend(other.map(|other| other.into_opened().into_record()));
     }
 
-    fn take_refused(&mut self, refused: Refused, scope: usize, now: UnixMillis) {
+    fn take_refused(&mut self, refused: Refused, scope: usize) {
         let Refused { refusal, record } = refused;
         self.opened += usize::from(refusal.cost_a_cipher_run());
-        if self.dead.is_none()
-            && let Some((record, key)) = record
-        {
-            self.dead = Some(Dead::new(record, Some(key), &refusal, now));
+        let reason = refusal.reason;
+        match record {
+            Some((record, key)) if self.dead.is_none() => {
+                self.dead = Some(Dead {
+                    record,
+                    key: Some(key),
+                    reason,
+                });
+            }
+            // What a login succeeded needs no other end.
+            Some((record, _)) if reason != Rejected::Succeeded => self.others.push(record),
+            _ => (),
         }
         self.refusals.push((refusal, scope));
     }
 
-    /// Whether nothing in the cookies of one name can be a session. While one of the request is live, or was
-    /// not tried, nothing is said of any.
+    /// Whether nothing in the cookies of one name can be a session.
     fn is_worthless(&self, index: usize) -> bool {
         let mut own = self.refusals.iter().filter(|(_, scope)| *scope == index);
-        self.live.is_none()
-            && !self.left_out
-            && own.all(|(refusal, _)| refusal.standing == Standing::Worthless)
+        own.all(|(refusal, _)| refusal.standing == Standing::Worthless)
     }
 }
 

@@ -105,8 +105,8 @@ impl Engine {
         state: &mut State,
         ticket: &mut Ticket,
         lines: impl Iterator<Item = &'h [u8]>,
+        now: UnixMillis,
     ) -> Result<(), Unavailable> {
-        let now = ticket.loaded;
         let Some(moving) = &self.moving else {
             return Ok(());
         };
@@ -132,10 +132,11 @@ impl Engine {
                 let reason = refusal.reason;
                 let dead = Dead {
                     record,
-                    heir: None,
+                    key: None,
                     reason,
                 };
-                State::absent(self.obstacle(&refusal, now), Some(dead), Some(reason))
+                let obstacle = self.obstacle_of(&refusal, now);
+                State::absent(obstacle, Some(dead), Vec::new(), Some(reason))
             }
         };
         Ok(())

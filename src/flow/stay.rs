@@ -33,6 +33,7 @@ impl Engine {
         _: &mut State,
         _: &mut Ticket,
         _: impl Iterator<Item = &'h [u8]>,
+        _: UnixMillis,
     ) -> Result<(), Unavailable> {
         match self.moving {
             None => Ok(()),

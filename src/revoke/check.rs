@@ -36,6 +36,10 @@ impl Live {
         self.opened
     }
 
+    pub(crate) fn record(&self) -> &Record {
+        self.opened.record()
+    }
+
     pub(crate) fn freshness(&self) -> Freshness {
         self.freshness
     }
@@ -118,13 +122,28 @@ impl Rules<'_> {
     ///
     /// # Errors
     /// Why it does not.
-    pub(crate) fn check(&self, record: &Record, last_use: UnixMillis) -> Result<(), Refusal> {
-        self.judge(record, last_use).map(|_| ())
+    pub(crate) fn check(&self, record: &Record, last_use: UnixMillis) -> Result<(), Rejected> {
+        let judged = self.judge(record, last_use);
+        judged.map(|_| ()).map_err(|refusal| refusal.reason)
     }
 
     /// Whether a list, or a store, that was born then can tell whether the session was ended.
     pub(crate) fn vouches(&self, born: UnixMillis, record: &Record) -> bool {
         record.created > born || self.accept_older
+    }
+
+    /// Whether a visitor's session, which does not count because a login succeeded it, hands its entries on to a
+    /// second login: that was a moment ago, and nothing else has ended it or this cookie of it.
+    pub(crate) fn is_double_click(&self, record: &Record) -> bool {
+        let succeeded = self.list.session(&record.id, record.login.is_none());
+        let ended = self.list.visitor(&record.id);
+        record.login.is_none()
+            && succeeded.is_some_and(|entry| {
+                entry.serial == Serial::SUCCEEDED && self.now < entry.from + DOUBLE_CLICK
+            })
+            && ended.is_none_or(|entry| entry.serial <= record.serial)
+            && self.judge_age(record, self.now).is_ok()
+            && self.judge_generations(record).is_ok()
     }
 
     /// Which of its session's cookies the record is of, if that counts.
@@ -136,13 +155,15 @@ impl Rules<'_> {
         record: &Record,
         last_use: UnixMillis,
     ) -> Result<Freshness, Refusal> {
+        // First whether it has a successor: that is worth knowing of a session which has ended in other ways too.
+        let visitor = record.login.is_none();
+        let freshness = match self.list.session(&record.id, visitor) {
+            Some(entry) => self.judge_serial(record.serial, entry)?,
+            None => Freshness::Newest,
+        };
         self.judge_age(record, last_use)?;
         self.judge_generations(record)?;
-        let visitor = record.login.is_none();
-        match self.list.session(&record.id, visitor) {
-            Some(entry) => self.judge_serial(record.serial, entry),
-            None => Ok(Freshness::Newest),
-        }
+        Ok(freshness)
     }
 
     /// Whether the session could be sealed once more as it is.
@@ -258,6 +279,9 @@ impl Rules<'_> {
         Err(Refusal { reason, standing })
     }
 }
+
+/// For how long after a login over it the entries of a visitor's session follow another login too.
+const DOUBLE_CLICK: Duration = Duration::from_secs(10);
 
 /// For how long after it replaced a cookie, by a login or a renewal, a browser may hold or await the
 /// successor while late answers to its requests from before still arrive. `from` is another node's time.

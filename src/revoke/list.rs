@@ -106,6 +106,11 @@ impl List {
         }
     }
 
+    /// What is known of a visitor's session but that a login succeeded it.
+    pub(super) fn visitor(&self, id: &SessionId) -> Option<SessionEntry> {
+        self.visitors.get(id)
+    }
+
     /// The subject's generation.
     pub(super) fn subject(&self, key: &SubjectKey) -> SubjectState {
         // The mark first: it goes only after the generation has come.

@@ -76,13 +76,14 @@ impl Login {
         };
         // This node refuses the old session before anyone can hold the new one's cookie.
         let begun = session.with(|state| start.prepare(state, service))?;
-        if let Some((attempt, counted)) = begun.ending
-            && let Err(error) = attempt.await
-            && counted
-        {
-            // Other nodes may still take the old cookie: nobody is logged in.
-            session.with(State::forget);
-            return Err(error.into());
+        for (attempt, counted) in begun.endings {
+            if let Err(error) = attempt.await
+                && counted
+            {
+                // Other nodes may still take the old cookie: nobody is logged in.
+                session.with(State::forget);
+                return Err(error.into());
+            }
         }
         if begun.dropped {
             let session = observe::tag(begun.record.id.as_bytes());
@@ -149,8 +150,8 @@ struct Start {
 /// A login that only has to be installed.
 struct Begun {
     record: Arc<Record>,
-    /// The end of the session before, and whether that counted until now.
-    ending: Option<(Attempt<Published>, bool)>,
+    /// The ends of what the request carried, and whether each counted until now.
+    endings: Vec<(Attempt<Published>, bool)>,
     dropped: bool,
 }
 
@@ -161,14 +162,20 @@ impl Start {
         let before = state.before_login(service)?;
         let (record, dropped) = self.record(before.heir, service)?;
         let now = service.now();
-        let ending = before.ended.and_then(|(old, counted)| {
-            let revocation = begin::succeeded(old, now);
-            let matters = revocation.until() > now;
-            matters.then(|| (service.revoker.revoke(revocation).there, counted))
+        let live = before.live.map(|old| (begin::succeeded(old, now), true));
+        let dead = before.dead.iter().flat_map(|old| {
+            // First, so that a second login, which finds it succeeded, does not take it for a double click.
+            let visitor = old.login.is_none();
+            let ended = visitor.then(|| begin::ended(old, now));
+            ended.into_iter().chain([begin::succeeded(old, now)])
         });
+        let endings = live.into_iter().chain(dead.map(|it| (it, false)));
+        let endings = endings
+            .filter(|(revocation, _)| revocation.until() > now)
+            .map(|(revocation, counted)| (service.revoker.revoke(revocation).there, counted));
         Ok(Begun {
             record,
-            ending,
+            endings: endings.collect(),
             dropped,
         })
     }

@@ -343,24 +343,26 @@ impl Session {
         self.with(|state| state.purge(self.service()));
     }
 
-    /// Ends the session: its cookie is removed, and dead on every node once this returns `Ok`. Ending
-    /// no session is success.
+    /// Ends the session: its cookie is removed, and dead on every node once this returns `Ok`. Whatever else
+    /// the request carried of ours ends with it. Ending no session is success.
     ///
     /// # Errors
     /// [`LogoutError::Store`]: this node refuses the session and the browser loses the cookie, other
     /// nodes learn of it when the store takes it.
     pub async fn logout(&self) -> Result<(), LogoutError> {
-        let attempt = self.with(|state| state.end(self.service(), Ending::Logout))?;
-        let Some(attempt) = attempt else {
-            return Ok(());
-        };
-        match attempt.await? {
-            Published::Succeeded => {
-                self.with(State::was_succeeded);
-                Err(LogoutError::Succeeded)
+        let attempts = self.with(|state| state.end(self.service(), Ending::Logout))?;
+        let mut result = Ok(());
+        for attempt in attempts {
+            match attempt.await {
+                Ok(Published::Fresh | Published::Known) => (),
+                Ok(Published::Succeeded) => {
+                    self.with(State::was_succeeded);
+                    result = Err(LogoutError::Succeeded);
+                }
+                Err(error) => result = result.and(Err(error.into())),
             }
-            Published::Fresh | Published::Known => Ok(()),
         }
+        result
     }
 
     /// Ends all sessions of the user who is logged in, this one included, on all devices.

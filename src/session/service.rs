@@ -6,7 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::clock::{Clock, UnixMillis};
-use crate::id::SubjectKey;
+use crate::id::{KeyId, SubjectKey};
 use crate::keys::{Key, KeyRing};
 use crate::lifetime::Lifetimes;
 use crate::random::Random;
@@ -14,6 +14,7 @@ use crate::revoke::check::Rules;
 use crate::revoke::revoker::Revoker;
 use crate::seal::Binding;
 use crate::wire::chunks::CookieRoom;
+use crate::wire::record::Record;
 
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -48,6 +49,14 @@ impl Service {
             sealing: ring.sealing(now).map(Key::id),
             now,
         }
+    }
+
+    /// Whether a key that sealed the session, or one that it passed through, has been revoked since it was opened.
+    pub(crate) fn distrusts(&self, record: &Record, opened_with: Option<KeyId>) -> bool {
+        let ring = self.keys.load();
+        let opened_with = opened_with.as_ref().map(KeyId::prefix);
+        let mut keys = opened_with.into_iter().chain(record.keys.iter());
+        keys.any(|key| ring.is_revoked(key))
     }
 
     /// The key by which the list knows `subject`.

@@ -14,7 +14,6 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::clock::UnixMillis;
 use crate::error::Rejected;
@@ -22,7 +21,6 @@ use crate::id::{KeyId, Serial};
 use crate::revoke::check::{Freshness, Live};
 use crate::revoke::revoker::Attempt;
 use crate::revoke::{Published, Raised};
-use crate::seal::{Refusal, Standing};
 use crate::session::begin;
 use crate::session::error::{LogoutError, NotWritable, SessionInsertError};
 use crate::session::service::Service;
@@ -51,6 +49,8 @@ enum Presence {
     Absent {
         /// Why none may begin but by a login.
         obstacle: Option<Obstacle>,
+        /// Whether the handler said that one may begin all the same.
+        is_overridden: bool,
         /// An authentic one that does not count.
         dead: Option<Dead>,
     },
@@ -78,48 +78,19 @@ struct Held {
 #[derive(Debug)]
 pub(crate) struct Dead {
     pub(crate) record: Arc<Record>,
-    /// Its key, if a login succeeded it so short a while ago that a second one is a double click.
-    pub(crate) heir: Option<KeyId>,
+    /// The key that it was opened with; none of a session that moved in.
+    pub(crate) key: Option<KeyId>,
     pub(crate) reason: Rejected,
-}
-
-/// For how long after a login over it the entries of an anonymous session follow another login too: a double
-/// click.
-const DOUBLE_CLICK: Duration = Duration::from_secs(10);
-
-impl Dead {
-    /// What is left of a session that was opened with `key` and then refused.
-    pub(crate) fn new(
-        record: Arc<Record>,
-        key: Option<KeyId>,
-        refusal: &Refusal,
-        now: UnixMillis,
-    ) -> Self {
-        let heir = match refusal.standing {
-            Standing::Replaced { since, .. }
-                if refusal.reason == Rejected::Succeeded
-                    && record.login.is_none()
-                    && now < since + DOUBLE_CLICK =>
-            {
-                key
-            }
-            _ => None,
-        };
-        Self {
-            record,
-            heir,
-            reason: refusal.reason,
-        }
-    }
 }
 
 /// Why no session begins over a cookie that is none. Of several the larger counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Obstacle {
+    /// Authentic, and perhaps a session later: ahead of the clock, or older than the list so far. The least: a
+    /// logout over it removes what the browser holds, which must not be a successor.
+    Later,
     /// The browser holds or awaits a successor.
     Replaced,
-    /// Authentic, and perhaps a session later: ahead of the clock, or older than the list so far.
-    Later,
     /// There were more candidates than are tried.
     Untried,
     /// Perhaps a session to a node that knows a newer key or format.
@@ -165,8 +136,6 @@ pub(crate) enum Change {
     Seen(Seen),
     /// Seal what was written.
     Write(Arc<Record>),
-    /// Seal a session that began with a login in this request.
-    Login(Arc<Record>),
     /// Seal it under a new serial, which ends its older cookies.
     Renew(Arc<Record>),
     /// Remove the cookie.
@@ -193,6 +162,8 @@ pub(crate) struct Closing {
 
 pub(crate) struct State {
     presence: Presence,
+    /// What else the request carried that is authentic: a logout ends it too, and so does a login.
+    others: Vec<Arc<Record>>,
     /// Why there is no session, where the request carried a cookie for one.
     rejected: Option<Rejected>,
     /// Whether a renewal was asked for. Of a session that is new anyway it changes the status alone.
@@ -212,10 +183,16 @@ impl State {
     pub(crate) fn absent(
         obstacle: Option<Obstacle>,
         dead: Option<Dead>,
+        others: Vec<Arc<Record>>,
         rejected: Option<Rejected>,
     ) -> Self {
         Self {
-            presence: Presence::Absent { obstacle, dead },
+            presence: Presence::Absent {
+                obstacle,
+                is_overridden: false,
+                dead,
+            },
+            others,
             rejected,
             renewed: false,
             looked: false,
@@ -225,7 +202,7 @@ impl State {
         }
     }
 
-    pub(crate) fn live(live: Live, scope: usize) -> Self {
+    pub(crate) fn live(live: Live, scope: usize, others: Vec<Arc<Record>>) -> Self {
         let (freshness, last_use) = (live.freshness(), live.last_use());
         let opened = live.into_opened();
         let held = Held {
@@ -238,7 +215,7 @@ impl State {
         let edit = Edit::Clean;
         Self {
             presence: Presence::Presented { held, edit },
-            ..Self::absent(None, None, None)
+            ..Self::absent(None, None, others, None)
         }
     }
 
@@ -259,7 +236,7 @@ impl State {
         let edit = Edit::Clean;
         Self {
             presence: Presence::Presented { held, edit },
-            ..Self::absent(None, None, None)
+            ..Self::absent(None, None, Vec::new(), None)
         }
     }
 }
@@ -285,7 +262,8 @@ impl State {
             &self.presence,
             Presence::Absent {
                 obstacle: None,
-                dead: None
+                dead: None,
+                ..
             }
         )
     }
@@ -345,6 +323,7 @@ impl State {
         match &self.presence {
             Presence::Absent {
                 obstacle: Some(obstacle),
+                is_overridden: false,
                 ..
             } => Err((*obstacle).into()),
             Presence::Presented { held, .. } if held.freshness == Freshness::Superseded => {
@@ -360,10 +339,16 @@ impl State {
         match &self.presence {
             Presence::Presented { held, .. } => {
                 let rules = service.rules(service.now());
-                match rules.check(&held.record, held.last_use) {
+                let checked = rules.check(&held.record, held.last_use);
+                let leaked = service.distrusts(&held.record, held.key);
+                match checked {
+                    Ok(()) if leaked => {
+                        self.drop_dead(Rejected::RevokedKey);
+                        false
+                    }
                     Ok(()) => true,
-                    Err(refusal) => {
-                        self.drop_dead(&refusal, rules.now);
+                    Err(reason) => {
+                        self.drop_dead(reason);
                         false
                     }
                 }
@@ -374,20 +359,22 @@ impl State {
     }
 
     /// Drops a session that turned out to be ended. What is left of it can still be ended elsewhere.
-    fn drop_dead(&mut self, refusal: &Refusal, now: UnixMillis) {
+    fn drop_dead(&mut self, reason: Rejected) {
         let dead = match &self.presence {
-            Presence::Presented { held, .. } => {
-                let record = Arc::clone(&held.record);
-                Some(Dead::new(record, held.key, refusal, now))
-            }
+            Presence::Presented { held, .. } => Some(Dead {
+                record: Arc::clone(&held.record),
+                key: held.key,
+                reason,
+            }),
             Presence::Begun { .. } => None,
             Presence::Absent { .. } | Presence::Ended(_) => return,
         };
         self.presence = Presence::Absent {
             obstacle: Some(Obstacle::EndedMeanwhile),
+            is_overridden: false,
             dead,
         };
-        self.rejected = Some(refusal.reason);
+        self.rejected = Some(reason);
     }
 }
 
@@ -421,11 +408,23 @@ impl State {
             }
         }
         if let Some(record) = began {
-            let cause = Cause::Write;
-            self.presence = Presence::Begun { record, cause };
+            self.begin(record);
         }
         self.note(Edit::Changed);
         Ok(())
+    }
+
+    /// Begins a session by a write. What the browser holds dies with a login or a logout all the same.
+    fn begin(&mut self, record: Arc<Record>) {
+        let cause = Cause::Write;
+        let before = mem::replace(&mut self.presence, Presence::Begun { record, cause });
+        if let Presence::Absent {
+            dead: Some(dead), ..
+        } = before
+            && dead.reason != Rejected::Succeeded
+        {
+            self.others.push(dead.record);
+        }
     }
 
     /// Changes the entries in a way that cannot fail but for the whole session's state.
@@ -465,10 +464,14 @@ impl State {
             return Err(NotWritable::AlreadyCommitted);
         }
         match &mut self.presence {
-            Presence::Absent { obstacle, .. } => match obstacle {
+            Presence::Absent {
+                obstacle,
+                is_overridden,
+                ..
+            } => match obstacle {
                 Some(Obstacle::EndedMeanwhile) => Err(NotWritable::EndedMeanwhile),
                 _ => {
-                    *obstacle = None;
+                    *is_overridden = true;
                     Ok(())
                 }
             },
@@ -508,10 +511,12 @@ impl State {
             return Err(NotWritable::AlreadyCommitted);
         }
         self.still_counts(service);
+        let others = mem::take(&mut self.others);
         Ok(match &self.presence {
             Presence::Presented { held, .. } => Before {
                 heir: Some((&held.record, held.key)),
-                ended: Some((&held.record, true)),
+                live: Some(&held.record),
+                dead: others,
             },
             Presence::Begun { record, cause } => Before {
                 heir: Some((
@@ -521,21 +526,32 @@ impl State {
                         Cause::Write | Cause::Login => None,
                     },
                 )),
-                ended: None,
+                live: None,
+                dead: others,
             },
-            Presence::Absent { dead, .. } => {
-                let dead = dead.as_ref();
+            Presence::Absent {
+                dead: Some(dead), ..
+            } => {
+                let succeeded = dead.reason == Rejected::Succeeded;
+                let rules = service.rules(service.now());
+                let inherits = succeeded && rules.is_double_click(&dead.record);
                 Before {
-                    heir: dead.and_then(|dead| Some((&dead.record, Some(dead.heir?)))),
-                    ended: dead
-                        // Where another login was first there is nothing to add.
-                        .filter(|dead| dead.reason != Rejected::Succeeded)
-                        .map(|dead| (&dead.record, false)),
+                    heir: inherits.then_some((&dead.record, dead.key)),
+                    live: None,
+                    // Where another login was first there is nothing to add.
+                    dead: match succeeded {
+                        true => others,
+                        false => others
+                            .into_iter()
+                            .chain([Arc::clone(&dead.record)])
+                            .collect(),
+                    },
                 }
             }
-            Presence::Ended(_) => Before {
+            Presence::Absent { dead: None, .. } | Presence::Ended(_) => Before {
                 heir: None,
-                ended: None,
+                live: None,
+                dead: others,
             },
         })
     }
@@ -558,8 +574,10 @@ impl State {
 pub(crate) struct Before<'s> {
     /// The session whose entries it may take over, and the key that it was opened with.
     pub(crate) heir: Option<(&'s Arc<Record>, Option<KeyId>)>,
-    /// The session that it ends, and whether that counted until now.
-    pub(crate) ended: Option<(&'s Arc<Record>, bool)>,
+    /// The session that counted until now.
+    pub(crate) live: Option<&'s Arc<Record>>,
+    /// What else the request carried. None of it is the session that the browser shows, but it may count.
+    pub(crate) dead: Vec<Arc<Record>>,
 }
 
 /// # Ending
@@ -571,13 +589,13 @@ impl State {
         &mut self,
         service: &Service,
         by: Ending,
-    ) -> Result<Option<Attempt<Published>>, LogoutError> {
+    ) -> Result<Vec<Attempt<Published>>, LogoutError> {
         // One that ended meanwhile has no cookie to remove: the browser may have its successor's. Telling
         // the store is harmless, and ends one that was only renewed.
         self.still_counts(service);
         let (record, keep) = match &self.presence {
             Presence::Presented { held, .. } => (Some(&held.record), None),
-            Presence::Absent { obstacle, dead } => {
+            Presence::Absent { obstacle, dead, .. } => {
                 let dead = dead.as_ref();
                 if dead.is_some_and(|dead| dead.reason == Rejected::Succeeded) {
                     return Err(LogoutError::Succeeded);
@@ -594,14 +612,17 @@ impl State {
             }
             Presence::Begun { .. } | Presence::Ended(_) => (None, None),
         };
-        let attempt = record.map(|record| {
+        let others = mem::take(&mut self.others);
+        let attempts = record.into_iter().chain(&others).map(|record| {
             let revocation = begin::ended(record, service.now());
             service.revoker.revoke(revocation).there
         });
+        let attempts = attempts.collect();
         self.presence = match keep {
             // The cookie stays, but what comes after this logout is its own affair.
             Some(obstacle) => Presence::Absent {
                 obstacle: (obstacle == Obstacle::Replaced).then_some(obstacle),
+                is_overridden: false,
                 dead: None,
             },
             None => Presence::Ended(match by {
@@ -610,7 +631,7 @@ impl State {
             }),
         };
         self.refused = None;
-        Ok(attempt)
+        Ok(attempts)
     }
 
     /// Nothing is left of the session but the removal of its cookie. What was refused before does not
@@ -625,6 +646,7 @@ impl State {
     pub(crate) fn was_succeeded(&mut self) {
         self.presence = Presence::Absent {
             obstacle: Some(Obstacle::Replaced),
+            is_overridden: false,
             dead: None,
         };
         self.rejected = Some(Rejected::Succeeded);
@@ -633,7 +655,7 @@ impl State {
     /// `purge`, which cannot say that it failed.
     pub(crate) fn purge(&mut self, service: &Service) {
         match self.end(service, Ending::Purge) {
-            Ok(attempt) => self.attempts.extend(attempt),
+            Ok(attempts) => self.attempts.extend(attempts),
             Err(LogoutError::Succeeded) => self.refuse(NotWritable::Replaced),
             Err(_) => self.refuse(NotWritable::MayLiveElsewhere),
         }
@@ -654,8 +676,11 @@ impl State {
         let rules = service.rules(service.now());
         if let Presence::Presented { held, .. } = &self.presence {
             // A renewal elsewhere would leave nobody: its cookie ends with the raise, and this one by it.
-            if rules.clear(&held.record).is_err() {
-                return Err(NotWritable::Superseded.into());
+            if let Err(refusal) = rules.clear(&held.record) {
+                return Err(match refusal.reason {
+                    Rejected::Superseded => NotWritable::Superseded.into(),
+                    _ => LogoutError::NotAuthenticated,
+                });
             }
             if let Some(key) = held.key {
                 let room = rules.room_to_seal(&held.record, key);
@@ -691,8 +716,7 @@ impl State {
                 true
             }
             (_, verdict) => {
-                let ended = Refusal::dead(Rejected::SubjectEnded);
-                self.drop_dead(&verdict.err().unwrap_or(ended), rules.now);
+                self.drop_dead(verdict.err().unwrap_or(Rejected::SubjectEnded));
                 false
             }
         }
@@ -760,10 +784,11 @@ impl State {
                 Edit::Renewed => Change::Renew(Arc::clone(&held.record)),
             },
             Presence::Begun { record, cause } => match cause {
-                Cause::Login => Change::Login(Arc::clone(record)),
                 // A new session that ended up empty is not worth a cookie.
                 Cause::Write if record.entries.is_empty() => Change::Keep,
-                Cause::Write | Cause::OthersEnded(_) => Change::Write(Arc::clone(record)),
+                Cause::Write | Cause::Login | Cause::OthersEnded(_) => {
+                    Change::Write(Arc::clone(record))
+                }
             },
             Presence::Ended(_) => Change::Destroy,
         }
@@ -772,7 +797,7 @@ impl State {
     /// What is sent now can be ended by a handler that is still streaming its body.
     fn sent(&mut self, change: &Change, service: &Service) {
         if let Presence::Begun { record, .. } = &self.presence
-            && matches!(change, Change::Write(_) | Change::Login(_))
+            && matches!(change, Change::Write(_))
             && let Some(key) = service.keys.load().sealing(service.now())
         {
             let held = Held {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix_web::test::TestRequest;
 use actix_web::{App, HttpResponse, Result, web};
 use sealed_session::actix::{NoSession, SessionExt, SessionMiddleware};
+use sealed_session::adapter::CommitError;
 use sealed_session::revoke::Reach;
 use sealed_session::testing::{ManualClock, cookie, session};
 use sealed_session::{CookieSettings, Lifetimes, Session, SessionStatus};
@@ -106,7 +107,7 @@ async fn the_absolute_end_holds_while_a_request_runs_and_the_idle_limit_does_not
         clock.advance(pause);
         loaded.session.insert("a", 2).unwrap();
         let outcome = sessions.commit(&loaded.session, loaded.ticket).await;
-        assert_eq!(outcome.error, None);
+        assert_eq!(outcome.error, (!kept).then_some(CommitError::Ended));
         assert_eq!(outcome.cookies.len(), usize::from(kept), "{outcome:?}");
     }
 }
