@@ -205,7 +205,9 @@ impl Error for ConfigError {
             Self::File { cause, .. } => Some(&**cause),
             Self::Store(error) => Some(error),
             Self::Random(error) => Some(error),
-            _ => None,
+            Self::BadTime(error) => Some(error),
+            Self::BadId(error) => Some(error),
+            Self::WeakSecret(_) | Self::Keys(_) | Self::Setting { .. } => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! 1. Two classes, chosen at login: `standard` (the browser forgets the cookie when it closes, unless all
 //!    cookies are persistent) and `remembered` ("keep me logged in").
-//! 2. Two limits each: idle (since the last refresh) and absolute (since the login). Nothing extends
+//! 2. Two limits each: idle (since the last use) and absolute (since the login). Nothing extends
 //!    a session past its absolute end.
 //! 3. Both are enforced by the server. The cookie's Max-Age is only a courtesy to the browser.
 //! 4. No limit exceeds 400 days, the age that browsers grant a cookie (RFC 6265bis, section 5.5).

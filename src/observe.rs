@@ -168,12 +168,12 @@ pub(crate) fn rejected(reason: &Rejected) {
     sink::add(REJECTED, &[("reason", word(reason))], 1);
 }
 
-/// A cookie named a key that the ring does not hold.
+/// A session went idle whose activity cookie did not come with it.
 pub(crate) fn idle_without_activity() {
     sink::add(IDLE_WITHOUT_ACTIVITY, &[], 1);
 }
 
-/// A cookie whose key this node does not know.
+/// A cookie named a key that the ring does not hold.
 pub(crate) fn unknown_key() {
     sink::add(UNKNOWN_KEY, &[], 1);
 }

@@ -60,7 +60,7 @@ async fn requests_that_are_turned_away_are_counted_and_logged_beside_a_flood_of_
         }
         for _ in 0..50 {
             load(&sessions, &cookie).unwrap_err();
-            sessions.turned_away();
+            sessions.note_unavailable();
         }
     });
     drop(guard);

@@ -62,7 +62,7 @@ pub(super) fn is_attached(request: &ServiceRequest, sessions: &Sessions) -> bool
     attached.is_some_and(|attached| {
         attached
             .inside_out()
-            .any(|entry| entry.sessions.is_twin_of(sessions))
+            .any(|entry| entry.sessions.shares_sessions_with(sessions))
     })
 }
 
@@ -90,7 +90,7 @@ impl Entry {
             Ok(session) => Ok(session.clone()),
             Err(unavailable) => {
                 if !self.turned_away.replace(true) {
-                    self.sessions.turned_away();
+                    self.sessions.note_unavailable();
                 }
                 Err((*unavailable).into())
             }

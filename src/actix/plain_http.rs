@@ -23,7 +23,7 @@ pub(super) fn warn_once(sessions: &Sessions, request: &HttpRequest, outcome: &Ou
     if connection.scheme() != "http" || kind == Host::Local {
         return;
     }
-    if sessions.first_cookie_over_plain_http() {
+    if sessions.take_plain_http_warning() {
         let host = match kind {
             Host::Address => "an address in the network",
             Host::Local | Host::Name => "a name that is not local",

@@ -254,7 +254,7 @@ impl Sessions {
 
     /// To be called where a handler asks for the session of a request that could not be loaded: counts
     /// and logs that it is answered with 503.
-    pub fn turned_away(&self) {
+    pub fn note_unavailable(&self) {
         self.engine.log.unavailable(self.engine.staleness());
     }
 
@@ -263,16 +263,16 @@ impl Sessions {
         self.engine.commit(session, &ticket).await
     }
 
-    /// Whether the cookie is Secure, and this is the first call. For an adapter that sees the cookie go out
+    /// Whether the cookie is Secure and this is the first call, of which there is no second. For an adapter that sees the cookie go out
     /// over plain http, where browsers drop it: it says so once.
-    pub fn first_cookie_over_plain_http(&self) -> bool {
+    pub fn take_plain_http_warning(&self) -> bool {
         let engine = &self.engine;
         engine.current.template.is_secure() && !engine.plain_http.swap(true, Ordering::Relaxed)
     }
 
     /// Whether both are for the same cookie of the same application and environment.
-    pub fn is_twin_of(&self, other: &Self) -> bool {
-        self.engine.is_twin_of(&other.engine)
+    pub fn shares_sessions_with(&self, other: &Self) -> bool {
+        self.engine.shares_sessions_with(&other.engine)
     }
 }
 
@@ -289,7 +289,7 @@ impl fmt::Debug for Sessions {
 
 impl Engine {
     /// Whether both are for the same cookie of the same application and environment.
-    fn is_twin_of(&self, other: &Self) -> bool {
+    fn shares_sessions_with(&self, other: &Self) -> bool {
         let (ours, theirs) = (&self.service.binding, &other.service.binding);
         ours.cookie() == theirs.cookie() && ours.audience() == theirs.audience()
     }

@@ -53,6 +53,13 @@ pub struct SessionGetError {
     pub(crate) problem: String,
 }
 
+impl SessionGetError {
+    /// The entry's name.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
 /// A value was not inserted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -134,8 +141,9 @@ pub enum LogoutError {
     /// that was not removed. Answer 409.
     #[error("a login over this session has made another one, which lives on")]
     Succeeded,
-    /// The request's cookie is one that this node cannot read or did not try: it may be a session on another
-    /// node, so nothing was ended, and the browser keeps it. Answer 503.
+    /// The request's cookie is one that this node cannot read, did not try, or (for all of a user's sessions)
+    /// cannot judge yet: it may be a session on another node, or later. Nothing was ended, and the browser keeps
+    /// it. Answer 503.
     #[error("the session cookie cannot be read here, and may be good on another node")]
     MayLiveElsewhere,
     /// Nobody can tell yet whether this session was ended before, so it must not be the one that outlives the

@@ -1,8 +1,8 @@
 //! The session as a handler sees it.
 //!
 //! 1. [`Session`] is a handle: cheap to clone, `Send`, and the same session for everyone in a request.
-//! 2. Writes are collected and sealed once, when the response is ready. A session that nobody wrote to
-//!    costs the response nothing.
+//! 2. Writes are collected and sealed once, when the response is ready. A session that was only read costs a
+//!    small cookie now and then, which tells that it was used.
 //! 3. Names and meanings follow actix-session where it has them.
 
 pub(crate) mod begin;
@@ -61,7 +61,7 @@ pub use crate::wire::chunks::TooLarge;
 /// shapes do not survive: `Some(None)` and `Some(())`, or `Some` of a struct without fields, read back as `None`.
 ///
 /// Two requests of one browser that run at the same time each start from the cookie they carry, and
-/// the response that arrives last wins. What must not be lost or replayed belongs into a database.
+/// the response that arrives last wins. What must not be lost or replayed belongs in a database.
 #[derive(Clone)]
 pub struct Session {
     shared: Arc<Shared>,
@@ -96,13 +96,17 @@ impl Session {
         match value::decoded(key, bytes) {
             Ok(value) => Some(value),
             Err(SessionGetError { key, problem }) => {
-                tracing::warn!(entry = ?key, %problem, "discarding a session entry of another type");
-                self.with(|state| {
+                let discarded = self.with(|state| {
                     let is_same = state.entries().and_then(|it| it.get(&key)) == Some(bytes);
-                    if is_same && state.writable().is_ok() {
+                    let discards = is_same && state.writable().is_ok();
+                    if discards {
                         state.change(|entries| entries.remove(&key));
                     }
+                    discards
                 });
+                if discarded {
+                    tracing::warn!(entry = ?key, %problem, "discarding a session entry of another type");
+                }
                 None
             }
         }
@@ -338,7 +342,8 @@ impl Session {
     }
 
     /// Ends the session: its cookie is removed, and dead on every node. Starts at the call; the
-    /// response waits for it and becomes an error (503) if other nodes may not know.
+    /// response waits for it and becomes an error if other nodes may not know, or the cookie may be good on
+    /// one (503), or if a login has made another session of it, which lives on (409).
     pub fn purge(&self) {
         self.with(|state| state.purge(self.service()));
     }
@@ -348,7 +353,9 @@ impl Session {
     ///
     /// # Errors
     /// [`LogoutError::Store`]: this node refuses the session and the browser loses the cookie, other
-    /// nodes learn of it when the store takes it.
+    /// nodes learn of it when the store takes it. (Of a visitor's session they may not: what costs an attacker
+    /// nothing is not kept for the store.) [`LogoutError::Succeeded`] and [`LogoutError::MayLiveElsewhere`]:
+    /// nothing was ended, and the browser keeps its cookie.
     pub async fn logout(&self) -> Result<(), LogoutError> {
         let attempts = self.with(|state| state.end(self.service(), Ending::Logout))?;
         let mut result = Ok(());
@@ -368,8 +375,9 @@ impl Session {
     /// Ends all sessions of the user who is logged in, this one included, on all devices.
     ///
     /// # Errors
-    /// [`LogoutError::NotAuthenticated`] without a login. [`LogoutError::Store`]: as
-    /// [`logout`](Self::logout), for all of them.
+    /// [`LogoutError::NotAuthenticated`] without a login; [`LogoutError::MayLiveElsewhere`] where the cookie may
+    /// be one on another node. [`LogoutError::Store`]: this node ends them all and the browser loses the cookie,
+    /// other nodes learn of it when the store takes it.
     pub async fn logout_all(&self) -> Result<(), LogoutError> {
         let (target, seen) = self.target()?;
         let attempt = self.with(|state| {
@@ -383,11 +391,13 @@ impl Session {
     /// Ends all sessions of the user who is logged in, except this one.
     ///
     /// # Errors
-    /// [`LogoutError::NotAuthenticated`] without a login, or where this session was ended with the others
-    /// because nobody can tell whether it was ended before. That is so while the store has lost data, and on
-    /// a node that shares its store for half a minute after it has started or met another server.
-    /// [`LogoutError::NotWritable`] where this session could not be sealed anew. [`LogoutError::Store`]: this session is ended as well, for
-    /// other nodes could no longer tell it from the others.
+    /// Nothing was ended: [`LogoutError::NotAuthenticated`] without a login, [`LogoutError::MayLiveElsewhere`]
+    /// where the cookie may be one on another node, [`LogoutError::NotWritable`] where it only reads,
+    /// [`LogoutError::CannotSeal`] where this session could not be sealed anew, [`LogoutError::Settling`] where
+    /// nobody can tell yet whether it was ended before.
+    ///
+    /// This session was ended with the others: [`LogoutError::Ended`] if it had been ended before or meanwhile,
+    /// [`LogoutError::Store`] if other nodes could no longer tell it from the others.
     pub async fn logout_others(&self) -> Result<(), LogoutError> {
         let (target, seen) = self.target()?;
         let service = self.service();

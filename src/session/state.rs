@@ -59,7 +59,7 @@ enum Presence {
     /// One that no browser holds a live cookie of yet.
     Begun { record: Arc<Record>, cause: Cause },
     /// The application ended it, or ended none.
-    Ended(By),
+    Ended(Ending),
 }
 
 /// A live session of the browser's.
@@ -116,15 +116,6 @@ enum Cause {
     Login,
     /// All others of its user were ended, and with them its cookie, which this key had sealed, if it was one of ours.
     OthersEnded(Option<KeyId>),
-}
-
-/// How it was ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum By {
-    /// Later writes begin another one.
-    Logout,
-    /// Later writes are ignored, as actix-session does.
-    Purge,
 }
 
 /// What a response has to do for the session.
@@ -480,7 +471,7 @@ impl State {
     }
 
     fn is_purged(&self) -> bool {
-        matches!(self.presence, Presence::Ended(By::Purge))
+        matches!(self.presence, Presence::Ended(Ending::Purge))
     }
 
     /// A renewal outranks a change.
@@ -625,10 +616,7 @@ impl State {
                 is_overridden: false,
                 dead: None,
             },
-            None => Presence::Ended(match by {
-                Ending::Logout => By::Logout,
-                Ending::Purge => By::Purge,
-            }),
+            None => Presence::Ended(by),
         };
         self.refused = None;
         Ok(attempts)
@@ -637,7 +625,7 @@ impl State {
     /// Nothing is left of the session but the removal of its cookie. What was refused before does not
     /// matter any more.
     pub(crate) fn forget(&mut self) {
-        self.presence = Presence::Ended(By::Logout);
+        self.presence = Presence::Ended(Ending::Logout);
         self.refused = None;
     }
 
@@ -724,9 +712,11 @@ impl State {
 }
 
 /// How a session is ended by its own request.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
+    /// Later writes begin another one.
     Logout,
+    /// Later writes are ignored, as actix-session does.
     Purge,
 }
 

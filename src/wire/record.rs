@@ -47,7 +47,7 @@ pub(crate) struct Record {
     /// Everyone's generation when the session began.
     pub(crate) everyone: Generation,
     pub(crate) created: UnixMillis,
-    /// When it was last sealed on account of being used.
+    /// When it was sealed.
     pub(crate) refreshed: UnixMillis,
     /// The absolute end, fixed when the session began.
     pub(crate) expires: UnixMillis,
