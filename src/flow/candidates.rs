@@ -121,24 +121,26 @@ impl<'h> Found<'h> {
     pub(crate) fn tokens(&self) -> impl Iterator<Item = Option<(u8, Cow<'h, [u8]>)>> + '_ {
         let first = self.of(0).enumerate();
         first.flat_map(move |(nth, value)| {
-            let choices = self.choices(value);
-            (0..choices).map(move |step| self.token((nth + step) % choices, value))
+            let first = chunks::first(value).ok();
+            let choices = match first {
+                None | Some((1, _)) => 1,
+                Some((count, _)) => self.most(count),
+            };
+            (0..choices).map(move |step| match first? {
+                (1, part) => Some((1, Cow::Borrowed(part))),
+                (count, part) => self.joined(count, part, (nth + step) % choices),
+            })
         })
     }
 
-    /// How many tokens are tried that begin with this first part.
-    fn choices(&self, value: &[u8]) -> usize {
-        let parts = chunks::first(value).map_or(1, |(count, _)| count);
+    /// How often the part occurs of which there are most, of a token of so many.
+    fn most(&self, parts: u8) -> usize {
         let counts = self.counts.iter().take(parts.into()).skip(1);
         counts.copied().max().unwrap_or(1).max(1).into()
     }
 
-    fn token(&self, choice: usize, value: &'h [u8]) -> Option<(u8, Cow<'h, [u8]>)> {
-        let (count, part) = chunks::first(value).ok()?;
-        if count == 1 {
-            return Some((1, Cow::Borrowed(part)));
-        }
-        let mut text = part.to_vec();
+    fn joined(&self, count: u8, first: &'h [u8], choice: usize) -> Option<(u8, Cow<'h, [u8]>)> {
+        let mut text = first.to_vec();
         for index in 1..count {
             // As many of them in, or the last where there are fewer.
             text.extend_from_slice(self.of(index).take(choice + 1).last()?);

@@ -49,8 +49,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error>
 /// Its levels are counted first. What serde keeps for `tag`, `untagged` and `flatten` is read by code that
 /// nobody here is asked by, level for level.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    let stack = STACK_OF_A_LEVEL * (1 + read::levels(bytes)?);
-    stacker::maybe_grow(stack, stack, || {
+    let read = || {
         let mut reader = read::Reader::new(bytes);
         let value = T::deserialize(&mut reader)?;
         if reader.is_done() {
@@ -58,7 +57,14 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
         } else {
             Err(Error::other("bytes are left over"))
         }
-    })
+    };
+    match read::levels(bytes)? {
+        0 => read(),
+        levels => {
+            let stack = STACK_OF_A_LEVEL * (1 + levels);
+            stacker::maybe_grow(stack, stack, read)
+        }
+    }
 }
 
 /// Where a value is being written or read.
