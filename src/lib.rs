@@ -125,7 +125,7 @@ pub use session::{
 /// For adapters to other web frameworks: [`Sessions::load`] before the handler and [`Sessions::commit`]
 /// after it, and what passes between them and the adapter.
 pub mod adapter {
-    pub use crate::flow::{CommitError, Loaded, Outcome, Ticket, Unavailable};
+    pub use crate::flow::{CommitError, Incoming, Loaded, Outcome, Ticket, Unavailable};
     pub use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
 }
 

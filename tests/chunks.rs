@@ -4,6 +4,7 @@
 mod common;
 
 use common::{Browser, MINUTE, Node, builder, memory, with};
+use sealed_session::adapter::Incoming;
 use sealed_session::testing::ManualClock;
 use sealed_session::{CookieSettings, session::Rejected};
 use serde_json::json;
@@ -303,7 +304,7 @@ async fn a_session_that_a_lowered_limit_could_not_seal_again_ends() {
         let header = browser.header().unwrap();
         let loaded = after
             .sessions
-            .load(std::iter::once(header.as_bytes()), None);
+            .load(Incoming::new(std::iter::once(header.as_bytes())));
         let rejected = loaded.unwrap().session.rejected();
         assert_eq!(rejected, Some(Rejected::TooLarge));
         browser.get("/me").await.leaves_alone();

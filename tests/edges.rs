@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, Result, web};
 use common::faulty::{Call, Faulty, Mode};
 use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, builder, memory, serve, with};
 use sealed_session::actix::SessionExt;
+use sealed_session::adapter::Incoming;
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
 use sealed_session::{
@@ -24,7 +25,7 @@ async fn logged_in(node: &Node) -> Browser {
 fn load(sessions: &Sessions, browser: &Browser) -> Session {
     let header = format!("session={}", browser.session().unwrap());
     let lines = std::iter::once(header.as_bytes());
-    sessions.load(lines, None).unwrap().session
+    sessions.load(Incoming::new(lines)).unwrap().session
 }
 
 #[actix_web::test]
@@ -280,7 +281,10 @@ async fn a_previous_cookie_that_contradicts_the_current_one_is_refused() {
 async fn a_login_never_fails_over_entries_from_before_and_says_what_it_left() {
     let node = Node::start().await;
     let sessions = &node.sessions;
-    let session = sessions.load(std::iter::empty(), None).unwrap().session;
+    let session = sessions
+        .load(Incoming::new(std::iter::empty()))
+        .unwrap()
+        .session;
     let mut size = 2500;
     while session.insert("fill", "x".repeat(size)).is_err() {
         size -= 1;

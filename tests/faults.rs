@@ -10,7 +10,10 @@ use common::faulty::{Call, Faulty, Mode, Switched};
 use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, builder, eventually, memory};
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
-use sealed_session::{adapter::Loaded, time::Clock};
+use sealed_session::{
+    adapter::{Incoming, Loaded},
+    time::Clock,
+};
 use serde_json::json;
 
 /// A node whose way to the store can be disturbed, and another on the same store.
@@ -241,7 +244,7 @@ async fn a_login_that_waits_for_the_store_is_used_when_it_is_sealed() {
     let sessions = &fleet.node.sessions;
     let load = |header: &str| {
         sessions
-            .load(std::iter::once(header.as_bytes()), None)
+            .load(Incoming::new(std::iter::once(header.as_bytes())))
             .unwrap()
     };
     let Loaded {

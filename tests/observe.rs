@@ -14,7 +14,7 @@ use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
 use sealed_session::{
     Sessions,
-    adapter::Loaded,
+    adapter::{Incoming, Loaded},
     keys::{KeyTables, SystemRandom},
     revoke::SessionId,
     time::{Clock, SystemClock},
@@ -27,14 +27,14 @@ fn recorder() -> PrometheusRecorder {
 
 fn load(sessions: &Sessions, cookie: &str) -> Result<Loaded, sealed_session::adapter::Unavailable> {
     let header = format!("session={cookie}");
-    sessions.load(std::iter::once(header.as_bytes()), None)
+    sessions.load(Incoming::new(std::iter::once(header.as_bytes())))
 }
 
 /// A cookie of alice's session, and its id.
 async fn logged_in(sessions: &Sessions) -> (String, SessionId) {
     let Loaded {
         session, ticket, ..
-    } = sessions.load(std::iter::empty(), None).unwrap();
+    } = sessions.load(Incoming::new(std::iter::empty())).unwrap();
     session.authenticate("alice").await.unwrap();
     let id = session.id().unwrap();
     let outcome = sessions.commit(&session, ticket).await;

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{HOUR, MINUTE, SECOND, builder, memory, with};
-use sealed_session::adapter::Loaded;
+use sealed_session::adapter::{Incoming, Loaded};
 use sealed_session::keys::{KeySource, KeyTables, SystemRandom};
 use sealed_session::session::{ConfirmError, LogoutError, NotWritable, Rejected};
 use sealed_session::testing::ManualClock;
@@ -20,7 +20,7 @@ async fn sessions() -> (Sessions, ManualClock) {
 
 fn load(sessions: &Sessions, cookie: &str) -> Loaded {
     let line = cookie.as_bytes();
-    sessions.load([line].into_iter(), None).unwrap()
+    sessions.load(Incoming::new([line].into_iter())).unwrap()
 }
 
 /// The Cookie header of a browser that was sent the response.

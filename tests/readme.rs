@@ -78,7 +78,9 @@ async fn a_cookie(folder: &Path) -> String {
     let sessions = sealed_session::Sessions::from_file(folder.join("session.toml"))
         .await
         .unwrap();
-    let loaded = sessions.load(std::iter::empty(), None).unwrap();
+    let loaded = sessions
+        .load(sealed_session::adapter::Incoming::new(std::iter::empty()))
+        .unwrap();
     loaded.session.insert("theme", "dark").unwrap();
     let outcome = sessions.commit(&loaded.session, loaded.ticket).await;
     let cookie = outcome.cookies.first().unwrap();

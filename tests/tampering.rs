@@ -11,6 +11,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use common::faulty::Faulty;
 use common::forge::{Forge, Record};
 use common::{Browser, DAY, HOUR, MINUTE, Node, builder, eventually, memory, with};
+use sealed_session::adapter::Incoming;
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
 use sealed_session::{CookieSettings, Sessions, session::LogoutError, time::Clock};
@@ -318,7 +319,7 @@ async fn a_logout_does_not_succeed_beside_a_cookie_that_it_can_not_end() {
     for (one, other) in [(&ended, &foreign), (&foreign, &ended)] {
         let header = format!("session={one}; session={other}");
         let lines = std::iter::once(header.as_bytes());
-        let session = node.sessions.load(lines, None).unwrap().session;
+        let session = node.sessions.load(Incoming::new(lines)).unwrap().session;
         let refused = LogoutError::MayLiveElsewhere;
         assert_eq!(session.logout().await, Err(refused.clone()));
         assert_eq!(session.logout_all().await, Err(refused));

@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, ResponseError, Result, web};
 use common::forge::{Forge, Record};
 use common::written::Written;
 use common::{Browser, Node, builder, memory, serve};
+use sealed_session::adapter::Incoming;
 use sealed_session::testing::ManualClock;
 use sealed_session::{
     Session, SessionInsertError, SessionUpdateError, session::LoginError, time::Clock,
@@ -196,7 +197,10 @@ async fn an_entry_whose_type_has_changed_can_be_discarded_and_the_log_names_it()
     let written = Written::default();
     let _listening = written.listen();
 
-    let session = sessions.load(std::iter::empty(), None).unwrap().session;
+    let session = sessions
+        .load(Incoming::new(std::iter::empty()))
+        .unwrap()
+        .session;
     session.insert("cart", "4111 1111").unwrap();
     session.insert("other", 1).unwrap();
     let append = |cart: Vec<u8>| [cart, vec![3]].concat();
@@ -283,7 +287,7 @@ async fn the_librarys_own_entries_are_not_listed_and_are_cleared() {
     }
     let header = format!("session={}", Forge::at(clock.now()).seal(&record));
     let lines = std::iter::once(header.as_bytes());
-    let session = sessions.load(lines, None).unwrap().session;
+    let session = sessions.load(Incoming::new(lines)).unwrap().session;
     assert_eq!(session.entries().keys().collect::<Vec<_>>(), ["theme"]);
     assert!(session.contains_key("\0flash"));
     session.clear();

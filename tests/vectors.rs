@@ -14,7 +14,7 @@ use sealed_session::store::Memory;
 use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::{
     CookieSettings, KeyRing, Lifetimes, PreviousCookie, Sessions,
-    adapter::Loaded,
+    adapter::{Incoming, Loaded},
     inspect::{self, Inspected, InspectedLogin},
     revoke::SubjectKey,
     session::Rejected,
@@ -233,7 +233,7 @@ async fn sessions(vector: &Value) -> (Sessions, ManualClock) {
 
 fn load(sessions: &Sessions, lines: &[String]) -> Loaded {
     let lines = lines.iter().map(String::as_bytes);
-    sessions.load(lines, None).unwrap()
+    sessions.load(Incoming::new(lines)).unwrap()
 }
 
 fn headers(vector: &Value) -> Vec<String> {

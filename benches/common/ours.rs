@@ -5,7 +5,11 @@ use std::iter;
 use std::sync::Arc;
 
 use sealed_session::store::Memory;
-use sealed_session::{KeyRing, Sessions, SessionsBuilder, adapter::Loaded, revoke::SessionId};
+use sealed_session::{
+    KeyRing, Sessions, SessionsBuilder,
+    adapter::{Incoming, Loaded},
+    revoke::SessionId,
+};
 
 use super::shapes::{self, CHANGED, CSRF, READ, Size, USER};
 
@@ -60,7 +64,7 @@ impl Ours {
         }
         let Loaded {
             session, ticket, ..
-        } = sessions.load(iter::empty(), None).unwrap();
+        } = sessions.load(Incoming::new(iter::empty())).unwrap();
         session.authenticate(USER).await.unwrap();
         for (name, value) in size.entries() {
             session.insert(name, value).unwrap();
@@ -105,7 +109,7 @@ impl Ours {
 
     fn load(&self) -> Loaded {
         self.sessions
-            .load(iter::once(self.header.as_bytes()), None)
+            .load(Incoming::new(iter::once(self.header.as_bytes())))
             .unwrap()
     }
 

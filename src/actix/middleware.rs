@@ -21,7 +21,7 @@ use actix_web::http::header::{CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, SET
 use actix_web::{Error, HttpResponse, ResponseError};
 
 use crate::actix::{extract, plain_http};
-use crate::flow::{CommitError, Loaded, Outcome, Sessions, Unavailable};
+use crate::flow::{CommitError, Incoming, Loaded, Outcome, Sessions, Unavailable};
 
 /// What a response is loaded for (Fetch Metadata, section 2.1).
 const SEC_FETCH_DEST: &str = "sec-fetch-dest";
@@ -105,7 +105,8 @@ where
         let lines = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
         let destination = request.headers().get(SEC_FETCH_DEST);
         let destination = destination.map(HeaderValue::as_bytes);
-        let Loaded { session, ticket } = match self.sessions.load(lines, destination) {
+        let incoming = Incoming::new(lines).fetch_dest(destination);
+        let Loaded { session, ticket } = match self.sessions.load(incoming) {
             Ok(loaded) => loaded,
             Err(unavailable) => return self.call_without(request, unavailable),
         };

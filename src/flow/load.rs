@@ -31,6 +31,38 @@ const DISTRIBUTION: Duration = Duration::from_secs(3600);
 /// How many of a request's candidates may cost a run of the cipher.
 const MAX_OPENED: usize = 4;
 
+/// What a session is found by: parts of a request's head.
+///
+/// ```
+/// use sealed_session::adapter::Incoming;
+///
+/// let lines = [b"theme=dark; session=..".as_slice()];
+/// let incoming = Incoming::new(lines.into_iter()).fetch_dest(Some(b"image"));
+/// # drop(incoming);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Incoming<'h, L> {
+    lines: L,
+    fetch_dest: Option<&'h [u8]>,
+}
+
+impl<'h, L: Iterator<Item = &'h [u8]> + Clone> Incoming<'h, L> {
+    /// By the values of all Cookie header lines: HTTP/2 splits the header.
+    pub fn new(lines: L) -> Self {
+        Self {
+            lines,
+            fetch_dest: None,
+        }
+    }
+
+    /// The value of `Sec-Fetch-Dest`, if there is one: what a page loads beside it does not tell the browser that
+    /// the session was used before half of the idle limit has passed.
+    #[must_use]
+    pub fn fetch_dest(self, fetch_dest: Option<&'h [u8]>) -> Self {
+        Self { fetch_dest, ..self }
+    }
+}
+
 /// A session, and what the response needs to know of the request.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -98,9 +130,9 @@ impl Engine {
     /// not count is no session.
     pub(crate) fn load<'h>(
         &self,
-        lines: impl Iterator<Item = &'h [u8]> + Clone,
-        sec_fetch_dest: Option<&[u8]>,
+        incoming: Incoming<'h, impl Iterator<Item = &'h [u8]> + Clone>,
     ) -> Result<Loaded, Unavailable> {
+        let Incoming { lines, fetch_dest } = incoming;
         let now = self.service.now();
         let ring = self.service.keys.load();
         let rules = self.service.rules_with(&ring, now);
@@ -129,7 +161,7 @@ impl Engine {
             current,
             earlier,
             old: None,
-            is_asset: sec_fetch_dest.is_some_and(is_asset),
+            is_asset: fetch_dest.is_some_and(is_asset),
         };
         let mut state = state(tried, obstacle);
         self.move_in(&mut state, &mut ticket, lines, now)?;

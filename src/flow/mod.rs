@@ -37,7 +37,7 @@ pub use builder::SessionsBuilder;
 pub(crate) use builder::check_audience;
 pub use commit::{CommitError, Outcome};
 pub use inspect::{Inspected, InspectedLogin, token};
-pub use load::{Loaded, Ticket, Unavailable};
+pub use load::{Incoming, Loaded, Ticket, Unavailable};
 use move_in::Moving;
 pub(crate) use opener::Opener;
 
@@ -236,20 +236,15 @@ impl Sessions {
         self.engine.current.template.name()
     }
 
-    /// Finds the session that a request's Cookie header lines carry. Takes all of them: HTTP/2 splits
-    /// the header. Whatever does not open or does not count is no session.
-    ///
-    /// `sec_fetch_dest` is the value of that header: what a page loads beside it does not move the idle limit
-    /// before half of it has passed.
+    /// Finds the session that a request carries. Whatever does not open or does not count is no session.
     ///
     /// # Errors
     /// When this node cannot say at the moment.
     pub fn load<'h>(
         &self,
-        lines: impl Iterator<Item = &'h [u8]> + Clone,
-        sec_fetch_dest: Option<&[u8]>,
+        incoming: Incoming<'h, impl Iterator<Item = &'h [u8]> + Clone>,
     ) -> Result<Loaded, Unavailable> {
-        self.engine.load(lines, sec_fetch_dest)
+        self.engine.load(incoming)
     }
 
     /// To be called where a handler asks for the session of a request that could not be loaded: counts

@@ -266,7 +266,8 @@ impl Session {
 
     /// Why there is no session although the request carried a cookie for one: to say "you were logged out
     /// on another device". `None` where there is a session, or was no cookie. Of several cookies that of an
-    /// authentic session tells, else the first.
+    /// authentic session tells, else the first. The answer is the same with every request that carries the cookie:
+    /// until another session replaces it, or a logout removes it.
     ///
     /// The browser cannot tell the reasons apart unless the application lets it.
     pub fn rejected(&self) -> Option<Rejected> {
@@ -320,8 +321,8 @@ impl Session {
             })
     }
 
-    /// Makes a new cookie for the same session and lets the older ones die after a short grace, in
-    /// which they only read. Call it when privileges change.
+    /// Makes a new cookie for the same session, whose id stays, and lets the older ones die after a short grace,
+    /// in which they only read. Call it when privileges change.
     ///
     /// If two requests renew one session at the same time, one wins and the other's response sets no
     /// cookie. Refused as [`remove`](Self::remove).

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::flow::{Loaded, Sessions};
+use crate::flow::{Incoming, Loaded, Sessions};
 use crate::keys::KeyRing;
 use crate::random::SystemRandom;
 use crate::session::Session;
@@ -194,7 +194,7 @@ impl fmt::Debug for SessionCookie {
 
 /// What a request without cookies begins with.
 fn begin(sessions: &Sessions) -> Loaded {
-    let loaded = sessions.load(std::iter::empty(), None);
+    let loaded = sessions.load(Incoming::new(std::iter::empty()));
     // Only an authentic cookie can be one that cannot be judged, and there is none.
     loaded.unwrap_or_else(|error| panic!("testing: {error}"))
 }

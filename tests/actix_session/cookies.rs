@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sealed_session::adapter::Incoming;
 use sealed_session::testing::ManualClock;
 use sealed_session::{CookieSettings, SameSite};
 use serde_json::json;
@@ -125,7 +126,7 @@ async fn a_new_session_that_ends_up_empty_has_no_cookie() {
     let clock = ManualClock::default();
     let sessions = persistent(&clock, MINUTE).await;
     for renews in [false, true] {
-        let loaded = sessions.load(std::iter::empty(), None).unwrap();
+        let loaded = sessions.load(Incoming::new(std::iter::empty())).unwrap();
         loaded.session.insert("a", 1).unwrap();
         if renews {
             loaded.session.renew();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::test::TestRequest;
 use actix_web::{App, HttpResponse, Result, web};
 use sealed_session::actix::{NoSession, SessionExt, SessionMiddleware};
-use sealed_session::adapter::CommitError;
+use sealed_session::adapter::{CommitError, Incoming};
 use sealed_session::revoke::Reach;
 use sealed_session::testing::{ManualClock, cookie, session};
 use sealed_session::{CookieSettings, Lifetimes, Session, SessionStatus};
@@ -103,7 +103,7 @@ async fn the_absolute_end_holds_while_a_request_runs_and_the_idle_limit_does_not
         let cookie = cookie(&sessions, async |session| session.insert("a", 1).unwrap()).await;
         let (_, header) = cookie.header();
         let lines = std::iter::once(header.as_bytes());
-        let loaded = sessions.load(lines, None).unwrap();
+        let loaded = sessions.load(Incoming::new(lines)).unwrap();
         clock.advance(pause);
         loaded.session.insert("a", 2).unwrap();
         let outcome = sessions.commit(&loaded.session, loaded.ticket).await;

@@ -1,6 +1,7 @@
 //! What calls mean, one after another on one handle.
 
 use sealed_session::SessionStatus::{Changed, Purged, Renewed, Unchanged};
+use sealed_session::adapter::Incoming;
 use sealed_session::testing::session;
 
 #[actix_web::test]
@@ -102,7 +103,7 @@ async fn writing_changes_a_session() {
         });
         let (_, header) = cookie.await.header();
         let lines = std::iter::once(header.as_bytes());
-        let session = sessions.load(lines, None).unwrap().session;
+        let session = sessions.load(Incoming::new(lines)).unwrap().session;
         assert_eq!(session.status(), Unchanged);
         write(&session);
         assert_eq!(session.status(), Changed);

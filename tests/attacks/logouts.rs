@@ -1,5 +1,6 @@
 //! Logouts that must not be acknowledged in vain, and cookies that must not be overwritten.
 
+use sealed_session::adapter::Incoming;
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
@@ -109,7 +110,7 @@ async fn a_body_that_streams_after_a_renewal_can_still_log_out_everywhere() {
     let header = format!("session={}", browser.session().unwrap());
     let loaded = t
         .sessions
-        .load([header.as_bytes()].into_iter(), None)
+        .load(Incoming::new([header.as_bytes()].into_iter()))
         .unwrap();
     loaded.session.renew();
     let outcome = t.sessions.commit(&loaded.session, loaded.ticket).await;
@@ -167,14 +168,17 @@ async fn a_logout_after_a_login_over_a_dead_cookie_ends_the_new_session() {
     browser.post("/logout").await.is(204);
     let loaded = t
         .sessions
-        .load([dead.as_bytes()].into_iter(), None)
+        .load(Incoming::new([dead.as_bytes()].into_iter()))
         .unwrap();
     loaded.session.authenticate("bob").await.unwrap();
     let outcome = t.sessions.commit(&loaded.session, loaded.ticket).await;
     let new = outcome.cookies[0].split(';').next().unwrap();
     // From a body that is still streaming.
     loaded.session.logout().await.unwrap();
-    let replayed = t.sessions.load([new.as_bytes()].into_iter(), None).unwrap();
+    let replayed = t
+        .sessions
+        .load(Incoming::new([new.as_bytes()].into_iter()))
+        .unwrap();
     assert_eq!(replayed.session.subject(), None);
 }
 
@@ -187,7 +191,7 @@ async fn a_session_that_died_here_in_flight_can_still_be_ended_elsewhere() {
     let cookie = format!("session={}", one.session().unwrap());
     let loaded = t
         .sessions
-        .load([cookie.as_bytes()].into_iter(), None)
+        .load(Incoming::new([cookie.as_bytes()].into_iter()))
         .unwrap();
     t.store.set_call(Call::Publish, Mode::Down);
     t.store.set_call(Call::Raise, Mode::Down);

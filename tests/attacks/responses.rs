@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sealed_session::adapter::Incoming;
 use sealed_session::time::Clock;
 
 use crate::common::{Browser, MINUTE};
@@ -40,7 +41,7 @@ async fn a_session_that_was_not_tried_is_not_removed() {
 #[actix_web::test]
 async fn debug_output_shows_neither_tokens_nor_entries() {
     let t = target().await;
-    let loaded = t.sessions.load(std::iter::empty(), None).unwrap();
+    let loaded = t.sessions.load(Incoming::new(std::iter::empty())).unwrap();
     let login = loaded.session.authenticate("alice").entry("iban", "ABC");
     let shown = format!("{login:?}");
     login.await.unwrap();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix_session::config::CookieContentSecurity;
+use sealed_session::adapter::Incoming;
 use sealed_session::revoke::Reach;
 use sealed_session::store::Memory;
 use sealed_session::testing::{ManualClock, published_secret};
@@ -133,7 +134,9 @@ async fn whom_an_administrator_ends_comes_back_by_no_old_cookie() {
     let browser = old.browser(&node, json!({ "user_id": "alice" })).await;
     let copy = browser.copy();
     let header = format!("id={}", browser.cookie("id").unwrap());
-    let loaded = node.sessions.load([header.as_bytes()].into_iter(), None);
+    let loaded = node
+        .sessions
+        .load(Incoming::new([header.as_bytes()].into_iter()));
     let id = loaded.unwrap().session.id().unwrap();
     node.sessions.end_session(id).await.unwrap();
     is_dead(&node, &copy).await;

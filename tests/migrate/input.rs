@@ -2,6 +2,7 @@
 
 use actix_session::config::CookieContentSecurity;
 use actix_web::cookie::{Cookie, CookieJar, Key};
+use sealed_session::adapter::Incoming;
 use serde_json::{Map, Value, json};
 
 use crate::common::written::Written;
@@ -151,7 +152,9 @@ async fn an_authentic_cookie_that_holds_something_else_is_no_session() {
         is_nothing(&node, sealed(&old, &deep)).await;
         // No server takes so much in a header. The library is asked itself.
         let header = format!("id={}", sealed(&old, &many));
-        let loaded = node.sessions.load([header.as_bytes()].into_iter(), None);
+        let loaded = node
+            .sessions
+            .load(Incoming::new([header.as_bytes()].into_iter()));
         assert_eq!(loaded.unwrap().session.id(), None);
     }
 }
@@ -192,7 +195,10 @@ async fn taken_over(content: &str) -> (Browser, Written) {
     let value = sealed(&old, content);
     // In this thread, whose log is listened to.
     let header = format!("id={value}");
-    drop(node.sessions.load([header.as_bytes()].into_iter(), None));
+    drop(
+        node.sessions
+            .load(Incoming::new([header.as_bytes()].into_iter())),
+    );
     let browser = node.browser();
     browser.set_cookie("id", value);
     (browser, written)

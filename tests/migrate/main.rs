@@ -16,6 +16,7 @@ use std::time::Duration;
 use actix_session::config::CookieContentSecurity;
 use common::{Browser, DAY, Node, builder, memory, routes, serve};
 use old::{CONTENTS, Old};
+use sealed_session::adapter::Incoming;
 use sealed_session::migrate::ActixSessionCookie;
 use sealed_session::testing::ManualClock;
 use sealed_session::{
@@ -193,7 +194,7 @@ async fn a_login_that_was_taken_over_is_not_a_recent_one() {
     let header = format!("id={}", browser.cookie("id").unwrap());
     let loaded = node
         .sessions
-        .load([header.as_bytes()].into_iter(), None)
+        .load(Incoming::new([header.as_bytes()].into_iter()))
         .unwrap();
     let at = loaded.session.authenticated_at().unwrap();
     assert_eq!(at, UnixMillis::EPOCH);
