@@ -176,6 +176,7 @@ async fn closing(
     let away = HttpResponse::SeeOther()
         .insert_header(("Location", "/bye"))
         .insert_header(("X-Own", "kept"))
+        .insert_header(("CDN-Cache-Control", "max-age=60"))
         .finish();
     Err(InternalError::from_response("closed", away).into())
 }
@@ -204,6 +205,7 @@ async fn an_error_of_inner_middleware_hides_no_logout_that_failed() {
     let answer = browser.get("/closed").await.is(503);
     assert_eq!(answer.header("location"), None);
     assert_eq!(answer.header("x-own"), Some("kept"));
+    assert_eq!(answer.header("cdn-cache-control"), None);
 }
 
 #[actix_web::test]

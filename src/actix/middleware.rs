@@ -176,7 +176,8 @@ fn replaced<B>(old: &HttpResponse<B>, mut new: HttpResponse) -> HttpResponse {
     let own: Vec<_> = new.headers().keys().cloned().collect();
     for (name, value) in old.headers() {
         let adds = *name == SET_COOKIE || *name == VARY || !own.contains(name);
-        if adds && !OF_THE_CONTENT.contains(&name.as_str()) {
+        let of_the_content = OF_THE_CONTENT.iter().chain(&TARGETED);
+        if adds && !of_the_content.into_iter().any(|field| field == name) {
             new.headers_mut().append(name.clone(), value.clone());
         }
     }

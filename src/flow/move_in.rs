@@ -3,7 +3,8 @@
 //! Such a cookie names no time and cannot be revoked by its library. So a session that is made of it is the
 //! weakest that its content allows, and is judged as every other:
 //!
-//! 1. It is looked at only where the request carries nothing of ours that is, was or may be a session.
+//! 1. It becomes a session only where the request carries nothing of ours that is, was or may be one. Beside one
+//!    it ends with that.
 //! 2. It is under no generation: whoever raised one since the list began has ended it, and so has an operator
 //!    who ordered everyone out.
 //! 3. Its id follows from the old cookie, so that what ends it ends the old cookie and every copy. It says that
@@ -114,12 +115,17 @@ impl Engine {
             return Ok(());
         };
         ticket.old.clone_from(&moving.removal);
-        if !state.is_vacant() {
-            return Ok(());
-        }
-        let Some(record) = self.old_record(&moving.cookie, &old, now) else {
+        let Some(mut record) = self.old_record(&moving.cookie, &old, now) else {
             return Ok(());
         };
+        if !state.is_vacant() {
+            state.carries(Arc::new(record));
+            return Ok(());
+        }
+        self.fill(&mut record, &old.entries);
+        if record.login.is_none() && record.entries.is_empty() {
+            return Ok(());
+        }
         // While others may still tell what the store lost, nobody knows what ended it.
         if self.is_untrusted(now) || self.is_settling() {
             return Err(Unavailable);
@@ -151,7 +157,7 @@ impl Engine {
         rules.judge(record, now)
     }
 
-    /// The session that an old one becomes; none if there is nothing in it.
+    /// The session that an old one becomes, without its entries.
     fn old_record(
         &self,
         cookie: &ActixSessionCookie,
@@ -185,7 +191,7 @@ impl Engine {
         });
         let created = service.beginning(now, service.revoker.list().born());
         let end = created + service.lifetimes.of(class).absolute;
-        let mut record = Record {
+        Some(Record {
             id,
             serial: Serial::FIRST,
             login,
@@ -197,10 +203,7 @@ impl Engine {
             class,
             keys: KeyTrail::default(),
             entries: Entries::default(),
-        };
-        self.fill(&mut record, &old.entries);
-        let is_something = record.login.is_some() || !record.entries.is_empty();
-        is_something.then_some(record)
+        })
     }
 
     /// Adds the entries, as many as fit.

@@ -259,6 +259,18 @@ impl State {
         )
     }
 
+    /// Adds what the request carries besides, so that it ends with the rest.
+    #[cfg(feature = "migrate-actix-session")]
+    pub(crate) fn carries(&mut self, record: Arc<Record>) {
+        let own = match &self.presence {
+            Presence::Absent { dead, .. } => dead.as_ref().map(|dead| &dead.record),
+            _ => self.record(),
+        };
+        if own.is_none_or(|own| own.id != record.id) {
+            self.others.push(record);
+        }
+    }
+
     fn record_mut(&mut self) -> Option<&mut Record> {
         let record = match &mut self.presence {
             Presence::Presented { held, .. } => &mut held.record,

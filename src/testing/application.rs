@@ -15,8 +15,33 @@ use crate::store::Memory;
 
 /// Sessions with a fresh key, a store in memory and default settings, for one test.
 ///
-/// A test that depends on the application's settings uses [`Sessions::builder`]. One that lets something expire
-/// gives the builder a [`ManualClock`](crate::testing::ManualClock).
+/// A test that depends on the application's settings uses [`Sessions::builder`]. So does one that lets something
+/// expire: the builder and the store share a [`ManualClock`](crate::testing::ManualClock).
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use sealed_session::testing::{self, ManualClock};
+/// use sealed_session::time::Clock;
+/// use sealed_session::{KeyRing, Sessions, adapter::Incoming, store::Memory};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let clock = ManualClock::default();
+/// let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+/// let sessions = Sessions::builder("test")
+///     .keys(KeyRing::generate()?)
+///     .store(Arc::new(Memory::with_clock(shared.clone())))
+///     .clock(shared)
+///     .start()
+///     .await?;
+/// let (_, header) = testing::login(&sessions, "alice").await.header();
+/// clock.advance(Duration::from_secs(2 * 3600));
+/// let loaded = sessions.load(Incoming::new(std::iter::once(header.as_bytes())))?;
+/// assert!(!loaded.session.is_authenticated()); // idle for too long
+/// # Ok(()) }
+/// ```
 ///
 /// # Panics
 /// When the operating system gives no random bytes.

@@ -226,3 +226,20 @@ async fn an_old_cookie_that_cannot_be_judged_is_answered_with_503_where_somebody
     eventually(|| async { node.sessions.health().staleness.is_zero() }).await;
     browser.get("/me").await.is(200);
 }
+
+/// Two devices' worth in one browser, or a cookie that somebody kept.
+#[actix_web::test]
+async fn an_old_cookie_beside_a_session_ends_with_it() {
+    for end in ["/logout", "/purge", "/login/carol"] {
+        let old = Old::new(CookieContentSecurity::Private);
+        let node = node(&old).await;
+        let browser = node.browser();
+        browser.post("/login/bob").await.is(200);
+        let kept = old.browser(&node, json!({ "user_id": "alice" })).await;
+        browser.set_cookie("id", kept.cookie("id").unwrap());
+        let me = browser.get("/me").await.is(200);
+        assert!(me.set_cookies().is_empty(), "{me:?}");
+        browser.post(end).await;
+        is_dead(&node, &kept).await;
+    }
+}
