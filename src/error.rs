@@ -17,7 +17,8 @@ use std::{fmt, io};
 use crate::clock::{ParseTimeError, UnixMillis};
 use crate::id::{KeyId, ParseIdError};
 
-/// Why a cookie is no session. The browser never learns the reason: it sees one behaviour for all.
+/// Why a cookie is no session. The browser does not learn the reason unless the application tells it
+/// ([`Session::rejected`](crate::Session::rejected)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejected {
@@ -59,7 +60,7 @@ pub enum Rejected {
     /// Not used for longer than the idle limit.
     #[error("the session was idle for too long")]
     Idle,
-    /// The session was logged out.
+    /// The session was logged out, or an administrator ended it: the two cannot be told apart.
     #[error("the session was ended")]
     Ended,
     /// A login over this cookie made another session, which the browser holds or is about to.

@@ -177,6 +177,8 @@ async fn closing(
         .insert_header(("Location", "/bye"))
         .insert_header(("X-Own", "kept"))
         .insert_header(("CDN-Cache-Control", "max-age=60"))
+        .insert_header(("X-Accel-Redirect", "/internal"))
+        .insert_header(("Clear-Site-Data", "\"cookies\""))
         .finish();
     Err(InternalError::from_response("closed", away).into())
 }
@@ -205,7 +207,9 @@ async fn an_error_of_inner_middleware_hides_no_logout_that_failed() {
     let answer = browser.get("/closed").await.is(503);
     assert_eq!(answer.header("location"), None);
     assert_eq!(answer.header("x-own"), Some("kept"));
-    assert_eq!(answer.header("cdn-cache-control"), None);
+    for name in ["cdn-cache-control", "x-accel-redirect", "clear-site-data"] {
+        assert_eq!(answer.header(name), None, "{name}");
+    }
 }
 
 #[actix_web::test]

@@ -185,24 +185,35 @@ fn replaced<B>(old: &HttpResponse<B>, mut new: HttpResponse) -> HttpResponse {
 }
 
 /// Fields that describe the response that is replaced.
-const OF_THE_CONTENT: [&str; 17] = [
+const OF_THE_CONTENT: [&str; 28] = [
     "accept-ranges",
+    "age",
     "cache-control",
+    "clear-site-data",
+    "content-digest",
     "content-disposition",
     "content-encoding",
     "content-language",
     "content-length",
     "content-location",
+    "content-md5",
     "content-range",
     "content-type",
+    "digest",
     "etag",
     "expires",
     "last-modified",
     "location",
     "refresh",
+    "repr-digest",
     "retry-after",
     "transfer-encoding",
     "www-authenticate",
+    "x-accel-buffering",
+    "x-accel-charset",
+    "x-accel-expires",
+    "x-accel-redirect",
+    "x-sendfile",
 ];
 
 fn finish<B>(response: ServiceResponse<B>, outcome: Outcome) -> ServiceResponse<EitherBody<B>> {

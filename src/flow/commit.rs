@@ -134,6 +134,8 @@ impl Engine {
             Change::Destroy => Ok(self.removal(ticket)),
             Change::Seen(seen) => Ok(self.activity(&seen, now)),
             Change::Write(record) => self.write(record, from),
+            // Nothing is lost if it cannot be: the old cookie stays.
+            Change::MoveIn(record) => Ok(self.write(record, from).unwrap_or_default()),
             Change::Renew(record) => {
                 let serial = record.serial.next();
                 let (cookies, error) = self.renew(record, from).await;

@@ -63,6 +63,9 @@ impl<'h, L: Iterator<Item = &'h [u8]> + Clone> Incoming<'h, L> {
     }
 }
 
+/// How many of one name are looked at. Parts of a large session can be joined in more ways.
+const MAX_TRIED: usize = 32;
+
 /// A session, and what the response needs to know of the request.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -179,8 +182,8 @@ impl Engine {
         tried: &mut Tried,
     ) {
         tried.left_out |= !found.is_complete();
-        for token in found.tokens() {
-            if tried.opened == MAX_OPENED {
+        for (number, token) in found.tokens().enumerate() {
+            if tried.opened == MAX_OPENED || number == MAX_TRIED {
                 tried.left_out = true;
                 return;
             }

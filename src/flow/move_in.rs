@@ -14,6 +14,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::UnixMillis;
 use crate::cookie::{CookieSettings, PreviousCookie, Template};
@@ -29,6 +30,9 @@ use crate::session::encoded;
 use crate::session::state::{Dead, State};
 use crate::wire::entries::Entries;
 use crate::wire::record::{KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
+
+/// For how long a node may not have read a change of its key file, which orders everyone out, say.
+const UNREAD: Duration = Duration::from_secs(60);
 
 /// What a builder was told.
 pub(super) type Plan = ActixSessionCookie;
@@ -111,15 +115,19 @@ impl Engine {
         let Some(moving) = &self.moving else {
             return Ok(());
         };
-        let Some(old) = moving.cookie.find(lines, now) else {
+        let mut all = moving.cookie.find(lines, now);
+        let Some(old) = all.next() else {
             return Ok(());
         };
         ticket.old.clone_from(&moving.removal);
+        let others = all.filter_map(|other| self.old_record(&moving.cookie, &other, now));
+        let others: Vec<_> = others.map(Arc::new).collect();
         let Some(mut record) = self.old_record(&moving.cookie, &old, now) else {
             return Ok(());
         };
         if !state.is_vacant() {
             state.carries(Arc::new(record));
+            others.into_iter().for_each(|other| state.carries(other));
             return Ok(());
         }
         self.fill(&mut record, &old.entries);
@@ -145,6 +153,7 @@ impl Engine {
                 State::absent(obstacle, Some(dead), Vec::new(), Some(reason))
             }
         };
+        others.into_iter().for_each(|other| state.carries(other));
         Ok(())
     }
 
@@ -153,6 +162,14 @@ impl Engine {
         // Whenever that was: the old cookie may be from before.
         if rules.everyone_before.is_some() {
             return Err(Refusal::dead(Rejected::EveryoneEnded));
+        }
+        // It may have been a visitor's when it was ended: before the application named its users.
+        if rules
+            .list
+            .visitor(&record.id)
+            .is_some_and(|entry| entry.serial > record.serial)
+        {
+            return Err(Refusal::dead(Rejected::Ended));
         }
         rules.judge(record, now)
     }
@@ -189,7 +206,8 @@ impl Engine {
             groups: Vec::new(),
             fingerprint: None,
         });
-        let created = service.beginning(now, service.revoker.list().born());
+        // Dated back, so that an order to end everyone reaches it which this node has not read yet.
+        let created = service.beginning(now.minus(UNREAD), service.revoker.list().born());
         let end = created + service.lifetimes.of(class).absolute;
         Some(Record {
             id,

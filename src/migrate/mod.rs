@@ -29,8 +29,8 @@
 //!
 //! # What happens
 //!
-//! 1. **Ours wins.** The old cookie is read only where the request carries no cookie of ours that is, was or
-//!    may be a session.
+//! 1. **Ours wins.** The old cookie becomes a session only where the request carries no cookie of ours that is,
+//!    was or may be one. Beside one of ours it ends when that does.
 //! 2. A response whose handler looked at the session carries the new cookie and the removal of the old. So does
 //!    every other response that sets or removes the session: whoever logs out keeps neither. Where several
 //!    requests come with the old cookie at the same time, the new cookie of the response that arrives last
@@ -66,6 +66,11 @@
 //!
 //! Set the date close, and take the setting out when it has passed. Nodes that still run actix-session do not
 //! know the new cookie: bring the new release to all of them at once.
+//!
+//! **Keep the date.** The revocation list forgets a logout after the longest lifetime, so the date must not be later
+//! than that after the first start with it; one that is put off later would let users in who logged out before.
+//! And actix-session seals anew with each write: a logout ends the old cookie that the browser holds, not one from
+//! before that somebody copied. `logout_all` ends those of a user, and of visitors nothing does until the date.
 
 mod json;
 mod old;

@@ -148,23 +148,23 @@ impl ActixSessionCookie {
         self.content == Content::Private
     }
 
-    /// The first authentic one among a request's cookies, if its time has not passed.
+    /// The authentic ones among the first of a request's cookies, if their time has not passed.
     pub(crate) fn find<'h>(
         &self,
         lines: impl Iterator<Item = &'h [u8]>,
         now: UnixMillis,
-    ) -> Option<OldSession> {
-        if now >= self.until {
-            return None;
-        }
+    ) -> impl Iterator<Item = OldSession> {
+        let lines = (now < self.until).then_some(lines);
         lines
+            .into_iter()
+            .flatten()
             .flat_map(|line| line.split(|byte| *byte == b';'))
             .filter_map(|pair| {
                 let value = pair.trim_ascii_start().strip_prefix(self.name.as_bytes())?;
                 value.strip_prefix(b"=")
             })
             .take(MAX_OPENED)
-            .find_map(|value| self.open(value))
+            .filter_map(|value| self.open(value))
     }
 
     fn open(&self, value: &[u8]) -> Option<OldSession> {

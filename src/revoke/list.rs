@@ -107,7 +107,7 @@ impl List {
     }
 
     /// What is known of a visitor's session but that a login succeeded it.
-    pub(super) fn visitor(&self, id: &SessionId) -> Option<SessionEntry> {
+    pub(crate) fn visitor(&self, id: &SessionId) -> Option<SessionEntry> {
         self.visitors.get(id)
     }
 

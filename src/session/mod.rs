@@ -222,7 +222,8 @@ impl Session {
 
 /// # What the session is
 impl Session {
-    /// The session's id; `None` before anything was written.
+    /// The session's id; `None` before anything was written. A login makes a new one, which this tells from then on; a
+    /// renewal keeps it.
     pub fn id(&self) -> Option<SessionId> {
         self.record(|record| record.id)
     }
@@ -382,8 +383,10 @@ impl Session {
     pub async fn logout_all(&self) -> Result<(), LogoutError> {
         let (target, seen) = self.target()?;
         let attempt = self.with(|state| {
+            let service = self.service();
+            state.end_others(service);
             state.forget();
-            self.service().revoker.raise(target, seen)
+            service.revoker.raise(target, seen)
         });
         attempt.await?;
         Ok(())
@@ -426,8 +429,8 @@ impl Session {
                 return Err(LogoutError::NotAuthenticated);
             }
             let seen = state.record().map(|record| record.everyone);
-            state.forget();
             let seen = seen.unwrap_or(Generation::NONE);
+            state.forget();
             Ok(service.revoker.raise(Target::Everyone, seen))
         })?;
         attempt.await?;

@@ -127,6 +127,8 @@ pub(crate) enum Change {
     Seen(Seen),
     /// Seal what was written.
     Write(Arc<Record>),
+    /// Seal a session of another library that was only looked at.
+    MoveIn(Arc<Record>),
     /// Seal it under a new serial, which ends its older cookies.
     Renew(Arc<Record>),
     /// Remove the cookie.
@@ -249,14 +251,20 @@ impl State {
     /// Whether the request carried nothing that is, was or may be a session.
     #[cfg(feature = "migrate-actix-session")]
     pub(crate) fn is_vacant(&self) -> bool {
-        matches!(
+        // Under a key that is known to be dead there was one.
+        let was_one = matches!(
+            self.rejected,
+            Some(Rejected::RevokedKey | Rejected::RetiredKey(_))
+        );
+        let vacant = matches!(
             &self.presence,
             Presence::Absent {
                 obstacle: None,
                 dead: None,
                 ..
             }
-        )
+        );
+        vacant && !was_one
     }
 
     /// Adds what the request carries besides, so that it ends with the rest.
@@ -514,7 +522,7 @@ impl State {
             return Err(NotWritable::AlreadyCommitted);
         }
         self.still_counts(service);
-        let others = mem::take(&mut self.others);
+        let others = self.others.clone();
         Ok(match &self.presence {
             Presence::Presented { held, .. } => Before {
                 heir: Some((&held.record, held.key)),
@@ -566,7 +574,8 @@ impl State {
         }
         let cause = Cause::Login;
         self.presence = Presence::Begun { record, cause };
-        // What was refused to the old session does not concern the new one.
+        // They have ended with the login, and what was refused to the old session does not concern the new one.
+        self.others.clear();
         self.refused = None;
         self.rejected = None;
         Ok(())
@@ -632,6 +641,14 @@ impl State {
         };
         self.refused = None;
         Ok(attempts)
+    }
+
+    /// Ends what else the request carried; the response waits for it.
+    pub(crate) fn end_others(&mut self, service: &Service) {
+        for record in mem::take(&mut self.others) {
+            let revocation = begin::ended(&record, service.now());
+            self.attempts.push(service.revoker.revoke(revocation).there);
+        }
     }
 
     /// Nothing is left of the session but the removal of its cookie. What was refused before does not
@@ -772,7 +789,7 @@ impl State {
             Presence::Presented { held, edit } => match edit {
                 Edit::Clean if self.looked && held.freshness == Freshness::Newest => {
                     match held.key {
-                        None => Change::Write(Arc::clone(&held.record)),
+                        None => Change::MoveIn(Arc::clone(&held.record)),
                         Some(key) if is_due(&held.record, held.last_use) => Change::Seen(Seen {
                             record: Arc::clone(&held.record),
                             key,

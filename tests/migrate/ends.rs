@@ -243,3 +243,24 @@ async fn an_old_cookie_beside_a_session_ends_with_it() {
         is_dead(&node, &kept).await;
     }
 }
+
+#[actix_web::test]
+async fn several_old_cookies_of_a_request_end_together() {
+    for logs_in in [false, true] {
+        let old = Old::new(CookieContentSecurity::Private);
+        let node = node(&old).await;
+        let alice = old.browser(&node, json!({ "user_id": "alice" })).await;
+        let bob = old.browser(&node, json!({ "user_id": "bob" })).await;
+        let [one, two] = [&alice, &bob].map(|it| format!("id={}", it.cookie("id").unwrap()));
+        let header = format!("{one}; {two}");
+        let incoming = Incoming::new([header.as_bytes()].into_iter());
+        let session = node.sessions.load(incoming).unwrap().session;
+        assert_eq!(session.subject().as_deref(), Some("alice"));
+        match logs_in {
+            true => drop(session.authenticate("carol").await.unwrap()),
+            false => session.logout().await.unwrap(),
+        }
+        is_dead(&node, &alice).await;
+        is_dead(&node, &bob).await;
+    }
+}
