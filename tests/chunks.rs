@@ -4,7 +4,6 @@
 mod common;
 
 use common::{Browser, MINUTE, Node, builder, memory, with};
-use sealed_session::adapter::Incoming;
 use sealed_session::testing::ManualClock;
 use sealed_session::{CookieSettings, session::Rejected};
 use serde_json::json;
@@ -301,11 +300,7 @@ async fn a_session_that_a_lowered_limit_could_not_seal_again_ends() {
         elsewhere.post("/login/alice").await.is(200);
         // What could be read and never written again is no session, and another one may begin over it.
         let browser = browser.at(&after);
-        let header = browser.header().unwrap();
-        let loaded = after
-            .sessions
-            .load(Incoming::new(std::iter::once(header.as_bytes())));
-        let rejected = loaded.unwrap().session.rejected();
+        let rejected = common::rejected(&after.sessions, &browser);
         assert_eq!(rejected, Some(Rejected::TooLarge));
         browser.get("/me").await.leaves_alone();
         browser.copy().post("/renew").await.is(200);

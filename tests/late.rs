@@ -9,7 +9,7 @@ mod common;
 use actix_web::{HttpResponse, Result, web};
 use common::gate::{during, gate};
 use common::upload::Upload;
-use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, serve};
+use common::{Answer, Browser, HOUR, MINUTE, SECOND, logged_in, node_at};
 use sealed_session::Session;
 use serde_json::json;
 
@@ -26,19 +26,6 @@ async fn late_logout(session: Session, name: web::Path<String>) -> Result<HttpRe
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// A node, and a browser at these routes.
-async fn start() -> (Node, Browser) {
-    let node = Node::start().await;
-    let (url, _server) = serve(&node.sessions, routes);
-    (node, Browser::new(&url))
-}
-
-async fn logged_in(browser: &Browser) -> Browser {
-    let browser = Browser::new(browser.url());
-    browser.post("/login/alice").await.is(200);
-    browser
-}
-
 /// An answer that must not touch what the browser holds by now.
 #[track_caller]
 fn harmless(answer: Answer, status: u16, browser: &Browser) {
@@ -50,7 +37,7 @@ fn harmless(answer: Answer, status: u16, browser: &Browser) {
 /// A proxy holds the upload back, cookies and all, until it is complete.
 #[actix_web::test]
 async fn an_upload_that_was_buffered_while_another_tab_logged_in_or_renewed_replaces_nothing() {
-    let (node, nobody) = start().await;
+    let (node, nobody) = node_at(routes).await;
     for meanwhile in ["/login/alice", "/login/bob", "/renew"] {
         let browser = logged_in(&nobody).await;
         let upload = browser.copy();
@@ -71,7 +58,7 @@ async fn an_upload_that_was_buffered_while_another_tab_logged_in_or_renewed_repl
 
 #[actix_web::test]
 async fn an_upload_that_was_buffered_while_another_tab_logged_out_and_in_replaces_nothing() {
-    let (node, nobody) = start().await;
+    let (node, nobody) = node_at(routes).await;
     for out in ["/logout", "/purge"] {
         let browser = logged_in(&nobody).await;
         let upload = browser.copy();
@@ -90,7 +77,7 @@ async fn an_upload_that_was_buffered_while_another_tab_logged_out_and_in_replace
 /// The server had the head, and so the live session, before the other tab did it.
 #[actix_web::test]
 async fn what_began_live_and_was_succeeded_while_it_ran_replaces_nothing() {
-    let (_node, nobody) = start().await;
+    let (_node, nobody) = node_at(routes).await;
     for (number, meanwhile) in [
         ["/login/alice", ""],
         ["/login/bob", ""],
@@ -115,7 +102,7 @@ async fn what_began_live_and_was_succeeded_while_it_ran_replaces_nothing() {
 
 #[actix_web::test]
 async fn an_upload_that_takes_longer_than_the_idle_limit_is_kept() {
-    let (node, nobody) = start().await;
+    let (node, nobody) = node_at(routes).await;
     let browser = logged_in(&nobody).await;
     let upload = Upload::begin(&browser, "long", json!("large")).await;
     node.clock.advance(3 * HOUR);
@@ -127,7 +114,7 @@ async fn an_upload_that_takes_longer_than_the_idle_limit_is_kept() {
 
 #[actix_web::test]
 async fn an_answer_about_a_dead_cookie_takes_no_login_with_it() {
-    let (node, nobody) = start().await;
+    let (node, nobody) = node_at(routes).await;
     for death in ["idle", "/logout-all", "/logout", "/login/alice", "/renew"] {
         let browser = logged_in(&nobody).await;
         match death {
@@ -149,7 +136,7 @@ async fn an_answer_about_a_dead_cookie_takes_no_login_with_it() {
 
 #[actix_web::test]
 async fn a_logout_that_waited_while_another_tab_logged_in_removes_nothing() {
-    let (_node, nobody) = start().await;
+    let (_node, nobody) = node_at(routes).await;
     let browser = logged_in(&nobody).await;
     let tab = browser.copy();
     let logout = tab.post("/late/logout/logout");

@@ -53,6 +53,14 @@ fn user(sessions: &Sessions, cookie: &str) -> Option<String> {
     load(sessions, cookie).session.subject()
 }
 
+/// However often somebody logs in over it.
+async fn nobody_inherits(sessions: &Sessions, copied: &str) {
+    for _ in 0..3 {
+        let cookie = login(sessions, copied, "mallory").await;
+        assert_eq!(cart(sessions, &cookie), None);
+    }
+}
+
 /// Two logins over a copied cookie look like a double click.
 #[actix_web::test]
 async fn entries_of_a_session_that_was_logged_out_follow_no_login() {
@@ -62,10 +70,7 @@ async fn entries_of_a_session_that_was_logged_out_follow_no_login() {
     loaded.session.logout().await.unwrap();
     sent(&sessions, loaded).await;
     clock.advance(HOUR / 2);
-    for _ in 0..3 {
-        let cookie = login(&sessions, &copied, "mallory").await;
-        assert_eq!(cart(&sessions, &cookie), None);
-    }
+    nobody_inherits(&sessions, &copied).await;
 }
 
 #[actix_web::test]
@@ -75,10 +80,7 @@ async fn entries_of_a_session_that_an_administrator_ended_follow_no_login() {
     clock.advance(MINUTE);
     let id = load(&sessions, &copied).session.id().unwrap();
     sessions.end_session(id).await.unwrap();
-    for _ in 0..3 {
-        let cookie = login(&sessions, &copied, "mallory").await;
-        assert_eq!(cart(&sessions, &cookie), None);
-    }
+    nobody_inherits(&sessions, &copied).await;
 }
 
 #[actix_web::test]
@@ -94,10 +96,7 @@ async fn entries_of_a_cookie_that_was_renewed_follow_no_login() {
     // Also right after the owner's login.
     let owner = login(&sessions, &new, "alice").await;
     assert_eq!(cart(&sessions, &owner).as_deref(), Some("new"));
-    for _ in 0..3 {
-        let cookie = login(&sessions, &old, "mallory").await;
-        assert_eq!(cart(&sessions, &cookie), None);
-    }
+    nobody_inherits(&sessions, &old).await;
 }
 
 #[actix_web::test]

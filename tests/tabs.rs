@@ -10,7 +10,7 @@ mod common;
 use actix_web::{HttpResponse, Result, web};
 use common::faulty::{Call, Faulty, Mode};
 use common::gate::{during, gate};
-use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, eventually, memory, serve};
+use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, eventually, logged_in, memory, node_at};
 use futures_util::future::join_all;
 use sealed_session::Session;
 use sealed_session::revoke::Reach;
@@ -48,19 +48,6 @@ async fn logout_and_insert(session: Session) -> Result<HttpResponse> {
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// A node, and a browser at these routes.
-async fn start() -> (Node, Browser) {
-    let node = Node::start().await;
-    let (url, _server) = serve(&node.sessions, routes);
-    (node, Browser::new(&url))
-}
-
-async fn logged_in(browser: &Browser) -> Browser {
-    let browser = Browser::new(browser.url());
-    browser.post("/login/alice").await.is(200);
-    browser
-}
-
 /// Sends five requests whose handlers all have their sessions before any of them logs in.
 async fn five_logins(browser: &Browser, name: &str) -> Vec<Answer> {
     let path = format!("/late/{name}/login");
@@ -81,7 +68,7 @@ async fn five_logins(browser: &Browser, name: &str) -> Vec<Answer> {
 /// Each tab is sent to the single sign-on and comes back by itself, whatever cookie the browser had kept.
 #[actix_web::test]
 async fn five_tabs_that_are_restored_at_once_with_single_sign_on_all_end_logged_in() {
-    let (node, nobody) = start().await;
+    let (node, nobody) = node_at(routes).await;
     for held in ["none", "visitor", "idle", "/logout", "/login/bob", "/renew"] {
         for through_a_page in [false, true] {
             let browser = Browser::new(nobody.url());
@@ -128,7 +115,7 @@ async fn five_tabs_that_are_restored_at_once_with_single_sign_on_all_end_logged_
 /// Of a login that comes long after, it is another person's.
 #[actix_web::test]
 async fn a_login_that_waited_for_longer_than_a_double_click_takes_over_no_entries() {
-    let (node, nobody) = start().await;
+    let (node, nobody) = node_at(routes).await;
     for (pause, status) in [(9 * SECOND, 200), (10 * SECOND, 404)] {
         let browser = Browser::new(nobody.url());
         browser.put("/entries/cart", json!("tea")).await.is(204);
@@ -147,7 +134,7 @@ async fn a_login_that_waited_for_longer_than_a_double_click_takes_over_no_entrie
 
 #[actix_web::test]
 async fn a_login_over_a_succeeded_cookie_ends_nobody() {
-    let (node, nobody) = start().await;
+    let (node, nobody) = node_at(routes).await;
     let browser = logged_in(&nobody).await;
     let (soon, late) = (browser.copy(), browser.copy());
     browser.post("/login/alice").await.is(200);
@@ -161,7 +148,7 @@ async fn a_login_over_a_succeeded_cookie_ends_nobody() {
 
 #[actix_web::test]
 async fn what_is_inserted_after_a_logout_is_in_a_new_session_and_the_old_one_is_dead() {
-    let (_node, nobody) = start().await;
+    let (_node, nobody) = node_at(routes).await;
     let browser = logged_in(&nobody).await;
     let old = browser.copy();
     let answer = browser.post("/logout-and-insert").await.is(204);

@@ -120,13 +120,17 @@ impl Engine {
             return Ok(());
         };
         ticket.old.clone_from(&moving.removal);
+        // A random id names nothing that could be ended.
+        let is_named = |record: &Record| record.login.is_some() || moving.cookie.is_unique();
         let others = all.filter_map(|other| self.old_record(&moving.cookie, &other, now));
-        let others: Vec<_> = others.map(Arc::new).collect();
+        let mut others: Vec<_> = others.filter(is_named).map(Arc::new).collect();
         let Some(mut record) = self.old_record(&moving.cookie, &old, now) else {
             return Ok(());
         };
         if !state.is_vacant() {
-            state.carries(Arc::new(record));
+            if is_named(&record) {
+                others.push(Arc::new(record));
+            }
             others.into_iter().for_each(|other| state.carries(other));
             return Ok(());
         }

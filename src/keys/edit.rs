@@ -252,36 +252,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::keys::{Finding, KeyStatus, Rotated, Rotation};
+    use crate::keys::sample::{DAY, one_key, retire, rotate, status};
+    use crate::keys::{Finding, KeyStatus, Rotation};
     use crate::random::SystemRandom;
-
-    const DAY: Duration = Duration::from_secs(24 * 3600);
-
-    fn start() -> UnixMillis {
-        "2026-11-21T08:00:00Z".parse().unwrap()
-    }
-
-    /// One key, in use for a day.
-    fn one_key() -> (KeyTables, KeyId, UnixMillis) {
-        let tables = KeyTables::fresh(start(), &SystemRandom).unwrap();
-        let id = tables.keys[0].id;
-        (tables, id, start() + DAY)
-    }
-
-    fn rotate(tables: &mut KeyTables, now: UnixMillis) -> Rotated {
-        tables
-            .rotate(now, Rotation::default(), &SystemRandom)
-            .unwrap()
-    }
-
-    fn status(tables: &KeyTables, id: KeyId, now: UnixMillis) -> KeyStatus {
-        let list = tables.list(now);
-        list.iter().find(|key| key.id == id).unwrap().status
-    }
-
-    fn retire(tables: &KeyTables, id: KeyId) -> Option<UnixMillis> {
-        tables.keys.iter().find(|key| key.id == id).unwrap().retire
-    }
 
     #[test]
     fn revoking_the_only_key_brings_a_fresh_one() {

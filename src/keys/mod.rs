@@ -16,6 +16,8 @@ mod file;
 mod review;
 mod ring;
 mod rotate;
+#[cfg(test)]
+mod sample;
 mod secret;
 mod source;
 mod tables;

@@ -197,38 +197,11 @@ fn whole_second(time: UnixMillis) -> UnixMillis {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::sample::{DAY, one_key, retire, rotate, status};
     use crate::keys::{Finding, KeyStatus};
     use crate::random::SystemRandom;
 
     const HOUR: Duration = Duration::from_secs(3600);
-    const DAY: Duration = Duration::from_secs(24 * 3600);
-
-    fn start() -> UnixMillis {
-        "2026-11-21T08:00:00Z".parse().unwrap()
-    }
-
-    /// One key, in use for a day.
-    fn one_key() -> (KeyTables, KeyId, UnixMillis) {
-        let tables = KeyTables::fresh(start(), &SystemRandom).unwrap();
-        let id = tables.keys[0].id;
-        (tables, id, start() + DAY)
-    }
-
-    fn rotate(tables: &mut KeyTables, now: UnixMillis) -> Rotated {
-        tables
-            .rotate(now, Rotation::default(), &SystemRandom)
-            .unwrap()
-    }
-
-    fn status(tables: &KeyTables, id: KeyId, now: UnixMillis) -> KeyStatus {
-        let list = tables.list(now);
-        list.iter().find(|key| key.id == id).unwrap().status
-    }
-
-    fn retire(tables: &KeyTables, id: KeyId) -> Option<UnixMillis> {
-        tables.keys.iter().find(|key| key.id == id).unwrap().retire
-    }
-
     #[test]
     fn a_rotation_waits_and_plans_the_end_of_the_old_key() {
         let (mut tables, old, now) = one_key();

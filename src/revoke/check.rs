@@ -21,7 +21,7 @@ use crate::revoke::lattice::SessionEntry;
 use crate::revoke::list::List;
 use crate::seal::{Checked, Opened, Refusal, Refused, Standing};
 use crate::wire::chunks::CookieRoom;
-use crate::wire::record::Record;
+use crate::wire::record::{KeyTrail, Record};
 
 /// An authentic record whose session counts.
 #[derive(Debug)]
@@ -168,16 +168,23 @@ impl Rules<'_> {
 
     /// Whether the session could be sealed once more as it is.
     fn judge_room(&self, opened: &Opened) -> Result<(), Refusal> {
-        let mut length = opened.length();
-        if self.sealing.is_some_and(|sealing| sealing != opened.key()) {
-            let trail = &opened.record().keys;
-            let grows = trail.room_for(opened.key());
-            length += grows.ok_or(Refusal::dead(Rejected::TooManyKeys))?;
+        let trail = self.grows(&opened.record().keys, opened.key());
+        let fits = trail.and_then(|grows| self.fits(opened.length() + grows));
+        fits.map_err(Refusal::dead)
+    }
+
+    /// By how much a trail grows if its session is sealed now.
+    fn grows(&self, trail: &KeyTrail, opened_with: KeyId) -> Result<usize, Rejected> {
+        match self.sealing {
+            Some(sealing) if sealing != opened_with => {
+                trail.room_for(opened_with).ok_or(Rejected::TooManyKeys)
+            }
+            _ => Ok(0),
         }
-        match self.room.admit(length) {
-            Ok(()) => Ok(()),
-            Err(_) => Err(Refusal::dead(Rejected::TooLarge)),
-        }
+    }
+
+    fn fits(&self, length: usize) -> Result<(), Rejected> {
+        self.room.admit(length).map_err(|_| Rejected::TooLarge)
     }
 
     /// Whether the session could be sealed once more under another generation.
@@ -185,14 +192,9 @@ impl Rules<'_> {
     /// # Errors
     /// Why it could not.
     pub(crate) fn room_to_seal(&self, record: &Record, opened_with: KeyId) -> Result<(), Rejected> {
-        let grows = record.keys.room_for(opened_with);
-        let same = self.sealing.is_none_or(|sealing| sealing == opened_with);
-        let grows = if same { Some(0) } else { grows };
-        let grows = grows.ok_or(Rejected::TooManyKeys)?;
+        let grows = self.grows(&record.keys, opened_with)?;
         // As much as a generation and a time can grow, and never more than was admitted.
-        let length = (record.encoded_len() + grows + 16).min(record.longest_len());
-        let fits = self.room.admit(length);
-        fits.map_err(|_| Rejected::TooLarge)
+        self.fits((record.encoded_len() + grows + 16).min(record.longest_len()))
     }
 
     fn judge_age(&self, record: &Record, last_use: UnixMillis) -> Result<(), Refusal> {
@@ -297,7 +299,7 @@ mod tests {
     use crate::revoke::lattice::{Revocation, SubjectEntry};
     use crate::revoke::store::Target;
     use crate::wire::entries::Entries;
-    use crate::wire::record::{KeyTrail, LoginFacts};
+    use crate::wire::record::LoginFacts;
     use proptest::prelude::*;
 
     const NOW: UnixMillis = UnixMillis::from_secs(1_800_000_000);

@@ -49,7 +49,7 @@ enum Presence {
     Absent {
         /// Why none may begin but by a login.
         obstacle: Option<Obstacle>,
-        /// Whether the handler said that one may begin all the same.
+        /// Whether the handler asked for one in spite of that.
         is_overridden: bool,
         /// An authentic one that does not count.
         dead: Option<Dead>,
@@ -350,13 +350,13 @@ impl State {
         match &self.presence {
             Presence::Presented { held, .. } => {
                 let rules = service.rules(service.now());
-                let checked = rules.check(&held.record, held.last_use);
-                let leaked = service.distrusts(&held.record, held.key);
-                match checked {
-                    Ok(()) if leaked => {
-                        self.drop_dead(Rejected::RevokedKey);
-                        false
+                let checked = match rules.check(&held.record, held.last_use) {
+                    Ok(()) if service.distrusts(&held.record, held.key) => {
+                        Err(Rejected::RevokedKey)
                     }
+                    checked => checked,
+                };
+                match checked {
                     Ok(()) => true,
                     Err(reason) => {
                         self.drop_dead(reason);
@@ -425,7 +425,7 @@ impl State {
         Ok(())
     }
 
-    /// Begins a session by a write. What the browser holds dies with a login or a logout all the same.
+    /// Begins a session by a write. A login or a logout still ends what the browser holds.
     fn begin(&mut self, record: Arc<Record>) {
         let cause = Cause::Write;
         let before = mem::replace(&mut self.presence, Presence::Begun { record, cause });

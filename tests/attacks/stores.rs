@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sealed_session::adapter::Incoming;
 use sealed_session::keys::Rotation;
 use sealed_session::revoke::{Reach, RevocationStore};
 use sealed_session::testing::ManualClock;
@@ -150,11 +149,7 @@ async fn a_session_that_passed_through_too_many_keys_ends_with_a_reason_and_anot
     } = &worn;
     let elsewhere = Browser::new(&t.url);
     elsewhere.post("/login/alice").await.is(200);
-    let header = format!("session={}", browser.session().unwrap());
-    let loaded = t
-        .sessions
-        .load(Incoming::new(std::iter::once(header.as_bytes())));
-    let rejected = loaded.unwrap().session.rejected();
+    let rejected = common::rejected(&t.sessions, browser);
     assert_eq!(rejected, Some(Rejected::TooManyKeys));
     browser.get("/me").await.leaves_alone();
     browser.copy().post("/renew").await.is(200);

@@ -18,9 +18,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpRequest, HttpResponse, Result, web};
 use sealed_session::actix::{Authenticated, SessionMiddleware};
+use sealed_session::adapter::Incoming;
 use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry, SubjectEntry};
+use sealed_session::session::Rejected;
 use sealed_session::store::Memory;
 use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::{
@@ -44,6 +47,27 @@ pub fn builder(clock: &ManualClock, store: Arc<dyn RevocationStore>) -> Sessions
         .store(store)
         .cookie(CookieSettings::plain_http())
         .clock(Arc::new(clock.clone()))
+}
+
+/// Why these sessions take no cookie of the browser's for one.
+pub fn rejected(sessions: &Sessions, browser: &Browser) -> Option<Rejected> {
+    let header = browser.header().unwrap();
+    let incoming = Incoming::new(std::iter::once(header.as_bytes()));
+    sessions.load(incoming).unwrap().session.rejected()
+}
+
+/// A node, and a browser at these routes.
+pub async fn node_at(routes: fn(&mut ServiceConfig)) -> (Node, Browser) {
+    let node = Node::start().await;
+    let (url, _server) = serve(&node.sessions, routes);
+    (node, Browser::new(&url))
+}
+
+/// Another browser at the same place, in which alice has logged in.
+pub async fn logged_in(browser: &Browser) -> Browser {
+    let browser = Browser::new(browser.url());
+    browser.post("/login/alice").await.is(200);
+    browser
 }
 
 /// A value, changed.

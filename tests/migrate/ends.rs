@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_session::config::CookieContentSecurity;
 use sealed_session::adapter::Incoming;
+use sealed_session::migrate::ActixSessionCookie;
 use sealed_session::revoke::Reach;
 use sealed_session::store::Memory;
 use sealed_session::testing::{ManualClock, published_secret};
@@ -263,4 +264,76 @@ async fn several_old_cookies_of_a_request_end_together() {
         is_dead(&node, &alice).await;
         is_dead(&node, &bob).await;
     }
+}
+
+/// An application that names its users only after a while.
+#[actix_web::test]
+async fn the_end_of_a_visitor_holds_for_the_user_that_the_old_cookie_is_named_for_later() {
+    let old = Old::new(CookieContentSecurity::Private);
+    let clock = ManualClock::default();
+    let store: Arc<Memory> = memory(&clock);
+    let until = clock.now() + READ_FOR;
+    let unnamed = ActixSessionCookie::new(old.name, &old.key, until).unwrap();
+    let before = builder(&clock, store.clone()).migrate(unnamed);
+    let before = Node::serve(clock.clone(), before).await;
+    let browser = old.browser(&before, json!({ "user_id": "alice" })).await;
+    let copy = browser.copy();
+    browser.get("/entries/user_id").await.is(200);
+    browser.post("/logout").await.is(204);
+    let after = builder(&clock, store).migrate(old.cookie(until));
+    let after = Node::serve(clock.clone(), after).await;
+    is_dead(&after, &copy.at(&after)).await;
+}
+
+/// What was only looked at loses nothing if it cannot be sealed any more.
+#[actix_web::test]
+async fn a_read_with_an_old_cookie_is_no_error_when_another_request_renews() {
+    let old = Old::new(CookieContentSecurity::Private);
+    let node = node(&old).await;
+    let browser = old.browser(&node, json!({ "user_id": "alice" })).await;
+    let header = format!("id={}", browser.cookie("id").unwrap());
+    let load = || {
+        let incoming = Incoming::new([header.as_bytes()].into_iter());
+        node.sessions.load(incoming).unwrap()
+    };
+    let (reads, renews) = (load(), load());
+    assert_eq!(reads.session.subject().as_deref(), Some("alice"));
+    renews.session.renew();
+    let renewed = node.sessions.commit(&renews.session, renews.ticket).await;
+    assert_eq!(renewed.error, None);
+    let read = node.sessions.commit(&reads.session, reads.ticket).await;
+    assert_eq!(read.error, None);
+    assert!(read.cookies.is_empty(), "{:?}", read.cookies);
+}
+
+/// Under a key that has leaked nobody can tell whose session it was: least of all that of the old cookie beside it.
+#[actix_web::test]
+async fn beside_a_cookie_of_a_revoked_key_nothing_is_taken_over() {
+    let old = Old::new(CookieContentSecurity::Private);
+    let leaked = published_secret(1);
+    let ring = |revoked: bool| {
+        let clock = ManualClock::default();
+        let keys = KeyRing::builder().key(published_secret(2), clock.now().minus(DAY), None);
+        match revoked {
+            true => keys.revoked(leaked.key_id(), clock.now()),
+            false => keys.key(published_secret(1), clock.now().minus(SECOND), None),
+        }
+        .build()
+        .unwrap()
+    };
+    let clock = ManualClock::default();
+    let store: Arc<Memory> = memory(&clock);
+    let until = clock.now() + READ_FOR;
+    let start = async |revoked| {
+        let builder = builder(&clock, store.clone()).keys(ring(revoked));
+        let builder = builder.migrate(old.cookie(until));
+        Node::serve(clock.clone(), builder).await
+    };
+    let before = start(false).await;
+    let browser = before.browser();
+    browser.post("/login/alice").await.is(200);
+    let planted = old.browser(&before, json!({ "user_id": "mallory" })).await;
+    browser.set_cookie("id", planted.cookie("id").unwrap());
+    let after = start(true).await;
+    browser.at(&after).get("/me").await.is(401);
 }

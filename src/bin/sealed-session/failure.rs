@@ -37,7 +37,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// What is said all the same.
+    /// What is printed although it failed.
     pub fn report(&self) -> Option<&Report> {
         match self {
             Self::NotWell { report, .. } => Some(report),
