@@ -295,6 +295,9 @@ pub enum StoreError {
         /// How many did.
         acknowledged: usize,
     },
+    /// Another server answers than the one that was known. Nothing was done.
+    #[error("another server has taken the revocation store's place")]
+    Replaced,
     /// A generation at the top of its range. Does not happen to an honest counter.
     #[error("the generation cannot be raised further")]
     Exhausted,

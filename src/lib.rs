@@ -97,6 +97,7 @@ mod observe;
 #[doc = include_str!("operations.md")]
 pub mod operations {}
 mod random;
+mod replicate;
 pub mod revoke;
 mod seal;
 pub mod session;

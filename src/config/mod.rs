@@ -9,7 +9,6 @@ mod store;
 mod tables;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -19,7 +18,7 @@ use crate::error::ConfigError;
 use crate::file;
 use crate::flow::{Sessions, SessionsBuilder, check_audience};
 use crate::keys::{KeySource, toml_problem};
-use crate::revoke::RevocationStore;
+use crate::revoke::{ANONYMOUS_CAPACITY, Store};
 use store::RevocationTable;
 use tables::{CookieTable, LifetimeTable};
 
@@ -98,7 +97,7 @@ impl SessionConfig {
     ///
     /// # Errors
     /// When a setting has no meaning, or the store cannot be opened.
-    pub fn open_store(&self) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+    pub fn open_store(&self) -> Result<Store, ConfigError> {
         let store = self.revocation.open(self.directory(), &self.audience);
         Self::named(self.file.as_deref(), store)
     }
@@ -109,7 +108,7 @@ impl SessionConfig {
     /// # Errors
     /// As there, or when the list cannot be looked at, or no node has used it
     /// ([`StoreError::Unused`](crate::store::StoreError::Unused)).
-    pub async fn open_used_store(&self) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+    pub async fn open_used_store(&self) -> Result<Store, ConfigError> {
         let store = self.revocation.open_used(self.directory(), &self.audience);
         Self::named(self.file.as_deref(), store.await)
     }
@@ -154,7 +153,8 @@ impl SessionConfig {
             .lifetimes(self.lifetime.lifetimes())
             .older_sessions(revocation.older_sessions)
             .when_stale(revocation.when_stale, revocation.max_staleness())
-            .max_outage(revocation.max_outage()))
+            .max_outage(revocation.max_outage())
+            .anonymous_capacity(revocation.anonymous_capacity.unwrap_or(ANONYMOUS_CAPACITY)))
     }
 }
 

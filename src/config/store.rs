@@ -5,7 +5,6 @@
 //! 2. Tools never make a file.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -15,7 +14,7 @@ use crate::error::ConfigError;
 use crate::flow::Opener;
 #[cfg(feature = "redis")]
 use crate::keys::read_password;
-use crate::revoke::RevocationStore;
+use crate::revoke::Store;
 use crate::revoke::policy::{MAX_OUTAGE, MAX_STALENESS, OlderSessions, WhenStale, check_staleness};
 use crate::store::Memory;
 
@@ -37,6 +36,8 @@ pub(super) struct RevocationTable {
     #[serde(default)]
     pub(super) when_stale: WhenStale,
     max_outage: Option<Span>,
+    /// How many ended sessions of visitors are remembered.
+    pub(super) anonymous_capacity: Option<u64>,
 }
 
 /// What names the store. That of a server may hold its password, which is not shown.
@@ -75,12 +76,12 @@ impl RevocationTable {
         if self.is_on_a_server() {
             // It connects when it is first used.
             let store = open_redis(self, self.list(audience), directory)?;
-            check_staleness(&*store, self.max_staleness())?;
-            return Ok(Opener::of(store));
+            check_staleness(store.is_shared(), self.max_staleness())?;
+            return Ok(Opener::Opened(store));
         }
         self.check_local()?;
         match self.store.0.split_once(':') {
-            None if self.store.0 == "memory" => Ok(Opener::of(Arc::new(Memory::new()))),
+            None if self.store.0 == "memory" => Ok(Opener::Opened(Memory::new().into())),
             Some(("redb", file)) if !file.is_empty() => {
                 redb_opener(directory.join(file), self.create)
             }
@@ -92,11 +93,7 @@ impl RevocationTable {
     }
 
     /// The store alone, for tools. A file that is missing is not made.
-    pub(super) fn open(
-        &self,
-        directory: &Path,
-        audience: &str,
-    ) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+    pub(super) fn open(&self, directory: &Path, audience: &str) -> Result<Store, ConfigError> {
         let existing = Self {
             create: false,
             ..self.clone()
@@ -109,7 +106,7 @@ impl RevocationTable {
         &self,
         directory: &Path,
         audience: &str,
-    ) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+    ) -> Result<Store, ConfigError> {
         match self.is_on_a_server() {
             true => open_used_redis(self, self.list(audience), directory).await,
             false => self.open(directory, audience),
@@ -148,7 +145,7 @@ fn redb_opener(path: PathBuf, create: bool) -> Result<Opener, ConfigError> {
             true => Redb::open_or_create(&path),
             false => Redb::open(&path),
         };
-        Ok(Arc::new(store?) as Arc<dyn RevocationStore>)
+        Ok(store?.into())
     };
     Ok(Opener::later(place, open))
 }
@@ -179,12 +176,8 @@ fn redis_options(
 }
 
 #[cfg(feature = "redis")]
-fn open_redis(
-    table: &RevocationTable,
-    list: &str,
-    directory: &Path,
-) -> Result<Arc<dyn RevocationStore>, ConfigError> {
-    Ok(Arc::new(redis_options(table, list, directory)?.open()?))
+fn open_redis(table: &RevocationTable, list: &str, directory: &Path) -> Result<Store, ConfigError> {
+    Ok(redis_options(table, list, directory)?.open()?.into())
 }
 
 #[cfg(feature = "redis")]
@@ -192,17 +185,13 @@ async fn open_used_redis(
     table: &RevocationTable,
     list: &str,
     directory: &Path,
-) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+) -> Result<Store, ConfigError> {
     let options = redis_options(table, list, directory)?;
-    Ok(Arc::new(options.open_used().await?))
+    Ok(options.open_used().await?.into())
 }
 
 #[cfg(not(feature = "redis"))]
-fn open_redis(
-    _: &RevocationTable,
-    _: &str,
-    _: &Path,
-) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+fn open_redis(_: &RevocationTable, _: &str, _: &Path) -> Result<Store, ConfigError> {
     let problem = "\"redis:\" needs the feature `redis` of sealed-session";
     Err(ConfigError::setting("revocation.store", problem))
 }
@@ -212,6 +201,6 @@ async fn open_used_redis(
     table: &RevocationTable,
     list: &str,
     directory: &Path,
-) -> Result<Arc<dyn RevocationStore>, ConfigError> {
+) -> Result<Store, ConfigError> {
     open_redis(table, list, directory)
 }

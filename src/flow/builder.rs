@@ -19,9 +19,10 @@ use crate::keys::{KeyRing, KeySource};
 use crate::lifetime::Lifetimes;
 use crate::observe;
 use crate::random::{Random, SystemRandom};
-use crate::revoke::RevocationStore;
 use crate::revoke::policy::{OlderSessions, Policies, WhenStale, check_staleness};
-use crate::revoke::revoker::Revoker;
+use crate::revoke::store::Start;
+use crate::revoke::worker::Worker;
+use crate::revoke::{ANONYMOUS_CAPACITY, Announcement, Store};
 use crate::seal::Binding;
 use crate::session::service::Service;
 
@@ -36,6 +37,7 @@ pub struct SessionsBuilder {
     lifetimes: Lifetimes,
     older_sessions: OlderSessions,
     policy: Policies,
+    anonymous_capacity: u64,
     pub(super) plan: Option<Plan>,
     // A test gives its own; else they are the machine's.
     clock: Option<Arc<dyn Clock>>,
@@ -52,6 +54,7 @@ impl SessionsBuilder {
             lifetimes: Lifetimes::default(),
             older_sessions: OlderSessions::default(),
             policy: Policies::default(),
+            anonymous_capacity: ANONYMOUS_CAPACITY,
             plan: None,
             clock: None,
             random: None,
@@ -69,11 +72,11 @@ impl SessionsBuilder {
         self
     }
 
-    /// The revocation store. Several `Sessions` of one process may share a `Memory` or a `Redb`. A store that
-    /// other nodes write to, as a `Redis`, each opens for itself, also for the same list; they do not start
-    /// on one that others already have.
-    pub fn store(self, store: Arc<dyn RevocationStore>) -> Self {
-        self.opener(Opener::of(store))
+    /// The revocation store. Several `Sessions` of one process may share a [`Store`] with a journal, as `Memory`
+    /// and `Redb` are. A store that other nodes write to, as a `Redis`, each opens for itself, also for the same
+    /// list; they do not start on one that others already have.
+    pub fn store(self, store: impl Into<Store>) -> Self {
+        self.opener(Opener::Opened(store.into()))
     }
 
     /// The revocation store, opened when the settings and the keys are known to be good: a start that
@@ -83,20 +86,19 @@ impl SessionsBuilder {
     /// # async fn start() -> Result<(), sealed_session::ConfigError> {
     /// use sealed_session::store::Memory;
     /// use sealed_session::{keys::KeySource, ConfigError, Sessions};
-    /// use std::sync::Arc;
     ///
     /// let sessions = Sessions::builder("shop/test")
     ///     .key_source(KeySource::File("keys.toml".into()))
-    ///     .open_store(|| Ok::<_, ConfigError>(Arc::new(Memory::new())))
+    ///     .open_store(|| Ok::<_, ConfigError>(Memory::new()))
     ///     .start()
     ///     .await?;
     /// # Ok(()) }
     /// ```
-    pub fn open_store<E: Into<ConfigError>>(
+    pub fn open_store<S: Into<Store>, E: Into<ConfigError>>(
         self,
-        open: impl FnOnce() -> Result<Arc<dyn RevocationStore>, E> + Send + 'static,
+        open: impl FnOnce() -> Result<S, E> + Send + 'static,
     ) -> Self {
-        let open = move || open().map_err(Into::into);
+        let open = move || open().map(Into::into).map_err(Into::into);
         self.opener(Opener::later("opened later", open))
     }
 
@@ -142,6 +144,17 @@ impl SessionsBuilder {
     /// although others went on without it: the longer this is, the longer that may have been.
     pub fn max_outage(mut self, max_outage: Duration) -> Self {
         self.policy.trust.max_outage = max_outage;
+        self
+    }
+
+    /// How many ended or renewed sessions of visitors without a login the store remembers, of about 100 bytes
+    /// each. Default: 500,000. Of several nodes' settings the largest counts.
+    ///
+    /// Anyone can begin and end such sessions. Where there are more, those that began first make room, and all
+    /// anonymous sessions from then or before are over: visitors begin anew, and nothing that was ended comes
+    /// back. Sessions that were logged in to are not touched.
+    pub fn anonymous_capacity(mut self, entries: u64) -> Self {
+        self.anonymous_capacity = entries;
         self
     }
 
@@ -193,20 +206,23 @@ impl SessionsBuilder {
         let moving = Moving::prepare(self.plan, settings, &self.lifetimes, clock.now())?;
         let (ring, watch) = source.open(clock.now())?;
         let store = store.open()?;
-        check_staleness(&*store, self.policy.trust.max_staleness)?;
+        let trust = self.policy.trust;
+        check_staleness(store.is_shared(), trust.max_staleness)?;
         twins::check_followers(&store)?;
-        let revoker = Revoker::start(
-            store.clone(),
-            clock.clone(),
-            random.clone(),
-            self.lifetimes.longest(),
-            self.policy.trust,
-        )
-        .await?;
+        let worker = Arc::new(Worker::start()?);
+        let longest = self.lifetimes.longest();
+        let start = Start {
+            worker: worker.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            announcement: Announcement::new(longest, self.anonymous_capacity, trust.max_outage),
+            trust,
+        };
+        let node = store.start(start).await?;
         let binding = Binding::new(cookie.name(), &self.audience);
         let (current, earlier) = scopes(cookie, previous, &binding);
         let service = Service {
-            revoker,
+            node,
             keys: ArcSwap::from_pointee(ring),
             binding,
             room: current.template.room(),
@@ -223,10 +239,10 @@ impl SessionsBuilder {
             moving,
             watch: watch.map(keys::Watch::new),
             log: log::Log::new(clock),
+            worker: worker.clone(),
             plain_http: AtomicBool::new(false),
         });
         if let Some(watch) = &engine.watch {
-            let worker = engine.service.revoker.worker();
             worker.repeat(watch.keep_up(Arc::downgrade(&engine)));
         }
         twins::register(&engine, &store, is_test)?;

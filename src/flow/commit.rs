@@ -113,7 +113,7 @@ impl Engine {
         let mut change = closing.change;
         for attempt in closing.attempts {
             match attempt.await {
-                Ok(Published::Fresh | Published::Known) => (),
+                Ok(Published::Fresh | Published::Known | Published::Ended) => (),
                 // Of a purge: what the browser holds by now is the successor's.
                 Ok(Published::Succeeded) => {
                     outcome.error = Some(NotWritable::Replaced.into());
@@ -166,7 +166,7 @@ impl Engine {
     /// later one tells the later time.
     fn activity(&self, seen: &Seen, now: UnixMillis) -> Vec<String> {
         let ring = self.service.keys.load();
-        if self.is_untrusted(now)
+        if self.is_untrusted(&seen.record, now)
             || self
                 .service
                 .rules_with(&ring, now)
@@ -200,7 +200,7 @@ impl Engine {
         };
         let now = self.service.now();
         Arc::make_mut(&mut record).refreshed = now;
-        if self.is_untrusted(now) {
+        if self.is_untrusted(&record, now) {
             return (Vec::new(), Some(self.stale()));
         }
         // After another renewal the browser gets that one's cookie.
@@ -219,7 +219,7 @@ impl Engine {
             Ok(cookies) => cookies,
             Err(error) => return (Vec::new(), Some(error)),
         };
-        let revoking = self.service.revoker.revoke(revocation);
+        let revoking = self.service.node.revoke(revocation);
         if revoking.here != Published::Fresh {
             return (Vec::new(), None);
         }
@@ -231,7 +231,7 @@ impl Engine {
         match there {
             Ok(Published::Fresh) => (cookies, None),
             Ok(Published::Known) => (Vec::new(), None),
-            Ok(Published::Succeeded) => (Vec::new(), Some(CommitError::Ended)),
+            Ok(Published::Succeeded | Published::Ended) => (Vec::new(), Some(CommitError::Ended)),
             // This node takes only the new cookie from now on, so the browser has to get it.
             Err(error) => (cookies, Some(error.into())),
         }
@@ -240,7 +240,7 @@ impl Engine {
     /// The cookies of a session that was written to.
     fn write(&self, record: Arc<Record>, from: Source<'_>) -> Result<Vec<String>, CommitError> {
         let now = self.service.now();
-        if self.is_untrusted(now) {
+        if self.is_untrusted(&record, now) {
             return Err(self.stale());
         }
         self.seal(record, from, now)
@@ -353,8 +353,8 @@ impl Engine {
             .collect()
     }
 
-    pub(super) fn is_untrusted(&self, now: UnixMillis) -> bool {
-        self.policy.when_stale == WhenStale::Reject && self.is_stale(now)
+    pub(super) fn is_untrusted(&self, record: &Record, now: UnixMillis) -> bool {
+        self.policy.when_stale == WhenStale::Reject && self.is_stale(record.began(), now)
     }
 }
 

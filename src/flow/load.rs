@@ -17,7 +17,6 @@ use crate::flow::candidates::{Found, Indexes};
 use crate::keys::KeyRing;
 use crate::lifetime::SKEW;
 use crate::observe;
-use crate::revoke::Reach;
 use crate::revoke::WhenStale;
 use crate::revoke::check::{Freshness, Live, Rules};
 use crate::seal::{self, Binding, Opened, Refusal, Refused, Standing, activity};
@@ -116,6 +115,8 @@ struct Tried {
     dead: Option<Dead>,
     /// Authentic ones besides. A logout ends them too, and a login.
     others: Vec<Arc<Record>>,
+    /// When the oldest authentic one began.
+    began: Option<UnixMillis>,
     /// Whether one was left out. It might be a session.
     left_out: bool,
     opened: usize,
@@ -245,7 +246,7 @@ impl Engine {
 
     pub(super) fn obstacle_of(&self, refusal: &Refusal, now: UnixMillis) -> Option<Obstacle> {
         // What other nodes know only matters where there are any.
-        let fleet = self.service.revoker.vigil().reach() == Reach::Network;
+        let fleet = self.service.node.is_shared();
         match refusal.standing {
             Standing::Replaced { since, held } => {
                 (now < since + held).then_some(Obstacle::Replaced)
@@ -278,10 +279,9 @@ impl Engine {
         let unvouched = |refusal: &Refusal| matches!(refusal.standing, Standing::Unvouched(_));
         // Another node may still say that such a session counts.
         let undecided =
-            tried.live.is_none() && refusals.clone().any(unvouched) && self.is_settling();
+            tried.live.is_none() && refusals.any(unvouched) && self.service.node.is_settling();
         let rejects = self.policy.when_stale == WhenStale::Reject;
-        let authentic = tried.live.is_some() || refusals.any(Refusal::is_authentic);
-        if undecided || (rejects && authentic && self.is_stale(now)) {
+        if undecided || (rejects && tried.began.is_some_and(|began| self.is_stale(began, now))) {
             return Err(Unavailable);
         }
         Ok(())
@@ -309,6 +309,7 @@ fn state(tried: Tried, obstacle: Option<Obstacle>) -> State {
 impl Tried {
     fn take_live(&mut self, live: Live, scope: usize) {
         self.opened += 1;
+        self.note(live.record().began());
         let better = self.live.as_ref().is_none_or(|(best, _)| {
             let reads = |live: &Live| live.freshness() == Freshness::Superseded;
             live.is_newer_than(best) || (reads(best) && !reads(&live))
@@ -325,6 +326,10 @@ impl Tried {
         let Refused { refusal, record } = refused;
         self.opened += usize::from(refusal.cost_a_cipher_run());
         let reason = refusal.reason;
+        if refusal.is_authentic() {
+            let began = record.as_ref().map(|(record, _)| record.began());
+            self.note(began.unwrap_or_default());
+        }
         match record {
             Some((record, key)) if self.dead.is_none() => {
                 self.dead = Some(Dead {
@@ -338,6 +343,10 @@ impl Tried {
             _ => (),
         }
         self.refusals.push((refusal, scope));
+    }
+
+    fn note(&mut self, began: UnixMillis) {
+        self.began = Some(self.began.map_or(began, |oldest| oldest.min(began)));
     }
 
     /// Whether nothing in the cookies of one name can be a session.

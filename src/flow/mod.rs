@@ -29,6 +29,7 @@ use crate::flow::load::Scope;
 use crate::id::{Generation, KeyId, Serial, SessionId};
 use crate::lifetime::SKEW;
 use crate::revoke::policy::Policies;
+use crate::revoke::worker::Worker;
 use crate::revoke::{Revocation, SessionEntry, Target};
 use crate::session::Session;
 use crate::session::service::Service;
@@ -72,6 +73,8 @@ struct Engine {
     /// If the keys come from a file.
     watch: Option<keys::Watch>,
     log: log::Log,
+    /// Keeps the key file watched, and finishes what was begun.
+    worker: Arc<Worker>,
     /// Whether a Secure cookie was set over plain http, and reported.
     plain_http: AtomicBool,
 }
@@ -103,9 +106,9 @@ pub struct Health {
     /// How many entries of the store this release does not understand, and how many publications it did
     /// not since it started. Each entry counts as revoked, where it can be told whose it is.
     pub unreadable: u64,
-    /// Since when the list remembers. Sessions from before are refused, unless they are accepted by
-    /// [`SessionsBuilder::older_sessions`].
-    pub born: UnixMillis,
+    /// Since when the list knows of all revocations. Sessions from before are refused, unless they are accepted
+    /// by [`SessionsBuilder::older_sessions`].
+    pub complete_since: UnixMillis,
     /// How long ago this node last knew its list to be complete. Always zero for a store in this process.
     pub staleness: Duration,
 }
@@ -119,12 +122,11 @@ impl Sessions {
     /// # async fn main() -> Result<(), sealed_session::ConfigError> {
     /// use sealed_session::store::Memory;
     /// use sealed_session::{KeyRing, Sessions};
-    /// use std::sync::Arc;
     ///
     /// // As a test wants it: keys and revocations that end with the process.
     /// let sessions = Sessions::builder("shop/test")
     ///     .keys(KeyRing::generate()?)
-    ///     .store(Arc::new(Memory::new()))
+    ///     .store(Memory::new())
     ///     .start()
     ///     .await?;
     /// # drop(sessions);
@@ -146,10 +148,10 @@ impl Sessions {
             // Not given up by its browser, which so awaits no successor.
             from: UnixMillis::EPOCH,
             // Nothing is known of the session but that it began before now, on whichever node.
-            until: now + service.revoker.longest() + SKEW,
+            until: now + service.node.list().longest() + SKEW,
         };
         let revocation = Revocation::Session { id, entry };
-        service.revoker.revoke(revocation).there.await.map(|_| ())
+        service.node.revoke(revocation).there.await.map(|_| ())
     }
 
     /// Ends all sessions of one subject, as their `logout_all` would: after a password change, say.
@@ -160,8 +162,8 @@ impl Sessions {
         let service = &self.engine.service;
         let target = Target::Subject(service.subject_key(subject));
         service
-            .revoker
-            .raise(target, Generation::NONE)
+            .node
+            .raise(target, Generation::NONE, false)
             .await
             .map(|_| ())
     }
@@ -171,9 +173,8 @@ impl Sessions {
     /// # Errors
     /// When other nodes may not know yet; this one refuses the sessions.
     pub async fn end_everyone(&self) -> Result<(), StoreError> {
-        let revoker = &self.engine.service.revoker;
-        revoker
-            .raise(Target::Everyone, Generation::NONE)
+        let node = &self.engine.service.node;
+        node.raise(Target::Everyone, Generation::NONE, false)
             .await
             .map(|_| ())
     }
@@ -191,7 +192,7 @@ impl Sessions {
     /// # Errors
     /// When the store could not be swept.
     pub async fn sweep(&self) -> Result<(), StoreError> {
-        self.engine.service.revoker.sweep().await
+        self.engine.service.node.sweep().await
     }
 
     /// The node's state.
@@ -199,18 +200,19 @@ impl Sessions {
         let service = &self.engine.service;
         let now = service.now();
         let ring = service.keys.load();
+        let status = service.node.status();
         Health {
             sealing: ring.sealing(now).map(|key| key.id()),
             opening: ring.opening(now).map(|key| key.id()).collect(),
             key_problem: self.engine.key_problem(),
             key_file_modified: self.engine.watch.as_ref().and_then(keys::Watch::modified),
             unknown_keys: self.engine.log.unknown_keys(),
-            store: service.revoker.store_name(),
-            entries: service.revoker.list().len(),
-            outstanding: service.revoker.outstanding(),
-            lacking: service.revoker.lacking(),
-            unreadable: service.revoker.unreadable(),
-            born: service.revoker.list().born(),
+            store: service.node.store_name(),
+            entries: service.node.list().len(),
+            outstanding: status.outstanding,
+            lacking: status.lacking,
+            unreadable: status.unreadable,
+            complete_since: service.node.list().complete_since(),
             staleness: self.engine.staleness(),
         }
     }
@@ -218,7 +220,7 @@ impl Sessions {
     /// Waits until revocations under way have reached the store, at most for `deadline`, and returns
     /// how many have not. Call it after the server has stopped.
     pub async fn close(&self, deadline: Duration) -> usize {
-        let left = self.engine.service.revoker.close(deadline).await;
+        let left = self.engine.service.node.close(deadline).await;
         if left > 0 {
             tracing::error!(
                 left,
@@ -290,22 +292,14 @@ impl Engine {
     }
 
     fn staleness(&self) -> Duration {
-        let service = &self.service;
-        service.revoker.vigil().staleness(&*service.clock)
+        self.service.node.staleness()
     }
 
-    /// Whether the list cannot be trusted at the moment: it may lack what others revoked, or has
-    /// forgotten under a wrong clock what is still needed.
-    fn is_stale(&self, now: UnixMillis) -> bool {
-        let service = &self.service;
-        self.staleness() > self.policy.trust.max_staleness
-            || service.revoker.list().has_forgotten(now)
-    }
-
-    /// Whether another node may still vouch for sessions from before the store began.
-    fn is_settling(&self) -> bool {
-        let service = &self.service;
-        service.revoker.vigil().is_settling(&*service.clock)
+    /// Whether the list cannot be relied on for a session that began then: it may lack what others revoked or
+    /// the store has lost, or has forgotten under a wrong clock what is still needed.
+    fn is_stale(&self, began: UnixMillis, now: UnixMillis) -> bool {
+        let node = &self.service.node;
+        !node.can_judge(began, self.policy.trust.max_staleness) || node.list().has_forgotten(now)
     }
 
     fn key_problem(&self) -> Option<ConfigError> {

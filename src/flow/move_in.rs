@@ -139,7 +139,7 @@ impl Engine {
             return Ok(());
         }
         // While others may still tell what the store lost, nobody knows what ended it.
-        if self.is_untrusted(now) || self.is_settling() {
+        if self.is_untrusted(&record, now) || self.service.node.is_settling() {
             return Err(Unavailable);
         }
         let record = Arc::new(record);
@@ -211,7 +211,7 @@ impl Engine {
             fingerprint: None,
         });
         // Dated back, so that an order to end everyone reaches it which this node has not read yet.
-        let created = service.beginning(now.minus(UNREAD), service.revoker.list().born());
+        let created = service.beginning(now.minus(UNREAD), service.node.list().complete_since());
         let end = created + service.lifetimes.of(class).absolute;
         Some(Record {
             id,

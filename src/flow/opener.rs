@@ -5,51 +5,43 @@
 //! asked for.
 
 use std::fmt;
-use std::sync::Arc;
 
 use crate::error::ConfigError;
-use crate::revoke::RevocationStore;
+use crate::revoke::Store;
 
-type Open = dyn FnOnce() -> Result<Arc<dyn RevocationStore>, ConfigError> + Send;
+type Open = dyn FnOnce() -> Result<Store, ConfigError> + Send;
 
 /// A store, or how to open it.
-pub(crate) struct Opener(Inner);
-
-enum Inner {
-    Open(Arc<dyn RevocationStore>),
+pub(crate) enum Opener {
+    Opened(Store),
     Later { place: String, open: Box<Open> },
 }
 
 impl Opener {
-    /// A store that is open.
-    pub(crate) fn of(store: Arc<dyn RevocationStore>) -> Self {
-        Self(Inner::Open(store))
-    }
-
     /// A store that `open` opens; `place` says which, for `Debug`.
     pub(crate) fn later(
         place: impl Into<String>,
-        open: impl FnOnce() -> Result<Arc<dyn RevocationStore>, ConfigError> + Send + 'static,
+        open: impl FnOnce() -> Result<Store, ConfigError> + Send + 'static,
     ) -> Self {
-        Self(Inner::Later {
+        Self::Later {
             place: place.into(),
             open: Box::new(open),
-        })
+        }
     }
 
-    pub(crate) fn open(self) -> Result<Arc<dyn RevocationStore>, ConfigError> {
-        match self.0 {
-            Inner::Open(store) => Ok(store),
-            Inner::Later { open, .. } => open(),
+    pub(crate) fn open(self) -> Result<Store, ConfigError> {
+        match self {
+            Self::Opened(store) => Ok(store),
+            Self::Later { open, .. } => open(),
         }
     }
 }
 
 impl fmt::Debug for Opener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Inner::Open(store) => store.fmt(f),
-            Inner::Later { place, .. } => f.write_str(place),
+        match self {
+            Self::Opened(store) => store.fmt(f),
+            Self::Later { place, .. } => f.write_str(place),
         }
     }
 }

@@ -17,13 +17,14 @@ use std::sync::{Arc, Mutex, Weak};
 use crate::error::ConfigError;
 use crate::flow::Engine;
 use crate::lock::lock;
-use crate::revoke::{Reach, RevocationStore};
+use crate::revoke::Store;
 
 /// All that live in this process.
 static LIVING: Mutex<Vec<Living>> = Mutex::new(Vec::new());
 
 struct Living {
     engine: Weak<Engine>,
+    store: Store,
     /// By which twins know each other; none in tests.
     looks: Option<Looks>,
 }
@@ -37,7 +38,7 @@ struct Looks {
 }
 
 impl Looks {
-    fn of(engine: &Engine, store: &Arc<dyn RevocationStore>) -> Self {
+    fn of(engine: &Engine, store: &Store) -> Self {
         Self {
             cookie: engine.current.template.identity(),
             audience: engine.service.binding.audience().to_owned(),
@@ -48,14 +49,13 @@ impl Looks {
 
 /// # Errors
 /// When the store is one that others of this process follow already, who would miss what it tells these.
-pub(super) fn check_followers(store: &Arc<dyn RevocationStore>) -> Result<(), ConfigError> {
+pub(super) fn check_followers(store: &Store) -> Result<(), ConfigError> {
     check_among(&lock(&LIVING), store)
 }
 
-fn check_among(living: &[Living], store: &Arc<dyn RevocationStore>) -> Result<(), ConfigError> {
-    let mut engines = living.iter().filter_map(|it| it.engine.upgrade());
-    let followed = engines.any(|engine| engine.service.revoker.is_on(store));
-    if store.reach() == Reach::Network && followed {
+fn check_among(living: &[Living], store: &Store) -> Result<(), ConfigError> {
+    let followed = |it: &Living| it.engine.strong_count() > 0 && it.store.is(store);
+    if store.is_shared() && living.iter().any(followed) {
         let problem = "other sessions of this process have the same one open; each opens its own";
         return Err(ConfigError::setting("revocation.store", problem));
     }
@@ -68,7 +68,7 @@ fn check_among(living: &[Living], store: &Arc<dyn RevocationStore>) -> Result<()
 /// As [`check_followers`]: others may have been started meanwhile.
 pub(super) fn register(
     engine: &Arc<Engine>,
-    store: &Arc<dyn RevocationStore>,
+    store: &Store,
     is_test: bool,
 ) -> Result<(), ConfigError> {
     let looks = (!is_test).then(|| Looks::of(engine, store));
@@ -78,6 +78,7 @@ pub(super) fn register(
     let has_twin = looks.is_some() && living.iter().any(|other| other.looks == looks);
     living.push(Living {
         engine: Arc::downgrade(engine),
+        store: store.clone(),
         looks,
     });
     drop(living);

@@ -17,7 +17,7 @@ use crate::clock::UnixMillis;
 use crate::error::Rejected;
 use crate::id::{KeyId, Serial};
 use crate::lifetime::{Lifetimes, SKEW};
-use crate::revoke::lattice::SessionEntry;
+use crate::revoke::SessionEntry;
 use crate::revoke::list::List;
 use crate::seal::{Checked, Opened, Refusal, Refused, Standing};
 use crate::wire::chunks::CookieRoom;
@@ -136,7 +136,7 @@ impl Rules<'_> {
     /// second login: that was a moment ago, and nothing else has ended it or this cookie of it.
     pub(crate) fn is_double_click(&self, record: &Record) -> bool {
         let succeeded = self.list.session(&record.id, record.login.is_none());
-        let ended = self.list.visitor(&record.id);
+        let ended = self.list.anonymous().get(&record.id);
         record.login.is_none()
             && succeeded.is_some_and(|entry| {
                 entry.serial == Serial::SUCCEEDED && self.now < entry.from + DOUBLE_CLICK
@@ -156,13 +156,17 @@ impl Rules<'_> {
         last_use: UnixMillis,
     ) -> Result<Freshness, Refusal> {
         // First whether it has a successor: that is worth knowing of a session which has ended in other ways too.
-        let visitor = record.login.is_none();
-        let freshness = match self.list.session(&record.id, visitor) {
+        let is_anonymous = record.login.is_none();
+        let freshness = match self.list.session(&record.id, is_anonymous) {
             Some(entry) => self.judge_serial(record.serial, entry)?,
             None => Freshness::Newest,
         };
         self.judge_age(record, last_use)?;
         self.judge_generations(record)?;
+        // Whose own end may have been dropped from the list.
+        if is_anonymous && record.created <= self.list.anonymous().since() {
+            return Err(Refusal::dead(Rejected::Ended));
+        }
         Ok(freshness)
     }
 
@@ -212,7 +216,7 @@ impl Rules<'_> {
         {
             return Err(Refusal::dead(Rejected::EveryoneEnded));
         }
-        let born = self.list.born();
+        let born = self.list.complete_since();
         if !self.vouches(born, record) {
             return Err(Refusal {
                 reason: Rejected::OlderThanList,
@@ -296,8 +300,7 @@ mod tests {
     use super::*;
     use crate::id::{Generation, SessionId, SubjectKey};
     use crate::lifetime::Class;
-    use crate::revoke::lattice::{Revocation, SubjectEntry};
-    use crate::revoke::store::Target;
+    use crate::revoke::{Revocation, SubjectEntry, Target};
     use crate::wire::entries::Entries;
     use crate::wire::record::LoginFacts;
     use proptest::prelude::*;

@@ -2,37 +2,41 @@
 //!
 //! 1. Checking takes no I/O and no lock that a slow writer could hold. Who reads waits for shards that grow
 //!    or are swept, one at a time or, for an entry of an unusual form, two.
-//! 2. Entries of logins are never dropped before their time. Entries of visitors, whom nobody ever
-//!    logged in and who cost an attacker nothing, live in a list of fixed capacity, oldest out.
+//! 2. Entries of logins are never dropped before their time. Those of anonymous sessions may be, where
+//!    all that began as early are refused instead ([`anonymous`](super::anonymous)).
 //! 3. Session ids are the server's own random bytes and hash to themselves. Users choose their names,
 //!    so subjects are hashed with a secret of this process.
+//! 4. A subject is kept for as long as any node's cookie could need it.
 
 use std::hash::{BuildHasherDefault, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use dashmap::DashSet;
 
-use crate::clock::UnixMillis;
+use crate::clock::{UnixMillis, millis};
 use crate::id::{Generation, SessionId, SubjectKey};
 use crate::lifetime::SKEW;
-use crate::revoke::lattice::{Revocation, SessionEntry, SubjectEntry};
-use crate::revoke::store::{Published, Target};
+use crate::revoke::anonymous::AnonymousList;
+use crate::revoke::log::{Published, Target};
+use crate::revoke::revocation::{Matter, Revocation, SessionEntry, SubjectEntry};
 use crate::revoke::table::{IdHasher, Size, Table};
-use crate::revoke::visitors::Visitors;
 
 /// The join of all revocations that this node knows of.
 #[derive(Debug)]
 pub(crate) struct List {
     sessions: Table<SessionId, SessionEntry, BuildHasherDefault<IdHasher>>,
-    visitors: Visitors,
+    anonymous: AnonymousList,
     subjects: Table<SubjectKey, SubjectEntry, RandomState>,
     everyone: AtomicU64,
-    /// Since when the store remembers.
-    born: AtomicU64,
-    /// Since when this list remembers, if it forgot by mistake.
+    /// Since when the list knows of all revocations, in milliseconds.
+    complete_since: AtomicU64,
+    /// The same, if it forgot by mistake.
     anew: AtomicU64,
     /// When something was last forgotten because its time had passed.
     forgot: AtomicU64,
+    /// The longest life of a cookie that any node announced, skew included, in milliseconds.
+    longest: AtomicU64,
     /// Subjects that are logged out on this node although no generation says so yet.
     marked: DashSet<SubjectKey, RandomState>,
     /// At least as many. There are none on a healthy node, and then nothing has to be looked up: asking the set
@@ -44,26 +48,27 @@ pub(crate) struct List {
 /// Empty, and ready for millions of entries.
 impl Default for List {
     fn default() -> Self {
-        Self::new(Size::LARGE, Size::VISITORS)
+        Self::new(Size::LARGE, Size::ANONYMOUS)
     }
 }
 
 impl List {
     /// Empty, for tests that make lists by the thousand.
     #[cfg(test)]
-    pub(super) fn small() -> Self {
+    pub(crate) fn small() -> Self {
         Self::new(Size::SMALL, Size::SMALL)
     }
 
-    fn new(size: Size, visitors: Size) -> Self {
+    fn new(size: Size, anonymous: Size) -> Self {
         Self {
             sessions: Table::new(size),
-            visitors: Visitors::new(visitors),
+            anonymous: AnonymousList::new(anonymous),
             subjects: Table::new(size),
             everyone: AtomicU64::default(),
-            born: AtomicU64::default(),
+            complete_since: AtomicU64::default(),
             anew: AtomicU64::default(),
             forgot: AtomicU64::default(),
+            longest: AtomicU64::default(),
             marked: DashSet::default(),
             marks: AtomicUsize::default(),
             everyone_marked: AtomicBool::default(),
@@ -74,45 +79,44 @@ impl List {
     pub(crate) fn join(&self, revocation: &Revocation) -> Published {
         match *revocation {
             Revocation::Session { id, entry } => {
-                self.over(&id, |list| list.sessions.join(id, entry))
+                let held = self.sessions.get(&id);
+                self.sessions.join(id, entry).over(held)
             }
-            Revocation::Visitor { id, entry } => {
-                self.over(&id, |list| list.visitors.join(id, entry))
+            Revocation::AnonymousSession { id, created, entry } => {
+                let joined = self.anonymous.join(id, created, entry);
+                joined.over(self.sessions.get(&id))
             }
-            Revocation::Subject { key, entry } => self.subjects.join(key, entry),
+            Revocation::Subject { key, entry } => {
+                self.subjects.join(key, entry.kept(self.longest()))
+            }
             Revocation::Everyone { generation } => {
                 let held = self.everyone.fetch_max(generation.get(), Ordering::AcqRel);
                 Published::fresh_if(generation.get() > held)
             }
+            Revocation::Anonymous { since } => self.anonymous.rise(since),
         }
     }
 
-    /// Joins an entry of a session, and says so if a login had made another one of it.
-    fn over(&self, id: &SessionId, join: impl FnOnce(&Self) -> Published) -> Published {
-        let held = self.sessions.get(id);
-        Published::over(held, join(self) == Published::Fresh)
-    }
-
-    /// What is known of a session. Visitors are looked up in both lists: a login that ends a
-    /// visitor's session says so in the main one.
-    pub(crate) fn session(&self, id: &SessionId, visitor: bool) -> Option<SessionEntry> {
+    /// What is known of a session. One without a login is looked up in both lists: a login over it says so in
+    /// the main one.
+    pub(crate) fn session(&self, id: &SessionId, is_anonymous: bool) -> Option<SessionEntry> {
         let main = self.sessions.get(id);
-        if !visitor {
+        if !is_anonymous {
             return main;
         }
-        match (main, self.visitors.get(id)) {
-            (Some(main), Some(visitor)) => Some(main.join(visitor)),
-            (main, visitor) => main.or(visitor),
+        match (main, self.anonymous.get(id)) {
+            (Some(main), Some(other)) => Some(main.join(other)),
+            (main, other) => main.or(other),
         }
     }
 
-    /// What is known of a visitor's session but that a login succeeded it.
-    pub(crate) fn visitor(&self, id: &SessionId) -> Option<SessionEntry> {
-        self.visitors.get(id)
+    /// Ends of sessions without a login, but that a login succeeded them.
+    pub(crate) fn anonymous(&self) -> &AnonymousList {
+        &self.anonymous
     }
 
     /// The subject's generation.
-    pub(super) fn subject(&self, key: &SubjectKey) -> SubjectState {
+    pub(crate) fn subject(&self, key: &SubjectKey) -> SubjectState {
         // The mark first: it goes only after the generation has come.
         let marked = self.marks.load(Ordering::Acquire) > 0 && self.marked.contains(key);
         let entry = self.subjects.get(key);
@@ -126,7 +130,7 @@ impl List {
         Generation::new(self.everyone.load(Ordering::Acquire))
     }
 
-    pub(super) fn everyone_marked(&self) -> bool {
+    pub(crate) fn everyone_marked(&self) -> bool {
         self.everyone_marked.load(Ordering::Acquire)
     }
 
@@ -139,7 +143,7 @@ impl List {
     }
 
     /// Logs the target out on this node until its new generation arrives. Never passed on.
-    pub(super) fn mark(&self, target: Target) {
+    pub(crate) fn mark(&self, target: Target) {
         match target {
             Target::Subject(key) => {
                 // Counted first: a mark holds from now on.
@@ -152,7 +156,7 @@ impl List {
         }
     }
 
-    pub(super) fn unmark(&self, target: Target) {
+    pub(crate) fn unmark(&self, target: Target) {
         match target {
             Target::Subject(key) => {
                 if self.marked.remove(&key).is_some() {
@@ -163,60 +167,89 @@ impl List {
         }
     }
 
-    /// Since when the list remembers. Sessions from before cannot be vouched for.
-    pub(crate) fn born(&self) -> UnixMillis {
-        let born = self.born.load(Ordering::Acquire);
-        UnixMillis::new(born.max(self.anew.load(Ordering::Acquire)))
+    /// Since when the list knows of all revocations. About sessions from before it cannot tell.
+    pub(crate) fn complete_since(&self) -> UnixMillis {
+        let since = self.complete_since.load(Ordering::Acquire);
+        UnixMillis::new(since.max(self.anew.load(Ordering::Acquire)))
     }
 
-    /// Takes over since when the store remembers: earlier if another node vouched for that.
-    pub(super) fn set_born(&self, born: UnixMillis) {
-        self.born.store(born.as_millis(), Ordering::Release);
+    pub(crate) fn set_complete_since(&self, since: UnixMillis) {
+        self.complete_since
+            .store(since.as_millis(), Ordering::Release);
     }
 
-    /// What the list holds in the place of `revocation`; `None` for a visitor's.
-    pub(super) fn find(&self, revocation: &Revocation) -> Option<Revocation> {
-        match *revocation {
-            Revocation::Session { id, .. } => {
+    /// How long any cookie of any node can live, skew included.
+    pub(crate) fn longest(&self) -> Duration {
+        Duration::from_millis(self.longest.load(Ordering::Acquire))
+    }
+
+    /// A node announced that its cookies can live as long.
+    pub(crate) fn announce(&self, longest: Duration) {
+        self.longest.fetch_max(millis(longest), Ordering::AcqRel);
+    }
+
+    /// What the list holds of a matter.
+    pub(crate) fn find(&self, matter: Matter) -> Option<Revocation> {
+        match matter {
+            Matter::Session(id) => {
                 let entry = self.sessions.get(&id)?;
                 Some(Revocation::Session { id, entry })
             }
-            Revocation::Visitor { .. } => None,
-            Revocation::Subject { key, .. } => {
-                let entry = self.subjects.get(&key)?;
+            Matter::AnonymousSession(id) => {
+                let entry = self.anonymous.get(&id)?;
+                // When it began is asked for by nobody who looks for one.
+                let created = UnixMillis::MAX;
+                Some(Revocation::AnonymousSession { id, created, entry })
+            }
+            Matter::Subject(key) => {
+                let entry = self.subjects.get(&key)?.kept(self.longest());
                 Some(Revocation::Subject { key, entry })
             }
-            Revocation::Everyone { .. } => {
+            Matter::Everyone => {
                 let generation = self.everyone();
-                Some(Revocation::Everyone { generation })
+                (generation > Generation::NONE).then_some(Revocation::Everyone { generation })
+            }
+            Matter::Anonymous => {
+                let since = self.anonymous.since();
+                (since > UnixMillis::EPOCH).then_some(Revocation::Anonymous { since })
             }
         }
     }
 
-    /// Shows every entry but those of visitors.
-    pub(super) fn for_each(&self, mut show: impl FnMut(Revocation)) {
+    /// Shows everything: since when anonymous sessions live before their entries, which are fewer for it.
+    pub(crate) fn for_each(&self, mut show: impl FnMut(Revocation)) {
+        for matter in [Matter::Anonymous, Matter::Everyone] {
+            self.find(matter).into_iter().for_each(&mut show);
+        }
+        self.anonymous.for_each(&mut show);
         self.sessions
             .for_each(|id, entry| show(Revocation::Session { id, entry }));
-        self.subjects
-            .for_each(|key, entry| show(Revocation::Subject { key, entry }));
-        let generation = self.everyone();
-        if generation > Generation::NONE {
-            show(Revocation::Everyone { generation });
-        }
+        let longest = self.longest();
+        self.subjects.for_each(|key, entry| {
+            let entry = entry.kept(longest);
+            show(Revocation::Subject { key, entry });
+        });
     }
 
     /// How many entries are held.
     pub(crate) fn len(&self) -> usize {
-        self.sessions.len() + self.visitors.len() + self.subjects.len()
+        self.sessions.len() + self.anonymous.len() + self.subjects.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0 && self.everyone() == Generation::NONE
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+            && self.find(Matter::Everyone).is_none()
+            && self.find(Matter::Anonymous).is_none()
     }
 
     /// Forgets what has expired, and returns how much that was.
     pub(crate) fn sweep(&self, now: UnixMillis) -> usize {
-        let forgot = self.sessions.sweep(now) + self.subjects.sweep(now) + self.visitors.sweep(now);
+        let longest = self.longest();
+        let of_subjects = self
+            .subjects
+            .sweep(|entry: SubjectEntry| entry.kept(longest).until <= now);
+        let of_sessions = self.sessions.sweep(|entry| entry.until <= now);
+        let forgot = of_sessions + of_subjects + self.anonymous.sweep(now);
         if forgot > 0 {
             self.forgot.fetch_max(now.as_millis(), Ordering::AcqRel);
         }
@@ -229,8 +262,8 @@ impl List {
         (now + SKEW).as_millis() < self.forgot.load(Ordering::Acquire)
     }
 
-    /// Begins anew at `now`: no session from before is vouched for any more.
-    pub(super) fn begin_anew(&self, now: UnixMillis) {
+    /// Begins anew at `now`: it cannot tell about sessions from before any more.
+    pub(crate) fn begin_anew(&self, now: UnixMillis) {
         self.anew.fetch_max(now.as_millis(), Ordering::AcqRel);
         self.forgot.store(0, Ordering::Release);
     }
@@ -238,16 +271,15 @@ impl List {
 
 /// What is known of a subject.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SubjectState {
-    pub(super) generation: Generation,
-    pub(super) marked: bool,
+pub(crate) struct SubjectState {
+    pub(crate) generation: Generation,
+    pub(crate) marked: bool,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::id::Serial;
-    use crate::revoke::lattice::VISITOR_CAPACITY;
     use std::time::Duration;
 
     fn id(number: u32) -> SessionId {
@@ -265,27 +297,6 @@ mod tests {
     }
 
     #[test]
-    fn only_visitors_make_room() {
-        let list = List::default();
-        let entry = ended(UnixMillis::MAX);
-        let more = VISITOR_CAPACITY as u32 + 10;
-        for number in 0..more {
-            list.join(&Revocation::Visitor {
-                id: id(number),
-                entry,
-            });
-        }
-        list.join(&Revocation::Session {
-            id: id(more),
-            entry,
-        });
-        assert_eq!(list.len(), VISITOR_CAPACITY + 1);
-        assert_eq!(list.session(&id(9), true), None);
-        assert_eq!(list.session(&id(10), true), Some(entry));
-        assert_eq!(list.session(&id(more), false), Some(entry));
-    }
-
-    #[test]
     fn a_sweep_forgets_what_has_expired_and_nothing_else() {
         let list = List::default();
         let now = UnixMillis::new(1_000_000);
@@ -298,8 +309,9 @@ mod tests {
             id: id(2),
             entry: ended(later),
         });
-        list.join(&Revocation::Visitor {
+        list.join(&Revocation::AnonymousSession {
             id: id(3),
+            created: now,
             entry: ended(now),
         });
         list.join(&Revocation::Everyone {
@@ -329,7 +341,7 @@ mod tests {
         assert!(list.has_forgotten(now));
         list.begin_anew(now);
         assert!(!list.has_forgotten(now));
-        assert_eq!(list.born(), now);
+        assert_eq!(list.complete_since(), now);
     }
 
     #[test]
@@ -346,5 +358,37 @@ mod tests {
         };
         assert_eq!(list.join(&raise), Published::Fresh);
         assert_eq!(list.join(&raise), Published::Known);
+    }
+
+    #[test]
+    fn a_subject_is_kept_as_long_as_any_node_needs_it() {
+        let list = List::default();
+        let now = UnixMillis::new(1_000_000_000);
+        let key = SubjectKey::from_bytes([1; 16]);
+        let entry = SubjectEntry {
+            generation: Generation::new(now.as_millis()),
+            until: now,
+        };
+        list.join(&Revocation::Subject { key, entry });
+        let hour = Duration::from_secs(3600);
+        list.announce(hour);
+        assert_eq!(list.sweep(now + hour / 2), 0);
+        assert_eq!(list.sweep(now + hour), 1);
+    }
+
+    #[test]
+    fn a_succession_of_an_anonymous_session_is_told_to_its_logout() {
+        let list = List::default();
+        let entry = SessionEntry {
+            serial: Serial::SUCCEEDED,
+            ..ended(UnixMillis::MAX)
+        };
+        list.join(&Revocation::Session { id: id(1), entry });
+        let logout = Revocation::AnonymousSession {
+            id: id(1),
+            created: UnixMillis::new(5),
+            entry: ended(UnixMillis::MAX),
+        };
+        assert_eq!(list.join(&logout), Published::Succeeded);
     }
 }

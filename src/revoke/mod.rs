@@ -1,31 +1,31 @@
-//! Revocation: which authentic cookies are dead all the same.
+//! Revocation: which authentic cookies are dead.
 //!
-//! A session travels in its cookie, so the servers cannot delete it. They remember what a cookie can
-//! not say about itself: that its session was ended, or that its subject was logged out everywhere.
-//! [`Revocation`] is one such fact; [`RevocationStore`] is the contract of whoever remembers them.
+//! A session travels in its cookie, so the servers cannot delete it. They remember what a cookie cannot
+//! say about itself: that its session was ended, or that its subject was logged out everywhere.
+//! [`Revocation`] is one such fact. Who remembers them keeps a contract: [`Journal`] for a store of one
+//! process, [`ReplicatedLog`] for one that nodes share.
 
+pub(crate) mod anonymous;
 pub(crate) mod check;
-pub(crate) mod counter;
-mod lattice;
+pub(crate) mod completeness;
+mod journal;
 pub(crate) mod list;
-mod mending;
-#[cfg(test)]
-mod model;
-mod outbox;
+mod log;
+pub(crate) mod node;
 pub(crate) mod policy;
-mod replica;
-pub(crate) mod revoker;
-mod store;
+mod revocation;
+pub(crate) mod store;
 mod table;
-mod vigil;
-mod visitors;
-pub(crate) mod witness;
-mod worker;
+pub(crate) mod worker;
 
 pub use crate::id::{Generation, ParseIdError, RaiseId, Serial, SessionId, SubjectKey};
-pub use lattice::{Revocation, SessionEntry, SubjectEntry, VISITOR_CAPACITY};
-pub use policy::{OlderSessions, WhenStale};
-pub use store::{
-    Followed, Found, News, Position, Published, Raise, Raised, Reach, Reading, RevocationStore,
-    SETTLING, SnapshotEnd, Target,
+pub use journal::Journal;
+pub use log::{
+    ANONYMOUS_CAPACITY, Announcement, Cursor, Delta, Followed, Found, Incarnation, LogState,
+    Published, Purpose, Raise, Raised, Reading, Receipt, ReplicatedLog, SETTLING, SnapshotEnd,
+    Target,
 };
+pub use policy::{OlderSessions, WhenStale};
+pub(crate) use revocation::Matter;
+pub use revocation::{Revocation, SessionEntry, SubjectEntry};
+pub use store::{Contents, Store};

@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use crate::error::ConfigError;
-use crate::revoke::store::{Reach, RevocationStore};
-use crate::revoke::witness::Trust;
 
 /// How old a list may be, unless it is set.
 pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(10);
@@ -42,6 +40,16 @@ pub enum OlderSessions {
     Accept,
 }
 
+/// How far a node trusts its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Trust {
+    /// How old a list may be and still count as complete.
+    pub(crate) max_staleness: Duration,
+    /// How long the store may have been away if this node is to attest what it lost. A node cannot
+    /// tell a store that is down from a network that is: behind it others may have gone on.
+    pub(crate) max_outage: Duration,
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policies {
     pub(crate) when_stale: WhenStale,
@@ -62,11 +70,8 @@ impl Default for Policies {
 
 /// # Errors
 /// When healthy nodes would answer 503.
-pub(crate) fn check_staleness(
-    store: &dyn RevocationStore,
-    max_staleness: Duration,
-) -> Result<(), ConfigError> {
-    if store.reach() == Reach::Network && max_staleness < LEAST_STALENESS {
+pub(crate) fn check_staleness(is_shared: bool, max_staleness: Duration) -> Result<(), ConfigError> {
+    if is_shared && max_staleness < LEAST_STALENESS {
         let problem =
             "must be at least 3 seconds: a list is a second or two old on a healthy node too";
         return Err(ConfigError::setting("revocation.max_staleness", problem));

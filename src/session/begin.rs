@@ -14,8 +14,10 @@ use crate::wire::record::{KeyTrail, Record};
 /// The session of someone who has not logged in.
 pub(super) fn anonymous(service: &Service) -> Result<Arc<Record>, RandomError> {
     let now = service.now();
-    let list = service.revoker.list();
-    let created = service.beginning(now, list.born());
+    let list = service.node.list();
+    // Also after those that are refused in place of what was dropped.
+    let since = list.complete_since().max(list.anonymous().since());
+    let created = service.beginning(now, since);
     Ok(Arc::new(Record {
         id: SessionId::random(&*service.random)?,
         serial: Serial::FIRST,
@@ -46,16 +48,17 @@ pub(crate) fn superseded(record: &Record, serial: Serial, from: UnixMillis) -> R
     revocation(record, serial, from, record.login.is_none())
 }
 
-/// `cheap`: nobody ever logged in to it, and so it goes to the list of fixed capacity.
-fn revocation(record: &Record, serial: Serial, from: UnixMillis, cheap: bool) -> Revocation {
+/// `is_anonymous`: nobody ever logged in to it, and so it goes to the list of limited capacity.
+fn revocation(record: &Record, serial: Serial, from: UnixMillis, is_anonymous: bool) -> Revocation {
     let entry = SessionEntry {
         serial,
         from,
         until: record.expires + SKEW,
     };
     let id = record.id;
-    if cheap {
-        Revocation::Visitor { id, entry }
+    if is_anonymous {
+        let created = record.created;
+        Revocation::AnonymousSession { id, created, entry }
     } else {
         Revocation::Session { id, entry }
     }

@@ -2,7 +2,6 @@
 
 use crate::clock::UnixMillis;
 use crate::error::StoreError;
-use crate::revoke::Reach;
 use crate::session::Session;
 
 /// Why a session is not confirmed.
@@ -45,16 +44,16 @@ impl Session {
             Some((record.id, subject))
         });
         let (id, subject) = known.ok_or(ConfirmError::Ended)?;
-        let born = match service.revoker.vigil().reach() {
-            Reach::Network => service.revoker.ask(id, subject).await?,
-            Reach::Process => UnixMillis::EPOCH,
+        let since = match service.node.is_shared() {
+            true => service.node.find(id, subject).await?,
+            false => UnixMillis::EPOCH,
         };
         self.with(|state| {
             let rules = service.rules(service.now());
             if let Some(record) = state.record()
-                && !rules.vouches(born, record)
+                && !rules.vouches(since, record)
             {
-                let problem = "it has lost its data, and was not given it back yet";
+                let problem = "it has lost its data, and does not have it back yet";
                 return Err(StoreError::unavailable(problem).into());
             }
             let counts = state.still_counts(service);

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::id::{KeyId, Serial, SessionId, SubjectKey};
 use crate::lifetime::Class;
 use crate::observe;
-use crate::revoke::revoker::Attempt;
+use crate::revoke::node::Attempt;
 use crate::revoke::{Published, Reading};
 use crate::session::Session;
 use crate::session::begin;
@@ -66,7 +66,7 @@ impl Login {
         let added = encoded(self.entries)?;
         let service = session.service();
         let key = service.subject_key(&self.subject);
-        let reading = service.revoker.read(key).await?;
+        let reading = service.node.read(key).await?;
         let start = Start {
             subject: self.subject,
             key,
@@ -172,7 +172,7 @@ impl Start {
         let endings = live.into_iter().chain(dead.map(|it| (it, false)));
         let endings = endings
             .filter(|(revocation, _)| revocation.until() > now)
-            .map(|(revocation, counted)| (service.revoker.revoke(revocation).there, counted));
+            .map(|(revocation, counted)| (service.node.revoke(revocation).there, counted));
         Ok(Begun {
             record,
             endings: endings.collect(),
@@ -188,7 +188,7 @@ impl Start {
         service: &Service,
     ) -> Result<(Arc<Record>, bool), LoginError> {
         let reading = self.reading;
-        let created = service.beginning(reading.now, reading.born);
+        let created = service.beginning(reading.state.now, reading.state.complete_since);
         let id = SessionId::random(&*service.random).map_err(SessionInsertError::from)?;
         let heir = heir.filter(|(old, _)| {
             let login = old.login.as_ref();

@@ -22,6 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::UnixMillis;
+use crate::error::StoreError;
 use crate::id::{Generation, SessionId};
 use crate::lifetime::Class;
 use crate::lock::lock;
@@ -355,15 +356,14 @@ impl Session {
     ///
     /// # Errors
     /// [`LogoutError::Store`]: this node refuses the session and the browser loses the cookie, other
-    /// nodes learn of it when the store takes it. (Of a visitor's session they may not: what costs an attacker
-    /// nothing is not kept for the store.) [`LogoutError::Succeeded`] and [`LogoutError::MayLiveElsewhere`]:
+    /// nodes learn of it when the store takes it. [`LogoutError::Succeeded`] and [`LogoutError::MayLiveElsewhere`]:
     /// nothing was ended, and the browser keeps its cookie.
     pub async fn logout(&self) -> Result<(), LogoutError> {
         let attempts = self.with(|state| state.end(self.service(), Ending::Logout))?;
         let mut result = Ok(());
         for attempt in attempts {
             match attempt.await {
-                Ok(Published::Fresh | Published::Known) => (),
+                Ok(Published::Fresh | Published::Known | Published::Ended) => (),
                 Ok(Published::Succeeded) => {
                     self.with(State::was_succeeded);
                     result = Err(LogoutError::Succeeded);
@@ -386,7 +386,7 @@ impl Session {
             let service = self.service();
             state.end_others(service);
             state.forget();
-            service.revoker.raise(target, seen)
+            service.node.raise(target, seen, false)
         });
         attempt.await?;
         Ok(())
@@ -406,9 +406,11 @@ impl Session {
         let (target, seen) = self.target()?;
         let service = self.service();
         self.with(|state| state.may_outlive(service))?;
-        match service.revoker.raise(target, seen).await {
+        match service.node.raise(target, seen, true).await {
             Ok(raised) if self.with(|state| state.outlive(&raised, service)) => Ok(()),
             Ok(_) => Err(LogoutError::Ended),
+            // Nothing was raised.
+            Err(StoreError::Replaced) => Err(LogoutError::Settling),
             Err(error) => {
                 self.with(State::forget);
                 Err(error.into())
@@ -431,7 +433,7 @@ impl Session {
             let seen = state.record().map(|record| record.everyone);
             let seen = seen.unwrap_or(Generation::NONE);
             state.forget();
-            Ok(service.revoker.raise(Target::Everyone, seen))
+            Ok(service.node.raise(Target::Everyone, seen, false))
         })?;
         attempt.await?;
         Ok(())

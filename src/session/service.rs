@@ -11,14 +11,14 @@ use crate::keys::{Key, KeyRing};
 use crate::lifetime::Lifetimes;
 use crate::random::Random;
 use crate::revoke::check::Rules;
-use crate::revoke::revoker::Revoker;
+use crate::revoke::node::Node;
 use crate::seal::Binding;
 use crate::wire::chunks::CookieRoom;
 use crate::wire::record::Record;
 
 #[derive(Debug)]
 pub(crate) struct Service {
-    pub(crate) revoker: Revoker,
+    pub(crate) node: Node,
     pub(crate) keys: ArcSwap<KeyRing>,
     pub(crate) binding: Binding,
     pub(crate) room: CookieRoom,
@@ -41,7 +41,7 @@ impl Service {
     /// The same for who holds the ring already.
     pub(crate) fn rules_with(&self, ring: &KeyRing, now: UnixMillis) -> Rules<'_> {
         Rules {
-            list: self.revoker.list(),
+            list: self.node.list(),
             lifetimes: &self.lifetimes,
             everyone_before: ring.everyone_before(),
             accept_older: self.accept_older,

@@ -19,7 +19,7 @@ use crate::clock::UnixMillis;
 use crate::error::Rejected;
 use crate::id::{KeyId, Serial};
 use crate::revoke::check::{Freshness, Live};
-use crate::revoke::revoker::Attempt;
+use crate::revoke::node::Attempt;
 use crate::revoke::{Published, Raised};
 use crate::session::begin;
 use crate::session::error::{LogoutError, NotWritable, SessionInsertError};
@@ -627,7 +627,7 @@ impl State {
         let others = mem::take(&mut self.others);
         let attempts = record.into_iter().chain(&others).map(|record| {
             let revocation = begin::ended(record, service.now());
-            service.revoker.revoke(revocation).there
+            service.node.revoke(revocation).there
         });
         let attempts = attempts.collect();
         self.presence = match keep {
@@ -647,7 +647,7 @@ impl State {
     pub(crate) fn end_others(&mut self, service: &Service) {
         for record in mem::take(&mut self.others) {
             let revocation = begin::ended(&record, service.now());
-            self.attempts.push(service.revoker.revoke(revocation).there);
+            self.attempts.push(service.node.revoke(revocation).there);
         }
     }
 
@@ -683,12 +683,16 @@ impl State {
         self.writable()?;
         // A server that this node has just met, or that has lost data, need not know that the session was
         // ended. One whose login was after the meeting was not. Of one that moved in nobody knows.
-        let met = service.revoker.vigil().may_lag(&*service.clock);
-        let login = self.record().and_then(|record| record.login.as_ref());
-        if let (Some(met), Some(login)) = (met, login)
-            && login.at <= met
+        if let Some(record) = self.record()
+            && let Some(login) = &record.login
         {
-            return Err(LogoutError::Settling);
+            let created = match service.accept_older {
+                true => UnixMillis::MAX,
+                false => record.created,
+            };
+            if !service.node.store_can_judge(created, login.at) {
+                return Err(LogoutError::Settling);
+            }
         }
         let rules = service.rules(service.now());
         if let Presence::Presented { held, .. } = &self.presence {
@@ -715,7 +719,7 @@ impl State {
             return false;
         };
         // About a session from before it the store knows of no earlier raise.
-        let vouched = rules.vouches(raised.born, record);
+        let vouched = rules.vouches(raised.state.complete_since, record);
         let Some(login) = &mut record.login else {
             return false;
         };

@@ -32,7 +32,7 @@ use crate::store::Memory;
 /// let shared: Arc<dyn Clock> = Arc::new(clock.clone());
 /// let sessions = Sessions::builder("test")
 ///     .keys(KeyRing::generate()?)
-///     .store(Arc::new(Memory::with_clock(shared.clone())))
+///     .store(Memory::new())
 ///     .clock(shared)
 ///     .start()
 ///     .await?;
@@ -49,7 +49,7 @@ pub async fn sessions() -> Sessions {
     let keys = KeyRing::generate().unwrap_or_else(|error| panic!("testing::sessions: {error}"));
     let started = Sessions::builder("test")
         .keys(keys)
-        .store(Arc::new(Memory::new()))
+        .store(Memory::new())
         // Says that this is a test: every one starts the same sessions, which is no mistake there.
         .random(Arc::new(SystemRandom))
         .start()

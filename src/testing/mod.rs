@@ -2,7 +2,6 @@
 //! by hand; of a revocation store, the [`conformance`] suite.
 
 mod application;
-pub mod conformance;
 mod revocation_list;
 
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -191,6 +191,11 @@ impl LoginLayout<'_> {
 }
 
 impl Record {
+    /// When the session began, of one with a login by the revocation store's clock.
+    pub(crate) fn began(&self) -> UnixMillis {
+        self.login.as_ref().map_or(self.created, |login| login.at)
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let (_, entries) = self.entries.parts();
         let bytes = Vec::with_capacity(ROOM + entries.len());

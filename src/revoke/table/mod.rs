@@ -23,9 +23,8 @@ pub(super) use self::filter::RandomBytes;
 
 use self::filter::Filter;
 use self::packed::{Fields, Packed};
-use crate::clock::UnixMillis;
-use crate::revoke::lattice::{SessionEntry, SubjectEntry};
-use crate::revoke::store::Published;
+use crate::revoke::log::Published;
+use crate::revoke::revocation::{SessionEntry, SubjectEntry};
 
 /// What a table is made for.
 #[derive(Debug, Clone, Copy)]
@@ -44,8 +43,8 @@ impl Size {
         shards: 256,
         filter: 512,
     };
-    /// A hundred thousand entries, and a filter of 256 KiB.
-    pub(super) const VISITORS: Self = Self {
+    /// Half a million entries, and a filter of 256 KiB.
+    pub(super) const ANONYMOUS: Self = Self {
         shards: 64,
         filter: 64,
     };
@@ -193,15 +192,15 @@ impl<K: RandomBytes + Copy + Eq + Hash, E: Entry, S: BuildHasher + Default + Clo
         self.entries.load(Ordering::Relaxed)
     }
 
-    /// Forgets what has expired, and returns how much that was.
-    pub(super) fn sweep(&self, now: UnixMillis) -> usize {
+    /// Forgets what `has_expired`, and returns how much that was.
+    pub(super) fn sweep(&self, has_expired: impl Fn(E) -> bool) -> usize {
         let mut forgot: usize = 0;
         self.packed.retain(|key, packed| {
             let needed = if *packed == Packed::ELSEWHERE {
-                let has_expired = |_: &K, entry: &E| Into::<Fields>::into(*entry).until() <= now;
-                self.overflow.remove_if(key, has_expired).is_none()
+                let removed = self.overflow.remove_if(key, |_, entry| has_expired(*entry));
+                removed.is_none()
             } else {
-                packed.until() > now
+                !has_expired(packed.unpack().into())
             };
             forgot = forgot.saturating_add(usize::from(!needed));
             needed

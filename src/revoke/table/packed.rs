@@ -5,7 +5,7 @@
 
 use crate::clock::UnixMillis;
 use crate::id::{Generation, Serial};
-use crate::revoke::lattice::{SessionEntry, SubjectEntry};
+use crate::revoke::revocation::{SessionEntry, SubjectEntry};
 
 /// An entry as numbers, whatever it is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,13 +14,6 @@ pub(in crate::revoke) struct Fields {
     /// A time in milliseconds, as a rule before `until`.
     since: u64,
     until: u64,
-}
-
-impl Fields {
-    /// When the entry may be forgotten.
-    pub(super) fn until(self) -> UnixMillis {
-        UnixMillis::new(self.until)
-    }
 }
 
 impl From<SessionEntry> for Fields {
@@ -113,10 +106,6 @@ impl Packed {
             since: until.saturating_sub(before),
             until,
         }
-    }
-
-    pub(super) fn until(self) -> UnixMillis {
-        UnixMillis::new(BASE + self.field(0, UNTIL))
     }
 
     fn field(self, first: u32, length: u32) -> u64 {

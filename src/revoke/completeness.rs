@@ -1,0 +1,256 @@
+//! How far a node's list can be relied on.
+//!
+//! A store of this process has no other writers, and the list is the store: it is always complete. Behind a
+//! shared store three things can be missing:
+//!
+//! 1. what others published since this node last heard of everything: a number, the *staleness*;
+//! 2. what the store has lost and others have not restored yet. A node that was not whole when the store was
+//!    lost waits until it has settled. Meanwhile it can judge only sessions that began after it met the server;
+//! 3. what a server does not know that took another's place a moment ago.
+//!
+//! Every request reads these, so they are atomics. One writer sets them: what follows the store.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::clock::{Clock, UnixMillis, millis};
+use crate::revoke::log::SETTLING;
+
+/// A point in time by both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Moment {
+    pub(crate) wall: UnixMillis,
+    pub(crate) monotonic: Duration,
+}
+
+impl Moment {
+    pub(crate) fn now(clock: &dyn Clock) -> Self {
+        Self {
+            wall: clock.now(),
+            monotonic: clock.monotonic(),
+        }
+    }
+
+    /// How long ago `then` was: the larger of what both clocks say, so that neither a clock set back nor a
+    /// machine that slept hides anything.
+    pub(crate) fn since(self, then: Self) -> Duration {
+        let wall = self.wall.since(then.wall);
+        wall.max(self.monotonic.saturating_sub(then.monotonic))
+    }
+}
+
+/// What is known of the completeness of a list.
+#[derive(Debug)]
+pub(crate) struct Completeness {
+    is_shared: bool,
+    /// When the list last held all that the store did, by both clocks.
+    wall: AtomicU64,
+    monotonic: AtomicU64,
+    /// Whether the list may lack what the store has lost, until that has settled.
+    waits: AtomicBool,
+    /// Until when nodes may restore what the store lost, by this node's monotonic clock.
+    settled: AtomicU64,
+    /// Until when the server may lack what the one before it knew, by the same clock.
+    familiar: AtomicU64,
+    /// When this node met the server, by the server's clock: the last time there is while it is not known.
+    met: AtomicU64,
+    /// Since when the store knows of sessions.
+    store_since: AtomicU64,
+}
+
+impl Completeness {
+    /// Of a list that is the store itself.
+    pub(crate) fn local() -> Self {
+        Self::new(false)
+    }
+
+    /// Of a list that follows a shared store, of which nothing is known yet.
+    pub(crate) fn shared() -> Self {
+        Self::new(true)
+    }
+
+    fn new(is_shared: bool) -> Self {
+        Self {
+            is_shared,
+            wall: AtomicU64::new(0),
+            monotonic: AtomicU64::new(0),
+            waits: AtomicBool::new(is_shared),
+            settled: AtomicU64::new(0),
+            familiar: AtomicU64::new(0),
+            met: AtomicU64::new(u64::MAX),
+            store_since: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether other nodes write to the store.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    /// The list holds all that the store held at `moment`.
+    pub(crate) fn complete(&self, moment: Moment) {
+        self.wall.store(moment.wall.as_millis(), Ordering::Release);
+        self.monotonic
+            .store(millis(moment.monotonic), Ordering::Release);
+    }
+
+    /// How long ago this node last knew its list to hold all that the store did. Zero where it is the store.
+    pub(crate) fn staleness(&self, now: Moment) -> Duration {
+        if !self.is_shared {
+            return Duration::ZERO;
+        }
+        now.since(Moment {
+            wall: UnixMillis::new(self.wall.load(Ordering::Acquire)),
+            monotonic: Duration::from_millis(self.monotonic.load(Ordering::Acquire)),
+        })
+    }
+
+    /// Whether the list may lack what the store has lost.
+    pub(crate) fn set_waits(&self, waits: bool) {
+        self.waits.store(waits, Ordering::Release);
+    }
+
+    /// Whether the list can tell of a session that began then, by the store's clock, whether it was ended.
+    pub(crate) fn can_judge(
+        &self,
+        began: UnixMillis,
+        now: Moment,
+        max_staleness: Duration,
+    ) -> bool {
+        !self.is_shared
+            || self.staleness(now) <= max_staleness
+                && (!self.waits.load(Ordering::Acquire) || began > self.met())
+    }
+
+    /// The store says that for so long nodes may still restore what it lost.
+    pub(crate) fn settles(&self, now: Moment, settling: Duration) {
+        let settled = now.monotonic.saturating_add(settling);
+        self.settled.store(millis(settled), Ordering::Release);
+    }
+
+    /// Whether nodes may still restore what the store lost.
+    pub(crate) fn is_settling(&self, now: Moment) -> bool {
+        self.is_shared && millis(now.monotonic) < self.settled.load(Ordering::Acquire)
+    }
+
+    /// This node met a server that it did not know, or may not have known: one that took another's place need
+    /// not know what that was told.
+    pub(crate) fn meets(&self, now: Moment) {
+        // In this order: nobody is measured by a meeting from before.
+        self.met.store(u64::MAX, Ordering::Release);
+        let familiar = now.monotonic.saturating_add(SETTLING);
+        self.familiar.store(millis(familiar), Ordering::Release);
+    }
+
+    /// The server's time at the meeting, or a while after it.
+    pub(crate) fn met_at(&self, theirs: UnixMillis) {
+        self.met.store(theirs.as_millis(), Ordering::Release);
+    }
+
+    /// When this node met the server, by the server's clock; the last time there is while that is not known.
+    pub(crate) fn met(&self) -> UnixMillis {
+        UnixMillis::new(self.met.load(Ordering::Acquire))
+    }
+
+    /// Since when the store said that it knows of sessions.
+    pub(crate) fn set_store_since(&self, since: UnixMillis) {
+        self.store_since.store(since.as_millis(), Ordering::Release);
+    }
+
+    /// Whether the store itself can tell of a session whether it was ended, which began at `created` and whose
+    /// user logged in at `login` by the store's clock.
+    ///
+    /// While the store settles, or this node has just met the server, only of one that began after the meeting:
+    /// a promoted copy may not know of a logout everywhere that was acknowledged a moment before.
+    pub(crate) fn store_can_judge(
+        &self,
+        created: UnixMillis,
+        login: UnixMillis,
+        now: Moment,
+    ) -> bool {
+        if !self.is_shared {
+            return true;
+        }
+        let unfamiliar = millis(now.monotonic) < self.familiar.load(Ordering::Acquire);
+        if (unfamiliar || self.is_settling(now)) && login <= self.met() {
+            return false;
+        }
+        created.as_millis() > self.store_since.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const MAX: Duration = Duration::from_secs(10);
+
+    fn at(seconds: u64) -> Moment {
+        Moment {
+            wall: UnixMillis::from_secs(seconds),
+            monotonic: Duration::from_secs(seconds),
+        }
+    }
+
+    fn time(seconds: u64) -> UnixMillis {
+        UnixMillis::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_list_that_is_the_store_can_judge_everything() {
+        let local = Completeness::local();
+        assert!(local.can_judge(UnixMillis::EPOCH, at(1_000), MAX));
+        assert!(local.store_can_judge(UnixMillis::EPOCH, UnixMillis::EPOCH, at(1_000)));
+        assert_eq!(local.staleness(at(1_000)), Duration::ZERO);
+    }
+
+    #[test]
+    fn staleness_is_the_larger_of_both_clocks() {
+        let shared = Completeness::shared();
+        shared.complete(at(100));
+        let slept = Moment {
+            wall: time(103),
+            monotonic: Duration::from_secs(101),
+        };
+        assert_eq!(shared.staleness(slept), 3 * SECOND);
+        let set_back = Moment {
+            wall: time(50),
+            monotonic: Duration::from_secs(105),
+        };
+        assert_eq!(shared.staleness(set_back), 5 * SECOND);
+    }
+
+    #[test]
+    fn a_node_that_waits_judges_what_began_after_it_met_the_server() {
+        let shared = Completeness::shared();
+        shared.meets(at(100));
+        shared.complete(at(101));
+        assert!(!shared.can_judge(UnixMillis::new(u64::MAX), at(101), MAX));
+        shared.met_at(time(100));
+        assert!(!shared.can_judge(time(100), at(101), MAX));
+        assert!(shared.can_judge(time(101), at(101), MAX));
+        assert!(!shared.can_judge(time(101), at(112), MAX), "it is stale");
+        shared.set_waits(false);
+        assert!(shared.can_judge(UnixMillis::EPOCH, at(101), MAX));
+    }
+
+    #[test]
+    fn a_store_that_settles_or_was_just_met_judges_what_began_after_the_meeting() {
+        let shared = Completeness::shared();
+        shared.meets(at(100));
+        shared.met_at(time(100));
+        let since = |shared: &Completeness, login, now| {
+            shared.store_can_judge(time(50), time(login), at(now))
+        };
+        assert!(!since(&shared, 100, 129) && since(&shared, 101, 129));
+        assert!(since(&shared, 100, 130), "it is familiar");
+        shared.settles(at(130), 5 * SECOND);
+        assert!(!since(&shared, 100, 134) && since(&shared, 100, 135));
+        shared.set_store_since(time(50));
+        assert!(
+            !since(&shared, 101, 140),
+            "it knows nothing of that session"
+        );
+    }
+}

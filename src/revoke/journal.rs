@@ -1,0 +1,56 @@
+//! The contract of a store of one process.
+//!
+//! Such a store only keeps bytes. What they say, joining, handing out generations, how long entries are kept
+//! and when they are forgotten is decided once, by the library, for all of them.
+
+use crate::error::StoreError;
+
+/// Where the revocations of one process are kept: a file, or whatever else one process writes to.
+///
+/// The library loads it once, appends to it, and now and then replaces all of it by what still counts. All calls
+/// come from one thread, one after the other; they may block.
+///
+/// The bytes are the library's: a sequence of frames with length and checksum. A journal need not know where one
+/// ends, and need not notice damage. It promises this:
+///
+/// - **What it was given is what it returns**, in the order in which it came, as one sequence. Only the bytes
+///   of an append that failed, or was under way when the process ended, may be missing or cut off at the end.
+/// - **What returned `Ok` is durable**, as far as the journal's documentation says.
+/// - **It belongs to one process.** Opening it takes a lock that excludes others, until it is dropped.
+/// - **[`compact`](Self::compact) replaces everything or nothing.** A process that ends in the middle leaves
+///   what was there before, or what should be there.
+///
+/// After a failed append the library appends nothing more before a compaction has succeeded: nobody knows what
+/// the bytes end with, and after a failed fsync a page cache may show what the disk lacks.
+///
+/// The suite `testing::conformance` (feature `testing`) checks all of it against any journal.
+pub trait Journal: Send + std::fmt::Debug + 'static {
+    /// What the store is called in logs and health reports: `"redb"`, `"memory"`.
+    fn name(&self) -> &'static str;
+
+    /// Whether what was appended can be loaded again when the process has ended. Where it cannot, nothing
+    /// is ever appended.
+    fn is_durable(&self) -> bool {
+        true
+    }
+
+    /// Hands everything to `receive`, in pieces of any length. Nothing is there before the first compaction.
+    /// Called once, before anything else.
+    ///
+    /// # Errors
+    /// When not everything could be read ([`StoreError::Unavailable`]), or it is known not to be what was
+    /// written ([`StoreError::Damaged`]).
+    fn load(&mut self, receive: &mut dyn FnMut(&[u8])) -> Result<(), StoreError>;
+
+    /// Adds `bytes` at the end.
+    ///
+    /// # Errors
+    /// When they may not be durable.
+    fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Replaces everything by `pieces`, in their order. Durable when it returns.
+    ///
+    /// # Errors
+    /// When everything may still be what it was.
+    fn compact(&mut self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> Result<(), StoreError>;
+}

@@ -1,0 +1,236 @@
+//! This node's revocations: the list that requests are checked against, and the way to the store.
+//!
+//! 1. What is revoked holds on this node before anything is awaited.
+//! 2. The store is told by a task that outlives the request. The caller may wait for its first
+//!    attempt; an `Err` says that other nodes may not know yet.
+//! 3. While a raise of a generation is outstanding its target is marked: logged out on this node.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, UnixMillis};
+use crate::error::StoreError;
+use crate::id::{Generation, Serial, SessionId, SubjectKey};
+use crate::lifetime::SKEW;
+use crate::observe::{self, tag};
+use crate::revoke::completeness::{Completeness, Moment};
+use crate::revoke::list::List;
+use crate::revoke::log::{Published, Raised, Reading, Target};
+use crate::revoke::revocation::{Matter, Revocation};
+
+/// A call of the store that runs to its end whether or not anyone waits for it.
+pub(crate) type Attempt<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
+
+/// What a node needs of what stands behind its list.
+pub(crate) trait Backend: Send + Sync + fmt::Debug {
+    /// What the store is called.
+    fn name(&self) -> &'static str;
+
+    /// Tells the store what holds here already. What it does not take is told again.
+    fn publish(&self, revocation: Revocation) -> Attempt<Published>;
+
+    /// Marks the target and raises its generation. The mark goes once the generation counts.
+    ///
+    /// `familiar`: not on a server that this node has not met yet ([`StoreError::Replaced`]).
+    fn raise(&self, target: Target, familiar: bool) -> Attempt<Raised>;
+
+    /// Reads what a login needs, joined with what this node knows.
+    fn read(&self, subject: SubjectKey) -> Attempt<Reading>;
+
+    /// Joins all that the store knows of a session into the list, and returns since when it knows of sessions.
+    fn find(&self, session: SessionId, subject: Option<SubjectKey>) -> Attempt<UnixMillis>;
+
+    /// Forgets what has expired.
+    fn sweep(&self) -> Attempt<()>;
+
+    /// Finishes what is under way and tells the store what it did not take, at most for `deadline`. Returns
+    /// how many revocations the store may still not know.
+    fn close(&self, deadline: Duration) -> Pin<Box<dyn Future<Output = usize> + Send + '_>>;
+
+    fn status(&self) -> Status;
+}
+
+/// What an operator looks at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Status {
+    /// How many revocations the store has not taken yet.
+    pub(crate) outstanding: usize,
+    /// How many entries it lacks that this node holds, and is restoring.
+    pub(crate) lacking: usize,
+    /// How many stored entries were not understood.
+    pub(crate) unreadable: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    list: Arc<List>,
+    completeness: Arc<Completeness>,
+    backend: Arc<dyn Backend>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A revocation that holds on this node and is being told to the store.
+#[must_use = "the handler has to learn whether other nodes know"]
+pub(crate) struct Revoking {
+    /// Whether it was news to this node: of two renewals at once, whether this one was first.
+    pub(crate) here: Published,
+    /// Whether it was news to the store.
+    pub(crate) there: Attempt<Published>,
+}
+
+impl Node {
+    pub(crate) fn new(
+        list: Arc<List>,
+        completeness: Arc<Completeness>,
+        backend: Arc<dyn Backend>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            list,
+            completeness,
+            backend,
+            clock,
+        }
+    }
+
+    pub(crate) fn list(&self) -> &List {
+        &self.list
+    }
+
+    /// Whether other nodes write to the store.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.completeness.is_shared()
+    }
+
+    pub(crate) fn store_name(&self) -> &'static str {
+        self.backend.name()
+    }
+
+    /// How long ago this node last knew its list to be complete.
+    pub(crate) fn staleness(&self) -> Duration {
+        self.completeness.staleness(self.moment())
+    }
+
+    /// Whether the list can be relied on for a session that began then, by the store's clock.
+    pub(crate) fn can_judge(&self, began: UnixMillis, max_staleness: Duration) -> bool {
+        self.completeness
+            .can_judge(began, self.moment(), max_staleness)
+    }
+
+    /// Whether nodes may still restore what the store lost.
+    pub(crate) fn is_settling(&self) -> bool {
+        self.completeness.is_settling(self.moment())
+    }
+
+    /// Whether the store itself can tell of a session whether it was ended, which began at `created` and whose
+    /// user logged in at `login`.
+    pub(crate) fn store_can_judge(&self, created: UnixMillis, login: UnixMillis) -> bool {
+        self.completeness
+            .store_can_judge(created, login, self.moment())
+    }
+
+    fn moment(&self) -> Moment {
+        Moment::now(&*self.clock)
+    }
+
+    /// Revokes cookies of one session: here at once, in the store by the attempt that is returned.
+    pub(crate) fn revoke(&self, revocation: Revocation) -> Revoking {
+        self.report(&revocation);
+        Revoking {
+            here: self.list.join(&revocation),
+            there: self.backend.publish(revocation),
+        }
+    }
+
+    /// Raises a generation: the target is logged out here at once, everywhere once the attempt is done.
+    ///
+    /// `seen` is the generation of a session that counted: whatever was below it was ended before, also
+    /// if neither the list nor the store remembers.
+    pub(crate) fn raise(
+        &self,
+        target: Target,
+        seen: Generation,
+        familiar: bool,
+    ) -> Attempt<Raised> {
+        match target {
+            Target::Subject(key) => {
+                observe::revoked("subject");
+                tracing::info!(subject = %tag(key.as_bytes()), "ending all sessions of a subject");
+            }
+            Target::Everyone => {
+                observe::revoked("everyone");
+                tracing::warn!("ending all sessions of everyone");
+            }
+        }
+        if seen > self.list.generation(target) {
+            let until = self.clock.now() + self.list.longest();
+            self.list.join(&target.at(seen, until));
+        }
+        self.backend.raise(target, familiar)
+    }
+
+    /// Reads what a login needs from the store, joined with what this node knows.
+    pub(crate) fn read(&self, subject: SubjectKey) -> Attempt<Reading> {
+        self.backend.read(subject)
+    }
+
+    /// Asks the store itself for all that concerns one session, joins it into the list, and returns since
+    /// when the store knows of sessions.
+    pub(crate) fn find(
+        &self,
+        session: SessionId,
+        subject: Option<SubjectKey>,
+    ) -> Attempt<UnixMillis> {
+        self.backend.find(session, subject)
+    }
+
+    /// Forgets what has expired, in the list and in the store.
+    pub(crate) async fn sweep(&self) -> Result<(), StoreError> {
+        self.backend.sweep().await
+    }
+
+    /// As [`Backend::close`].
+    pub(crate) async fn close(&self, deadline: Duration) -> usize {
+        self.backend.close(deadline).await
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.backend.status()
+    }
+
+    /// Counts a revocation of one session and says so: quietly what anyone can bring about, as often as they
+    /// like.
+    fn report(&self, revocation: &Revocation) {
+        let (kind, id, entry) = match revocation {
+            Revocation::Session { id, entry } => ("session", id, entry),
+            Revocation::AnonymousSession { id, entry, .. } => ("anonymous", id, entry),
+            Revocation::Subject { .. }
+            | Revocation::Everyone { .. }
+            | Revocation::Anonymous { .. } => return,
+        };
+        observe::revoked(kind);
+        let session = tag(id.as_bytes());
+        let held = self.list.find(Matter::Session(*id));
+        let is_ended = matches!(
+            held, Some(Revocation::Session { entry, .. }) if entry.serial >= Serial::ENDED
+        );
+        if revocation.subject_matter().is_anonymous() || is_ended {
+            tracing::debug!(kind, %session, "ending or renewing an anonymous session, or ending one again");
+        } else if entry.serial >= Serial::ENDED {
+            tracing::info!(kind, %session, "ending a session");
+        } else {
+            tracing::info!(kind, %session, "renewing a session");
+        }
+    }
+}
+
+/// # Errors
+/// When this node's clock and the store's are further apart than is tolerated.
+pub(crate) fn check_clocks(ours: UnixMillis, theirs: UnixMillis) -> Result<(), StoreError> {
+    if theirs > ours + SKEW || ours > theirs + SKEW {
+        return Err(StoreError::clocks(ours, theirs, SKEW));
+    }
+    Ok(())
+}

@@ -1,0 +1,248 @@
+//! Revocations, and how two of them become one.
+//!
+//! 1. A revocation says which cookies are dead. The state of a list is the join of all that it was
+//!    ever told and that have not expired.
+//! 2. Joining is commutative, associative and idempotent. Messages may be lost, repeated, reordered
+//!    or merged from any node, and every node ends in the same state.
+//! 3. A join can only refuse more. There is no "un-revoke".
+
+use std::time::Duration;
+
+use crate::clock::UnixMillis;
+use crate::id::{Generation, Serial, SessionId, SubjectKey};
+
+/// One fact about which cookies are dead. Exhaustive, like its entries: a store that forgets a part of it must not
+/// compile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Revocation {
+    /// Older cookies of one session, or with [`Serial::ENDED`] or [`Serial::SUCCEEDED`] all of them.
+    Session {
+        /// The session.
+        id: SessionId,
+        /// From which cookie on it lives.
+        entry: SessionEntry,
+    },
+    /// The same for a session that nobody ever logged in to. Anyone can make and end such sessions, so a store
+    /// keeps a limited number of these entries ([`Announcement::anonymous_capacity`]): where one is dropped
+    /// before its time, [`Revocation::Anonymous`] refuses its session instead.
+    ///
+    /// [`Announcement::anonymous_capacity`]: crate::revoke::Announcement::anonymous_capacity
+    AnonymousSession {
+        /// The session.
+        id: SessionId,
+        /// When the session began. Those that began first are dropped first.
+        created: UnixMillis,
+        /// From which cookie on it lives.
+        entry: SessionEntry,
+    },
+    /// Sessions of one subject from before a generation.
+    Subject {
+        /// The subject.
+        key: SubjectKey,
+        /// From which generation on its sessions live.
+        entry: SubjectEntry,
+    },
+    /// Everyone's sessions from before a generation. Never expires.
+    Everyone {
+        /// From which generation on sessions live.
+        generation: Generation,
+    },
+    /// All sessions without a login that began at or before a time. Never expires.
+    Anonymous {
+        /// The time.
+        since: UnixMillis,
+    },
+}
+
+impl Revocation {
+    /// When the entry may be forgotten: every cookie it concerns has ended by then, also by a clock
+    /// that is slow by the tolerated skew.
+    pub fn until(&self) -> UnixMillis {
+        match self {
+            Self::Session { entry, .. } | Self::AnonymousSession { entry, .. } => entry.until,
+            Self::Subject { entry, .. } => entry.until,
+            Self::Everyone { .. } | Self::Anonymous { .. } => UnixMillis::MAX,
+        }
+    }
+
+    /// What both say, if they concern the same; else itself.
+    pub(crate) fn join(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Session { id, entry }, Self::Session { entry: other, .. }) => Self::Session {
+                id,
+                entry: entry.join(other),
+            },
+            (
+                Self::AnonymousSession { id, created, entry },
+                Self::AnonymousSession {
+                    created: other_created,
+                    entry: other,
+                    ..
+                },
+            ) => Self::AnonymousSession {
+                id,
+                // A cookie says it once. The later one is dropped later.
+                created: created.max(other_created),
+                entry: entry.join(other),
+            },
+            (Self::Subject { key, entry }, Self::Subject { entry: other, .. }) => Self::Subject {
+                key,
+                entry: entry.join(other),
+            },
+            (Self::Everyone { generation }, Self::Everyone { generation: other }) => {
+                Self::Everyone {
+                    generation: generation.max(other),
+                }
+            }
+            (Self::Anonymous { since }, Self::Anonymous { since: other }) => Self::Anonymous {
+                since: since.max(other),
+            },
+            (itself, _) => itself,
+        }
+    }
+
+    /// Whether it says all that `other` says, which concerns the same.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        self.join(*other) == *self
+    }
+
+    /// What revocations that join have in common.
+    pub(crate) fn subject_matter(&self) -> Matter {
+        match *self {
+            Self::Session { id, .. } => Matter::Session(id),
+            Self::AnonymousSession { id, .. } => Matter::AnonymousSession(id),
+            Self::Subject { key, .. } => Matter::Subject(key),
+            Self::Everyone { .. } => Matter::Everyone,
+            Self::Anonymous { .. } => Matter::Anonymous,
+        }
+    }
+}
+
+/// What a revocation concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Matter {
+    Session(SessionId),
+    AnonymousSession(SessionId),
+    Subject(SubjectKey),
+    Everyone,
+    Anonymous,
+}
+
+impl Matter {
+    /// Whether anyone can bring such a revocation about, as often as they like.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        matches!(self, Self::AnonymousSession(_) | Self::Anonymous)
+    }
+}
+
+/// From which of its cookies on a session lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionEntry {
+    /// Cookies with a lower serial are superseded.
+    pub serial: Serial,
+    /// From when on the cookie just before `serial` is dead; until then it reads (the grace of a
+    /// renewal).
+    pub from: UnixMillis,
+    /// When the entry may be forgotten.
+    pub until: UnixMillis,
+}
+
+impl SessionEntry {
+    /// The larger serial, of equal ones the earlier `from`; the later `until`.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        let until = self.until.max(other.until);
+        let stricter = match self.serial.cmp(&other.serial) {
+            std::cmp::Ordering::Greater => self,
+            std::cmp::Ordering::Less => other,
+            std::cmp::Ordering::Equal if self.from <= other.from => self,
+            std::cmp::Ordering::Equal => other,
+        };
+        Self { until, ..stricter }
+    }
+}
+
+/// From which generation on a subject's sessions live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SubjectEntry {
+    /// Sessions of a lower generation are dead.
+    pub generation: Generation,
+    /// When the entry may be forgotten.
+    pub until: UnixMillis,
+}
+
+impl SubjectEntry {
+    /// The larger generation, the later `until`.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        Self {
+            generation: self.generation.max(other.generation),
+            until: self.until.max(other.until),
+        }
+    }
+
+    /// The entry with an `until` that covers every cookie of a node which announced `longest`.
+    ///
+    /// A generation is at least the time of its raise in milliseconds. So the sum is a lower bound that also
+    /// holds for raises from before a longer life was announced, and a function of the joined state: the order
+    /// of publications stays irrelevant.
+    #[must_use]
+    pub fn kept(self, longest: Duration) -> Self {
+        let raised = UnixMillis::new(self.generation.get());
+        Self {
+            until: self.until.max(raised + longest),
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    // Small ranges, so that equal ids, serials and times come up often.
+    fn revocation() -> impl Strategy<Value = Revocation> {
+        (0..5u8, 0..2u8, 0..4u32, 0..4u64, 0..4u64, 0..3u64).prop_map(
+            |(kind, id, serial, from, until, created)| {
+                let entry = SessionEntry {
+                    serial: Serial::new(serial),
+                    from: UnixMillis::new(from),
+                    until: UnixMillis::new(until),
+                };
+                let (generation, until) = (Generation::new(from), UnixMillis::new(until));
+                match kind {
+                    0 => Revocation::Session {
+                        id: SessionId::from_bytes([id; 16]),
+                        entry,
+                    },
+                    1 => Revocation::AnonymousSession {
+                        id: SessionId::from_bytes([id; 16]),
+                        created: UnixMillis::new(created),
+                        entry,
+                    },
+                    2 => Revocation::Subject {
+                        key: SubjectKey::from_bytes([id; 16]),
+                        entry: SubjectEntry { generation, until },
+                    },
+                    3 => Revocation::Everyone { generation },
+                    _ => Revocation::Anonymous { since: until },
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn joining_what_concerns_the_same_is_a_semilattice(
+            a in revocation(), b in revocation(), c in revocation()
+        ) {
+            prop_assume!(a.subject_matter() == b.subject_matter());
+            prop_assert_eq!(a.join(b), b.join(a));
+            prop_assert_eq!(a.join(a), a);
+            prop_assert!(a.join(b).covers(&a) && a.join(b).covers(&b));
+            prop_assume!(b.subject_matter() == c.subject_matter());
+            prop_assert_eq!(a.join(b).join(c), a.join(b.join(c)));
+        }
+    }
+}
