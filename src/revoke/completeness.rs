@@ -157,6 +157,10 @@ impl Completeness {
         self.store_since.store(since.as_millis(), Ordering::Release);
     }
 
+    pub(crate) fn store_since(&self) -> UnixMillis {
+        UnixMillis::new(self.store_since.load(Ordering::Acquire))
+    }
+
     /// Whether the store itself can tell of a session whether it was ended, which began at `created` and whose
     /// user logged in at `login` by the store's clock.
     ///

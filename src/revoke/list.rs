@@ -197,8 +197,8 @@ impl List {
             }
             Matter::AnonymousSession(id) => {
                 let entry = self.anonymous.get(&id)?;
-                // When it began is asked for by nobody who looks for one.
-                let created = UnixMillis::MAX;
+                // Nobody who looks for one asks when it began.
+                let created = UnixMillis::EPOCH;
                 Some(Revocation::AnonymousSession { id, created, entry })
             }
             Matter::Subject(key) => {
