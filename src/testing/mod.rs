@@ -2,6 +2,8 @@
 //! by hand; of a revocation store, the [`conformance`] suite.
 
 mod application;
+pub mod conformance;
+mod memory_log;
 mod revocation_list;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,6 +16,7 @@ use crate::lock::lock;
 use crate::random::Random;
 
 pub use application::{SessionCookie, cookie, login, session, sessions};
+pub use memory_log::{LogCopy, MemoryLog};
 pub use revocation_list::RevocationList;
 
 /// A clock that stands still until it is moved. Clones share the time.

@@ -1,0 +1,294 @@
+//! The log without its clock and its waiting: what one call makes of one state.
+//!
+//! 1. Every call brings the time and a random number. So the same calls always end in the same state, which can
+//!    be compared and hashed.
+//! 2. Every call first looks at what it finds, as a server's script would: an empty list begins a new epoch, and
+//!    a list that finds itself on another server notes that. Both settle.
+//! 3. A clock that stands before the last sweep begins a new epoch of the same entries. It was wrong then, and
+//!    what was swept may be missing, or it is wrong now.
+
+use super::counter::PastRaise;
+use super::entries::{Entries, News, Rules};
+use super::stream::Stream;
+use crate::clock::UnixMillis;
+use crate::error::StoreError;
+use crate::id::{SessionId, SubjectKey};
+use crate::revoke::{
+    ANONYMOUS_CAPACITY, Announcement, Cursor, Delta, Followed, Found, Incarnation, LogState,
+    Purpose, Raise, Raised, Reading, Receipt, Revocation, SETTLING, SnapshotEnd,
+};
+use crate::store::{BACKWARD, SWEEP_BATCH, check_clock};
+
+/// What each call brings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call {
+    /// The server's time.
+    pub(crate) now: UnixMillis,
+    /// Names what the call may begin or publish. No other call has the same.
+    pub(crate) fresh: u64,
+}
+
+/// A server with the log on it. A clone is a copy as a replica has it: whoever
+/// [moves](Self::move_to) it to another server promotes it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct LogServer {
+    /// Which server it is.
+    identity: u64,
+    /// None on a server that is empty.
+    list: Option<List>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct List {
+    epoch: u64,
+    began: UnixMillis,
+    complete_since: UnixMillis,
+    /// The server that the list was last on, and since when.
+    server: u64,
+    server_since: UnixMillis,
+    /// Until when nodes may restore what was lost.
+    settled: UnixMillis,
+    announced: Announcement,
+    last_sweep: UnixMillis,
+    entries: Entries,
+    stream: Stream,
+}
+
+impl LogServer {
+    /// An empty server.
+    pub(crate) fn new(identity: u64) -> Self {
+        Self {
+            identity,
+            list: None,
+        }
+    }
+
+    /// All of it is on another server now: it was restarted, or this copy was promoted.
+    pub(crate) fn move_to(&mut self, identity: u64) {
+        self.identity = identity;
+    }
+
+    /// The server forgets everything.
+    pub(crate) fn lose_everything(&mut self) {
+        self.list = None;
+    }
+
+    /// As if it had settled long ago.
+    pub(crate) fn settle(&mut self) {
+        if let Some(list) = &mut self.list {
+            list.settled = UnixMillis::EPOCH;
+        }
+    }
+
+    /// The session's entry is not understood from now on.
+    pub(crate) fn damage(&mut self, session: SessionId) {
+        if let Some(list) = &mut self.list {
+            list.entries.damage(session);
+        }
+    }
+
+    /// What the log says of itself.
+    pub(crate) fn state(&mut self, call: Call) -> LogState {
+        self.open(call).state(call.now)
+    }
+
+    /// Where a follower stands that has seen everything so far.
+    pub(crate) fn cursor(&mut self, call: Call) -> Cursor {
+        self.open(call).stream.end()
+    }
+
+    pub(crate) fn announce(&mut self, call: Call, announcement: Announcement) {
+        let list = self.open(call);
+        list.announced = list.announced.join(announcement);
+    }
+
+    pub(crate) fn publish(
+        &mut self,
+        call: Call,
+        revocations: &[Revocation],
+        purpose: Purpose,
+    ) -> Result<Receipt, StoreError> {
+        let list = self.open(call);
+        for revocation in revocations {
+            Entries::check(revocation, call.now)?;
+        }
+        let rules = list.rules(call.now);
+        let mut news = News::default();
+        let join = |it: &Revocation| list.entries.join(*it, rules, &mut news);
+        let published = revocations.iter().map(join).collect();
+        let prolongs = match purpose {
+            Purpose::Revoke => false,
+            Purpose::Restoration => news.is_serious,
+            Purpose::FirstRestoration => !revocations.is_empty(),
+        };
+        if prolongs {
+            list.prolong(call.now, purpose);
+        }
+        list.tell(call, news);
+        Ok(Receipt::new(published, list.incarnation()))
+    }
+
+    pub(crate) fn raise(&mut self, call: Call, raise: &Raise) -> Result<Raised, StoreError> {
+        let list = self.open(call);
+        let rules = list.rules(call.now);
+        let state = list.state(call.now);
+        let answer = |(past, until): (PastRaise, UnixMillis)| {
+            Raised::new(past.previous, past.generation, until, state)
+        };
+        // First: what was raised was raised, whichever server it is now.
+        if let Some(repeated) = list.entries.repeated(raise, rules.longest) {
+            return Ok(answer(repeated));
+        }
+        if raise.on.is_some_and(|on| on != list.incarnation()) {
+            return Err(StoreError::Replaced);
+        }
+        let mut news = News::default();
+        let raised = list.entries.raise(raise, rules, &mut news)?;
+        list.tell(call, news);
+        Ok(answer(raised))
+    }
+
+    pub(crate) fn read(&mut self, call: Call, subject: &SubjectKey) -> Reading {
+        let list = self.open(call);
+        let entries = &list.entries;
+        Reading::new(
+            entries.subject(subject),
+            entries.everyone(),
+            list.state(call.now),
+        )
+    }
+
+    pub(crate) fn find(
+        &mut self,
+        call: Call,
+        session: SessionId,
+        subject: Option<SubjectKey>,
+    ) -> Found {
+        let list = self.open(call);
+        let found = list.entries.find(session, subject, list.rules(call.now));
+        Found::new(found, list.state(call.now))
+    }
+
+    pub(crate) fn snapshot(&mut self, call: Call) -> (Vec<Revocation>, SnapshotEnd) {
+        let list = self.open(call);
+        let end = SnapshotEnd::new(list.stream.end(), list.state(call.now));
+        (list.entries.all(list.rules(call.now)), end)
+    }
+
+    /// What was published after `cursor`, in at most `limit` publications.
+    pub(crate) fn follow(&mut self, call: Call, cursor: Cursor, limit: usize) -> Followed {
+        let list = self.open(call);
+        let state = list.state(call.now);
+        let Some((revocations, reached)) = list.stream.after(cursor, limit) else {
+            return Followed::Gap(state);
+        };
+        let mut delta = Delta::new(revocations, reached, state);
+        delta.is_complete = reached == list.stream.end();
+        Followed::Delta(delta)
+    }
+
+    pub(crate) fn attest(
+        &mut self,
+        call: Call,
+        incarnation: Incarnation,
+        since: UnixMillis,
+    ) -> Option<LogState> {
+        let list = self.open(call);
+        if incarnation != list.incarnation() {
+            return None;
+        }
+        list.complete_since = list.complete_since.min(since);
+        Some(list.state(call.now))
+    }
+
+    pub(crate) fn sweep(&mut self, call: Call) -> Result<usize, StoreError> {
+        let list = self.open(call);
+        check_clock(call.now, list.last_sweep)?;
+        list.last_sweep = list.last_sweep.max(call.now);
+        Ok(list.entries.sweep(list.rules(call.now), SWEEP_BATCH))
+    }
+
+    /// The list as the call finds it.
+    fn open(&mut self, call: Call) -> &mut List {
+        let identity = self.identity;
+        let list = self.list.get_or_insert_with(|| List::new(call, identity));
+        if call.now + BACKWARD < list.last_sweep {
+            list.begin_epoch(call);
+        }
+        if list.server != identity {
+            list.server = identity;
+            list.server_since = call.now;
+            list.settled = call.now + SETTLING;
+        }
+        // Later was said by a clock that was ahead.
+        list.settled = list.settled.min(call.now + SETTLING);
+        list
+    }
+}
+
+impl List {
+    fn new(call: Call, server: u64) -> Self {
+        Self {
+            epoch: call.fresh,
+            began: call.now,
+            complete_since: call.now,
+            server,
+            server_since: call.now,
+            settled: call.now + SETTLING,
+            announced: Announcement::default(),
+            last_sweep: call.now,
+            entries: Entries::default(),
+            stream: Stream::new(call.fresh),
+        }
+    }
+
+    /// Another list, of the same entries.
+    fn begin_epoch(&mut self, call: Call) {
+        self.epoch = call.fresh;
+        self.began = call.now;
+        self.complete_since = self.complete_since.max(call.now);
+        self.settled = call.now + SETTLING;
+        self.last_sweep = call.now;
+        self.stream = Stream::new(call.fresh);
+    }
+
+    fn incarnation(&self) -> Incarnation {
+        Incarnation::new(self.epoch, self.server)
+    }
+
+    fn state(&self, now: UnixMillis) -> LogState {
+        LogState {
+            settling: self.settled.since(now),
+            announced: self.announced,
+            unreadable: self.entries.unreadable(),
+            ..LogState::new(self.incarnation(), now, self.complete_since)
+        }
+    }
+
+    fn rules(&self, now: UnixMillis) -> Rules {
+        let capacity = match self.announced.anonymous_capacity {
+            0 => ANONYMOUS_CAPACITY,
+            announced => announced,
+        };
+        Rules {
+            now,
+            longest: self.announced.longest,
+            anonymous_capacity: usize::try_from(capacity).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// As [`LogState::settling`] says.
+    fn prolong(&mut self, now: UnixMillis, purpose: Purpose) {
+        let end = match purpose {
+            Purpose::FirstRestoration => UnixMillis::MAX,
+            _ => self.began.max(self.server_since) + self.announced.max_outage,
+        };
+        self.settled = self.settled.max(end.min(now + SETTLING));
+    }
+
+    fn tell(&mut self, call: Call, news: News) {
+        if !news.revocations.is_empty() {
+            self.stream.push(call.fresh, news.revocations);
+        }
+    }
+}
