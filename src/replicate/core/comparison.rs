@@ -28,6 +28,14 @@ impl Comparison {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn digest(&self, state: &mut impl std::hash::Hasher) {
+        use std::hash::Hash;
+        let agreed = self.agreed.iter().flatten();
+        let agreed: std::collections::BTreeSet<_> = agreed.collect();
+        (self.with_anonymous, self.agreed.is_some(), agreed).hash(state);
+    }
+
     fn compares(&self, matter: Matter) -> bool {
         self.with_anonymous || !matter.is_anonymous()
     }

@@ -67,6 +67,25 @@ impl Following {
         self.cursor.is_some()
     }
 
+    #[cfg(test)]
+    pub(super) fn digest(&self, state: &mut impl std::hash::Hasher) {
+        use std::hash::Hash;
+        let Self {
+            cursor,
+            asked,
+            compare_at,
+            ..
+        } = self;
+        (cursor, asked, compare_at).hash(state);
+        let comparing = self.comparing.iter();
+        let comparing = comparing.map(|it| (&it.loading, it.told.as_slice()));
+        let loading = self.loading.iter().map(|it| (it, [].as_slice()));
+        for (loading, told) in loading.chain(comparing) {
+            (loading.asked, told).hash(state);
+            loading.comparison.digest(state);
+        }
+    }
+
     fn next_backoff(&mut self) -> Duration {
         let backoff = self.backoff;
         self.backoff = (backoff * 2).clamp(BACKOFF, SLOWEST);

@@ -15,6 +15,8 @@
 
 mod comparison;
 mod following;
+#[cfg(test)]
+mod fork;
 mod outbox;
 mod recovery;
 mod repair;
