@@ -1,5 +1,6 @@
 //! The table beside a plain map, and beside who reads while it is written to.
 
+use crate::clock::UnixMillis;
 use super::*;
 use crate::id::{Generation, Serial, SessionId, SubjectKey};
 use proptest::prelude::*;
@@ -40,9 +41,9 @@ fn a_sweep_gives_back_what_is_not_needed() {
         table.join(id(number), ended(NOW + 1 + u64::from(number % 1000 == 0)));
     }
     let full = table.packed.capacity();
-    assert_eq!(table.sweep(UnixMillis::new(NOW)), 0);
+    assert_eq!(table.sweep(|entry: SessionEntry| entry.until <= UnixMillis::new(NOW)), 0);
     assert_eq!(table.packed.capacity(), full);
-    assert_eq!(table.sweep(UnixMillis::new(NOW + 1)), 99_900);
+    assert_eq!(table.sweep(|entry: SessionEntry| entry.until <= UnixMillis::new(NOW + 1)), 99_900);
     let left = table.packed.capacity();
     assert!(left < full / 50, "{left} of {full}");
     assert_eq!(table.len(), 100);
@@ -112,10 +113,10 @@ fn agree<K: RandomBytes + Copy + Ord + Hash + std::fmt::Debug, E: Entry + std::f
                 prop_assert_eq!(table.remove(&key(number)), removed);
             }
             Step::Sweep(now) => {
-                let now = UnixMillis::new(now);
+                let has_expired = |entry: E| Into::<Fields>::into(entry).until <= now;
                 let before = plain.len();
-                plain.retain(|_, entry| Into::<Fields>::into(*entry).until() > now);
-                prop_assert_eq!(table.sweep(now), before - plain.len());
+                plain.retain(|_, entry| !has_expired(*entry));
+                prop_assert_eq!(table.sweep(has_expired), before - plain.len());
             }
         }
         for number in 0..6 {
@@ -177,12 +178,12 @@ fn who_reads_meanwhile_misses_no_entry() {
                 for number in 10_000..20_000 {
                     table.join(id(number), ended(NOW));
                 }
-                table.sweep(UnixMillis::new(NOW));
+                table.sweep(|entry: SessionEntry| entry.until <= UnixMillis::new(NOW));
             }
         });
         while !writer.is_finished() {
             // Two sweep at the same time, and beside who enters.
-            table.sweep(UnixMillis::new(NOW));
+            table.sweep(|entry: SessionEntry| entry.until <= UnixMillis::new(NOW));
             assert!(table.len() <= 20_000, "{} are held", table.len());
             for number in 0..entered.load(Ordering::Acquire) {
                 assert!(table.get(&id(number)).is_some(), "it has not expired");
