@@ -2,6 +2,7 @@
 //! by hand; of a revocation store, the [`conformance`] suite.
 
 mod application;
+pub mod conformance;
 mod revocation_list;
 
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -1,0 +1,129 @@
+//! What came of each check, and what checks are written with.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::error::StoreError;
+
+/// After how long a check that has not ended counts as failed.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What came of each check. Prints one line for each.
+#[derive(Debug, Clone)]
+pub struct Report {
+    checks: Vec<(&'static str, Outcome)>,
+}
+
+/// What came of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The store keeps this part of the contract, as far as the suite can tell.
+    Passed,
+    /// Not run, for this reason.
+    Skipped(String),
+    /// The store breaks the contract, as described.
+    Failed(String),
+}
+
+impl Report {
+    /// Of no check yet.
+    pub(super) fn new() -> Self {
+        Self { checks: Vec::new() }
+    }
+
+    /// Runs a check, and notes what came of it.
+    pub(super) async fn run(&mut self, name: &'static str, check: impl Future<Output = Checked>) {
+        self.checks.push((name, outcome(check).await));
+    }
+
+    /// The checks by name, in the order in which they ran.
+    pub fn checks(&self) -> impl Iterator<Item = (&'static str, &Outcome)> {
+        self.checks.iter().map(|(name, outcome)| (*name, outcome))
+    }
+
+    /// Whether no check failed. Skipped ones do not count.
+    pub fn passed(&self) -> bool {
+        !self
+            .checks()
+            .any(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
+    }
+
+    /// Ends the test if a check failed.
+    ///
+    /// # Panics
+    /// If a check failed, with the report as its message.
+    #[track_caller]
+    pub fn assert_passed(&self) {
+        assert!(self.passed(), "the store breaks its contract:\n{self}");
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, outcome) in self.checks() {
+            match outcome {
+                Outcome::Passed => writeln!(f, "passed   {name}")?,
+                Outcome::Skipped(reason) => writeln!(f, "skipped  {name}: {reason}")?,
+                Outcome::Failed(problem) => writeln!(f, "FAILED   {name}: {problem}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a check ends with.
+pub(super) type Checked<T = ()> = Result<T, Stop>;
+
+/// Why a check ended early.
+pub(super) struct Stop(Outcome);
+
+impl Stop {
+    pub(super) fn skipped(reason: impl Into<String>) -> Self {
+        Self(Outcome::Skipped(reason.into()))
+    }
+
+    pub(super) fn failed(problem: impl Into<String>) -> Self {
+        Self(Outcome::Failed(problem.into()))
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::failed(format!("unexpected error: {error}"))
+    }
+}
+
+/// Fails the check unless `holds`.
+pub(super) fn require(holds: bool, problem: impl FnOnce() -> String) -> Checked {
+    if holds {
+        Ok(())
+    } else {
+        Err(Stop::failed(problem()))
+    }
+}
+
+async fn outcome(check: impl Future<Output = Checked>) -> Outcome {
+    match tokio::time::timeout(PATIENCE, caught(check)).await {
+        Ok(Some(Ok(()))) => Outcome::Passed,
+        Ok(Some(Err(Stop(outcome)))) => outcome,
+        Ok(None) => Outcome::Failed("it panicked".into()),
+        Err(_) => Outcome::Failed(format!("not done after {} s", PATIENCE.as_secs())),
+    }
+}
+
+/// What `check` ends with; `None` if it panics.
+async fn caught<T>(check: impl Future<Output = T>) -> Option<T> {
+    let mut check = std::pin::pin!(check);
+    std::future::poll_fn(|context| {
+        let poll = AssertUnwindSafe(|| check.as_mut().poll(context));
+        match catch_unwind(poll) {
+            Ok(poll) => poll.map(Some),
+            Err(_) => Poll::Ready(None),
+        }
+    })
+    .await
+}
