@@ -29,7 +29,7 @@ pub use crate::error::StoreError;
 pub use memory::Memory;
 #[cfg(feature = "redb")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redb")))]
-pub use redb::{Redb, RedbOptions};
+pub use redb::Redb;
 
 use std::time::Duration;
 
