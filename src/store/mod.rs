@@ -38,7 +38,7 @@ use crate::lifetime::LONGEST;
 use crate::replicate::Shared;
 use crate::revoke::{Journal, ReplicatedLog, Store};
 
-use self::local::Local;
+pub(crate) use self::local::Local;
 
 impl Store {
     /// A store of one process that keeps `journal`.
