@@ -93,9 +93,7 @@ pub(super) async fn it_is_open_once(h: &dyn JournalHarness) -> Checked {
     // Nor after another file, say, has taken the first one's place.
     first.compact(&mut [b"1".to_vec()].into_iter())?;
     let is_refused = matches!(h.open(), Some(Err(_)));
-    require(is_refused, || {
-        "after a compaction it is open twice".into()
-    })?;
+    require(is_refused, || "after a compaction it is open twice".into())?;
     drop(first);
     open(h).map(drop)
 }

@@ -54,10 +54,9 @@ pub(super) async fn raises_are_kept(h: &dyn JournalHarness) -> Checked {
         let mut last = Generation::NONE;
         for _ in 0..3 {
             let raised = open.node.raise(target, Generation::NONE, false).await?;
-            require(
-                raised.previous == last && raised.generation > last,
-                || format!("after {last} came {raised:?}"),
-            )?;
+            require(raised.previous == last && raised.generation > last, || {
+                format!("after {last} came {raised:?}")
+            })?;
             last = raised.generation;
             open = open.again(h, &clock).await?;
             let held = open.node.list().generation(target);
@@ -159,7 +158,9 @@ pub(super) async fn a_long_list_is_kept(h: &dyn JournalHarness) -> Checked {
     for _ in 0..2 {
         open = open.again(h, &clock).await?;
         let held = open.node.list();
-        let lost = all.iter().filter(|it| held.find(it.subject_matter()) != Some(**it));
+        let lost = all
+            .iter()
+            .filter(|it| held.find(it.subject_matter()) != Some(**it));
         let lost = lost.count();
         require(lost == 0 && held.len() == all.len(), || {
             format!("of {} entries {lost} are lost", all.len())

@@ -106,8 +106,16 @@ impl Open {
 pub(super) async fn require_all(open: &Open, want: &[Revocation], when: &str) -> Checked {
     let (held, want) = (open.all().await?, sorted(want.to_vec()));
     let difference = || {
-        let lost: Vec<_> = want.iter().filter(|it| !held.contains(it)).take(3).collect();
-        let extra: Vec<_> = held.iter().filter(|it| !want.contains(it)).take(3).collect();
+        let lost: Vec<_> = want
+            .iter()
+            .filter(|it| !held.contains(it))
+            .take(3)
+            .collect();
+        let extra: Vec<_> = held
+            .iter()
+            .filter(|it| !want.contains(it))
+            .take(3)
+            .collect();
         format!("{when}, {lost:?} is missing and {extra:?} too much")
     };
     require(held == want, difference)
