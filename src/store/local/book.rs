@@ -42,6 +42,8 @@ pub(super) struct Book {
 struct State {
     complete_since: UnixMillis,
     announced: Announcement,
+    /// What of it is durable.
+    told: Announcement,
     last_sweep: UnixMillis,
     /// The newest raise of each target that is not durable.
     raises: HashMap<Target, Raise>,
@@ -94,6 +96,7 @@ impl Book {
         let mut state = self.state();
         state.complete_since = about.complete_since;
         state.announced = about.announced;
+        state.told = about.announced;
         state.last_sweep = about.last_sweep;
         if about.is_used {
             self.use_it();
@@ -143,12 +146,12 @@ impl Book {
         }
     }
 
-    /// Joins an announcement in, and says whether it was news.
+    /// Joins an announcement in, and says whether that has to be made durable.
     pub(super) fn announce(&self, announcement: Announcement) -> bool {
         let mut state = self.state();
-        let joined = state.announced.join(announcement);
-        self.list.announce(joined.longest);
-        std::mem::replace(&mut state.announced, joined) != joined
+        state.announced = state.announced.join(announcement);
+        self.list.announce(state.announced.longest);
+        state.announced != state.told
     }
 
     /// The list knows of sessions since then, if that is earlier.
@@ -157,9 +160,14 @@ impl Book {
         state.complete_since = state.complete_since.min(since);
     }
 
-    /// Lets that count once it is durable.
-    pub(super) fn attested(&self) {
-        self.list.set_complete_since(self.state().complete_since);
+    /// The journal was told this about the list: it counts now.
+    pub(super) fn told(&self, about: &About) {
+        let mut state = self.state();
+        state.told = about.announced;
+        // Unless the list has begun anew meanwhile.
+        if state.complete_since == about.complete_since {
+            self.list.set_complete_since(about.complete_since);
+        }
     }
 
     /// # Errors

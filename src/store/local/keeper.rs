@@ -98,11 +98,13 @@ impl Keeper {
     }
 
     pub(super) fn announce(&self, announcement: Announcement) -> Attempt<()> {
-        let about = self.book.announce(announcement);
-        self.submit(Job {
-            about,
-            ..Job::default()
-        })
+        match self.book.announce(announcement) {
+            false => done(Ok(())),
+            true => self.submit(Job {
+                about: true,
+                ..Job::default()
+            }),
+        }
     }
 
     /// Makes what the list holds already durable.
@@ -176,7 +178,7 @@ impl Keeper {
     pub(super) fn attest(&self, since: UnixMillis) -> Attempt<()> {
         self.book.attest(since);
         if self.tasks.is_none() {
-            self.book.attested();
+            self.book.told(&self.book.about());
         }
         self.submit(Job {
             about: true,

@@ -142,3 +142,6 @@ impl fmt::Debug for Local {
         f.write_str(&self.text)
     }
 }
+
+#[cfg(test)]
+mod tests;

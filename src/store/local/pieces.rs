@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use super::book::Book;
 use super::frame;
-use super::record::Record;
+use super::record::{About, Record};
 use crate::revoke::{Matter, Revocation};
 
 /// How long the body of a frame gets before another one is begun.
@@ -34,12 +34,16 @@ pub(super) struct Pieces<'b> {
 
 impl<'b> Pieces<'b> {
     /// The whole list, in frames from the number `next` on.
-    pub(super) fn new(book: &'b Book, raises: impl Iterator<Item = Revocation>, next: u64) -> Self {
-        let about = Record::About(book.about());
+    pub(super) fn new(
+        book: &'b Book,
+        about: About,
+        raises: impl Iterator<Item = Revocation>,
+        next: u64,
+    ) -> Self {
         let parts = (book.list.len() / ENTRIES).clamp(1, MOST_PARTS);
         Self {
             book,
-            first: std::iter::once(about)
+            first: std::iter::once(Record::About(about))
                 .chain(raises.map(Record::Revocation))
                 .collect(),
             next,

@@ -127,9 +127,6 @@ impl Writer {
         if let Some(raise) = &job.raise {
             self.book.raised(raise);
         }
-        if job.about {
-            self.book.attested();
-        }
         if let Some(now) = job.sweep {
             self.book.sweep(now);
         }
@@ -147,8 +144,10 @@ impl Writer {
             return self.compact();
         }
         let mut body = Vec::new();
-        if tasks.iter().any(|(job, _)| job.about) {
-            Record::About(self.book.about()).write(&mut body);
+        let about = tasks.iter().any(|(job, _)| job.about);
+        let about = about.then(|| self.book.about());
+        if let Some(about) = about {
+            Record::About(about).write(&mut body);
         }
         for (job, _) in tasks {
             let raise = job.raise.iter().map(Raise::revocation);
@@ -159,10 +158,13 @@ impl Writer {
                 }
             }
         }
-        match body.is_empty() {
-            true => Ok(()),
-            false => self.append(&body),
+        if !body.is_empty() {
+            self.append(&body)?;
         }
+        if let Some(about) = about {
+            self.book.told(&about);
+        }
+        Ok(())
     }
 
     /// Appends one frame. An append is never more than one: of two, the second could be on a disk without the
@@ -184,9 +186,9 @@ impl Writer {
 
     /// Replaces all of the journal by what still counts.
     pub(super) fn compact(&mut self) -> Result<(), StoreError> {
-        let raises = self.book.raises();
+        let (about, raises) = (self.book.about(), self.book.raises());
         let revocations = raises.iter().map(Raise::revocation);
-        let mut pieces = Pieces::new(&self.book, revocations, self.next);
+        let mut pieces = Pieces::new(&self.book, about, revocations, self.next);
         let compacted = self.journal.compact(&mut pieces);
         let written = compacted.and_then(|()| {
             let incomplete = || StoreError::unavailable("the journal did not take all of the list");
@@ -209,7 +211,7 @@ impl Writer {
         for raise in &raises {
             self.book.raised(raise);
         }
-        self.book.attested();
+        self.book.told(&about);
         self.book.settle();
         Ok(())
     }
