@@ -183,3 +183,45 @@ impl fmt::Debug for Redb {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(journal: &mut Redb) -> Vec<u8> {
+        let mut all = Vec::new();
+        journal.load(&mut |piece| all.extend(piece)).unwrap();
+        all
+    }
+
+    #[test]
+    fn after_a_failed_write_a_compaction_opens_the_file_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("revocations.redb");
+        let mut journal = Redb::create(&path).unwrap();
+        journal.append(b"before").unwrap();
+        for _ in 0..2 {
+            journal.has_failed = true;
+            let mut pieces = [b"a".to_vec(), b"b".to_vec()].into_iter();
+            journal.compact(&mut pieces).unwrap();
+            journal.append(b"c").unwrap();
+            assert_eq!(held(&mut journal), b"abc");
+            assert!(matches!(Redb::open(&path), Err(StoreError::InUse(_))));
+        }
+        // Where it cannot be opened, that is an error each time, until it can.
+        journal.has_failed = true;
+        let elsewhere = folder.path().join("elsewhere");
+        std::fs::rename(&path, &elsewhere).unwrap();
+        for _ in 0..2 {
+            let failed = journal.compact(&mut std::iter::empty());
+            assert_eq!(failed, Err(StoreError::Missing(path.clone())));
+            let failed = journal.append(b"d");
+            assert!(matches!(failed, Err(StoreError::Unavailable(_))));
+        }
+        std::fs::rename(&elsewhere, &path).unwrap();
+        journal
+            .compact(&mut [b"anew".to_vec()].into_iter())
+            .unwrap();
+        assert_eq!(held(&mut journal), b"anew");
+    }
+}

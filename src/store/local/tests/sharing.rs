@@ -150,3 +150,29 @@ async fn a_logout_over_a_login_is_told_that_it_succeeded() {
     let logout = anonymous(2, clock.now());
     assert_eq!(publish(&node, logout).await, Ok(Published::Succeeded));
 }
+
+#[tokio::test]
+async fn a_longer_life_announced_later_keeps_subjects_over_restarts_and_sweeps() {
+    let (disk, clock) = (Disk::default(), ManualClock::default());
+    let key = crate::id::SubjectKey::from_bytes([1; 16]);
+    let target = Target::Subject(key);
+    let store = disk.store();
+    let node = node(&store, &clock).await;
+    let raised = node.raise(target, Generation::NONE, false).await.unwrap();
+    assert_eq!(raised.until, clock.now() + HOUR);
+    let day = crate::revoke::Announcement::new(24 * HOUR, 1000, HOUR);
+    store.announce(day).await.unwrap();
+    drop((node, store));
+    // Past the first `until`.
+    for (after, kept) in [
+        (2, raised.generation),
+        (21, raised.generation),
+        (1, Generation::NONE),
+    ] {
+        clock.advance(after * HOUR);
+        let store = disk.store();
+        let node = super::node(&store, &clock).await;
+        node.sweep().await.unwrap();
+        assert_eq!(node.list().generation(target), kept, "{after}");
+    }
+}
