@@ -3,6 +3,7 @@
 mod damage;
 mod failures;
 mod frames;
+mod model;
 mod sharing;
 
 use std::sync::{Arc, Mutex, MutexGuard};
