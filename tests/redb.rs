@@ -249,7 +249,8 @@ fn a_missing_or_different_table_is_refused() {
 #[tokio::test]
 async fn rows_that_are_not_understood_or_missing_are_damage_and_not_absence() {
     type Journal<'t> = redb::Table<'t, u64, &'static [u8]>;
-    let changes: [(&str, &dyn Fn(&mut Journal<'_>)); 4] = [
+    type Change<'c> = &'c dyn Fn(&mut Journal<'_>);
+    let changes: [(&str, Change<'_>); 4] = [
         ("a row that is missing", &|journal| {
             journal.remove(2).unwrap();
         }),
