@@ -13,9 +13,7 @@ use crate::clock::UnixMillis;
 use crate::error::StoreError;
 use crate::id::{Generation, Serial, SessionId, SubjectKey};
 use crate::lifetime::SKEW;
-use crate::revoke::{
-    Published, Raise, Revocation, SessionEntry, SubjectEntry, Target,
-};
+use crate::revoke::{Published, Raise, Revocation, SessionEntry, SubjectEntry, Target};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Entries {
@@ -87,7 +85,12 @@ impl Entries {
         Ok(())
     }
 
-    pub(super) fn join(&mut self, revocation: Revocation, rules: Rules, news: &mut News) -> Published {
+    pub(super) fn join(
+        &mut self,
+        revocation: Revocation,
+        rules: Rules,
+        news: &mut News,
+    ) -> Published {
         match revocation {
             Revocation::Session { id, entry } => {
                 let held = self.sessions.get(&id).copied();
@@ -117,7 +120,10 @@ impl Entries {
                 };
                 let entry_now = new.entry(rules.longest);
                 if held.map(|held| held.entry(rules.longest)) != Some(entry_now) {
-                    news.push(Revocation::Subject { key, entry: entry_now });
+                    news.push(Revocation::Subject {
+                        key,
+                        entry: entry_now,
+                    });
                 }
                 self.subjects.insert(key, new);
                 let is_fresh = |held: Subject| entry.generation > held.counter.generation;
@@ -233,7 +239,11 @@ impl Entries {
     }
 
     /// What the raise came to, and until when it is kept, of which `raise` is a repeat.
-    pub(super) fn repeated(&self, raise: &Raise, longest: Duration) -> Option<(PastRaise, UnixMillis)> {
+    pub(super) fn repeated(
+        &self,
+        raise: &Raise,
+        longest: Duration,
+    ) -> Option<(PastRaise, UnixMillis)> {
         match raise.target {
             Target::Subject(key) => {
                 let subject = self.subjects.get(&key)?;
@@ -273,11 +283,8 @@ impl Entries {
         let session = self.sessions.get(&id);
         let session = session.map(|&entry| self.session(id, entry, rules));
         let anonymous = self.anonymous.get(&id);
-        let anonymous = anonymous.map(|&(created, entry)| Revocation::AnonymousSession {
-            id,
-            created,
-            entry,
-        });
+        let anonymous =
+            anonymous.map(|&(created, entry)| Revocation::AnonymousSession { id, created, entry });
         let subject = subject.and_then(|key| {
             let entry = self.subjects.get(&key)?.entry(rules.longest);
             Some(Revocation::Subject { key, entry })
@@ -329,8 +336,12 @@ impl Entries {
     pub(super) fn sweep(&mut self, rules: Rules, limit: usize) -> usize {
         let now = rules.now;
         let damaged = &self.damaged;
-        let is_past = |id: &SessionId, entry: &SessionEntry| entry.until < now && !damaged.contains(id);
-        let past = self.sessions.iter().filter(|(id, entry)| is_past(id, entry));
+        let is_past =
+            |id: &SessionId, entry: &SessionEntry| entry.until < now && !damaged.contains(id);
+        let past = self
+            .sessions
+            .iter()
+            .filter(|(id, entry)| is_past(id, entry));
         let past: Vec<_> = past.map(|(id, _)| *id).take(limit).collect();
         past.iter().for_each(|id| {
             self.sessions.remove(id);
