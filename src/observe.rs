@@ -216,7 +216,7 @@ pub(crate) fn reasserted(entries: usize) {
 }
 
 /// This node told a store that was begun anew what it knew of the list from before.
-pub(crate) fn vouched() {
+pub(crate) fn attested() {
     sink::add(VOUCHED, &[], 1);
 }
 

@@ -170,7 +170,8 @@ impl Engine {
         // It may have been a visitor's when it was ended: before the application named its users.
         if rules
             .list
-            .visitor(&record.id)
+            .anonymous()
+            .get(&record.id)
             .is_some_and(|entry| entry.serial > record.serial)
         {
             return Err(Refusal::dead(Rejected::Ended));

@@ -1,15 +1,30 @@
 //! Keeping a node complete behind a store that other nodes write to.
+//!
+//! What decides has no I/O and is in [`core`]. Here it is driven: calls are made on a thread of their own, so that
+//! a revocation outlives the request that made it.
+
+pub(crate) mod core;
+mod driver;
 
 use std::sync::Arc;
 
-use crate::clock::UnixMillis;
-use crate::id::Generation;
+use crate::clock::{Clock, SystemClock, UnixMillis};
+use crate::error::StoreError;
+use crate::id::{Generation, RaiseId};
 use crate::random::Random;
 use crate::revoke::node::Node;
 use crate::revoke::store::{Boxed, Contents, Start, StoreKind};
-use crate::revoke::{Announcement, ReplicatedLog, Revocation, Target};
+use crate::revoke::{
+    Announcement, Purpose, Raise, ReplicatedLog, Revocation, SnapshotEnd, Target,
+};
 
-#[derive(Debug)]
+use self::driver::Driver;
+
+/// How many entries a tool publishes at once.
+const BATCH: usize = 1000;
+
+/// A store that other nodes write to.
+#[derive(Clone)]
 pub(crate) struct Shared {
     log: Arc<dyn ReplicatedLog>,
 }
@@ -17,6 +32,21 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(log: Arc<dyn ReplicatedLog>) -> Self {
         Self { log }
+    }
+
+    async fn snapshot(&self) -> Result<(Vec<Revocation>, SnapshotEnd), StoreError> {
+        let mut all = Vec::new();
+        let end = self.log.snapshot(&mut |batch| all.extend(batch)).await?;
+        // It may show an entry twice.
+        let mut seen = std::collections::HashSet::new();
+        all.retain(|each| seen.insert(*each));
+        Ok((all, end))
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.log.fmt(f)
     }
 }
 
@@ -26,31 +56,51 @@ impl StoreKind for Shared {
     }
 
     fn name(&self) -> &'static str {
-        todo!()
+        self.log.name()
     }
 
-    fn start(&self, _start: Start) -> Boxed<'_, Node> {
-        let _ = &self.log;
-        todo!()
+    fn start(&self, start: Start) -> Boxed<'_, Node> {
+        Box::pin(Driver::start(self.log.clone(), start))
     }
 
     fn contents(&self) -> Boxed<'_, Contents> {
-        todo!()
+        Box::pin(async {
+            let (revocations, end) = self.snapshot().await?;
+            let mut contents = Contents::new(revocations, end.state.complete_since);
+            contents.announced = end.state.announced;
+            contents.unreadable = end.state.unreadable;
+            contents.now = end.state.now;
+            Ok(contents)
+        })
     }
 
-    fn announce(&self, _announcement: Announcement) -> Boxed<'_, ()> {
-        todo!()
+    fn announce(&self, announcement: Announcement) -> Boxed<'_, ()> {
+        Box::pin(self.log.announce(announcement))
     }
 
-    fn publish<'a>(&'a self, _revocations: &'a [Revocation]) -> Boxed<'a, ()> {
-        todo!()
+    fn publish<'a>(&'a self, revocations: &'a [Revocation]) -> Boxed<'a, ()> {
+        Box::pin(async move {
+            for batch in revocations.chunks(BATCH) {
+                self.log.publish(batch, Purpose::Revoke).await?;
+            }
+            Ok(())
+        })
     }
 
-    fn raise(&self, _target: Target, _random: Arc<dyn Random>) -> Boxed<'_, Generation> {
-        todo!()
+    fn raise(&self, target: Target, random: Arc<dyn Random>) -> Boxed<'_, Generation> {
+        Box::pin(async move {
+            let state = self.log.read(core::NOBODY).await?.state;
+            let until = SystemClock::default().now().max(state.now) + state.announced.longest;
+            let raise = Raise::new(target, RaiseId::random(&*random)?, Generation::NONE, until);
+            Ok(self.log.raise(raise).await?.generation)
+        })
     }
 
-    fn attest(&self, _since: UnixMillis) -> Boxed<'_, ()> {
-        todo!()
+    fn attest(&self, since: UnixMillis) -> Boxed<'_, ()> {
+        Box::pin(async move {
+            let state = self.log.read(core::NOBODY).await?.state;
+            let attested = self.log.attest(state.incarnation, since).await?;
+            attested.map(|_| ()).ok_or(StoreError::Replaced)
+        })
     }
 }

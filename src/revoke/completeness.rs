@@ -82,6 +82,39 @@ impl Completeness {
         }
     }
 
+    /// All that it says, for a checker that tries every order.
+    #[cfg(test)]
+    pub(crate) fn values(&self) -> [u64; 7] {
+        let waits = u64::from(self.waits.load(Ordering::Acquire));
+        let numbers = [
+            &self.wall,
+            &self.monotonic,
+            &self.settled,
+            &self.familiar,
+            &self.met,
+            &self.store_since,
+        ];
+        let [a, b, c, d, e, f] = numbers.map(|number| number.load(Ordering::Acquire));
+        [a, b, c, d, e, f, waits]
+    }
+
+    /// A copy that shares nothing.
+    #[cfg(test)]
+    pub(crate) fn fork(&self) -> Self {
+        let [wall, monotonic, settled, familiar, met, store_since, waits] =
+            self.values().map(AtomicU64::new);
+        Self {
+            is_shared: self.is_shared,
+            wall,
+            monotonic,
+            settled,
+            familiar,
+            met,
+            store_since,
+            waits: AtomicBool::new(waits.into_inner() == 1),
+        }
+    }
+
     /// Whether other nodes write to the store.
     pub(crate) fn is_shared(&self) -> bool {
         self.is_shared
@@ -155,6 +188,10 @@ impl Completeness {
     /// Since when the store said that it knows of sessions.
     pub(crate) fn set_store_since(&self, since: UnixMillis) {
         self.store_since.store(since.as_millis(), Ordering::Release);
+    }
+
+    pub(crate) fn store_since(&self) -> UnixMillis {
+        UnixMillis::new(self.store_since.load(Ordering::Acquire))
     }
 
     /// Whether the store itself can tell of a session whether it was ended, which began at `created` and whose

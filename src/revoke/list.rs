@@ -59,6 +59,26 @@ impl List {
         Self::new(Size::SMALL, Size::SMALL)
     }
 
+    /// A copy that shares nothing, for a checker that tries every order.
+    #[cfg(test)]
+    pub(crate) fn fork(&self) -> Self {
+        let fork = Self::small();
+        fork.announce(self.longest());
+        self.for_each(|revocation| {
+            fork.join(&revocation);
+        });
+        fork.set_complete_since(self.complete_since());
+        fork.forgot
+            .store(self.forgot.load(Ordering::Acquire), Ordering::Release);
+        for key in self.marked.iter() {
+            fork.mark(Target::Subject(*key));
+        }
+        if self.everyone_marked() {
+            fork.mark(Target::Everyone);
+        }
+        fork
+    }
+
     fn new(size: Size, anonymous: Size) -> Self {
         Self {
             sessions: Table::new(size),
@@ -197,8 +217,8 @@ impl List {
             }
             Matter::AnonymousSession(id) => {
                 let entry = self.anonymous.get(&id)?;
-                // When it began is asked for by nobody who looks for one.
-                let created = UnixMillis::MAX;
+                // Nobody who looks for one asks when it began.
+                let created = UnixMillis::EPOCH;
                 Some(Revocation::AnonymousSession { id, created, entry })
             }
             Matter::Subject(key) => {

@@ -322,7 +322,7 @@ impl Raise {
 }
 
 /// Whose generation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Target {
     /// One subject's.
     Subject(SubjectKey),

@@ -216,7 +216,7 @@ impl Node {
         let is_ended = matches!(
             held, Some(Revocation::Session { entry, .. }) if entry.serial >= Serial::ENDED
         );
-        if revocation.subject_matter().is_anonymous() || is_ended {
+        if revocation.matter().is_anonymous() || is_ended {
             tracing::debug!(kind, %session, "ending or renewing an anonymous session, or ending one again");
         } else if entry.serial >= Serial::ENDED {
             tracing::info!(kind, %session, "ending a session");

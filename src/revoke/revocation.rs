@@ -107,7 +107,7 @@ impl Revocation {
     }
 
     /// What revocations that join have in common.
-    pub(crate) fn subject_matter(&self) -> Matter {
+    pub(crate) fn matter(&self) -> Matter {
         match *self {
             Self::Session { id, .. } => Matter::Session(id),
             Self::AnonymousSession { id, .. } => Matter::AnonymousSession(id),
@@ -118,14 +118,15 @@ impl Revocation {
     }
 }
 
-/// What a revocation concerns.
+/// What a revocation concerns. In the order in which a store is told of what it lost: first what limits the
+/// number of what follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Matter {
-    Session(SessionId),
-    AnonymousSession(SessionId),
-    Subject(SubjectKey),
-    Everyone,
     Anonymous,
+    AnonymousSession(SessionId),
+    Everyone,
+    Subject(SubjectKey),
+    Session(SessionId),
 }
 
 impl Matter {
@@ -237,11 +238,11 @@ mod tests {
         fn joining_what_concerns_the_same_is_a_semilattice(
             a in revocation(), b in revocation(), c in revocation()
         ) {
-            prop_assume!(a.subject_matter() == b.subject_matter());
+            prop_assume!(a.matter() == b.matter());
             prop_assert_eq!(a.join(b), b.join(a));
             prop_assert_eq!(a.join(a), a);
             prop_assert!(a.join(b).covers(&a) && a.join(b).covers(&b));
-            prop_assume!(b.subject_matter() == c.subject_matter());
+            prop_assume!(b.matter() == c.matter());
             prop_assert_eq!(a.join(b).join(c), a.join(b.join(c)));
         }
     }

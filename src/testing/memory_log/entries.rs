@@ -63,7 +63,7 @@ pub(super) struct News {
 
 impl News {
     fn push(&mut self, revocation: Revocation) {
-        self.is_serious |= !revocation.subject_matter().is_anonymous();
+        self.is_serious |= !revocation.matter().is_anonymous();
         self.revocations.push(revocation);
     }
 }

@@ -1,0 +1,66 @@
+//! A core that can be copied and compared, for the model checker.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use crate::replicate::core::Core;
+use crate::revoke::completeness::Completeness;
+use crate::revoke::list::List;
+use crate::revoke::{Revocation, Target};
+
+impl Core {
+    /// A copy that shares nothing.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            list: Arc::new(self.list.fork()),
+            completeness: Arc::new(self.completeness.fork()),
+            trust: self.trust,
+            announcement: self.announcement,
+            recovery: self.recovery.clone(),
+            following: self.following.clone(),
+            repair: self.repair.clone(),
+            outbox: self.outbox.clone(),
+            requests: self.requests.clone(),
+            clocks_agree: self.clocks_agree,
+            unreadable: self.unreadable,
+        }
+    }
+
+    pub(crate) fn list(&self) -> &List {
+        &self.list
+    }
+
+    pub(crate) fn completeness(&self) -> &Completeness {
+        &self.completeness
+    }
+
+    /// Replaces the list by an empty one, as a core would that assigns what it loads.
+    pub(crate) fn forget_list(&mut self) {
+        self.list = Arc::new(List::small());
+    }
+
+    /// All that the list holds, in one order.
+    pub(crate) fn entries(&self) -> Vec<Revocation> {
+        let mut all = Vec::new();
+        self.list.for_each(|revocation| all.push(revocation));
+        all.sort_by_key(Revocation::matter);
+        all
+    }
+
+    pub(crate) fn digest(&self, state: &mut impl Hasher, target: Target) {
+        self.entries().hash(state);
+        self.list.complete_since().hash(state);
+        match target {
+            Target::Subject(key) => self.list.subject(&key).marked.hash(state),
+            Target::Everyone => self.list.everyone_marked().hash(state),
+        }
+        self.completeness.values().hash(state);
+        self.announcement.hash(state);
+        self.recovery.hash(state);
+        self.following.digest(state);
+        self.repair.hash(state);
+        self.outbox.hash(state);
+        self.requests.hash(state);
+        self.clocks_agree.hash(state);
+    }
+}
