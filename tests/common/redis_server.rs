@@ -185,6 +185,19 @@ impl RedisServer {
         self.command(&["REPLICAOF", "NO", "ONE"]).ok();
     }
 
+    /// Lets the list of this name be as if it had settled long ago: a node that starts on it waits for nothing.
+    /// The list must be there, and must have been used since the server started.
+    #[track_caller]
+    pub fn settle(&self, list: &str) {
+        let meta = format!("sealed-session:{{{list}}}:meta");
+        assert_eq!(
+            self.command(&["EXISTS", &meta]).integer(),
+            1,
+            "no list {list}"
+        );
+        self.command(&["HSET", &meta, "settled", "0"]).integer();
+    }
+
     /// Sends a command on a connection of its own, and waits for its reply.
     #[track_caller]
     pub fn command(&self, words: &[&str]) -> Reply {

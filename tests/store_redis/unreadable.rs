@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use sealed_session::revoke::{Followed, Position, Revocation, RevocationStore, Target};
+use sealed_session::revoke::{Followed, Cursor, Revocation, ReplicatedLog, Target};
 use sealed_session::store::Redis;
 use sealed_session::{
     revoke::{Serial, SessionId, SubjectKey},
@@ -17,11 +17,11 @@ use crate::tools::*;
 const KEYS: [&str; 7] = [
     "meta",
     "sessions",
-    "visitors",
-    "visitor_order",
+    "anonymous",
+    "anonymous_order",
     "subjects",
     "expiry",
-    "news",
+    "stream",
 ];
 
 fn field(n: u8) -> String {
@@ -33,7 +33,7 @@ async fn a_value_that_is_not_understood_refuses_and_stays() {
     let server = Server::start();
     let list = new_list();
     let store = filled(&server, &list).await;
-    for (hash, n) in [("sessions", 1), ("visitors", 2), ("subjects", 3)] {
+    for (hash, n) in [("sessions", 1), ("anonymous", 2), ("subjects", 3)] {
         server.tell(&[
             "HSET",
             &key(&list, hash),
@@ -84,7 +84,7 @@ async fn a_value_that_is_not_understood_refuses_and_stays() {
         assert!(matches!(error, StoreError::Unsuitable(_)), "{error}");
     }
     store.read(subject(4)).await.unwrap();
-    let answer = store.publish(&[ended(1, at), ended(9, at)]).await.unwrap();
+    let answer = publish(&store, &[ended(1, at), ended(9, at)]).await.unwrap();
     use sealed_session::revoke::Published::{Fresh, Known};
     assert_eq!(answer, [Known, Fresh]);
     let kept: String = server.ask(&["HGET", &key(&list, "sessions"), &field(1)]);
@@ -101,7 +101,7 @@ async fn a_field_that_is_no_id_concerns_nobody() {
     let server = Server::start();
     let list = new_list();
     let store = filled(&server, &list).await;
-    for hash in ["sessions", "visitors", "subjects"] {
+    for hash in ["sessions", "anonymous", "subjects"] {
         server.tell(&["HSET", &key(&list, hash), "short", "x", "", "y"]);
     }
     assert_eq!(snapshot(&store).await.unwrap().0.len(), 3);
@@ -133,7 +133,7 @@ async fn a_list_of_another_format_is_left_alone() {
         );
         assert!(error.to_string().contains("cannot be used"), "{error}");
         assert!(snapshot(&store).await.is_err());
-        assert!(store.follow(Position::default()).await.is_err());
+        assert!(store.follow(Cursor::default()).await.is_err());
         assert!(store.sweep().await.is_err());
         assert!(store.reborn().await.is_err());
         let after: Vec<u8> = server.ask(&["DUMP", &meta]);
@@ -160,7 +160,7 @@ async fn a_key_of_another_type_is_an_error_and_changes_nothing() {
         let raise = raise_of(Target::Subject(subject(8)), 1);
         assert!(store.raise(raise).await.is_err(), "{name}");
         assert!(snapshot(&store).await.is_err(), "{name}");
-        assert!(store.follow(Position::default()).await.is_err(), "{name}");
+        assert!(store.follow(Cursor::default()).await.is_err(), "{name}");
         assert_eq!(before, sizes(), "{name}: no half of it");
     }
 }
@@ -206,7 +206,7 @@ fn deed() -> impl Strategy<Value = Deed> {
             "appended",
             "sessions",
             "subjects",
-            "visitors",
+            "anonymous",
             "place",
             "trim_time",
             "trim_below",
@@ -276,11 +276,11 @@ fn commit(raw: &mut redis::Connection, list: &str, deed: &Deed) {
 }
 
 /// Every method once; whatever they answer, they answer.
-async fn call_all(store: &Redis, from: Position) {
+async fn call_all(store: &Redis, from: Cursor) {
     let wait = Duration::from_secs(10);
     let all = async {
         let _ = store.follow(from).await;
-        let _ = store.announce(HOUR).await;
+        let _ = announce(&store, HOUR).await;
         for n in 0..6 {
             let _ = end(store, n).await;
             let key = SubjectKey::from_bytes([n; 16]);
@@ -290,7 +290,7 @@ async fn call_all(store: &Redis, from: Position) {
         }
         let _ = store.raise(raise_of(Target::Everyone, 1)).await;
         if let Ok((_, end)) = snapshot(store).await {
-            let _ = store.vouch(end.position.epoch, end.born).await;
+            let _ = store.vouch(end.cursor.epoch, end.born).await;
         }
         let _ = store.sweep().await;
         let _ = store.visitors_dropped().await;
@@ -313,7 +313,7 @@ fn whatever_stands_there_nothing_panics() {
         runtime.block_on(async {
             let list = new_list();
             let store = filled(&server, &list).await;
-            let from = position(&store).await;
+            let from = cursor(&store).await;
             let mut raw = server.raw();
             for deed in &deeds {
                 commit(&mut raw, &list, deed);
@@ -324,7 +324,7 @@ fn whatever_stands_there_nothing_panics() {
                 .arg(&[1u8; 16])
                 .query(&mut raw)
                 .unwrap_or(None);
-            let before = snapshot(&store).await.map(|(_, end)| end.position.epoch);
+            let before = snapshot(&store).await.map(|(_, end)| end.cursor.epoch);
             if let (Some(_), Ok(epoch)) = (there, before)
                 && epoch == from.epoch
             {
@@ -340,8 +340,8 @@ fn whatever_stands_there_nothing_panics() {
                 server.tell(&["DEL", &key(&list, name)]);
             }
             end(&store, 1).await.unwrap();
-            let here = position(&store).await;
-            assert!(matches!(store.follow(here).await, Ok(Followed::News(_))));
+            let here = cursor(&store).await;
+            assert!(matches!(store.follow(here).await, Ok(Followed::Delta(_))));
         });
         Ok(())
     });
