@@ -74,6 +74,12 @@ impl RedisServer {
         Self::new(Vec::new(), clock.environment())
     }
 
+    /// The same, and what it was told survives a restart.
+    pub fn durable_under(clock: &MovedClock) -> Self {
+        let arguments = ["--appendonly", "yes", "--appendfsync", "always"];
+        Self::new(arguments.map(str::to_owned).to_vec(), clock.environment())
+    }
+
     fn new(arguments: Vec<String>, environment: Vec<(String, PathBuf)>) -> Self {
         let mut last = String::new();
         for _ in 0..20 {

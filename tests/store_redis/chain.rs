@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use redis::Value;
-use sealed_session::revoke::{Followed, Cursor, ReplicatedLog, Target};
-use sealed_session::{revoke::Generation, time::UnixMillis};
+use sealed_session::revoke::Generation;
+use sealed_session::revoke::{Cursor, Followed, ReplicatedLog, Target};
 
 use crate::common;
 use crate::common::moved_clock::MovedClock;
@@ -30,12 +30,14 @@ async fn a_list_that_lost_a_key_begins_anew() {
         assert!(is_gap(&store, before.cursor).await, "{lost}");
         let (all, after) = snapshot(&store).await.unwrap();
         assert_ne!(after.cursor.epoch, before.cursor.epoch, "{lost}");
-        assert!(after.born > before.born, "{lost}");
+        let (before, after) = (before.state, after.state);
+        assert!(after.complete_since > before.complete_since, "{lost}");
         assert_eq!(all, [], "{lost}");
         let reading = store.read(subject(3)).await.unwrap();
         assert_eq!(reading.subject, Generation::NONE);
         if lost != "meta" {
-            assert_eq!(after.longest, DAY, "what only grows is kept");
+            let longest = after.announced.longest;
+            assert_eq!(longest, DAY, "what only grows is kept");
         }
     }
 }
@@ -202,12 +204,12 @@ async fn many_followers_share_one_heartbeat_a_second() {
                     other => panic!("{other:?}"),
                 }
             }
-            position
+            cursor
         });
     }
     let mut reached = Vec::new();
-    while let Some(position) = followers.join_next().await {
-        reached.push(position.unwrap().sequence);
+    while let Some(cursor) = followers.join_next().await {
+        reached.push(cursor.unwrap().sequence);
     }
     let beats = server.ask::<u64>(&["XLEN", &key(&list, "stream")]);
     assert!((3..=7).contains(&beats), "{beats} heartbeats in 5 s");
@@ -253,7 +255,7 @@ async fn complete_means_that_nothing_from_before_the_call_is_missing() {
         assert_eq!(sessions(&next.revocations), [id(n)]);
         reached = Some(next.cursor);
         if asked.elapsed() < Duration::from_millis(500) {
-            assert!(!next.complete);
+            assert!(!next.is_complete);
             break;
         }
         assert!(n < 149, "never within half a second");
@@ -280,7 +282,7 @@ async fn long_news_are_read_in_one_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn foreign_positions_and_entries_are_gaps() {
+async fn foreign_cursors_and_entries_are_gaps() {
     let server = Server::start();
     let list = new_list();
     let store = filled(&server, &list).await;
@@ -324,7 +326,7 @@ async fn foreign_positions_and_entries_are_gaps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_longer_life_is_a_gap_and_another_birth_is_told() {
+async fn a_longer_life_and_an_attestation_are_told_with_the_next_beat() {
     let server = Server::start();
     let store = server.open(&new_list());
     announce(&store, HOUR).await.unwrap();
@@ -332,16 +334,13 @@ async fn a_longer_life_is_a_gap_and_another_birth_is_told() {
     announce(&store, HOUR).await.unwrap();
     assert!(!is_gap(&store, start).await, "nothing changed");
     announce(&store, DAY).await.unwrap();
-    assert!(is_gap(&store, start).await);
-    let (_, end_of) = snapshot(&store).await.unwrap();
-    let earlier = UnixMillis::new(end_of.born.as_millis() - 1000);
-    let from = end_of.cursor;
-    store.vouch(from.epoch, earlier).await.unwrap();
-    let news = catch_up(&store, from).await.unwrap().unwrap();
-    assert_eq!(news.born, Some(earlier));
-    let born = store.reborn().await.unwrap();
+    let news = catch_up(&store, start).await.unwrap().unwrap();
+    assert_eq!(news.state.unwrap().announced.longest, DAY);
+    let here = state(&store).await;
+    let earlier = here.complete_since.minus(HOUR);
+    store.attest(here.incarnation, earlier).await.unwrap();
     let news = catch_up(&store, news.cursor).await.unwrap().unwrap();
-    assert_eq!(news.born, Some(born));
+    assert_eq!(news.state.unwrap().complete_since, earlier);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -356,10 +355,7 @@ async fn a_clock_that_jumps_back_is_a_gap_and_a_list_that_was_swept_before_it_be
     assert_eq!(store.sweep().await.unwrap(), 0);
     let news = catch_up(&store, start).await.unwrap().unwrap();
     clock.set(570_000);
-    assert!(
-        !is_gap(&store, news.cursor).await,
-        "half a minute is fine"
-    );
+    assert!(!is_gap(&store, news.cursor).await, "half a minute is fine");
     let here = cursor(&store).await;
     clock.set(0);
     tokio::time::sleep(Duration::from_millis(600)).await;
@@ -424,8 +420,8 @@ async fn entries_end_by_the_servers_clock() {
     assert_eq!(early + late, 2499, "in several steps");
     let (left, _) = snapshot(&store).await.unwrap();
     assert_eq!(left, [all[7]]);
-    let born = store.read(subject(0)).await.unwrap().state.complete_since;
-    assert!(born <= at, "and it is still the same list");
+    let since = state(&store).await.complete_since;
+    assert!(since <= at, "and it is still the same list");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use sealed_session::revoke::{Revocation, ReplicatedLog};
+use sealed_session::revoke::{ReplicatedLog, Revocation};
 
 use crate::common;
 use crate::harness::Server;

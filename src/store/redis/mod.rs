@@ -185,15 +185,16 @@ impl Redis {
         let Some(before) = before.filter(|before| *before != now) else {
             return state;
         };
-        self.link.server().note_loss();
         let list = &self.list;
         if before.epoch != now.epoch {
+            // A cursor shows it.
             tracing::error!(
                 list,
                 "the revocation store began a new list: entries were lost, or its clock was set back; \
                  sessions from before it are refused unless a node attests what it knows"
             );
         } else {
+            self.link.server().note_loss();
             tracing::warn!(
                 list,
                 "another server answers for the revocation store, or it was restarted"
