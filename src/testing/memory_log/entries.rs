@@ -50,6 +50,8 @@ pub(super) struct Rules {
     pub(super) now: UnixMillis,
     pub(super) longest: Duration,
     pub(super) anonymous_capacity: usize,
+    /// Whether the clock can be right.
+    pub(super) may_sweep: bool,
 }
 
 /// What a publication changes.
@@ -59,6 +61,8 @@ pub(super) struct News {
     pub(super) revocations: Vec<Revocation>,
     /// Whether anything changed that not anyone can change as often as they like.
     pub(super) is_serious: bool,
+    /// Whether entries were swept to make room.
+    pub(super) has_swept: bool,
 }
 
 impl News {
@@ -108,8 +112,9 @@ impl Entries {
                 Published::fresh_if(is_fresh).over(held)
             }
             Revocation::AnonymousSession { id, created, entry } => {
-                let joined = self.join_anonymous(id, created, entry, rules, news);
-                joined.over(self.sessions.get(&id).copied())
+                let main = self.sessions.get(&id).copied();
+                self.join_anonymous(id, created, entry, rules, news)
+                    .over(main)
             }
             Revocation::Subject { key, entry } => {
                 let held = self.subjects.get(&key).copied();
@@ -172,20 +177,24 @@ impl Entries {
         self.order.insert((new.0, id));
         self.anonymous.insert(id, new);
         self.make_room(rules, news);
-        if new.0 <= self.since {
+        let (began, joined) = new;
+        if began > self.since {
+            news.push(Revocation::AnonymousSession {
+                id,
+                created: began,
+                entry: joined,
+            });
+        }
+        if created <= self.since {
             return Published::Ended;
         }
-        news.push(Revocation::AnonymousSession {
-            id,
-            created: new.0,
-            entry: new.1,
-        });
         Published::fresh_if(held.is_none_or(|(_, held)| entry.serial > held.serial))
     }
 
     fn make_room(&mut self, rules: Rules, news: &mut News) {
-        if self.anonymous.len() > rules.anonymous_capacity {
-            self.sweep_anonymous(rules.now, usize::MAX);
+        if self.anonymous.len() > rules.anonymous_capacity && rules.may_sweep {
+            news.has_swept = true;
+            self.sweep(rules, usize::MAX);
         }
         while self.anonymous.len() > rules.anonymous_capacity
             && let Some(&(first, _)) = self.order.first()
