@@ -19,7 +19,7 @@ use serde_json::json;
 /// A node whose way to the store can be disturbed, and another on the same store.
 struct Fleet {
     clock: ManualClock,
-    store: Arc<Faulty>,
+    store: Faulty,
     node: Node,
     other: Node,
 }

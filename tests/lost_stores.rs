@@ -18,7 +18,7 @@ use serde_json::json;
 struct Fleet {
     clock: ManualClock,
     server: Arc<Memory>,
-    nodes: Vec<(Arc<Faulty>, Node)>,
+    nodes: Vec<(Faulty, Node)>,
 }
 
 impl Fleet {

@@ -22,7 +22,7 @@ use serde_json::json;
 /// A node on a store that others may write to, heard of within milliseconds.
 struct Remote {
     clock: ManualClock,
-    store: Arc<Faulty>,
+    store: Faulty,
     node: Node,
 }
 

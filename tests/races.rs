@@ -154,7 +154,7 @@ async fn of_two_renewals_at_once_on_one_node_one_wins() {
 }
 
 /// Two nodes, each with a way to the same store.
-async fn fleet() -> (ManualClock, [(Arc<Faulty>, Node); 2]) {
+async fn fleet() -> (ManualClock, [(Faulty, Node); 2]) {
     let clock = ManualClock::default();
     let memory = memory(&clock);
     let stores = [(); 2].map(|()| Faulty::new(memory.clone(), Reach::Process));
@@ -168,7 +168,7 @@ async fn fleet() -> (ManualClock, [(Arc<Faulty>, Node); 2]) {
 
 /// Sends both while neither node's publication arrives, then lets them arrive.
 async fn at_once(
-    nodes: &[(Arc<Faulty>, Node); 2],
+    nodes: &[(Faulty, Node); 2],
     paths: [&str; 2],
     browsers: [&Browser; 2],
 ) -> [Answer; 2] {

@@ -162,7 +162,7 @@ async fn what_is_inserted_after_a_logout_is_in_a_new_session_and_the_old_one_is_
 }
 
 /// Two nodes of a fleet. The second hears nothing until it is told to.
-async fn fleet() -> (ManualClock, Node, Node, std::sync::Arc<Faulty>) {
+async fn fleet() -> (ManualClock, Node, Node, std::sync::Faulty) {
     let clock = ManualClock::default();
     let store = memory(&clock);
     let here = Node::on(&clock, Faulty::new(store.clone(), Reach::Network)).await;

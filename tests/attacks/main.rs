@@ -93,7 +93,7 @@ async fn cdn(session: Session) -> Result<HttpResponse> {
 struct Site {
     sessions: Sessions,
     clock: ManualClock,
-    store: Arc<Faulty>,
+    store: Faulty,
     url: String,
 }
 

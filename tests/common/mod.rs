@@ -22,10 +22,10 @@ use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpRequest, HttpResponse, Result, web};
 use sealed_session::actix::{Authenticated, SessionMiddleware};
 use sealed_session::adapter::Incoming;
-use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry, SubjectEntry};
+use sealed_session::revoke::{Revocation, SessionEntry, Store, SubjectEntry};
 use sealed_session::session::Rejected;
 use sealed_session::store::Memory;
-use sealed_session::testing::{ManualClock, published_secret};
+use sealed_session::testing::{ManualClock, MemoryLog, published_secret};
 use sealed_session::{
     CookieSettings, KeyRing, Session, Sessions, SessionsBuilder,
     revoke::{Generation, Serial, SessionId, SubjectKey},
@@ -41,7 +41,7 @@ pub fn ring() -> KeyRing {
 }
 
 /// Settings of most tests: plain http, a clock moved by hand, an in-memory store.
-pub fn builder(clock: &ManualClock, store: Arc<dyn RevocationStore>) -> SessionsBuilder {
+pub fn builder(clock: &ManualClock, store: impl Into<Store>) -> SessionsBuilder {
     Sessions::builder("test")
         .keys(ring())
         .store(store)
@@ -86,32 +86,43 @@ pub fn cookie(name: &str, path: &str) -> CookieSettings {
 
 /// Sessions of their own, under a clock of their own.
 pub async fn started(audience: &str, settings: CookieSettings) -> Sessions {
-    let clock = ManualClock::default();
-    let store = memory(&clock);
-    started_on(clock, store, audience, settings).await
+    started_on(ManualClock::default(), Memory::new(), audience, settings).await
 }
 
 pub async fn started_on(
     clock: ManualClock,
-    store: Arc<Memory>,
+    store: impl Into<Store>,
     audience: &str,
     settings: CookieSettings,
 ) -> Sessions {
-    Sessions::builder(audience)
+    let sessions = Sessions::builder(audience)
         .keys(ring())
         .store(store)
         .cookie(settings)
-        .clock(Arc::new(clock))
+        .clock(Arc::new(clock.clone()))
         .start()
         .await
-        .unwrap()
+        .unwrap();
+    // A list that began with it knows of sessions that begin later.
+    clock.advance(Duration::from_secs(1));
+    sessions
 }
 
-/// An in-memory store that was born a second ago.
-pub fn memory(clock: &ManualClock) -> Arc<Memory> {
-    let store = Arc::new(Memory::with_clock(Arc::new(clock.clone())));
+/// A log that nodes share, which began a second ago and has settled.
+pub fn log(clock: &ManualClock) -> MemoryLog {
+    let log = MemoryLog::new(Arc::new(clock.clone()));
+    log.settle();
     clock.advance(Duration::from_secs(1));
-    store
+    log
+}
+
+/// Makes the list of this name on a server, where it is not there, and lets it be as if it had settled long ago.
+#[cfg(feature = "redis")]
+pub async fn settled(server: &redis_server::RedisServer, list: &str) {
+    use sealed_session::revoke::ReplicatedLog;
+    let log = sealed_session::store::Redis::open(server.url(), list).unwrap();
+    log.read(SubjectKey::from_bytes([0; 16])).await.unwrap();
+    server.settle(list);
 }
 
 /// The entry of a session that was logged out.
@@ -165,17 +176,18 @@ impl Node {
     /// The same, with other settings.
     pub async fn with(change: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
         let clock = ManualClock::default();
-        let store = memory(&clock);
-        Self::serve(clock.clone(), change(builder(&clock, store))).await
+        Self::serve(clock.clone(), change(builder(&clock, Memory::new()))).await
     }
 
     /// A node on a store that others may share.
-    pub async fn on(clock: &ManualClock, store: Arc<dyn RevocationStore>) -> Self {
+    pub async fn on(clock: &ManualClock, store: impl Into<Store>) -> Self {
         Self::serve(clock.clone(), builder(clock, store)).await
     }
 
     pub async fn serve(clock: ManualClock, builder: SessionsBuilder) -> Self {
         let sessions = builder.start().await.unwrap();
+        // A list that began with it knows of sessions that begin later.
+        clock.advance(Duration::from_secs(1));
         let (url, server) = serve(&sessions, routes);
         Self {
             url,

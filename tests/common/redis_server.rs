@@ -74,6 +74,12 @@ impl RedisServer {
         Self::new(Vec::new(), clock.environment())
     }
 
+    /// The same, and what it was told survives a restart.
+    pub fn durable_under(clock: &MovedClock) -> Self {
+        let arguments = ["--appendonly", "yes", "--appendfsync", "always"];
+        Self::new(arguments.map(str::to_owned).to_vec(), clock.environment())
+    }
+
     fn new(arguments: Vec<String>, environment: Vec<(String, PathBuf)>) -> Self {
         let mut last = String::new();
         for _ in 0..20 {
@@ -183,6 +189,19 @@ impl RedisServer {
     /// Makes a replica a server of its own.
     pub fn promote(&self) {
         self.command(&["REPLICAOF", "NO", "ONE"]).ok();
+    }
+
+    /// Lets the list of this name be as if it had settled long ago: a node that starts on it waits for nothing.
+    /// The list must be there, and must have been used since the server started.
+    #[track_caller]
+    pub fn settle(&self, list: &str) {
+        let meta = format!("sealed-session:{{{list}}}:meta");
+        assert_eq!(
+            self.command(&["EXISTS", &meta]).integer(),
+            1,
+            "no list {list}"
+        );
+        self.command(&["HSET", &meta, "settled", "0"]).integer();
     }
 
     /// Sends a command on a connection of its own, and waits for its reply.

@@ -63,7 +63,7 @@ pub struct CutOff {
     pub clock: ManualClock,
     /// The first store.
     pub server: Arc<Memory>,
-    nodes: Vec<(Arc<Faulty>, Node)>,
+    nodes: Vec<(Faulty, Node)>,
 }
 
 impl CutOff {

@@ -31,7 +31,7 @@ async fn a_logout_over_an_entry_that_is_not_understood_is_told_to_everyone() {
     eventually(|| async { status(&stolen, &there).await == 401 }).await;
 }
 
-async fn one_user() -> (Node, Arc<Faulty>, Browser) {
+async fn one_user() -> (Node, Faulty, Browser) {
     let clock = ManualClock::default();
     let store = Faulty::new(memory(&clock), Reach::Network);
     clock.advance(SECOND);

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use redis::Value;
-use sealed_session::revoke::{Followed, Position, RevocationStore, Target};
-use sealed_session::{revoke::Generation, time::UnixMillis};
+use sealed_session::revoke::Generation;
+use sealed_session::revoke::{Cursor, Followed, ReplicatedLog, Target};
 
 use crate::common;
 use crate::common::moved_clock::MovedClock;
@@ -17,8 +17,8 @@ async fn a_list_that_lost_a_key_begins_anew() {
     for lost in [
         "meta",
         "sessions",
-        "visitors",
-        "visitor_order",
+        "anonymous",
+        "anonymous_order",
         "subjects",
         "expiry",
     ] {
@@ -27,15 +27,17 @@ async fn a_list_that_lost_a_key_begins_anew() {
         let (_, before) = snapshot(&store).await.unwrap();
         tokio::time::sleep(Duration::from_millis(5)).await;
         server.tell(&["DEL", &key(&list, lost)]);
-        assert!(is_gap(&store, before.position).await, "{lost}");
+        assert!(is_gap(&store, before.cursor).await, "{lost}");
         let (all, after) = snapshot(&store).await.unwrap();
-        assert_ne!(after.position.epoch, before.position.epoch, "{lost}");
-        assert!(after.born > before.born, "{lost}");
+        assert_ne!(after.cursor.epoch, before.cursor.epoch, "{lost}");
+        let (before, after) = (before.state, after.state);
+        assert!(after.complete_since > before.complete_since, "{lost}");
         assert_eq!(all, [], "{lost}");
         let reading = store.read(subject(3)).await.unwrap();
         assert_eq!(reading.subject, Generation::NONE);
         if lost != "meta" {
-            assert_eq!(after.longest, DAY, "what only grows is kept");
+            let longest = after.announced.longest;
+            assert_eq!(longest, DAY, "what only grows is kept");
         }
     }
 }
@@ -45,14 +47,14 @@ async fn a_list_that_lost_a_single_entry_begins_anew() {
     let server = Server::start();
     let list = new_list();
     let store = filled(&server, &list).await;
-    let before = store.read(subject(1)).await.unwrap().born;
+    let before = store.read(subject(1)).await.unwrap().state.complete_since;
     tokio::time::sleep(Duration::from_millis(5)).await;
     let field = "\u{1}".repeat(16);
     let removed: u32 = server.ask(&["HDEL", &key(&list, "sessions"), &field]);
     assert_eq!(removed, 1);
     // Whoever comes first notices, also to read.
     assert_eq!(store.find(id(1), None).await.unwrap().revocations, []);
-    assert!(store.read(subject(1)).await.unwrap().born > before);
+    assert!(store.read(subject(1)).await.unwrap().state.complete_since > before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,7 +68,7 @@ async fn a_list_that_is_emptied_while_it_is_read_is_no_snapshot() {
         let at = now(&store).await;
         let ended = |n| common::ended(n, at, at + DAY);
         let all: Vec<_> = (0..5000).map(ended).collect();
-        store.publish(&all).await.unwrap();
+        publish(&store, &all).await.unwrap();
         let mut batches = 0;
         let mut receive = |_| {
             batches += 1;
@@ -85,7 +87,7 @@ async fn a_server_that_forgot_everything_is_a_gap() {
     let server = Server::start();
     let list = new_list();
     let store = filled(&server, &list).await;
-    let before = position(&store).await;
+    let before = cursor(&store).await;
     server.tell(&["FLUSHALL"]);
     assert!(is_gap(&store, before).await);
     // Also once the new list has come further than the old one.
@@ -93,7 +95,7 @@ async fn a_server_that_forgot_everything_is_a_gap() {
         end(&store, n).await.unwrap();
     }
     assert!(is_gap(&store, before).await);
-    assert!(!is_gap(&store, position(&store).await).await);
+    assert!(!is_gap(&store, cursor(&store).await).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,14 +103,14 @@ async fn a_stream_that_is_gone_is_a_gap_only_for_who_was_behind() {
     let server = Server::start();
     let list = new_list();
     let store = filled(&server, &list).await;
-    let behind = position(&store).await;
+    let behind = cursor(&store).await;
     end(&store, 4).await.unwrap();
-    server.tell(&["DEL", &key(&list, "news")]);
+    server.tell(&["DEL", &key(&list, "stream")]);
     assert!(is_gap(&store, behind).await);
     let (all, end_of) = snapshot(&store).await.unwrap();
     assert_eq!(sessions(&all), [id(1), id(4)], "nothing else was lost");
     end(&store, 5).await.unwrap();
-    let news = catch_up(&store, end_of.position).await.unwrap().unwrap();
+    let news = catch_up(&store, end_of.cursor).await.unwrap().unwrap();
     assert_eq!(sessions(&news.revocations), [id(5)]);
 }
 
@@ -126,7 +128,7 @@ async fn an_older_state_that_has_overtaken_is_a_gap() {
     }
     end(&store, 10).await.unwrap();
     end(&store, 11).await.unwrap();
-    let ahead = position(&store).await;
+    let ahead = cursor(&store).await;
     for (key, dump) in saved {
         let mut restore = redis::cmd("RESTORE");
         restore.arg(key).arg(0).arg(dump).arg("REPLACE");
@@ -135,13 +137,13 @@ async fn an_older_state_that_has_overtaken_is_a_gap() {
     assert!(is_gap(&store, ahead).await, "the list is behind");
     // The same epoch, and another history of the same length, and then of a greater one.
     let (_, state) = snapshot(&store).await.unwrap();
-    assert_eq!(state.position.epoch, ahead.epoch);
+    assert_eq!(state.cursor.epoch, ahead.epoch);
     let mut n = 20;
-    while position(&store).await.sequence < ahead.sequence {
+    while cursor(&store).await.sequence < ahead.sequence {
         end(&store, n).await.unwrap();
         n += 1;
     }
-    assert_eq!(position(&store).await.sequence, ahead.sequence);
+    assert_eq!(cursor(&store).await.sequence, ahead.sequence);
     assert!(is_gap(&store, ahead).await, "as long");
     for more in 30..33 {
         end(&store, more).await.unwrap();
@@ -155,12 +157,12 @@ async fn news_are_trimmed_by_age_and_who_was_away_for_longer_is_told() {
     let list = new_list();
     let store = filled(&server, &list).await;
     let meta = key(&list, "meta");
-    let away = position(&store).await;
+    let away = cursor(&store).await;
     for n in 0..250 {
         end(&store, n).await.unwrap();
     }
-    let recent = position(&store).await;
-    let length = || server.ask::<u64>(&["XLEN", &key(&list, "news")]);
+    let recent = cursor(&store).await;
+    let length = || server.ask::<u64>(&["XLEN", &key(&list, "stream")]);
     let before = length();
     assert!(before >= 250);
     assert!(!is_gap(&store, away).await);
@@ -189,27 +191,27 @@ async fn news_are_trimmed_by_age_and_who_was_away_for_longer_is_told() {
 async fn many_followers_share_one_heartbeat_a_second() {
     let server = Server::start();
     let list = new_list();
-    let start = position(&server.open(&list)).await;
+    let start = cursor(&server.open(&list)).await;
     let started = Instant::now();
     let mut followers = tokio::task::JoinSet::new();
     for _ in 0..12 {
         let store = server.open(&list);
         followers.spawn(async move {
-            let mut position = start;
+            let mut cursor = start;
             while started.elapsed() < Duration::from_secs(5) {
-                match store.follow(position).await.unwrap() {
-                    Followed::News(news) => position = news.position,
+                match store.follow(cursor).await.unwrap() {
+                    Followed::Delta(news) => cursor = news.cursor,
                     other => panic!("{other:?}"),
                 }
             }
-            position
+            cursor
         });
     }
     let mut reached = Vec::new();
-    while let Some(position) = followers.join_next().await {
-        reached.push(position.unwrap().sequence);
+    while let Some(cursor) = followers.join_next().await {
+        reached.push(cursor.unwrap().sequence);
     }
-    let beats = server.ask::<u64>(&["XLEN", &key(&list, "news")]);
+    let beats = server.ask::<u64>(&["XLEN", &key(&list, "stream")]);
     assert!((3..=7).contains(&beats), "{beats} heartbeats in 5 s");
     assert!(reached.iter().all(|each| *each >= 3), "{reached:?}");
 }
@@ -218,7 +220,7 @@ async fn many_followers_share_one_heartbeat_a_second() {
 async fn news_have_a_millisecond_to_gather_before_they_are_read_again() {
     let server = Server::start();
     let store = server.open(&new_list());
-    let start = position(&store).await;
+    let start = cursor(&store).await;
     end(&store, 1).await.unwrap();
     let began = Instant::now();
     for _ in 0..50 {
@@ -235,7 +237,7 @@ async fn complete_means_that_nothing_from_before_the_call_is_missing() {
     let server = Server::start();
     let list = new_list();
     let store = server.open(&list);
-    let start = position(&store).await;
+    let start = cursor(&store).await;
     for n in 0..100 {
         end(&store, n).await.unwrap();
     }
@@ -245,15 +247,15 @@ async fn complete_means_that_nothing_from_before_the_call_is_missing() {
         let store = server.open(&list);
         let asked = Instant::now();
         let news = follow(&store, start).await;
-        assert!(news.complete);
+        assert!(news.is_complete);
         assert_eq!(sessions(&news.revocations).len(), usize::from(n));
         // At once again: it is not asked so soon how far the list is, so nothing is promised.
         end(&store, n).await.unwrap();
-        let next = follow(&store, news.position).await;
+        let next = follow(&store, news.cursor).await;
         assert_eq!(sessions(&next.revocations), [id(n)]);
-        reached = Some(next.position);
+        reached = Some(next.cursor);
         if asked.elapsed() < Duration::from_millis(500) {
-            assert!(!next.complete);
+            assert!(!next.is_complete);
             break;
         }
         assert!(n < 149, "never within half a second");
@@ -270,32 +272,32 @@ async fn complete_means_that_nothing_from_before_the_call_is_missing() {
 async fn long_news_are_read_in_one_call() {
     let server = Server::start();
     let store = server.open(&new_list());
-    let start = position(&store).await;
+    let start = cursor(&store).await;
     for n in 0..1200u16 {
         end(&store, (n % 250) as u8).await.unwrap();
     }
     let news = follow(&store, start).await;
-    assert!(news.complete, "more than one batch");
-    assert!(news.position.sequence >= 250);
+    assert!(news.is_complete, "more than one batch");
+    assert!(news.cursor.sequence >= 250);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn foreign_positions_and_entries_are_gaps() {
+async fn foreign_cursors_and_entries_are_gaps() {
     let server = Server::start();
     let list = new_list();
     let store = filled(&server, &list).await;
-    let here = position(&store).await;
-    let Position {
+    let here = cursor(&store).await;
+    let Cursor {
         epoch,
         sequence,
         mark,
         ..
     } = here;
     for foreign in [
-        Position::new(epoch ^ 1, sequence, mark),
-        Position::new(epoch, sequence + 1, mark),
-        Position::new(epoch, sequence, mark ^ 1),
-        Position::new(epoch, sequence - 1, mark),
+        Cursor::new(epoch ^ 1, sequence, mark),
+        Cursor::new(epoch, sequence + 1, mark),
+        Cursor::new(epoch, sequence, mark ^ 1),
+        Cursor::new(epoch, sequence - 1, mark),
     ] {
         assert!(is_gap(&store, foreign).await, "{foreign:?}");
     }
@@ -306,9 +308,9 @@ async fn foreign_positions_and_entries_are_gaps() {
     }
     // An entry that nobody here wrote, with the next number and with one far ahead.
     for (ahead, field) in [(1, "e"), (1_000_000, "h")] {
-        let here = position(&store).await;
+        let here = cursor(&store).await;
         let number = format!("{}-0", here.sequence + ahead);
-        server.tell(&["XADD", &key(&list, "news"), &number, field, "x"]);
+        server.tell(&["XADD", &key(&list, "stream"), &number, field, "x"]);
         // A gap, or the next heartbeat has already taken its place.
         let news = catch_up(&store, here).await.unwrap();
         assert!(news.is_none_or(|news| news.revocations.is_empty()));
@@ -318,30 +320,27 @@ async fn foreign_positions_and_entries_are_gaps() {
         let (all, end_of) = snapshot(&store).await.unwrap();
         assert!(sessions(&all).contains(&id(n)));
         end(&store, n + 1).await.unwrap();
-        let news = catch_up(&store, end_of.position).await.unwrap().unwrap();
+        let news = catch_up(&store, end_of.cursor).await.unwrap().unwrap();
         assert_eq!(sessions(&news.revocations), [id(n + 1)]);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_longer_life_is_a_gap_and_another_birth_is_told() {
+async fn a_longer_life_and_an_attestation_are_told_with_the_next_beat() {
     let server = Server::start();
     let store = server.open(&new_list());
-    store.announce(HOUR).await.unwrap();
-    let start = position(&store).await;
-    store.announce(HOUR).await.unwrap();
+    announce(&store, HOUR).await.unwrap();
+    let start = cursor(&store).await;
+    announce(&store, HOUR).await.unwrap();
     assert!(!is_gap(&store, start).await, "nothing changed");
-    store.announce(DAY).await.unwrap();
-    assert!(is_gap(&store, start).await);
-    let (_, end_of) = snapshot(&store).await.unwrap();
-    let earlier = UnixMillis::new(end_of.born.as_millis() - 1000);
-    let from = end_of.position;
-    store.vouch(from.epoch, earlier).await.unwrap();
-    let news = catch_up(&store, from).await.unwrap().unwrap();
-    assert_eq!(news.born, Some(earlier));
-    let born = store.reborn().await.unwrap();
-    let news = catch_up(&store, news.position).await.unwrap().unwrap();
-    assert_eq!(news.born, Some(born));
+    announce(&store, DAY).await.unwrap();
+    let news = catch_up(&store, start).await.unwrap().unwrap();
+    assert_eq!(news.state.unwrap().announced.longest, DAY);
+    let here = state(&store).await;
+    let earlier = here.complete_since.minus(HOUR);
+    store.attest(here.incarnation, earlier).await.unwrap();
+    let news = catch_up(&store, news.cursor).await.unwrap().unwrap();
+    assert_eq!(news.state.unwrap().complete_since, earlier);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -352,19 +351,16 @@ async fn a_clock_that_jumps_back_is_a_gap_and_a_list_that_was_swept_before_it_be
     let server = Server::under(&clock);
     let store = server.open(&new_list());
     clock.set(600_000);
-    let start = position(&store).await;
+    let start = cursor(&store).await;
     assert_eq!(store.sweep().await.unwrap(), 0);
     let news = catch_up(&store, start).await.unwrap().unwrap();
     clock.set(570_000);
-    assert!(
-        !is_gap(&store, news.position).await,
-        "half a minute is fine"
-    );
-    let here = position(&store).await;
+    assert!(!is_gap(&store, news.cursor).await, "half a minute is fine");
+    let here = cursor(&store).await;
     clock.set(0);
     tokio::time::sleep(Duration::from_millis(600)).await;
     assert!(is_gap(&store, here).await);
-    assert_ne!(position(&store).await.epoch, here.epoch);
+    assert_ne!(cursor(&store).await.epoch, here.epoch);
     assert_eq!(store.sweep().await.unwrap(), 0);
     clock.set(401 * 24 * 3600 * 1000);
     let error = store.sweep().await.unwrap_err();
@@ -415,7 +411,7 @@ async fn entries_end_by_the_servers_clock() {
     let until_of = |n| if n == 7 { at + DAY } else { until };
     let ended = |n| common::ended(n, at, until_of(n));
     let all: Vec<_> = (0..2500).map(ended).collect();
-    store.publish(&all).await.unwrap();
+    publish(&store, &all).await.unwrap();
     let early = store.sweep().await.unwrap();
     // On a busy machine their time may have come.
     assert!(early == 0 || now(&store).await > until);
@@ -424,8 +420,8 @@ async fn entries_end_by_the_servers_clock() {
     assert_eq!(early + late, 2499, "in several steps");
     let (left, _) = snapshot(&store).await.unwrap();
     assert_eq!(left, [all[7]]);
-    let born = store.read(subject(0)).await.unwrap().born;
-    assert!(born <= at, "and it is still the same list");
+    let since = state(&store).await.complete_since;
+    assert!(since <= at, "and it is still the same list");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -433,8 +429,7 @@ async fn a_publication_has_a_largest_size() {
     let server = Server::start();
     let store = server.open(&new_list());
     let at = now(&store).await;
-    let error = store
-        .publish(&vec![ended(1, at); 10_001])
+    let error = publish(&store, &vec![ended(1, at); 10_001])
         .await
         .unwrap_err();
     assert!(error.to_string().contains("10000"), "{error}");
@@ -447,7 +442,7 @@ async fn two_lists_do_not_meet() {
     let (one, other) = (server.open("one"), server.open("other"));
     end(&one, 1).await.unwrap();
     one.raise(raise_of(Target::Everyone, 1)).await.unwrap();
-    let from = position(&one).await;
+    let from = cursor(&one).await;
     assert_eq!(other.find(id(1), None).await.unwrap().revocations, []);
     let reading = other.read(subject(1)).await.unwrap();
     assert_eq!(reading.everyone, Generation::NONE);

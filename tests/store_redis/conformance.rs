@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sealed_session::revoke::RevocationStore;
-use sealed_session::testing::conformance::{self, Harness, Outcome, Report};
+use sealed_session::revoke::{ReplicatedLog, SessionId};
+use sealed_session::testing::conformance::{self, LogHarness, Outcome, Report};
 
 use crate::common::moved_clock::MovedClock;
-use crate::harness::{Server, new_list};
+use crate::harness::{Server, key, new_list};
 
 struct OnServer {
     server: Mutex<Server>,
@@ -29,28 +29,42 @@ impl OnServer {
         }
     }
 
-    fn open(&self) -> Arc<dyn RevocationStore> {
-        let list = self.list.lock().unwrap();
-        Arc::new(self.server.lock().unwrap().open(&list))
+    fn list(&self) -> String {
+        self.list.lock().unwrap().clone()
+    }
+
+    fn tell(&self, words: &[&str]) {
+        self.server.lock().unwrap().tell(words);
     }
 }
 
 #[async_trait]
-impl Harness for OnServer {
-    async fn fresh(&self) -> Result<Arc<dyn RevocationStore>, String> {
-        *self.list.lock().unwrap() = new_list();
-        Ok(self.open())
+impl LogHarness for OnServer {
+    async fn fresh(&self) -> Result<Arc<dyn ReplicatedLog>, String> {
+        let list = new_list();
+        *self.list.lock().unwrap() = list.clone();
+        Ok(Arc::new(self.server.lock().unwrap().open(&list)))
     }
 
-    async fn reopen(
-        &self,
-        store: Arc<dyn RevocationStore>,
-    ) -> Option<Result<Arc<dyn RevocationStore>, String>> {
-        drop(store);
+    async fn replace_server(&self) -> bool {
         if self.restarts {
             self.server.lock().unwrap().restart();
         }
-        Some(Ok(self.open()))
+        self.restarts
+    }
+
+    async fn lose_everything(&self) -> bool {
+        self.tell(&["FLUSHALL"]);
+        true
+    }
+
+    async fn damage(&self, session: SessionId) -> bool {
+        let sessions = key(&self.list(), "sessions");
+        let server = self.server.lock().unwrap();
+        let mut command = redis::cmd("HSET");
+        command.arg(sessions).arg(session.as_bytes()).arg("odd");
+        command.exec(&mut server.raw()).unwrap();
+        true
     }
 
     fn advance(&self, by: Duration) -> bool {
@@ -75,20 +89,21 @@ fn skipped(report: &Report) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_conforms() {
-    let report = conformance::run(&OnServer::new(Server::start())).await;
+    let report = conformance::log(&OnServer::new(Server::start())).await;
     println!("{report}");
     report.assert_passed();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redis_conforms_when_the_clock_moves() {
+async fn redis_conforms_when_the_clock_moves_and_the_server_restarts() {
     let Some(clock) = MovedClock::build() else {
         return;
     };
-    let server = Server::under(&clock);
+    let server = Server::durable_under(&clock);
     let mut harness = OnServer::new(server);
+    harness.restarts = true;
     harness.clock = Some((clock, Mutex::default()));
-    let report = conformance::run(&harness).await;
+    let report = conformance::log(&harness).await;
     println!("{report}");
     report.assert_passed();
     assert_eq!(skipped(&report), 0);
@@ -99,7 +114,7 @@ async fn redis_conforms_when_the_server_restarts() {
     let server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
     let mut harness = OnServer::new(server);
     harness.restarts = true;
-    let report = conformance::run(&harness).await;
+    let report = conformance::log(&harness).await;
     println!("{report}");
     report.assert_passed();
 }

@@ -45,6 +45,10 @@ impl Server {
         Self(RedisServer::under(clock))
     }
 
+    pub fn durable_under(clock: &MovedClock) -> Self {
+        Self(RedisServer::durable_under(clock))
+    }
+
     pub fn open(&self, list: &str) -> Redis {
         Redis::open(self.url(), list).unwrap()
     }

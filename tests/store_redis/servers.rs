@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sealed_session::revoke::{RevocationStore, Target};
+use sealed_session::revoke::{Announcement, ReplicatedLog, Target};
 use sealed_session::store::Redis;
 use sealed_session::testing::FailingRandom;
 use sealed_session::{ConfigError, store::StoreError};
@@ -63,11 +63,8 @@ async fn replicas_are_waited_for() {
     assert_eq!(store.raise(raise).await, Err(refused.clone()));
     let again = primary.options(&list).wait_for_replicas(1).open().unwrap();
     assert_eq!(end(&again, 2).await, Err(refused.clone()));
-    let from = position(&store).await;
-    assert_eq!(
-        store.vouch(from.epoch, now(&store).await).await,
-        Err(refused)
-    );
+    let here = state(&store).await;
+    assert_eq!(store.attest(here.incarnation, here.now).await, Err(refused));
     // Many at once wait together.
     const CALLERS: u8 = 50;
     let store = Arc::new(store);
@@ -101,7 +98,7 @@ async fn a_replica_is_refused_until_it_is_promoted() {
     let list = new_list();
     let before = primary.open(&list);
     end(&before, 1).await.unwrap();
-    let from = position(&before).await;
+    let from = cursor(&before).await;
     let one = primary.options(&list).wait_for_replicas(1).open().unwrap();
     end(&one, 2).await.unwrap();
 
@@ -140,7 +137,7 @@ async fn a_server_that_comes_back_is_used_again() {
     let list = new_list();
     let store = Arc::new(server.open(&list));
     end(&store, 1).await.unwrap();
-    let from = position(&store).await;
+    let from = cursor(&store).await;
     server.kill();
     let started = Instant::now();
     let mut callers = tokio::task::JoinSet::new();
@@ -260,39 +257,42 @@ async fn use_all_patiently(store: &Redis) -> Result<(), StoreError> {
 
 /// Every command that the store has.
 async fn use_all(store: &Redis) -> Result<(), StoreError> {
-    store.announce(HOUR).await?;
-    let at = store.read(subject(0)).await?.now;
+    announce(store, HOUR).await?;
+    let here = store.read(subject(0)).await?.state;
+    let at = here.now;
     let entry = ended_entry(at, at);
     let (short, other) = (id(1), id(2));
     use sealed_session::revoke::Revocation;
     let session = Revocation::Session { id: short, entry };
-    let visitor = Revocation::Visitor { id: other, entry };
+    let created = at;
+    let anonymous = |id| Revocation::AnonymousSession { id, created, entry };
     let (_, end_of) = snapshot(store).await?;
-    store.publish(&[session, visitor]).await?;
+    publish(store, &[session, anonymous(other)]).await?;
     store
         .raise(raise_of(Target::Subject(subject(3)), 1))
         .await?;
     store.find(id(1), Some(subject(3))).await?;
     tokio::time::sleep(Duration::from_millis(5)).await;
     assert_eq!(store.sweep().await?, 2);
-    store.vouch(end_of.position.epoch, at).await?;
-    store.reborn().await?;
-    catch_up(store, end_of.position).await?;
-    // More visitors than there is room for.
-    let visitors = |from: u32| {
-        let ids = (from..from + 10_000).map(|n| {
-            let mut bytes = [9; 16];
-            bytes[..4].copy_from_slice(&n.to_be_bytes());
-            sealed_session::revoke::SessionId::from_bytes(bytes)
-        });
-        ids.map(|id| Revocation::Visitor { id, entry })
-            .collect::<Vec<_>>()
-    };
-    for from in 0..10 {
-        store.publish(&visitors(from * 10_000)).await?;
+    store.attest(here.incarnation, at).await?;
+    catch_up(store, end_of.cursor).await?;
+    // More anonymous sessions than there is room for.
+    store
+        .announce(Announcement::new(HOUR, 1, Duration::ZERO))
+        .await?;
+    let entry = ended_entry(at, at + DAY);
+    for (n, after) in [(4, HOUR / 120), (5, HOUR / 90)] {
+        let end = Revocation::AnonymousSession {
+            id: id(n),
+            created: at + after,
+            entry,
+        };
+        publish(store, &[end]).await?;
     }
-    store.publish(&visitors(100_000)[..1]).await?;
-    assert_eq!(store.visitors_dropped().await?, 1);
+    let found = store.find(id(4), None).await?.revocations;
+    assert!(found.contains(&Revocation::Anonymous {
+        since: at + HOUR / 120
+    }));
     snapshot(store).await.map(|_| ())
 }
 
@@ -425,8 +425,8 @@ async fn a_full_server_refuses_what_adds_and_goes_on_with_the_rest() {
     let list = new_list();
     let store = server.open(&list);
     let at = now(&store).await;
-    store.publish(&[common::ended(1, at, at)]).await.unwrap();
-    let from = position(&store).await;
+    publish(&store, &[common::ended(1, at, at)]).await.unwrap();
+    let from = cursor(&store).await;
     server.tell(&["CONFIG", "SET", "maxmemory", "1"]);
     let error = end(&store, 2).await.unwrap_err();
     assert!(error.to_string().contains("memory"), "{error}");
@@ -479,7 +479,7 @@ async fn a_list_is_found_where_the_cluster_has_it() {
         // Whichever node it is asked at.
         for node in &nodes {
             let store = node.open(&list);
-            let from = position(&store).await;
+            let from = cursor(&store).await;
             end(&store, 1).await.unwrap();
             let (all, _) = snapshot(&store).await.unwrap();
             assert_eq!(all.len(), 1);
@@ -489,7 +489,7 @@ async fn a_list_is_found_where_the_cluster_has_it() {
                 news => news,
             };
             let news = news.unwrap().unwrap();
-            assert!(news.position.sequence >= from.sequence);
+            assert!(news.cursor.sequence >= from.sequence);
         }
     }
     assert!(on[0] > 0 && on[1] > 0, "{on:?}");
@@ -524,7 +524,7 @@ async fn tls_with_a_certificate_of_ones_own() {
         let options = Redis::options(format!("rediss://{host}:{tls}"), "a");
         let store = options.root_certificate(made.cert.pem()).open().unwrap();
         end(&store, 1).await.unwrap();
-        let from = position(&store).await;
+        let from = cursor(&store).await;
         catch_up(&store, from).await.unwrap().unwrap();
     }
     for (url, root) in [

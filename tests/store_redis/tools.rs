@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use sealed_session::revoke::{
-    Followed, News, Position, Raise, Revocation, RevocationStore, SnapshotEnd, Target,
+    Announcement, Cursor, Delta, Followed, LogState, Purpose, Raise, Receipt, ReplicatedLog,
+    Revocation, SnapshotEnd, Target,
 };
 use sealed_session::store::Redis;
 use sealed_session::{
@@ -27,7 +28,22 @@ pub fn subject(n: u8) -> SubjectKey {
 }
 
 pub async fn now(store: &Redis) -> UnixMillis {
-    store.read(subject(0)).await.unwrap().now
+    state(store).await.now
+}
+
+pub async fn state(store: &Redis) -> LogState {
+    store.read(subject(0)).await.unwrap().state
+}
+
+/// Announces how long cookies live, and nothing else.
+pub async fn announce(store: &Redis, longest: Duration) -> Result<(), StoreError> {
+    store
+        .announce(Announcement::new(longest, 0, Duration::ZERO))
+        .await
+}
+
+pub async fn publish(store: &Redis, all: &[Revocation]) -> Result<Receipt, StoreError> {
+    store.publish(all, Purpose::Revoke).await
 }
 
 pub fn ended(n: u8, now: UnixMillis) -> Revocation {
@@ -37,16 +53,17 @@ pub fn ended(n: u8, now: UnixMillis) -> Revocation {
     }
 }
 
-/// A list with session 1, visitor 2 and subject 3: everything that there is a key for.
+/// A list with session 1, anonymous session 2 and subject 3: everything that there is a key for.
 pub async fn filled(server: &Server, list: &str) -> Redis {
     let store = server.open(list);
-    store.announce(DAY).await.unwrap();
+    announce(&store, DAY).await.unwrap();
     let at = now(&store).await;
-    let visitor = Revocation::Visitor {
+    let anonymous = Revocation::AnonymousSession {
         id: id(2),
+        created: at,
         entry: ended_entry(at, at + DAY),
     };
-    store.publish(&[ended(1, at), visitor]).await.unwrap();
+    publish(&store, &[ended(1, at), anonymous]).await.unwrap();
     let raise = raise_of(Target::Subject(subject(3)), 1);
     store.raise(raise).await.unwrap();
     store
@@ -54,8 +71,8 @@ pub async fn filled(server: &Server, list: &str) -> Redis {
 
 /// Ends session `n` for a day.
 pub async fn end(store: &Redis, n: u8) -> Result<(), StoreError> {
-    let now = store.read(subject(0)).await?.now;
-    store.publish(&[ended(n, now)]).await.map(|_| ())
+    let now = store.read(subject(0)).await?.state.now;
+    publish(store, &[ended(n, now)]).await.map(|_| ())
 }
 
 pub fn raise_of(target: Target, n: u8) -> Raise {
@@ -73,8 +90,8 @@ pub async fn snapshot(store: &Redis) -> Result<(Vec<Revocation>, SnapshotEnd), S
     Ok((all, end))
 }
 
-pub async fn position(store: &Redis) -> Position {
-    snapshot(store).await.unwrap().1.position
+pub async fn cursor(store: &Redis) -> Cursor {
+    snapshot(store).await.unwrap().1.cursor
 }
 
 pub fn sessions(revocations: &[Revocation]) -> Vec<SessionId> {
@@ -90,29 +107,25 @@ pub fn sessions(revocations: &[Revocation]) -> Vec<SessionId> {
 }
 
 /// Follows where there is no gap.
-pub async fn follow(store: &Redis, from: Position) -> News {
+pub async fn follow(store: &Redis, from: Cursor) -> Delta {
     match store.follow(from).await.unwrap() {
-        Followed::News(news) => news,
+        Followed::Delta(delta) => delta,
         other => panic!("{other:?}"),
     }
 }
 
 /// Follows until everything from before this call was told, or there is a gap.
-pub async fn catch_up(store: &Redis, mut from: Position) -> Result<Option<News>, StoreError> {
+pub async fn catch_up(store: &Redis, mut from: Cursor) -> Result<Option<Delta>, StoreError> {
     let mut told = Vec::new();
-    let mut born = None;
     loop {
         match store.follow(from).await? {
-            Followed::Gap { .. } => return Ok(None),
-            Followed::News(news) => {
-                told.extend(news.revocations);
-                born = news.born.or(born);
-                from = news.position;
-                if news.complete {
-                    let mut all = News::new(told, from);
-                    all.born = born;
-                    all.settling = news.settling;
-                    return Ok(Some(all));
+            Followed::Gap(_) => return Ok(None),
+            Followed::Delta(mut delta) => {
+                told.append(&mut delta.revocations);
+                from = delta.cursor;
+                if delta.is_complete {
+                    delta.revocations = told;
+                    return Ok(Some(delta));
                 }
             }
             _ => unreachable!(),
@@ -120,7 +133,7 @@ pub async fn catch_up(store: &Redis, mut from: Position) -> Result<Option<News>,
     }
 }
 
-pub async fn is_gap(store: &Redis, from: Position) -> bool {
+pub async fn is_gap(store: &Redis, from: Cursor) -> bool {
     catch_up(store, from).await.unwrap().is_none()
 }
 

@@ -1,4 +1,4 @@
-//! Reading on from a position.
+//! Reading on from a cursor.
 //!
 //! 1. The chain decides. Publications are numbered without gaps, and each names the one before it.
 //!    Anything else than the next link is a gap.
@@ -8,8 +8,9 @@
 //! 3. Complete is what has reached the place that this call was told of when it began.
 //! 4. After a gap or an error no connection is used again: it may lead to the wrong server, and what is
 //!    told or compared over another one than the news come over says nothing to those who follow these.
-//! 5. When any connection was lost, following fails once. A server that took its place may lack what was
-//!    told over it, at a position that fits, and only a comparison of everything shows that.
+//! 5. When any connection was lost, or any answer came from another server, following fails once. A server that
+//!    took its place may lack what was told, at a cursor that fits, and only a comparison of everything shows
+//!    that.
 //! 6. After news the server is left alone for a moment. Where little happens nobody waits for that;
 //!    where much happens news come in batches, and a node need not ask for each logout of the fleet.
 
@@ -21,11 +22,10 @@ use redis::{Value, cmd};
 use super::Redis;
 use super::record;
 use super::script::Operation;
-use super::snapshot::position;
-use crate::clock::{Clock, UnixMillis, millis};
+use crate::clock::{Clock, millis};
 use crate::error::StoreError;
 use crate::lock::lock;
-use crate::revoke::{Followed, News, Position, Revocation};
+use crate::revoke::{Cursor, Delta, Followed, LogState, Revocation};
 
 /// How long one call waits for news, and how many publications it asks for at once.
 const QUIET: Duration = Duration::from_secs(1);
@@ -40,18 +40,20 @@ const LONGEST: Duration = Duration::from_secs(2);
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Redis {
-    pub(super) async fn follow_from(&self, from: Position) -> Result<Followed, StoreError> {
+    pub(super) async fn follow_from(&self, from: Cursor) -> Result<Followed, StoreError> {
         let mut followed = self.read_on(from).await;
-        if matches!(followed, Ok(Followed::News(_))) && self.has_new_losses() {
+        if matches!(followed, Ok(Followed::Delta(_))) && self.has_new_losses() {
             followed = Err(StoreError::unavailable(format_args!(
                 "{}: a connection was lost, and maybe what was told over it",
                 self.link.server().address()
             )));
         }
-        if !matches!(followed, Ok(Followed::News(_))) {
+        if !matches!(followed, Ok(Followed::Delta(_))) {
             *lock(&self.last_beat) = None;
             self.follower.reset().await;
             self.reset_others().await;
+            // The caller compares all it knows, with whichever server answers next.
+            *lock(&self.heard) = None;
             self.has_new_losses();
         }
         followed
@@ -71,11 +73,10 @@ impl Redis {
 
     /// Something may have been missed, of the list as it is now.
     async fn gap(&self) -> Result<Followed, StoreError> {
-        let epoch = self.beat().await?.0.epoch;
-        Ok(Followed::Gap { epoch })
+        Ok(Followed::Gap(self.beat().await?.1))
     }
 
-    async fn read_on(&self, from: Position) -> Result<Followed, StoreError> {
+    async fn read_on(&self, from: Cursor) -> Result<Followed, StoreError> {
         self.let_gather().await;
         let started = self.clock.monotonic();
         let mut reached = Reached::new(from);
@@ -88,8 +89,8 @@ impl Redis {
             return self.gap().await;
         }
         loop {
-            let behind = goal.is_some_and(|goal| reached.position.sequence < goal.sequence);
-            let entries = self.publications(reached.position, (!behind).then_some(wait));
+            let behind = goal.is_some_and(|goal| reached.cursor.sequence < goal.sequence);
+            let entries = self.publications(reached.cursor, (!behind).then_some(wait));
             let entries = entries.await?;
             if behind && entries.is_empty() {
                 return self.gap().await;
@@ -110,14 +111,13 @@ impl Redis {
             if goal.is_some_and(|goal| reached.other(goal)) {
                 return self.gap().await;
             }
-            let behind = goal.is_some_and(|goal| reached.position.sequence < goal.sequence);
+            let behind = goal.is_some_and(|goal| reached.cursor.sequence < goal.sequence);
             if !behind || self.clock.monotonic() >= started.saturating_add(LONGEST) {
-                return Ok(Followed::News(News {
+                return Ok(Followed::Delta(Delta {
                     revocations: reached.revocations,
-                    born: reached.born,
-                    position: reached.position,
-                    complete: goal.is_some() && !behind,
-                    settling: told.map(|(_, settling)| settling),
+                    cursor: reached.cursor,
+                    state: told.map(|(_, state)| state),
+                    is_complete: goal.is_some() && !behind,
                 }));
             }
         }
@@ -141,7 +141,7 @@ impl Redis {
     }
 
     /// `None` if it is time for a beat, which the caller then has to do; else how long until then. A
-    /// position in another list than the last one that was heard of cannot wait.
+    /// cursor in another list than the last one that was heard of cannot wait.
     fn beat_due(&self, epoch: u64) -> Option<Duration> {
         let last = lock(&self.last_beat).filter(|last| last.epoch == epoch)?;
         let left = last.at.saturating_add(BEAT);
@@ -149,27 +149,28 @@ impl Redis {
         (!left.is_zero()).then_some(left)
     }
 
-    /// How far the list has come, and for how much longer nodes may give back what it lost. Over the
-    /// connection that the news come over: of another server it would say nothing.
-    async fn beat(&self) -> Result<(Position, Duration), StoreError> {
+    /// How far the list has come, and what it says of itself. Over the connection that the news come over: of
+    /// another server it would say nothing.
+    async fn beat(&self) -> Result<(Cursor, LogState), StoreError> {
         let at = self.clock.monotonic();
+        let before = *lock(&self.heard);
         let call = self.call(Operation::BEAT)?.number(millis(self.retention));
         let (_, mut answer) = self.scripts.call(&self.follower, &call).await?;
-        let reached = position(&mut answer)?;
-        let settling = Duration::from_millis(answer.number()?);
-        let epoch = reached.epoch;
-        if self.note_epoch(epoch) {
-            // It may be another server's.
+        let state = self.heard(&answer);
+        let incarnation = state.incarnation;
+        if before.is_some_and(|before| before != incarnation) {
+            // They may lead to another server.
             self.reset_others().await;
         }
+        let epoch = incarnation.epoch;
         *lock(&self.last_beat) = Some(LastBeat { at, epoch });
-        Ok((reached, settling))
+        Ok((answer.cursor()?, state))
     }
 
-    /// What comes after `position`: waits for it for as long as `wait` says.
+    /// What comes after `cursor`: waits for it for as long as `wait` says.
     async fn publications(
         &self,
-        position: Position,
+        cursor: Cursor,
         wait: Option<Duration>,
     ) -> Result<Vec<Value>, StoreError> {
         let mut command = cmd("XREAD");
@@ -178,8 +179,8 @@ impl Redis {
             // Zero would be for ever.
             command.arg("BLOCK").arg(millis(wait).max(1));
         }
-        let key = self.scripts.key("news");
-        let after = format!("{}-0", position.sequence);
+        let key = self.scripts.key("stream");
+        let after = format!("{}-0", cursor.sequence);
         command.arg("STREAMS").arg(key).arg(after);
         // One stream was asked for: its name and its entries.
         if let Value::Array(streams) = self.follower.ask(&command).await?
@@ -201,9 +202,8 @@ pub(super) struct LastBeat {
 
 /// What a call has read so far.
 struct Reached {
-    position: Position,
+    cursor: Cursor,
     revocations: Vec<Revocation>,
-    born: Option<UnixMillis>,
 }
 
 /// Why the next entry is not taken.
@@ -216,24 +216,21 @@ enum Gap {
 }
 
 impl Reached {
-    fn new(position: Position) -> Self {
+    fn new(cursor: Cursor) -> Self {
         Self {
-            position,
+            cursor,
             revocations: Vec::new(),
-            born: None,
         }
     }
 
     /// Whether `goal`, where the list is, cannot be reached from here.
-    fn lost(&self, goal: Position) -> bool {
-        goal.epoch != self.position.epoch
-            || goal.sequence < self.position.sequence
-            || self.other(goal)
+    fn lost(&self, goal: Cursor) -> bool {
+        goal.epoch != self.cursor.epoch || goal.sequence < self.cursor.sequence || self.other(goal)
     }
 
     /// Whether this is the place of `goal`, in another history.
-    fn other(&self, goal: Position) -> bool {
-        goal.sequence == self.position.sequence && goal.mark != self.position.mark
+    fn other(&self, goal: Cursor) -> bool {
+        goal.sequence == self.cursor.sequence && goal.mark != self.cursor.mark
     }
 
     /// Takes the next publication.
@@ -245,8 +242,8 @@ impl Reached {
             kind,
             value,
         } = Publication::read(entry).ok_or(Gap::Unreadable)?;
-        let sequence = self.position.sequence.saturating_add(1);
-        if id != format!("{sequence}-0").as_bytes() || previous != self.position.mark {
+        let sequence = self.cursor.sequence.saturating_add(1);
+        if id != format!("{sequence}-0").as_bytes() || previous != self.cursor.mark {
             return Err(Gap::Missing);
         }
         match kind.as_slice() {
@@ -254,17 +251,12 @@ impl Reached {
                 let revocations = record::unpack(&value).ok_or(Gap::Unreadable)?;
                 self.revocations.extend(revocations);
             }
-            b"b" => {
-                let text = std::str::from_utf8(&value).ok();
-                let born = text.and_then(|text| text.parse().ok());
-                self.born = Some(record::time(born.ok_or(Gap::Unreadable)?));
-            }
             b"g" => return Err(Gap::Missing),
             b"h" => {}
             _ => return Err(Gap::Unreadable),
         }
-        self.position.sequence = sequence;
-        self.position.mark = mark;
+        self.cursor.sequence = sequence;
+        self.cursor.mark = mark;
         Ok(())
     }
 }

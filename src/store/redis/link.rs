@@ -65,6 +65,11 @@ impl Server {
         self.lost.load(Ordering::Acquire)
     }
 
+    /// Another server answers than before: what was told to that may be lost.
+    pub(super) fn note_loss(&self) {
+        self.lost.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// What is told about an error of this server.
     pub(super) fn problem(&self, error: &RedisError) -> StoreError {
         unavailable(&self.address(), error)

@@ -8,27 +8,39 @@
 --    would leave entries behind that no follower is told of.
 -- 4. A value that is not understood is never written over and never counts as "not revoked".
 -- 5. Whoever finds fewer entries than there must be, or that some were dropped before their time,
---    begins another list, which vouches for nothing from before.
+--    begins another list, which knows of no session from before.
+-- 6. The server says by each call which one it is. A list that finds itself on another server than before,
+--    because a copy was promoted or the server was restarted, may lack what that was told last.
 --
 -- Arguments: what to do, a fresh mark, a fresh epoch, then what the operation needs.
 -- Answers: "ok" and what was asked for, or what is wrong.
 
-local META, SESSIONS, VISITORS, ORDER, SUBJECTS, EXPIRY, NEWS = unpack(KEYS)
+local META, SESSIONS, ANONYMOUS, ORDER, SUBJECTS, EXPIRY, STREAM = unpack(KEYS)
 local OPERATION, FRESH_MARK, FRESH_EPOCH = ARGV[1], ARGV[2], ARGV[3]
 local LARGEST = 9007199254740991
-local SESSION, VISITOR, SUBJECT, EVERYONE = 1, 2, 3, 4
+-- The version of all that is stored.
+local FORMAT = '2'
+local SESSION, ANONYMOUS_SESSION, SUBJECT, EVERYONE, SINCE = 1, 2, 3, 4, 5
 -- What a login over a session publishes, the largest serial.
 local SUCCEEDED = 4294967295
 
 -- How far a clock may jump back before followers must take a new snapshot.
 local BACKWARD = 60000
--- For how long after it began anew, or was given something back, the list may lack what nodes hold.
+-- How long after a sweep no session from before it lives any more.
+local FORWARD = 34560000000
+-- For how long after it began anew, or something was restored, the list may lack what nodes hold.
 local SETTLING = 30000
+-- How far ahead of this clock a session may have begun.
+local SKEW = 60000
+-- How many entries of anonymous sessions are kept where no node announced it.
+local ANONYMOUS_CAPACITY = 500000
+-- How many entries a publication looks at or drops to make room.
+local ROOM_STEP = 1000
 -- How often followers are told that there is nothing to tell.
 local HEARTBEAT = 1000
 
--- Records travel packed: kind, id, serial, from (or generation), until.
-local RECORD, RECORD_LENGTH = '>Bc16I4I8I8', 37
+-- Records travel packed: kind, id, serial, from (a generation, or since when), until, created.
+local RECORD, RECORD_LENGTH = '>Bc16I4I8I8I8', 45
 local NOBODY = string.rep('\0', 16)
 
 local function text(number)
@@ -53,6 +65,12 @@ end
 
 local NOW = now()
 
+-- Sixteen digits of a random name that each start of a server draws.
+local function server()
+  local name = string.match(redis.call('INFO', 'server'), '\nrun_id:(%x+)')
+  return name and #name >= 16 and string.sub(name, 1, 16)
+end
+
 -- Values: each begins with its version, 1, and has its exact length. Nil if not understood.
 
 local function read_session(value)
@@ -65,14 +83,14 @@ local function write_session(entry)
   return struct.pack('>BI4I8I8', 1, entry.serial, entry.from, entry.ends)
 end
 
-local function read_visitor(value)
+local function read_anonymous(value)
   if #value ~= 29 or string.byte(value) ~= 1 then return nil end
-  local _, serial, from, ends, place = struct.unpack('>BI4I8I8I8', value)
-  return { serial = serial, from = capped(from), ends = capped(ends), place = capped(place) }
+  local _, serial, from, ends, created = struct.unpack('>BI4I8I8I8', value)
+  return { serial = serial, from = capped(from), ends = capped(ends), created = capped(created) }
 end
 
-local function write_visitor(entry)
-  return struct.pack('>BI4I8I8I8', 1, entry.serial, entry.from, entry.ends, entry.place)
+local function write_anonymous(entry)
+  return struct.pack('>BI4I8I8I8', 1, entry.serial, entry.from, entry.ends, entry.created)
 end
 
 -- A counter is a generation and its last raises, the newest first: how many, and of each the id, the
@@ -124,8 +142,9 @@ end
 -- The list as a whole.
 
 local NUMBERS = {
-  'born', 'longest', 'seq', 'last_sweep', 'beat', 'appended', 'sessions', 'visitors', 'subjects',
-  'place', 'visitors_dropped', 'trim_time', 'trim_seq', 'trim_below', 'touches', 'settled', 'floor',
+  'began', 'complete_since', 'server_since', 'settled', 'longest', 'capacity', 'max_outage',
+  'sessions', 'anonymous', 'subjects', 'since', 'last_sweep', 'seq', 'beat', 'appended',
+  'trim_time', 'trim_seq', 'trim_below', 'touches',
 }
 local list = {}
 local changed = {}
@@ -147,52 +166,57 @@ local function save()
   if #arguments > 0 then redis.call('HSET', META, unpack(arguments)) end
 end
 
--- Another list, of the same entries.
-local function begin_epoch(born)
-  redis.call('UNLINK', NEWS)
+-- Another list, of the same entries, which knows of no session that began at `since` or before.
+local function begin_epoch(since)
+  redis.call('UNLINK', STREAM)
   set('epoch', FRESH_EPOCH)
   set('mark', FRESH_EPOCH)
   for _, field in ipairs({ 'seq', 'appended', 'beat', 'trim_seq', 'trim_below' }) do set(field, 0) end
-  set('born', born)
+  set('began', NOW)
+  set('complete_since', since)
   set('last_sweep', NOW)
   set('trim_time', NOW)
   set('settled', NOW + SETTLING)
 end
 
+-- Entries are lost. What only grows is kept, where that is known.
 local function begin_anew()
   redis.call('UNLINK', unpack(KEYS))
-  set('format', '1')
-  set('longest', list.longest or 0)
-  set('floor', list.floor or 0)
+  list.server = nil
+  set('format', FORMAT)
+  for _, field in ipairs({ 'longest', 'capacity', 'max_outage', 'since' }) do
+    set(field, list[field] or 0)
+  end
   set('everyone', list.everyone or no_counter())
-  -- Entries are lost. By whichever clock is ahead, that of before or that of now.
-  begin_epoch(math.max(NOW, list.born or 0, list.last_sweep or 0, list.beat or 0))
+  -- By whichever clock is ahead, that of before or that of now.
+  begin_epoch(math.max(NOW, list.complete_since or 0, list.last_sweep or 0, list.beat or 0))
   for _, field in ipairs(NUMBERS) do
     if not changed[field] then set(field, 0) end
   end
 end
 
 local TYPES = {
-  { META, 'hash' }, { SESSIONS, 'hash' }, { VISITORS, 'hash' }, { ORDER, 'zset' },
-  { SUBJECTS, 'hash' }, { EXPIRY, 'zset' }, { NEWS, 'stream' },
+  { META, 'hash' }, { SESSIONS, 'hash' }, { ANONYMOUS, 'hash' }, { ORDER, 'zset' },
+  { SUBJECTS, 'hash' }, { EXPIRY, 'zset' }, { STREAM, 'stream' },
 }
 
 -- Reads the list, or makes it. Returns what is wrong with it, if anything.
-local function open()
+local function read_list()
   local kind = redis.call('TYPE', META).ok
   if kind == 'none' then return begin_anew() end
   if kind ~= 'hash' then return 'meta' end
-  local fields = redis.call('HMGET', META, 'format', 'epoch', 'mark', 'everyone', unpack(NUMBERS))
+  local fields = redis.call(
+    'HMGET', META, 'format', 'epoch', 'mark', 'everyone', 'server', unpack(NUMBERS))
   local format, epoch, mark, everyone = fields[1], fields[2], fields[3], fields[4]
-  if format and format ~= '1' then return 'format' end
+  if format and format ~= FORMAT then return 'format' end
   if not epoch then return begin_anew() end
   if not format then return 'format' end
   if #epoch ~= 8 or not mark or #mark ~= 8 then return 'epoch' end
-  list.format, list.epoch, list.mark = format, epoch, mark
+  list.format, list.epoch, list.mark, list.server = format, epoch, mark, fields[5]
   list.everyone = everyone and read_counter(everyone, 1)
   if not list.everyone then return 'everyone' end
   for index, field in ipairs(NUMBERS) do
-    list[field] = number(fields[index + 4])
+    list[field] = number(fields[index + 5])
     if not list[field] then return field end
   end
   for _, key in ipairs(TYPES) do
@@ -201,29 +225,59 @@ local function open()
   end
   -- More than there must be is somebody's doing and loses nothing; fewer is a loss.
   if redis.call('HLEN', SESSIONS) < list.sessions
-    or redis.call('HLEN', VISITORS) < list.visitors
-    or redis.call('ZCARD', ORDER) < list.visitors
+    or redis.call('HLEN', ANONYMOUS) < list.anonymous
+    or redis.call('ZCARD', ORDER) < list.anonymous
     or redis.call('HLEN', SUBJECTS) < list.subjects
-    or redis.call('ZCARD', EXPIRY) < list.sessions + list.visitors + list.subjects
+    or redis.call('ZCARD', EXPIRY) < list.sessions + list.anonymous + list.subjects
   then
     begin_anew()
   elseif NOW + BACKWARD < list.last_sweep then
     -- One of two clocks was wrong. If it was that of the sweep, what it dropped may still be needed; if it
-    -- is that of now, nothing is missing since the list was born.
-    begin_epoch(math.max(NOW, list.born))
+    -- is that of now, nothing is missing of what the list knew.
+    begin_epoch(math.max(NOW, list.complete_since))
   end
-  -- That was said by a clock that was ahead.
+end
+
+-- The same, and notes which server it is on.
+local function open()
+  local here = server()
+  if not here then return { 'nameless' } end
+  local unreadable = read_list()
+  if unreadable then return { 'unreadable', unreadable } end
+  if list.server ~= here then
+    set('server', here)
+    set('server_since', NOW)
+    set('settled', NOW + SETTLING)
+  end
+  -- Later was said by a clock that was ahead.
   if list.settled > NOW + SETTLING then set('settled', NOW + SETTLING) end
+end
+
+-- What the list says of itself with its answers.
+local function state()
+  return struct.pack(
+    '>c8c16I8I8I8I8I8I8', list.epoch, list.server, NOW, list.complete_since,
+    math.max(list.settled - NOW, 0), list.longest, list.capacity, list.max_outage)
+end
+
+-- Something that the list lacked was restored: it settles for longer, but only a node's first restoration may
+-- go on without an end.
+local function prolong(is_first)
+  local ends = NOW + SETTLING
+  if not is_first then
+    ends = math.min(ends, math.max(list.began, list.server_since) + list.max_outage)
+  end
+  if ends > list.settled then set('settled', ends) end
 end
 
 -- Tells the followers: the next number, which mark comes before it and which one is its own.
 local function append(field, value)
   local sequence = list.seq + 1
-  local entry = { NEWS, text(sequence) .. '-0', 'p', list.mark, 'm', FRESH_MARK, field, value }
+  local entry = { STREAM, text(sequence) .. '-0', 'p', list.mark, 'm', FRESH_MARK, field, value }
   local added = redis.pcall('XADD', unpack(entry))
   if type(added) == 'table' and added.err then
     -- Somebody else's entries are in the way. Followers see that theirs are gone.
-    redis.call('UNLINK', NEWS)
+    redis.call('UNLINK', STREAM)
     redis.call('XADD', unpack(entry))
   end
   set('seq', sequence)
@@ -235,11 +289,6 @@ local function expires(kind, id, ends)
   redis.call('ZADD', EXPIRY, text(ends), string.char(kind) .. id)
 end
 
--- For how much longer nodes may give back what was lost.
-local function settling()
-  return math.max(list.settled - NOW, 0)
-end
-
 -- Joining.
 
 local function joined(old, new)
@@ -249,24 +298,13 @@ local function joined(old, new)
   end
   return {
     serial = stricter.serial, from = stricter.from, ends = math.max(old.ends, new.ends),
-    place = old.place,
+    created = new.created and math.max(old.created, new.created),
   }
 end
 
 local function same(a, b)
   return a.serial == b.serial and a.from == b.from and a.ends == b.ends
-end
-
-local function drop_oldest_visitors(capacity)
-  while list.visitors > capacity do
-    local oldest = redis.call('ZPOPMIN', ORDER)[1]
-    if not oldest then return end
-    if redis.call('HDEL', VISITORS, oldest) == 1 then
-      redis.call('ZREM', EXPIRY, string.char(VISITOR) .. oldest)
-      set('visitors', list.visitors - 1)
-      set('visitors_dropped', capped(list.visitors_dropped + 1))
-    end
-  end
+    and a.created == b.created
 end
 
 -- Whether a login over the session has made another one of it.
@@ -292,25 +330,7 @@ local function join_session(id, entry)
   return not old or entry.serial > old.serial, new
 end
 
-local function join_visitor(id, entry, capacity)
-  local value = redis.call('HGET', VISITORS, id)
-  local old = value and read_visitor(value)
-  if value and not old then return false, entry, true end
-  local new = old and joined(old, entry) or entry
-  if old and same(old, new) then return false end
-  if not old then
-    new.place = list.place
-    set('place', capped(list.place + 1))
-    set('visitors', list.visitors + 1)
-    redis.call('ZADD', ORDER, text(new.place), id)
-  end
-  redis.call('HSET', VISITORS, id, write_visitor(new))
-  if not old or old.ends ~= new.ends then expires(VISITOR, id, new.ends) end
-  drop_oldest_visitors(capacity)
-  return not old or entry.serial > old.serial, new
-end
-
--- As long as any cookie could need it: see the rules of the parent module.
+-- As long as any cookie could need it: as `SubjectEntry::kept`.
 local function kept(entry)
   return capped(math.max(entry.ends, entry.generation + list.longest))
 end
@@ -335,71 +355,193 @@ local function join_subject(id, generation, ends)
   return not old or generation > old_generation, new
 end
 
--- What can be asked for.
+-- Forgetting.
+
+-- Whether a sweep now can follow the last one.
+local function clock_fits()
+  return NOW + BACKWARD >= list.last_sweep and NOW <= list.last_sweep + FORWARD
+end
+
+local KINDS = {
+  [SESSION] = { SESSIONS, read_session, 'sessions' },
+  [ANONYMOUS_SESSION] = { ANONYMOUS, read_anonymous, 'anonymous' },
+  [SUBJECT] = { SUBJECTS, read_subject, 'subjects' },
+}
+
+-- Whether there was anything to forget.
+local function forget(kind, id)
+  local key, _, counted = unpack(KINDS[kind])
+  redis.call('ZREM', EXPIRY, string.char(kind) .. id)
+  if kind == ANONYMOUS_SESSION then redis.call('ZREM', ORDER, id) end
+  if redis.call('HDEL', key, id) == 0 then return false end
+  set(counted, math.max(list[counted] - 1, 0))
+  return true
+end
+
+-- Drops entries whose time has passed, of at most `limit` that the index names. What the entry itself says
+-- decides, not the index: a stray member must not end an entry early. Returns how many it dropped, and looked
+-- at.
+local function sweep_some(limit)
+  set('last_sweep', math.max(list.last_sweep, NOW))
+  local due = redis.call(
+    'ZRANGE', EXPIRY, '-inf', '(' .. text(NOW), 'BYSCORE', 'LIMIT', '0', text(limit))
+  local dropped = 0
+  for _, member in ipairs(due) do
+    local kind, id = string.byte(member), string.sub(member, 2)
+    local key, read = unpack(KINDS[kind] or {})
+    local value = key and redis.call('HGET', key, id)
+    if not value then
+      redis.call('ZREM', EXPIRY, member)
+    else
+      local entry = read(value)
+      local ends = entry and entry.ends
+      if not entry then
+        ends = capped(NOW + list.longest)
+      elseif kind == SUBJECT then
+        ends = kept(entry)
+      end
+      if ends < NOW then
+        if forget(kind, id) then dropped = dropped + 1 end
+      else
+        if entry and kind == SUBJECT and entry.ends ~= ends then
+          entry.ends = ends
+          redis.call('HSET', SUBJECTS, id, write_subject(entry))
+        end
+        redis.call('ZADD', EXPIRY, text(ends), member)
+      end
+    end
+  end
+  return dropped, #due
+end
+
+-- Drops at most `limit` entries of anonymous sessions that are refused by when they began. Returns how many.
+local function drop_refused(limit)
+  if list.since == 0 or limit <= 0 then return 0 end
+  local refused = redis.call(
+    'ZRANGE', ORDER, '-inf', text(list.since), 'BYSCORE', 'LIMIT', '0', text(limit))
+  for _, id in ipairs(refused) do forget(ANONYMOUS_SESSION, id) end
+  return #refused
+end
+
+-- Makes room for anonymous sessions: what is refused already goes first, then what expired, then all that
+-- began first, which are refused from now on. `room.left` entries at the most: if they do not do, the next
+-- publication goes on.
+local function make_room(room)
+  local capacity = list.capacity > 0 and list.capacity or ANONYMOUS_CAPACITY
+  if list.anonymous <= capacity then return end
+  room.left = room.left - drop_refused(room.left)
+  if list.anonymous > capacity and room.left > 0 and clock_fits() then
+    local _, looked_at = sweep_some(room.left)
+    room.left = room.left - looked_at
+  end
+  while list.anonymous > capacity and room.left > 0 do
+    local id, created = unpack(redis.call('ZRANGE', ORDER, '0', '0', 'WITHSCORES'))
+    created = tonumber(created)
+    if not id or created > NOW + SKEW then return end
+    if redis.call('HGET', ANONYMOUS, id) then set('since', math.max(list.since, created)) end
+    forget(ANONYMOUS_SESSION, id)
+    room.left = room.left - 1
+    room.left = room.left - drop_refused(room.left)
+  end
+end
+
+-- As the others. The second result is also nil where the session is refused by when it began.
+local function join_anonymous(id, entry, room)
+  if entry.created <= list.since then return false end
+  local value = redis.call('HGET', ANONYMOUS, id)
+  local old = value and read_anonymous(value)
+  if value and not old then return false, entry, true end
+  local new = old and joined(old, entry) or entry
+  if old and same(old, new) then return false end
+  redis.call('HSET', ANONYMOUS, id, write_anonymous(new))
+  if not old then set('anonymous', list.anonymous + 1) end
+  if not old or old.ends ~= new.ends then expires(ANONYMOUS_SESSION, id, new.ends) end
+  if not old or old.created ~= new.created then
+    redis.call('ZADD', ORDER, text(new.created), id)
+  end
+  make_room(room)
+  if new.created <= list.since then return false end
+  return not old or entry.serial > old.serial, new
+end
+
+-- What can be asked for. Each returns what it answers beside the state, or nil and what is wrong.
 
 local operations = {}
 
-function operations.announce(longest)
-  longest = tonumber(longest)
-  if longest > list.longest then
-    set('longest', longest)
-    -- Followers hold subjects with an earlier `until` than they now have.
-    append('g', '')
+function operations.announce(longest, capacity, max_outage)
+  for field, announced in pairs({
+    longest = longest, capacity = capacity, max_outage = max_outage,
+  }) do
+    if tonumber(announced) > list[field] then set(field, tonumber(announced)) end
   end
-  return { 'ok' }
+  return {}
 end
 
-function operations.publish(records, capacity, giving_back)
-  capacity = tonumber(capacity)
-  if #records % RECORD_LENGTH ~= 0 then return { 'malformed' } end
+function operations.publish(records, purpose)
+  if #records % RECORD_LENGTH ~= 0 then return nil, { 'malformed' } end
   for at = 1, #records, RECORD_LENGTH do
-    local kind = string.byte(records, at)
-    if kind < SESSION or kind > EVERYONE then return { 'malformed' } end
+    local kind, _, _, from, _, created = struct.unpack(RECORD, records, at)
+    if kind < SESSION or kind > SINCE then return nil, { 'malformed' } end
+    local began = kind == SINCE and from or created
+    if began > NOW + SKEW then return nil, { 'ahead', NOW, capped(began) } end
   end
-  local answers, news, unreadable = {}, {}, 0
+  local answers, news, is_serious = {}, {}, false
+  local room, since = { left = ROOM_STEP }, list.since
   for at = 1, #records, RECORD_LENGTH do
-    local kind, id, serial, from, ends = struct.unpack(RECORD, records, at)
-    local fresh, new, odd, over
+    local kind, id, serial, from, ends, created = struct.unpack(RECORD, records, at)
+    local fresh, new, odd, over, ended
     if kind == EVERYONE then
       fresh = from > list.everyone.generation
       if fresh then
         list.everyone.generation = from
         set('everyone', list.everyone)
-        new = { serial = 0, from = from, ends = LARGEST }
+        new = { from = from, ends = LARGEST }
+      end
+    elseif kind == SINCE then
+      fresh = from > list.since
+      if fresh then
+        set('since', from)
+        room.left = room.left - drop_refused(room.left)
       end
     elseif kind == SUBJECT then
       fresh, new, odd = join_subject(id, from, ends)
-      if new then new = { serial = 0, from = new.generation, ends = new.ends } end
-    else
-      local entry = { serial = serial, from = from, ends = ends }
+      if new then new.from = new.generation end
+    elseif kind == SESSION then
       over = succeeded(id)
-      if kind == SESSION then
-        fresh, new, odd = join_session(id, entry)
-      else
-        fresh, new, odd = join_visitor(id, entry, capacity)
-      end
+      fresh, new, odd = join_session(id, { serial = serial, from = from, ends = ends })
+    else
+      over = succeeded(id)
+      local entry = { serial = serial, from = from, ends = ends, created = created }
+      fresh, new, odd = join_anonymous(id, entry, room)
+      ended = created <= list.since
     end
-    answers[#answers + 1] = over and '2' or fresh and '1' or '0'
-    if odd then unreadable = unreadable + 1 end
+    answers[#answers + 1] = over and '2' or ended and '3' or fresh and '1' or '0'
     if new then
-      news[#news + 1] = struct.pack(RECORD, kind, id, new.serial, new.from, new.ends)
+      if not odd and kind ~= ANONYMOUS_SESSION then is_serious = true end
+      news[#news + 1] = struct.pack(
+        RECORD, kind, id, new.serial or 0, new.from, new.ends, new.created or 0)
     end
+  end
+  if list.since > since then
+    news[#news + 1] = struct.pack(RECORD, SINCE, NOBODY, 0, list.since, LARGEST, 0)
   end
   if #news > 0 then append('e', table.concat(news)) end
-  if giving_back == '1' and #news > 0 then
-    set('settled', math.max(list.settled, NOW + SETTLING))
-  end
+  if purpose == 'first' and #records > 0 then prolong(true) end
+  if purpose == 'restoration' and is_serious then prolong(false) end
   -- Something to wait for, also where nothing changed.
   set('touches', (list.touches + 1) % LARGEST)
-  return { 'ok', table.concat(answers), unreadable }
+  return { table.concat(answers) }
 end
 
--- Raises `counter`, unless this is a repeat. Returns what the raise came to and whether it was one;
--- nil at the top.
-local function raise(counter, raise_id, known)
+-- What the raise came to that this is a repeat of.
+local function repeated(counter, raise_id)
   for _, past in ipairs(counter.recent) do
-    if past.id == raise_id then return past, false end
+    if past.id == raise_id then return past end
   end
+end
+
+-- Raises `counter`. Returns what the raise came to; nil at the top.
+local function raise(counter, raise_id, known)
   local previous = math.max(counter.generation, known)
   local generation = math.max(previous + 1, NOW)
   if generation >= LARGEST then return nil end
@@ -407,21 +549,26 @@ local function raise(counter, raise_id, known)
   counter.generation = generation
   table.insert(counter.recent, 1, raised)
   counter.recent[REMEMBERED + 1] = nil
-  return raised, true
+  return raised
 end
 
-function operations.raise(subject, raise_id, known, ends_after)
+function operations.raise(subject, raise_id, known, ends_after, only_on)
   known, ends_after = tonumber(known), tonumber(ends_after)
   local counter, old_ends = list.everyone, nil
   if subject ~= '' then
     local value = redis.call('HGET', SUBJECTS, subject)
     counter = value and read_subject(value)
-    if value and not counter then return { 'unreadable', 'subject' } end
+    if value and not counter then return nil, { 'unreadable', 'subject' } end
     old_ends = counter and counter.ends
     counter = counter or no_counter()
   end
-  local past, raised = raise(counter, raise_id, known)
-  if not past then return { 'exhausted' } end
+  -- First: what was raised was raised, whichever server it is now.
+  local past, raised = repeated(counter, raise_id), false
+  if not past then
+    if only_on ~= '' and only_on ~= list.epoch .. list.server then return nil, { 'replaced' } end
+    past, raised = raise(counter, raise_id, known), true
+  end
+  if not past then return nil, { 'exhausted' } end
   local ends = LARGEST
   if subject ~= '' then
     counter.ends = math.max(old_ends or 0, ends_after)
@@ -434,10 +581,10 @@ function operations.raise(subject, raise_id, known, ends_after)
   if raised then
     local kind, id = EVERYONE, NOBODY
     if subject ~= '' then kind, id = SUBJECT, subject end
-    append('e', struct.pack(RECORD, kind, id, 0, counter.generation, ends))
+    append('e', struct.pack(RECORD, kind, id, 0, counter.generation, ends, 0))
   end
   set('touches', (list.touches + 1) % LARGEST)
-  return { 'ok', past.to, past.previous, ends, list.born }
+  return { past.to, past.previous, ends }
 end
 
 function operations.read(subject)
@@ -445,102 +592,39 @@ function operations.read(subject)
   local value = redis.call('HGET', SUBJECTS, subject)
   if value then
     local entry = read_subject(value)
-    if not entry then return { 'unreadable', 'subject' } end
+    if not entry then return nil, { 'unreadable', 'subject' } end
     generation = entry.generation
   end
-  return { 'ok', generation, list.everyone.generation, NOW, list.born }
+  return { generation, list.everyone.generation }
 end
 
 function operations.find(session, subject)
   return {
-    'ok', NOW, list.longest, list.born, list.everyone.generation,
+    list.everyone.generation, list.since,
     redis.call('HGET', SESSIONS, session),
-    redis.call('HGET', VISITORS, session),
+    redis.call('HGET', ANONYMOUS, session),
     subject ~= '' and redis.call('HGET', SUBJECTS, subject),
   }
 end
 
 function operations.state()
-  return {
-    'ok', list.epoch, list.seq, list.mark, list.born, list.floor, list.longest, NOW,
-    list.everyone.generation, list.visitors_dropped, settling(),
-  }
+  return { list.seq, list.mark, list.everyone.generation, list.since }
 end
 
-function operations.vouch(epoch, born)
-  born = math.max(tonumber(born), list.floor)
-  if epoch == list.epoch and born < list.born then
-    -- The first word counts: an earlier one could be of a node that missed an order.
-    set('born', born)
-    set('floor', born)
-    append('b', text(born))
+function operations.attest(incarnation, since)
+  local is_same = incarnation == list.epoch .. list.server
+  if is_same and tonumber(since) < list.complete_since then
+    set('complete_since', tonumber(since))
   end
   set('touches', (list.touches + 1) % LARGEST)
-  return { 'ok', list.epoch, list.born }
+  return { is_same and 1 or 0 }
 end
 
-function operations.reborn()
-  -- As `reborn` in the module `store`.
-  if list.born > NOW + BACKWARD then
-    set('born', NOW)
-  else
-    set('born', math.max(list.born, NOW))
-  end
-  set('floor', list.born)
-  set('last_sweep', NOW)
-  append('b', text(list.born))
-  return { 'ok', list.born }
-end
-
--- Drops a limited number of entries whose time has passed. What the entry itself says decides, not
--- the index: a stray member must not end an entry early.
-function operations.sweep(limit, forward)
-  if NOW + BACKWARD < list.last_sweep or NOW > list.last_sweep + tonumber(forward) then
-    return { 'clock', NOW, list.last_sweep }
-  end
-  set('last_sweep', math.max(list.last_sweep, NOW))
-  local due = redis.call(
-    'ZRANGE', EXPIRY, '-inf', '(' .. text(NOW), 'BYSCORE', 'LIMIT', '0', limit)
-  local dropped = 0
-  for _, member in ipairs(due) do
-    local kind, id = string.byte(member), string.sub(member, 2)
-    local key, read, counted
-    if kind == SESSION then
-      key, read, counted = SESSIONS, read_session, 'sessions'
-    elseif kind == VISITOR then
-      key, read, counted = VISITORS, read_visitor, 'visitors'
-    elseif kind == SUBJECT then
-      key, read, counted = SUBJECTS, read_subject, 'subjects'
-    end
-    local value = key and redis.call('HGET', key, id)
-    if not value then
-      redis.call('ZREM', EXPIRY, member)
-    else
-      local entry = read(value)
-      local ends
-      if not entry then
-        ends = capped(NOW + list.longest)
-      elseif kind == SUBJECT then
-        ends = kept(entry)
-      else
-        ends = entry.ends
-      end
-      if ends < NOW then
-        redis.call('HDEL', key, id)
-        redis.call('ZREM', EXPIRY, member)
-        if kind == VISITOR then redis.call('ZREM', ORDER, id) end
-        set(counted, math.max(list[counted] - 1, 0))
-        dropped = dropped + 1
-      else
-        if entry and kind == SUBJECT and entry.ends ~= ends then
-          entry.ends = ends
-          redis.call('HSET', SUBJECTS, id, write_subject(entry))
-        end
-        redis.call('ZADD', EXPIRY, text(ends), member)
-      end
-    end
-  end
-  return { 'ok', dropped, #due }
+function operations.sweep(limit)
+  if not clock_fits() then return nil, { 'clock', NOW, list.last_sweep } end
+  local dropped, looked_at = sweep_some(tonumber(limit))
+  local refused = drop_refused(tonumber(limit))
+  return { dropped + refused, math.max(looked_at, refused) }
 end
 
 -- Forgets news by age. `trim_seq` was the last number at `trim_time`; once that is `retention` ago,
@@ -555,7 +639,7 @@ local function trim(retention)
     set('trim_seq', list.seq)
   end
   -- In whole nodes and limited batches, so that it never takes long.
-  redis.call('XTRIM', NEWS, 'MINID', '~', text(list.trim_below) .. '-0')
+  redis.call('XTRIM', STREAM, 'MINID', '~', text(list.trim_below) .. '-0')
 end
 
 -- A sign of life, which only a server that can be written to gives.
@@ -567,11 +651,12 @@ function operations.beat(retention)
   end
   set('beat', NOW)
   trim(tonumber(retention))
-  return { 'ok', list.epoch, list.seq, list.mark, settling() }
+  return { list.seq, list.mark }
 end
 
 local problem = open()
-if problem then return { 'unreadable', problem } end
-local answer = operations[OPERATION](unpack(ARGV, 4))
+if problem then return problem end
+local answer, problem = operations[OPERATION](unpack(ARGV, 4))
 save()
-return answer
+if not answer then return problem end
+return { 'ok', state(), unpack(answer) }

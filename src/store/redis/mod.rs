@@ -3,7 +3,8 @@
 //! 1. One script changes the list, atomically and by the server's clock; each change is told in a
 //!    stream whose entries are numbered and chained.
 //! 2. What is lost is noticed: the list says how many entries there must be, and where there are
-//!    fewer it begins anew and vouches for nothing from before.
+//!    fewer it begins anew and knows of no session from before. It also says which server it is on, in
+//!    every answer.
 //! 3. Whatever is not understood refuses, and is left as it is.
 
 mod check;
@@ -29,15 +30,16 @@ use self::follow::LastBeat;
 use self::link::{Link, Server};
 use self::replicas::Replicas;
 use self::script::{Answer, Call, Operation, Scripts};
-use self::snapshot::{State, Values};
-use super::{FORWARD, SWEEP_BATCH};
-use crate::clock::{SystemClock, UnixMillis, millis};
+use self::snapshot::{Values, of_all};
+use super::SWEEP_BATCH;
+use crate::clock::{SystemClock, UnixMillis};
 use crate::error::{ConfigError, StoreError};
 use crate::id::{Generation, Serial, SessionId, SubjectKey};
+use crate::lock::lock;
 use crate::random::{self, Random};
 use crate::revoke::{
-    Followed, Found, Position, Published, Raise, Raised, Reach, Reading, Revocation,
-    RevocationStore, SnapshotEnd, Target, VISITOR_CAPACITY,
+    Announcement, Cursor, Followed, Found, Incarnation, LogState, Published, Purpose, Raise,
+    Raised, Reading, Receipt, ReplicatedLog, Revocation, SnapshotEnd, Target,
 };
 
 /// How many revocations one publication may hold: about 0.1 s of the server's time, in which
@@ -56,9 +58,10 @@ const WRITERS_PATIENCE: Duration = Duration::from_millis(2_900);
 /// What returned `Ok` is in the server's memory, and as durable as the server is set up to be: with
 /// `appendonly yes` it survives a restart, less the last second; with [`RedisOptions::wait_for_replicas`] it
 /// is on replicas too. What is promised does not rest on that: a server that comes back **empty or
-/// with fewer entries than there must be** begins a new list, which vouches for no session from before, and the nodes
-/// that were complete tell it what they know. A list that was put back from a **backup** cannot be told
-/// from the right one: call [`reborn`](RevocationStore::reborn).
+/// with fewer entries than there must be** begins a new list, which knows of no session from before, and the nodes
+/// that were complete restore what they know. The same for **another server** than the one before, by its
+/// `run_id`, also behind a proxy. A list that was put back from a **backup** cannot be told
+/// from the right one: raise everyone's generation before nodes serve (`sealed-session revoke everyone`).
 ///
 /// - **The server's clock counts**, for generations and for forgetting.
 /// - **Keys** are `sealed-session:{LIST}:meta` and the like: seven keys in one slot of a cluster,
@@ -80,7 +83,7 @@ const WRITERS_PATIENCE: Duration = Duration::from_millis(2_900);
 /// ACL SETUSER sessions on >PASSWORD resetkeys ~sealed-session:{LIST}:* resetchannels -@all
 ///   +evalsha +script|load +hscan +xread +info +config|get +wait +select
 ///   +time +type +unlink +hget +hmget +hset +hdel +hlen
-///   +zadd +zrem +zcard +zpopmin +zrange +xadd +xtrim
+///   +zadd +zrem +zcard +zrange +xadd +xtrim
 /// ```
 ///
 /// (A rule cannot have spaces in it, and takes `*`, `?` and `[` for patterns: choose a name of a list
@@ -115,8 +118,8 @@ pub struct Redis {
     losses_seen: AtomicU64,
     /// Until when news may gather before they are read.
     gathering: Mutex<Duration>,
-    /// The list that was last heard of; zero for none.
-    epoch: AtomicU64,
+    /// Which list on which server was last heard of, since the caller last compared all it knows.
+    heard: Mutex<Option<Incarnation>>,
     /// Entries of the last snapshot that were not understood.
     unreadable: AtomicU64,
     /// Publications since the store was opened that were not.
@@ -138,16 +141,6 @@ impl Redis {
         RedisOptions::new(url.into(), list.into())
     }
 
-    /// How many entries of visitors made room for newer ones before their time, since the list
-    /// was made.
-    ///
-    /// # Errors
-    /// When it could not be read.
-    pub async fn visitors_dropped(&self) -> Result<u64, StoreError> {
-        let mut answer = self.run(self.call(Operation::STATE)?).await?;
-        Ok(State::read(&mut answer)?.visitors_dropped)
-    }
-
     fn new(server: Server, list: &str, options: &RedisOptions) -> Self {
         let server = Arc::new(server);
         Self {
@@ -163,7 +156,7 @@ impl Redis {
             last_beat: Mutex::new(None),
             losses_seen: AtomicU64::new(0),
             gathering: Mutex::new(Duration::ZERO),
-            epoch: AtomicU64::new(0),
+            heard: Mutex::new(None),
             unreadable: AtomicU64::new(0),
             unreadable_news: AtomicU64::new(0),
         }
@@ -178,59 +171,36 @@ impl Redis {
         Ok(answer)
     }
 
-    /// Tells the operator that the list was lost, as soon as this node sees it. Says whether it is another
-    /// one than the last that was heard of.
-    fn note_epoch(&self, epoch: u64) -> bool {
-        let before = self.epoch.swap(epoch, Ordering::Relaxed);
-        let other = before != 0 && before != epoch;
-        if other {
+    /// What the list says of itself with `answer`. Tells the operator that it was lost, as soon as this node
+    /// sees it, and the follower that another server answers.
+    fn heard(&self, answer: &Answer) -> LogState {
+        let news = self.unreadable_news.load(Ordering::Relaxed);
+        let unreadable = news.saturating_add(self.unreadable.load(Ordering::Relaxed));
+        let state = LogState {
+            unreadable,
+            ..answer.state
+        };
+        let now = state.incarnation;
+        let before = lock(&self.heard).replace(now);
+        let Some(before) = before.filter(|before| *before != now) else {
+            return state;
+        };
+        let list = &self.list;
+        if before.epoch != now.epoch {
+            // A cursor shows it.
             tracing::error!(
-                list = self.list,
+                list,
                 "the revocation store began a new list: entries were lost, or its clock was set back; \
-                 sessions from before it are refused unless a node vouches for them"
+                 sessions from before it are refused unless a node attests what it knows"
+            );
+        } else {
+            self.link.server().note_loss();
+            tracing::warn!(
+                list,
+                "another server answers for the revocation store, or it was restarted"
             );
         }
-        other
-    }
-
-    async fn tell(
-        &self,
-        revocations: &[Revocation],
-        giving_back: bool,
-    ) -> Result<Vec<Published>, StoreError> {
-        if revocations.is_empty() {
-            return Ok(Vec::new());
-        }
-        if revocations.len() > LARGEST_PUBLICATION {
-            return Err(StoreError::unavailable(format_args!(
-                "{} revocations in one publication; {LARGEST_PUBLICATION} are the most",
-                revocations.len()
-            )));
-        }
-        let call = self.call(Operation::PUBLISH)?;
-        let call = call.bytes(record::pack(revocations)?);
-        let call = call.number(VISITOR_CAPACITY as u64);
-        let call = call.number(u64::from(giving_back));
-        let mut answer = self.run_replicated(call).await?;
-        let published: Vec<_> = answer
-            .bytes()?
-            .into_iter()
-            .map(|fresh| match fresh {
-                b'1' => Published::Fresh,
-                b'2' => Published::Succeeded,
-                _ => Published::Known,
-            })
-            .collect();
-        let mut renewals = revocations.iter().zip(&published);
-        if answer.is_repeated()
-            && renewals.any(|(each, published)| is_renewal(each) && *published != Published::Fresh)
-        {
-            return Err(StoreError::unavailable(format_args!(
-                "{}: a connection was lost, and with it which of two renewals was first",
-                self.link.server().address()
-            )));
-        }
-        Ok(published)
+        state
     }
 
     /// Calls, and waits until enough replicas know.
@@ -247,10 +217,12 @@ impl Redis {
 /// Whether it matters who was first.
 fn is_renewal(revocation: &Revocation) -> bool {
     match revocation {
-        Revocation::Session { entry, .. } | Revocation::Visitor { entry, .. } => {
+        Revocation::Session { entry, .. } | Revocation::AnonymousSession { entry, .. } => {
             entry.serial < Serial::ENDED
         }
-        _ => false,
+        Revocation::Subject { .. } | Revocation::Everyone { .. } | Revocation::Anonymous { .. } => {
+            false
+        }
     }
 }
 
@@ -265,27 +237,48 @@ impl fmt::Debug for Redis {
 }
 
 #[async_trait]
-impl RevocationStore for Redis {
+impl ReplicatedLog for Redis {
     fn name(&self) -> &'static str {
         "redis"
     }
 
-    fn reach(&self) -> Reach {
-        Reach::Network
-    }
-
-    async fn announce(&self, longest: Duration) -> Result<(), StoreError> {
-        let longest = record::number(UnixMillis::new(millis(longest)));
-        let call = self.call(Operation::ANNOUNCE)?.number(longest);
+    async fn announce(&self, announcement: Announcement) -> Result<(), StoreError> {
+        let call = self.call(Operation::ANNOUNCE)?;
+        let call = call.number(record::duration(announcement.longest));
+        let call = call.number(announcement.anonymous_capacity.min(record::LARGEST));
+        let call = call.number(record::duration(announcement.max_outage));
         self.run(call).await.map(|_| ())
     }
 
-    async fn publish(&self, revocations: &[Revocation]) -> Result<Vec<Published>, StoreError> {
-        self.tell(revocations, false).await
-    }
-
-    async fn give_back(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
-        self.tell(revocations, true).await.map(|_| ())
+    async fn publish(
+        &self,
+        revocations: &[Revocation],
+        purpose: Purpose,
+    ) -> Result<Receipt, StoreError> {
+        if revocations.len() > LARGEST_PUBLICATION {
+            return Err(StoreError::unavailable(format_args!(
+                "{} revocations in one publication; {LARGEST_PUBLICATION} are the most",
+                revocations.len()
+            )));
+        }
+        let call = self.call(Operation::PUBLISH)?;
+        let call = call.bytes(record::pack(revocations)?).bytes(match purpose {
+            Purpose::Revoke => "revoke",
+            Purpose::Restoration => "restoration",
+            Purpose::FirstRestoration => "first",
+        });
+        let mut answer = self.run_replicated(call).await?;
+        let published: Vec<_> = answer.bytes()?.into_iter().map(published).collect();
+        let mut renewals = revocations.iter().zip(&published);
+        if answer.is_repeated()
+            && renewals.any(|(each, published)| is_renewal(each) && *published != Published::Fresh)
+        {
+            return Err(StoreError::unavailable(format_args!(
+                "{}: a connection was lost, and with it which of two renewals was first",
+                self.link.server().address()
+            )));
+        }
+        Ok(Receipt::new(published, self.heard(&answer).incarnation))
     }
 
     async fn raise(&self, raise: Raise) -> Result<Raised, StoreError> {
@@ -297,24 +290,21 @@ impl RevocationStore for Redis {
         let call = self.call(Operation::RAISE)?;
         let call = call.bytes(subject).bytes(*raise.id.as_bytes());
         let call = call.number(known).number(record::number(raise.until));
+        let call = call.bytes(raise.on.map_or(vec![], script::incarnation));
         let mut answer = self.run_replicated(call).await?;
-        Ok(Raised {
-            generation: Generation::new(answer.number()?),
-            previous: Generation::new(answer.number()?),
-            until: answer.time()?,
-            born: answer.time()?,
-        })
+        let generation = Generation::new(answer.number()?);
+        let previous = Generation::new(answer.number()?);
+        let until = record::time(answer.number()?);
+        let state = self.heard(&answer);
+        Ok(Raised::new(previous, generation, until, state))
     }
 
     async fn read(&self, subject: SubjectKey) -> Result<Reading, StoreError> {
         let call = self.call(Operation::READ)?.bytes(*subject.as_bytes());
         let mut answer = self.run(call).await?;
-        Ok(Reading {
-            subject: Generation::new(answer.number()?),
-            everyone: Generation::new(answer.number()?),
-            now: answer.time()?,
-            born: answer.time()?,
-        })
+        let subject = Generation::new(answer.number()?);
+        let everyone = Generation::new(answer.number()?);
+        Ok(Reading::new(subject, everyone, self.heard(&answer)))
     }
 
     async fn find(
@@ -327,29 +317,22 @@ impl RevocationStore for Redis {
         let call = self.call(Operation::FIND)?;
         let call = call.bytes(id).bytes(key.map_or(vec![], Vec::from));
         let mut answer = self.run(call).await?;
-        let (now, longest) = (answer.time()?, answer.number()?);
-        let mut values = Values::new(now, Duration::from_millis(longest));
-        let mut found = Vec::new();
-        let born = answer.time()?;
-        let generation = Generation::new(answer.number()?);
+        let state = self.heard(&answer);
+        let mut values = Values::new(&state);
+        let everyone = Generation::new(answer.number()?);
+        let mut found = of_all(everyone, record::time(answer.number()?));
         if let Some(value) = answer.optional_bytes()? {
             found.push(values.session(id, &value));
         }
         if let Some(value) = answer.optional_bytes()? {
-            found.push(values.visitor(id, &value));
+            found.push(values.anonymous(id, &value));
         }
         if let Some(value) = answer.optional_bytes()?
             && let Some(key) = key
         {
             found.push(values.subject(key, &value));
         }
-        if generation > Generation::NONE {
-            found.push(Revocation::Everyone { generation });
-        }
-        Ok(Found {
-            revocations: found,
-            born,
-        })
+        Ok(Found::new(found, state))
     }
 
     async fn snapshot(
@@ -359,21 +342,22 @@ impl RevocationStore for Redis {
         self.read_all(receive).await
     }
 
-    async fn follow(&self, position: Position) -> Result<Followed, StoreError> {
-        self.follow_from(position).await
+    async fn follow(&self, cursor: Cursor) -> Result<Followed, StoreError> {
+        self.follow_from(cursor).await
     }
 
-    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
-        let call = self.call(Operation::VOUCH)?;
-        let call = call.bytes(epoch.to_be_bytes()).number(record::number(born));
+    async fn attest(
+        &self,
+        incarnation: Incarnation,
+        since: UnixMillis,
+    ) -> Result<Option<LogState>, StoreError> {
+        let call = self.call(Operation::ATTEST)?;
+        let call = call.bytes(script::incarnation(incarnation));
+        let call = call.number(record::number(since));
         let mut answer = self.run_replicated(call).await?;
-        let same = answer.name()? == epoch;
-        Ok(same.then_some(answer.time()?))
-    }
-
-    async fn reborn(&self) -> Result<UnixMillis, StoreError> {
-        let call = self.call(Operation::REBORN)?;
-        self.run_replicated(call).await?.time()
+        let is_same = answer.number()? == 1;
+        let state = self.heard(&answer);
+        Ok(is_same.then_some(state))
     }
 
     async fn sweep(&self) -> Result<usize, StoreError> {
@@ -386,7 +370,6 @@ impl RevocationStore for Redis {
         // In short steps, so that nobody else waits long for the server.
         while seen < SWEEP_BATCH {
             let call = self.call(Operation::SWEEP)?.number(SWEEP_STEP as u64);
-            let call = call.number(millis(FORWARD));
             let mut answer = self.run(call).await?;
             let step = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
             dropped = dropped.saturating_add(step(answer.number()?));
@@ -398,9 +381,14 @@ impl RevocationStore for Redis {
         }
         Ok(dropped)
     }
+}
 
-    fn unreadable(&self) -> u64 {
-        let news = self.unreadable_news.load(Ordering::Relaxed);
-        news.saturating_add(self.unreadable.load(Ordering::Relaxed))
+/// What the script says of one entry.
+fn published(answer: u8) -> Published {
+    match answer {
+        b'1' => Published::Fresh,
+        b'2' => Published::Succeeded,
+        b'3' => Published::Ended,
+        _ => Published::Known,
     }
 }

@@ -17,7 +17,6 @@ use zeroize::Zeroizing;
 use super::Redis;
 use super::link::Server;
 use super::script::Operation;
-use super::snapshot::State;
 use crate::error::{ConfigError, StoreError};
 use crate::random::{Random, SystemRandom};
 
@@ -227,8 +226,8 @@ async fn is_used(store: &Redis) -> Result<bool, StoreError> {
     if store.link.ask(&kind).await? == Value::SimpleString("none".into()) {
         return Ok(false);
     }
-    let mut answer = store.run(store.call(Operation::STATE)?).await?;
-    Ok(!State::read(&mut answer)?.longest().is_zero())
+    let answer = store.run(store.call(Operation::STATE)?).await?;
+    Ok(!answer.state.announced.longest.is_zero())
 }
 
 /// Names one list on the server: a part of its keys.

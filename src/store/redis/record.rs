@@ -2,14 +2,16 @@
 //!
 //! 1. Numbers are big endian. Lua counts in floating point, so what it touches stays below 2^53;
 //!    [`LARGEST`] stands for [`UnixMillis::MAX`], and times above it become that.
-//! 2. Records travel packed, all of one length: kind, id, serial, `from` (or the generation), `until`.
+//! 2. Records travel packed, all of one length: kind, id, serial, `from` (the generation, or since when), `until`,
+//!    `created`.
 //! 3. Stored values begin with a version and have an exact length. What is not understood is told
 //!    apart from what is not there.
 
-use crate::clock::UnixMillis;
+use std::time::Duration;
+
+use crate::clock::{UnixMillis, millis};
 use crate::error::StoreError;
 use crate::id::{Generation, Serial, SessionId, SubjectKey};
-use crate::revoke::counter::REMEMBERED;
 use crate::revoke::{Revocation, SessionEntry, SubjectEntry};
 
 /// The largest whole number that Lua can count to, and "never".
@@ -19,17 +21,26 @@ pub(super) const LARGEST: u64 = (1 << 53) - 1;
 const VERSION: u8 = 1;
 
 const SESSION: u8 = 1;
-const VISITOR: u8 = 2;
+const ANONYMOUS_SESSION: u8 = 2;
 const SUBJECT: u8 = 3;
 const EVERYONE: u8 = 4;
+const SINCE: u8 = 5;
 
-const RECORD: usize = 37;
+const RECORD: usize = 45;
+
+/// How many raises of one target the script remembers.
+pub(super) const REMEMBERED: usize = 4;
 
 pub(super) type Id = [u8; 16];
 
 /// A time as the server keeps it.
 pub(super) fn number(time: UnixMillis) -> u64 {
     time.as_millis().min(LARGEST)
+}
+
+/// The same of a duration, in milliseconds.
+pub(super) fn duration(duration: Duration) -> u64 {
+    millis(duration).min(LARGEST)
 }
 
 /// The time that the server keeps as `number`.
@@ -44,36 +55,70 @@ pub(super) fn time(number: u64) -> UnixMillis {
 /// All of `revocations` in one argument.
 pub(super) fn pack(revocations: &[Revocation]) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::with_capacity(revocations.len().saturating_mul(RECORD));
-    let mut push = |kind: u8, id: &Id, serial: Serial, from: u64, until: UnixMillis| {
-        bytes.push(kind);
-        bytes.extend(id);
-        bytes.extend(serial.get().to_be_bytes());
-        bytes.extend(from.to_be_bytes());
-        bytes.extend(number(until).to_be_bytes());
-    };
     for revocation in revocations {
-        match revocation {
-            Revocation::Session { id, entry } => {
-                let from = number(entry.from);
-                push(SESSION, id.as_bytes(), entry.serial, from, entry.until);
-            }
-            Revocation::Visitor { id, entry } => {
-                let from = number(entry.from);
-                push(VISITOR, id.as_bytes(), entry.serial, from, entry.until);
-            }
-            Revocation::Subject { key, entry } => {
-                let generation = checked(entry.generation)?;
-                let id = key.as_bytes();
-                push(SUBJECT, id, Serial::FIRST, generation, entry.until);
-            }
-            Revocation::Everyone { generation } => {
-                let generation = checked(*generation)?;
-                let until = UnixMillis::MAX;
-                push(EVERYONE, &[0; 16], Serial::FIRST, generation, until);
-            }
-        }
+        Record::of(revocation)?.push_to(&mut bytes);
     }
     Ok(bytes)
+}
+
+/// What travels of any revocation.
+struct Record {
+    kind: u8,
+    id: Id,
+    serial: Serial,
+    from: u64,
+    until: UnixMillis,
+    created: UnixMillis,
+}
+
+impl Record {
+    fn new(kind: u8, id: Id, from: u64, until: UnixMillis) -> Self {
+        Self {
+            kind,
+            id,
+            serial: Serial::FIRST,
+            from,
+            until,
+            created: UnixMillis::EPOCH,
+        }
+    }
+
+    fn session(kind: u8, id: &SessionId, entry: &SessionEntry) -> Self {
+        Self {
+            serial: entry.serial,
+            ..Self::new(kind, *id.as_bytes(), number(entry.from), entry.until)
+        }
+    }
+
+    fn of(revocation: &Revocation) -> Result<Self, StoreError> {
+        let nobody = [0; 16];
+        Ok(match revocation {
+            Revocation::Session { id, entry } => Self::session(SESSION, id, entry),
+            Revocation::AnonymousSession { id, created, entry } => Self {
+                created: *created,
+                ..Self::session(ANONYMOUS_SESSION, id, entry)
+            },
+            Revocation::Subject { key, entry } => {
+                let generation = checked(entry.generation)?;
+                Self::new(SUBJECT, *key.as_bytes(), generation, entry.until)
+            }
+            Revocation::Everyone { generation } => {
+                Self::new(EVERYONE, nobody, checked(*generation)?, UnixMillis::MAX)
+            }
+            Revocation::Anonymous { since } => {
+                Self::new(SINCE, nobody, number(*since), UnixMillis::MAX)
+            }
+        })
+    }
+
+    fn push_to(&self, bytes: &mut Vec<u8>) {
+        bytes.push(self.kind);
+        bytes.extend(self.id);
+        bytes.extend(self.serial.get().to_be_bytes());
+        bytes.extend(self.from.to_be_bytes());
+        bytes.extend(number(self.until).to_be_bytes());
+        bytes.extend(number(self.created).to_be_bytes());
+    }
 }
 
 /// A generation that can still be raised.
@@ -99,6 +144,7 @@ fn revocation(mut fields: Fields<'_>) -> Option<Revocation> {
     let serial = Serial::new(u32::from_be_bytes(fields.take()?));
     let from = fields.number()?;
     let until = time(fields.number()?);
+    let created = time(fields.number()?);
     let session = || SessionEntry {
         serial,
         from: time(from),
@@ -109,8 +155,9 @@ fn revocation(mut fields: Fields<'_>) -> Option<Revocation> {
             id: SessionId::from_bytes(id),
             entry: session(),
         },
-        VISITOR => Revocation::Visitor {
+        ANONYMOUS_SESSION => Revocation::AnonymousSession {
             id: SessionId::from_bytes(id),
+            created,
             entry: session(),
         },
         SUBJECT => Revocation::Subject {
@@ -123,6 +170,7 @@ fn revocation(mut fields: Fields<'_>) -> Option<Revocation> {
         EVERYONE => Revocation::Everyone {
             generation: generation(from)?,
         },
+        SINCE => Revocation::Anonymous { since: time(from) },
         _ => return None,
     })
 }
@@ -139,12 +187,12 @@ pub(super) fn session(value: &[u8]) -> Option<SessionEntry> {
     fields.0.is_empty().then_some(entry)
 }
 
-/// A value in `visitors`: a session's and its place in the queue.
-pub(super) fn visitor(value: &[u8]) -> Option<SessionEntry> {
+/// A value in `anonymous`: a session's, and when that began.
+pub(super) fn anonymous(value: &[u8]) -> Option<(UnixMillis, SessionEntry)> {
     let mut fields = Fields::of(value)?;
     let entry = fields.session()?;
-    let _place = fields.number()?;
-    fields.0.is_empty().then_some(entry)
+    let created = time(fields.number()?);
+    fields.0.is_empty().then_some((created, entry))
 }
 
 /// A value in `subjects`: `until`, the generation, and its last raises.
@@ -213,8 +261,9 @@ mod tests {
                 id: SessionId::from_bytes([1; 16]),
                 entry,
             },
-            Revocation::Visitor {
+            Revocation::AnonymousSession {
                 id: SessionId::from_bytes([2; 16]),
+                created: UnixMillis::new(9),
                 entry,
             },
             Revocation::Subject {
@@ -225,17 +274,20 @@ mod tests {
                 },
             },
             Revocation::Everyone { generation },
+            Revocation::Anonymous {
+                since: UnixMillis::new(11),
+            },
         ]
     }
 
     #[test]
     fn records_read_back_and_nothing_else_does() {
         let packed = pack(&some()).unwrap();
-        assert_eq!(packed.len(), 4 * RECORD);
+        assert_eq!(packed.len(), 5 * RECORD);
         assert_eq!(unpack(&packed).unwrap(), some());
         assert_eq!(unpack(&packed[1..]), None);
-        assert_eq!(unpack(&packed[..40]), None);
-        for kind in [0, 5, 255] {
+        assert_eq!(unpack(&packed[..RECORD + 3]), None);
+        for kind in [0, 6, 255] {
             let mut odd = packed.clone();
             odd[0] = kind;
             assert_eq!(unpack(&odd), None);
@@ -257,7 +309,7 @@ mod tests {
     #[test]
     fn values_are_of_one_version_and_length() {
         strict(21, |value| session(value).is_some());
-        strict(29, |value| visitor(value).is_some());
+        strict(29, |value| anonymous(value).is_some());
         strict(18, |value| subject(value).is_some());
 
         fn strict(length: usize, understood: impl Fn(&[u8]) -> bool) {

@@ -4,13 +4,19 @@
 //!    one text to audit.
 //! 2. It is loaded twice. What adds entries is refused as a whole when the server has no memory left;
 //!    what reads, sweeps or gives a sign of life goes on.
-//! 3. An answer is a list whose first element says what became of the call.
+//! 3. An answer is a list that begins with what came of the call and what the list says of itself.
+
+use std::time::Duration;
 
 use redis::{RedisError, Script, Value, cmd};
 
 use super::fault::is_unknown_script;
 use super::link::{Held, Link};
+use super::record::time;
+use crate::clock::UnixMillis;
 use crate::error::StoreError;
+use crate::lifetime::SKEW;
+use crate::revoke::{Announcement, Cursor, Incarnation, LogState};
 
 const LIST: &str = include_str!("list.lua");
 
@@ -18,11 +24,11 @@ const LIST: &str = include_str!("list.lua");
 const KEYS: [&str; 7] = [
     "meta",
     "sessions",
-    "visitors",
-    "visitor_order",
+    "anonymous",
+    "anonymous_order",
     "subjects",
     "expiry",
-    "news",
+    "stream",
 ];
 
 /// What the script does, and under which conditions.
@@ -40,8 +46,7 @@ impl Operation {
     pub(super) const READ: Self = Self::new("read", false);
     pub(super) const FIND: Self = Self::new("find", false);
     pub(super) const STATE: Self = Self::new("state", false);
-    pub(super) const VOUCH: Self = Self::new("vouch", false);
-    pub(super) const REBORN: Self = Self::new("reborn", false);
+    pub(super) const ATTEST: Self = Self::new("attest", false);
     pub(super) const SWEEP: Self = Self::new("sweep", false);
     pub(super) const BEAT: Self = Self::new("beat", false);
 
@@ -177,12 +182,17 @@ impl Scripts {
     }
 }
 
-/// What the script answered, after its first word. Read from front to back.
+/// What the script answered, after its first word and the state. Read from front to back.
 pub(super) struct Answer {
     values: std::vec::IntoIter<Value>,
     address: String,
+    /// What the list says of itself. What was not understood is not counted in it.
+    pub(super) state: LogState,
     repeated: bool,
 }
+
+/// How long the state is that comes with each answer.
+const STATE: usize = 72;
 
 impl Answer {
     fn new(answer: Value, link: &Link) -> Result<Self, StoreError> {
@@ -190,36 +200,56 @@ impl Answer {
         let Value::Array(values) = answer else {
             return Err(odd(&address));
         };
-        let values = values.into_iter();
+        let unknown = UnixMillis::EPOCH;
         let mut answer = Self {
-            values,
+            values: values.into_iter(),
             address,
+            state: LogState::new(Incarnation::default(), unknown, unknown),
             repeated: false,
         };
-        let word = answer.bytes()?;
-        match word.as_slice() {
-            b"ok" => Ok(answer),
-            b"exhausted" => Err(StoreError::Exhausted),
-            b"clock" => {
-                let (now, last_sweep) = (answer.time()?, answer.time()?);
-                crate::store::check_clock(now, last_sweep)?;
-                Err(odd(&answer.address))
+        match answer.bytes()?.as_slice() {
+            b"ok" => {
+                let packed = answer.bytes()?;
+                answer.state = state(&packed).ok_or_else(|| odd(&answer.address))?;
+                Ok(answer)
             }
+            word => Err(answer.problem(word)?),
+        }
+    }
+
+    /// What the script says that is wrong.
+    fn problem(&mut self, word: &[u8]) -> Result<StoreError, StoreError> {
+        Ok(match word {
+            b"exhausted" => StoreError::Exhausted,
+            b"replaced" => StoreError::Replaced,
+            b"clock" => {
+                let (now, last_sweep) = (self.time()?, self.time()?);
+                crate::store::check_clock(now, last_sweep)?;
+                odd(&self.address)
+            }
+            b"ahead" => {
+                let (theirs, created) = (self.time()?, self.time()?);
+                StoreError::clocks(created, theirs, SKEW)
+            }
+            b"nameless" => StoreError::Unsuitable(format!(
+                "{}: it does not say which server it is (`run_id` in INFO)",
+                self.address
+            )),
             b"unreadable" => {
-                let what = answer.bytes()?;
+                let what = self.bytes()?;
                 // A field's name. Whatever else a server says is not repeated.
                 let of_name = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'_';
                 let is_name = what.len() <= 32 && what.iter().all(of_name);
                 let what = is_name.then(|| String::from_utf8_lossy(&what).into_owned());
                 let what = what.as_deref().unwrap_or("something odd");
-                Err(StoreError::Unsuitable(format!(
+                StoreError::Unsuitable(format!(
                     "{}: the list is not one that this release can read ({what}). It is left as it \
                      is",
-                    answer.address
-                )))
+                    self.address
+                ))
             }
-            _ => Err(odd(&answer.address)),
-        }
+            _ => odd(&self.address),
+        })
     }
 
     /// Whether the call was said twice, so that this may be the answer to what had been done already.
@@ -251,16 +281,51 @@ impl Answer {
         }
     }
 
-    pub(super) fn time(&mut self) -> Result<crate::clock::UnixMillis, StoreError> {
-        self.number().map(super::record::time)
+    fn time(&mut self) -> Result<UnixMillis, StoreError> {
+        self.number().map(time)
     }
 
-    /// Eight bytes that name an epoch or a publication.
-    pub(super) fn name(&mut self) -> Result<u64, StoreError> {
+    /// Where the list is in its stream.
+    pub(super) fn cursor(&mut self) -> Result<Cursor, StoreError> {
+        let epoch = self.state.incarnation.epoch;
+        Ok(Cursor::new(epoch, self.number()?, self.name()?))
+    }
+
+    /// Eight bytes that name a publication.
+    fn name(&mut self) -> Result<u64, StoreError> {
         let bytes = self.bytes()?;
         let bytes = bytes.try_into().map_err(|_| odd(&self.address))?;
         Ok(u64::from_be_bytes(bytes))
     }
+}
+
+/// What the list says of itself, as the script packs it.
+fn state(packed: &[u8]) -> Option<LogState> {
+    let packed: &[u8; STATE] = packed.try_into().ok()?;
+    let (epoch, rest) = packed.split_first_chunk()?;
+    let (server, rest) = rest.split_first_chunk()?;
+    let mut numbers = rest.chunks_exact(8);
+    let mut number = || Some(u64::from_be_bytes(numbers.next()?.try_into().ok()?));
+    let incarnation = Incarnation::new(u64::from_be_bytes(*epoch), server_of(server)?);
+    let (now, complete_since) = (number()?, number()?);
+    let mut state = LogState::new(incarnation, time(now), time(complete_since));
+    state.settling = Duration::from_millis(number()?);
+    let longest = Duration::from_millis(number()?);
+    let capacity = number()?;
+    state.announced = Announcement::new(longest, capacity, Duration::from_millis(number()?));
+    Some(state)
+}
+
+/// A server's name is sixteen hexadecimal digits.
+fn server_of(digits: &[u8; 16]) -> Option<u64> {
+    u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// An incarnation as the script knows it.
+pub(super) fn incarnation(of: Incarnation) -> Vec<u8> {
+    let mut bytes = of.epoch.to_be_bytes().to_vec();
+    bytes.extend(format!("{:016x}", of.server).into_bytes());
+    bytes
 }
 
 /// An answer that the script does not give.
@@ -270,21 +335,43 @@ fn odd(address: &str) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::record::REMEMBERED;
     use super::*;
     use crate::clock::millis;
-    use crate::revoke::SETTLING;
-    use crate::revoke::counter::REMEMBERED;
-    use crate::store::BACKWARD;
+    use crate::revoke::{ANONYMOUS_CAPACITY, SETTLING};
+    use crate::store::{BACKWARD, FORWARD};
 
     #[test]
-    fn the_scripts_numbers_are_those_of_the_other_stores() {
+    fn the_scripts_numbers_are_those_of_the_contract() {
         for (name, number) in [
             ("SETTLING", millis(SETTLING)),
+            ("SKEW", millis(SKEW)),
             ("BACKWARD", millis(BACKWARD)),
+            ("FORWARD", millis(FORWARD)),
+            ("ANONYMOUS_CAPACITY", ANONYMOUS_CAPACITY),
             ("REMEMBERED", REMEMBERED as u64),
         ] {
             let line = format!("\nlocal {name} = {number}\n");
             assert!(LIST.contains(&line), "{line}");
         }
+    }
+
+    #[test]
+    fn a_state_reads_as_the_script_packs_it() {
+        let mut packed = 7_u64.to_be_bytes().to_vec();
+        packed.extend(b"00000000000000ff");
+        for number in 1..=6_u64 {
+            packed.extend(number.to_be_bytes());
+        }
+        let read = state(&packed).unwrap();
+        assert_eq!(read.incarnation, Incarnation::new(7, 255));
+        assert_eq!(incarnation(read.incarnation), packed[..24]);
+        assert_eq!((read.now, read.complete_since), (time(1), time(2)));
+        assert_eq!(read.settling, Duration::from_millis(3));
+        assert_eq!(read.announced.anonymous_capacity, 5);
+        assert_eq!(read.announced.max_outage, Duration::from_millis(6));
+        assert_eq!(state(&packed[1..]), None);
+        packed[8] = b'x';
+        assert_eq!(state(&packed), None);
     }
 }

@@ -1,9 +1,9 @@
 //! Reading the whole list.
 //!
-//! 1. The position is noted first, and all is read over one connection. If that breaks, or the list
+//! 1. The cursor is noted first, and all is read over one connection. If that breaks, or the list
 //!    is another one at the end, there is no snapshot: a list that was emptied on the way must not
 //!    pass for a short one.
-//! 2. What changes on the way is told after the position. What expires on the way is not missed.
+//! 2. What changes on the way is told after the cursor. What expires on the way is not missed.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,54 +17,34 @@ use super::script::{Answer, Operation};
 use crate::clock::UnixMillis;
 use crate::error::StoreError;
 use crate::id::{Generation, Serial, SessionId, SubjectKey};
-use crate::revoke::{Position, Revocation, SessionEntry, SnapshotEnd, SubjectEntry};
-use crate::store::kept;
+use crate::revoke::{Cursor, LogState, Revocation, SessionEntry, SnapshotEnd, SubjectEntry};
 
 /// How many entries the server is asked for at once.
 const BATCH: usize = 1000;
 
-/// What the list says of itself.
+/// Where the list is, and what it holds beside its entries.
 pub(super) struct State {
-    pub(super) position: Position,
-    pub(super) born: UnixMillis,
-    floor: UnixMillis,
-    pub(super) everyone: Generation,
-    pub(super) visitors_dropped: u64,
-    pub(super) settling: Duration,
-    values: Values,
+    cursor: Cursor,
+    everyone: Generation,
+    since: UnixMillis,
 }
 
 impl State {
-    /// The longest life of a cookie that any node announced.
-    pub(super) fn longest(&self) -> Duration {
-        self.values.longest
-    }
-
     pub(super) fn read(answer: &mut Answer) -> Result<Self, StoreError> {
-        let position = position(answer)?;
-        let born = answer.time()?;
-        let floor = answer.time()?;
-        let longest = Duration::from_millis(answer.number()?);
-        let now = answer.time()?;
         Ok(Self {
-            position,
-            born,
-            floor,
+            cursor: answer.cursor()?,
             everyone: Generation::new(answer.number()?),
-            visitors_dropped: answer.number()?,
-            settling: Duration::from_millis(answer.number()?),
-            values: Values::new(now, longest),
+            since: record::time(answer.number()?),
         })
     }
 }
 
-/// Epoch, sequence and mark.
-pub(super) fn position(answer: &mut Answer) -> Result<Position, StoreError> {
-    Ok(Position {
-        epoch: answer.name()?,
-        sequence: answer.number()?,
-        mark: answer.name()?,
-    })
+/// What concerns more than one session or subject.
+pub(super) fn of_all(everyone: Generation, since: UnixMillis) -> Vec<Revocation> {
+    let generation = everyone;
+    let everyone = (generation > Generation::NONE).then_some(Revocation::Everyone { generation });
+    let anonymous = (since > UnixMillis::EPOCH).then_some(Revocation::Anonymous { since });
+    everyone.into_iter().chain(anonymous).collect()
 }
 
 /// Makes revocations of stored values, at one time.
@@ -74,15 +54,15 @@ pub(super) fn position(answer: &mut Answer) -> Result<Position, StoreError> {
 pub(super) struct Values {
     now: UnixMillis,
     longest: Duration,
-    /// Not understood: sessions, visitors, subjects.
+    /// Not understood: sessions, anonymous ones, subjects.
     unreadable: [u64; 3],
 }
 
 impl Values {
-    pub(super) fn new(now: UnixMillis, longest: Duration) -> Self {
+    pub(super) fn new(state: &LogState) -> Self {
         Self {
-            now,
-            longest,
+            now: state.now,
+            longest: state.announced.longest,
             unreadable: [0; 3],
         }
     }
@@ -93,10 +73,12 @@ impl Values {
         Revocation::Session { id, entry }
     }
 
-    pub(super) fn visitor(&mut self, id: Id, value: &[u8]) -> Revocation {
-        let entry = record::visitor(value).unwrap_or_else(|| self.ended(1));
+    pub(super) fn anonymous(&mut self, id: Id, value: &[u8]) -> Revocation {
+        let read = record::anonymous(value);
+        // As late as it may be: so it is dropped last.
+        let (created, entry) = read.unwrap_or_else(|| (self.now, self.ended(1)));
         let id = SessionId::from_bytes(id);
-        Revocation::Visitor { id, entry }
+        Revocation::AnonymousSession { id, created, entry }
     }
 
     pub(super) fn subject(&mut self, id: Id, value: &[u8]) -> Revocation {
@@ -108,7 +90,7 @@ impl Values {
             }
         });
         let key = SubjectKey::from_bytes(id);
-        let entry = kept(entry, self.longest);
+        let entry = entry.kept(self.longest);
         Revocation::Subject { key, entry }
     }
 
@@ -140,46 +122,39 @@ impl Redis {
     ) -> Result<SnapshotEnd, StoreError> {
         let call = self.call(Operation::STATE)?;
         let (held, mut answer) = self.scripts.call(&self.link, &call).await?;
-        let mut state = State::read(&mut answer)?;
-        self.note_epoch(state.position.epoch);
-        let values = &mut state.values;
-        let longest = values.longest;
+        let before = self.heard(&answer);
+        let state = State::read(&mut answer)?;
+        let mut values = Values::new(&before);
 
         self.scan(&held, "sessions", receive, |id, value| {
             values.session(id, value)
         })
         .await?;
-        self.scan(&held, "visitors", receive, |id, value| {
-            values.visitor(id, value)
+        self.scan(&held, "anonymous", receive, |id, value| {
+            values.anonymous(id, value)
         })
         .await?;
         self.scan(&held, "subjects", receive, |id, value| {
             values.subject(id, value)
         })
         .await?;
-        let generation = state.everyone;
-        if generation > Generation::NONE {
-            receive(vec![Revocation::Everyone { generation }]);
+        let of_all = of_all(state.everyone, state.since);
+        if !of_all.is_empty() {
+            receive(of_all);
         }
 
         let call = self.call(Operation::STATE)?;
         let mut answer = self.scripts.call_over(&self.link, &held, &call).await?;
-        let after = State::read(&mut answer)?;
-        let before = state.position;
-        if after.position.epoch != before.epoch || after.position.sequence < before.sequence {
+        self.report(&values);
+        let after = self.heard(&answer);
+        let reached = State::read(&mut answer)?.cursor;
+        if after.incarnation != before.incarnation || reached.sequence < state.cursor.sequence {
             return Err(StoreError::unavailable(format_args!(
-                "{}: the list began anew while it was read",
+                "{}: the list began anew, or another server answers, while it was read",
                 self.link.server().address()
             )));
         }
-        self.report(&state.values);
-        Ok(SnapshotEnd {
-            position: state.position,
-            born: state.born,
-            floor: state.floor,
-            longest,
-            settling: after.settling,
-        })
+        Ok(SnapshotEnd::new(state.cursor, after))
     }
 
     /// Hands over one hash.
@@ -235,14 +210,14 @@ impl Redis {
 
     /// Counts what was not understood, and says so once for all of it.
     pub(super) fn report(&self, values: &Values) {
-        let [sessions, visitors, subjects] = values.unreadable;
+        let [sessions, anonymous, subjects] = values.unreadable;
         let all = values.unreadable();
         self.unreadable.store(all, Ordering::Relaxed);
         if all > 0 {
             tracing::error!(
                 list = self.list,
                 sessions,
-                visitors,
+                anonymous,
                 subjects,
                 "the revocation store holds entries that are not understood; their sessions count as \
                  ended"

@@ -5,7 +5,9 @@
 //! 3. The suite moves the clock instead of waiting, where it can.
 
 mod journal;
+mod log;
 mod report;
 
 pub use journal::{JournalHarness, journal};
+pub use log::{LogHarness, log};
 pub use report::{Outcome, Report};

@@ -13,9 +13,7 @@ use crate::clock::UnixMillis;
 use crate::error::StoreError;
 use crate::id::{Generation, Serial, SessionId, SubjectKey};
 use crate::lifetime::SKEW;
-use crate::revoke::{
-    Published, Raise, Revocation, SessionEntry, SubjectEntry, Target,
-};
+use crate::revoke::{Published, Raise, Revocation, SessionEntry, SubjectEntry, Target};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Entries {
@@ -52,6 +50,8 @@ pub(super) struct Rules {
     pub(super) now: UnixMillis,
     pub(super) longest: Duration,
     pub(super) anonymous_capacity: usize,
+    /// Whether the clock can be right.
+    pub(super) may_sweep: bool,
 }
 
 /// What a publication changes.
@@ -61,6 +61,8 @@ pub(super) struct News {
     pub(super) revocations: Vec<Revocation>,
     /// Whether anything changed that not anyone can change as often as they like.
     pub(super) is_serious: bool,
+    /// Whether entries were swept to make room.
+    pub(super) has_swept: bool,
 }
 
 impl News {
@@ -87,7 +89,12 @@ impl Entries {
         Ok(())
     }
 
-    pub(super) fn join(&mut self, revocation: Revocation, rules: Rules, news: &mut News) -> Published {
+    pub(super) fn join(
+        &mut self,
+        revocation: Revocation,
+        rules: Rules,
+        news: &mut News,
+    ) -> Published {
         match revocation {
             Revocation::Session { id, entry } => {
                 let held = self.sessions.get(&id).copied();
@@ -105,8 +112,9 @@ impl Entries {
                 Published::fresh_if(is_fresh).over(held)
             }
             Revocation::AnonymousSession { id, created, entry } => {
-                let joined = self.join_anonymous(id, created, entry, rules, news);
-                joined.over(self.sessions.get(&id).copied())
+                let main = self.sessions.get(&id).copied();
+                self.join_anonymous(id, created, entry, rules, news)
+                    .over(main)
             }
             Revocation::Subject { key, entry } => {
                 let held = self.subjects.get(&key).copied();
@@ -117,7 +125,10 @@ impl Entries {
                 };
                 let entry_now = new.entry(rules.longest);
                 if held.map(|held| held.entry(rules.longest)) != Some(entry_now) {
-                    news.push(Revocation::Subject { key, entry: entry_now });
+                    news.push(Revocation::Subject {
+                        key,
+                        entry: entry_now,
+                    });
                 }
                 self.subjects.insert(key, new);
                 let is_fresh = |held: Subject| entry.generation > held.counter.generation;
@@ -166,20 +177,24 @@ impl Entries {
         self.order.insert((new.0, id));
         self.anonymous.insert(id, new);
         self.make_room(rules, news);
-        if new.0 <= self.since {
+        let (began, joined) = new;
+        if began > self.since {
+            news.push(Revocation::AnonymousSession {
+                id,
+                created: began,
+                entry: joined,
+            });
+        }
+        if created <= self.since {
             return Published::Ended;
         }
-        news.push(Revocation::AnonymousSession {
-            id,
-            created: new.0,
-            entry: new.1,
-        });
         Published::fresh_if(held.is_none_or(|(_, held)| entry.serial > held.serial))
     }
 
     fn make_room(&mut self, rules: Rules, news: &mut News) {
-        if self.anonymous.len() > rules.anonymous_capacity {
-            self.sweep_anonymous(rules.now, usize::MAX);
+        if self.anonymous.len() > rules.anonymous_capacity && rules.may_sweep {
+            news.has_swept = true;
+            self.sweep(rules, usize::MAX);
         }
         while self.anonymous.len() > rules.anonymous_capacity
             && let Some(&(first, _)) = self.order.first()
@@ -233,7 +248,11 @@ impl Entries {
     }
 
     /// What the raise came to, and until when it is kept, of which `raise` is a repeat.
-    pub(super) fn repeated(&self, raise: &Raise, longest: Duration) -> Option<(PastRaise, UnixMillis)> {
+    pub(super) fn repeated(
+        &self,
+        raise: &Raise,
+        longest: Duration,
+    ) -> Option<(PastRaise, UnixMillis)> {
         match raise.target {
             Target::Subject(key) => {
                 let subject = self.subjects.get(&key)?;
@@ -273,11 +292,8 @@ impl Entries {
         let session = self.sessions.get(&id);
         let session = session.map(|&entry| self.session(id, entry, rules));
         let anonymous = self.anonymous.get(&id);
-        let anonymous = anonymous.map(|&(created, entry)| Revocation::AnonymousSession {
-            id,
-            created,
-            entry,
-        });
+        let anonymous =
+            anonymous.map(|&(created, entry)| Revocation::AnonymousSession { id, created, entry });
         let subject = subject.and_then(|key| {
             let entry = self.subjects.get(&key)?.entry(rules.longest);
             Some(Revocation::Subject { key, entry })
@@ -329,8 +345,12 @@ impl Entries {
     pub(super) fn sweep(&mut self, rules: Rules, limit: usize) -> usize {
         let now = rules.now;
         let damaged = &self.damaged;
-        let is_past = |id: &SessionId, entry: &SessionEntry| entry.until < now && !damaged.contains(id);
-        let past = self.sessions.iter().filter(|(id, entry)| is_past(id, entry));
+        let is_past =
+            |id: &SessionId, entry: &SessionEntry| entry.until < now && !damaged.contains(id);
+        let past = self
+            .sessions
+            .iter()
+            .filter(|(id, entry)| is_past(id, entry));
         let past: Vec<_> = past.map(|(id, _)| *id).take(limit).collect();
         past.iter().for_each(|id| {
             self.sessions.remove(id);

@@ -124,6 +124,9 @@ impl LogServer {
         if prolongs {
             list.prolong(call.now, purpose);
         }
+        if news.has_swept {
+            list.last_sweep = list.last_sweep.max(call.now);
+        }
         list.tell(call, news);
         Ok(Receipt::new(published, list.incarnation()))
     }
@@ -274,6 +277,7 @@ impl List {
             now,
             longest: self.announced.longest,
             anonymous_capacity: usize::try_from(capacity).unwrap_or(usize::MAX),
+            may_sweep: check_clock(now, self.last_sweep).is_ok(),
         }
     }
 

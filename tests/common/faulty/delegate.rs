@@ -1,50 +1,47 @@
-//! What becomes of each call.
+//! What comes of each call.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sealed_session::revoke::{
-    Followed, Found, News, Position, Published, Raise, Raised, Reach, Reading, Revocation,
-    RevocationStore, SnapshotEnd, Target,
+    Announcement, Cursor, Delta, Followed, Found, Incarnation, LogState, Published, Purpose, Raise,
+    Raised, Reading, Receipt, ReplicatedLog, Revocation, SessionId, SnapshotEnd, SubjectKey,
+    Target,
 };
-use sealed_session::{
-    revoke::{SessionId, SubjectKey},
-    store::StoreError,
-    time::UnixMillis,
-};
+use sealed_session::store::StoreError;
+use sealed_session::time::UnixMillis;
 
 use super::{Call, Faulty, Mode, Orders, lost};
 
 #[async_trait]
-impl RevocationStore for Faulty {
+impl ReplicatedLog for Faulty {
     fn name(&self) -> &'static str {
         "faulty"
     }
 
-    fn reach(&self) -> Reach {
-        self.reach
-    }
-
-    async fn announce(&self, longest: Duration) -> Result<(), StoreError> {
-        self.disturb(Call::Publish, self.inner().announce(longest))
+    async fn announce(&self, announcement: Announcement) -> Result<(), StoreError> {
+        self.disturb(Call::Publish, self.inner().announce(announcement))
             .await
     }
 
-    async fn publish(&self, revocations: &[Revocation]) -> Result<Vec<Published>, StoreError> {
+    async fn publish(
+        &self,
+        revocations: &[Revocation],
+        purpose: Purpose,
+    ) -> Result<Receipt, StoreError> {
+        if purpose != Purpose::Revoke {
+            self.0.restored.fetch_add(revocations.len(), SeqCst);
+        }
         if self.mode(Call::Publish) == Mode::Forgets {
-            return Ok(vec![Published::Fresh; revocations.len()]);
+            let incarnation = self.incarnation().await?;
+            let published = vec![Published::Fresh; revocations.len()];
+            return Ok(Receipt::new(published, incarnation));
         }
         if self.orders().takes_no(revocations) {
             return Err(lost());
         }
-        self.disturb(Call::Publish, self.inner().publish(revocations))
-            .await
-    }
-
-    async fn give_back(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
-        self.given_back.fetch_add(revocations.len(), SeqCst);
-        self.disturb(Call::Publish, self.inner().give_back(revocations))
+        self.disturb(Call::Publish, self.inner().publish(revocations, purpose))
             .await
     }
 
@@ -77,7 +74,7 @@ impl RevocationStore for Faulty {
         &self,
         receive: &mut (dyn FnMut(Vec<Revocation>) + Send),
     ) -> Result<SnapshotEnd, StoreError> {
-        self.snapshots.fetch_add(1, SeqCst);
+        self.0.snapshots.fetch_add(1, SeqCst);
         let end = self
             .disturb(Call::Follow, self.inner().snapshot(receive))
             .await;
@@ -85,38 +82,50 @@ impl RevocationStore for Faulty {
         end
     }
 
-    async fn follow(&self, position: Position) -> Result<Followed, StoreError> {
-        *self.followed.lock().unwrap() = position;
+    async fn follow(&self, cursor: Cursor) -> Result<Followed, StoreError> {
+        *self.0.followed.lock().unwrap() = cursor;
         let once = std::mem::take(&mut self.orders().fail_once);
         let followed = match once {
             true => Err(lost()),
-            false => {
-                self.disturb(Call::Follow, follow_soon(&*self.inner(), position))
-                    .await
-            }
+            false => self.disturb(Call::Follow, self.follow_soon(cursor)).await,
         };
         let told = followed.and_then(|followed| self.orders().tell(followed));
         if told.is_err() {
-            self.unheard.fetch_add(1, SeqCst);
+            self.0.unheard.fetch_add(1, SeqCst);
         }
         told
     }
 
-    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
-        self.disturb(Call::Publish, self.inner().vouch(epoch, born))
+    async fn attest(
+        &self,
+        incarnation: Incarnation,
+        since: UnixMillis,
+    ) -> Result<Option<LogState>, StoreError> {
+        self.disturb(Call::Publish, self.inner().attest(incarnation, since))
             .await
-    }
-
-    async fn reborn(&self) -> Result<UnixMillis, StoreError> {
-        self.disturb(Call::Publish, self.inner().reborn()).await
     }
 
     async fn sweep(&self) -> Result<usize, StoreError> {
         self.disturb(Call::Publish, self.inner().sweep()).await
     }
+}
 
-    fn unreadable(&self) -> u64 {
-        self.inner().unreadable()
+impl Faulty {
+    async fn incarnation(&self) -> Result<Incarnation, StoreError> {
+        let reading = self.inner().read(SubjectKey::from_bytes([0; 16])).await?;
+        Ok(reading.state.incarnation)
+    }
+
+    /// Where the log is in this process, nobody waits for news for longer than a moment.
+    async fn follow_soon(&self, cursor: Cursor) -> Result<Followed, StoreError> {
+        let inner = self.inner();
+        if !self.0.is_quick {
+            return inner.follow(cursor).await;
+        }
+        // First: it may say nothing of what is published while there are no news.
+        let state = inner.read(SubjectKey::from_bytes([0; 16])).await?.state;
+        let followed = tokio::time::timeout(Duration::from_millis(10), inner.follow(cursor)).await;
+        followed.unwrap_or_else(|_| Ok(Followed::Delta(Delta::new(Vec::new(), cursor, state))))
     }
 }
 
@@ -124,37 +133,21 @@ impl Orders {
     fn takes_no(&self, revocations: &[Revocation]) -> bool {
         revocations.iter().any(|it| match it {
             Revocation::Session { id, .. } => self.never_taken == Some(*id),
-            Revocation::Visitor { .. }
+            Revocation::AnonymousSession { .. }
             | Revocation::Subject { .. }
-            | Revocation::Everyone { .. } => false,
+            | Revocation::Everyone { .. }
+            | Revocation::Anonymous { .. } => false,
         })
     }
 
     fn tell(&self, followed: Followed) -> Result<Followed, StoreError> {
         match followed {
-            Followed::News(_) if self.no_news => Err(lost()),
-            Followed::News(mut news) if self.settling_untold => {
-                news.settling = None;
-                Ok(Followed::News(news))
+            Followed::Delta(_) if self.no_news => Err(lost()),
+            Followed::Delta(mut delta) if self.state_untold => {
+                delta.state = None;
+                Ok(Followed::Delta(delta))
             }
             followed => Ok(followed),
         }
     }
-}
-
-/// A store in this process is made to answer soon, so that orders are looked at often. A server is not:
-/// it would have to be asked for all it holds to say for how long it settles.
-async fn follow_soon(
-    store: &dyn RevocationStore,
-    position: Position,
-) -> Result<Followed, StoreError> {
-    let followed = store.follow(position);
-    if store.reach() == Reach::Network {
-        return followed.await;
-    }
-    let end = store.snapshot(&mut |_| {}).await?;
-    let mut quiet = News::new(Vec::new(), position);
-    quiet.settling = Some(end.settling);
-    let followed = tokio::time::timeout(Duration::from_millis(10), followed).await;
-    followed.unwrap_or(Ok(Followed::News(quiet)))
 }

@@ -1,4 +1,4 @@
-//! A store that fails when it is told to, and a generator that does.
+//! A shared log that fails when it is told to, and a generator that does.
 
 mod delegate;
 
@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use sealed_session::revoke::{Position, Reach, RevocationStore};
-use sealed_session::store::Memory;
+use sealed_session::revoke::{Cursor, ReplicatedLog, Store};
 use sealed_session::{
     keys::{Random, RandomError, SystemRandom},
     revoke::{SessionId, SubjectKey},
@@ -45,19 +44,29 @@ pub enum Call {
     Follow,
 }
 
-/// A store behind a connection that can be disturbed. Several of them may share one: each is the
-/// connection of one node.
+/// A log behind a connection that can be disturbed. Several of them may share one: each is the connection of one
+/// node. Clones are the same connection.
+#[derive(Debug, Clone)]
+pub struct Faulty(Arc<Connection>);
+
 #[derive(Debug)]
-pub struct Faulty {
-    inner: Mutex<Arc<dyn RevocationStore>>,
-    reach: Reach,
+struct Connection {
+    inner: Mutex<Arc<dyn ReplicatedLog>>,
+    /// Whether it is made to answer soon where there is nothing to tell.
+    is_quick: bool,
     orders: Mutex<Orders>,
     /// Where news were waited for last.
-    followed: Mutex<Position>,
+    followed: Mutex<Cursor>,
     waiting: AtomicUsize,
     unheard: AtomicUsize,
     snapshots: AtomicUsize,
-    given_back: AtomicUsize,
+    restored: AtomicUsize,
+}
+
+impl From<Faulty> for Store {
+    fn from(faulty: Faulty) -> Self {
+        Self::shared(faulty)
+    }
 }
 
 /// What it is told to do.
@@ -67,43 +76,46 @@ struct Orders {
     snapshots_held: bool,
     fail_once: bool,
     no_news: bool,
-    settling_untold: bool,
+    state_untold: bool,
     never_taken: Option<SessionId>,
     held_up: Option<SubjectKey>,
 }
 
 impl Faulty {
-    /// Around a store in this process, which others may write to as far as `reach` says.
-    pub fn new(store: Arc<dyn RevocationStore>, reach: Reach) -> Arc<Self> {
-        Arc::new(Self {
-            inner: Mutex::new(store),
-            reach,
+    /// Around a log in this process. It is made to answer soon, so that orders are looked at often.
+    pub fn new(log: impl ReplicatedLog) -> Self {
+        Self::of(Arc::new(log), true)
+    }
+
+    /// Around a log on a server.
+    pub fn around(log: impl ReplicatedLog) -> Self {
+        Self::of(Arc::new(log), false)
+    }
+
+    fn of(log: Arc<dyn ReplicatedLog>, is_quick: bool) -> Self {
+        Self(Arc::new(Connection {
+            inner: Mutex::new(log),
+            is_quick,
             orders: Mutex::default(),
             followed: Mutex::default(),
             waiting: AtomicUsize::default(),
             unheard: AtomicUsize::default(),
             snapshots: AtomicUsize::default(),
-            given_back: AtomicUsize::default(),
-        })
+            restored: AtomicUsize::default(),
+        }))
     }
 
-    /// Around a store as it is.
-    pub fn around(store: impl RevocationStore) -> Arc<Self> {
-        let reach = store.reach();
-        Self::new(Arc::new(store), reach)
+    /// Another log answers from now on: the old one has lost its data.
+    pub fn replace(&self, log: impl ReplicatedLog) {
+        *self.0.inner.lock().unwrap() = Arc::new(log);
     }
 
-    /// Another server answers from now on: the old one has lost its data, or was replaced.
-    pub fn replace(&self, memory: &Arc<Memory>) {
-        *self.inner.lock().unwrap() = memory.clone();
-    }
-
-    fn inner(&self) -> Arc<dyn RevocationStore> {
-        self.inner.lock().unwrap().clone()
+    fn inner(&self) -> Arc<dyn ReplicatedLog> {
+        self.0.inner.lock().unwrap().clone()
     }
 
     fn orders(&self) -> MutexGuard<'_, Orders> {
-        self.orders.lock().unwrap()
+        self.0.orders.lock().unwrap()
     }
 
     /// Sets the mode of all calls.
@@ -123,8 +135,8 @@ impl Faulty {
     /// The node hears nothing from now on, and has taken all that it was told before.
     pub async fn deafen(&self) {
         self.set_call(Call::Follow, Mode::Down);
-        let before = self.unheard.load(SeqCst);
-        eventually(|| async { self.unheard.load(SeqCst) > before }).await;
+        let before = self.0.unheard.load(SeqCst);
+        eventually(|| async { self.0.unheard.load(SeqCst) > before }).await;
     }
 
     /// Whether snapshots do not end, although everything was handed over.
@@ -142,9 +154,9 @@ impl Faulty {
         self.orders().no_news = none;
     }
 
-    /// Whether news leave out for how long the store settles, as between two beats.
-    pub fn settling_untold(&self, untold: bool) {
-        self.orders().settling_untold = untold;
+    /// Whether news leave out the log's state, as between two beats.
+    pub fn state_untold(&self, untold: bool) {
+        self.orders().state_untold = untold;
     }
 
     /// No publication is taken that has this session in it, as of a damaged value in a file.
@@ -159,23 +171,23 @@ impl Faulty {
 
     /// How many calls do not get an answer at the moment.
     pub fn waiting(&self) -> usize {
-        self.waiting.load(SeqCst)
+        self.0.waiting.load(SeqCst)
     }
 
     /// How many snapshots were asked for.
     pub fn snapshots(&self) -> usize {
-        self.snapshots.load(SeqCst)
+        self.0.snapshots.load(SeqCst)
     }
 
-    /// How many entries were given back.
-    pub fn given_back(&self) -> usize {
-        self.given_back.load(SeqCst)
+    /// How many entries were restored.
+    pub fn restored(&self) -> usize {
+        self.0.restored.load(SeqCst)
     }
 
-    /// Whether what `store` holds has been loaded, and news are waited for.
-    pub async fn follows(&self, store: &dyn RevocationStore) -> bool {
-        let end = store.snapshot(&mut |_| {}).await.unwrap();
-        self.followed.lock().unwrap().epoch == end.position.epoch
+    /// Whether what `log` holds has been loaded, and news are waited for.
+    pub async fn follows(&self, log: &dyn ReplicatedLog) -> bool {
+        let end = log.snapshot(&mut |_| {}).await.unwrap();
+        self.0.followed.lock().unwrap().epoch == end.cursor.epoch
     }
 
     async fn disturb<T>(
@@ -199,7 +211,7 @@ impl Faulty {
 
     async fn wait_while(&self, so: impl Fn() -> bool) {
         if so() {
-            let _counted = Counted::new(&self.waiting);
+            let _counted = Counted::new(&self.0.waiting);
             while so() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }

@@ -1,48 +1,54 @@
 //! What is stored: joining, and who is told to be first.
 
+use std::time::Duration;
+
 use tokio::task::JoinSet;
 
+use super::LogHarness;
 use super::tools::{
-    Checked, DAY, HOUR, MINUTE, ended, entry, follow_until, fresh, id, ids, now, raise, seen,
-    session, snapshot, some_of_each, sorted, subject, sweep_all, visitor,
+    DAY, HOUR, MINUTE, announce, anonymous, ended, entry, follow_until, fresh, id, ids, now,
+    publish, raise, seen, session, snapshot, some_of_each, sorted, subject, sweep_all,
 };
-use super::{Harness, Stop, require};
 use crate::clock::UnixMillis;
 use crate::id::{Generation, Serial};
-use crate::revoke::{Published, Revocation, SessionEntry, SubjectEntry, Target, VISITOR_CAPACITY};
+use crate::revoke::{Published, Purpose, Revocation, SessionEntry, SubjectEntry, Target};
+use crate::testing::conformance::report::{Checked, Stop, require};
 
-pub(super) async fn a_new_store_is_empty(h: &dyn Harness) -> Checked {
-    let store = fresh(h).await?;
-    let seen = seen(&store).await?;
+pub(super) async fn a_new_log_is_empty(h: &dyn LogHarness) -> Checked {
+    let log = fresh(h).await?;
+    let seen = seen(&log).await?;
     require(seen.is_empty(), || format!("it holds {seen:?}"))?;
-    let reading = store.read(subject(1)).await?;
+    let reading = log.read(subject(1)).await?;
     require(reading.subject == Generation::NONE, || {
         format!("a subject has generation {}", reading.subject)
     })?;
     require(reading.everyone == Generation::NONE, || {
         format!("everyone has generation {}", reading.everyone)
     })?;
-    require(reading.born <= reading.now, || {
-        format!("born {}, now {}", reading.born, reading.now)
+    let state = reading.state;
+    let age = state.now.since(state.complete_since);
+    require(state.complete_since <= state.now && age < HOUR, || {
+        format!("a log that was just made: {state:?}")
     })?;
-    let age = reading.now.since(reading.born);
-    require(age < HOUR, || format!("born {} s ago", age.as_secs()))?;
-    let (_, end) = snapshot(&store).await?;
-    require(end.born == reading.born, || {
-        "the snapshot's `born` is not that of `read`".into()
+    let of_snapshot = snapshot(&log).await?.1.state;
+    require(of_snapshot.complete_since == state.complete_since, || {
+        format!("read says {state:?}, the snapshot {of_snapshot:?}")
     })?;
-    require(!store.name().is_empty(), || "it has no name".into())
+    require(of_snapshot.incarnation == state.incarnation, || {
+        format!("read says {state:?}, the snapshot {of_snapshot:?}")
+    })?;
+    require(!log.name().is_empty(), || "it has no name".into())
 }
 
-pub(super) async fn published_is_in_the_snapshot(h: &dyn Harness) -> Checked {
-    let store = fresh(h).await?;
-    let now = now(&store).await?;
-    let born = snapshot(&store).await?.1.born;
+pub(super) async fn published_is_in_the_snapshot(h: &dyn LogHarness) -> Checked {
+    let log = fresh(h).await?;
+    let now = now(&log).await?;
+    let since = snapshot(&log).await?.1.state.complete_since;
     let entry = entry(3, now, now + DAY);
     let generation = Generation::new(now.as_millis());
     let published = [
         Revocation::Session { id: id(1), entry },
-        Revocation::Visitor { id: id(2), entry },
+        anonymous(2, now, entry),
         Revocation::Subject {
             key: subject(3),
             entry: SubjectEntry {
@@ -52,52 +58,52 @@ pub(super) async fn published_is_in_the_snapshot(h: &dyn Harness) -> Checked {
         },
         Revocation::Everyone { generation },
     ];
-    let answers = store.publish(&published).await?;
+    let answers = publish(&log, &published).await?;
     require(answers == [Published::Fresh; 4], || {
         format!("four new entries answered {answers:?}")
     })?;
-    let seen = seen(&store).await?;
+    let seen = seen(&log).await?;
     for revocation in published {
         require(seen.contains(&revocation), || {
             format!("{revocation:?} is missing in {seen:?}")
         })?;
     }
     require(seen.len() == 4, || format!("four were published: {seen:?}"))?;
-    let reading = store.read(subject(3)).await?;
+    let reading = log.read(subject(3)).await?;
     require(
         (reading.subject, reading.everyone) == (generation, generation),
         || format!("published generation {generation}, read {reading:?}"),
     )?;
-    let later = snapshot(&store).await?.1.born;
-    require(later == born && reading.born == born, || {
-        format!("`born` moved from {born} to {later}")
+    let later = snapshot(&log).await?.1.state.complete_since;
+    require(later == since, || {
+        format!("it was complete since {since}, and since {later} once something was published")
     })
 }
 
-pub(super) async fn publishing_is_idempotent(h: &dyn Harness) -> Checked {
-    let store = fresh(h).await?;
-    let now = now(&store).await?;
+pub(super) async fn publishing_is_idempotent(h: &dyn LogHarness) -> Checked {
+    let log = fresh(h).await?;
+    let now = now(&log).await?;
     let all = some_of_each(now);
-    store.publish(&all).await?;
-    let once = sorted(seen(&store).await?);
-    let answers = store.publish(&all).await?;
+    publish(&log, &all).await?;
+    let once = sorted(seen(&log).await?);
+    let answers = publish(&log, &all).await?;
     require(answers.iter().all(|each| *each == Published::Known), || {
         format!("published again: {answers:?}")
     })?;
-    let twice = sorted(seen(&store).await?);
+    let twice = sorted(seen(&log).await?);
     require(once == twice, || format!("once {once:?}, twice {twice:?}"))?;
-    let none = store.publish(&[]).await?;
+    let none = publish(&log, &[]).await?;
     require(none.is_empty(), || format!("nothing published: {none:?}"))
 }
 
-pub(super) async fn publishing_is_commutative(h: &dyn Harness) -> Checked {
+pub(super) async fn publishing_is_commutative(h: &dyn LogHarness) -> Checked {
     let mut ends = Vec::new();
     let mut start = None;
     for reverse in [false, true] {
-        let store = fresh(h).await?;
+        let log = fresh(h).await?;
         let now = match start {
             Some(now) => now,
-            None => now(&store).await?,
+            None => now(&log).await?,
         };
         start = Some(now);
         let mut all = some_of_each(now);
@@ -105,26 +111,31 @@ pub(super) async fn publishing_is_commutative(h: &dyn Harness) -> Checked {
             all.reverse();
         }
         for revocation in &all {
-            store.publish(std::slice::from_ref(revocation)).await?;
+            publish(&log, std::slice::from_ref(revocation)).await?;
         }
-        ends.push(sorted(seen(&store).await?));
+        ends.push(sorted(seen(&log).await?));
     }
     let same = ends.first() == ends.last();
     require(same, || format!("forwards and backwards: {ends:?}"))
 }
 
-pub(super) async fn joining_takes_the_stricter(h: &dyn Harness) -> Checked {
-    let store = fresh(h).await?;
-    let now = now(&store).await?;
+pub(super) async fn joining_takes_the_stricter(h: &dyn LogHarness) -> Checked {
+    let log = fresh(h).await?;
+    let now = now(&log).await?;
     let a = entry(2, now, now + HOUR);
     let b = entry(1, now + HOUR, now + DAY);
     let c = entry(2, now + MINUTE, now + MINUTE);
-    for (n, wrap) in [session, visitor].into_iter().enumerate() {
-        for each in [a, b, c] {
-            store.publish(&[wrap(n as u64, each)]).await?;
+    let later = now + Duration::from_millis(1);
+    let of_session = [a, b, c].map(|each| session(1, each));
+    let of_anonymous = [(now, a), (later, b), (now, c)];
+    let of_anonymous = of_anonymous.map(|(created, each)| anonymous(1, created, each));
+    for all in [of_session, of_anonymous] {
+        for each in all {
+            publish(&log, &[each]).await?;
         }
-        let want = wrap(n as u64, a.join(b).join(c));
-        let seen = seen(&store).await?;
+        let [first, second, third] = all;
+        let want = first.join(second).join(third);
+        let seen = seen(&log).await?;
         require(seen.contains(&want), || {
             format!("wanted {want:?}, got {seen:?}")
         })?;
@@ -132,10 +143,10 @@ pub(super) async fn joining_takes_the_stricter(h: &dyn Harness) -> Checked {
     Ok(())
 }
 
-pub(super) async fn publishing_tells_fresh(h: &dyn Harness) -> Checked {
+pub(super) async fn publishing_tells_fresh(h: &dyn LogHarness) -> Checked {
     use Published::{Fresh, Known};
-    let store = fresh(h).await?;
-    let now = now(&store).await?;
+    let log = fresh(h).await?;
+    let now = now(&log).await?;
     let until = now + DAY;
     let generation = |value| Generation::new(now.as_millis() + value);
     let of_subject = |value| Revocation::Subject {
@@ -158,9 +169,9 @@ pub(super) async fn publishing_tells_fresh(h: &dyn Harness) -> Checked {
         (session(1, ended(now, until)), Fresh),
         (session(1, entry(3, now, until)), Known),
         (session(2, entry(0, now, until)), Fresh),
-        (visitor(3, entry(1, now, until)), Fresh),
-        (visitor(3, entry(1, now, until)), Known),
-        (visitor(3, entry(2, now, until)), Fresh),
+        (anonymous(3, now, entry(1, now, until)), Fresh),
+        (anonymous(3, now, entry(1, now, until)), Known),
+        (anonymous(3, now, entry(2, now, until)), Fresh),
         (of_subject(1), Fresh),
         (of_subject(1), Known),
         (of_subject(0), Known),
@@ -170,7 +181,7 @@ pub(super) async fn publishing_tells_fresh(h: &dyn Harness) -> Checked {
         (of_everyone(2), Fresh),
     ];
     for (revocation, want) in steps {
-        let got = store.publish(&[revocation]).await?;
+        let got = publish(&log, &[revocation]).await?;
         require(got == [want], || {
             format!("{revocation:?} answered {got:?}, wanted {want:?}")
         })?;
@@ -179,10 +190,10 @@ pub(super) async fn publishing_tells_fresh(h: &dyn Harness) -> Checked {
 }
 
 /// Whoever logs out has to learn that a login made another session of this one, which lives on.
-pub(super) async fn a_succession_is_told(h: &dyn Harness) -> Checked {
+pub(super) async fn a_succession_is_told(h: &dyn LogHarness) -> Checked {
     use Published::{Fresh, Succeeded};
-    let store = fresh(h).await?;
-    let now = now(&store).await?;
+    let log = fresh(h).await?;
+    let now = now(&log).await?;
     let succeeded = SessionEntry {
         serial: Serial::SUCCEEDED,
         from: now,
@@ -197,124 +208,109 @@ pub(super) async fn a_succession_is_told(h: &dyn Harness) -> Checked {
         (session(1, entry(1, now, now + DAY)), Succeeded),
         // A session without a login has its ends elsewhere, and its succession here.
         (session(2, succeeded), Fresh),
-        (visitor(2, logout), Succeeded),
-        (visitor(3, logout), Fresh),
+        (anonymous(2, now, logout), Succeeded),
+        (anonymous(3, now, logout), Fresh),
     ];
     for (revocation, want) in steps {
-        let got = store.publish(&[revocation]).await?;
+        let got = publish(&log, &[revocation]).await?;
         require(got == [want], || {
             format!("{revocation:?} answered {got:?}, wanted {want:?}")
         })?;
     }
     let stands = session(1, succeeded);
-    let seen = seen(&store).await?;
+    let seen = seen(&log).await?;
     require(seen.contains(&stands), || {
         format!("a logout hid the login that came before it: {seen:?}")
     })
 }
 
-pub(super) async fn one_renewal_wins(h: &dyn Harness) -> Checked {
-    let store = fresh(h).await?;
-    let now = now(&store).await?;
+pub(super) async fn one_renewal_wins(h: &dyn LogHarness) -> Checked {
+    let log = fresh(h).await?;
+    let now = now(&log).await?;
     for round in 0..20 {
         let renewal = session(round, entry(1, now, now + DAY));
         let mut tasks = JoinSet::new();
         for _ in 0..8 {
-            let store = store.clone();
-            tasks.spawn(async move { store.publish(&[renewal]).await });
+            let log = log.clone();
+            let publish = async move { log.publish(&[renewal], Purpose::Revoke).await };
+            tasks.spawn(publish);
         }
         let mut winners = 0;
         while let Some(answer) = tasks.join_next().await {
             let answer = answer.map_err(|error| Stop::failed(error.to_string()))??;
-            winners += usize::from(answer == [Published::Fresh]);
+            winners += usize::from(answer.published == [Published::Fresh]);
         }
         require(winners == 1, || format!("{winners} of 8 renewals won"))?;
     }
     Ok(())
 }
 
-pub(super) async fn a_large_batch(h: &dyn Harness) -> Checked {
-    let store = fresh(h).await?;
-    let now = now(&store).await?;
-    let start = snapshot(&store).await?.1.position;
+pub(super) async fn a_large_batch(h: &dyn LogHarness) -> Checked {
+    let log = fresh(h).await?;
+    let now = now(&log).await?;
+    let start = snapshot(&log).await?.1.cursor;
     let all: Vec<_> = (0..10_000)
         .map(|n| session(n, ended(now, now + HOUR)))
         .collect();
-    let answers = store.publish(&all).await?;
+    let answers = publish(&log, &all).await?;
     require(answers.len() == all.len(), || {
         format!("{} entries, {} answers", all.len(), answers.len())
     })?;
     let fresh = answers.iter().all(|each| *each == Published::Fresh);
     require(fresh, || "not all of them are fresh".into())?;
-    let stored = ids(&seen(&store).await?);
+    let stored = ids(&seen(&log).await?);
     require(stored.len() == all.len(), || {
         format!("{} published, {} in the snapshot", all.len(), stored.len())
     })?;
-    if let Some(told) = follow_until(&store, start, all.len()).await? {
+    if let Some(told) = follow_until(&log, start, all.len()).await? {
         require(ids(&told).len() == all.len(), || {
             format!("{} published, {} followed", all.len(), told.len())
         })?;
     }
     if h.advance(2 * HOUR) {
-        let swept = sweep_all(&store).await?;
+        let swept = sweep_all(&log).await?;
         require(swept == all.len(), || format!("swept {swept} of 10,000"))?;
     }
     Ok(())
 }
 
-pub(super) async fn visitors_are_bounded(h: &dyn Harness) -> Checked {
-    let store = fresh(h).await?;
-    let now = now(&store).await?;
-    let entry = entry(1, now, now + DAY);
-    let extra: u64 = 100;
-    let total = VISITOR_CAPACITY as u64 + extra;
-    let numbers: Vec<u64> = (0..total).collect();
-    store.publish(&[session(total, entry)]).await?;
-    for chunk in numbers.chunks(10_000) {
-        let visitors: Vec<_> = chunk.iter().map(|n| visitor(*n, entry)).collect();
-        store.publish(&visitors).await?;
-    }
-    let seen = seen(&store).await?;
-    require(seen.contains(&session(total, entry)), || {
-        "visitors drove out a session that was logged in".into()
+pub(super) async fn one_session_is_found(h: &dyn LogHarness) -> Checked {
+    let log = fresh(h).await?;
+    announce(&log, DAY).await?;
+    let now = now(&log).await?;
+    let none = log.find(id(1), Some(subject(1))).await?;
+    require(none.revocations.is_empty(), || {
+        format!("nothing was stored: {none:?}")
     })?;
-    let stored = ids(&seen);
-    require(stored.len() <= VISITOR_CAPACITY + 1, || {
-        format!("{} visitors are stored", stored.len() - 1)
-    })?;
-    let newest = (extra..total).all(|n| stored.contains(&id(n)));
-    require(newest, || {
-        "it dropped a visitor other than the oldest".into()
-    })
-}
-
-pub(super) async fn one_session_is_found(h: &dyn Harness) -> Checked {
-    let store = fresh(h).await?;
-    store.announce(DAY).await?;
-    let now = now(&store).await?;
-    let none = store.find(id(1), Some(subject(1))).await?;
-    let born = snapshot(&store).await?.1.born;
-    require(none.revocations.is_empty() && none.born == born, || {
-        format!("nothing was stored, born {born}: {none:?}")
+    let state = snapshot(&log).await?.1.state;
+    require(none.state.incarnation == state.incarnation, || {
+        format!("the snapshot says {state:?}, found {none:?}")
     })?;
     let entry = ended(now, now + HOUR);
-    store
-        .publish(&[session(1, entry), visitor(1, entry), session(2, entry)])
-        .await?;
+    let revoked = [
+        session(1, entry),
+        anonymous(1, now, entry),
+        session(2, entry),
+    ];
+    publish(&log, &revoked).await?;
     for target in [subject(1), subject(2)] {
-        raise(&store, Target::Subject(target), 1, Generation::NONE).await?;
+        raise(&log, Target::Subject(target), 1, Generation::NONE).await?;
     }
-    raise(&store, Target::Everyone, 1, Generation::NONE).await?;
-    let all = seen(&store).await?;
+    raise(&log, Target::Everyone, 1, Generation::NONE).await?;
+    let since = now.minus(DAY);
+    publish(&log, &[Revocation::Anonymous { since }]).await?;
+    let all = seen(&log).await?;
     let concerns = |with_subject: bool| {
         all.iter().copied().filter(move |each| match each {
-            Revocation::Session { id: of, .. } | Revocation::Visitor { id: of, .. } => *of == id(1),
+            Revocation::Session { id: of, .. } | Revocation::AnonymousSession { id: of, .. } => {
+                *of == id(1)
+            }
             Revocation::Subject { key, .. } => with_subject && *key == subject(1),
-            Revocation::Everyone { .. } => true,
+            Revocation::Everyone { .. } | Revocation::Anonymous { .. } => true,
         })
     };
     for asked in [Some(subject(1)), None] {
-        let found = sorted(store.find(id(1), asked).await?.revocations);
+        let found = sorted(log.find(id(1), asked).await?.revocations);
         let want = sorted(concerns(asked.is_some()).collect());
         require(found == want, || format!("found {found:?}, not {want:?}"))?;
     }

@@ -1,0 +1,160 @@
+//! Following: nothing is missed.
+
+use std::time::Duration;
+
+use super::LogHarness;
+use super::tools::{
+    DAY, announce, anonymous, ended, follow_until, fresh, ids, now, publish, raise, seen, session,
+    snapshot, subject,
+};
+use crate::id::Generation;
+use crate::revoke::{Cursor, Followed, Revocation, Target};
+use crate::testing::conformance::report::{Checked, Stop, require};
+
+pub(super) async fn following_delivers(h: &dyn LogHarness) -> Checked {
+    let log = fresh(h).await?;
+    let now = now(&log).await?;
+    publish(&log, &[session(1, ended(now, now + DAY))]).await?;
+    let cursor = snapshot(&log).await?.1.cursor;
+    let later = [
+        session(2, ended(now, now + DAY)),
+        anonymous(3, now, ended(now, now + DAY)),
+        Revocation::Everyone {
+            generation: Generation::new(now.as_millis()),
+        },
+        Revocation::Anonymous {
+            since: now.minus(DAY),
+        },
+    ];
+    publish(&log, &later).await?;
+    let Some(told) = follow_until(&log, cursor, later.len()).await? else {
+        return Err(Stop::failed("a gap, four entries after the snapshot"));
+    };
+    for revocation in later {
+        require(told.contains(&revocation), || {
+            format!("{revocation:?} is missing in {told:?}")
+        })?;
+    }
+    Ok(())
+}
+
+pub(super) async fn following_delivers_raises(h: &dyn LogHarness) -> Checked {
+    let log = fresh(h).await?;
+    announce(&log, DAY).await?;
+    let cursor = snapshot(&log).await?.1.cursor;
+    let of_subject = raise(&log, Target::Subject(subject(1)), 1, Generation::NONE).await?;
+    let of_everyone = raise(&log, Target::Everyone, 2, Generation::NONE).await?;
+    let Some(told) = follow_until(&log, cursor, 2).await? else {
+        return Err(Stop::failed("a gap, two raises after the snapshot"));
+    };
+    let subject_told = told.iter().any(|each| {
+        matches!(each, Revocation::Subject { key, entry }
+            if *key == subject(1) && entry.generation == of_subject)
+    });
+    let generation = of_everyone;
+    let everyone_told = told.contains(&Revocation::Everyone { generation });
+    require(subject_told && everyone_told, || {
+        format!("raised to {of_subject} and {of_everyone}, told {told:?}")
+    })
+}
+
+pub(super) async fn a_follower_is_answered(h: &dyn LogHarness) -> Checked {
+    let log = fresh(h).await?;
+    let now = now(&log).await?;
+    let cursor = snapshot(&log).await?.1.cursor;
+    let quiet = tokio::time::timeout(Duration::from_secs(5), log.follow(cursor));
+    match quiet.await {
+        Ok(Ok(Followed::Delta(news))) if news.revocations.is_empty() => {}
+        Ok(other) => return Err(Stop::failed(format!("without news: {other:?}"))),
+        Err(_) => return Err(Stop::failed("no answer in 5 s without news")),
+    }
+    let follower = tokio::spawn({
+        let log = log.clone();
+        async move { follow_until(&log, cursor, 1).await }
+    });
+    tokio::task::yield_now().await;
+    let news = session(1, ended(now, now + DAY));
+    publish(&log, &[news]).await?;
+    let told = follower
+        .await
+        .map_err(|error| Stop::failed(error.to_string()))??;
+    require(told == Some(vec![news]), || {
+        format!("a waiting follower was told {told:?}")
+    })
+}
+
+pub(super) async fn a_foreign_cursor_is_a_gap(h: &dyn LogHarness) -> Checked {
+    let other = fresh(h).await?;
+    let now = now(&other).await?;
+    publish(&other, &[session(1, ended(now, now + DAY))]).await?;
+    let foreign = snapshot(&other).await?.1.cursor;
+    drop(other);
+    let log = fresh(h).await?;
+    publish(&log, &[session(2, ended(now, now + DAY))]).await?;
+    for cursor in [foreign, Cursor::default()] {
+        let followed = log.follow(cursor).await?;
+        require(matches!(followed, Followed::Gap(_)), || {
+            format!("from {cursor:?}, which is not its own: {followed:?}")
+        })?;
+    }
+    Ok(())
+}
+
+/// Entries published while a snapshot is taken are in it or come after it.
+pub(super) async fn nothing_is_missed(h: &dyn LogHarness) -> Checked {
+    let log = fresh(h).await?;
+    let now = now(&log).await?;
+    let total: u64 = 400;
+    let writer = tokio::spawn({
+        let log = log.clone();
+        async move {
+            for n in 0..total {
+                publish(&log, &[session(n, ended(now, now + DAY))]).await?;
+                // Between any two of them a snapshot can begin.
+                tokio::task::yield_now().await;
+            }
+            Ok::<_, Stop>(())
+        }
+    });
+    tokio::task::yield_now().await;
+    let (mut known, end) = snapshot(&log).await?;
+    writer
+        .await
+        .map_err(|error| Stop::failed(error.to_string()))??;
+    match follow_until(
+        &log,
+        end.cursor,
+        (total as usize).saturating_sub(known.len()),
+    )
+    .await?
+    {
+        Some(told) => known.extend(told),
+        // Allowed: the follower then takes a new one.
+        None => known = seen(&log).await?,
+    }
+    let missing = total as usize - ids(&known).len();
+    require(missing == 0, || format!("{missing} entries were missed"))
+}
+
+pub(super) async fn the_state_is_told(h: &dyn LogHarness) -> Checked {
+    let log = fresh(h).await?;
+    let end = snapshot(&log).await?.1;
+    let mut cursor = end.cursor;
+    let started = tokio::time::Instant::now();
+    // Twice that long, on a busy machine.
+    while started.elapsed() < Duration::from_secs(2) {
+        match log.follow(cursor).await? {
+            Followed::Delta(delta) => {
+                cursor = delta.cursor;
+                if let Some(state) = delta.state {
+                    return require(state.incarnation == end.state.incarnation, || {
+                        format!("the snapshot says {end:?}, a follower is told {state:?}")
+                    });
+                }
+            }
+            Followed::Gap(_) => return Err(Stop::failed("a gap, and nothing has happened")),
+        }
+        tokio::task::yield_now().await;
+    }
+    Err(Stop::failed("a follower is not told the state"))
+}

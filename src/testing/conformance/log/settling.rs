@@ -1,0 +1,159 @@
+//! For how long nodes may restore what a log has lost.
+
+use std::time::Duration;
+
+use super::LogHarness;
+use super::tools::{
+    DAY, HOUR, Log, MINUTE, anonymous, ended, fresh, move_clock, now, replace, seen, session,
+    snapshot, state,
+};
+use crate::revoke::{Announcement, Followed, Published, Purpose, Revocation, SETTLING};
+use crate::testing::conformance::report::{Checked, Stop, require};
+
+const OUTAGE: Duration = Duration::from_secs(600);
+/// What may pass while a check runs.
+const SLACK: Duration = Duration::from_secs(5);
+
+async fn log(h: &dyn LogHarness) -> Checked<Log> {
+    let log = fresh(h).await?;
+    log.announce(Announcement::new(DAY, 0, OUTAGE)).await?;
+    Ok(log)
+}
+
+/// One that has settled.
+async fn settled(h: &dyn LogHarness) -> Checked<Log> {
+    let log = log(h).await?;
+    move_clock(h, SETTLING + SLACK)?;
+    settles(&log, Duration::ZERO, "half a minute after it was made").await?;
+    Ok(log)
+}
+
+/// Fails unless it settles for `want` from now, or up to [`SLACK`] less.
+async fn settles(log: &Log, want: Duration, when: &str) -> Checked {
+    let settling = state(log).await?.settling;
+    let is_right =
+        settling <= want && settling + SLACK >= want && settling.is_zero() == want.is_zero();
+    require(is_right, || {
+        format!("{when} it is to settle for {want:?}, it says {settling:?}")
+    })
+}
+
+async fn restore(log: &Log, all: &[Revocation], purpose: Purpose) -> Checked {
+    log.publish(all, purpose).await?;
+    Ok(())
+}
+
+pub(super) async fn what_is_restored_is_stored(h: &dyn LogHarness) -> Checked {
+    let log = log(h).await?;
+    let at = now(&log).await?;
+    for (n, purpose) in [(1, Purpose::Restoration), (2, Purpose::FirstRestoration)] {
+        let restored = session(n, ended(at, at + HOUR));
+        let receipt = log.publish(&[restored], purpose).await?;
+        require(receipt.published == [Published::Fresh], || {
+            format!("something new was restored: {receipt:?}")
+        })?;
+        let state = state(&log).await?;
+        require(receipt.incarnation == state.incarnation, || {
+            format!("{receipt:?} is of another incarnation than {state:?}")
+        })?;
+        let stored = seen(&log).await?;
+        require(stored.contains(&restored), || {
+            format!("{restored:?} was restored, stored is {stored:?}")
+        })?;
+    }
+    Ok(())
+}
+
+pub(super) async fn a_log_settles(h: &dyn LogHarness) -> Checked {
+    let log = log(h).await?;
+    settles(&log, SETTLING, "at first").await?;
+    // Nodes that were cut off wait for this word.
+    let mut cursor = snapshot(&log).await?.1.cursor;
+    let mut told = None;
+    for _ in 0..5 {
+        match log.follow(cursor).await? {
+            Followed::Delta(delta) if delta.is_complete && delta.state.is_some() => {
+                told = delta.state;
+                break;
+            }
+            Followed::Delta(delta) => cursor = delta.cursor,
+            Followed::Gap(_) => cursor = snapshot(&log).await?.1.cursor,
+        }
+    }
+    let told = told.ok_or_else(|| Stop::failed("a follower is not told how it is"))?;
+    require(
+        !told.settling.is_zero() && told.settling <= SETTLING,
+        || format!("a log that just began tells its followers {told:?}"),
+    )?;
+    move_clock(h, SETTLING + SLACK)?;
+    settles(&log, Duration::ZERO, "half a minute later").await
+}
+
+pub(super) async fn revoking_prolongs_nothing(h: &dyn LogHarness) -> Checked {
+    let log = settled(h).await?;
+    let at = now(&log).await?;
+    let all = [
+        session(1, ended(at, at + DAY)),
+        anonymous(2, at, ended(at, at + DAY)),
+    ];
+    restore(&log, &all, Purpose::Revoke).await?;
+    settles(&log, Duration::ZERO, "after something was revoked").await
+}
+
+pub(super) async fn restoring_prolongs(h: &dyn LogHarness) -> Checked {
+    let log = settled(h).await?;
+    let at = now(&log).await?;
+    let lost = [session(1, ended(at, at + DAY))];
+    restore(&log, &lost, Purpose::Restoration).await?;
+    settles(&log, SETTLING, "after something was restored").await?;
+    move_clock(h, SETTLING / 2)?;
+    restore(&log, &lost, Purpose::Restoration).await?;
+    settles(&log, SETTLING / 2, "after it was restored again").await
+}
+
+pub(super) async fn anonymous_ends_prolong_once(h: &dyn LogHarness) -> Checked {
+    let log = settled(h).await?;
+    let at = now(&log).await?;
+    let of_anonymous = |n| anonymous(n, at, ended(at, at + DAY));
+    let since = at.minus(HOUR);
+    let all = [Revocation::Anonymous { since }, of_anonymous(1)];
+    restore(&log, &all, Purpose::Restoration).await?;
+    settles(&log, Duration::ZERO, "after ends of anonymous sessions").await?;
+    restore(&log, &[of_anonymous(2)], Purpose::FirstRestoration).await?;
+    settles(&log, SETTLING, "after those of a first restoration").await
+}
+
+pub(super) async fn settling_has_an_end(h: &dyn LogHarness) -> Checked {
+    let log = settled(h).await?;
+    let at = now(&log).await?;
+    let lost = |n| [session(n, ended(at, at + DAY))];
+    let passed = SETTLING + SLACK;
+    move_clock(h, OUTAGE - passed - SETTLING / 2)?;
+    restore(&log, &lost(1), Purpose::Restoration).await?;
+    let when = "a quarter of a minute before the outage announced is over";
+    settles(&log, SETTLING / 2, when).await?;
+    move_clock(h, SETTLING)?;
+    restore(&log, &lost(2), Purpose::Restoration).await?;
+    settles(&log, Duration::ZERO, "after the outage announced").await?;
+    restore(&log, &lost(3), Purpose::FirstRestoration).await?;
+    settles(&log, SETTLING, "in a first restoration after it").await?;
+    // A longer outage is heard of.
+    log.announce(Announcement::new(DAY, 0, 3 * OUTAGE)).await?;
+    move_clock(h, MINUTE)?;
+    restore(&log, &lost(4), Purpose::Restoration).await?;
+    settles(&log, SETTLING, "within a longer outage").await
+}
+
+pub(super) async fn another_server_settles(h: &dyn LogHarness) -> Checked {
+    let log = settled(h).await?;
+    let at = now(&log).await?;
+    move_clock(h, 2 * OUTAGE)?;
+    replace(h, &log).await?;
+    settles(&log, SETTLING, "after another server took over").await?;
+    move_clock(h, SETTLING + SLACK)?;
+    settles(&log, Duration::ZERO, "half a minute later").await?;
+    // The outage counts anew.
+    let lost = [session(1, ended(at, at + DAY))];
+    restore(&log, &lost, Purpose::Restoration).await?;
+    settles(&log, SETTLING, "after something was restored to it").await
+}
