@@ -1,8 +1,6 @@
 //! When a session was last used: the activity cookie, and what a response that wrote nothing carries.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use common::gate::during;
 use common::upload::Upload;
 use common::{Answer, Browser, DAY, MINUTE, Node, SECOND};

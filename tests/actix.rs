@@ -1,8 +1,6 @@
 //! The middleware in all the places where a response can come from.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::future::{Ready, ready};
 
 use std::time::Duration;

@@ -1,8 +1,6 @@
 //! What applications have for their own tests.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::sync::Arc;
 
 use actix_web::cookie::Cookie;

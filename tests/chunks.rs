@@ -1,8 +1,6 @@
 //! Sessions that are spread over several cookies.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use common::{Browser, MINUTE, Node, builder, memory, with};
 use sealed_session::testing::ManualClock;
 use sealed_session::{CookieSettings, session::Rejected};

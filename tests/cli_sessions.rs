@@ -2,8 +2,6 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;

@@ -2,8 +2,6 @@
 #![cfg(all(feature = "cli", feature = "redb", feature = "redis"))]
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;

@@ -1,8 +1,6 @@
 //! A clock that was wrong for a while brings no ended session back.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use common::{DAY, HOUR, Node};
 use sealed_session::time::Clock;
 

@@ -1,8 +1,6 @@
 //! The edges of a session's life: what stands around a cookie that is no session, or no longer the newest.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use actix_web::{HttpResponse, Result, web};
 use common::faulty::{Call, Faulty, Mode};
 use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, builder, memory, serve, with};

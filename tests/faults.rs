@@ -1,8 +1,6 @@
 //! A revocation store that fails, hangs or loses its replies, and a generator that fails.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 

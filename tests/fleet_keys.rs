@@ -1,8 +1,6 @@
 //! A fleet whose nodes learn of new keys one after the other, as with a mounted file.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

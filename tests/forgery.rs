@@ -1,8 +1,6 @@
 //! What somebody who holds a key can forge, and what is refused all the same.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use common::forge::{Forge, Login, Record};
 use common::{HOUR, Node, with};
 use sealed_session::CookieSettings;

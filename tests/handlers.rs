@@ -1,8 +1,6 @@
 //! What calls mean, one after another in a handler: as users of actix-session know them.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::collections::BTreeMap;
 
 use actix_web::{HttpResponse, Result, web};

@@ -1,8 +1,6 @@
 //! The servers and networks that other tests disturb do what they are told.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;

@@ -1,8 +1,6 @@
 //! Cookie headers that no honest browser sends: the right session or none, and nothing broken.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use common::forge::{Forge, Record};
 use common::raw::{Reply, request};
 use common::{Browser, Node, with};

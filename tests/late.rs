@@ -4,8 +4,6 @@
 //! 2. A request is a use of its session however long it takes.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use actix_web::{HttpResponse, Result, web};
 use common::gate::{during, gate};
 use common::upload::Upload;

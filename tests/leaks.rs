@@ -1,8 +1,6 @@
 //! What the browser, the log and a debugger are told: nothing that helps an attacker.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 

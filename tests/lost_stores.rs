@@ -1,8 +1,6 @@
 //! Stores that lose what they held, and what the nodes that still hold it do about that.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 

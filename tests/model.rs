@@ -1,8 +1,6 @@
 //! Random sequences, compared with a model that fits on a page.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use common::raw::request;
 use common::{Browser, Node, SECOND};
 use proptest::prelude::*;

@@ -5,8 +5,6 @@
 //! 3. Whoever stands in the wrong order is told so.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;

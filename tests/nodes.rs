@@ -1,8 +1,6 @@
 //! Several nodes, lists that are old, stores that are new, and limits that differ.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::sync::Arc;
 
 use common::faulty::{Call, Faulty, Mode};

@@ -2,8 +2,6 @@
 #![cfg(feature = "metrics")]
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::sync::Arc;
 
 use common::faulty::{Call, Faulty, Mode};

@@ -1,8 +1,6 @@
 //! What goes wrong elsewhere does not go wrong here.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use common::{DAY, MINUTE, Node, with};
 use sealed_session::CookieSettings;
 use serde_json::{Value, json};

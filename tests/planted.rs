@@ -2,8 +2,6 @@
 //! can set cookies in somebody's browser, or has copied some, gains nothing by it.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use common::{HOUR, MINUTE, SECOND, builder, memory, with};
 use sealed_session::adapter::{Incoming, Loaded};
 use sealed_session::keys::{KeySource, KeyTables, SystemRandom};

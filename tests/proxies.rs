@@ -6,23 +6,18 @@
 #![cfg(all(unix, feature = "actix", feature = "redb"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod common;
-#[allow(dead_code)]
-#[path = "accounts/server.rs"]
-mod server;
-
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use common::accounts::{Errors, Server, Steps, command, folder};
 use common::moved_clock::MovedClock;
 use common::ports::{self, local};
 use common::{Answer, Browser};
 use reqwest::Method;
 use serde_json::{Value, json};
-use server::{Errors, Server, Steps, folder};
 use tempfile::TempDir;
 
 /// Longer than anything here takes on a busy machine.
@@ -172,7 +167,7 @@ fn run(program: &str, arguments: &[&str], folder: &TempDir) -> Child {
 /// The example, and its clock where one can be moved.
 fn application(data: &TempDir) -> (Server, Option<MovedClock>) {
     let clock = MovedClock::build();
-    let mut command = server::command(["--data"]);
+    let mut command = command(["--data"]);
     command.arg(data.path()).stderr(Stdio::inherit());
     if let Some(clock) = &clock {
         command.envs(clock.environment());

@@ -1,8 +1,6 @@
 //! Requests of one session that overlap, and requests that are cut off.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::sync::Arc;
 
 use common::faulty::{Call, Faulty, Mode};

@@ -1,8 +1,6 @@
 //! Keys that are rotated, revoked and edited under sessions in use.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,8 +1,6 @@
 //! Several sessions in one application, guards, caches, and the mistakes that are easy to make.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use actix_web::guard::fn_guard;
 use actix_web::http::header::{CACHE_CONTROL, VARY};
 use actix_web::{App, HttpRequest, HttpResponse, Result, web};

@@ -1,8 +1,6 @@
 //! What a session does, seen by a client of a real server.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::time::Duration;
 
 use common::{DAY, HOUR, MINUTE, Node, with};

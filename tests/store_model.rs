@@ -285,7 +285,6 @@ proptest! {
 }
 
 #[cfg(feature = "redis")]
-mod common;
 #[cfg(feature = "redis")]
 #[path = "store_redis/harness.rs"]
 mod harness;

@@ -2,8 +2,6 @@
 #![cfg(feature = "redis")]
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

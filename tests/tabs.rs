@@ -5,8 +5,6 @@
 //! 3. The succession of a cookie counts from its login, whenever a node hears of it.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use actix_web::{HttpResponse, Result, web};
 use common::faulty::{Call, Faulty, Mode};
 use common::gate::{during, gate};

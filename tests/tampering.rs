@@ -1,8 +1,6 @@
 //! A token that was changed, cut, moved or forged is no session; and what the browser does with it.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -30,8 +30,6 @@
 //! Those of a store that others share (evictions, failover) are its own suite's.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;

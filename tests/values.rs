@@ -1,8 +1,6 @@
 //! What an application puts into a session comes out of it, or was refused when it went in.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::net::IpAddr;
 
 use actix_web::{HttpResponse, ResponseError, Result, web};

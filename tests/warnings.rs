@@ -1,8 +1,6 @@
 //! Mistakes that nobody would notice are told in the log, once, and nothing else is.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::sync::Arc;
 
 use actix_web::App;

@@ -10,8 +10,8 @@ use sealed_session::{
 };
 use serde_json::json;
 
-use crate::common::Browser;
-use crate::server::{Server, Steps, folder};
+use common::Browser;
+use common::accounts::{Server, Steps, folder};
 
 fn now() -> UnixMillis {
     SystemClock::default().now()

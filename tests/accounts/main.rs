@@ -3,10 +3,6 @@
 #![cfg(all(feature = "actix", feature = "redb"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-#[path = "../common/mod.rs"]
-mod common;
-mod server;
-
 mod clock;
 mod disk;
 mod entries;

@@ -11,9 +11,9 @@ use sealed_session::testing::{ManualClock, cookie, session};
 use sealed_session::{CookieSettings, Lifetimes, Session, SessionStatus};
 use serde_json::json;
 
-use super::common::faulty::{Faulty, Mode};
-use super::common::{Browser, DAY, HOUR, MINUTE, SECOND, builder, memory, serve_app, with};
 use super::{attribute, persistent, seen, serve, started};
+use common::faulty::{Faulty, Mode};
+use common::{Browser, DAY, HOUR, MINUTE, SECOND, builder, memory, serve_app, with};
 
 #[actix_web::test]
 async fn without_a_middleware_there_is_no_session() {

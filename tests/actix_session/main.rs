@@ -2,8 +2,6 @@
 //! anew. `departures` has what differs on purpose, and what the README's table says of it.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod cookies;
 mod departures;
 mod handle;

@@ -4,8 +4,8 @@ use reqwest::Method;
 use sealed_session::testing::ManualClock;
 use serde_json::json;
 
-use super::common::{Answer, Browser, DAY};
 use super::{attribute, persistent, seen, serve};
+use common::{Answer, Browser, DAY};
 
 async fn log_in(browser: &Browser, user: &str) -> Answer {
     let user = json!({ "user": user });

@@ -1,9 +1,9 @@
 //! Requests that began before their session was ended, and finish after it.
 
-use crate::common::faulty::{Call, Mode};
-use crate::common::gate::during;
-use crate::common::{Browser, SECOND};
 use crate::target;
+use common::faulty::{Call, Mode};
+use common::gate::during;
+use common::{Browser, SECOND};
 
 #[actix_web::test]
 async fn logout_others_in_flight_revives_nothing_that_logout_all_ended() {

@@ -5,10 +5,10 @@ use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
 
-use crate::common::faulty::{Call, Faulty, Mode};
-use crate::common::gate::during;
-use crate::common::{self, Browser, DAY, MINUTE, SECOND, builder, memory};
 use crate::{routes, target};
+use common::faulty::{Call, Faulty, Mode};
+use common::gate::during;
+use common::{self, Browser, DAY, MINUTE, SECOND, builder, memory};
 
 #[actix_web::test]
 async fn a_logout_under_a_slow_clock_is_not_acknowledged_in_vain() {

@@ -1,8 +1,6 @@
 //! Attacks that worked once: here what they share.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod in_flight;
 mod logouts;
 mod responses;

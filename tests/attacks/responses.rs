@@ -5,8 +5,8 @@ use std::sync::Arc;
 use sealed_session::adapter::Incoming;
 use sealed_session::time::Clock;
 
-use crate::common::{Browser, MINUTE};
 use crate::target;
+use common::{Browser, MINUTE};
 
 #[actix_web::test]
 async fn a_clock_that_is_behind_for_a_moment_takes_no_session_from_a_browser() {

@@ -14,10 +14,10 @@ use sealed_session::{
 };
 use serde_json::json;
 
-use crate::common::faulty::{Call, Faulty, Mode};
-use crate::common::gate::during;
-use crate::common::{Browser, DAY, SECOND, builder, eventually, memory};
-use crate::{Site, common, routes, target};
+use crate::{Site, routes, target};
+use common::faulty::{Call, Faulty, Mode};
+use common::gate::during;
+use common::{Browser, DAY, SECOND, builder, eventually, memory};
 
 #[actix_web::test]
 async fn a_clock_that_the_store_refuses_makes_the_list_forget_nothing() {

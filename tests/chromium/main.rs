@@ -7,21 +7,16 @@
 #![cfg(all(target_os = "linux", feature = "actix", feature = "redb"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod driver;
-#[allow(dead_code)]
-#[path = "../accounts/server.rs"]
-mod server;
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use common::accounts::{Server, command, folder};
 use common::moved_clock::MovedClock;
 use common::{HOUR, MINUTE, SECOND};
 use driver::{Chromium, Cookie, Request};
 use serde_json::{Value, json};
-use server::{Server, folder};
 use tempfile::TempDir;
 
 /// Longer than until a read is told to the browser again, by default.
@@ -41,7 +36,7 @@ impl Site {
     /// With the cookie for plain http, `session`.
     fn start() -> Self {
         let data = folder();
-        let mut command = server::command(["--data"]);
+        let mut command = command(["--data"]);
         command.arg(data.path());
         Self::run(command, data)
     }
@@ -55,7 +50,7 @@ impl Site {
         let text = "audience = \"accounts\"\n[keys]\nfile = \"keys.toml\"\n\
                     [revocation]\nstore = \"memory\"\n";
         std::fs::write(&file, text).unwrap();
-        let mut command = server::command(["--config"]);
+        let mut command = command(["--config"]);
         command.arg(file);
         Self::run(command, data)
     }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use sealed_session::revoke::RevocationStore;
 use sealed_session::{CookieSettings, Sessions, revoke::SubjectKey, time::UnixMillis};
 
-use crate::common::faulty::Faulty;
-use crate::common::moved_clock::MovedClock;
-use crate::common::redis_server::RedisServer;
-use crate::common::{self, Browser, Node, SECOND, ended, eventually};
 use crate::{born, node, node_on, open, remembered, status};
+use common::faulty::Faulty;
+use common::moved_clock::MovedClock;
+use common::redis_server::RedisServer;
+use common::{self, Browser, Node, SECOND, ended, eventually};
 
 /// A server whose clock can be moved, a node on it and a user there. `None` where no clock can be moved.
 async fn begin(user: &str) -> Option<(MovedClock, RedisServer, Node, Browser)> {

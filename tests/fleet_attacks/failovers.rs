@@ -13,11 +13,11 @@ use sealed_session::{
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::common::moved_clock::MovedClock;
-use crate::common::proxy::Proxy;
-use crate::common::redis_server::RedisServer;
-use crate::common::{DAY, MINUTE, Node, SECOND, ended, ended_entry, eventually};
 use crate::{LIST, born, node, node_on, open, remembered, status};
+use common::moved_clock::MovedClock;
+use common::proxy::Proxy;
+use common::redis_server::RedisServer;
+use common::{DAY, MINUTE, Node, SECOND, ended, ended_entry, eventually};
 
 /// What leads to a server: new connections to another one, from some time on.
 struct Address {

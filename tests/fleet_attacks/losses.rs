@@ -14,10 +14,10 @@ use sealed_session::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::common::faulty::{Call, Faulty, Mode};
-use crate::common::redis_server::RedisServer;
-use crate::common::{DAY, MINUTE, Node, SECOND, ended, eventually, memory};
 use crate::{LIST, born, node, node_on, open, remembered, status};
+use common::faulty::{Call, Faulty, Mode};
+use common::redis_server::RedisServer;
+use common::{DAY, MINUTE, Node, SECOND, ended, eventually, memory};
 
 /// A store that lost everything has lost how long it has to remember, too.
 #[actix_web::test]

@@ -4,8 +4,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod clocks;
-#[path = "../common/mod.rs"]
-mod common;
 mod failovers;
 mod losses;
 mod orders;

@@ -2,11 +2,11 @@
 
 use sealed_session::revoke::RevocationStore;
 
-use crate::common::faulty::{Call, Faulty, Mode};
-use crate::common::redis_server::RedisServer;
-use crate::common::{DAY, SECOND, eventually};
 use crate::losses::CutOff;
 use crate::{born, node, node_on, open, remembered, status};
+use common::faulty::{Call, Faulty, Mode};
+use common::redis_server::RedisServer;
+use common::{DAY, SECOND, eventually};
 
 #[actix_web::test]
 async fn no_vouch_undoes_what_an_operator_ordered() {

@@ -7,10 +7,10 @@ use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
 use serde_json::json;
 
-use crate::common::faulty::{Call, Faulty, Mode};
-use crate::common::redis_server::RedisServer;
-use crate::common::{Browser, Node, SECOND, eventually, memory};
 use crate::{LIST, node, status};
+use common::faulty::{Call, Faulty, Mode};
+use common::redis_server::RedisServer;
+use common::{Browser, Node, SECOND, eventually, memory};
 
 /// Today that takes someone who writes into the list; a later release will know values that this one does
 /// not.

@@ -3,9 +3,9 @@
 //! It is moved by a library that is loaded into the node and compiled for this test. Where that is not
 //! possible the tests say so and end.
 
-use crate::common::moved_clock::MovedClock;
 use crate::fleet::Fleet;
 use crate::watch::Sight;
+use common::moved_clock::MovedClock;
 
 /// Starts node 2 again, under a clock that can be moved.
 async fn clock_of_node_2(fleet: &mut Fleet) -> Option<MovedClock> {

@@ -1,8 +1,8 @@
 //! The primary dies, and its replica is promoted without the last entries.
 
-use crate::common::proxy::Proxy;
-use crate::common::redis_server::RedisServer;
 use crate::fleet::{Fleet, LIST, Settings};
+use common::proxy::Proxy;
+use common::redis_server::RedisServer;
 
 /// How far the list on a server has come.
 fn sequence(redis: &RedisServer) -> u64 {

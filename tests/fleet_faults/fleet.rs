@@ -15,11 +15,11 @@ use sealed_session::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::common::Browser;
-use crate::common::proxy::Proxy;
-use crate::common::redis_server::RedisServer;
-use crate::server::{Server, Steps, command};
 use crate::watch::{Fate, Id, Person, Sight, Watch};
+use common::Browser;
+use common::accounts::{Server, Steps, command};
+use common::proxy::Proxy;
+use common::redis_server::RedisServer;
 
 /// The list's name on the server.
 pub const LIST: &str = "fleet-faults";

@@ -1,8 +1,8 @@
 //! Redis loses what it held, or some of it.
 
-use crate::common::redis_server::RedisServer;
 use crate::fleet::{Fleet, Settings};
 use crate::watch::{Fate, Sight};
+use common::redis_server::RedisServer;
 
 async fn killed_and_back(redis: RedisServer, back: fn(&RedisServer), fault: &str) {
     let fleet = Fleet::on(redis, Settings::default()).await;

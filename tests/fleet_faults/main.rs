@@ -13,11 +13,7 @@
     clippy::indexing_slicing
 )]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod fleet;
-#[path = "../accounts/server.rs"]
-mod server;
 mod watch;
 
 mod clocks;

@@ -11,10 +11,10 @@ use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::{KeyRing, time::Clock};
 use serde_json::json;
 
-use crate::common::faulty::{Faulty, Mode};
-use crate::common::{Browser, DAY, MINUTE, Node, SECOND, builder, eventually, memory};
 use crate::old::{CONTENTS, Old};
 use crate::{READ_FOR, node, node_with};
+use common::faulty::{Faulty, Mode};
+use common::{Browser, DAY, MINUTE, Node, SECOND, builder, eventually, memory};
 
 /// The old cookie is worth nothing, here and for as long as it is read.
 async fn is_dead(node: &Node, copy: &Browser) {

@@ -5,10 +5,10 @@ use actix_web::cookie::{Cookie, CookieJar, Key};
 use sealed_session::adapter::Incoming;
 use serde_json::{Map, Value, json};
 
-use crate::common::written::Written;
-use crate::common::{Browser, DAY, Node};
 use crate::old::{CONTENTS, Old, key};
 use crate::{id, node};
+use common::written::Written;
+use common::{Browser, DAY, Node};
 
 /// Seals as the old middleware did, whatever the content.
 fn sealed(old: &Old, content: &str) -> String {

@@ -2,9 +2,6 @@
 #![cfg(feature = "migrate-actix-session")]
 #![allow(clippy::unwrap_used)]
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod ends;
 mod input;
 mod old;

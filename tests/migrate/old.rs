@@ -11,8 +11,8 @@ use sealed_session::migrate::ActixSessionCookie;
 use sealed_session::time::UnixMillis;
 use serde_json::Value;
 
-use crate::common::{Browser, Node, serve_app};
 use crate::typed::Typed;
+use common::{Browser, Node, serve_app};
 
 /// The old application's key.
 pub fn key(number: u8) -> [u8; 64] {

@@ -9,9 +9,9 @@ use sealed_session::{
 };
 use serde_json::json;
 
-use crate::common::{DAY, SECOND, builder, cookie, memory};
 use crate::old::{Old, key};
 use crate::{READ_FOR, node, node_with};
+use common::{DAY, SECOND, builder, cookie, memory};
 
 #[actix_web::test]
 async fn the_old_cookie_is_removed_with_its_own_attributes() {

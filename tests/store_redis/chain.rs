@@ -6,10 +6,9 @@ use redis::Value;
 use sealed_session::revoke::{Followed, Position, RevocationStore, Target};
 use sealed_session::{revoke::Generation, time::UnixMillis};
 
-use crate::common;
-use crate::common::moved_clock::MovedClock;
 use crate::harness::{Server, key, new_list};
 use crate::tools::*;
+use common::moved_clock::MovedClock;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_lost_a_key_begins_anew() {

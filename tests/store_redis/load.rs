@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use sealed_session::revoke::{Revocation, RevocationStore};
 
-use crate::common;
 use crate::harness::Server;
 use crate::tools::*;
 

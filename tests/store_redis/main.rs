@@ -3,8 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod chain;
-#[path = "../common/mod.rs"]
-mod common;
 mod conformance;
 mod harness;
 mod load;

@@ -8,9 +8,9 @@ use sealed_session::store::Redis;
 use sealed_session::testing::FailingRandom;
 use sealed_session::{ConfigError, store::StoreError};
 
-use crate::common::{self, ended_entry};
 use crate::harness::{Server, key, new_list};
 use crate::tools::*;
+use common::{self, ended_entry};
 
 /// How long one wait for replicas lasts.
 const WAIT: Duration = Duration::from_millis(800);

@@ -12,8 +12,8 @@ use sealed_session::{
     time::UnixMillis,
 };
 
-use crate::common::ended_entry;
 use crate::harness::Server;
+use common::ended_entry;
 
 pub const HOUR: Duration = Duration::from_secs(3600);
 pub const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::common::{Answer, Browser, example};
+use crate::{Answer, Browser, example};
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -196,6 +196,7 @@ impl Server {
 }
 
 /// What a test does again and again.
+#[allow(async_fn_in_trait, reason = "tests ask for no `Send`")]
 pub trait Steps {
     async fn login(&self, user: &str) -> Answer;
     async fn set(&self, key: &str, value: Value) -> Answer;

@@ -1,6 +1,7 @@
 //! A real server, a real client, and a clock that is moved by hand.
-#![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::expect_used)]
+#![forbid(unsafe_code)]
 
+pub mod accounts;
 mod browser;
 pub mod faulty;
 pub mod forge;
@@ -196,6 +197,7 @@ impl Node {
 
 /// Serves an application on a free port of the loopback interface. The expression is evaluated once a
 /// worker.
+#[macro_export]
 macro_rules! serve_app {
     ($workers:expr, $app:expr) => {{
         let server = ::actix_web::HttpServer::new(move || $app)
@@ -211,7 +213,6 @@ macro_rules! serve_app {
         (url, handle)
     }};
 }
-pub(crate) use serve_app;
 
 /// Serves `routes` under the middleware.
 pub fn serve(

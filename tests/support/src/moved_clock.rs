@@ -23,7 +23,7 @@ impl MovedClock {
         let clock = Self {
             folder: tempfile::tempdir().unwrap(),
         };
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/clock.c");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/clock.c");
         let mut compile = Command::new("cc");
         let compile = compile.args(["-shared", "-fPIC", "-O1", source, "-o"]);
         let compiled = match compile.arg(clock.library()).output() {
