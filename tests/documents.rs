@@ -72,6 +72,23 @@ fn anchors(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// The binaries of tests. A document names a test as `it/logout::name`: binary, module, name.
+const BINARIES: [&str; 5] = ["it/", "stores/", "fleet/", "accounts/", "source/"];
+
+/// The file and the test that a document names in code: `src/file.rs::name` or `binary/module::name`.
+fn named_test(span: &str) -> Option<(String, &str)> {
+    let (path, name) = span.split_once("::")?;
+    let begins = |with: &&str| path.starts_with(with);
+    if FOLDERS.iter().any(|it| begins(it)) {
+        return Some((path.to_owned(), name));
+    }
+    BINARIES.iter().find(|it| begins(it))?;
+    let files = [".rs", "/mod.rs", "/main.rs"].map(|end| format!("tests/{path}{end}"));
+    let file = files.iter().find(|it| Path::new(ROOT).join(it).is_file());
+    let file = file.unwrap_or_else(|| panic!("{span}: there is no such module"));
+    Some((file.clone(), name))
+}
+
 /// Whether the file has a test of this name: a function below an attribute that ends in `test`.
 fn has_test(source: &str, name: &str) -> bool {
     let mut below_test = false;
@@ -99,14 +116,11 @@ fn every_test_that_is_named_exists() {
     let mut named = 0;
     for document in DOCUMENTS {
         for span in code(&read(document)) {
-            let Some((path, name)) = span.split_once("::") else {
+            let Some((path, name)) = named_test(&span) else {
                 continue;
             };
-            if !FOLDERS.iter().any(|folder| path.starts_with(folder)) {
-                continue;
-            }
             assert!(
-                has_test(&read(path), name),
+                has_test(&read(&path), name),
                 "{document} names {span}: there is no such test"
             );
             named += 1;

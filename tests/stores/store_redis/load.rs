@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use sealed_session::revoke::{Revocation, RevocationStore};
 
-use crate::harness::Server;
-use crate::tools::*;
+use super::harness::Server;
+use super::tools::*;
 
 const ENTRIES: u64 = 1_000_000;
 

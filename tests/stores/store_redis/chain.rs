@@ -6,8 +6,8 @@ use redis::Value;
 use sealed_session::revoke::{Followed, Position, RevocationStore, Target};
 use sealed_session::{revoke::Generation, time::UnixMillis};
 
-use crate::harness::{Server, key, new_list};
-use crate::tools::*;
+use super::harness::{Server, key, new_list};
+use super::tools::*;
 use common::moved_clock::MovedClock;
 
 #[tokio::test(flavor = "multi_thread")]

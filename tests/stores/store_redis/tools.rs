@@ -12,7 +12,7 @@ use sealed_session::{
     time::UnixMillis,
 };
 
-use crate::harness::Server;
+use super::harness::Server;
 use common::ended_entry;
 
 pub const HOUR: Duration = Duration::from_secs(3600);

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use sealed_session::revoke::RevocationStore;
 use sealed_session::testing::conformance::{self, Harness, Outcome, Report};
 
-use crate::harness::{Server, new_list};
+use super::harness::{Server, new_list};
 use common::moved_clock::MovedClock;
 
 struct OnServer {

@@ -449,7 +449,7 @@ async fn a_killed_process_loses_no_acknowledged_logout() {
     let mut acknowledged = HashSet::new();
     for round in 1..=5 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child_that_logs_out", "--nocapture"])
+            .args(["--exact", "redb::child_that_logs_out", "--nocapture"])
             .env(CHILD, &path)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -519,7 +519,7 @@ async fn after_a_failed_write_nothing_is_written_until_the_file_is_opened_again(
         .arg("-c")
         .arg("trap '' XFSZ; ulimit -f 2048; exec \"$0\" \"$@\"")
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "child_whose_disk_is_full", "--nocapture"])
+        .args(["--exact", "redb::child_whose_disk_is_full", "--nocapture"])
         .env(FULL_CHILD, &path)
         .output()
         .unwrap();

@@ -11,8 +11,8 @@ use sealed_session::{
     store::StoreError,
 };
 
-use crate::harness::{Server, key, new_list};
-use crate::tools::*;
+use super::harness::{Server, key, new_list};
+use super::tools::*;
 
 const KEYS: [&str; 7] = [
     "meta",

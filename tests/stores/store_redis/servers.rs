@@ -8,8 +8,8 @@ use sealed_session::store::Redis;
 use sealed_session::testing::FailingRandom;
 use sealed_session::{ConfigError, store::StoreError};
 
-use crate::harness::{Server, key, new_list};
-use crate::tools::*;
+use super::harness::{Server, key, new_list};
+use super::tools::*;
 use common::{self, ended_entry};
 
 /// How long one wait for replicas lasts.
@@ -194,7 +194,7 @@ async fn a_server_that_hangs_is_an_error_in_time_and_shared_by_all_callers() {
 
 /// What the documentation of `Redis` says that a user needs.
 fn documented_rights() -> Vec<String> {
-    let source = include_str!("../../src/store/redis/mod.rs");
+    let source = include_str!("../../../src/store/redis/mod.rs");
     let from = source.find("ACL SETUSER sessions").unwrap();
     let text = &source[from..];
     let text = &text[..text.find("```").unwrap()];
