@@ -48,7 +48,7 @@
 //! what happens inside a server, and more than one subject. Also the time in which a store settles, and what
 //! rests on it: that a node which was cut off waits (`Vouch::late`), that one which took a birth before then
 //! does not vouch for it, and that a word in doubt is held back. Here a store has settled at once, so that
-//! assumption 3 is needed more often than outside. `tests/fleet_attacks` and the tests of
+//! assumption 3 is needed more often than outside. `tests/fleet/attacks` and the tests of
 //! [`witness`](super::witness) have these.
 //!
 //! **Bounds.** Two nodes (three in some optimised runs), up to two sessions, up to five ticks, and of each

@@ -1,8 +1,8 @@
 //! A connection ends in the middle of a reply: the store has done what it was asked, and the node does
 //! not hear of it.
 
-use crate::fleet::{Fleet, Settings};
-use crate::watch::Fate;
+use super::fleet::{Fleet, Settings};
+use super::watch::Fate;
 
 #[actix_web::test]
 async fn a_logout_whose_reply_is_lost_is_no_success_and_holds_everywhere() {

@@ -1,6 +1,6 @@
 //! A node ends, or is killed, and starts again.
 
-use crate::fleet::{Fleet, Settings};
+use super::fleet::{Fleet, Settings};
 
 #[actix_web::test]
 async fn a_node_that_starts_again_knows_what_was_revoked_while_it_was_away() {

@@ -7,7 +7,7 @@ use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
 use serde_json::json;
 
-use crate::{LIST, node, status};
+use super::{LIST, node, status};
 use common::faulty::{Call, Faulty, Mode};
 use common::redis_server::RedisServer;
 use common::{Browser, Node, SECOND, eventually, memory};

@@ -1,6 +1,6 @@
 //! One node is cut off from Redis, and reaches it again. Meanwhile the others go on.
 
-use crate::fleet::{Fleet, IMPATIENT};
+use super::fleet::{Fleet, IMPATIENT};
 use common::proxy::Proxy;
 
 async fn partitioned(cut_off: fn(&Proxy), fault: &str) {

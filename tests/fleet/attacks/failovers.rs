@@ -13,7 +13,7 @@ use sealed_session::{
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::{LIST, born, node, node_on, open, remembered, status};
+use super::{LIST, born, node, node_on, open, remembered, status};
 use common::moved_clock::MovedClock;
 use common::proxy::Proxy;
 use common::redis_server::RedisServer;
@@ -127,7 +127,7 @@ async fn an_order_that_the_store_has_forgotten_still_counts() {
     eventually(|| async { node.sessions.health().born == ordered }).await;
     let before = before.as_millis().to_string();
     // One that heard of it, and one that it was told when it started.
-    let late = crate::node(&server).await;
+    let late = super::node(&server).await;
     server.command(&["HSET", &meta(), "born", &before, "floor", "0"]);
     server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
     for _ in 0..30 {
@@ -173,7 +173,7 @@ async fn a_raise_that_no_replica_has_keeps_nobody_out() {
     let server = RedisServer::start();
     let store = Redis::options(server.url(), LIST).wait_for_replicas(1);
     let node = node_on(Arc::new(store.open().unwrap())).await;
-    let other = crate::node(&server).await;
+    let other = super::node(&server).await;
     for path in ["/logout-all", "/logout-everyone"] {
         let browser = remembered(&node, "alice").await;
         let stolen = browser.copy();

@@ -217,7 +217,7 @@ fn a_server_that_does_not_start_says_why() {
 fn a_machine_without_redis_is_told_what_to_do() {
     // Another test of this file, where no program is found.
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_server_answers_on_a_port_of_its_own"])
+        .args(["--exact", "harness::a_server_answers_on_a_port_of_its_own"])
         .env("PATH", Path::new("/nonexistent"))
         .output()
         .unwrap();

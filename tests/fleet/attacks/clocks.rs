@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sealed_session::revoke::RevocationStore;
 use sealed_session::{CookieSettings, Sessions, revoke::SubjectKey, time::UnixMillis};
 
-use crate::{born, node, node_on, open, remembered, status};
+use super::{born, node, node_on, open, remembered, status};
 use common::faulty::Faulty;
 use common::moved_clock::MovedClock;
 use common::redis_server::RedisServer;
@@ -41,7 +41,7 @@ async fn a_raise_by_a_server_whose_clock_is_far_behind_is_kept() {
     // Nothing is swept while the clocks disagree.
     eventually(|| async { node.sessions.sweep().await.is_ok() }).await;
     assert_eq!(status(&stolen, &node).await, 401);
-    let other = crate::node(&server).await;
+    let other = super::node(&server).await;
     assert_eq!(status(&stolen, &other).await, 401);
 }
 
@@ -160,6 +160,6 @@ async fn a_birth_in_the_future_keeps_nobody_out_for_long() {
     clock.set(0);
     let reborn = open(&server).reborn().await.unwrap();
     assert!(reborn < ahead);
-    let node = crate::node(&server).await;
+    let node = super::node(&server).await;
     remembered(&node, "bob").await.get("/me").await.is(200);
 }

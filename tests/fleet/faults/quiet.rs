@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use crate::fleet::Fleet;
-use crate::watch::Sight;
+use super::fleet::Fleet;
+use super::watch::Sight;
 
 const LOGOUTS: usize = 100;
 const PATIENCE: Duration = Duration::from_secs(20);

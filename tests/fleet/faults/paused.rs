@@ -1,6 +1,6 @@
 //! Redis stops without ending (SIGSTOP) and goes on.
 
-use crate::fleet::{Fleet, IMPATIENT};
+use super::fleet::{Fleet, IMPATIENT};
 
 #[actix_web::test]
 async fn a_redis_that_stops_for_less_than_max_staleness_keeps_nobody_waiting() {

@@ -3,8 +3,8 @@
 //! It is moved by a library that is loaded into the node and compiled for this test. Where that is not
 //! possible the tests say so and end.
 
-use crate::fleet::Fleet;
-use crate::watch::Sight;
+use super::fleet::Fleet;
+use super::watch::Sight;
 use common::moved_clock::MovedClock;
 
 /// Starts node 2 again, under a clock that can be moved.

@@ -1,7 +1,7 @@
 //! Redis loses what it held, or some of it.
 
-use crate::fleet::{Fleet, Settings};
-use crate::watch::{Fate, Sight};
+use super::fleet::{Fleet, Settings};
+use super::watch::{Fate, Sight};
 use common::redis_server::RedisServer;
 
 async fn killed_and_back(redis: RedisServer, back: fn(&RedisServer), fault: &str) {

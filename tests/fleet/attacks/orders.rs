@@ -2,8 +2,8 @@
 
 use sealed_session::revoke::RevocationStore;
 
-use crate::losses::CutOff;
-use crate::{born, node, node_on, open, remembered, status};
+use super::losses::CutOff;
+use super::{born, node, node_on, open, remembered, status};
 use common::faulty::{Call, Faulty, Mode};
 use common::redis_server::RedisServer;
 use common::{DAY, SECOND, eventually};

@@ -1,6 +1,6 @@
 //! The primary dies, and its replica is promoted without the last entries.
 
-use crate::fleet::{Fleet, LIST, Settings};
+use super::fleet::{Fleet, LIST, Settings};
 use common::proxy::Proxy;
 use common::redis_server::RedisServer;
 

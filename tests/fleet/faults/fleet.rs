@@ -15,7 +15,7 @@ use sealed_session::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::watch::{Fate, Id, Person, Sight, Watch};
+use super::watch::{Fate, Id, Person, Sight, Watch};
 use common::Browser;
 use common::accounts::{Server, Steps, command};
 use common::proxy::Proxy;

@@ -14,7 +14,7 @@ use sealed_session::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::{LIST, born, node, node_on, open, remembered, status};
+use super::{LIST, born, node, node_on, open, remembered, status};
 use common::faulty::{Call, Faulty, Mode};
 use common::redis_server::RedisServer;
 use common::{DAY, MINUTE, Node, SECOND, ended, eventually, memory};
