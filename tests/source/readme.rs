@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-const README: &str = include_str!("../README.md");
+const README: &str = include_str!("../../README.md");
 
 /// The commands of the README that begin with `start`, without their comments.
 fn commands(start: &str) -> Vec<&'static str> {
