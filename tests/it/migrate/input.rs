@@ -5,8 +5,8 @@ use actix_web::cookie::{Cookie, CookieJar, Key};
 use sealed_session::adapter::Incoming;
 use serde_json::{Map, Value, json};
 
-use crate::old::{CONTENTS, Old, key};
-use crate::{id, node};
+use super::old::{CONTENTS, Old, key};
+use super::{id, node};
 use common::written::Written;
 use common::{Browser, DAY, Node};
 

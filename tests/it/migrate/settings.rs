@@ -9,8 +9,8 @@ use sealed_session::{
 };
 use serde_json::json;
 
-use crate::old::{Old, key};
-use crate::{READ_FOR, node, node_with};
+use super::old::{Old, key};
+use super::{READ_FOR, node, node_with};
 use common::{DAY, SECOND, builder, cookie, memory};
 
 #[actix_web::test]

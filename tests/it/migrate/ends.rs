@@ -11,8 +11,8 @@ use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::{KeyRing, time::Clock};
 use serde_json::json;
 
-use crate::old::{CONTENTS, Old};
-use crate::{READ_FOR, node, node_with};
+use super::old::{CONTENTS, Old};
+use super::{READ_FOR, node, node_with};
 use common::faulty::{Faulty, Mode};
 use common::{Browser, DAY, MINUTE, Node, SECOND, builder, eventually, memory};
 

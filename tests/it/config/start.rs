@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sealed_session::store::Memory;
 use sealed_session::{ConfigError, SessionConfig, Sessions, keys::KeySource};
 
-use crate::{folder, minimal, write};
+use super::{folder, minimal, write};
 
 /// Names in the folder.
 fn names(folder: &std::path::Path) -> Vec<String> {

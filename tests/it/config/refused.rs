@@ -2,7 +2,7 @@
 
 use sealed_session::SessionConfig;
 
-use crate::{folder, minimal, start, write};
+use super::{folder, minimal, start, write};
 
 /// What a start with these settings says.
 async fn refused(settings: &str) -> String {

@@ -14,7 +14,7 @@ use sealed_session::{
 };
 use serde_json::json;
 
-use crate::{Site, routes, target};
+use super::{Site, routes, target};
 use common::faulty::{Call, Faulty, Mode};
 use common::gate::during;
 use common::{Browser, DAY, SECOND, builder, eventually, memory};

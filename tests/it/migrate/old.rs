@@ -11,7 +11,7 @@ use sealed_session::migrate::ActixSessionCookie;
 use sealed_session::time::UnixMillis;
 use serde_json::Value;
 
-use crate::typed::Typed;
+use super::typed::Typed;
 use common::{Browser, Node, serve_app};
 
 /// The old application's key.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sealed_session::{ConfigError, SessionConfig, Sessions};
 
-use crate::{folder, minimal, write};
+use super::{folder, minimal, write};
 
 /// Starts with these settings in a file. As an application would: `?` has to do.
 async fn run(folder: &Path, text: &str) -> io::Result<()> {

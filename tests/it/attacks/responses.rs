@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sealed_session::adapter::Incoming;
 use sealed_session::time::Clock;
 
-use crate::target;
+use super::target;
 use common::{Browser, MINUTE};
 
 #[actix_web::test]

@@ -5,7 +5,7 @@ use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
 
-use crate::{routes, target};
+use super::{routes, target};
 use common::faulty::{Call, Faulty, Mode};
 use common::gate::during;
 use common::{self, Browser, DAY, MINUTE, SECOND, builder, memory};

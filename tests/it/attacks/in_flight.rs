@@ -1,6 +1,6 @@
 //! Requests that began before their session was ended, and finish after it.
 
-use crate::target;
+use super::target;
 use common::faulty::{Call, Mode};
 use common::gate::during;
 use common::{Browser, SECOND};

@@ -15,7 +15,7 @@ use sealed_session::{
     time::SystemClock,
 };
 
-const DOCUMENTED: &str = include_str!("../../examples/session.toml");
+const DOCUMENTED: &str = include_str!("../../../examples/session.toml");
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

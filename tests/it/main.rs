@@ -1,0 +1,34 @@
+//! The library as applications meet it: through HTTP, and through its public interface.
+
+mod activity;
+mod actix;
+mod actix_session;
+mod application_tests;
+mod attacks;
+mod chunks;
+mod clock;
+mod config;
+mod edges;
+mod faults;
+mod forgery;
+mod handlers;
+mod hostile;
+mod keys;
+mod late;
+mod leaks;
+mod migrate;
+mod model;
+mod neighbours;
+mod observe;
+mod peers;
+mod planted;
+mod races;
+mod rotation;
+mod scopes;
+mod session;
+mod tabs;
+mod tampering;
+mod threats;
+mod values;
+mod vectors;
+mod warnings;
