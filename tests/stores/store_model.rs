@@ -285,16 +285,12 @@ proptest! {
 }
 
 #[cfg(feature = "redis")]
-#[cfg(feature = "redis")]
-#[path = "store_redis/harness.rs"]
-mod harness;
-
-#[cfg(feature = "redis")]
 #[test]
 fn redis_agrees_with_the_model() {
     use proptest::test_runner::TestRunner;
     use sealed_session::store::Redis;
 
+    use crate::store_redis::harness;
     use common::moved_clock::MovedClock;
 
     let Some(servers_clock) = MovedClock::build() else {

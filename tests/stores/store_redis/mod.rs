@@ -4,7 +4,7 @@
 
 mod chain;
 mod conformance;
-mod harness;
+pub mod harness;
 mod load;
 mod servers;
 mod tools;
