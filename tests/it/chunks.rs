@@ -1,10 +1,12 @@
 //! Sessions that are spread over several cookies.
-#![allow(clippy::unwrap_used)]
 
 use common::{Browser, MINUTE, Node, builder, memory, with};
+use sealed_session::CookieSettings;
+use sealed_session::session::Rejected;
 use sealed_session::testing::ManualClock;
-use sealed_session::{CookieSettings, session::Rejected};
 use serde_json::json;
+
+use super::direct::{load, sent, user};
 
 /// A node that allows three cookies.
 async fn start() -> Node {
@@ -312,4 +314,31 @@ async fn a_session_that_a_lowered_limit_could_not_seal_again_ends() {
         browser.get("/me").await.is(200);
         assert_eq!(browser.names(), ["session"]);
     }
+}
+
+/// A sibling domain may set one of the cookies over which a session is spread.
+#[actix_web::test]
+async fn a_part_of_somebody_elses_hides_no_session() {
+    let clock = ManualClock::default();
+    let settings = with(CookieSettings::plain_http(), |cookie| cookie.max_chunks = 3);
+    let sessions = builder(&clock, memory(&clock)).cookie(settings);
+    let sessions = sessions.start().await.unwrap();
+    let loaded = load(&sessions, "");
+    loaded.session.authenticate("alice").await.unwrap();
+    loaded.session.insert("big", "x".repeat(4000)).unwrap();
+    let alice = sent(&sessions, loaded).await;
+    for planted in ["session.1=x", "session.1=x; session.1=y", "session.1="] {
+        for header in [format!("{planted}; {alice}"), format!("{alice}; {planted}")] {
+            let loaded = load(&sessions, &header);
+            assert_eq!(
+                loaded.session.subject().as_deref(),
+                Some("alice"),
+                "{header}"
+            );
+            let outcome = sessions.commit(&loaded.session, loaded.ticket).await;
+            assert!(outcome.cookies.is_empty(), "{:?}", outcome.cookies);
+        }
+    }
+    load(&sessions, &alice).session.logout().await.unwrap();
+    assert_eq!(user(&sessions, &alice), None);
 }

@@ -1,8 +1,66 @@
-//! A clock that was wrong for a while brings no ended session back.
-#![allow(clippy::unwrap_used)]
+//! A clock that is wrong: ahead or behind, for a while or against the store's.
 
-use common::{DAY, HOUR, Node};
+use std::time::Duration;
+
+use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, memory};
+use sealed_session::store::StoreError;
+use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
+
+use super::site::target;
+use super::store_down::is_unavailable;
+
+#[actix_web::test]
+async fn a_logout_under_a_slow_clock_is_not_acknowledged_in_vain() {
+    let t = target().await;
+    let browser = Browser::new(&t.url);
+    browser.post("/login/alice").await.is(200);
+    let stolen = browser.copy();
+    let right = t.clock.now();
+    t.clock.set(right.minus(2 * MINUTE));
+    let status = browser.post("/logout").await.status;
+    t.clock.set(right);
+    let after = stolen.get("/me").await.status;
+    assert!(
+        status != 204 || after == 401,
+        "logout {status}, then {after}"
+    );
+}
+
+#[actix_web::test]
+async fn a_list_that_has_forgotten_admits_nothing_before_its_next_sweep() {
+    let t = target().await;
+    let victim = Browser::new(&t.url);
+    victim.post("/remember/alice").await.is(200);
+    let stolen = victim.copy();
+    victim.post("/logout").await.is(204);
+    let right = t.clock.now();
+    t.clock.set(right + 399 * DAY);
+    t.sessions.sweep().await.unwrap();
+    t.clock.set(right);
+    let answer = stolen.get("/me").await;
+    assert_ne!(answer.status, 200, "{answer:?}");
+}
+
+#[actix_web::test]
+async fn a_clock_that_the_store_refuses_makes_the_list_forget_nothing() {
+    let t = target().await;
+    let victim = Browser::new(&t.url);
+    victim.post("/login/alice").await.is(200);
+    let stolen = victim.copy();
+    victim.post("/logout").await.is(204);
+    stolen.copy().get("/me").await.is(401);
+    let right = t.clock.now();
+    t.clock.set(right + 401 * DAY);
+    let swept = t.sessions.sweep().await;
+    assert!(
+        matches!(swept, Err(StoreError::Clock(_))),
+        "the store forgot nothing: {swept:?}"
+    );
+    t.clock.set(right);
+    t.sessions.sweep().await.unwrap();
+    stolen.get("/me").await.is(401);
+}
 
 #[actix_web::test]
 async fn a_clock_that_was_ahead_while_the_list_was_swept_revives_nobody() {
@@ -50,4 +108,48 @@ async fn a_clock_that_no_store_believes_forgets_nothing() {
     stolen.get("/me").await.is(401);
     node.sessions.sweep().await.unwrap();
     stolen.get("/me").await.is(401);
+}
+
+#[actix_web::test]
+async fn a_store_whose_clock_is_off_by_more_than_a_minute_allows_no_login() {
+    for (seconds, works) in [(0, true), (60, true), (61, false), (120, false)] {
+        for ahead in [true, false] {
+            let clock = ManualClock::default();
+            let offset = Duration::from_secs(seconds);
+            let theirs = if ahead {
+                clock.now() + offset
+            } else {
+                clock.now().minus(offset)
+            };
+            let theirs = ManualClock::new(theirs.minus(SECOND));
+            let store = memory(&theirs);
+            let node = Node::on(&clock, store).await;
+            let browser = node.browser();
+            let answer = browser.post("/login/alice").await;
+            if works {
+                answer.is(200);
+                browser.get("/me").await.is(200);
+            } else {
+                is_unavailable(answer);
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn clock_skew_a_node_a_minute_behind_takes_what_others_seal() {
+    for skew in [30, 60] {
+        let clock = ManualClock::default();
+        let store = memory(&clock);
+        let node = Node::on(&clock, store.clone()).await;
+        let behind = ManualClock::new(clock.now().minus(skew * SECOND));
+        let late = Node::serve(behind.clone(), builder(&behind, store)).await;
+        let browser = node.browser();
+        browser.post("/login/alice").await.is(200);
+        browser.copy().at(&late).get("/me").await.is(200);
+        let there = late.browser();
+        there.post("/login/bob").await.is(200);
+        there.get("/me").await.is(200);
+        there.at(&node).get("/me").await.is(200);
+    }
 }

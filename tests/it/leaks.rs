@@ -1,5 +1,4 @@
 //! What the browser, the log and a debugger are told: nothing that helps an attacker.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -10,10 +9,38 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use common::faulty::{Faulty, Mode};
 use common::forge::{Forge, Record};
 use common::{Browser, Node, builder, memory, serve};
+use sealed_session::adapter::Incoming;
 use sealed_session::revoke::Reach;
 use sealed_session::testing::{ManualClock, published_secret};
-use sealed_session::{KeyRing, Session, time::Clock};
+use sealed_session::time::Clock;
+use sealed_session::{KeyRing, Session};
 use serde_json::json;
+
+use super::site::target;
+
+#[actix_web::test]
+async fn debug_output_shows_neither_tokens_nor_entries() {
+    let t = target().await;
+    let loaded = t.sessions.load(Incoming::new(std::iter::empty())).unwrap();
+    let login = loaded.session.authenticate("alice").entry("iban", "ABC");
+    let shown = format!("{login:?}");
+    login.await.unwrap();
+    let outcome = t.sessions.commit(&loaded.session, loaded.ticket).await;
+    let token = outcome.cookies[0]
+        .split(['=', ';'])
+        .nth(1)
+        .unwrap()
+        .to_owned();
+    let outcome = format!("{outcome:?}");
+    assert!(
+        !outcome.contains(&token),
+        "Outcome shows a live token: {outcome}"
+    );
+    assert!(
+        !shown.contains("65, 66, 67"),
+        "Login shows entries: {shown}"
+    );
+}
 
 /// The last output of the handler below.
 static SHOWN: Mutex<String> = Mutex::new(String::new());

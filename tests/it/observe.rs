@@ -1,6 +1,5 @@
 //! What the log and the counters say of requests.
 #![cfg(feature = "metrics")]
-#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 
@@ -8,15 +7,12 @@ use common::faulty::{Call, Faulty, Mode};
 use common::written::Written;
 use common::{SECOND, builder, eventually, memory};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
-use sealed_session::revoke::Reach;
+use sealed_session::Sessions;
+use sealed_session::adapter::{Incoming, Loaded};
+use sealed_session::keys::{KeyTables, SystemRandom};
+use sealed_session::revoke::{Reach, SessionId};
 use sealed_session::testing::ManualClock;
-use sealed_session::{
-    Sessions,
-    adapter::{Incoming, Loaded},
-    keys::{KeyTables, SystemRandom},
-    revoke::SessionId,
-    time::{Clock, SystemClock},
-};
+use sealed_session::time::{Clock, SystemClock};
 use sha2::{Digest, Sha256};
 
 fn recorder() -> PrometheusRecorder {

@@ -1,8 +1,6 @@
-//! Several sessions in one application, guards, caches, and the mistakes that are easy to make.
-#![allow(clippy::unwrap_used)]
+//! Several sessions in one application, guards, and the mistakes that are easy to make.
 
 use actix_web::guard::fn_guard;
-use actix_web::http::header::{CACHE_CONTROL, VARY};
 use actix_web::{App, HttpRequest, HttpResponse, Result, web};
 use common::{Browser, cookie, eventually, memory, serve, serve_app, started, started_on};
 use sealed_session::Session;
@@ -196,77 +194,4 @@ async fn a_guard_sees_the_session() {
     assert_eq!(answer.header("cache-control"), Some("private"));
     browser.post("/login/alice").await.is(200);
     assert_eq!(browser.get("/home").await.is(200).body, "home");
-}
-
-fn cached(config: &mut web::ServiceConfig) {
-    async fn respond(session: Session, query: web::Query<Vec<(String, String)>>) -> HttpResponse {
-        let mut response = HttpResponse::Ok();
-        for (name, value) in query.iter() {
-            match name.as_str() {
-                "cache" => response.append_header((CACHE_CONTROL, value.as_str())),
-                "vary" => response.append_header((VARY, value.as_str())),
-                _ => &mut response,
-            };
-            match value.as_str() {
-                "read" => drop(session.get::<u32>("a")),
-                "write" => session.insert("a", 1).unwrap(),
-                "remove" => drop(session.remove("a")),
-                _ => {}
-            }
-        }
-        response.finish()
-    }
-    config.route("/", web::get().to(respond));
-}
-
-#[actix_web::test]
-async fn caches_are_told_what_depends_on_the_session() {
-    let sessions = started("app", cookie("session", "/")).await;
-    let (url, _server) = serve(&sessions, cached);
-    let headers = async |query: &str, name: &str| {
-        let answer = Browser::new(&url).get(&format!("/?{query}")).await.is(200);
-        let values = answer.headers.get_all(name).iter();
-        let values: Vec<_> = values
-            .map(|value| value.to_str().unwrap().to_owned())
-            .collect();
-        values.join(" | ")
-    };
-    for (query, cache, vary) in [
-        ("", "", ""),
-        ("cache=public", "public", ""),
-        ("vary=Accept", "", "Accept"),
-        ("do=read", "private", "Cookie"),
-        ("do=read&cache=public", "public", "Cookie"),
-        ("do=read&cache=no-cache", "no-cache | private", "Cookie"),
-        ("do=read&cache=max-age=60", "max-age=60 | private", "Cookie"),
-        ("do=read&cache=s-maxage=60", "s-maxage=60", "Cookie"),
-        ("do=read&vary=Accept", "private", "Accept | Cookie"),
-        ("do=read&vary=Accept, cookie", "private", "Accept, cookie"),
-        ("do=read&vary=*", "private", "*"),
-        ("do=remove", "private", "Cookie"),
-        ("do=write", "no-store", "Cookie"),
-        ("do=write&cache=public", "no-store", "Cookie"),
-        (
-            "do=write&cache=public&cache=max-age=60",
-            "no-store",
-            "Cookie",
-        ),
-        ("do=write&vary=Accept", "no-store", "Accept | Cookie"),
-    ] {
-        assert_eq!(headers(query, "cache-control").await, cache, "{query}");
-        assert_eq!(headers(query, "vary").await, vary, "{query}");
-    }
-}
-
-#[actix_web::test]
-async fn a_removal_is_not_stored_by_caches_either() {
-    let sessions = started("app", cookie("session", "/")).await;
-    let (url, _server) = serve(&sessions, cached);
-    let answer = Browser::new(&url)
-        .holding("junk")
-        .get("/?cache=public&do=read")
-        .await;
-    assert!(answer.removes_cookie());
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(answer.header("vary"), Some("Cookie"));
 }

@@ -1,29 +1,86 @@
 //! A revocation store that fails, hangs or loses its replies, and a generator that fails.
-#![allow(clippy::unwrap_used)]
+//!
+//! 1. A logout holds on its node at once, is an error to the handler, and is told to the store when that is back.
+//! 2. There is no login without a store. Whoever does not ask for a session is served.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::web;
 use common::faulty::{Call, Faulty, Mode, Switched};
-use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, builder, eventually, memory};
-use sealed_session::revoke::Reach;
+use common::{Answer, Browser, MINUTE, Node, SECOND, builder, eventually, memory, serve};
+use sealed_session::revoke::{Reach, RevocationStore, SessionId};
 use sealed_session::testing::ManualClock;
-use sealed_session::{
-    adapter::{Incoming, Loaded},
-    time::Clock,
-};
 use serde_json::json;
 
+use super::site::target;
+
+#[actix_web::test]
+async fn the_retry_of_a_logout_that_failed_is_no_success_while_the_store_is_down() {
+    let t = target().await;
+    let browser = Browser::new(&t.url);
+    browser.post("/login/alice").await.is(200);
+    let again = browser.copy();
+    t.store.set_call(Call::Publish, Mode::Down);
+    browser.post("/logout").await.is(503);
+    again.post("/logout").await.is(503);
+}
+
+#[actix_web::test]
+async fn one_logout_that_is_never_taken_holds_up_no_others() {
+    let clock = ManualClock::default();
+    let memory = memory(&clock);
+    let store = Faulty::new(memory.clone(), Reach::Process);
+    let sessions = builder(&clock, store.clone()).start().await.unwrap();
+    let [poison, other] = [1, 2].map(|number| SessionId::from_bytes([number; 16]));
+    store.never_takes(poison);
+    store.set_call(Call::Publish, Mode::Down);
+    sessions.end_session(poison).await.unwrap_err();
+    sessions.end_session(other).await.unwrap_err();
+    store.set(Mode::Up);
+    let taken = || async { memory.find(other, None).await.unwrap().revocations.len() };
+    eventually(|| async { taken().await == 1 }).await;
+}
+
+/// The conversation of a request with a list that cannot be trusted: who does not ask is served, and who
+/// takes the refusal for "nobody" is not.
+#[actix_web::test]
+async fn an_option_does_not_turn_an_unavailable_list_into_a_logout() {
+    let clock = ManualClock::default();
+    let store = Faulty::new(memory(&clock), Reach::Network);
+    let sessions = builder(&clock, store.clone()).start().await.unwrap();
+    let routes = |config: &mut web::ServiceConfig| {
+        common::routes(config);
+        config.route(
+            "/maybe",
+            web::get().to(
+                |user: Option<sealed_session::actix::Authenticated>| async move {
+                    user.map_or("nobody", |_| "somebody")
+                },
+            ),
+        );
+    };
+    let (url, _server) = serve(&sessions, routes);
+    let browser = Browser::new(&url);
+    browser.post("/login/alice").await.is(200);
+    assert_eq!(browser.get("/maybe").await.is(200).body, "somebody");
+    store.set_call(Call::Follow, Mode::Hanging);
+    common::eventually(|| async { store.waiting() >= 1 }).await;
+    clock.advance(11 * SECOND);
+    browser.get("/maybe").await.is(503);
+    browser.get("/plain").await.is(200);
+}
+
 /// A node whose way to the store can be disturbed, and another on the same store.
-struct Fleet {
-    clock: ManualClock,
-    store: Arc<Faulty>,
-    node: Node,
-    other: Node,
+pub struct Fleet {
+    pub clock: ManualClock,
+    pub store: Arc<Faulty>,
+    pub node: Node,
+    pub other: Node,
 }
 
 impl Fleet {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let clock = ManualClock::default();
         let memory = memory(&clock);
         let store = Faulty::new(memory.clone(), Reach::Process);
@@ -35,24 +92,24 @@ impl Fleet {
         }
     }
 
-    async fn logged_in(&self, user: &str) -> Browser {
+    pub async fn logged_in(&self, user: &str) -> Browser {
         let browser = self.node.browser();
         browser.post(&format!("/login/{user}")).await.is(200);
         browser
     }
 
     /// Whether the other node takes the browser's cookie.
-    async fn other_takes(&self, browser: &Browser) -> bool {
+    pub async fn other_takes(&self, browser: &Browser) -> bool {
         browser.copy().at(&self.other).get("/me").await.status == 200
     }
 
-    async fn other_refuses(&self, browser: &Browser) {
+    pub async fn other_refuses(&self, browser: &Browser) {
         eventually(|| async { !self.other_takes(browser).await }).await;
     }
 }
 
 #[track_caller]
-fn is_unavailable(answer: Answer) -> Answer {
+pub fn is_unavailable(answer: Answer) -> Answer {
     let answer = answer.is(503);
     assert_eq!(answer.header("retry-after"), Some("2"), "{answer:?}");
     assert_eq!(answer.header("cache-control"), Some("no-store"));
@@ -172,99 +229,6 @@ async fn a_login_that_can_not_end_the_session_from_before_is_none() {
     assert_eq!(answer.removed(), ["session"]);
     browser.get("/me").await.is(401);
     before.get("/me").await.is(401);
-}
-
-#[actix_web::test]
-async fn a_store_whose_clock_is_off_by_more_than_a_minute_allows_no_login() {
-    for (seconds, works) in [(0, true), (60, true), (61, false), (120, false)] {
-        for ahead in [true, false] {
-            let clock = ManualClock::default();
-            let offset = Duration::from_secs(seconds);
-            let theirs = if ahead {
-                clock.now() + offset
-            } else {
-                clock.now().minus(offset)
-            };
-            let theirs = ManualClock::new(theirs.minus(SECOND));
-            let store = memory(&theirs);
-            let node = Node::on(&clock, store).await;
-            let browser = node.browser();
-            let answer = browser.post("/login/alice").await;
-            if works {
-                answer.is(200);
-                browser.get("/me").await.is(200);
-            } else {
-                is_unavailable(answer);
-            }
-        }
-    }
-}
-
-#[actix_web::test]
-async fn a_renewal_that_the_store_does_not_take_sends_the_new_cookie_with_its_error() {
-    let fleet = Fleet::start().await;
-    let browser = fleet.logged_in("alice").await;
-    let old = browser.copy();
-    fleet.store.set(Mode::Down);
-    let answer = is_unavailable(browser.post("/renew").await);
-    assert_eq!(answer.set_cookies().len(), 1);
-    assert!(!answer.removes_cookie());
-    browser.get("/me").await.is(200);
-    old.put("/entries/a", json!(1)).await.is(409);
-    fleet.store.set(Mode::Up);
-    fleet.clock.advance(10 * SECOND);
-    old.get("/me").await.is(401);
-    browser.get("/me").await.is(200);
-    fleet.other_refuses(&old).await;
-    assert!(fleet.other_takes(&browser).await);
-}
-
-/// The renewal is a use of the session: that it would have been idle by the time the store answers is no end.
-#[actix_web::test]
-async fn a_renewal_during_which_the_idle_limit_passes_keeps_the_session() {
-    let fleet = Fleet::start().await;
-    let browser = fleet.logged_in("alice").await;
-    fleet.clock.advance(HOUR - SECOND);
-    fleet.store.set_call(Call::Publish, Mode::Hanging);
-    let (answer, ()) = tokio::join!(browser.post("/renew"), async {
-        eventually(|| async { fleet.store.waiting() > 0 }).await;
-        fleet.clock.advance(2 * SECOND);
-        fleet.store.set_call(Call::Publish, Mode::Up);
-    });
-    assert_eq!(answer.is(200).set_cookies().len(), 1);
-    browser.get("/me").await.is(200);
-}
-
-/// What a response waits for is no part of the time for which a session is idle.
-#[actix_web::test]
-async fn a_login_that_waits_for_the_store_is_used_when_it_is_sealed() {
-    let fleet = Fleet::start().await;
-    let sessions = &fleet.node.sessions;
-    let load = |header: &str| {
-        sessions
-            .load(Incoming::new(std::iter::once(header.as_bytes())))
-            .unwrap()
-    };
-    let Loaded {
-        session, ticket, ..
-    } = load("");
-    session.authenticate("alice").await.unwrap();
-    let outcome = sessions.commit(&session, ticket).await;
-    let Loaded {
-        session, ticket, ..
-    } = load(outcome.cookies[0].split(';').next().unwrap());
-    fleet.store.set_call(Call::Publish, Mode::Hanging);
-    session.purge();
-    session.authenticate("alice").await.unwrap();
-    let (outcome, ()) = tokio::join!(sessions.commit(&session, ticket), async {
-        eventually(|| async { fleet.store.waiting() > 0 }).await;
-        fleet.clock.advance(30 * MINUTE);
-        fleet.store.set_call(Call::Publish, Mode::Up);
-    });
-    assert_eq!(outcome.error, None);
-    fleet.clock.advance(45 * MINUTE);
-    let Loaded { session, .. } = load(outcome.cookies[0].split(';').next().unwrap());
-    assert!(session.is_authenticated());
 }
 
 #[actix_web::test]

@@ -1,5 +1,4 @@
 //! What applications have for their own tests.
-#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 

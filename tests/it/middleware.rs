@@ -1,8 +1,6 @@
 //! The middleware in all the places where a response can come from.
-#![allow(clippy::unwrap_used)]
 
 use std::future::{Ready, ready};
-
 use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -16,7 +14,6 @@ use common::raw::{request, upgrade};
 use common::{Answer, Browser, Node, builder, eventually, memory, serve, serve_app};
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
-// One line, as with actix-session.
 use sealed_session::{Session, SessionExt, SessionMiddleware, Sessions};
 use serde_json::json;
 

@@ -1,10 +1,91 @@
-//! Cookie headers that no honest browser sends: the right session or none, and nothing broken.
-#![allow(clippy::unwrap_used)]
+//! The Cookie header: of all that it may hold, the right session counts or none, and nothing breaks.
+//!
+//! 1. Names are compared byte for byte; nothing is decoded; a bad cookie hides no good one.
+//! 2. A few cookies of our name are tried. What was not tried is neither overwritten nor removed.
+//! 3. Of several cookies of one session the newest counts.
 
 use common::forge::{Forge, Record};
 use common::raw::{Reply, request};
-use common::{Browser, Node, with};
-use sealed_session::{CookieSettings, time::Clock};
+use common::{Browser, Node, SECOND, with};
+use sealed_session::CookieSettings;
+use sealed_session::time::Clock;
+use serde_json::json;
+
+use super::site::{alice_at, target};
+
+pub fn crowded(good: &str, malformed: bool) -> Vec<u8> {
+    let mut bad = good.to_owned().into_bytes();
+    bad[40] = if bad[40] == b'A' { b'B' } else { b'A' };
+    let bad = String::from_utf8(bad).unwrap();
+    if malformed {
+        return format!("{}session={good}", "session=x; ".repeat(16)).into_bytes();
+    }
+    format!("{}session={good}", format!("session={bad}; ").repeat(4)).into_bytes()
+}
+
+#[actix_web::test]
+async fn a_session_that_was_not_tried_is_not_overwritten() {
+    for malformed in [false, true] {
+        let t = target().await;
+        let browser = Browser::new(&t.url);
+        browser.post("/login/alice").await.is(200);
+        let header = crowded(&browser.session().unwrap(), malformed);
+        let answer = browser
+            .send_raw(
+                reqwest::Method::PUT,
+                "/entries/a",
+                Some(serde_json::json!(1)),
+                Some(header),
+            )
+            .await;
+        assert!(answer.set_cookies().is_empty(), "{malformed} {answer:?}");
+    }
+}
+
+#[actix_web::test]
+async fn a_session_that_was_not_tried_is_not_removed() {
+    let t = target().await;
+    let browser = Browser::new(&t.url);
+    browser.post("/login/alice").await.is(200);
+    let good = browser.session().unwrap();
+    let mut bad = good.clone().into_bytes();
+    bad[40] = if bad[40] == b'A' { b'B' } else { b'A' };
+    let bad = String::from_utf8(bad).unwrap();
+    let header =
+        format!("session={bad}; session={bad}; session={bad}; session={bad}; session={good}");
+    let answer = browser
+        .send_raw(reqwest::Method::GET, "/me", None, Some(header.into_bytes()))
+        .await;
+    assert!(!answer.removes_cookie(), "{answer:?}");
+}
+
+#[actix_web::test]
+async fn of_several_cookies_of_a_session_the_newest_counts_in_either_order() {
+    let node = Node::start().await;
+    let browser = alice_at(&node).await;
+    let first = browser.session().unwrap();
+    node.clock.advance(SECOND);
+    browser.put("/entries/a", json!(1)).await.is(204);
+    let written = browser.session().unwrap();
+    browser.post("/renew").await.is(200);
+    node.clock.advance(SECOND);
+    browser.put("/entries/a", json!(2)).await.is(204);
+    let renewed = browser.session().unwrap();
+    let ask = async |cookies: &[&String]| {
+        let pairs = cookies.iter().map(|it| format!("session={it}"));
+        let header = pairs.collect::<Vec<_>>().join("; ").into_bytes();
+        let get = reqwest::Method::GET;
+        let other = browser.copy();
+        let answer = other.send_raw(get, "/entries/a", None, Some(header)).await;
+        answer.is(200).json()
+    };
+    for order in [[&first, &written, &renewed], [&renewed, &written, &first]] {
+        assert_eq!(ask(&order).await, 2);
+    }
+    for order in [[&first, &written], [&written, &first]] {
+        assert_eq!(ask(&order).await, 1);
+    }
+}
 
 /// A node with a user who is logged in.
 struct Bench {

@@ -1,9 +1,9 @@
-//! Several tabs of one browser log in and out at once.
+//! A cookie that a login replaced, in several tabs of one browser.
 //!
 //! 1. Whoever logs in, logs in: over a dead cookie, over one that was succeeded, and five times at once.
 //! 2. The entries of a visitor are in every session that a double click makes of theirs.
 //! 3. The succession of a cookie counts from its login, whenever a node hears of it.
-#![allow(clippy::unwrap_used)]
+//! 4. A logout over it is an error, for its successor lives.
 
 use actix_web::{HttpResponse, Result, web};
 use common::faulty::{Call, Faulty, Mode};
@@ -14,6 +14,47 @@ use sealed_session::Session;
 use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
 use serde_json::json;
+
+use super::site::alice_at;
+
+/// A cookie that another tab's login has replaced: its successor must neither be ended nor removed.
+#[actix_web::test]
+async fn a_logout_over_a_succeeded_session_is_an_error_and_removes_nothing() {
+    let node = Node::start().await;
+    let browser = alice_at(&node).await;
+    let old = browser.copy();
+    browser.post("/login/alice").await.is(200);
+    for pause in [SECOND, 3 * MINUTE] {
+        node.clock.advance(pause);
+        for path in ["/logout", "/purge"] {
+            let answer = old.post(path).await.is(409);
+            assert!(answer.set_cookies().is_empty(), "{answer:?}");
+        }
+        browser.get("/me").await.is(200);
+    }
+}
+
+/// The same on a node that has not heard of the login: the store tells it.
+#[actix_web::test]
+async fn a_logout_on_a_node_that_had_not_heard_of_the_login_removes_nothing_either() {
+    let clock = ManualClock::default();
+    let store = memory(&clock);
+    let here = Node::on(&clock, Faulty::new(store.clone(), Reach::Network)).await;
+    let deaf = Faulty::new(store, Reach::Network);
+    let there = Node::on(&clock, deaf.clone()).await;
+    for path in ["/logout", "/purge"] {
+        let browser = alice_at(&here).await;
+        let old = browser.copy().at(&there);
+        deaf.set_call(Call::Follow, Mode::Hanging);
+        common::eventually(|| async { deaf.waiting() >= 1 }).await;
+        browser.post("/login/alice").await.is(200);
+        old.get("/me").await.is(200);
+        let answer = old.post(path).await.is(409);
+        assert!(answer.set_cookies().is_empty(), "{answer:?}");
+        browser.get("/me").await.is(200);
+        deaf.set_call(Call::Follow, Mode::Up);
+    }
+}
 
 fn routes(config: &mut web::ServiceConfig) {
     config

@@ -1,145 +1,119 @@
-//! A token that was changed, cut, moved or forged is no session; and what the browser does with it.
-#![allow(clippy::unwrap_used)]
+//! A cookie that is no session: when a handler may begin another one over it, and when it is removed.
+//!
+//! 1. Garbage, and what ended otherwise than by this browser, is no obstacle.
+//! 2. What this browser gave up or replaced is one for a short while; what may be a session elsewhere, for an hour.
+//!    Then only a login sets a cookie, or a handler that starts over.
+//! 3. Nothing authentic is removed unasked.
+//! 4. The handler can ask for the reason.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use common::faulty::Faulty;
 use common::forge::{Forge, Record};
-use common::{Browser, DAY, HOUR, MINUTE, Node, builder, eventually, memory, with};
-use sealed_session::adapter::Incoming;
+use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, eventually, memory};
+use sealed_session::SessionInsertError;
 use sealed_session::revoke::Reach;
+use sealed_session::session::{NotWritable, Rejected};
 use sealed_session::testing::ManualClock;
-use sealed_session::{CookieSettings, Sessions, session::LogoutError, time::Clock};
+use sealed_session::time::Clock;
 use serde_json::json;
 
-const SECOND: Duration = Duration::from_secs(1);
+use super::direct::{load, login, sessions};
+use super::site::{alice_at, logged_in_with_token, session_of, target};
 
-async fn logged_in(node: &Node) -> (Browser, String) {
-    let browser = node.browser();
+#[actix_web::test]
+async fn a_clock_that_is_behind_for_a_moment_takes_no_session_from_a_browser() {
+    let t = target().await;
+    let browser = Browser::new(&t.url);
     browser.post("/login/alice").await.is(200);
-    let token = browser.session().unwrap();
-    (browser, token)
-}
-
-#[actix_web::test]
-async fn a_token_with_any_bit_flipped_opens_nowhere() {
-    let node = Node::start().await;
-    let (browser, token) = logged_in(&node).await;
-    let bytes = BASE64.decode(&token).unwrap();
-    for bit in 0..bytes.len() * 8 {
-        let mut changed = bytes.clone();
-        changed[bit / 8] ^= 1 << (bit % 8);
-        let changed = browser.holding(BASE64.encode(changed));
-        let answer = changed.get("/me").await;
-        match bit / 8 {
-            // No release was of version 0. Another one, or a key that this node does not know, may be a
-            // neighbour's.
-            0 if bit == 0 => answer.removes(),
-            0..17 => answer.leaves_alone(),
-            _ => answer.removes(),
-        };
-    }
+    let right = t.clock.now();
+    t.clock.set(right.minus(2 * MINUTE));
+    let answer = browser.get("/me").await;
+    t.clock.set(right);
+    assert!(!answer.removes_cookie(), "{answer:?}");
     browser.get("/me").await.is(200);
 }
 
 #[actix_web::test]
-async fn a_token_with_any_character_replaced_opens_nowhere() {
+async fn the_reason_why_there_is_no_session_can_be_asked_for() {
     let node = Node::start().await;
-    let (browser, token) = logged_in(&node).await;
-    for place in 0..token.len() {
-        for replacement in [
-            "A", "b", "_", "-", "+", "/", "=", ".", " ", "%41", "\"", ",",
-        ] {
-            let mut changed = token.clone();
-            changed.replace_range(place..=place, replacement);
-            if changed != token {
-                browser.holding(changed).get("/me").await.is(401);
-            }
+    let rejected = |browser: &Browser| session_of(&node.sessions, browser).rejected();
+    assert_eq!(rejected(&alice_at(&node).await), None);
+    let everywhere = alice_at(&node).await;
+    alice_at(&node).await.post("/logout-all").await.is(204);
+    assert_eq!(rejected(&everywhere), Some(Rejected::SubjectEnded));
+    for (path, reason) in [
+        ("/logout", Rejected::Ended),
+        ("/login/bob", Rejected::Succeeded),
+    ] {
+        let browser = alice_at(&node).await;
+        let old = browser.copy();
+        browser.post(path).await;
+        assert_eq!(rejected(&old), Some(reason));
+    }
+    let idle = alice_at(&node).await;
+    node.clock.advance(HOUR + SECOND);
+    assert_eq!(rejected(&idle), Some(Rejected::Idle));
+    assert_eq!(rejected(&idle.holding("?")), Some(Rejected::Malformed));
+}
+
+#[actix_web::test]
+async fn a_page_that_must_store_something_starts_over_where_a_write_would_be_refused() {
+    let node = Node::start().await;
+    let browser = alice_at(&node).await;
+    let old = browser.copy();
+    browser.post("/logout").await.is(204);
+    let session = session_of(&node.sessions, &old);
+    let refused = session.insert("state", 1).unwrap_err();
+    assert_eq!(refused, NotWritable::Replaced.into());
+    session.start_over().unwrap();
+    session.insert("state", 1).unwrap();
+    assert_eq!(session.get::<u8>("state"), Ok(Some(1)));
+}
+
+#[actix_web::test]
+async fn a_cookie_that_does_not_open_is_removed() {
+    let node = Node::start().await;
+    for path in ["/me", "/entries/a"] {
+        let browser = node.browser().holding("junk");
+        assert_eq!(browser.get(path).await.removed(), ["session"], "{path}");
+    }
+    // Only where somebody looked: the cookie of another path or domain cannot be removed here.
+    for path in ["/plain", "/nowhere"] {
+        let browser = node.browser().holding("junk");
+        assert!(!browser.get(path).await.removes_cookie(), "{path}");
+    }
+    for path in ["/purge", "/logout"] {
+        let browser = node.browser().holding("junk");
+        assert_eq!(browser.post(path).await.removed(), ["session"], "{path}");
+    }
+    // A write replaces it.
+    let browser = node.browser().holding("junk");
+    browser.put("/entries/a", json!(1)).await.is(204);
+    browser.get("/entries/a").await.is(200);
+}
+
+/// Whatever the cookie was refused for: its browser has a successor.
+#[actix_web::test]
+async fn a_login_over_an_idle_cookie_is_replaced_by_no_late_write() {
+    for writes_first in [false, true] {
+        let (sessions, clock) = sessions().await;
+        let idle = login(&sessions, "", "alice").await;
+        clock.advance(2 * HOUR);
+        let loaded = load(&sessions, &idle);
+        assert_eq!(loaded.session.rejected(), Some(Rejected::Idle));
+        if writes_first {
+            loaded
+                .session
+                .insert("state", "of a single sign-on")
+                .unwrap();
         }
-    }
-    browser.get("/me").await.is(200);
-}
-
-/// The last character of most lengths carries bits that mean nothing. Were they ignored, one token
-/// would have several texts.
-#[actix_web::test]
-async fn a_token_has_one_text() {
-    let node = Node::start().await;
-    let (browser, token) = logged_in(&node).await;
-    let (start, last) = token.split_at(token.len() - 1);
-    let alphabet = ('A'..='Z')
-        .chain('a'..='z')
-        .chain('0'..='9')
-        .chain(['-', '_']);
-    for other in alphabet.filter(|other| !last.starts_with(*other)) {
-        let answer = browser.holding(format!("{start}{other}")).get("/me").await;
-        answer.removes();
-    }
-    for other in [format!("\"{token}\""), format!("{token}=")] {
-        browser.holding(other).get("/me").await.removes();
-    }
-}
-
-#[actix_web::test]
-async fn a_token_that_is_cut_anywhere_opens_nowhere() {
-    let node = Node::start().await;
-    let (browser, token) = logged_in(&node).await;
-    for length in 0..token.len() {
-        browser.holding(&token[..length]).get("/me").await.removes();
-        let tail = browser.holding(&token[token.len() - length..]);
-        tail.get("/me").await.is(401);
-    }
-}
-
-#[actix_web::test]
-async fn a_token_with_any_byte_before_or_after_it_opens_nowhere() {
-    let node = Node::start().await;
-    let (browser, token) = logged_in(&node).await;
-    let printable = (0x20..=0xff).filter(|byte| ![b';', 0x7f].contains(byte));
-    for byte in printable.chain([b'\t']) {
-        let after = [b"session=", token.as_bytes(), &[byte], b"; other=1"].concat();
-        let before = [
-            b"session=",
-            [byte].as_slice(),
-            token.as_bytes(),
-            b"; other=1",
-        ]
-        .concat();
-        for header in [after, before] {
-            let answer = browser.send_raw(reqwest::Method::GET, "/me", None, Some(header));
-            answer.await.is(401);
-        }
-    }
-}
-
-#[actix_web::test]
-async fn a_token_of_another_cookie_or_audience_opens_nowhere() {
-    let clock = ManualClock::default();
-    let store = memory(&clock);
-    let node = Node::on(&clock, store.clone()).await;
-    let other_cookie = with(CookieSettings::plain_http(), |cookie| {
-        cookie.name = "other".into();
-    });
-    let cookie = builder(&clock, store.clone()).cookie(other_cookie);
-    let audience = Sessions::builder("tes")
-        .keys(common::ring())
-        .store(store)
-        .cookie(CookieSettings::plain_http())
-        .clock(Arc::new(clock.clone()));
-    for (other, name) in [(cookie, "other"), (audience, "session")] {
-        let other = Node::serve(clock.clone(), other).await;
-        let stranger = other.browser();
-        stranger.post("/login/alice").await.is(200);
-        stranger.get("/me").await.is(200);
-        let token = stranger.cookie(name).unwrap();
-        node.browser().holding(token).get("/me").await.removes();
-
-        let (_, token) = logged_in(&node).await;
-        stranger.set_cookie(name, token);
-        stranger.get("/me").await.is(401);
+        loaded.session.authenticate("alice").await.unwrap();
+        let late = load(&sessions, &idle).session;
+        let refused = late.insert("a", 1).unwrap_err();
+        let replaced = SessionInsertError::NotWritable(NotWritable::Replaced);
+        assert_eq!(refused.to_string(), replaced.to_string());
+        assert_eq!(late.rejected(), Some(Rejected::Succeeded));
     }
 }
 
@@ -233,8 +207,8 @@ async fn a_token_of_a_newer_version_from_the_future_is_no_obstacle() {
 #[actix_web::test]
 async fn nothing_authentic_is_removed_unasked() {
     let node = Node::start().await;
-    let (browser, token) = logged_in(&node).await;
-    let (renewed, superseded) = logged_in(&node).await;
+    let (browser, token) = logged_in_with_token(&node).await;
+    let (renewed, superseded) = logged_in_with_token(&node).await;
     renewed.post("/renew").await.is(200);
     let superseded = browser.holding(superseded);
     let ended = browser.holding(token);
@@ -257,7 +231,7 @@ async fn a_cookie_that_was_given_up_or_replaced_is_no_obstacle_for_long() {
         ("/login/bob", 2 * MINUTE),
         ("/renew", 2 * MINUTE),
     ] {
-        let (browser, token) = logged_in(&node).await;
+        let (browser, token) = logged_in_with_token(&node).await;
         browser.post(end).await;
         let old = || browser.holding(&token);
         node.clock.advance(held - SECOND);
@@ -271,13 +245,13 @@ async fn a_cookie_that_was_given_up_or_replaced_is_no_obstacle_for_long() {
 #[actix_web::test]
 async fn a_session_that_ended_otherwise_is_no_obstacle_at_all() {
     let node = Node::start().await;
-    let (one, _) = logged_in(&node).await;
-    let (two, _) = logged_in(&node).await;
+    let (one, _) = logged_in_with_token(&node).await;
+    let (two, _) = logged_in_with_token(&node).await;
     one.post("/logout-all").await.is(204);
     two.put("/entries/a", json!(1)).await.is(204);
     two.get("/entries/a").await.is(200);
 
-    let (idle, _) = logged_in(&node).await;
+    let (idle, _) = logged_in_with_token(&node).await;
     node.clock.advance(HOUR + SECOND);
     idle.put("/entries/a", json!(1)).await.is(204);
 
@@ -292,7 +266,7 @@ async fn a_session_that_ended_otherwise_is_no_obstacle_at_all() {
 #[actix_web::test]
 async fn while_a_session_has_just_ended_only_a_login_sets_a_cookie() {
     let node = Node::start().await;
-    let (browser, _) = logged_in(&node).await;
+    let (browser, _) = logged_in_with_token(&node).await;
     let ended = browser.copy();
     browser.post("/logout").await.is(204);
     let write = ended.put("/entries/a", json!(1)).await.is(409);
@@ -304,22 +278,31 @@ async fn while_a_session_has_just_ended_only_a_login_sets_a_cookie() {
 }
 
 #[actix_web::test]
-async fn a_logout_does_not_succeed_beside_a_cookie_that_it_can_not_end() {
+async fn eviction_of_the_cookie_is_no_error() {
     let node = Node::start().await;
-    let (browser, ended) = logged_in(&node).await;
-    browser.post("/logout").await.is(204);
-    let now = node.clock.now();
-    let foreign = Forge {
-        version: 2,
-        ..Forge::at(now)
-    };
-    let foreign = foreign.seal(&Record::of_alice(now));
-    for (one, other) in [(&ended, &foreign), (&foreign, &ended)] {
-        let header = format!("session={one}; session={other}");
-        let lines = std::iter::once(header.as_bytes());
-        let session = node.sessions.load(Incoming::new(lines)).unwrap().session;
-        let refused = LogoutError::MayLiveElsewhere;
-        assert_eq!(session.logout().await, Err(refused.clone()));
-        assert_eq!(session.logout_all().await, Err(refused));
+    let browser = node.browser();
+    browser.post("/login/alice").await.is(200);
+    browser.remove_cookie("session");
+    for path in ["/logout", "/purge"] {
+        let answer = browser.post(path).await.is(204);
+        assert!(answer.set_cookies().is_empty(), "{answer:?}");
+    }
+    browser.get("/me").await.leaves_alone();
+    browser.post("/logout-all").await.is(401);
+}
+
+#[actix_web::test]
+async fn fingerprint_false_alarms_there_are_none() {
+    let node = Node::start().await;
+    let browser = node.browser();
+    browser.post("/login/alice").await.is(200);
+    let cookie = format!("Cookie: session={}", browser.session().unwrap());
+    for line in [
+        "User-Agent: another",
+        "Accept-Language: eo",
+        "X-Forwarded-For: 192.0.2.1",
+    ] {
+        let reply = common::raw::request(&node.url, ["GET /me HTTP/1.1", &cookie, line]).await;
+        assert_eq!(reply.status(), 200, "{line}");
     }
 }
