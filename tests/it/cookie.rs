@@ -121,16 +121,19 @@ async fn a_removal_has_the_attributes_of_the_creation() {
         parts.sort();
         parts
     };
-    for settings in [
-        CookieSettings::default(),
-        CookieSettings::plain_http(),
-        with(CookieSettings::default(), |cookie| {
-            cookie.name = "__Secure-id".into();
-            cookie.path = "/shop".into();
-            cookie.domain = Some("example.org".into());
-            cookie.same_site = sealed_session::SameSite::None;
-            cookie.partitioned = true;
-        }),
+    for (settings, count) in [
+        (CookieSettings::default(), 4),
+        (CookieSettings::plain_http(), 3),
+        (
+            with(CookieSettings::default(), |cookie| {
+                cookie.name = "__Secure-id".into();
+                cookie.path = "/shop".into();
+                cookie.domain = Some("example.org".into());
+                cookie.same_site = sealed_session::SameSite::None;
+                cookie.partitioned = true;
+            }),
+            6,
+        ),
     ] {
         let name = settings.name.clone();
         let node = Node::with(|builder| builder.cookie(settings)).await;
@@ -142,6 +145,7 @@ async fn a_removal_has_the_attributes_of_the_creation() {
             assert_eq!(removed.removed(), [&name]);
             let (created, removed) = (created.set_cookies()[0], removed.set_cookies()[0]);
             assert_eq!(attributes(created), attributes(removed));
+            assert_eq!(attributes(removed).len(), count);
             assert!(removed.contains("Expires=Thu, 01 Jan 1970 00:00:00 GMT"));
         }
     }

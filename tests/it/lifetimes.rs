@@ -11,7 +11,6 @@ use sealed_session::CookieSettings;
 use sealed_session::adapter::{Incoming, Loaded};
 use serde_json::json;
 
-use super::in_flight::routes;
 use super::store_down::Fleet;
 
 /// The renewal is a use of the session: that it would have been idle by the time the store answers is no end.
@@ -64,7 +63,7 @@ async fn a_login_that_waits_for_the_store_is_used_when_it_is_sealed() {
 
 #[actix_web::test]
 async fn an_upload_that_takes_longer_than_the_idle_limit_is_kept() {
-    let (node, nobody) = node_at(routes).await;
+    let (node, nobody) = node_at(common::routes).await;
     let browser = logged_in(&nobody).await;
     let upload = Upload::begin(&browser, "long", json!("large")).await;
     node.clock.advance(3 * HOUR);
@@ -143,6 +142,8 @@ async fn the_idle_and_the_absolute_limit_are_the_servers() {
     let browser = node.browser();
     browser.post("/login/alice").await.is(200);
     let unused = browser.copy();
+    let visitor = node.browser();
+    visitor.put("/entries/a", json!(1)).await.is(204);
     node.clock.advance(HOUR - MINUTE);
     let answer = browser.get("/me").await.is(200);
     assert_eq!(
@@ -158,6 +159,7 @@ async fn the_idle_and_the_absolute_limit_are_the_servers() {
     }
     node.clock.advance(HOUR / 2);
     browser.get("/me").await.is(401);
+    visitor.get("/entries/a").await.is(404);
 }
 
 #[actix_web::test]

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, Result, web};
 use common::faulty::Faulty;
-use common::gate::gate;
 use common::{Browser, Node, builder, memory, serve};
 use sealed_session::adapter::Incoming;
 use sealed_session::revoke::Reach;
@@ -15,41 +14,11 @@ use sealed_session::{Session, Sessions};
 
 pub fn routes(config: &mut web::ServiceConfig) {
     config
-        .route(
-            "/late/{gate}/logout-others",
-            web::post().to(late_logout_others),
-        )
-        .route("/late/{gate}/logout-all", web::post().to(late_logout_all))
-        .route("/late/{gate}/login/{user}", web::post().to(late_login))
         .route("/timeout-login/{user}", web::post().to(timeout_login))
         .route("/clear-logout", web::post().to(clear_logout))
         .route("/clear-login/{user}", web::post().to(clear_login))
-        .route("/flash", web::get().to(flash))
         .route("/cdn", web::get().to(cdn))
         .configure(common::routes);
-}
-
-/// What any handler does that reads its body (slowly) before it acts.
-pub async fn late_logout_others(session: Session, name: web::Path<String>) -> Result<HttpResponse> {
-    gate(&name).pass().await;
-    session.logout_others().await?;
-    Ok(HttpResponse::NoContent().finish())
-}
-
-pub async fn late_logout_all(session: Session, name: web::Path<String>) -> Result<HttpResponse> {
-    gate(&name).pass().await;
-    session.logout_all().await?;
-    Ok(HttpResponse::NoContent().finish())
-}
-
-pub async fn late_login(
-    session: Session,
-    path: web::Path<(String, String)>,
-) -> Result<HttpResponse> {
-    let (name, user) = path.into_inner();
-    gate(&name).pass().await;
-    session.authenticate(user).await?;
-    Ok(HttpResponse::NoContent().finish())
 }
 
 pub async fn timeout_login(session: Session, user: web::Path<String>) -> HttpResponse {
@@ -70,13 +39,6 @@ pub async fn clear_login(session: Session, user: web::Path<String>) -> Result<Ht
     session.clear();
     session.authenticate(user.into_inner()).await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-pub async fn flash(session: Session) -> String {
-    match session.remove_as::<String>("flash") {
-        Some(Ok(text)) => text,
-        _ => "no message".into(),
-    }
 }
 
 pub async fn cdn(session: Session) -> Result<HttpResponse> {

@@ -37,16 +37,11 @@ async fn a_logout_over_a_succeeded_session_is_an_error_and_removes_nothing() {
 /// The same on a node that has not heard of the login: the store tells it.
 #[actix_web::test]
 async fn a_logout_on_a_node_that_had_not_heard_of_the_login_removes_nothing_either() {
-    let clock = ManualClock::default();
-    let store = memory(&clock);
-    let here = Node::on(&clock, Faulty::new(store.clone(), Reach::Network)).await;
-    let deaf = Faulty::new(store, Reach::Network);
-    let there = Node::on(&clock, deaf.clone()).await;
+    let (_clock, here, there, deaf) = fleet().await;
     for path in ["/logout", "/purge"] {
         let browser = alice_at(&here).await;
         let old = browser.copy().at(&there);
-        deaf.set_call(Call::Follow, Mode::Hanging);
-        common::eventually(|| async { deaf.waiting() >= 1 }).await;
+        stops_listening(&deaf).await;
         browser.post("/login/alice").await.is(200);
         old.get("/me").await.is(200);
         let answer = old.post(path).await.is(409);
@@ -60,7 +55,6 @@ fn routes(config: &mut web::ServiceConfig) {
     config
         .configure(common::routes)
         .route("/page", web::get().to(page))
-        .route("/late/{gate}/login", web::post().to(late_login))
         .route("/logout-and-insert", web::post().to(logout_and_insert));
 }
 
@@ -74,13 +68,6 @@ async fn page(session: Session) -> Result<HttpResponse> {
     Ok(HttpResponse::SeeOther().finish())
 }
 
-/// Where the single sign-on sends them back to.
-async fn late_login(session: Session, name: web::Path<String>) -> Result<HttpResponse> {
-    gate(&name).pass().await;
-    session.authenticate("alice").await?;
-    Ok(HttpResponse::NoContent().finish())
-}
-
 async fn logout_and_insert(session: Session) -> Result<HttpResponse> {
     session.logout().await?;
     session.insert("flash", "logged out")?;
@@ -89,7 +76,7 @@ async fn logout_and_insert(session: Session) -> Result<HttpResponse> {
 
 /// Sends five requests whose handlers all have their sessions before any of them logs in.
 async fn five_logins(browser: &Browser, name: &str) -> Vec<Answer> {
-    let path = format!("/late/{name}/login");
+    let path = format!("/late/{name}/login/alice");
     let tabs: Vec<_> = (0..5).map(|_| browser.copy()).collect();
     let requests = join_all(tabs.iter().map(|tab| tab.post(&path)));
     let at = gate(name);
@@ -160,7 +147,7 @@ async fn a_login_that_waited_for_longer_than_a_double_click_takes_over_no_entrie
         browser.put("/entries/cart", json!("tea")).await.is(204);
         let late = browser.copy();
         let name = format!("click-{}", pause.as_secs());
-        let path = format!("/late/{name}/login");
+        let path = format!("/late/{name}/login/alice");
         let meanwhile = async {
             browser.post("/login/alice").await.is(200);
             node.clock.advance(pause);

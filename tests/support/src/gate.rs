@@ -77,6 +77,13 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/held/{gate}/login/{user}", web::post().to(login))
         .route("/held/{gate}/logout-others", web::post().to(logout_others))
         .route("/held/{gate}/logout", web::post().to(logout))
+        .route("/late/{gate}/login/{user}", web::post().to(late_login))
+        .route("/late/{gate}/logout", web::post().to(late_logout))
+        .route("/late/{gate}/logout-all", web::post().to(late_logout_all))
+        .route(
+            "/late/{gate}/logout-others",
+            web::post().to(late_logout_others),
+        )
         .route("/upload/{gate}", web::put().to(upload));
 }
 
@@ -137,5 +144,34 @@ async fn logout(session: Session, name: web::Path<String>) -> Result<HttpRespons
 async fn logout_others(session: Session, name: web::Path<String>) -> Result<HttpResponse> {
     session.logout_others().await?;
     gate(&name).pass().await;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Waits, then logs in: what any handler does that reads its body (slowly) before it acts.
+async fn late_login(session: Session, path: web::Path<(String, String)>) -> Result<HttpResponse> {
+    let (name, user) = path.into_inner();
+    gate(&name).pass().await;
+    session.authenticate(user).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Waits, then logs out.
+async fn late_logout(session: Session, name: web::Path<String>) -> Result<HttpResponse> {
+    gate(&name).pass().await;
+    session.logout().await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Waits, then logs out everywhere.
+async fn late_logout_all(session: Session, name: web::Path<String>) -> Result<HttpResponse> {
+    gate(&name).pass().await;
+    session.logout_all().await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Waits, then logs out everywhere else.
+async fn late_logout_others(session: Session, name: web::Path<String>) -> Result<HttpResponse> {
+    gate(&name).pass().await;
+    session.logout_others().await?;
     Ok(HttpResponse::NoContent().finish())
 }
