@@ -1,7 +1,15 @@
 //! What is logged.
 
 use std::io::{Result, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use tracing::Dispatch;
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
+
+/// While `tracing` knows of a single subscriber it asks the thread's own whether anybody wants an event, the first
+/// time that it comes by, and remembers the answer for all threads. A thread that does not listen would so take
+/// events from one that does. With this one there are always two.
+static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 /// What this thread has logged since it listens.
 #[derive(Clone, Default)]
@@ -20,7 +28,8 @@ impl Write for Written {
 
 impl Written {
     /// Until what is returned is dropped.
-    pub fn listen(&self) -> tracing::subscriber::DefaultGuard {
+    pub fn listen(&self) -> DefaultGuard {
+        LazyLock::force(&ANOTHER);
         let writer = self.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_writer(move || writer.clone())
