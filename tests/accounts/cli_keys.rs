@@ -1,7 +1,6 @@
 //! `sealed-session keys`, by running the binary.
 
 #![cfg(feature = "cli")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,5 @@
 //! The command line's `inspect` and `revoke`, as an operator runs them.
 #![cfg(feature = "cli")]
-#![allow(clippy::unwrap_used)]
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};

@@ -1,6 +1,5 @@
 //! The command line's `store`, and `revoke` on a server, as an operator runs them.
 #![cfg(all(feature = "cli", feature = "redb", feature = "redis"))]
-#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -2,7 +2,6 @@
 //! over HTTP and by a browser, and the command line.
 
 #![cfg(all(feature = "actix", feature = "redb"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod chromium;
 mod cli_keys;

@@ -6,7 +6,6 @@
     feature = "redb",
     feature = "redis"
 ))]
-#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

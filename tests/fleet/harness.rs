@@ -1,5 +1,4 @@
 //! The servers and networks that other tests disturb do what they are told.
-#![allow(clippy::unwrap_used)]
 
 use std::io::ErrorKind;
 use std::path::Path;

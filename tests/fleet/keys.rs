@@ -1,5 +1,4 @@
 //! A fleet whose nodes learn of new keys one after the other, as with a mounted file.
-#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

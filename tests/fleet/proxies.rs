@@ -4,7 +4,6 @@
 //! application has done its work: the session was written, and its cookie is lost. nginx' buffer is the
 //! smallest that is common, 4 KiB where a page of memory has as many.
 #![cfg(all(unix, feature = "actix", feature = "redb"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::fs::{self, File};
 use std::io::ErrorKind;

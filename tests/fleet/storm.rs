@@ -1,6 +1,5 @@
 //! Many nodes at once: a server that lost everything is healed without a storm.
 #![cfg(feature = "redis")]
-#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

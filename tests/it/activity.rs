@@ -1,5 +1,4 @@
 //! When a session was last used: the activity cookie, and what a response that wrote nothing carries.
-#![allow(clippy::unwrap_used)]
 
 use common::gate::during;
 use common::upload::Upload;

@@ -1,5 +1,4 @@
 //! What somebody who holds a key can forge, and what is refused all the same.
-#![allow(clippy::unwrap_used)]
 
 use common::forge::{Forge, Login, Record};
 use common::{HOUR, Node, with};

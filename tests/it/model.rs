@@ -1,5 +1,4 @@
 //! Random sequences, compared with a model that fits on a page.
-#![allow(clippy::unwrap_used)]
 
 use common::raw::request;
 use common::{Browser, Node, SECOND};

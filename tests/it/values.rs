@@ -1,5 +1,4 @@
 //! What an application puts into a session comes out of it, or was refused when it went in.
-#![allow(clippy::unwrap_used)]
 
 use std::net::IpAddr;
 

@@ -1,6 +1,5 @@
 //! The format's vectors: made by another implementation (`tests/data/make.py` and `make_activity.py`), opened by this
 //! one.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,5 +1,4 @@
 //! What the documents name exists: tests, vectors, files and headings.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,7 +1,6 @@
 //! How the source is built: who may name whom, and what may exist once only.
 //!
 //! Reads the source as text. That is crude and enough: it has to notice a slip, not an intention.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::fs;

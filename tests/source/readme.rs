@@ -1,6 +1,5 @@
 //! What the README tells an operator to type works.
 #![cfg(feature = "cli")]
-#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 use std::process::{Command, Output};

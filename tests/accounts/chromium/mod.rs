@@ -5,7 +5,6 @@
 //! 2. The server's clock is moved by hand. The browser's is not, so no cookie ends by that one.
 
 #![cfg(all(target_os = "linux", feature = "actix", feature = "redb"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod driver;
 

@@ -1,5 +1,4 @@
 //! Settings from files: documented ones work, contradictions and slips are refused with a clear word.
-#![allow(clippy::unwrap_used)]
 
 mod refused;
 mod start;

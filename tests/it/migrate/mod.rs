@@ -1,6 +1,5 @@
 //! Whoever was logged in with actix-session stays so, and whoever logged out does not.
 #![cfg(feature = "migrate-actix-session")]
-#![allow(clippy::unwrap_used)]
 
 mod ends;
 mod input;
