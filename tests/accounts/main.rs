@@ -4,6 +4,8 @@
 #![cfg(all(feature = "actix", feature = "redb"))]
 
 mod chromium;
+mod cli_check;
+mod cli_errors;
 mod cli_keys;
 mod cli_sessions;
 mod cli_store;

@@ -6,6 +6,7 @@ mod faults;
 mod harness;
 mod keys;
 mod lost_stores;
+mod networks;
 mod nodes;
 mod proxies;
 mod storm;
