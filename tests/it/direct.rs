@@ -26,12 +26,14 @@ pub async fn sent(sessions: &Sessions, loaded: Loaded) -> String {
     all.join("; ")
 }
 
+/// The cookie of a visitor with this in the cart.
 pub async fn visitor(sessions: &Sessions, value: &str) -> String {
     let loaded = load(sessions, "");
     loaded.session.insert("cart", value).unwrap();
     sent(sessions, loaded).await
 }
 
+/// The cookie that a login over another, or over none, sends.
 pub async fn login(sessions: &Sessions, over: &str, user: &str) -> String {
     let loaded = load(sessions, over);
     loaded.session.authenticate(user).await.unwrap();

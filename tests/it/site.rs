@@ -21,7 +21,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(common::routes);
 }
 
-pub async fn timeout_login(session: Session, user: web::Path<String>) -> HttpResponse {
+async fn timeout_login(session: Session, user: web::Path<String>) -> HttpResponse {
     let login = session.authenticate(user.into_inner());
     match actix_web::rt::time::timeout(Duration::from_millis(200), async { login.await }).await {
         Ok(Ok(_)) => HttpResponse::Ok().finish(),
@@ -29,19 +29,20 @@ pub async fn timeout_login(session: Session, user: web::Path<String>) -> HttpRes
     }
 }
 
-pub async fn clear_logout(session: Session) -> Result<HttpResponse> {
+/// A superseded cookie may not clear, and may log out.
+async fn clear_logout(session: Session) -> Result<HttpResponse> {
     session.clear();
     session.logout().await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-pub async fn clear_login(session: Session, user: web::Path<String>) -> Result<HttpResponse> {
+async fn clear_login(session: Session, user: web::Path<String>) -> Result<HttpResponse> {
     session.clear();
     session.authenticate(user.into_inner()).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-pub async fn cdn(session: Session) -> Result<HttpResponse> {
+async fn cdn(session: Session) -> Result<HttpResponse> {
     session.insert("seen", true)?;
     Ok(HttpResponse::Ok()
         .insert_header(("CDN-Cache-Control", "max-age=600"))
@@ -56,6 +57,7 @@ pub struct Site {
     pub url: String,
 }
 
+/// A site of its own, for somebody to attack.
 pub async fn target() -> Site {
     let clock = ManualClock::default();
     let store = Faulty::new(memory(&clock), Reach::Process);
@@ -69,12 +71,21 @@ pub async fn target() -> Site {
     }
 }
 
+/// A browser in which alice has logged in.
 pub async fn alice_at(node: &Node) -> Browser {
     let browser = node.browser();
     browser.post("/login/alice").await.is(200);
     browser
 }
 
+/// The same, and the token that the browser holds.
+pub async fn logged_in_with_token(node: &Node) -> (Browser, String) {
+    let browser = alice_at(node).await;
+    let token = browser.session().unwrap();
+    (browser, token)
+}
+
+/// What the browser's cookie is, loaded without a server.
 pub fn session_of(sessions: &Sessions, browser: &Browser) -> Session {
     let header = format!("session={}", browser.session().unwrap());
     let lines = std::iter::once(header.as_bytes());
@@ -107,11 +118,4 @@ pub(crate) use handler;
 
 pub fn done() -> HttpResponse {
     HttpResponse::NoContent().finish()
-}
-
-pub async fn logged_in_with_token(node: &Node) -> (Browser, String) {
-    let browser = node.browser();
-    browser.post("/login/alice").await.is(200);
-    let token = browser.session().unwrap();
-    (browser, token)
 }
