@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
-use crate::clock::{ParseTimeError, UnixMillis};
-use crate::id::{KeyId, ParseIdError};
+use crate::ids::{KeyId, ParseIdError};
+use crate::time::{ParseTimeError, UnixMillis};
 
 /// Why a cookie is no session. The browser does not learn the reason unless the application tells it
 /// ([`Session::rejected`](crate::Session::rejected)).

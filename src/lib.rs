@@ -80,15 +80,12 @@
 #[cfg(feature = "actix")]
 #[cfg_attr(docsrs, doc(cfg(feature = "actix")))]
 pub mod actix;
-mod clock;
 mod config;
 mod cookie;
 mod error;
 mod file;
-mod flow;
-mod id;
+mod ids;
 pub mod keys;
-mod lifetime;
 mod lock;
 #[cfg(feature = "migrate-actix-session")]
 #[cfg_attr(docsrs, doc(cfg(feature = "migrate-actix-session")))]
@@ -100,10 +97,12 @@ mod random;
 pub mod revoke;
 mod seal;
 pub mod session;
+mod sessions;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
+pub mod time;
 mod wire;
 
 #[cfg(feature = "actix")]
@@ -112,32 +111,29 @@ pub use actix::{SessionExt, SessionMiddleware};
 pub use config::SessionConfig;
 pub use cookie::{CookieSettings, PreviousCookie, SameSite};
 pub use error::ConfigError;
-pub use flow::{Sessions, SessionsBuilder};
 #[doc(inline)]
 pub use keys::KeyRing;
-pub use lifetime::Lifetimes;
 #[doc(inline)]
 pub use session::{
     LoggedIn, Login, Session, SessionGetError, SessionInsertError, SessionStatus,
     SessionUpdateError,
 };
+pub use sessions::{Sessions, SessionsBuilder};
+pub use time::lifetime::Lifetimes;
+
+// Rooms as `revoke`, `store` and the conformance suite still call them.
+use {ids as id, time as clock, time::lifetime};
 
 /// For adapters to other web frameworks: [`Sessions::load`] before the handler and [`Sessions::commit`]
 /// after it, and what passes between them and the adapter.
 pub mod adapter {
-    pub use crate::flow::{CommitError, Incoming, Loaded, Outcome, Ticket, Unavailable};
+    pub use crate::sessions::{CommitError, Incoming, Loaded, Outcome, Ticket, Unavailable};
     pub use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
 }
 
 /// What a cookie holds, and how a node is, without changing anything.
 pub mod inspect {
-    pub use crate::flow::{Health, Inspected, InspectedLogin, token};
-}
-
-/// Points in time, clocks, and how long sessions live.
-pub mod time {
-    pub use crate::clock::{Clock, ParseTimeError, SystemClock, TimeOutOfRange, UnixMillis};
-    pub use crate::lifetime::{Class, LONGEST, Limits};
+    pub use crate::sessions::{Health, Inspected, InspectedLogin, token};
 }
 
 /// The README's examples, as tests.

@@ -364,7 +364,7 @@ mod tests {
     /// A reason is called as its variant is.
     #[test]
     fn reasons_are_named_after_their_variants() {
-        use crate::id::KeyId;
+        use crate::ids::KeyId;
         let key = KeyId::from_bytes([0; 16]);
         for reason in [
             Rejected::Length,
@@ -474,7 +474,7 @@ mod tests {
     #[cfg(feature = "metrics")]
     #[test]
     fn what_a_client_chooses_is_no_label() {
-        use crate::id::KeyId;
+        use crate::ids::KeyId;
         let text = shown(|| {
             for byte in 0..=255 {
                 rejected(&Rejected::Version(byte));

@@ -10,8 +10,8 @@ use actix_web::guard::GuardContext;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 
 use crate::actix::error::{MissingMiddleware, NoSession, Unauthenticated};
-use crate::flow::{Sessions, Unavailable};
 use crate::session::{Peek, Session};
+use crate::sessions::{Sessions, Unavailable};
 
 /// The session of one cookie, and how it is asked for.
 pub(super) struct Entry {

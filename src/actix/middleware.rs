@@ -21,7 +21,7 @@ use actix_web::http::header::{CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, SET
 use actix_web::{Error, HttpResponse, ResponseError};
 
 use crate::actix::{extract, plain_http};
-use crate::flow::{CommitError, Incoming, Loaded, Outcome, Sessions, Unavailable};
+use crate::sessions::{CommitError, Incoming, Loaded, Outcome, Sessions, Unavailable};
 
 /// What a response is loaded for (Fetch Metadata, section 2.1).
 const SEC_FETCH_DEST: &str = "sec-fetch-dest";

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use actix_web::HttpRequest;
 
-use crate::flow::{Outcome, Sessions};
+use crate::sessions::{Outcome, Sessions};
 
 /// Warns if the browser will drop what `outcome` sets.
 pub(super) fn warn_once(sessions: &Sessions, request: &HttpRequest, outcome: &Outcome) {

@@ -17,9 +17,9 @@ use serde::Deserialize;
 use crate::cookie::Template;
 use crate::error::ConfigError;
 use crate::file;
-use crate::flow::{Sessions, SessionsBuilder, check_audience};
 use crate::keys::{KeySource, toml_problem};
 use crate::revoke::RevocationStore;
+use crate::sessions::{Sessions, SessionsBuilder, check_audience};
 use store::RevocationTable;
 use tables::{CookieTable, LifetimeTable};
 

@@ -12,11 +12,11 @@ use serde::Deserialize;
 
 use super::tables::Span;
 use crate::error::ConfigError;
-use crate::flow::Opener;
 #[cfg(feature = "redis")]
 use crate::keys::read_password;
 use crate::revoke::RevocationStore;
 use crate::revoke::policy::{MAX_OUTAGE, MAX_STALENESS, OlderSessions, WhenStale, check_staleness};
+use crate::sessions::Opener;
 use crate::store::Memory;
 
 #[derive(Debug, Clone, Deserialize)]

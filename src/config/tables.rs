@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use crate::cookie::{CookieSettings, PreviousCookie, SameSite};
-use crate::lifetime::{Lifetimes, Limits};
+use crate::time::{Lifetimes, Limits};
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

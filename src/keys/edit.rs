@@ -10,10 +10,10 @@
 use super::ring::SKEW;
 use super::rotate::at_once;
 use super::tables::{KeyTables, PrunedEntry, RevokedEntry};
-use crate::clock::UnixMillis;
 use crate::error::{ConfigError, RandomError};
-use crate::id::KeyId;
+use crate::ids::KeyId;
 use crate::random::Random;
+use crate::time::UnixMillis;
 
 /// What a revocation did besides refusing the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,9 +16,9 @@ use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use super::tables::KeyTables;
-use crate::clock::UnixMillis;
 use crate::error::ConfigError;
 use crate::file::{self, regular};
+use crate::time::UnixMillis;
 
 impl KeyTables {
     /// Reads a key file.

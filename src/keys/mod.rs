@@ -24,7 +24,7 @@ mod tables;
 mod weak;
 
 pub use crate::error::RandomError;
-pub use crate::id::KeyId;
+pub use crate::ids::KeyId;
 pub use crate::random::{Random, SystemRandom};
 pub use edit::{EditError, Successor};
 pub use file::mode_is_loose;

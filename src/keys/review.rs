@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use super::ring::SKEW;
 use super::tables::{KeyEntry, KeyTables};
-use crate::clock::UnixMillis;
-use crate::id::KeyId;
+use crate::ids::KeyId;
+use crate::time::UnixMillis;
 
 /// Through how many keys a session can pass before the one that seals it last. The record has room for no
 /// more.

@@ -16,11 +16,11 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::secret::Secret;
-use crate::clock::UnixMillis;
 use crate::error::{ConfigError, RandomError};
-use crate::id::KeyId;
-pub(super) use crate::lifetime::SKEW;
+use crate::ids::KeyId;
 use crate::random::SystemRandom;
+pub(super) use crate::time::SKEW;
+use crate::time::UnixMillis;
 
 /// A key that is ready for use: what was derived from its secret, and its times.
 ///

@@ -11,11 +11,11 @@ use super::edit::EditError;
 use super::ring::SKEW;
 use super::secret::Secret;
 use super::tables::{KeyEntry, KeyTables};
-use crate::clock::UnixMillis;
 use crate::error::RandomError;
-use crate::id::KeyId;
-use crate::lifetime::LONGEST;
+use crate::ids::KeyId;
 use crate::random::Random;
+use crate::time::LONGEST;
+use crate::time::UnixMillis;
 
 /// How a new key takes over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::clock::UnixMillis;
-use crate::id::KeyId;
+use crate::ids::KeyId;
 use crate::keys::{KeyStatus, KeyTables, Rotated, Rotation};
 use crate::random::SystemRandom;
+use crate::time::UnixMillis;
 
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 

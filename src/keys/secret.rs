@@ -18,7 +18,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{derive, weak};
 use crate::error::{ConfigError, RandomError};
-use crate::id::KeyId;
+use crate::ids::KeyId;
 use crate::random::Random;
 
 /// 32 secret bytes from which everything else of a key is derived.

@@ -19,8 +19,8 @@ use super::file::{self, Seen};
 use super::ring::KeyRing;
 use super::secret::Secret;
 use super::tables::{self, KeyEntry, KeyTables, PrunedEntry, RevokedEntry};
-use crate::clock::UnixMillis;
 use crate::error::ConfigError;
+use crate::time::UnixMillis;
 
 /// Where the keys come from.
 ///
@@ -261,7 +261,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::id::KeyId;
+    use crate::ids::KeyId;
     use crate::keys::EditError;
     use crate::random::SystemRandom;
 

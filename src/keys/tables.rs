@@ -17,9 +17,9 @@ use zeroize::Zeroizing;
 
 use super::ring::{KeyRing, KeyRingBuilder};
 use super::secret::Secret;
-use crate::clock::UnixMillis;
 use crate::error::ConfigError;
-use crate::id::KeyId;
+use crate::ids::KeyId;
+use crate::time::UnixMillis;
 
 /// The keys of an application as they are written down. Its secrets are erased when it is dropped
 /// and not shown by `Debug`.

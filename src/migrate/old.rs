@@ -14,9 +14,9 @@ use std::sync::Arc;
 use ::cookie::{Cookie, CookieJar, Key};
 use serde::de::DeserializeOwned;
 
-use crate::clock::UnixMillis;
 use crate::error::ConfigError;
 use crate::migrate::json::Json;
+use crate::time::UnixMillis;
 
 /// How many values of the name may cost a run of the cipher.
 const MAX_OPENED: usize = 4;

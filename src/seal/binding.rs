@@ -97,8 +97,8 @@ fn push(data: &mut Vec<u8>, field: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::UnixMillis;
-    use crate::id::KeyId;
+    use crate::ids::KeyId;
+    use crate::time::UnixMillis;
     use crate::wire::envelope::{Minutes, VERSION};
 
     #[test]

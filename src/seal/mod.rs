@@ -19,8 +19,8 @@ pub(crate) use sealing::{Checked, SealError, seal};
 
 use std::time::Duration;
 
-use crate::clock::UnixMillis;
 use crate::error::Rejected;
+use crate::time::UnixMillis;
 use crate::wire::envelope::Minutes;
 
 /// A cookie that is no session: why, and what that says about writing over it or removing it.

@@ -9,7 +9,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::id::SubjectKey;
+use crate::ids::SubjectKey;
 
 /// For how many subjects at a time it is remembered: 128 KiB.
 const PLACES: usize = 1 << 14;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::clock::UnixMillis;
 use crate::error::Rejected;
-use crate::id::{KeyId, Serial};
+use crate::ids::{KeyId, Serial};
 use crate::keys::{KeyRing, KeyState};
-use crate::lifetime::{LONGEST, SKEW};
 use crate::seal::names::Names;
 use crate::seal::{Binding, Refusal, Standing, cipher};
+use crate::time::UnixMillis;
+use crate::time::{LONGEST, SKEW};
 use crate::wire::envelope::{Envelope, Head, Parsed, Parts, VERSION};
 use crate::wire::record::Record;
 

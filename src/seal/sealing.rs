@@ -1,11 +1,11 @@
 //! Sealing a record into a token.
 
-use crate::clock::UnixMillis;
 use crate::error::RandomError;
-use crate::id::KeyId;
+use crate::ids::KeyId;
 use crate::keys::Key;
 use crate::random::{self, Random};
 use crate::seal::{Binding, cipher};
+use crate::time::UnixMillis;
 use crate::wire;
 use crate::wire::chunks::{CookieRoom, TooLarge};
 use crate::wire::envelope::{Envelope, Head, Minutes, Parts, VERSION};

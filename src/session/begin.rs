@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::clock::UnixMillis;
 use crate::error::RandomError;
-use crate::id::{Serial, SessionId};
-use crate::lifetime::{Class, SKEW};
+use crate::ids::{Serial, SessionId};
 use crate::revoke::{Revocation, SessionEntry};
 use crate::session::service::Service;
+use crate::time::UnixMillis;
+use crate::time::{Class, SKEW};
 use crate::wire::entries::Entries;
 use crate::wire::record::{KeyTrail, Record};
 

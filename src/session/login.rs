@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::id::{KeyId, Serial, SessionId, SubjectKey};
-use crate::lifetime::Class;
+use crate::ids::{KeyId, Serial, SessionId, SubjectKey};
 use crate::observe;
 use crate::revoke::revoker::Attempt;
 use crate::revoke::{Published, Reading};
@@ -18,6 +17,7 @@ use crate::session::error::{LoginError, SessionInsertError};
 use crate::session::service::Service;
 use crate::session::state::State;
 use crate::session::value;
+use crate::time::Class;
 use crate::wire::entries::Entries;
 use crate::wire::record::{KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
 

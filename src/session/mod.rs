@@ -21,13 +21,13 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::clock::UnixMillis;
-use crate::id::{Generation, SessionId};
-use crate::lifetime::Class;
+use crate::ids::{Generation, SessionId};
 use crate::lock::lock;
 use crate::revoke::{Published, Target};
 use crate::session::service::Service;
 use crate::session::state::{Ending, State};
+use crate::time::Class;
+use crate::time::UnixMillis;
 use crate::wire::entries::Entries;
 use crate::wire::record::{LoginFacts, Record};
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::clock::{Clock, UnixMillis};
-use crate::id::{KeyId, SubjectKey};
+use crate::ids::{KeyId, SubjectKey};
 use crate::keys::{Key, KeyRing};
-use crate::lifetime::Lifetimes;
 use crate::random::Random;
 use crate::revoke::check::Rules;
 use crate::revoke::revoker::Revoker;
 use crate::seal::Binding;
+use crate::time::Lifetimes;
+use crate::time::{Clock, UnixMillis};
 use crate::wire::chunks::CookieRoom;
 use crate::wire::record::Record;
 

@@ -15,15 +15,15 @@
 use std::mem;
 use std::sync::Arc;
 
-use crate::clock::UnixMillis;
 use crate::error::Rejected;
-use crate::id::{KeyId, Serial};
+use crate::ids::{KeyId, Serial};
 use crate::revoke::check::{Freshness, Live};
 use crate::revoke::revoker::Attempt;
 use crate::revoke::{Published, Raised};
 use crate::session::begin;
 use crate::session::error::{LogoutError, NotWritable, SessionInsertError};
 use crate::session::service::Service;
+use crate::time::UnixMillis;
 use crate::wire::entries::Entries;
 use crate::wire::record::Record;
 

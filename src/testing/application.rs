@@ -7,10 +7,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::flow::{Incoming, Loaded, Sessions};
 use crate::keys::KeyRing;
 use crate::random::SystemRandom;
 use crate::session::Session;
+use crate::sessions::{Incoming, Loaded, Sessions};
 use crate::store::Memory;
 
 /// Sessions with a fresh key, a store in memory and default settings, for one test.

@@ -17,9 +17,9 @@ use std::time::Duration;
 
 use base64_simd::URL_SAFE_NO_PAD;
 
-use crate::clock::UnixMillis;
 use crate::error::Rejected;
-use crate::id::KeyId;
+use crate::ids::KeyId;
+use crate::time::UnixMillis;
 use crate::wire::chunks::LONGEST_TOKEN;
 use crate::wire::padding::{self, BLOCK};
 

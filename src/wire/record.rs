@@ -15,10 +15,10 @@ use postcard::ser_flavors::Size;
 use serde::Serialize;
 use serde_bytes::Bytes;
 
-use crate::clock::UnixMillis;
 use crate::error::Rejected;
-use crate::id::{Generation, KeyId, Serial, SessionId, SubjectKey};
-use crate::lifetime::Class;
+use crate::ids::{Generation, KeyId, Serial, SessionId, SubjectKey};
+use crate::time::Class;
+use crate::time::UnixMillis;
 use crate::wire::entries::Entries;
 use crate::wire::read::Reader;
 

@@ -9,13 +9,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::UnixMillis;
 use crate::cookie::Template;
 use crate::error::Rejected;
-use crate::flow::Engine;
-use crate::flow::candidates::{Found, Indexes};
 use crate::keys::KeyRing;
-use crate::lifetime::SKEW;
 use crate::observe;
 use crate::revoke::Reach;
 use crate::revoke::WhenStale;
@@ -23,6 +19,10 @@ use crate::revoke::check::{Freshness, Live, Rules};
 use crate::seal::{self, Binding, Opened, Refusal, Refused, Standing, activity};
 use crate::session::Session;
 use crate::session::state::{Dead, Obstacle, State};
+use crate::sessions::Engine;
+use crate::sessions::candidates::{Found, Indexes};
+use crate::time::SKEW;
+use crate::time::UnixMillis;
 use crate::wire::record::Record;
 
 /// How far apart nodes may learn of a new key or release.

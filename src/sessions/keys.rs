@@ -12,12 +12,12 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use tokio::sync::Notify;
 
-use crate::clock::UnixMillis;
 use crate::error::ConfigError;
-use crate::flow::Engine;
 use crate::keys::{KeyChange, KeyRing, KeyWatch};
 use crate::lock::lock;
 use crate::observe;
+use crate::sessions::Engine;
+use crate::time::UnixMillis;
 
 /// How often the file is looked at when nobody asks for it.
 const INTERVAL: Duration = Duration::from_secs(5);

@@ -15,9 +15,9 @@
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::error::ConfigError;
-use crate::flow::Engine;
 use crate::lock::lock;
 use crate::revoke::{Reach, RevocationStore};
+use crate::sessions::Engine;
 
 /// All that live in this process.
 static LIVING: Mutex<Vec<Living>> = Mutex::new(Vec::new());

@@ -9,8 +9,8 @@
 
 use std::time::Duration;
 
-use crate::clock::UnixMillis;
 use crate::error::ConfigError;
+use crate::time::UnixMillis;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);

@@ -23,15 +23,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::clock::UnixMillis;
 use crate::error::{ConfigError, StoreError};
-use crate::flow::load::Scope;
-use crate::id::{Generation, KeyId, Serial, SessionId};
-use crate::lifetime::SKEW;
+use crate::ids::{Generation, KeyId, Serial, SessionId};
 use crate::revoke::policy::Policies;
 use crate::revoke::{Revocation, SessionEntry, Target};
 use crate::session::Session;
 use crate::session::service::Service;
+use crate::sessions::load::Scope;
+use crate::time::SKEW;
+use crate::time::UnixMillis;
 
 pub use builder::SessionsBuilder;
 pub(crate) use builder::check_audience;

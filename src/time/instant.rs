@@ -1,13 +1,12 @@
-//! Times and clocks.
+//! Points in time.
 //!
 //! 1. One unit: milliseconds since 1970 (UTC), because a session and the list that vouches for it
 //!    can be made within the same second and must still be told apart.
-//! 2. Time is an input. Nothing in this crate but [`SystemClock`] asks the machine what time it is.
-//! 3. Arithmetic saturates: a time from outside can be absurd, but it cannot overflow.
-//! 4. Converting does not saturate: a time that the other type cannot hold is an error.
+//! 2. Arithmetic saturates: a time from outside can be absurd, but it cannot overflow.
+//! 3. Converting does not saturate: a time that the other type cannot hold is an error.
 
 use std::fmt;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -159,43 +158,6 @@ pub struct ParseTimeError(String);
 #[error("the time is before 1970 or too far in the future")]
 #[non_exhaustive]
 pub struct TimeOutOfRange;
-
-/// Where this crate asks for the time.
-///
-/// [`SystemClock`] is the default. Tests use a clock that they move by hand
-/// (`testing::ManualClock`, feature `testing`).
-pub trait Clock: Send + Sync + fmt::Debug + 'static {
-    /// The time of day.
-    fn now(&self) -> UnixMillis;
-
-    /// Time since some fixed point in the past, which never jumps. Tells how long nothing was heard.
-    fn monotonic(&self) -> Duration;
-}
-
-/// The machine's clocks.
-#[derive(Debug, Clone, Copy)]
-pub struct SystemClock {
-    started: Instant,
-}
-
-impl Default for SystemClock {
-    fn default() -> Self {
-        Self {
-            started: Instant::now(),
-        }
-    }
-}
-
-impl Clock for SystemClock {
-    fn now(&self) -> UnixMillis {
-        // A machine whose clock stands before 1970 refuses every session rather than panicking.
-        UnixMillis::try_from(SystemTime::now()).unwrap_or(UnixMillis::EPOCH)
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.started.elapsed()
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -210,7 +210,7 @@ impl Generation {
 
     /// The generation that follows this one and `known`, at the time `now` in milliseconds: the
     /// rule that every store uses. `None` at the top of the range.
-    pub fn next(self, known: Self, now: crate::clock::UnixMillis) -> Option<Self> {
+    pub fn next(self, known: Self, now: crate::time::UnixMillis) -> Option<Self> {
         let above = self.0.max(known.0).checked_add(1)?;
         Some(Self(above.max(now.as_millis())))
     }
@@ -261,7 +261,7 @@ impl Serial {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::UnixMillis;
+    use crate::time::UnixMillis;
 
     #[test]
     fn ids_read_back_and_bad_ones_are_errors() {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::clock::Clock;
 use crate::error::Rejected;
-use crate::id::SessionId;
+use crate::ids::SessionId;
 use crate::observe;
+use crate::time::Clock;
 
 /// Lines a second.
 const LIMIT: u64 = 10;

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::clock::UnixMillis;
 use crate::error::Rejected;
-use crate::flow::candidates::Found;
-use crate::id::{Generation, KeyId, Serial, SessionId, SubjectKey};
+use crate::ids::{Generation, KeyId, Serial, SessionId, SubjectKey};
 use crate::keys::KeyRing;
-use crate::lifetime::Class;
 use crate::seal::{self, Binding};
 use crate::session::Value;
+use crate::sessions::candidates::Found;
+use crate::time::Class;
+use crate::time::UnixMillis;
 use crate::wire::record::Record;
 
 /// What a session cookie says. It does not say whether the session was revoked.

@@ -16,18 +16,18 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::UnixMillis;
 use crate::cookie::{CookieSettings, PreviousCookie, Template};
 use crate::error::{ConfigError, Rejected};
-use crate::flow::load::{Ticket, Unavailable};
-use crate::flow::{Engine, SessionsBuilder};
-use crate::id::{Generation, Serial, SessionId};
-use crate::lifetime::{Class, Lifetimes};
+use crate::ids::{Generation, Serial, SessionId};
 use crate::migrate::{ActixSessionCookie, OldEntries, OldSession};
 use crate::revoke::check::Freshness;
 use crate::seal::Refusal;
 use crate::session::encoded;
 use crate::session::state::{Dead, State};
+use crate::sessions::load::{Ticket, Unavailable};
+use crate::sessions::{Engine, SessionsBuilder};
+use crate::time::UnixMillis;
+use crate::time::{Class, Lifetimes};
 use crate::wire::entries::Entries;
 use crate::wire::record::{KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
 

@@ -4,19 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::UnixMillis;
 use crate::cookie::Template;
 use crate::error::{RandomError, Rejected, StoreError};
-use crate::flow::Engine;
-use crate::flow::load::{HeldCookies, Scope, Ticket};
-use crate::id::KeyId;
-use crate::lifetime::Class;
+use crate::ids::KeyId;
 use crate::revoke::Published;
 use crate::revoke::WhenStale;
 use crate::seal::{self, Refusal, SealError, activity};
 use crate::session::begin::superseded;
 use crate::session::state::{Change, Seen};
 use crate::session::{NotWritable, Session, TooLarge};
+use crate::sessions::Engine;
+use crate::sessions::load::{HeldCookies, Scope, Ticket};
+use crate::time::Class;
+use crate::time::UnixMillis;
 use crate::wire::record::Record;
 
 /// What a response gets.

@@ -8,15 +8,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::clock::{Clock, SystemClock};
 use crate::cookie::{CookieSettings, Template};
 use crate::error::ConfigError;
-use crate::flow::load::Scope;
-use crate::flow::move_in::{Moving, Plan};
-use crate::flow::opener::Opener;
-use crate::flow::{Engine, Sessions, keys, log, twins};
 use crate::keys::{KeyRing, KeySource};
-use crate::lifetime::Lifetimes;
 use crate::observe;
 use crate::random::{Random, SystemRandom};
 use crate::revoke::RevocationStore;
@@ -24,6 +18,12 @@ use crate::revoke::policy::{OlderSessions, Policies, WhenStale, check_staleness}
 use crate::revoke::revoker::Revoker;
 use crate::seal::Binding;
 use crate::session::service::Service;
+use crate::sessions::load::Scope;
+use crate::sessions::move_in::{Moving, Plan};
+use crate::sessions::opener::Opener;
+use crate::sessions::{Engine, Sessions, keys, log, twins};
+use crate::time::Lifetimes;
+use crate::time::{Clock, SystemClock};
 
 /// Settings of [`Sessions`]. Keys and a store have to be given; there is no default for either.
 #[derive(Debug)]

@@ -1,12 +1,12 @@
 //! In the place of `move_in`, without its feature: no session of another library is taken over.
 
-use crate::clock::UnixMillis;
 use crate::cookie::CookieSettings;
 use crate::error::ConfigError;
-use crate::flow::Engine;
-use crate::flow::load::{Ticket, Unavailable};
-use crate::lifetime::Lifetimes;
 use crate::session::state::State;
+use crate::sessions::Engine;
+use crate::sessions::load::{Ticket, Unavailable};
+use crate::time::Lifetimes;
+use crate::time::UnixMillis;
 
 /// There is none.
 #[derive(Debug)]
