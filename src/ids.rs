@@ -9,9 +9,6 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::RandomError;
-use crate::random::{self, Random};
-
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -113,25 +110,11 @@ id! {
     RaiseId
 }
 
+#[cfg(feature = "migrate-actix-session")]
 impl SessionId {
-    pub(crate) fn random(random: &dyn Random) -> Result<Self, RandomError> {
-        random::bytes(random).map(Self)
-    }
-
     /// That of the session which a token of another library stands for.
-    #[cfg(feature = "migrate-actix-session")]
     pub(crate) fn of_token(audience: &str, token: &str) -> Self {
         Self(hash(&[audience, "actix-session", token]))
-    }
-}
-
-impl RaiseId {
-    /// A fresh id.
-    ///
-    /// # Errors
-    /// When the generator cannot deliver.
-    pub fn random(random: &dyn Random) -> Result<Self, RandomError> {
-        random::bytes(random).map(Self)
     }
 }
 
@@ -207,13 +190,6 @@ impl Generation {
     pub const fn get(self) -> u64 {
         self.0
     }
-
-    /// The generation that follows this one and `known`, at the time `now` in milliseconds: the
-    /// rule that every store uses. `None` at the top of the range.
-    pub fn next(self, known: Self, now: crate::time::UnixMillis) -> Option<Self> {
-        let above = self.0.max(known.0).checked_add(1)?;
-        Some(Self(above.max(now.as_millis())))
-    }
 }
 
 impl fmt::Display for Generation {
@@ -261,7 +237,6 @@ impl Serial {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::UnixMillis;
 
     #[test]
     fn ids_read_back_and_bad_ones_are_errors() {
@@ -314,15 +289,5 @@ mod tests {
         }
         let before_last = Serial::new(Serial::LAST.get() - 1);
         assert_eq!(before_last.next(), Some(Serial::LAST));
-    }
-
-    #[test]
-    fn a_generation_is_above_all_it_follows() {
-        let now = UnixMillis::new(1000);
-        let next = |stored, known| Generation::new(stored).next(Generation::new(known), now);
-        assert_eq!(next(0, 0), Some(Generation::new(1000)));
-        assert_eq!(next(2000, 0), Some(Generation::new(2001)));
-        assert_eq!(next(0, 2000), Some(Generation::new(2001)));
-        assert_eq!(next(u64::MAX, 0), None);
     }
 }

@@ -11,7 +11,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 
-use crate::error::{RandomError, Rejected, StoreError};
+use crate::error::{Rejected, StoreError};
+use crate::keys::RandomError;
 use crate::session::{
     ConfirmError, LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError,
     SessionUpdateError, TooLarge,

@@ -10,9 +10,9 @@
 use super::ring::SKEW;
 use super::rotate::at_once;
 use super::tables::{KeyTables, PrunedEntry, RevokedEntry};
-use crate::error::{ConfigError, RandomError};
+use crate::error::ConfigError;
 use crate::ids::KeyId;
-use crate::random::Random;
+use crate::random::{Random, RandomError};
 use crate::time::UnixMillis;
 
 /// What a revocation did besides refusing the key.

@@ -23,8 +23,8 @@ mod source;
 mod tables;
 mod weak;
 
-pub use crate::error::RandomError;
 pub use crate::ids::KeyId;
+pub use crate::random::RandomError;
 pub use crate::random::{Random, SystemRandom};
 pub use edit::{EditError, Successor};
 pub use file::mode_is_loose;

@@ -16,9 +16,9 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::secret::Secret;
-use crate::error::{ConfigError, RandomError};
+use crate::error::ConfigError;
 use crate::ids::KeyId;
-use crate::random::SystemRandom;
+use crate::random::{RandomError, SystemRandom};
 pub(super) use crate::time::SKEW;
 use crate::time::UnixMillis;
 

@@ -11,11 +11,9 @@ use super::edit::EditError;
 use super::ring::SKEW;
 use super::secret::Secret;
 use super::tables::{KeyEntry, KeyTables};
-use crate::error::RandomError;
 use crate::ids::KeyId;
-use crate::random::Random;
-use crate::time::LONGEST;
-use crate::time::UnixMillis;
+use crate::random::{Random, RandomError};
+use crate::time::{LONGEST, UnixMillis};
 
 /// How a new key takes over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

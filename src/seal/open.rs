@@ -7,8 +7,7 @@ use crate::ids::{KeyId, Serial};
 use crate::keys::{KeyRing, KeyState};
 use crate::seal::names::Names;
 use crate::seal::{Binding, Refusal, Standing, cipher};
-use crate::time::UnixMillis;
-use crate::time::{LONGEST, SKEW};
+use crate::time::{LONGEST, SKEW, UnixMillis};
 use crate::wire::envelope::{Envelope, Head, Parsed, Parts, VERSION};
 use crate::wire::record::Record;
 

@@ -1,9 +1,8 @@
 //! Sealing a record into a token.
 
-use crate::error::RandomError;
 use crate::ids::KeyId;
 use crate::keys::Key;
-use crate::random::{self, Random};
+use crate::random::{self, Random, RandomError};
 use crate::seal::{Binding, cipher};
 use crate::time::UnixMillis;
 use crate::wire;

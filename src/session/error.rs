@@ -1,6 +1,7 @@
 //! What a handler can get wrong or be refused.
 
-use crate::error::{RandomError, Rejected, StoreError};
+use crate::error::{Rejected, StoreError};
+use crate::random::RandomError;
 use crate::session::state::Obstacle;
 use crate::wire::chunks::TooLarge;
 

@@ -7,16 +7,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::ids::{KeyId, Serial, SessionId, SubjectKey};
+use crate::ids::{KeyId, Serial, SubjectKey};
 use crate::observe;
 use crate::revoke::revoker::Attempt;
 use crate::revoke::{Published, Reading};
-use crate::session::Session;
-use crate::session::begin;
 use crate::session::error::{LoginError, SessionInsertError};
 use crate::session::service::Service;
 use crate::session::state::State;
-use crate::session::value;
+use crate::session::{Session, begin, value};
 use crate::time::Class;
 use crate::wire::entries::Entries;
 use crate::wire::record::{KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
@@ -189,7 +187,7 @@ impl Start {
     ) -> Result<(Arc<Record>, bool), LoginError> {
         let reading = self.reading;
         let created = service.beginning(reading.now, reading.born);
-        let id = SessionId::random(&*service.random).map_err(SessionInsertError::from)?;
+        let id = begin::fresh_id(&*service.random).map_err(SessionInsertError::from)?;
         let heir = heir.filter(|(old, _)| {
             let login = old.login.as_ref();
             let same = login.is_none_or(|login| login.subject == self.subject);

@@ -26,8 +26,7 @@ use crate::lock::lock;
 use crate::revoke::{Published, Target};
 use crate::session::service::Service;
 use crate::session::state::{Ending, State};
-use crate::time::Class;
-use crate::time::UnixMillis;
+use crate::time::{Class, UnixMillis};
 use crate::wire::entries::Entries;
 use crate::wire::record::{LoginFacts, Record};
 

@@ -11,8 +11,7 @@ use crate::random::Random;
 use crate::revoke::check::Rules;
 use crate::revoke::revoker::Revoker;
 use crate::seal::Binding;
-use crate::time::Lifetimes;
-use crate::time::{Clock, UnixMillis};
+use crate::time::{Clock, Lifetimes, UnixMillis};
 use crate::wire::chunks::CookieRoom;
 use crate::wire::record::Record;
 

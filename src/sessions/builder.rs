@@ -22,8 +22,7 @@ use crate::sessions::load::Scope;
 use crate::sessions::move_in::{Moving, Plan};
 use crate::sessions::opener::Opener;
 use crate::sessions::{Engine, Sessions, keys, log, twins};
-use crate::time::Lifetimes;
-use crate::time::{Clock, SystemClock};
+use crate::time::{Clock, Lifetimes, SystemClock};
 
 /// Settings of [`Sessions`]. Keys and a store have to be given; there is no default for either.
 #[derive(Debug)]

@@ -5,18 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cookie::Template;
-use crate::error::{RandomError, Rejected, StoreError};
+use crate::error::{Rejected, StoreError};
 use crate::ids::KeyId;
-use crate::revoke::Published;
-use crate::revoke::WhenStale;
+use crate::random::RandomError;
+use crate::revoke::{Published, WhenStale};
 use crate::seal::{self, Refusal, SealError, activity};
 use crate::session::begin::superseded;
 use crate::session::state::{Change, Seen};
 use crate::session::{NotWritable, Session, TooLarge};
 use crate::sessions::Engine;
 use crate::sessions::load::{HeldCookies, Scope, Ticket};
-use crate::time::Class;
-use crate::time::UnixMillis;
+use crate::time::{Class, UnixMillis};
 use crate::wire::record::Record;
 
 /// What a response gets.

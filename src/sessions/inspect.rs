@@ -8,8 +8,7 @@ use crate::keys::KeyRing;
 use crate::seal::{self, Binding};
 use crate::session::Value;
 use crate::sessions::candidates::Found;
-use crate::time::Class;
-use crate::time::UnixMillis;
+use crate::time::{Class, UnixMillis};
 use crate::wire::record::Record;
 
 /// What a session cookie says. It does not say whether the session was revoked.

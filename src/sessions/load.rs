@@ -13,16 +13,14 @@ use crate::cookie::Template;
 use crate::error::Rejected;
 use crate::keys::KeyRing;
 use crate::observe;
-use crate::revoke::Reach;
-use crate::revoke::WhenStale;
 use crate::revoke::check::{Freshness, Live, Rules};
+use crate::revoke::{Reach, WhenStale};
 use crate::seal::{self, Binding, Opened, Refusal, Refused, Standing, activity};
 use crate::session::Session;
 use crate::session::state::{Dead, Obstacle, State};
 use crate::sessions::Engine;
 use crate::sessions::candidates::{Found, Indexes};
-use crate::time::SKEW;
-use crate::time::UnixMillis;
+use crate::time::{SKEW, UnixMillis};
 use crate::wire::record::Record;
 
 /// How far apart nodes may learn of a new key or release.

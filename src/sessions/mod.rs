@@ -30,8 +30,7 @@ use crate::revoke::{Revocation, SessionEntry, Target};
 use crate::session::Session;
 use crate::session::service::Service;
 use crate::sessions::load::Scope;
-use crate::time::SKEW;
-use crate::time::UnixMillis;
+use crate::time::{SKEW, UnixMillis};
 
 pub use builder::SessionsBuilder;
 pub(crate) use builder::check_audience;

@@ -22,12 +22,12 @@ use crate::ids::{Generation, Serial, SessionId};
 use crate::migrate::{ActixSessionCookie, OldEntries, OldSession};
 use crate::revoke::check::Freshness;
 use crate::seal::Refusal;
+use crate::session::begin::fresh_id;
 use crate::session::encoded;
 use crate::session::state::{Dead, State};
 use crate::sessions::load::{Ticket, Unavailable};
 use crate::sessions::{Engine, SessionsBuilder};
-use crate::time::UnixMillis;
-use crate::time::{Class, Lifetimes};
+use crate::time::{Class, Lifetimes, UnixMillis};
 use crate::wire::entries::Entries;
 use crate::wire::record::{KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
 
@@ -193,7 +193,7 @@ impl Engine {
             return None;
         }
         let id = match &subject {
-            None if !cookie.is_unique() => SessionId::random(&*service.random).ok()?,
+            None if !cookie.is_unique() => fresh_id(&*service.random).ok()?,
             _ => SessionId::of_token(service.binding.audience(), &old.token),
         };
         let class = match &subject {

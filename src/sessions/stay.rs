@@ -5,8 +5,7 @@ use crate::error::ConfigError;
 use crate::session::state::State;
 use crate::sessions::Engine;
 use crate::sessions::load::{Ticket, Unavailable};
-use crate::time::Lifetimes;
-use crate::time::UnixMillis;
+use crate::time::{Lifetimes, UnixMillis};
 
 /// There is none.
 #[derive(Debug)]

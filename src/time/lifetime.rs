@@ -9,8 +9,7 @@
 
 use std::time::Duration;
 
-use crate::error::ConfigError;
-use crate::time::UnixMillis;
+use super::instant::UnixMillis;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -46,6 +45,22 @@ impl Limits {
     /// The limits.
     pub fn new(idle: Duration, absolute: Duration) -> Self {
         Self { idle, absolute }
+    }
+}
+
+/// A limit that contradicts another, or has no meaning.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("setting `{setting}`: {problem}")]
+pub(crate) struct LifetimeError {
+    /// As it is written in a configuration file.
+    pub(crate) setting: &'static str,
+    pub(crate) problem: String,
+}
+
+impl LifetimeError {
+    fn new(setting: &'static str, problem: impl Into<String>) -> Self {
+        let problem = problem.into();
+        Self { setting, problem }
     }
 }
 
@@ -117,7 +132,7 @@ impl Lifetimes {
 
     /// # Errors
     /// When limits contradict each other or have no meaning.
-    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+    pub(crate) fn validate(&self) -> Result<(), LifetimeError> {
         let classes = [
             ("lifetime.idle", "lifetime.absolute", self.standard),
             (
@@ -128,29 +143,29 @@ impl Lifetimes {
         ];
         for (idle, absolute, limits) in classes {
             if limits.idle.is_zero() {
-                return Err(ConfigError::setting(idle, "must be longer than zero"));
+                return Err(LifetimeError::new(idle, "must be longer than zero"));
             }
             if limits.absolute < limits.idle {
-                return Err(ConfigError::setting(
+                return Err(LifetimeError::new(
                     absolute,
                     format!("must not be shorter than `{idle}`"),
                 ));
             }
             if limits.absolute > LONGEST {
-                return Err(ConfigError::setting(
+                return Err(LifetimeError::new(
                     absolute,
                     "must not exceed 400 days, the age that browsers grant a cookie",
                 ));
             }
             if self.refresh_after() >= limits.idle {
-                return Err(ConfigError::setting(
+                return Err(LifetimeError::new(
                     "lifetime.refresh_after",
                     format!("must be shorter than `{idle}`, or sessions in use would die idle"),
                 ));
             }
         }
         if self.renew_grace > 5 * MINUTE {
-            return Err(ConfigError::setting(
+            return Err(LifetimeError::new(
                 "lifetime.renew_grace",
                 "must not exceed 5 minutes: until it ends, a stolen old cookie still reads",
             ));

@@ -17,8 +17,7 @@ use serde_bytes::Bytes;
 
 use crate::error::Rejected;
 use crate::ids::{Generation, KeyId, Serial, SessionId, SubjectKey};
-use crate::time::Class;
-use crate::time::UnixMillis;
+use crate::time::{Class, UnixMillis};
 use crate::wire::entries::Entries;
 use crate::wire::read::Reader;
 
