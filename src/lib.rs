@@ -94,6 +94,7 @@ mod observe;
 #[doc = include_str!("operations.md")]
 pub mod operations {}
 mod random;
+mod record;
 pub mod revoke;
 mod seal;
 pub mod session;

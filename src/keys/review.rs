@@ -160,7 +160,7 @@ mod tests {
     use super::*;
     use crate::keys::Rotation;
     use crate::random::SystemRandom;
-    use crate::wire::record::KeyTrail;
+    use crate::record::KeyTrail;
 
     const HOUR: Duration = Duration::from_secs(3600);
     const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -17,11 +17,11 @@ use crate::clock::UnixMillis;
 use crate::error::Rejected;
 use crate::id::{KeyId, Serial};
 use crate::lifetime::{Lifetimes, SKEW};
+use crate::record::{KeyTrail, Record};
 use crate::revoke::lattice::SessionEntry;
 use crate::revoke::list::List;
 use crate::seal::{Checked, Opened, Refusal, Refused, Standing};
 use crate::wire::chunks::CookieRoom;
-use crate::wire::record::{KeyTrail, Record};
 
 /// An authentic record whose session counts.
 #[derive(Debug)]
@@ -296,10 +296,10 @@ mod tests {
     use super::*;
     use crate::id::{Generation, SessionId, SubjectKey};
     use crate::lifetime::Class;
+    use crate::record::LoginFacts;
+    use crate::record::entries::Entries;
     use crate::revoke::lattice::{Revocation, SubjectEntry};
     use crate::revoke::store::Target;
-    use crate::wire::entries::Entries;
-    use crate::wire::record::LoginFacts;
     use proptest::prelude::*;
 
     const NOW: UnixMillis = UnixMillis::from_secs(1_800_000_000);

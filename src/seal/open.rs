@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::error::Rejected;
 use crate::ids::{KeyId, Serial};
 use crate::keys::{KeyRing, KeyState};
+use crate::record::Record;
 use crate::seal::names::Names;
 use crate::seal::{Binding, Refusal, Standing, cipher};
 use crate::time::{LONGEST, SKEW, UnixMillis};
 use crate::wire::envelope::{Envelope, Head, Parsed, Parts, VERSION};
-use crate::wire::record::Record;
 
 /// An authentic record. Whether its session still counts is the revocation check's to say.
 #[derive(Debug)]

@@ -3,12 +3,12 @@
 use crate::ids::KeyId;
 use crate::keys::Key;
 use crate::random::{self, Random, RandomError};
+use crate::record::Record;
 use crate::seal::{Binding, cipher};
 use crate::time::UnixMillis;
 use crate::wire;
 use crate::wire::chunks::{CookieRoom, TooLarge};
 use crate::wire::envelope::{Envelope, Head, Minutes, Parts, VERSION};
-use crate::wire::record::Record;
 
 /// A record that was checked against the revocation list just now.
 ///

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::ids::{Serial, SessionId};
 use crate::random::{self, Random, RandomError};
+use crate::record::entries::Entries;
+use crate::record::{KeyTrail, Record};
 use crate::revoke::{Revocation, SessionEntry};
 use crate::session::service::Service;
 use crate::time::{Class, SKEW, UnixMillis};
-use crate::wire::entries::Entries;
-use crate::wire::record::{KeyTrail, Record};
 
 /// The session of someone who has not logged in.
 pub(super) fn anonymous(service: &Service) -> Result<Arc<Record>, RandomError> {

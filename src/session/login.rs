@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use crate::ids::{KeyId, Serial, SubjectKey};
 use crate::observe;
+use crate::record::entries::Entries;
+use crate::record::{KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
 use crate::revoke::revoker::Attempt;
 use crate::revoke::{Published, Reading};
 use crate::session::error::{LoginError, SessionInsertError};
@@ -16,8 +18,6 @@ use crate::session::service::Service;
 use crate::session::state::State;
 use crate::session::{Session, begin, value};
 use crate::time::Class;
-use crate::wire::entries::Entries;
-use crate::wire::record::{KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
 
 /// A login that happens when it is awaited; made by [`Session::authenticate`].
 #[must_use = "nobody is logged in until this is awaited"]

@@ -23,12 +23,12 @@ use serde::de::DeserializeOwned;
 
 use crate::ids::{Generation, SessionId};
 use crate::lock::lock;
+use crate::record::entries::Entries;
+use crate::record::{LoginFacts, Record};
 use crate::revoke::{Published, Target};
 use crate::session::service::Service;
 use crate::session::state::{Ending, State};
 use crate::time::{Class, UnixMillis};
-use crate::wire::entries::Entries;
-use crate::wire::record::{LoginFacts, Record};
 
 pub use confirm::ConfirmError;
 pub use error::{

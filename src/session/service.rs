@@ -8,12 +8,12 @@ use arc_swap::ArcSwap;
 use crate::ids::{KeyId, SubjectKey};
 use crate::keys::{Key, KeyRing};
 use crate::random::Random;
+use crate::record::Record;
 use crate::revoke::check::Rules;
 use crate::revoke::revoker::Revoker;
 use crate::seal::Binding;
 use crate::time::{Clock, Lifetimes, UnixMillis};
 use crate::wire::chunks::CookieRoom;
-use crate::wire::record::Record;
 
 #[derive(Debug)]
 pub(crate) struct Service {

@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 use crate::error::Rejected;
 use crate::ids::{KeyId, Serial};
+use crate::record::Record;
+use crate::record::entries::Entries;
 use crate::revoke::check::{Freshness, Live};
 use crate::revoke::revoker::Attempt;
 use crate::revoke::{Published, Raised};
@@ -24,8 +26,6 @@ use crate::session::begin;
 use crate::session::error::{LogoutError, NotWritable, SessionInsertError};
 use crate::session::service::Service;
 use crate::time::UnixMillis;
-use crate::wire::entries::Entries;
-use crate::wire::record::Record;
 
 /// What has happened to the session in this request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

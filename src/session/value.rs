@@ -5,8 +5,8 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::record::entries::Entry;
 use crate::session::error::{SessionGetError, SessionInsertError};
-use crate::wire::entries::Entry;
 use crate::wire::value;
 
 /// A value as it is stored: MessagePack, decoded when somebody asks for a type.

@@ -8,6 +8,7 @@ use crate::cookie::Template;
 use crate::error::{Rejected, StoreError};
 use crate::ids::KeyId;
 use crate::random::RandomError;
+use crate::record::Record;
 use crate::revoke::{Published, WhenStale};
 use crate::seal::{self, Refusal, SealError, activity};
 use crate::session::begin::superseded;
@@ -16,7 +17,6 @@ use crate::session::{NotWritable, Session, TooLarge};
 use crate::sessions::Engine;
 use crate::sessions::load::{HeldCookies, Scope, Ticket};
 use crate::time::{Class, UnixMillis};
-use crate::wire::record::Record;
 
 /// What a response gets.
 #[must_use = "the browser must get these cookies: older ones may be dead already"]

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use crate::error::Rejected;
 use crate::ids::{Generation, KeyId, Serial, SessionId, SubjectKey};
 use crate::keys::KeyRing;
+use crate::record::Record;
 use crate::seal::{self, Binding};
 use crate::session::Value;
 use crate::sessions::candidates::Found;
 use crate::time::{Class, UnixMillis};
-use crate::wire::record::Record;
 
 /// What a session cookie says. It does not say whether the session was revoked.
 #[derive(Debug, Clone)]

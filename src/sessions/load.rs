@@ -13,6 +13,7 @@ use crate::cookie::Template;
 use crate::error::Rejected;
 use crate::keys::KeyRing;
 use crate::observe;
+use crate::record::Record;
 use crate::revoke::check::{Freshness, Live, Rules};
 use crate::revoke::{Reach, WhenStale};
 use crate::seal::{self, Binding, Opened, Refusal, Refused, Standing, activity};
@@ -21,7 +22,6 @@ use crate::session::state::{Dead, Obstacle, State};
 use crate::sessions::Engine;
 use crate::sessions::candidates::{Found, Indexes};
 use crate::time::{SKEW, UnixMillis};
-use crate::wire::record::Record;
 
 /// How far apart nodes may learn of a new key or release.
 const DISTRIBUTION: Duration = Duration::from_secs(3600);

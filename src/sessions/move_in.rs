@@ -20,6 +20,8 @@ use crate::cookie::{CookieSettings, PreviousCookie, Template};
 use crate::error::{ConfigError, Rejected};
 use crate::ids::{Generation, Serial, SessionId};
 use crate::migrate::{ActixSessionCookie, OldEntries, OldSession};
+use crate::record::entries::Entries;
+use crate::record::{KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
 use crate::revoke::check::Freshness;
 use crate::seal::Refusal;
 use crate::session::begin::fresh_id;
@@ -28,8 +30,6 @@ use crate::session::state::{Dead, State};
 use crate::sessions::load::{Ticket, Unavailable};
 use crate::sessions::{Engine, SessionsBuilder};
 use crate::time::{Class, Lifetimes, UnixMillis};
-use crate::wire::entries::Entries;
-use crate::wire::record::{KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
 
 /// For how long a node may not have read a change of its key file, which orders everyone out, say.
 const UNREAD: Duration = Duration::from_secs(60);

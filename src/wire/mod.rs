@@ -1,11 +1,9 @@
 //! Bytes only: how a token, a record and a value are laid out. Knows no cipher and no key.
 
 pub(crate) mod chunks;
-pub(crate) mod entries;
 pub(crate) mod envelope;
 pub(crate) mod padding;
-mod read;
-pub(crate) mod record;
+pub(crate) mod read;
 pub(crate) mod value;
 
 /// Bytes around the ciphertext of a token: version, key id, sealed at, nonce, and the tag.

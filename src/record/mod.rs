@@ -17,9 +17,11 @@ use serde_bytes::Bytes;
 
 use crate::error::Rejected;
 use crate::ids::{Generation, KeyId, Serial, SessionId, SubjectKey};
+use crate::record::entries::Entries;
 use crate::time::{Class, UnixMillis};
-use crate::wire::entries::Entries;
 use crate::wire::read::Reader;
+
+pub(crate) mod entries;
 
 const VERSION: u8 = 1;
 /// What a record mostly takes without its entries.
