@@ -9,9 +9,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_bytes::Bytes;
-
-use crate::error::Rejected;
+use crate::wire::pairs::Pair;
 use crate::wire::read::Reader;
 
 /// Name to MessagePack.
@@ -25,56 +23,40 @@ pub(crate) struct Entries {
 }
 
 /// One entry.
-pub(crate) struct Entry<'e> {
-    name: &'e [u8],
-    pub(crate) value: &'e [u8],
-    /// As it stands among the others.
-    bytes: &'e [u8],
-}
+pub(crate) struct Entry<'e>(Pair<'e>);
 
 impl<'e> Entry<'e> {
-    #[inline]
-    fn read(reader: &mut Reader<'e>) -> Option<Self> {
-        let before = reader.rest();
-        let name = reader.bytes()?;
-        let value = reader.bytes()?;
-        let length = before.len() - reader.rest().len();
-        let bytes = before.get(..length)?;
-        Some(Self { name, value, bytes })
-    }
-
     pub(crate) fn name(&self) -> &'e str {
         // What is not UTF-8 was refused when it was read.
-        str::from_utf8(self.name).unwrap_or_default()
+        str::from_utf8(self.0.name).unwrap_or_default()
     }
-}
 
-/// An entry as it stands among the others. Writing into a growing buffer has no way to fail.
-fn item(name: &[u8], value: &[u8]) -> Vec<u8> {
-    postcard::to_allocvec(&(Bytes::new(name), Bytes::new(value))).unwrap_or_default()
+    pub(crate) fn value(&self) -> &'e [u8] {
+        self.0.value
+    }
 }
 
 impl Entries {
     /// Takes the entries that `bytes` holds from `start` on, if they are as many.
-    pub(super) fn read(bytes: Vec<u8>, start: usize, count: u64) -> Result<Self, Rejected> {
-        let all = bytes.get(start..).ok_or(Rejected::Implausible)?;
+    pub(super) fn read(bytes: Vec<u8>, start: usize, count: u64) -> Option<Self> {
+        let all = bytes.get(start..)?;
         let mut reader = Reader::new(all);
         let mut read = 0;
         let mut last: Option<&[u8]> = None;
         while !reader.rest().is_empty() {
-            let entry = Entry::read(&mut reader).ok_or(Rejected::Implausible)?;
+            let entry = Pair::read(&mut reader)?;
             // Most names are ASCII, which is cheaper to see.
             let is_text = entry.name.is_ascii() || str::from_utf8(entry.name).is_ok();
             if !is_text || last.is_some_and(|last| last >= entry.name) {
-                return Err(Rejected::Implausible);
+                return None;
             }
             last = Some(entry.name);
             read += 1;
         }
         if u64::try_from(read) != Ok(count) {
-            return Err(Rejected::Implausible);
+            return None;
         }
-        Ok(Self {
+        Some(Self {
             bytes,
             start,
             count: read,
@@ -91,27 +73,31 @@ impl Entries {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.raw().map(Entry)
+    }
+
+    fn raw(&self) -> impl Iterator<Item = Pair<'_>> {
         let mut reader = Reader::new(self.parts().1);
-        std::iter::from_fn(move || Entry::read(&mut reader))
+        std::iter::from_fn(move || Pair::read(&mut reader))
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.iter().map(|entry| (entry.name(), entry.value))
+        self.iter().map(|entry| (entry.name(), entry.value()))
     }
 
-    fn others<'e>(&'e self, name: &'e str) -> impl Iterator<Item = Entry<'e>> {
-        self.iter().filter(|entry| entry.name != name.as_bytes())
+    fn others<'e>(&'e self, name: &'e str) -> impl Iterator<Item = Pair<'e>> {
+        self.raw().filter(|entry| entry.name != name.as_bytes())
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
-        let mut all = self.iter();
+        let mut all = self.raw();
         let named = all.find(|entry| entry.name == name.as_bytes());
         named.map(|entry| entry.value)
     }
 
     /// With one more, in the place of any of its name.
     pub(crate) fn with(&self, name: &str, value: &[u8]) -> Self {
-        let new = item(name.as_bytes(), value);
+        let new = Pair::write(name.as_bytes(), value);
         let (_, old) = self.parts();
         let mut bytes = Vec::with_capacity(old.len() + new.len());
         let mut count = 1;
@@ -163,7 +149,7 @@ impl<'e> FromIterator<(&'e str, &'e [u8])> for Entries {
         }
         let mut bytes = Vec::new();
         for (name, value) in &sorted {
-            bytes.extend(item(name.as_bytes(), value));
+            bytes.extend(Pair::write(name.as_bytes(), value));
         }
         Self {
             bytes,
@@ -195,9 +181,10 @@ impl fmt::Debug for Entries {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_bytes::Bytes;
 
     /// As postcard writes a map; less than 128 entries take one byte for their number.
-    fn read(map: &BTreeMap<String, serde_bytes::ByteBuf>) -> Result<Entries, Rejected> {
+    fn read(map: &BTreeMap<String, serde_bytes::ByteBuf>) -> Option<Entries> {
         let bytes = postcard::to_allocvec(map).unwrap();
         let count = bytes[0].into();
         Entries::read(bytes, 1, count)
@@ -252,11 +239,11 @@ mod tests {
                 rest.is_empty() && postcard::to_allocvec(theirs).unwrap() == map
             });
             match (Entries::read(bytes, 0, count.into()), theirs) {
-                (Ok(entries), Some((theirs, _))) => {
+                (Some(entries), Some((theirs, _))) => {
                     let theirs: Vec<_> = theirs.iter().map(|(name, value)| (*name, &***value)).collect();
                     prop_assert_eq!(entries.pairs().collect::<Vec<_>>(), theirs);
                 }
-                (Err(_), None) => {}
+                (None, None) => {}
                 (ours, theirs) => prop_assert!(false, "{ours:?}, {theirs:?}"),
             }
         }
@@ -272,7 +259,7 @@ mod tests {
         let long_name = b"\x81\x00a\x011\x01b\x012";
         let long_value = b"\x01a\x011\x01b\x81\x80\x002";
         for odd in [&unsorted[..], equal, long_name, long_value] {
-            assert!(Entries::read(odd.to_vec(), 0, 2).is_err(), "{odd:?}");
+            assert!(Entries::read(odd.to_vec(), 0, 2).is_none(), "{odd:?}");
         }
         let long = vec![7; 20_000];
         let mut entries = honest;
@@ -288,12 +275,12 @@ mod tests {
     #[test]
     fn a_wrong_number_and_bytes_that_are_left_over_are_refused() {
         let good = postcard::to_allocvec(&("a", "b")).unwrap();
-        assert!(Entries::read(good.clone(), 0, 1).is_ok());
+        assert!(Entries::read(good.clone(), 0, 1).is_some());
         for count in [0, 2, u64::MAX] {
-            assert!(Entries::read(good.clone(), 0, count).is_err());
+            assert!(Entries::read(good.clone(), 0, count).is_none());
         }
-        assert!(Entries::read([&good[..], &[0]].concat(), 0, 1).is_err());
-        assert!(Entries::read(good[..good.len() - 1].to_vec(), 0, 1).is_err());
-        assert!(Entries::read(good, 9, 1).is_err());
+        assert!(Entries::read([&good[..], &[0]].concat(), 0, 1).is_none());
+        assert!(Entries::read(good[..good.len() - 1].to_vec(), 0, 1).is_none());
+        assert!(Entries::read(good, 9, 1).is_none());
     }
 }

@@ -296,8 +296,8 @@ mod tests {
     use super::*;
     use crate::id::{Generation, SessionId, SubjectKey};
     use crate::lifetime::Class;
+    use crate::record::Entries;
     use crate::record::LoginFacts;
-    use crate::record::entries::Entries;
     use crate::revoke::lattice::{Revocation, SubjectEntry};
     use crate::revoke::store::Target;
     use proptest::prelude::*;

@@ -9,7 +9,8 @@ use crate::record::Record;
 use crate::seal::names::Names;
 use crate::seal::{Binding, Refusal, Standing, cipher};
 use crate::time::{LONGEST, SKEW, UnixMillis};
-use crate::wire::envelope::{Envelope, Head, Parsed, Parts, VERSION};
+use crate::wire::Malformed;
+use crate::wire::envelope::{Envelope, Head, Parsed, VERSION};
 
 /// An authentic record. Whether its session still counts is the revocation check's to say.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ pub(crate) fn open(
     binding: &Binding,
     now: UnixMillis,
 ) -> Result<Opened, Refused> {
-    let envelope = match Envelope::parse(text).map_err(Refusal::worthless)? {
+    let mut envelope = match Envelope::parse(text).map_err(worthless)? {
         Parsed::Token(envelope) => envelope,
         Parsed::OtherVersion(head) => {
             return Err(other_version(head).into());
@@ -79,20 +80,26 @@ pub(crate) fn open(
         }
     };
     let data = binding.associated_data(head, chunks);
-    let decrypt = |parts: Parts<'_>| {
-        let key = key.cipher_key();
-        let opened = cipher::decrypt(key, parts.nonce, &data, parts.content, parts.tag);
-        opened.map_err(|_| Rejected::NotAuthentic)
-    };
-    let (bytes, start) = envelope.opened(decrypt).map_err(Refusal::worthless)?;
+    let parts = envelope.parts().ok_or(Malformed::Length);
+    let parts = parts.map_err(worthless)?;
+    let opened = cipher::decrypt(
+        key.cipher_key(),
+        parts.nonce,
+        &data,
+        parts.content,
+        parts.tag,
+    );
+    opened.map_err(|_| Refusal::worthless(Rejected::NotAuthentic))?;
+    let (bytes, start) = envelope.into_content().map_err(worthless)?;
     let length = bytes.len() - start;
-    let record = Record::decode(bytes, start).map_err(Refusal::worthless)?;
+    let implausible = || Refusal::worthless(Rejected::Implausible);
+    let record = Record::decode(bytes, start).ok_or_else(implausible)?;
     let refusal = if record.keys.iter().any(|key| ring.is_revoked(key)) {
         Refusal::dead(Rejected::RevokedKey)
     } else if is_ahead(&record, now) {
         Refusal::ahead()
     } else if !is_plausible(&record, binding.names()) {
-        return Err(Refusal::worthless(Rejected::Implausible).into());
+        return Err(implausible().into());
     } else {
         let key = key.id();
         return Ok(Opened {
@@ -103,6 +110,20 @@ pub(crate) fn open(
     };
     let record = Some((record, key.id()));
     Err(Refused { refusal, record })
+}
+
+fn worthless(malformed: Malformed) -> Refusal {
+    Refusal::worthless(malformed.into())
+}
+
+impl From<Malformed> for Rejected {
+    fn from(malformed: Malformed) -> Self {
+        match malformed {
+            Malformed::Length => Self::Length,
+            Malformed::Text => Self::Malformed,
+            Malformed::Padding => Self::Implausible,
+        }
+    }
 }
 
 /// A token of an older version is nobody's: none was released. One of a newer version may be a session

@@ -8,7 +8,7 @@ use crate::seal::{Binding, cipher};
 use crate::time::UnixMillis;
 use crate::wire;
 use crate::wire::chunks::{CookieRoom, TooLarge};
-use crate::wire::envelope::{Envelope, Head, Minutes, Parts, VERSION};
+use crate::wire::envelope::{Envelope, Head, Minutes, VERSION};
 
 /// A record that was checked against the revocation list just now.
 ///
@@ -51,15 +51,12 @@ pub(crate) fn seal(
         sealed_at: Minutes::at(now),
     };
     let refused = || SealError::Cipher(key.id());
-    let envelope = Envelope::new(head, random::bytes(random)?, &record).ok_or_else(refused)?;
+    let mut envelope = Envelope::new(head, random::bytes(random)?, &record).ok_or_else(refused)?;
     let data = binding.associated_data(head, chunks);
-    let encrypt = |parts: Parts<'_>| {
-        let tag = cipher::encrypt(key.cipher_key(), parts.nonce, &data, parts.content);
-        *parts.tag = tag.ok()?;
-        Some(())
-    };
-    let text = envelope.sealed(encrypt).ok_or_else(refused)?;
+    let parts = envelope.parts().ok_or_else(refused)?;
+    let tag = cipher::encrypt(key.cipher_key(), parts.nonce, &data, parts.content);
+    *parts.tag = tag.map_err(|_| refused())?;
     Ok(Sealed {
-        values: room.split(text, chunks),
+        values: room.split(envelope.to_text(), chunks),
     })
 }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use crate::ids::{Serial, SessionId};
 use crate::random::{self, Random, RandomError};
-use crate::record::entries::Entries;
-use crate::record::{KeyTrail, Record};
+use crate::record::{Entries, KeyTrail, Record};
 use crate::revoke::{Revocation, SessionEntry};
 use crate::session::service::Service;
 use crate::time::{Class, SKEW, UnixMillis};

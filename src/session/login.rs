@@ -9,8 +9,7 @@ use serde::Serialize;
 
 use crate::ids::{KeyId, Serial, SubjectKey};
 use crate::observe;
-use crate::record::entries::Entries;
-use crate::record::{KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
+use crate::record::{Entries, KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
 use crate::revoke::revoker::Attempt;
 use crate::revoke::{Published, Reading};
 use crate::session::error::{LoginError, SessionInsertError};

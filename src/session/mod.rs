@@ -23,8 +23,7 @@ use serde::de::DeserializeOwned;
 
 use crate::ids::{Generation, SessionId};
 use crate::lock::lock;
-use crate::record::entries::Entries;
-use crate::record::{LoginFacts, Record};
+use crate::record::{Entries, LoginFacts, Record};
 use crate::revoke::{Published, Target};
 use crate::session::service::Service;
 use crate::session::state::{Ending, State};

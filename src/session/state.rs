@@ -17,8 +17,7 @@ use std::sync::Arc;
 
 use crate::error::Rejected;
 use crate::ids::{KeyId, Serial};
-use crate::record::Record;
-use crate::record::entries::Entries;
+use crate::record::{Entries, Record};
 use crate::revoke::check::{Freshness, Live};
 use crate::revoke::revoker::Attempt;
 use crate::revoke::{Published, Raised};

@@ -121,7 +121,7 @@ impl<'h> Found<'h> {
     pub(crate) fn tokens(&self) -> impl Iterator<Item = Option<(u8, Cow<'h, [u8]>)>> + '_ {
         let first = self.of(0).enumerate();
         first.flat_map(move |(nth, value)| {
-            let first = chunks::first(value).ok();
+            let first = chunks::first(value);
             let choices = match first {
                 None | Some((1, _)) => 1,
                 Some((count, _)) => self.most(count),

@@ -7,7 +7,7 @@ use super::store::Store;
 use crate::clock::UnixMillis;
 use crate::id::{Generation, RaiseId, Serial};
 use crate::lifetime::{Class, SKEW};
-use crate::record::entries::Entries;
+use crate::record::Entries;
 use crate::record::{KeyTrail, LoginFacts, Record};
 use crate::revoke::lattice::{Revocation, SessionEntry};
 use crate::revoke::witness::Vouch;
