@@ -85,6 +85,9 @@ mod cookie;
 mod error;
 mod file;
 mod ids;
+#[cfg(any(test, feature = "cli", feature = "testing"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "cli")))]
+pub mod key_files;
 pub mod keys;
 mod lock;
 #[cfg(feature = "migrate-actix-session")]

@@ -8,7 +8,9 @@ use std::fs;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sealed_session::keys::{EditError, KeyInfo, KeyStatus, Rotation, Successor, mode_is_loose};
+use sealed_session::key_files::{
+    EditError, KeyInfo, KeyStatus, Rotation, Successor, mode_is_loose,
+};
 use sealed_session::{
     ConfigError, KeyRing,
     keys::{KeyId, KeySource, KeyTables, Random, RandomError, Secret, SystemRandom},

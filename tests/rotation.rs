@@ -12,7 +12,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, eventually, memory};
-use sealed_session::keys::{EditError, Rotation};
+use sealed_session::key_files::{EditError, Rotation};
 use sealed_session::store::Memory;
 use sealed_session::testing::ManualClock;
 use sealed_session::{

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sealed_session::keys::Rotation;
+use sealed_session::key_files::Rotation;
 use sealed_session::revoke::{Reach, RevocationStore};
 use sealed_session::testing::ManualClock;
 use sealed_session::{

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use sealed_session::keys::{
+use sealed_session::key_files::{
     EditError, Finding, KeyInfo, KeyStatus, Rotated, Rotation, Successor, mode_is_loose,
 };
 use sealed_session::{

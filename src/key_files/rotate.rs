@@ -3,16 +3,14 @@
 //! 1. A new key seals only once every node had the time to learn of it.
 //! 2. A key that was replaced opens for as long as the last session that it sealed can live, and a margin
 //!    for nodes that learn of the change late.
-//! 3. What is set to "now" is set a minute early, so that a node whose clock is behind can use it.
 
 use std::time::Duration;
 
-use super::edit::EditError;
-use super::ring::SKEW;
-use super::secret::Secret;
-use super::tables::{KeyEntry, KeyTables};
+use super::error::EditError;
+use super::plan::{at_once, whole_second};
 use crate::ids::KeyId;
-use crate::random::{Random, RandomError};
+use crate::keys::KeyTables;
+use crate::random::Random;
 use crate::time::{LONGEST, UnixMillis};
 
 /// How a new key takes over.
@@ -103,36 +101,6 @@ impl KeyTables {
         })
     }
 
-    /// The first key that is not active yet.
-    pub(super) fn pending(&self, now: UnixMillis) -> Option<&KeyEntry> {
-        let waiting = self.usable(now).filter(|key| now < key.activate);
-        waiting.min_by_key(|key| key.activate)
-    }
-
-    /// When this key seals for the last time, if it never retired: newer keys take over from it, and may
-    /// themselves retire. `None` if it would go on, or begin again, for ever.
-    pub(super) fn stops_sealing(&self, key: &KeyEntry) -> Option<UnixMillis> {
-        let mut is_listed_before = true;
-        let keys = self.keys.iter().filter(|other| !self.is_revoked(&other.id));
-        let newer: Vec<_> = keys
-            .filter(|other| {
-                is_listed_before &= other.id != key.id;
-                other.activate > key.activate
-                    || (other.activate == key.activate && is_listed_before)
-            })
-            .map(|newer| (newer.activate, newer.retire.unwrap_or(UnixMillis::MAX)))
-            .collect();
-        // Backwards in time, from newer key to newer key, as long as they leave no gap.
-        let mut stop = UnixMillis::MAX;
-        while let Some((activate, _)) = newer
-            .iter()
-            .find(|(activate, retire)| *activate < stop && *retire >= stop)
-        {
-            stop = *activate;
-        }
-        (stop < UnixMillis::MAX).then_some(stop)
-    }
-
     /// Lets every replaced key open for `after` once it has stopped sealing.
     fn plan_retirements(&mut self, now: UnixMillis, after: Duration) -> Vec<(KeyId, UnixMillis)> {
         let planned: Vec<_> = self
@@ -155,48 +123,13 @@ impl KeyTables {
         }
         planned
     }
-
-    pub(super) fn add_fresh(
-        &mut self,
-        activate: UnixMillis,
-        random: &dyn Random,
-    ) -> Result<KeyId, RandomError> {
-        // Ids that begin alike come up once in 2^32 draws. Not a loop without end, because a
-        // generator that repeats itself would make it one.
-        for _ in 0..8 {
-            let key = KeyEntry::new(Secret::generate(random)?, activate);
-            let prefix = key.id.prefix();
-            let keys = self.keys.iter().map(|key| key.id);
-            let revoked = self.revoked.iter().map(|revoked| revoked.id);
-            let pruned = self.pruned.iter().map(|pruned| pruned.id);
-            if keys
-                .chain(revoked)
-                .chain(pruned)
-                .all(|id| id.prefix() != prefix)
-            {
-                let id = key.id;
-                self.keys.push(key);
-                return Ok(id);
-            }
-        }
-        Err(RandomError)
-    }
-}
-
-pub(super) fn at_once(now: UnixMillis) -> UnixMillis {
-    whole_second(now.minus(SKEW))
-}
-
-/// Rounded down, because people read these.
-fn whole_second(time: UnixMillis) -> UnixMillis {
-    UnixMillis::from_secs(time.as_secs())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::sample::{DAY, one_key, retire, rotate, status};
-    use crate::keys::{Finding, KeyStatus};
+    use crate::key_files::sample::{DAY, one_key, retire, rotate, status};
+    use crate::key_files::{Finding, KeyStatus};
     use crate::random::SystemRandom;
 
     const HOUR: Duration = Duration::from_secs(3600);

@@ -1,18 +1,15 @@
-//! Changing the key tables: what `sealed-session keys` does, for operators' own tools as well.
+//! Revoking a key that leaked.
 //!
-//! 1. Every edit takes the time as an argument and changes nothing but the tables; writing them is
-//!    [`KeyTables::edit_file`]'s business.
-//! 2. After every edit some key seals, if one did before.
-//! 3. Retiring and revoking are different acts. A rotation retires: nobody notices. A revocation says
+//! 1. Retiring and revoking are different acts. A rotation retires: nobody notices. A revocation says
 //!    that a key leaked: its tokens are refused at once, and whoever holds one is logged out.
-//! 4. No id is ever forgotten. The secret of a key that is gone is removed, its tombstone stays.
+//! 2. If no key would be left to seal, another one is put in its place.
+//! 3. A key that seals for longer than was planned, because its successor was revoked, also opens for longer.
 
-use super::ring::SKEW;
-use super::rotate::at_once;
-use super::tables::{KeyTables, PrunedEntry, RevokedEntry};
-use crate::error::ConfigError;
+use super::error::EditError;
+use super::plan::at_once;
 use crate::ids::KeyId;
-use crate::random::{Random, RandomError};
+use crate::keys::tables::{KeyTables, RevokedEntry};
+use crate::random::Random;
 use crate::time::UnixMillis;
 
 /// What a revocation did besides refusing the key.
@@ -29,59 +26,7 @@ pub enum Successor {
     Reinstated(KeyId),
 }
 
-/// Why an edit was not made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum EditError {
-    /// A rotation is under way.
-    #[error("key {id} is waiting to activate at {activate}; a rotation is under way")]
-    Pending {
-        /// The key that is not active yet.
-        id: KeyId,
-        /// When it will be.
-        activate: UnixMillis,
-    },
-    /// The tables hold no such key.
-    #[error("key {0} is not in the tables")]
-    Unknown(KeyId),
-    /// `everyone_before` would go back, and sessions that were ended would live again.
-    #[error("everyone_before is {0} already; an earlier time would revive sessions")]
-    Backwards(UnixMillis),
-    /// `everyone_before` would end sessions that do not exist yet.
-    #[error("{0} is in the future; everyone_before can be at most a minute ahead")]
-    Future(UnixMillis),
-    /// A duration that makes no sense.
-    #[error("{0}")]
-    Duration(&'static str),
-    /// The tables or their file cannot be used.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The operating system gave no random bytes.
-    #[error(transparent)]
-    Random(#[from] RandomError),
-}
-
 impl KeyTables {
-    /// Tables with one fresh key that is active at once.
-    ///
-    /// # Errors
-    /// When the generator cannot deliver.
-    pub fn fresh(now: UnixMillis, random: &dyn Random) -> Result<Self, RandomError> {
-        let mut tables = Self::default();
-        tables.add_fresh(at_once(now), random)?;
-        Ok(tables)
-    }
-
-    /// Whether revoking this key ends sessions: it has been active and is not retired.
-    ///
-    /// Sessions that only passed through the key, and were sealed anew under another one since, are
-    /// ended by revoking it in any case; none are left once the key has been retired for as long as
-    /// sessions are carried on.
-    pub fn is_in_use(&self, id: &KeyId, now: UnixMillis) -> bool {
-        let mut usable = self.usable(now);
-        usable.any(|key| key.id == *id && key.activate <= now)
-    }
-
     /// Revokes a key that leaked: removes its secret and leaves a tombstone, so that its tokens, and the
     /// sessions that passed through it, are refused. Works on retired and pruned keys too. Revoking
     /// a revoked key again changes nothing.
@@ -132,59 +77,6 @@ impl KeyTables {
         if !self.is_revoked(&id) {
             self.revoked.push(RevokedEntry { id, at: now });
         }
-    }
-
-    /// Removes the secrets of keys that retired before `now`, or were revoked, and leaves their tombstones.
-    /// Returns the ids of the keys.
-    pub fn prune(&mut self, now: UnixMillis) -> Vec<KeyId> {
-        let is_revoked = |id: &KeyId| self.revoked.iter().any(|revoked| revoked.id == *id);
-        let keys = std::mem::take(&mut self.keys);
-        let (gone, kept): (Vec<_>, Vec<_>) = keys
-            .into_iter()
-            .partition(|key| key.is_retired(now) || is_revoked(&key.id));
-        for key in &gone {
-            match key.retire {
-                Some(retired) if !is_revoked(&key.id) => {
-                    self.pruned.push(PrunedEntry {
-                        id: key.id,
-                        retired,
-                    });
-                }
-                _ => {}
-            }
-        }
-        self.keys = kept;
-        gone.iter().map(|key| key.id).collect()
-    }
-
-    /// Ends every session that began before `time`, on every node that reads these tables.
-    ///
-    /// This does not stop somebody who holds a key: a leaked key must be revoked.
-    ///
-    /// # Errors
-    /// [`EditError::Future`] if `time` is more than a minute after `now`; [`EditError::Backwards`] if a later
-    /// time is set already.
-    pub fn end_everyone(&mut self, time: UnixMillis, now: UnixMillis) -> Result<(), EditError> {
-        match self.everyone_before {
-            Some(before) if time < before => Err(EditError::Backwards(before)),
-            _ => self.set_everyone_before(time, now),
-        }
-    }
-
-    /// Like [`KeyTables::end_everyone`], but may go back in time, which revives the sessions between.
-    ///
-    /// # Errors
-    /// [`EditError::Future`] if `time` is more than a minute after `now`.
-    pub fn set_everyone_before(
-        &mut self,
-        time: UnixMillis,
-        now: UnixMillis,
-    ) -> Result<(), EditError> {
-        if time > now + SKEW {
-            return Err(EditError::Future(time));
-        }
-        self.everyone_before = Some(time);
-        Ok(())
     }
 
     /// The usable keys that another one takes over from, or has, and when.
@@ -252,8 +144,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::keys::sample::{DAY, one_key, retire, rotate, status};
-    use crate::keys::{Finding, KeyStatus, Rotation};
+    use crate::key_files::sample::{DAY, one_key, retire, rotate, status};
+    use crate::key_files::{Finding, KeyStatus, Rotation};
     use crate::random::SystemRandom;
 
     #[test]
@@ -364,20 +256,5 @@ mod tests {
         tables.revoke_unknown(stranger, later);
         assert_eq!(status(&tables, stranger, later), KeyStatus::Revoked);
         assert!(tables.ring(later).is_ok());
-    }
-
-    #[test]
-    fn everyone_goes_forward_only() {
-        let (mut tables, _, now) = one_key();
-        let future = now + SKEW + Duration::from_millis(1);
-        assert_eq!(
-            tables.end_everyone(future, now),
-            Err(EditError::Future(future))
-        );
-        tables.end_everyone(now + SKEW, now).unwrap();
-        let back = tables.end_everyone(now, now);
-        assert_eq!(back, Err(EditError::Backwards(now + SKEW)));
-        tables.set_everyone_before(now, now).unwrap();
-        assert_eq!(tables.everyone_before(), Some(now));
     }
 }

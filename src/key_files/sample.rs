@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::ids::KeyId;
-use crate::keys::{KeyStatus, KeyTables, Rotated, Rotation};
+use crate::key_files::{KeyStatus, Rotated, Rotation};
+use crate::keys::KeyTables;
 use crate::random::SystemRandom;
 use crate::time::UnixMillis;
 

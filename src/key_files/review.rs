@@ -11,10 +11,9 @@
 
 use std::time::Duration;
 
-use super::ring::SKEW;
-use super::tables::{KeyEntry, KeyTables};
 use crate::ids::KeyId;
-use crate::time::UnixMillis;
+use crate::keys::tables::{KeyEntry, KeyTables};
+use crate::time::{SKEW, UnixMillis};
 
 /// Through how many keys a session can pass before the one that seals it last. The record has room for no
 /// more.
@@ -158,7 +157,7 @@ fn review_crowd(reigns: &[Reign], now: UnixMillis, lifetime: Duration) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::Rotation;
+    use crate::key_files::Rotation;
     use crate::random::SystemRandom;
     use crate::record::KeyTrail;
 
