@@ -12,6 +12,7 @@ mod login;
 mod peek;
 pub(crate) mod service;
 pub(crate) mod state;
+pub(crate) mod validity;
 mod value;
 
 use std::collections::BTreeMap;

@@ -9,9 +9,9 @@ use crate::ids::{KeyId, SubjectKey};
 use crate::keys::{Key, KeyRing};
 use crate::random::Random;
 use crate::record::Record;
-use crate::revoke::check::Rules;
 use crate::revoke::revoker::Revoker;
 use crate::seal::Binding;
+use crate::session::validity::Rules;
 use crate::time::{Clock, Lifetimes, UnixMillis};
 use crate::wire::chunks::CookieRoom;
 

@@ -18,12 +18,12 @@ use std::sync::Arc;
 use crate::error::Rejected;
 use crate::ids::{KeyId, Serial};
 use crate::record::{Entries, Record};
-use crate::revoke::check::{Freshness, Live};
 use crate::revoke::revoker::Attempt;
 use crate::revoke::{Published, Raised};
 use crate::session::begin;
 use crate::session::error::{LogoutError, NotWritable, SessionInsertError};
 use crate::session::service::Service;
+use crate::session::validity::{Freshness, Live};
 use crate::time::UnixMillis;
 
 /// What has happened to the session in this request.

@@ -13,14 +13,13 @@
 
 use std::time::Duration;
 
-use crate::clock::UnixMillis;
 use crate::error::Rejected;
-use crate::id::{KeyId, Serial};
-use crate::lifetime::{Lifetimes, SKEW};
+use crate::ids::{KeyId, Serial};
 use crate::record::{KeyTrail, Record};
-use crate::revoke::lattice::SessionEntry;
+use crate::revoke::SessionEntry;
 use crate::revoke::list::List;
 use crate::seal::{Checked, Opened, Refusal, Refused, Standing};
+use crate::time::{Lifetimes, SKEW, UnixMillis};
 use crate::wire::chunks::CookieRoom;
 
 /// An authentic record whose session counts.
@@ -294,12 +293,10 @@ const AFTER_LOGOUT: Duration = Duration::from_secs(10);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{Generation, SessionId, SubjectKey};
-    use crate::lifetime::Class;
-    use crate::record::Entries;
-    use crate::record::LoginFacts;
-    use crate::revoke::lattice::{Revocation, SubjectEntry};
-    use crate::revoke::store::Target;
+    use crate::ids::{Generation, SessionId, SubjectKey};
+    use crate::record::{Entries, LoginFacts};
+    use crate::revoke::{Revocation, SubjectEntry, Target};
+    use crate::time::Class;
     use proptest::prelude::*;
 
     const NOW: UnixMillis = UnixMillis::from_secs(1_800_000_000);
