@@ -10,10 +10,18 @@ use crate::wire;
 use crate::wire::chunks::{CookieRoom, TooLarge};
 use crate::wire::envelope::{Envelope, Head, Minutes, VERSION};
 
-/// A record that was checked against the revocation list just now.
-///
-/// Implemented once, by the check itself (a test sees to it): so nothing is sealed unchecked.
-pub(crate) trait Checked {
+/// Who decides what may be sealed. This room does not know: it is appointed from above.
+pub(crate) struct Judge;
+
+/// Implemented for [`Judge`] alone, and so once: a second appointment does not compile. Whoever is appointed
+/// keeps the making of its proof to itself.
+pub(crate) trait Appointed {
+    /// A record that was found to count just now.
+    type Proof<'r>: Cleared;
+}
+
+/// What a proof gives.
+pub(crate) trait Cleared {
     fn record(&self) -> &Record;
 }
 
@@ -36,14 +44,14 @@ pub(crate) enum SealError {
 
 /// Seals `record` with `key` at the time `now`, under a fresh nonce.
 pub(crate) fn seal(
-    checked: &impl Checked,
+    proof: &<Judge as Appointed>::Proof<'_>,
     key: &Key,
     binding: &Binding,
     room: CookieRoom,
     now: UnixMillis,
     random: &dyn Random,
 ) -> Result<Sealed, SealError> {
-    let record = checked.record().encode();
+    let record = proof.record().encode();
     let chunks = room.count(wire::text_len(record.len()))?;
     let head = Head {
         version: VERSION,

@@ -2,7 +2,7 @@
 
 use crate::error::{Rejected, StoreError};
 use crate::random::RandomError;
-use crate::session::state::Obstacle;
+use crate::session::refusal::Obstacle;
 use crate::wire::chunks::TooLarge;
 
 /// Why a session cannot be written now. What it holds stays as it was.

@@ -10,6 +10,7 @@ mod confirm;
 mod error;
 mod login;
 mod peek;
+pub(crate) mod refusal;
 pub(crate) mod service;
 pub(crate) mod state;
 pub(crate) mod validity;

@@ -22,6 +22,7 @@ use crate::revoke::revoker::Attempt;
 use crate::revoke::{Published, Raised};
 use crate::session::begin;
 use crate::session::error::{LogoutError, NotWritable, SessionInsertError};
+use crate::session::refusal::Obstacle;
 use crate::session::service::Service;
 use crate::session::validity::{Freshness, Live};
 use crate::time::UnixMillis;
@@ -80,22 +81,6 @@ pub(crate) struct Dead {
     /// The key that it was opened with; none of a session that moved in.
     pub(crate) key: Option<KeyId>,
     pub(crate) reason: Rejected,
-}
-
-/// Why no session begins over a cookie that is none. Of several the larger counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Obstacle {
-    /// Authentic, and perhaps a session later: ahead of the clock, or older than the list so far. The least: a
-    /// logout over it removes what the browser holds, which must not be a successor.
-    Later,
-    /// The browser holds or awaits a successor.
-    Replaced,
-    /// There were more candidates than are tried.
-    Untried,
-    /// Perhaps a session to a node that knows a newer key or format.
-    Unread,
-    /// The session ended while the request ran.
-    EndedMeanwhile,
 }
 
 /// What a request did to the session that it came with.

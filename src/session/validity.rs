@@ -18,7 +18,8 @@ use crate::ids::{KeyId, Serial};
 use crate::record::{KeyTrail, Record};
 use crate::revoke::SessionEntry;
 use crate::revoke::list::List;
-use crate::seal::{Checked, Opened, Refusal, Refused, Standing};
+use crate::seal::{self, Opened};
+use crate::session::refusal::{Refusal, Refused, Standing};
 use crate::time::{Lifetimes, SKEW, UnixMillis};
 use crate::wire::chunks::CookieRoom;
 
@@ -55,13 +56,17 @@ impl Live {
     }
 }
 
-/// A record that was found to count just before it is sealed.
-pub(crate) struct Cleared<'a>(&'a Record);
+/// A record that was found to count just before it is sealed. Made here alone, by [`Rules::clear`].
+pub(crate) struct Counted<'a>(&'a Record);
 
-impl Checked for Cleared<'_> {
+impl seal::Cleared for Counted<'_> {
     fn record(&self) -> &Record {
         self.0
     }
+}
+
+impl seal::Appointed for seal::Judge {
+    type Proof<'r> = Counted<'r>;
 }
 
 /// Which of its session's cookies this is.
@@ -110,9 +115,9 @@ impl Rules<'_> {
     /// The second check, before a record is sealed. A superseded cookie is not sealed again.
     ///
     /// The request is a use of the session, so it is not idle.
-    pub(crate) fn clear<'r>(&self, record: &'r Record) -> Result<Cleared<'r>, Refusal> {
+    pub(crate) fn clear<'r>(&self, record: &'r Record) -> Result<Counted<'r>, Refusal> {
         match self.judge(record, self.now)? {
-            Freshness::Newest => Ok(Cleared(record)),
+            Freshness::Newest => Ok(Counted(record)),
             Freshness::Superseded => Err(Refusal::dead(Rejected::Superseded)),
         }
     }

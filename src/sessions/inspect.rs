@@ -8,6 +8,7 @@ use crate::keys::KeyRing;
 use crate::record::Record;
 use crate::seal::{self, Binding};
 use crate::session::Value;
+use crate::session::refusal::Refused;
 use crate::sessions::candidates::Found;
 use crate::time::{Class, UnixMillis};
 
@@ -83,7 +84,7 @@ pub fn token(
     let (chunks, token) = found.tokens().next().flatten().ok_or(Rejected::Malformed)?;
     let binding = Binding::new(cookie, audience);
     let opened = seal::open(&token, chunks, keys, &binding, now);
-    let opened = opened.map_err(|refused| refused.refusal.reason)?;
+    let opened = opened.map_err(|not_opened| Refused::from(not_opened).refusal.reason)?;
     Ok(describe(opened.key(), opened.record()))
 }
 

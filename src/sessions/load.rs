@@ -7,7 +7,6 @@
 //! 3. What is refused says whether another session may begin over it, and whether it may be removed.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::cookie::Template;
 use crate::error::Rejected;
@@ -15,16 +14,14 @@ use crate::keys::KeyRing;
 use crate::observe;
 use crate::record::Record;
 use crate::revoke::{Reach, WhenStale};
-use crate::seal::{self, Binding, Opened, Refusal, Refused, Standing, activity};
+use crate::seal::{self, Binding, Opened, activity};
 use crate::session::Session;
-use crate::session::state::{Dead, Obstacle, State};
+use crate::session::refusal::{Obstacle, Refusal, Refused, Standing, Surroundings};
+use crate::session::state::{Dead, State};
 use crate::session::validity::{Freshness, Live, Rules};
 use crate::sessions::Engine;
 use crate::sessions::candidates::{Found, Indexes};
 use crate::time::{SKEW, UnixMillis};
-
-/// How far apart nodes may learn of a new key or release.
-const DISTRIBUTION: Duration = Duration::from_secs(3600);
 
 /// How many of a request's candidates may cost a run of the cipher.
 const MAX_OPENED: usize = 4;
@@ -187,6 +184,7 @@ impl Engine {
             }
             let outcome = match token {
                 Some((chunks, text)) => seal::open(&text, chunks, ring, &scope.binding, rules.now)
+                    .map_err(Refused::from)
                     .and_then(|opened| {
                         let last_use = self.last_use(&opened, found, scope, ring, rules.now);
                         rules.admit(opened, last_use)
@@ -242,24 +240,11 @@ impl Engine {
     }
 
     pub(super) fn obstacle_of(&self, refusal: &Refusal, now: UnixMillis) -> Option<Obstacle> {
-        // What other nodes know only matters where there are any.
-        let fleet = self.service.revoker.vigil().reach() == Reach::Network;
-        match refusal.standing {
-            Standing::Replaced { since, held } => {
-                (now < since + held).then_some(Obstacle::Replaced)
-            }
-            Standing::Ahead => Some(Obstacle::Later),
-            Standing::Unvouched(born) => {
-                let settles = born + self.policy.trust.max_outage;
-                (fleet && now < settles).then_some(Obstacle::Later)
-            }
-            Standing::Unread(sealed_at) => {
-                let newer = matches!(refusal.reason, Rejected::Version(_));
-                let recent = sealed_at.is_within(DISTRIBUTION, now, SKEW);
-                ((fleet || newer) && recent).then_some(Obstacle::Unread)
-            }
-            Standing::Dead | Standing::Worthless => None,
-        }
+        refusal.obstacle(Surroundings {
+            is_fleet: self.service.revoker.vigil().reach() == Reach::Network,
+            max_outage: self.policy.trust.max_outage,
+            now,
+        })
     }
 
     fn report(&self, reason: &Rejected) {
