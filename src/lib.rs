@@ -102,6 +102,7 @@ pub mod revoke;
 mod seal;
 pub mod session;
 mod sessions;
+mod start;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]

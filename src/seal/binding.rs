@@ -16,6 +16,7 @@
 
 use std::sync::Arc;
 
+use crate::error::ConfigError;
 use crate::seal::names::Names;
 use crate::wire::envelope::{HEAD, Head};
 
@@ -80,6 +81,16 @@ impl Binding {
         push(&mut data, &[chunks]);
         data
     }
+}
+
+/// # Errors
+/// When the audience is empty or longer than 255 bytes.
+pub(crate) fn check_audience(audience: &str) -> Result<(), ConfigError> {
+    if audience.is_empty() || audience.len() > 255 {
+        let problem = "must name the application and its environment, in 1 to 255 bytes";
+        return Err(ConfigError::setting("audience", problem));
+    }
+    Ok(())
 }
 
 /// What the associated data holds beside the cookie's name and the audience.

@@ -13,6 +13,6 @@ mod names;
 mod open;
 mod sealing;
 
-pub(crate) use binding::Binding;
+pub(crate) use binding::{Binding, check_audience};
 pub(crate) use open::{NotOpened, Opened, open};
 pub(crate) use sealing::{Appointed, Cleared, Judge, SealError, seal};

@@ -16,7 +16,7 @@ use crate::random::{Random, SystemRandom};
 use crate::revoke::RevocationStore;
 use crate::revoke::policy::{OlderSessions, Policies, WhenStale, check_staleness};
 use crate::revoke::revoker::Revoker;
-use crate::seal::Binding;
+use crate::seal::{Binding, check_audience};
 use crate::session::service::Service;
 use crate::sessions::load::Scope;
 use crate::sessions::move_in::{Moving, Plan};
@@ -250,14 +250,4 @@ fn scopes(cookie: Template, previous: Vec<Template>, binding: &Binding) -> (Scop
         }
     }
     (current, earlier)
-}
-
-/// # Errors
-/// When the audience is empty or longer than 255 bytes.
-pub(crate) fn check_audience(audience: &str) -> Result<(), ConfigError> {
-    if audience.is_empty() || audience.len() > 255 {
-        let problem = "must name the application and its environment, in 1 to 255 bytes";
-        return Err(ConfigError::setting("audience", problem));
-    }
-    Ok(())
 }

@@ -33,7 +33,6 @@ use crate::sessions::load::Scope;
 use crate::time::{SKEW, UnixMillis};
 
 pub use builder::SessionsBuilder;
-pub(crate) use builder::check_audience;
 pub use commit::{CommitError, Outcome};
 pub use inspect::{Inspected, InspectedLogin, token};
 pub use load::{Incoming, Loaded, Ticket, Unavailable};

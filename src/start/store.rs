@@ -1,75 +1,22 @@
-//! The table `[revocation]`: which store, and what to do when its list cannot be trusted.
+//! Opening a revocation store by what a configuration calls it.
 //!
-//! 1. The table says how the store is opened. Opening it comes last, when settings and keys are known to
-//!    be good: a start that fails for them has made no file.
+//! 1. It comes last, when settings and keys are known to be good: a start that fails for them has made no
+//!    file.
 //! 2. Tools never make a file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use serde::Deserialize;
-
-use super::tables::Span;
+use crate::config::RevocationTable;
 use crate::error::ConfigError;
 #[cfg(feature = "redis")]
 use crate::keys::read_password;
 use crate::revoke::RevocationStore;
-use crate::revoke::policy::{MAX_OUTAGE, MAX_STALENESS, OlderSessions, WhenStale, check_staleness};
+use crate::revoke::policy::check_staleness;
 use crate::sessions::Opener;
 use crate::store::Memory;
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RevocationTable {
-    store: StoreText,
-    #[serde(default)]
-    create: bool,
-    list: Option<String>,
-    password_file: Option<PathBuf>,
-    /// A PEM file.
-    root_certificate: Option<PathBuf>,
-    #[serde(default)]
-    wait_for_replicas: usize,
-    #[serde(default)]
-    pub(super) older_sessions: OlderSessions,
-    max_staleness: Option<Span>,
-    #[serde(default)]
-    pub(super) when_stale: WhenStale,
-    max_outage: Option<Span>,
-}
-
-/// What names the store. That of a server may hold its password, which is not shown.
-#[derive(Clone, Deserialize)]
-struct StoreText(String);
-
-impl std::fmt::Debug for StoreText {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0.split_once(':') {
-            None | Some(("redb", _)) => write!(f, "{:?}", self.0),
-            Some((kind, _)) => write!(f, "\"{kind}:..\""),
-        }
-    }
-}
-
 impl RevocationTable {
-    pub(super) fn max_staleness(&self) -> Duration {
-        self.max_staleness.map_or(MAX_STALENESS, |span| span.0)
-    }
-
-    pub(super) fn max_outage(&self) -> Duration {
-        self.max_outage.map_or(MAX_OUTAGE, |span| span.0)
-    }
-
-    fn is_on_a_server(&self) -> bool {
-        let kind = self.store.0.split_once(':');
-        matches!(kind, Some(("redis" | "rediss", _)))
-    }
-
-    fn list<'a>(&'a self, audience: &'a str) -> &'a str {
-        self.list.as_deref().unwrap_or(audience)
-    }
-
     /// What opens the store. Nothing is made, and nobody is spoken to, before it does.
     pub(super) fn opener(&self, directory: &Path, audience: &str) -> Result<Opener, ConfigError> {
         if self.is_on_a_server() {
@@ -97,10 +44,8 @@ impl RevocationTable {
         directory: &Path,
         audience: &str,
     ) -> Result<Arc<dyn RevocationStore>, ConfigError> {
-        let existing = Self {
-            create: false,
-            ..self.clone()
-        };
+        let mut existing = self.clone();
+        existing.create = false;
         existing.opener(directory, audience)?.open()
     }
 
@@ -114,28 +59,6 @@ impl RevocationTable {
             true => open_used_redis(self, self.list(audience), directory).await,
             false => self.open(directory, audience),
         }
-    }
-
-    /// Settings that only a server has.
-    fn check_local(&self) -> Result<(), ConfigError> {
-        let refuse = |setting, problem: &str| Err(ConfigError::setting(setting, problem));
-        if self.list.is_some() {
-            let problem = "only a store on a server has several lists";
-            return refuse("revocation.list", problem);
-        }
-        if self.password_file.is_some() {
-            let problem = "only a store on a server has a password";
-            return Err(ConfigError::setting("revocation.password_file", problem));
-        }
-        if self.root_certificate.is_some() {
-            let problem = "only a store on a server has a certificate";
-            return refuse("revocation.root_certificate", problem);
-        }
-        if self.wait_for_replicas > 0 {
-            let problem = "only a store on a server has replicas";
-            return refuse("revocation.wait_for_replicas", problem);
-        }
-        Ok(())
     }
 }
 
