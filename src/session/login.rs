@@ -27,8 +27,42 @@ pub struct Login {
     entries: Vec<(String, Result<Vec<u8>, SessionInsertError>)>,
 }
 
+/// # Beginning
+impl Session {
+    /// Logs `subject` in, when awaited: a new session with a new id. It keeps the entries of a visitor or of
+    /// the same subject, and none of another's. The session from before is ended, so a cookie that
+    /// someone else planted or copied is worth nothing.
+    ///
+    /// The subject is the application's name for the user, 1 to 255 bytes, which does not change: what
+    /// [`logout_all`](Self::logout_all) ends is found by it. Check the password first.
+    ///
+    /// Once this returns `Ok` the login stands, also if the handler returns an error afterwards: what
+    /// may still fail, such as a transaction, comes before it, or is followed by a
+    /// [`logout`](Self::logout).
+    ///
+    /// # Errors
+    /// See [`LoginError`]; nobody is logged in then.
+    pub fn authenticate(&self, subject: impl Into<String>) -> Login {
+        Login::new(self.clone(), subject.into())
+    }
+
+    /// The same, with entries that the new session starts with. [`Login::entry`] adds entries of other
+    /// types.
+    pub fn authenticate_with<K: Into<String>, V: Serialize>(
+        &self,
+        subject: impl Into<String>,
+        entries: impl IntoIterator<Item = (K, V)>,
+    ) -> Login {
+        entries
+            .into_iter()
+            .fold(self.authenticate(subject), |login, (key, value)| {
+                login.entry(key, value)
+            })
+    }
+}
+
 impl Login {
-    pub(super) fn new(session: Session, subject: String) -> Self {
+    fn new(session: Session, subject: String) -> Self {
         Self {
             session,
             subject,
