@@ -18,10 +18,11 @@ use crate::revoke::policy::{OlderSessions, Policies, WhenStale, check_staleness}
 use crate::revoke::revoker::Revoker;
 use crate::seal::{Binding, check_audience};
 use crate::session::service::Service;
-use crate::sessions::load::Scope;
-use crate::sessions::move_in::{Moving, Plan};
+use crate::sessions::engine::Engine;
+use crate::sessions::moving::{Moving, Plan};
 use crate::sessions::opener::Opener;
-use crate::sessions::{Engine, Sessions, keys, log, twins};
+use crate::sessions::scope::Scope;
+use crate::sessions::{Sessions, keys, log, twins};
 use crate::time::{Clock, Lifetimes, SystemClock};
 
 /// Settings of [`Sessions`]. Keys and a store have to be given; there is no default for either.
@@ -41,8 +42,33 @@ pub struct SessionsBuilder {
     random: Option<Arc<dyn Random>>,
 }
 
+impl Sessions {
+    /// Starts from settings in code. `audience` names the application and its environment, such as
+    /// `"shop/production"`: cookies of one audience are worth nothing to another.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), sealed_session::ConfigError> {
+    /// use sealed_session::store::Memory;
+    /// use sealed_session::{KeyRing, Sessions};
+    /// use std::sync::Arc;
+    ///
+    /// // As a test wants it: keys and revocations that end with the process.
+    /// let sessions = Sessions::builder("shop/test")
+    ///     .keys(KeyRing::generate()?)
+    ///     .store(Arc::new(Memory::new()))
+    ///     .start()
+    ///     .await?;
+    /// # drop(sessions);
+    /// # Ok(()) }
+    /// ```
+    pub fn builder(audience: impl Into<String>) -> SessionsBuilder {
+        SessionsBuilder::new(audience.into())
+    }
+}
+
 impl SessionsBuilder {
-    pub(super) fn new(audience: String) -> Self {
+    fn new(audience: String) -> Self {
         Self {
             audience,
             keys: None,
@@ -226,7 +252,7 @@ impl SessionsBuilder {
         });
         if let Some(watch) = &engine.watch {
             let worker = engine.service.revoker.worker();
-            worker.repeat(watch.keep_up(Arc::downgrade(&engine)));
+            worker.repeat(watch.keep_up(Arc::downgrade(&engine), Engine::reload_keys));
         }
         twins::register(&engine, &store, is_test)?;
         Ok(Sessions { engine })

@@ -1,94 +1,21 @@
 //! From a session to Set-Cookie.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cookie::Template;
-use crate::error::{Rejected, StoreError};
+use crate::error::Rejected;
 use crate::ids::KeyId;
-use crate::random::RandomError;
 use crate::record::Record;
-use crate::revoke::{Published, WhenStale};
-use crate::seal::{self, SealError, activity};
+use crate::revoke::Published;
+use crate::seal::{self, activity};
 use crate::session::begin::superseded;
 use crate::session::refusal::Refusal;
 use crate::session::state::{Change, Seen};
-use crate::session::{NotWritable, Session, TooLarge};
-use crate::sessions::Engine;
-use crate::sessions::load::{HeldCookies, Scope, Ticket};
+use crate::session::{NotWritable, Session};
+use crate::sessions::engine::Engine;
+use crate::sessions::outcome::{CommitError, Outcome};
+use crate::sessions::scope::{HeldCookies, Ticket, removals};
 use crate::time::{Class, UnixMillis};
-
-/// What a response gets.
-#[must_use = "the browser must get these cookies: older ones may be dead already"]
-#[non_exhaustive]
-pub struct Outcome {
-    /// Values of Set-Cookie headers. With any of them goes `Cache-Control: no-store`.
-    pub cookies: Vec<String>,
-    /// Whether the response depends on the session: it then varies by cookie, and is private unless the
-    /// handler said otherwise.
-    pub looked: bool,
-    /// What the response has to be instead. The cookies go out all the same.
-    pub error: Option<CommitError>,
-}
-
-/// Tells how many cookies there are and not what they are: each is a live session.
-impl fmt::Debug for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outcome")
-            .field("cookies", &self.cookies.len())
-            .field("looked", &self.looked)
-            .field("error", &self.error)
-            .finish()
-    }
-}
-
-/// Why a response cannot be what the handler made of it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CommitError {
-    /// A write without an error of its own (`remove`, `clear`, `renew`, `purge`) was refused.
-    #[error(transparent)]
-    NotWritable(#[from] NotWritable),
-    /// A revocation may not have reached the other nodes.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// No key of the ring seals now.
-    #[error("the session could not be sealed: no key is active")]
-    NoActiveKey,
-    /// The session passed through as many keys as a record can name, and a further one seals now.
-    #[error("the session could not be sealed: it passed through too many keys")]
-    TooManyKeys,
-    /// The session was renewed as often as its serial can count.
-    #[error("the session could not be sealed: it was renewed too often")]
-    TooManyRenewals,
-    /// The session does not fit into its cookies any more: a setting allows less than before.
-    #[error("the session could not be sealed: {0}")]
-    TooLarge(#[from] TooLarge),
-    /// The operating system gave no random bytes.
-    #[error("the session could not be sealed: {0}")]
-    Random(#[from] RandomError),
-    /// The cipher refused the record. Does not happen to what fits into cookies.
-    #[error("the session could not be sealed: key {0} cannot seal")]
-    Cipher(KeyId),
-    /// The session was ended while the request ran: by its own logout elsewhere, by that of all its user's
-    /// sessions during a login, or by its absolute limit. What was written is lost.
-    #[error("the session was ended while the request ran")]
-    Ended,
-    /// A write, a login or a renewal on a node whose list cannot be trusted any more. What was written is lost.
-    #[error("the revocation list cannot be trusted at the moment")]
-    Stale,
-}
-
-impl From<SealError> for CommitError {
-    fn from(error: SealError) -> Self {
-        match error {
-            SealError::TooLarge(error) => Self::TooLarge(error),
-            SealError::Random(error) => Self::Random(error),
-            SealError::Cipher(key) => Self::Cipher(key),
-        }
-    }
-}
 
 /// Where a record that is to be sealed came from.
 #[derive(Clone, Copy)]
@@ -352,24 +279,4 @@ impl Engine {
             .flat_map(|(scope, held)| scope.removals(*held))
             .collect()
     }
-
-    pub(super) fn is_untrusted(&self, now: UnixMillis) -> bool {
-        self.policy.when_stale == WhenStale::Reject && self.is_stale(now)
-    }
-}
-
-impl Scope {
-    /// Removes what the browser holds under this name, whichever its domain and path.
-    fn removals(&self, held: HeldCookies) -> impl Iterator<Item = String> {
-        let templates = std::iter::once(&self.template).chain(&self.others);
-        templates.flat_map(move |template| removals(template, held))
-    }
-}
-
-/// Removes a cookie, and its activity cookie with it: alone that is none of ours.
-fn removals(template: &Template, held: HeldCookies) -> impl Iterator<Item = String> {
-    let activity = held.activity && !held.indexes.is_empty();
-    let activity = activity.then(|| template.activity_removal());
-    let data = held.indexes.iter();
-    data.map(|index| template.removal(index)).chain(activity)
 }

@@ -16,7 +16,6 @@ use crate::error::ConfigError;
 use crate::keys::{KeyChange, KeyRing, KeyWatch};
 use crate::lock::lock;
 use crate::observe;
-use crate::sessions::Engine;
 use crate::time::UnixMillis;
 
 /// How often the file is looked at when nobody asks for it.
@@ -52,9 +51,13 @@ impl Watch {
         self.bell.ring();
     }
 
-    /// Looks at the file again and again, for as long as anyone holds the engine.
-    pub(super) fn keep_up(&self, engine: Weak<Engine>) -> impl Future<Output = ()> + use<> {
-        keep_up(self.bell.clone(), engine)
+    /// Looks at the file again and again by `reload`, for as long as anyone holds the engine.
+    pub(super) fn keep_up<E: Send + Sync + 'static>(
+        &self,
+        engine: Weak<E>,
+        reload: fn(&E) -> Result<(), ConfigError>,
+    ) -> impl Future<Output = ()> + use<E> {
+        keep_up(self.bell.clone(), engine, reload)
     }
 
     /// What is wrong with the file.
@@ -122,19 +125,23 @@ impl Bell {
     }
 }
 
-async fn keep_up(bell: Arc<Bell>, engine: Weak<Engine>) {
+async fn keep_up<E: Send + Sync + 'static>(
+    bell: Arc<Bell>,
+    engine: Weak<E>,
+    reload: fn(&E) -> Result<(), ConfigError>,
+) {
     loop {
         bell.wait().await;
         let Some(engine) = engine.upgrade() else {
             return;
         };
         // Problems are logged where they are found. Reading a file can block, so not on this thread.
-        let reload = move || {
-            let _ = engine.reload_keys();
+        let look = move || {
+            let _ = reload(&engine);
             // Given back, since this may be the last handle: dropping it here would wait for this thread.
             engine
         };
-        let _ = tokio::task::spawn_blocking(reload).await;
+        let _ = tokio::task::spawn_blocking(look).await;
     }
 }
 

@@ -8,100 +8,27 @@
 
 use std::sync::Arc;
 
-use crate::cookie::Template;
 use crate::error::Rejected;
 use crate::keys::KeyRing;
 use crate::observe;
 use crate::record::Record;
 use crate::revoke::{Reach, WhenStale};
-use crate::seal::{self, Binding, Opened, activity};
+use crate::seal::{self, Opened, activity};
 use crate::session::Session;
 use crate::session::refusal::{Obstacle, Refusal, Refused, Standing, Surroundings};
 use crate::session::state::{Dead, State};
 use crate::session::validity::{Freshness, Live, Rules};
-use crate::sessions::Engine;
-use crate::sessions::candidates::{Found, Indexes};
+use crate::sessions::candidates::Found;
+use crate::sessions::engine::Engine;
+use crate::sessions::incoming::{Incoming, Loaded, Unavailable};
+use crate::sessions::scope::{HeldCookies, Scope, Ticket};
 use crate::time::{SKEW, UnixMillis};
 
 /// How many of a request's candidates may cost a run of the cipher.
 const MAX_OPENED: usize = 4;
 
-/// What a session is found by: parts of a request's head.
-///
-/// ```
-/// use sealed_session::adapter::Incoming;
-///
-/// let lines = [b"theme=dark; session=..".as_slice()];
-/// let incoming = Incoming::new(lines.into_iter()).fetch_dest(Some(b"image"));
-/// # drop(incoming);
-/// ```
-#[derive(Debug, Clone)]
-pub struct Incoming<'h, L> {
-    lines: L,
-    fetch_dest: Option<&'h [u8]>,
-}
-
-impl<'h, L: Iterator<Item = &'h [u8]> + Clone> Incoming<'h, L> {
-    /// By the values of all Cookie header lines: HTTP/2 splits the header.
-    pub fn new(lines: L) -> Self {
-        Self {
-            lines,
-            fetch_dest: None,
-        }
-    }
-
-    /// The value of `Sec-Fetch-Dest`, if there is one: what a page loads beside it does not tell the browser that
-    /// the session was used before half of the idle limit has passed.
-    #[must_use]
-    pub fn fetch_dest(self, fetch_dest: Option<&'h [u8]>) -> Self {
-        Self { fetch_dest, ..self }
-    }
-}
-
 /// How many of one name are looked at. Parts of a large session can be joined in more ways.
 const MAX_TRIED: usize = 32;
-
-/// A session, and what the response needs to know of the request.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Loaded {
-    /// The handle for the handlers.
-    pub session: Session,
-    /// To be given back with the session when the response is ready.
-    pub ticket: Ticket,
-}
-
-/// What the browser holds: made by [`Sessions::load`](crate::Sessions::load) and used up by
-/// [`Sessions::commit`](crate::Sessions::commit), so that no session is committed twice.
-#[derive(Debug)]
-pub struct Ticket {
-    /// What the request carried of the cookie that is written.
-    pub(crate) current: HeldCookies,
-    /// The same of those that are only read, in their order.
-    pub(crate) earlier: Vec<HeldCookies>,
-    /// What removes the cookie of another library, if the request carried a session in it.
-    pub(crate) old: Option<String>,
-    /// Whether the response is a part of a page, which others load beside it.
-    pub(crate) is_asset: bool,
-}
-
-/// What the request carried of one cookie.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct HeldCookies {
-    pub(crate) indexes: Indexes,
-    pub(crate) activity: bool,
-    /// Whether it may be removed although nobody asked for it: none of it can be a session.
-    pub(crate) worthless: bool,
-}
-
-/// A name of a cookie that sessions are read from.
-#[derive(Debug)]
-pub(crate) struct Scope {
-    pub(crate) template: Template,
-    pub(crate) binding: Binding,
-    /// Cookies of the same name and another domain or path. A request does not tell them apart.
-    pub(crate) others: Vec<Template>,
-}
 
 /// What trying a request's candidates came to.
 #[derive(Default)]
@@ -115,13 +42,6 @@ struct Tried {
     left_out: bool,
     opened: usize,
 }
-
-/// This node cannot say whether an authentic cookie is a session: its list is too old, or too young.
-/// Answer 503 with Retry-After, and leave the cookie alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the revocation list cannot be trusted at the moment")]
-#[non_exhaustive]
-pub struct Unavailable;
 
 impl Engine {
     /// Finds the session that a request's Cookie header lines carry. Whatever does not open or does

@@ -6,6 +6,8 @@
 mod builder;
 mod candidates;
 mod commit;
+mod engine;
+mod incoming;
 mod inspect;
 mod keys;
 mod load;
@@ -13,31 +15,36 @@ mod log;
 #[cfg(feature = "migrate-actix-session")]
 mod move_in;
 #[cfg(not(feature = "migrate-actix-session"))]
-#[path = "stay.rs"]
+#[path = "stay_out.rs"]
 mod move_in;
+#[cfg(feature = "migrate-actix-session")]
+mod moving;
+#[cfg(not(feature = "migrate-actix-session"))]
+#[path = "stay.rs"]
+mod moving;
 mod opener;
+mod outcome;
+mod scope;
 mod twins;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::error::{ConfigError, StoreError};
 use crate::ids::{Generation, KeyId, Serial, SessionId};
-use crate::revoke::policy::Policies;
 use crate::revoke::{Revocation, SessionEntry, Target};
 use crate::session::Session;
-use crate::session::service::Service;
-use crate::sessions::load::Scope;
 use crate::time::{SKEW, UnixMillis};
 
 pub use builder::SessionsBuilder;
-pub use commit::{CommitError, Outcome};
+use engine::Engine;
+pub use incoming::{Incoming, Loaded, Unavailable};
 pub use inspect::{Inspected, InspectedLogin, token};
-pub use load::{Incoming, Loaded, Ticket, Unavailable};
-use move_in::Moving;
 pub(crate) use opener::Opener;
+pub use outcome::{CommitError, Outcome};
+pub use scope::Ticket;
 
 /// Everything that the sessions of one cookie share: keys, the revocation list, lifetimes, the
 /// cookie's settings. Made once and cloned; all clones are the same.
@@ -55,23 +62,6 @@ pub(crate) use opener::Opener;
 #[derive(Clone)]
 pub struct Sessions {
     engine: Arc<Engine>,
-}
-
-#[derive(Debug)]
-struct Engine {
-    service: Arc<Service>,
-    /// The cookie that is read and written.
-    current: Scope,
-    /// Those of earlier settings, which are only read.
-    earlier: Vec<Scope>,
-    policy: Policies,
-    /// Sessions of another library, which are taken over.
-    moving: Option<Moving>,
-    /// If the keys come from a file.
-    watch: Option<keys::Watch>,
-    log: log::Log,
-    /// Whether a Secure cookie was set over plain http, and reported.
-    plain_http: AtomicBool,
 }
 
 /// The state of a node, for a health page. Key ids and numbers only.
@@ -109,29 +99,6 @@ pub struct Health {
 }
 
 impl Sessions {
-    /// Starts from settings in code. `audience` names the application and its environment, such as
-    /// `"shop/production"`: cookies of one audience are worth nothing to another.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), sealed_session::ConfigError> {
-    /// use sealed_session::store::Memory;
-    /// use sealed_session::{KeyRing, Sessions};
-    /// use std::sync::Arc;
-    ///
-    /// // As a test wants it: keys and revocations that end with the process.
-    /// let sessions = Sessions::builder("shop/test")
-    ///     .keys(KeyRing::generate()?)
-    ///     .store(Arc::new(Memory::new()))
-    ///     .start()
-    ///     .await?;
-    /// # drop(sessions);
-    /// # Ok(()) }
-    /// ```
-    pub fn builder(audience: impl Into<String>) -> SessionsBuilder {
-        SessionsBuilder::new(audience.into())
-    }
-
     /// Ends one session, as its owner's logout would. `Ok` if it was ended already.
     ///
     /// # Errors
@@ -277,44 +244,5 @@ impl fmt::Debug for Sessions {
             .field("cookie", &binding.cookie())
             .field("audience", &binding.audience())
             .finish_non_exhaustive()
-    }
-}
-
-impl Engine {
-    /// Whether both are for the same cookie of the same application and environment.
-    fn shares_sessions_with(&self, other: &Self) -> bool {
-        let (ours, theirs) = (&self.service.binding, &other.service.binding);
-        ours.cookie() == theirs.cookie() && ours.audience() == theirs.audience()
-    }
-
-    fn staleness(&self) -> Duration {
-        let service = &self.service;
-        service.revoker.vigil().staleness(&*service.clock)
-    }
-
-    /// Whether the list cannot be trusted at the moment: it may lack what others revoked, or has
-    /// forgotten under a wrong clock what is still needed.
-    fn is_stale(&self, now: UnixMillis) -> bool {
-        let service = &self.service;
-        self.staleness() > self.policy.trust.max_staleness
-            || service.revoker.list().has_forgotten(now)
-    }
-
-    /// Whether another node may still vouch for sessions from before the store began.
-    fn is_settling(&self) -> bool {
-        let service = &self.service;
-        service.revoker.vigil().is_settling(&*service.clock)
-    }
-
-    fn key_problem(&self) -> Option<ConfigError> {
-        self.watch.as_ref().and_then(keys::Watch::problem)
-    }
-
-    fn reload_keys(&self) -> Result<(), ConfigError> {
-        let Some(watch) = &self.watch else {
-            return Ok(());
-        };
-        let replace = |ring| self.service.keys.store(Arc::new(ring));
-        watch.look(self.service.now(), replace)
     }
 }

@@ -16,8 +16,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cookie::{CookieSettings, PreviousCookie, Template};
-use crate::error::{ConfigError, Rejected};
+use crate::error::Rejected;
 use crate::ids::{Generation, Serial, SessionId};
 use crate::migrate::{ActixSessionCookie, OldEntries, OldSession};
 use crate::record::{Entries, KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
@@ -26,23 +25,14 @@ use crate::session::encoded;
 use crate::session::refusal::Refusal;
 use crate::session::state::{Dead, State};
 use crate::session::validity::Freshness;
-use crate::sessions::load::{Ticket, Unavailable};
-use crate::sessions::{Engine, SessionsBuilder};
-use crate::time::{Class, Lifetimes, UnixMillis};
+use crate::sessions::SessionsBuilder;
+use crate::sessions::engine::Engine;
+use crate::sessions::incoming::Unavailable;
+use crate::sessions::scope::Ticket;
+use crate::time::{Class, UnixMillis};
 
 /// For how long a node may not have read a change of its key file, which orders everyone out, say.
 const UNREAD: Duration = Duration::from_secs(60);
-
-/// What a builder was told.
-pub(super) type Plan = ActixSessionCookie;
-
-/// A cookie whose sessions move in.
-#[derive(Debug)]
-pub(super) struct Moving {
-    cookie: ActixSessionCookie,
-    /// What removes it; none if the cookie of ours takes its place.
-    removal: Option<String>,
-}
 
 impl SessionsBuilder {
     /// Takes over the sessions of an application that used actix-session before. See
@@ -54,51 +44,6 @@ impl SessionsBuilder {
     pub fn migrate(mut self, old: ActixSessionCookie) -> Self {
         self.plan = Some(old);
         self
-    }
-}
-
-impl Moving {
-    pub(super) fn prepare(
-        plan: Option<Plan>,
-        ours: CookieSettings,
-        lifetimes: &Lifetimes,
-        now: UnixMillis,
-    ) -> Result<Option<Self>, ConfigError> {
-        let Some(cookie) = plan else {
-            return Ok(None);
-        };
-        // For so long the list remembers what ended a session.
-        let longest = lifetimes
-            .standard
-            .absolute
-            .max(lifetimes.remembered.absolute);
-        if cookie.until() > now + longest {
-            let problem = format!(
-                "the old cookie is to be read until {}; at the most until {}, because the revocation list \
-                 forgets logouts after the longest lifetime",
-                cookie.until(),
-                now + longest,
-            );
-            return Err(ConfigError::setting("migrate", problem));
-        }
-        let (domain, path) = cookie.scope();
-        let theirs = PreviousCookie {
-            name: cookie.name().to_owned(),
-            domain: domain.map(str::to_owned),
-            path: path.to_owned(),
-        };
-        let is_ours =
-            (theirs.name == ours.name) && theirs.domain == ours.domain && theirs.path == ours.path;
-        let settings = CookieSettings {
-            previous: if is_ours { Vec::new() } else { vec![theirs] },
-            ..ours
-        };
-        let template = Template::previous(&settings).map_err(|error| match error {
-            ConfigError::Setting { problem, .. } => ConfigError::setting("migrate", problem),
-            error => error,
-        })?;
-        let removal = template.first().map(|template| template.removal(0));
-        Ok(Some(Self { cookie, removal }))
     }
 }
 

@@ -1,10 +1,7 @@
-//! In the place of `move_in`, without its feature: no session of another library is taken over.
+//! In the place of `moving`, without its feature: no session of another library is taken over.
 
 use crate::cookie::CookieSettings;
 use crate::error::ConfigError;
-use crate::session::state::State;
-use crate::sessions::Engine;
-use crate::sessions::load::{Ticket, Unavailable};
 use crate::time::{Lifetimes, UnixMillis};
 
 /// There is none.
@@ -23,20 +20,5 @@ impl Moving {
         _: UnixMillis,
     ) -> Result<Option<Self>, ConfigError> {
         Ok(None)
-    }
-}
-
-impl Engine {
-    pub(super) fn move_in<'h>(
-        &self,
-        _: &mut State,
-        _: &mut Ticket,
-        _: impl Iterator<Item = &'h [u8]>,
-        _: UnixMillis,
-    ) -> Result<(), Unavailable> {
-        match self.moving {
-            None => Ok(()),
-            Some(ref moving) => match *moving {},
-        }
     }
 }

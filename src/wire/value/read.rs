@@ -6,7 +6,9 @@ use serde::de::{
 };
 use serde::{Deserialize, forward_to_deserialize_any};
 
-use super::{Depth, Error, MOST_LEVELS};
+use super::depth::Depth;
+use super::error::Error;
+use super::limits::MOST_LEVELS;
 
 /// Takes values off the front of some bytes.
 pub(super) struct Reader<'v> {

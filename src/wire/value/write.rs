@@ -6,7 +6,8 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-use super::{Depth, Error};
+use super::depth::Depth;
+use super::error::Error;
 
 #[derive(Default)]
 pub(super) struct Writer {
