@@ -132,7 +132,7 @@ use {ids as id, time as clock, time::lifetime};
 /// For adapters to other web frameworks: [`Sessions::load`] before the handler and [`Sessions::commit`]
 /// after it, and what passes between them and the adapter.
 pub mod adapter {
-    pub use crate::sessions::{CommitError, Incoming, Loaded, Outcome, Ticket, Unavailable};
+    pub use crate::sessions::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};
     pub use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
 }
 

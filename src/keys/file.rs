@@ -23,7 +23,7 @@ impl KeyTables {
 }
 
 /// A key file as it was read.
-pub(super) struct Seen {
+pub(super) struct SeenFile {
     pub(super) bytes: Zeroizing<Vec<u8>>,
     /// When it was last modified, where files have such a time.
     pub(super) modified: Option<UnixMillis>,
@@ -32,10 +32,10 @@ pub(super) struct Seen {
 }
 
 /// Reads a key file, and what else is known of it.
-pub(super) fn look(path: &Path) -> Result<Seen, ConfigError> {
+pub(super) fn look(path: &Path) -> Result<SeenFile, ConfigError> {
     let (bytes, metadata) = file::look(path)?;
     let modified = metadata.modified().ok();
-    Ok(Seen {
+    Ok(SeenFile {
         bytes,
         modified: modified.and_then(|time| time.try_into().ok()),
         is_loose: is_loose(&metadata),
@@ -45,7 +45,7 @@ pub(super) fn look(path: &Path) -> Result<Seen, ConfigError> {
 /// Reads the one line of a file that holds a password: no key, and as little for others to read.
 #[cfg(feature = "redis")]
 pub(crate) fn read_password(path: std::path::PathBuf) -> Result<String, ConfigError> {
-    let Seen {
+    let SeenFile {
         bytes, is_loose, ..
     } = look(&path)?;
     let Ok(text) = std::str::from_utf8(&bytes) else {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::file::{self, Seen};
+use super::file::{self, SeenFile};
 use super::ring::KeyRing;
 use crate::error::ConfigError;
 use crate::time::UnixMillis;
@@ -62,7 +62,7 @@ impl KeyWatch {
 
     /// Reads the file again. Does I/O, so not to be called on a thread that serves requests.
     pub(crate) fn poll(&mut self, now: UnixMillis) -> KeyChange {
-        let Seen {
+        let SeenFile {
             bytes,
             modified,
             is_loose,

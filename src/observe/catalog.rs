@@ -20,118 +20,118 @@ pub(super) const OUTSTANDING: &str = "sealed_session_outstanding_revocations";
 pub(super) const STALENESS: &str = "sealed_session_staleness_seconds";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum MetricKind {
     Counter,
     Gauge,
     Histogram,
 }
 
 /// Each metric: its type, its name, its label if it has one, and what it says.
-pub(super) const METRICS: [(Kind, &str, Option<&str>, &str); 18] = [
+pub(super) const METRICS: [(MetricKind, &str, Option<&str>, &str); 18] = [
     (
-        Kind::Counter,
+        MetricKind::Counter,
         REJECTED,
         Some("reason"),
         "Session cookies that were refused.",
     ),
     (
-        Kind::Counter,
+        MetricKind::Counter,
         IDLE_WITHOUT_ACTIVITY,
         None,
         "Sessions that were idle for too long and came without an activity cookie.",
     ),
     (
-        Kind::Counter,
+        MetricKind::Counter,
         UNKNOWN_KEY,
         None,
         "Session cookies whose key this node does not know.",
     ),
     (
-        Kind::Counter,
+        MetricKind::Counter,
         UNAVAILABLE,
         None,
         "Requests answered with 503 because the revocation list could not be trusted.",
     ),
     (
-        Kind::Counter,
+        MetricKind::Counter,
         KEY_RELOADS,
         Some("outcome"),
         "Changes of the key file that were found.",
     ),
     (
-        Kind::Counter,
+        MetricKind::Counter,
         REVOCATIONS,
         Some("kind"),
         "Revocations that this node was asked for.",
     ),
     (
-        Kind::Counter,
+        MetricKind::Counter,
         STORE_ERRORS,
         Some("operation"),
         "Failed calls of the revocation store.",
     ),
     (
-        Kind::Counter,
+        MetricKind::Counter,
         GAPS,
         None,
         "Times that news from the store may have been missed.",
     ),
     (
-        Kind::Counter,
+        MetricKind::Counter,
         SNAPSHOTS,
         None,
         "Snapshots of the store's list that were loaded.",
     ),
     (
-        Kind::Histogram,
+        MetricKind::Histogram,
         SNAPSHOT_SECONDS,
         None,
         "How long loading a snapshot took.",
     ),
     (
-        Kind::Counter,
+        MetricKind::Counter,
         REASSERTED,
         None,
         "Revocations that the store had lost and was told again.",
     ),
     (
-        Kind::Counter,
+        MetricKind::Counter,
         VOUCHED,
         None,
         "Times that this node vouched for a list that was begun anew.",
     ),
     (
-        Kind::Counter,
+        MetricKind::Counter,
         EXPIRED,
         None,
         "Revocations that were forgotten because their sessions have ended.",
     ),
     (
-        Kind::Gauge,
+        MetricKind::Gauge,
         LIST_ENTRIES,
         None,
         "Revocations that this node holds.",
     ),
     (
-        Kind::Gauge,
+        MetricKind::Gauge,
         OUTSTANDING,
         None,
         "Revocations that the store has not taken yet.",
     ),
     (
-        Kind::Gauge,
+        MetricKind::Gauge,
         LACKING,
         None,
         "Revocations that the store has lost and is being given back.",
     ),
     (
-        Kind::Gauge,
+        MetricKind::Gauge,
         UNREADABLE,
         None,
         "Entries of the store that this release cannot read.",
     ),
     (
-        Kind::Gauge,
+        MetricKind::Gauge,
         STALENESS,
         None,
         "How long ago this node last knew its list to be complete.",

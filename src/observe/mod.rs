@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::error::Rejected;
 use catalog::{
-    EXPIRED, GAPS, IDLE_WITHOUT_ACTIVITY, KEY_RELOADS, Kind, LACKING, LIST_ENTRIES, METRICS,
+    EXPIRED, GAPS, IDLE_WITHOUT_ACTIVITY, KEY_RELOADS, LACKING, LIST_ENTRIES, METRICS, MetricKind,
     OUTSTANDING, REASSERTED, REJECTED, REVOCATIONS, SNAPSHOT_SECONDS, SNAPSHOTS, STALENESS,
     STORE_ERRORS, UNAVAILABLE, UNKNOWN_KEY, UNREADABLE, VOUCHED,
 };
@@ -31,7 +31,7 @@ pub(crate) use words::tag;
 pub(crate) fn describe() {
     for (kind, name, label, meaning) in METRICS {
         sink::describe(kind, name, meaning);
-        if kind == Kind::Counter && label.is_none() {
+        if kind == MetricKind::Counter && label.is_none() {
             // From the start, or the first event would be no increase.
             sink::add(name, &[], 0);
         }

@@ -1,8 +1,8 @@
 //! In the place of `sink`, without its feature: to nobody.
 
-use super::catalog::Kind;
+use super::catalog::MetricKind;
 
-pub(super) fn describe(_: Kind, _: &'static str, _: &'static str) {}
+pub(super) fn describe(_: MetricKind, _: &'static str, _: &'static str) {}
 
 pub(super) fn add(_: &'static str, _: &[(&'static str, &'static str)], _: u64) {}
 

@@ -2,17 +2,17 @@
 
 use metrics::Unit;
 
-use super::catalog::Kind;
+use super::catalog::MetricKind;
 
-pub(super) fn describe(kind: Kind, name: &'static str, meaning: &'static str) {
+pub(super) fn describe(kind: MetricKind, name: &'static str, meaning: &'static str) {
     let unit = match name.ends_with("_seconds") {
         true => Unit::Seconds,
         false => Unit::Count,
     };
     match kind {
-        Kind::Counter => metrics::describe_counter!(name, unit, meaning),
-        Kind::Gauge => metrics::describe_gauge!(name, unit, meaning),
-        Kind::Histogram => metrics::describe_histogram!(name, unit, meaning),
+        MetricKind::Counter => metrics::describe_counter!(name, unit, meaning),
+        MetricKind::Gauge => metrics::describe_gauge!(name, unit, meaning),
+        MetricKind::Histogram => metrics::describe_histogram!(name, unit, meaning),
     }
 }
 

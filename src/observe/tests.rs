@@ -21,8 +21,12 @@ fn every_metric_has_a_name_of_its_own_that_says_its_type() {
     assert_eq!(names.len(), METRICS.len());
     for (kind, name, label, meaning) in METRICS {
         assert!(name.starts_with("sealed_session_"), "{name}");
-        assert_eq!(name.ends_with("_total"), kind == Kind::Counter, "{name}");
-        assert!(label.is_none() || kind == Kind::Counter, "{name}");
+        assert_eq!(
+            name.ends_with("_total"),
+            kind == MetricKind::Counter,
+            "{name}"
+        );
+        assert!(label.is_none() || kind == MetricKind::Counter, "{name}");
         assert!(meaning.ends_with('.'), "{name}");
     }
 }

@@ -4,7 +4,7 @@ use crate::ids::Generation;
 use crate::revoke::{Published, Target};
 use crate::session::Session;
 use crate::session::error::{LogoutError, NotWritable};
-use crate::session::state::{Ending, State};
+use crate::session::state::{Ending, RequestState};
 
 /// # Ending
 impl Session {
@@ -14,7 +14,7 @@ impl Session {
     /// If two requests renew one session at the same time, one wins and the other's response sets no
     /// cookie. Refused as [`remove`](Self::remove).
     pub fn renew(&self) {
-        self.with(State::renew);
+        self.with(RequestState::renew);
     }
 
     /// Lets a new session begin over a cookie that is none here but may have a successor in this browser, or be
@@ -26,7 +26,7 @@ impl Session {
     /// # Errors
     /// [`NotWritable::EndedMeanwhile`], [`NotWritable::Superseded`] and [`NotWritable::AlreadyCommitted`] stay.
     pub fn start_over(&self) -> Result<(), NotWritable> {
-        self.with(State::start_over)
+        self.with(RequestState::start_over)
     }
 
     /// Ends the session: its cookie is removed, and dead on every node. Starts at the call; the
@@ -51,7 +51,7 @@ impl Session {
             match attempt.await {
                 Ok(Published::Fresh | Published::Known) => (),
                 Ok(Published::Succeeded) => {
-                    self.with(State::was_succeeded);
+                    self.with(RequestState::was_succeeded);
                     result = Err(LogoutError::Succeeded);
                 }
                 Err(error) => result = result.and(Err(error.into())),
@@ -96,7 +96,7 @@ impl Session {
             Ok(raised) if self.with(|state| state.outlive(&raised, service)) => Ok(()),
             Ok(_) => Err(LogoutError::Ended),
             Err(error) => {
-                self.with(State::forget);
+                self.with(RequestState::forget);
                 Err(error.into())
             }
         }

@@ -14,7 +14,7 @@ use crate::revoke::revoker::Attempt;
 use crate::revoke::{Published, Reading};
 use crate::session::error::{LoginError, SessionInsertError};
 use crate::session::service::Service;
-use crate::session::state::State;
+use crate::session::state::RequestState;
 use crate::session::{Session, begin, value};
 use crate::time::Class;
 
@@ -112,7 +112,7 @@ impl Login {
                 && counted
             {
                 // Other nodes may still take the old cookie: nobody is logged in.
-                session.with(State::forget);
+                session.with(RequestState::forget);
                 return Err(error.into());
             }
         }
@@ -189,7 +189,7 @@ struct Begun {
 impl Start {
     /// Makes the new session and ends the old one, if a browser holds it. On an error everything is as
     /// before.
-    fn prepare(self, state: &mut State, service: &Service) -> Result<Begun, LoginError> {
+    fn prepare(self, state: &mut RequestState, service: &Service) -> Result<Begun, LoginError> {
         let before = state.before_login(service)?;
         let (record, dropped) = self.record(before.heir, service)?;
         let now = service.now();

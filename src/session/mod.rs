@@ -25,7 +25,7 @@ use crate::ids::{Generation, SessionId};
 use crate::lock::lock;
 use crate::record::{LoginFacts, Record};
 use crate::session::service::Service;
-use crate::session::state::State;
+use crate::session::state::RequestState;
 use crate::time::{Class, UnixMillis};
 
 pub use confirm::ConfirmError;
@@ -61,12 +61,12 @@ pub use crate::wire::chunks::TooLarge;
 /// the response that arrives last wins. What must not be lost or replayed belongs in a database.
 #[derive(Clone)]
 pub struct Session {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
 }
 
-struct Shared {
+struct SharedState {
     service: Arc<Service>,
-    state: Mutex<State>,
+    state: Mutex<RequestState>,
 }
 
 /// # What the session is
@@ -121,7 +121,7 @@ impl Session {
     ///
     /// The browser cannot tell the reasons apart unless the application lets it.
     pub fn rejected(&self) -> Option<Rejected> {
-        self.look(State::rejected)
+        self.look(RequestState::rejected)
     }
 
     /// What has happened to the session in this request.
@@ -139,9 +139,9 @@ impl Session {
 }
 
 impl Session {
-    pub(crate) fn new(service: Arc<Service>, state: State) -> Self {
+    pub(crate) fn new(service: Arc<Service>, state: RequestState) -> Self {
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(SharedState {
                 service,
                 state: Mutex::new(state),
             }),
@@ -153,14 +153,14 @@ impl Session {
     }
 
     /// Runs a step on the state. No code of the application may run in it.
-    pub(crate) fn with<T>(&self, step: impl FnOnce(&mut State) -> T) -> T {
+    pub(crate) fn with<T>(&self, step: impl FnOnce(&mut RequestState) -> T) -> T {
         // A panic in a step cannot leave a half-made state that matters: each replaces whole values, and what
         // does not fit is not sealed.
         step(&mut lock(&self.shared.state))
     }
 
     /// The same, for what the response then depends on.
-    fn look<T>(&self, step: impl FnOnce(&State) -> T) -> T {
+    fn look<T>(&self, step: impl FnOnce(&RequestState) -> T) -> T {
         self.with(|state| {
             state.look();
             step(state)

@@ -20,7 +20,7 @@ const MAX_ACTIVITY: usize = 4;
 
 /// What a request's Cookie headers hold of ours.
 #[derive(Debug, Default)]
-pub(crate) struct Found<'h> {
+pub(crate) struct FoundCookies<'h> {
     /// Each with its chunk index, in the order in which they came. Mostly there is no more than one.
     first: Option<(u8, &'h [u8])>,
     more: Vec<(u8, &'h [u8])>,
@@ -48,7 +48,7 @@ impl Indexes {
     }
 }
 
-impl<'h> Found<'h> {
+impl<'h> FoundCookies<'h> {
     /// Looks through all Cookie header lines (HTTP/2 splits them).
     pub(crate) fn scan(lines: impl Iterator<Item = &'h [u8]>, name: &str) -> Self {
         let mut found = Self::default();
@@ -175,7 +175,7 @@ mod tests {
 
     fn scan<'h>(lines: &[&'h str]) -> Vec<&'h [u8]> {
         let lines = lines.iter().map(|line| line.as_bytes());
-        Found::scan(lines, "s").of(0).collect()
+        FoundCookies::scan(lines, "s").of(0).collect()
     }
 
     #[test]
@@ -212,14 +212,15 @@ mod tests {
         for name in ["s", "s.1", "s.7"] {
             let most = usize::from(MAX_VALUES);
             let line = |values: usize| vec![format!("{name}=1"); values].join("; ");
-            let found =
-                |line: &str| Found::scan(std::iter::once(line.as_bytes()), "s").is_complete();
+            let found = |line: &str| {
+                FoundCookies::scan(std::iter::once(line.as_bytes()), "s").is_complete()
+            };
             assert!(found(&line(most)), "{name}");
             assert!(!found(&line(most + 1)), "{name}");
         }
         let all: Vec<_> = (1..8).map(|part| format!("s.{part}=1")).collect();
         let line = all.join(";");
-        let found = Found::scan(std::iter::once(line.as_bytes()), "s");
+        let found = FoundCookies::scan(std::iter::once(line.as_bytes()), "s");
         assert_eq!(
             found.indexes().iter().collect::<Vec<_>>(),
             (1..8).collect::<Vec<_>>()

@@ -13,13 +13,13 @@ use crate::session::refusal::Refusal;
 use crate::session::state::{Change, Seen};
 use crate::session::{NotWritable, Session};
 use crate::sessions::engine::Engine;
-use crate::sessions::outcome::{CommitError, Outcome};
+use crate::sessions::outcome::{CommitError, Committed};
 use crate::sessions::scope::{HeldCookies, Ticket, removals};
 use crate::time::{Class, UnixMillis};
 
 /// Where a record that is to be sealed came from.
 #[derive(Clone, Copy)]
-struct Source<'t> {
+struct OpenedFrom<'t> {
     /// The key that it was opened with.
     key: Option<KeyId>,
     ticket: &'t Ticket,
@@ -27,12 +27,12 @@ struct Source<'t> {
 
 impl Engine {
     /// Closes the session and renders its cookies. Called once, when the response's head is ready.
-    pub(crate) async fn commit(&self, session: &Session, ticket: &Ticket) -> Outcome {
+    pub(crate) async fn commit(&self, session: &Session, ticket: &Ticket) -> Committed {
         let now = self.service.now();
         let is_due =
             |record: &Record, last_use| self.is_due(record, now.since(last_use), ticket.is_asset);
         let closing = session.with(|state| state.close(&self.service, is_due));
-        let mut outcome = Outcome {
+        let mut outcome = Committed {
             looked: closing.looked,
             error: closing.refused.map(CommitError::from),
             cookies: Vec::new(),
@@ -51,7 +51,7 @@ impl Engine {
                 Err(error) => outcome.error = Some(error.into()),
             }
         }
-        let from = Source {
+        let from = OpenedFrom {
             key: closing.key,
             ticket,
         };
@@ -120,7 +120,7 @@ impl Engine {
     async fn renew(
         &self,
         mut record: Arc<Record>,
-        from: Source<'_>,
+        from: OpenedFrom<'_>,
     ) -> (Vec<String>, Option<CommitError>) {
         let Some(next) = record.serial.next() else {
             return (Vec::new(), Some(CommitError::TooManyRenewals));
@@ -165,7 +165,7 @@ impl Engine {
     }
 
     /// The cookies of a session that was written to.
-    fn write(&self, record: Arc<Record>, from: Source<'_>) -> Result<Vec<String>, CommitError> {
+    fn write(&self, record: Arc<Record>, from: OpenedFrom<'_>) -> Result<Vec<String>, CommitError> {
         let now = self.service.now();
         if self.is_untrusted(now) {
             return Err(self.stale());
@@ -182,7 +182,7 @@ impl Engine {
     fn seal(
         &self,
         mut record: Arc<Record>,
-        from: Source<'_>,
+        from: OpenedFrom<'_>,
         now: UnixMillis,
     ) -> Result<Vec<String>, CommitError> {
         let ring = self.service.keys.load();

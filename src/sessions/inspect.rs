@@ -9,7 +9,7 @@ use crate::record::Record;
 use crate::seal::{self, Binding};
 use crate::session::Value;
 use crate::session::refusal::Refused;
-use crate::sessions::candidates::Found;
+use crate::sessions::candidates::FoundCookies;
 use crate::time::{Class, UnixMillis};
 
 /// What a session cookie says. It does not say whether the session was revoked.
@@ -80,7 +80,7 @@ pub fn token(
     let bare = format!("{cookie}={text}");
     // A token has no equals sign, a header has at least one.
     let header = if text.contains('=') { text } else { &bare };
-    let found = Found::scan(std::iter::once(header.as_bytes()), cookie);
+    let found = FoundCookies::scan(std::iter::once(header.as_bytes()), cookie);
     let (chunks, token) = found.tokens().next().flatten().ok_or(Rejected::Malformed)?;
     let binding = Binding::new(cookie, audience);
     let opened = seal::open(&token, chunks, keys, &binding, now);

@@ -16,9 +16,9 @@ use crate::revoke::{Reach, WhenStale};
 use crate::seal::{self, Opened, activity};
 use crate::session::Session;
 use crate::session::refusal::{Obstacle, Refusal, Refused, Standing, Surroundings};
-use crate::session::state::{Dead, State};
+use crate::session::state::{Dead, RequestState};
 use crate::session::validity::{Freshness, Live, Rules};
-use crate::sessions::candidates::Found;
+use crate::sessions::candidates::FoundCookies;
 use crate::sessions::engine::Engine;
 use crate::sessions::incoming::{Incoming, Loaded, Unavailable};
 use crate::sessions::scope::{HeldCookies, Scope, Ticket};
@@ -56,7 +56,7 @@ impl Engine {
         let rules = self.service.rules_with(&ring, now);
         let mut tried = Tried::default();
         let mut try_scope = |index, scope: &Scope| {
-            let found = Found::scan(lines.clone(), scope.template.name());
+            let found = FoundCookies::scan(lines.clone(), scope.template.name());
             self.try_each(&found, (index, scope), &ring, &rules, &mut tried);
             HeldCookies {
                 indexes: found.indexes(),
@@ -90,7 +90,7 @@ impl Engine {
     /// Tries the candidates of one cookie.
     fn try_each(
         &self,
-        found: &Found<'_>,
+        found: &FoundCookies<'_>,
         (index, scope): (usize, &Scope),
         ring: &KeyRing,
         rules: &Rules<'_>,
@@ -129,7 +129,7 @@ impl Engine {
     fn last_use(
         &self,
         opened: &Opened,
-        found: &Found<'_>,
+        found: &FoundCookies<'_>,
         scope: &Scope,
         ring: &KeyRing,
         now: UnixMillis,
@@ -192,21 +192,21 @@ impl Engine {
 }
 
 /// What the handlers get.
-fn state(tried: Tried, obstacle: Option<Obstacle>) -> State {
+fn state(tried: Tried, obstacle: Option<Obstacle>) -> RequestState {
     let Tried { live, dead, .. } = tried;
     let mut others = tried.others;
     if let Some((live, scope)) = live {
         let dead = dead.filter(|dead| dead.reason != Rejected::Succeeded);
         others.extend(dead.map(|dead| dead.record));
         others.retain(|other| other.id != live.record().id);
-        return State::live(live, scope, others);
+        return RequestState::live(live, scope, others);
     }
     others.retain(|other| dead.as_ref().is_none_or(|dead| dead.record.id != other.id));
     let mut refusals = tried.refusals.iter().map(|(refusal, _)| refusal);
     let first = refusals.clone().next();
     let rejected = refusals.find(|refusal| refusal.is_authentic()).or(first);
     let rejected = rejected.map(|refusal| refusal.reason);
-    State::absent(obstacle, dead, others, rejected)
+    RequestState::absent(obstacle, dead, others, rejected)
 }
 
 impl Tried {

@@ -43,7 +43,7 @@ use engine::Engine;
 pub use incoming::{Incoming, Loaded, Unavailable};
 pub use inspect::{Inspected, InspectedLogin, token};
 pub(crate) use opener::Opener;
-pub use outcome::{CommitError, Outcome};
+pub use outcome::{CommitError, Committed};
 pub use scope::Ticket;
 
 /// Everything that the sessions of one cookie share: keys, the revocation list, lifetimes, the
@@ -219,7 +219,7 @@ impl Sessions {
     }
 
     /// Closes the session when the response's head is ready, and says what the response gets.
-    pub async fn commit(&self, session: &Session, ticket: Ticket) -> Outcome {
+    pub async fn commit(&self, session: &Session, ticket: Ticket) -> Committed {
         self.engine.commit(session, &ticket).await
     }
 

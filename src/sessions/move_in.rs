@@ -23,7 +23,7 @@ use crate::record::{Entries, KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
 use crate::session::begin::fresh_id;
 use crate::session::encoded;
 use crate::session::refusal::Refusal;
-use crate::session::state::{Dead, State};
+use crate::session::state::{Dead, RequestState};
 use crate::session::validity::Freshness;
 use crate::sessions::SessionsBuilder;
 use crate::sessions::engine::Engine;
@@ -51,7 +51,7 @@ impl Engine {
     /// Puts the session of an old cookie in the place of none.
     pub(super) fn move_in<'h>(
         &self,
-        state: &mut State,
+        state: &mut RequestState,
         ticket: &mut Ticket,
         lines: impl Iterator<Item = &'h [u8]>,
         now: UnixMillis,
@@ -88,7 +88,7 @@ impl Engine {
         }
         let record = Arc::new(record);
         *state = match self.judge_old(&record, now) {
-            Ok(freshness) => State::moved_in(record, freshness, now),
+            Ok(freshness) => RequestState::moved_in(record, freshness, now),
             Err(refusal) => {
                 self.log.rejected(&refusal.reason);
                 let reason = refusal.reason;
@@ -98,7 +98,7 @@ impl Engine {
                     reason,
                 };
                 let obstacle = self.obstacle_of(&refusal, now);
-                State::absent(obstacle, Some(dead), Vec::new(), Some(reason))
+                RequestState::absent(obstacle, Some(dead), Vec::new(), Some(reason))
             }
         };
         others.into_iter().for_each(|other| state.carries(other));

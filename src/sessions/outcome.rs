@@ -11,7 +11,7 @@ use crate::session::{NotWritable, TooLarge};
 /// What a response gets.
 #[must_use = "the browser must get these cookies: older ones may be dead already"]
 #[non_exhaustive]
-pub struct Outcome {
+pub struct Committed {
     /// Values of Set-Cookie headers. With any of them goes `Cache-Control: no-store`.
     pub cookies: Vec<String>,
     /// Whether the response depends on the session: it then varies by cookie, and is private unless the
@@ -22,9 +22,9 @@ pub struct Outcome {
 }
 
 /// Tells how many cookies there are and not what they are: each is a live session.
-impl fmt::Debug for Outcome {
+impl fmt::Debug for Committed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outcome")
+        f.debug_struct("Committed")
             .field("cookies", &self.cookies.len())
             .field("looked", &self.looked)
             .field("error", &self.error)

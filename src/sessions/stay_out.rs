@@ -1,6 +1,6 @@
 //! In the place of `move_in`, without its feature.
 
-use crate::session::state::State;
+use crate::session::state::RequestState;
 use crate::sessions::engine::Engine;
 use crate::sessions::incoming::Unavailable;
 use crate::sessions::scope::Ticket;
@@ -9,7 +9,7 @@ use crate::time::UnixMillis;
 impl Engine {
     pub(super) fn move_in<'h>(
         &self,
-        _: &mut State,
+        _: &mut RequestState,
         _: &mut Ticket,
         _: impl Iterator<Item = &'h [u8]>,
         _: UnixMillis,

@@ -28,7 +28,7 @@ pub(crate) use error::Error;
 const STACK_OF_A_LEVEL: usize = 128 << 10;
 
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
-    let mut writer = write::Writer::default();
+    let mut writer = write::ValueWriter::default();
     value.serialize(&mut writer)?;
     Ok(writer.into_bytes())
 }
@@ -39,7 +39,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error>
 /// nobody here is asked by, level for level.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let read = || {
-        let mut reader = read::Reader::new(bytes);
+        let mut reader = read::ValueReader::new(bytes);
         let value = T::deserialize(&mut reader)?;
         if reader.is_done() {
             Ok(value)

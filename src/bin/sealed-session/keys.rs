@@ -18,7 +18,7 @@ use sealed_session::keys::KeyId;
 use sealed_session::time::{Clock, LONGEST, SystemClock, UnixMillis};
 use sealed_session::{Lifetimes, SessionConfig};
 
-use crate::failure::{Failure, Report};
+use crate::failure::{CommandAnswer, Failure};
 
 /// The commands. Their documentation is the `--help` text.
 #[derive(Subcommand)]
@@ -138,11 +138,11 @@ fn default_lifetime() -> Duration {
 }
 
 /// Carries a command out.
-pub fn run(command: Keys) -> Result<Report, Failure> {
+pub fn run(command: Keys) -> Result<CommandAnswer, Failure> {
     let now = SystemClock::default().now();
     match command {
-        Keys::New { file } => edit::new(&file, now).map(Report::from),
-        Keys::List { file, json } => look::list(&file, json, now).map(Report::from),
+        Keys::New { file } => edit::new(&file, now).map(CommandAnswer::from),
+        Keys::List { file, json } => look::list(&file, json, now).map(CommandAnswer::from),
         Keys::Rotate {
             file,
             distribute,
@@ -161,8 +161,8 @@ pub fn run(command: Keys) -> Result<Report, Failure> {
             id,
             yes,
             force,
-        } => edit::revoke(&file, id, yes, force, now).map(Report::from),
-        Keys::Prune { file } => edit::prune(&file, now).map(Report::from),
+        } => edit::revoke(&file, id, yes, force, now).map(CommandAnswer::from),
+        Keys::Prune { file } => edit::prune(&file, now).map(CommandAnswer::from),
         Keys::Check { file, lifetime } => {
             let lifetime = lifetime.given()?.unwrap_or(default_lifetime());
             look::check(&file, lifetime, now)
@@ -172,6 +172,6 @@ pub fn run(command: Keys) -> Result<Report, Failure> {
             at,
             yes,
             force,
-        } => edit::everyone(&file, at.unwrap_or(now), yes, force, now).map(Report::from),
+        } => edit::everyone(&file, at.unwrap_or(now), yes, force, now).map(CommandAnswer::from),
     }
 }

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::{Cause, Edit, Held, Presence, State};
+use super::{Cause, Edit, HeldSession, Presence, RequestState};
 use crate::ids::{KeyId, Serial};
 use crate::record::Record;
 use crate::revoke::Published;
@@ -48,7 +48,7 @@ pub(crate) struct Closing {
     pub(crate) attempts: Vec<Attempt<Published>>,
 }
 
-impl State {
+impl RequestState {
     /// Says what the response has to do. From here on nothing can be written.
     ///
     /// `is_due` tells of a session that was only looked at, and when it was last used, whether the browser gets
@@ -117,7 +117,7 @@ impl State {
             && matches!(change, Change::Write(_))
             && let Some(key) = service.keys.load().sealing(service.now())
         {
-            let held = Held {
+            let held = HeldSession {
                 key: Some(key.id()),
                 record: Arc::clone(record),
                 freshness: Freshness::Newest,

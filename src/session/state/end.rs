@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::{Cause, Ending, Presence, State};
+use super::{Cause, Ending, Presence, RequestState};
 use crate::error::Rejected;
 use crate::revoke::revoker::Attempt;
 use crate::revoke::{Published, Raised};
@@ -12,7 +12,7 @@ use crate::session::error::{LogoutError, NotWritable};
 use crate::session::refusal::Obstacle;
 use crate::session::service::Service;
 
-impl State {
+impl RequestState {
     /// Ends the session: this node refuses it from now on, the store is being told.
     ///
     /// A cookie that only another node may understand cannot be ended here.

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Cause, Presence, State};
+use super::{Cause, Presence, RequestState};
 use crate::error::Rejected;
 use crate::ids::KeyId;
 use crate::record::Record;
 use crate::session::error::NotWritable;
 use crate::session::service::Service;
 
-impl State {
+impl RequestState {
     /// What a login is to know of what was here before. A session that was ended while this request ran
     /// hands nothing on, but to the second of two logins at once.
     pub(crate) fn before_login(&mut self, service: &Service) -> Result<Before<'_>, NotWritable> {

@@ -5,7 +5,7 @@
 //! under a lock.
 //!
 //! A cookie that is no session is no obstacle: a handler may begin a new one over it. But for these, over which
-//! only a login sets a cookie, and [`State::start_over`] where a page has to store something before:
+//! only a login sets a cookie, and [`RequestState::start_over`] where a page has to store something before:
 //!
 //! 1. The browser replaced the cookie, or gave it up, a moment ago. It holds or awaits a successor.
 //! 2. The cookie may be a session elsewhere, or later.
@@ -60,7 +60,7 @@ enum Presence {
         dead: Option<Dead>,
     },
     /// The one that the request came with.
-    Presented { held: Held, edit: Edit },
+    Presented { held: HeldSession, edit: Edit },
     /// One that no browser holds a live cookie of yet.
     Begun { record: Arc<Record>, cause: Cause },
     /// The application ended it, or ended none.
@@ -77,7 +77,7 @@ pub(crate) enum Ending {
 }
 
 /// A live session of the browser's.
-struct Held {
+struct HeldSession {
     record: Arc<Record>,
     /// The key that sealed it; none of a session that moved in from another library, which has no cookie of ours yet.
     key: Option<KeyId>,
@@ -116,7 +116,7 @@ enum Cause {
     OthersEnded(Option<KeyId>),
 }
 
-pub(crate) struct State {
+pub(crate) struct RequestState {
     presence: Presence,
     /// What else the request carried that is authentic: a logout ends it too, and so does a login.
     others: Vec<Arc<Record>>,
@@ -134,7 +134,7 @@ pub(crate) struct State {
 }
 
 /// # Making one
-impl State {
+impl RequestState {
     /// No session, and why.
     pub(crate) fn absent(
         obstacle: Option<Obstacle>,
@@ -161,7 +161,7 @@ impl State {
     pub(crate) fn live(live: Live, scope: usize, others: Vec<Arc<Record>>) -> Self {
         let (freshness, last_use) = (live.freshness(), live.last_use());
         let opened = live.into_opened();
-        let held = Held {
+        let held = HeldSession {
             key: Some(opened.key()),
             record: opened.into_record(),
             freshness,
@@ -182,7 +182,7 @@ impl State {
         freshness: Freshness,
         last_use: UnixMillis,
     ) -> Self {
-        let held = Held {
+        let held = HeldSession {
             record,
             key: None,
             freshness,
@@ -198,7 +198,7 @@ impl State {
 }
 
 /// # Looking
-impl State {
+impl RequestState {
     pub(crate) fn look(&mut self) {
         self.looked = true;
     }

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::{Cause, Edit, Ending, Presence, State};
+use super::{Cause, Edit, Ending, Presence, RequestState};
 use crate::error::Rejected;
 use crate::record::{Entries, Record};
 use crate::session::begin;
@@ -11,7 +11,7 @@ use crate::session::error::{NotWritable, SessionInsertError};
 use crate::session::refusal::Obstacle;
 use crate::session::service::Service;
 
-impl State {
+impl RequestState {
     /// Sets one entry. On an error everything is as before.
     pub(crate) fn insert(
         &mut self,

@@ -8,7 +8,7 @@ use sealed_session::key_files::{EditError, Finding, Rotated, Rotation, Successor
 use sealed_session::keys::{KeyId, KeyTables, SystemRandom};
 use sealed_session::time::UnixMillis;
 
-use crate::failure::{Failure, Report};
+use crate::failure::{CommandAnswer, Failure};
 
 pub fn new(file: &Path, now: UnixMillis) -> Result<String, Failure> {
     let tables = KeyTables::fresh(now, &SystemRandom)?;
@@ -30,7 +30,7 @@ pub fn rotate(
     rotation: Rotation,
     lifetime: Duration,
     now: UnixMillis,
-) -> Result<Report, Failure> {
+) -> Result<CommandAnswer, Failure> {
     let rotate = |tables: &mut KeyTables| match tables.rotate(now, rotation, &SystemRandom) {
         Err(pending @ EditError::Pending { .. }) => Err(Failure::Failed(format!(
             "{pending}; --force adds another key all the same"
@@ -55,7 +55,7 @@ pub fn rotate(
         _ => None,
     });
     let warnings = warnings.collect();
-    Ok(Report { output, warnings })
+    Ok(CommandAnswer { output, warnings })
 }
 
 pub fn revoke(

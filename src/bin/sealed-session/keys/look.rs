@@ -8,7 +8,7 @@ use sealed_session::key_files::{Finding, KeyInfo, KeyStatus, mode_is_loose};
 use sealed_session::keys::{KeySource, KeyTables};
 use sealed_session::time::UnixMillis;
 
-use crate::failure::{Failure, Report};
+use crate::failure::{CommandAnswer, Failure};
 
 pub fn list(file: &Path, json: bool, now: UnixMillis) -> Result<String, Failure> {
     let keys = KeyTables::read(file)?.list(now);
@@ -56,8 +56,8 @@ fn as_json(keys: &[KeyInfo]) -> Result<String, Failure> {
     }
 }
 
-pub fn check(file: &Path, lifetime: Duration, now: UnixMillis) -> Result<Report, Failure> {
-    let mut report = Report::from(String::new());
+pub fn check(file: &Path, lifetime: Duration, now: UnixMillis) -> Result<CommandAnswer, Failure> {
+    let mut report = CommandAnswer::from(String::new());
     let mut problems = Vec::new();
     match mode_is_loose(file) {
         Ok(true) => problems.push(format!(
