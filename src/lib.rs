@@ -1,4 +1,4 @@
-//! Sessions for actix-web that live in the browser's cookie, encrypted, and can be revoked all the same.
+//! Sessions for actix-web that live in the browser's cookie, encrypted, and can still be revoked.
 //!
 //! # A tour
 //!
@@ -43,7 +43,7 @@
 //! Two requests that run at the same time each start from the cookie they carry, and the response that
 //! arrives last wins. An older cookie of the same session can be presented again until
 //! [`renew`](Session::renew), a logout or its limits end it. So what must not be lost or replayed belongs
-//! into a database, and the session says which row.
+//! in a database, and the session says which row.
 //!
 //! # Where to go on
 //!

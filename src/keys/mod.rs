@@ -1,4 +1,5 @@
-//! Keys: which secrets there are, when each is used, and how they are stored and changed.
+//! Keys: which secrets there are, when each is used, and how they are read. Writing and planning key files
+//! is another room's work.
 //!
 //! 1. A [`Secret`] is 32 random bytes. It is never used itself: everything is derived from it by
 //!    HKDF-SHA256, each purpose under a label of its own ([`derive`]).

@@ -46,8 +46,7 @@ use crate::time::UnixMillis;
 /// then it is the application's parser that reports mistakes, and it may print the line that holds
 /// a secret.
 ///
-/// [`KeyTables::rotate`] and the methods beside it change the tables, [`KeyTables::edit_file`] does
-/// so in a file.
+/// [`key_files`](crate::key_files) changes the tables, and writes them to a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyTables {

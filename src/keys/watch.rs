@@ -5,7 +5,7 @@
 //!    file system.
 //! 2. A file that has become unusable changes nothing: the caller keeps its ring. Each problem is
 //!    reported once, not at every look.
-//! 3. That others can read the file is told once, and again when its mode has been mended and undone.
+//! 3. That others can read the file is told once, and again when its mode was set right and loosened once more.
 
 use std::path::{Path, PathBuf};
 
@@ -90,7 +90,7 @@ impl KeyWatch {
         }
     }
 
-    /// Why the ring in use is not what stands in the file, if it is not.
+    /// Why the file's current ring could not be loaded, if so.
     pub(crate) fn problem(&self) -> Option<&ConfigError> {
         self.reported.as_ref().map(|(_, problem)| problem)
     }

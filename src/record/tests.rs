@@ -67,12 +67,12 @@ fn what_a_login_does_not_carry_costs_a_byte_each() {
     let all = record().encoded_len();
     let roles = 1 + "admin".len() + 1 + "editor".len();
     assert_eq!(all - bare.encoded_len(), roles + 2 * (16 + 1) + 16);
-    let visitor = Record {
+    let anonymous = Record {
         login: None,
         ..bare.clone()
     };
     let login = "alice".len() + 1 + 16 + 1 + 3;
-    assert_eq!(bare.encoded_len() - visitor.encoded_len(), login + 3);
+    assert_eq!(bare.encoded_len() - anonymous.encoded_len(), login + 3);
 }
 
 #[test]

@@ -10,11 +10,11 @@ use crate::wire;
 use crate::wire::chunks::{CookieRoom, TooLarge};
 use crate::wire::envelope::{Envelope, Head, Minutes, VERSION};
 
-/// Who decides what may be sealed. This room does not know: it is appointed from above.
+/// Stands for whoever decides what may be sealed. A room above appoints it.
 pub(crate) struct Judge;
 
-/// Implemented for [`Judge`] alone, and so once: a second appointment does not compile. Whoever is appointed
-/// keeps the making of its proof to itself.
+/// Implemented for [`Judge`], and so at most once: a second implementation does not compile. [`seal`] takes
+/// the one proof that is named here, and only the appointed room can make it.
 pub(crate) trait Appointed {
     /// A record that was found to count just now.
     type Proof<'r>: Cleared;

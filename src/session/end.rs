@@ -41,7 +41,7 @@ impl Session {
     ///
     /// # Errors
     /// [`LogoutError::Store`]: this node refuses the session and the browser loses the cookie, other
-    /// nodes learn of it when the store takes it. (Of a visitor's session they may not: what costs an attacker
+    /// nodes learn of it when the store takes it. (Of an anonymous session they may not: what costs an attacker
     /// nothing is not kept for the store.) [`LogoutError::Succeeded`] and [`LogoutError::MayLiveElsewhere`]:
     /// nothing was ended, and the browser keeps its cookie.
     pub async fn logout(&self) -> Result<(), LogoutError> {

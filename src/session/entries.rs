@@ -27,7 +27,7 @@ impl Session {
     /// entry, and not its value.
     ///
     /// `None` if there is none of this name, or none any more. Where the session cannot be written the entry
-    /// stays, and reads as `None` all the same.
+    /// stays, and still reads as `None`.
     pub fn get_or_discard<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         let record = self.look(|state| state.record().cloned())?;
         let bytes = record.entries.get(key)?;

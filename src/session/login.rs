@@ -29,7 +29,7 @@ pub struct Login {
 
 /// # Beginning
 impl Session {
-    /// Logs `subject` in, when awaited: a new session with a new id. It keeps the entries of a visitor or of
+    /// Logs `subject` in, when awaited: a new session with a new id. It keeps the entries of an anonymous session or of
     /// the same subject, and none of another's. The session from before is ended, so a cookie that
     /// someone else planted or copied is worth nothing.
     ///
@@ -128,7 +128,7 @@ impl Login {
     }
 }
 
-/// What a login came to.
+/// What a login did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoggedIn {
@@ -196,8 +196,8 @@ impl Start {
         let live = before.live.map(|old| (begin::succeeded(old, now), true));
         let dead = before.dead.iter().flat_map(|old| {
             // First, so that a second login, which finds it succeeded, does not take it for a double click.
-            let visitor = old.login.is_none();
-            let ended = visitor.then(|| begin::ended(old, now));
+            let is_anonymous = old.login.is_none();
+            let ended = is_anonymous.then(|| begin::ended(old, now));
             ended.into_iter().chain([begin::succeeded(old, now)])
         });
         let endings = live.into_iter().chain(dead.map(|it| (it, false)));

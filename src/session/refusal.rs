@@ -38,8 +38,9 @@ pub(crate) enum Standing {
     /// The same, because this browser replaced the cookie or gave it up at `since`: for the time `held` it
     /// holds or awaits a successor under the same name.
     Replaced { since: UnixMillis, held: Duration },
-    /// Authentic, but older than the list that would have to vouch for it, which was born then.
-    Unvouched(UnixMillis),
+    /// Authentic, but from before the list was complete, which is since then: it cannot tell whether the
+    /// session was ended.
+    OlderThanList(UnixMillis),
     /// Authentic, from a time that has not come: alive where the clock is right.
     Ahead,
 }
@@ -157,7 +158,7 @@ pub(crate) enum Obstacle {
 pub(crate) struct Surroundings {
     /// Whether there are other nodes, which may know more.
     pub(crate) is_fleet: bool,
-    /// For how long after a list was born another node may vouch for what is older.
+    /// For how long after a list was begun another node may restore what was before.
     pub(crate) max_outage: Duration,
     pub(crate) now: UnixMillis,
 }
@@ -175,8 +176,8 @@ impl Refusal {
                 (now < since + held).then_some(Obstacle::Replaced)
             }
             Standing::Ahead => Some(Obstacle::Later),
-            Standing::Unvouched(born) => {
-                (is_fleet && now < born + max_outage).then_some(Obstacle::Later)
+            Standing::OlderThanList(since) => {
+                (is_fleet && now < since + max_outage).then_some(Obstacle::Later)
             }
             Standing::Unread(sealed_at) => {
                 let newer = matches!(self.reason, Rejected::Version(_));

@@ -84,7 +84,7 @@ pub(crate) struct Rules<'a> {
     pub(crate) lifetimes: &'a Lifetimes,
     /// Sessions from this time or before do not count, by order of the operator.
     pub(crate) everyone_before: Option<UnixMillis>,
-    /// Whether sessions older than the list count all the same.
+    /// Whether sessions older than the list count in spite of that.
     pub(crate) accept_older: bool,
     /// What a sealed session has to fit into.
     pub(crate) room: CookieRoom,
@@ -136,8 +136,8 @@ impl Rules<'_> {
         record.created > born || self.accept_older
     }
 
-    /// Whether a visitor's session, which does not count because a login succeeded it, hands its entries on to a
-    /// second login: that was a moment ago, and nothing else has ended it or this cookie of it.
+    /// Whether an anonymous session that a login succeeded hands its entries on to a second login: the first was a
+    /// moment ago, and nothing else has ended the session or this cookie of it.
     pub(crate) fn is_double_click(&self, record: &Record) -> bool {
         let succeeded = self.list.session(&record.id, record.login.is_none());
         let ended = self.list.visitor(&record.id);
@@ -160,8 +160,8 @@ impl Rules<'_> {
         last_use: UnixMillis,
     ) -> Result<Freshness, Refusal> {
         // First whether it has a successor: that is worth knowing of a session which has ended in other ways too.
-        let visitor = record.login.is_none();
-        let freshness = match self.list.session(&record.id, visitor) {
+        let is_anonymous = record.login.is_none();
+        let freshness = match self.list.session(&record.id, is_anonymous) {
             Some(entry) => self.judge_serial(record.serial, entry)?,
             None => Freshness::Newest,
         };
@@ -220,7 +220,7 @@ impl Rules<'_> {
         if !self.vouches(born, record) {
             return Err(Refusal {
                 reason: Rejected::OlderThanList,
-                standing: Standing::Unvouched(born),
+                standing: Standing::OlderThanList(born),
             });
         }
         Ok(())
@@ -286,7 +286,7 @@ impl Rules<'_> {
     }
 }
 
-/// For how long after a login over it the entries of a visitor's session follow another login too.
+/// For how long after a login the entries of the anonymous session before it follow another login too.
 const DOUBLE_CLICK: Duration = Duration::from_secs(10);
 
 /// For how long after it replaced a cookie, by a login or a renewal, a browser may hold or await the

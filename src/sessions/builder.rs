@@ -94,9 +94,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// The revocation store. Several `Sessions` of one process may share a `Memory` or a `Redb`. A store that
-    /// other nodes write to, as a `Redis`, each opens for itself, also for the same list; they do not start
-    /// on one that others already have.
+    /// The revocation store. Several `Sessions` of one process may share a `Memory` or a `Redb`. Do not share
+    /// one `Redis` between several `Sessions`: open one each. [`start`](Self::start) fails otherwise.
     pub fn store(self, store: Arc<dyn RevocationStore>) -> Self {
         self.opener(Opener::of(store))
     }

@@ -27,8 +27,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Watch {
     file: Mutex<KeyWatch>,
-    /// Why the ring in use is not what stands in the file, if it is not. Kept apart from the file, which
-    /// is locked while it is read.
+    /// Why the file's current ring could not be loaded, if so. Kept apart from the file, which is locked
+    /// while it is read.
     problem: ArcSwapOption<ConfigError>,
     /// When the file in use was last modified. Here for the same reason.
     modified: ArcSwapOption<UnixMillis>,

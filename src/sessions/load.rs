@@ -30,7 +30,7 @@ const MAX_OPENED: usize = 4;
 /// How many of one name are looked at. Parts of a large session can be joined in more ways.
 const MAX_TRIED: usize = 32;
 
-/// What trying a request's candidates came to.
+/// The result of trying a request's candidates.
 #[derive(Default)]
 struct Tried {
     live: Option<(Live, usize)>,
@@ -178,10 +178,9 @@ impl Engine {
     /// Fails if there is an authentic cookie and the list cannot be trusted to judge it.
     fn require_trust(&self, tried: &Tried, now: UnixMillis) -> Result<(), Unavailable> {
         let mut refusals = tried.refusals.iter().map(|(refusal, _)| refusal);
-        let unvouched = |refusal: &Refusal| matches!(refusal.standing, Standing::Unvouched(_));
+        let too_old = |refusal: &Refusal| matches!(refusal.standing, Standing::OlderThanList(_));
         // Another node may still say that such a session counts.
-        let undecided =
-            tried.live.is_none() && refusals.clone().any(unvouched) && self.is_settling();
+        let undecided = tried.live.is_none() && refusals.clone().any(too_old) && self.is_settling();
         let rejects = self.policy.when_stale == WhenStale::Reject;
         let authentic = tried.live.is_some() || refusals.any(Refusal::is_authentic);
         if undecided || (rejects && authentic && self.is_stale(now)) {

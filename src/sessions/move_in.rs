@@ -8,8 +8,8 @@
 //! 2. It is under no generation: whoever raised one since the list began has ended it, and so has an operator
 //!    who ordered everyone out.
 //! 3. Its id follows from the old cookie, so that what ends it ends the old cookie and every copy. It says that
-//!    it ends no earlier than the old cookie is read, so that the list remembers that for as long. Only of a
-//!    visitor's signed cookie, which strangers may have too, the id is random.
+//!    it ends no earlier than the old cookie is read, so that the list remembers that for as long. Only of an
+//!    anonymous signed cookie, which strangers may have too, the id is random.
 //! 4. It costs no I/O, and a request that does not look at it sets no cookie.
 
 use std::mem;
@@ -111,7 +111,7 @@ impl Engine {
         if rules.everyone_before.is_some() {
             return Err(Refusal::dead(Rejected::EveryoneEnded));
         }
-        // It may have been a visitor's when it was ended: before the application named its users.
+        // It may have been anonymous when it was ended: before the application named its users.
         if rules
             .list
             .visitor(&record.id)

@@ -1,4 +1,4 @@
-//! What a response gets, and why it cannot be what the handler made of it.
+//! What a response gets, and why it may differ from what the handler made.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub struct Committed {
     /// Whether the response depends on the session: it then varies by cookie, and is private unless the
     /// handler said otherwise.
     pub looked: bool,
-    /// What the response has to be instead. The cookies go out all the same.
+    /// What the response has to be instead. The cookies still go out.
     pub error: Option<CommitError>,
 }
 

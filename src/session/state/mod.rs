@@ -87,8 +87,8 @@ struct HeldSession {
     scope: usize,
 }
 
-/// An authentic session that does not count here. A logout ends it, for other nodes may not know yet, and a
-/// login tells that it has a successor.
+/// An authentic session that does not count here. A logout still ends it, because other nodes may not know
+/// yet, and a login marks it as succeeded.
 #[derive(Debug)]
 pub(crate) struct Dead {
     pub(crate) record: Arc<Record>,
@@ -105,7 +105,7 @@ enum Edit {
     Renewed,
 }
 
-/// How a session came to be that no browser holds a live cookie of.
+/// Why there is a session of which no browser holds a live cookie.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cause {
     /// A write without a session.
@@ -248,7 +248,7 @@ impl RequestState {
             Presence::Begun { record, .. } => record,
             Presence::Absent { .. } | Presence::Ended(_) => return None,
         };
-        // Mostly nobody else holds it, and it is not copied.
+        // Usually uniquely owned, so this does not copy.
         Some(Arc::make_mut(record))
     }
 
@@ -307,8 +307,8 @@ impl RequestState {
         }
     }
 
-    /// Whether there is a session and it still counts. One that was ended while its request ran has no
-    /// say any more: it is dropped here, and the browser keeps what it may have received since.
+    /// Whether there is a session and it still counts. One that ended during its request is dropped here;
+    /// the cookie is left as it is, for the browser may hold a successor by now.
     pub(crate) fn still_counts(&mut self, service: &Service) -> bool {
         match &self.presence {
             Presence::Presented { held, .. } => {

@@ -1,4 +1,6 @@
 //! A type to MessagePack: every number, length and text in its shortest form.
+//!
+//! One file, although a long one: the traits of serde that it implements name each other.
 
 use serde::Serialize;
 use serde::ser::{

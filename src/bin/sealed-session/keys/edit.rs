@@ -33,7 +33,7 @@ pub fn rotate(
 ) -> Result<CommandAnswer, Failure> {
     let rotate = |tables: &mut KeyTables| match tables.rotate(now, rotation, &SystemRandom) {
         Err(pending @ EditError::Pending { .. }) => Err(Failure::Failed(format!(
-            "{pending}; --force adds another key all the same"
+            "{pending}; --force adds another key anyway"
         ))),
         Err(other) => Err(failed(other)),
         Ok(rotated) => Ok((rotated, tables.review(now, lifetime))),
@@ -77,7 +77,7 @@ pub fn revoke(
                 Ok(Successor::Unchanged)
             }
             Err(unknown @ EditError::Unknown(_)) => Err(Failure::Failed(format!(
-                "{unknown}; --force revokes it all the same"
+                "{unknown}; --force revokes it anyway"
             ))),
             other => other.map_err(failed),
         }
@@ -128,7 +128,7 @@ pub fn everyone(
         let mut changed = tables.clone();
         match changed.end_everyone(at, now) {
             Err(EditError::Backwards(before)) => Err(Failure::Failed(format!(
-                "{}; --force sets it all the same",
+                "{}; --force sets it anyway",
                 EditError::Backwards(before)
             ))),
             Err(other) => Err(failed(other)),
