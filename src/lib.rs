@@ -52,6 +52,7 @@
 //!   what they mean.
 //! - [`session`]: the errors of a session's methods. [`time`]: instants and clocks. [`inspect`]: looking at a cookie
 //!   or a node. [`adapter`]: for other web frameworks.
+//! - [`key_files`]: writing and planning key files, as the command line does.
 //! - [`revoke`]: how revocation works, and [`revoke::RevocationStore`] for stores of your own.
 //! - [`operations`]: sizes, settings of Redis, failures, upgrades, emergencies.
 //! - `SECURITY.md` in the repository: trust boundaries, threats and the token format.
