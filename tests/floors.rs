@@ -376,7 +376,7 @@ fn absolute(path: &[String], source: &Source, sources: &[Source]) -> Option<Vec<
             }
         }
         _ => {
-            let child = [source.module.as_slice(), &[first.clone()]].concat();
+            let child = [source.module.as_slice(), std::slice::from_ref(first)].concat();
             let is_child = |it: &Source| it.is_binary == source.is_binary && it.module == child;
             sources
                 .iter()

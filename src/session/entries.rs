@@ -132,7 +132,7 @@ impl Session {
 
     /// Removes an entry and returns it.
     ///
-    /// Where the session cannot be written ([`NotWritable`]) nothing is removed, and the response
+    /// Where the session cannot be written ([`NotWritable`](crate::session::NotWritable)) nothing is removed, and the response
     /// becomes that error.
     pub fn remove(&self, key: &str) -> Option<Value> {
         self.with(|state| {
