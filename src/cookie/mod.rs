@@ -49,7 +49,7 @@ impl Template {
         let rendered = template.cookie(0, "").to_string();
         let (_, attributes) = rendered.split_once('=').unwrap_or_default();
         template.attributes = attributes.to_owned();
-        let longest = crate::lifetime::LONGEST.as_secs();
+        let longest = crate::time::LONGEST.as_secs();
         template.room.overhead = template.render(0, "", Some(longest)).len();
         if template.room.overhead > template.room.max_bytes / 2 {
             let problem = "name and attributes leave too little room for a session";
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn the_overhead_covers_every_cookie_that_is_rendered() {
         let template = Template::new(CookieSettings::default()).unwrap();
-        let long = template.render(0, "", Some(crate::lifetime::LONGEST.as_secs()));
+        let long = template.render(0, "", Some(crate::time::LONGEST.as_secs()));
         assert_eq!(template.room().overhead, long.len());
         assert!(template.render(0, "", None).len() < long.len());
     }

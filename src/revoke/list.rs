@@ -112,7 +112,7 @@ impl List {
     }
 
     /// The subject's generation.
-    pub(super) fn subject(&self, key: &SubjectKey) -> SubjectState {
+    pub(crate) fn subject(&self, key: &SubjectKey) -> SubjectState {
         // The mark first: it goes only after the generation has come.
         let marked = self.marks.load(Ordering::Acquire) > 0 && self.marked.contains(key);
         let entry = self.subjects.get(key);
@@ -126,7 +126,7 @@ impl List {
         Generation::new(self.everyone.load(Ordering::Acquire))
     }
 
-    pub(super) fn everyone_marked(&self) -> bool {
+    pub(crate) fn everyone_marked(&self) -> bool {
         self.everyone_marked.load(Ordering::Acquire)
     }
 
@@ -139,7 +139,7 @@ impl List {
     }
 
     /// Logs the target out on this node until its new generation arrives. Never passed on.
-    pub(super) fn mark(&self, target: Target) {
+    pub(crate) fn mark(&self, target: Target) {
         match target {
             Target::Subject(key) => {
                 // Counted first: a mark holds from now on.
@@ -152,7 +152,7 @@ impl List {
         }
     }
 
-    pub(super) fn unmark(&self, target: Target) {
+    pub(crate) fn unmark(&self, target: Target) {
         match target {
             Target::Subject(key) => {
                 if self.marked.remove(&key).is_some() {
@@ -238,9 +238,9 @@ impl List {
 
 /// What is known of a subject.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SubjectState {
-    pub(super) generation: Generation,
-    pub(super) marked: bool,
+pub(crate) struct SubjectState {
+    pub(crate) generation: Generation,
+    pub(crate) marked: bool,
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 //! not say about itself: that its session was ended, or that its subject was logged out everywhere.
 //! [`Revocation`] is one such fact; [`RevocationStore`] is the contract of whoever remembers them.
 
-pub(crate) mod check;
 pub(crate) mod counter;
 mod lattice;
 pub(crate) mod list;

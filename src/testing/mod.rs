@@ -8,11 +8,10 @@ mod revocation_list;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::clock::{Clock, UnixMillis};
-use crate::error::RandomError;
 use crate::keys::{Secret, published_bytes};
 use crate::lock::lock;
-use crate::random::Random;
+use crate::random::{Random, RandomError};
+use crate::time::{Clock, UnixMillis};
 
 pub use application::{SessionCookie, cookie, login, session, sessions};
 pub use revocation_list::RevocationList;

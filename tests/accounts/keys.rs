@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use sealed_session::keys::{EditError, Rotation};
+use sealed_session::key_files::{EditError, Rotation};
 use sealed_session::{
     keys::{KeyId, KeyTables, SystemRandom},
     time::{Clock, SystemClock, UnixMillis},

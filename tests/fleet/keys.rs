@@ -12,7 +12,7 @@ use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, eventually, memo
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use sealed_session::keys::Rotation;
+use sealed_session::key_files::Rotation;
 use sealed_session::revoke::Reach;
 use sealed_session::revoke::WhenStale;
 use sealed_session::store::Memory;

@@ -5,10 +5,12 @@ use std::fs;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sealed_session::ConfigError;
-use sealed_session::keys::{
-    EditError, KeyId, KeyInfo, KeySource, KeyStatus, KeyTables, Random, RandomError, Rotation,
-    Secret, Successor, SystemRandom, mode_is_loose,
+use sealed_session::key_files::{
+    EditError, KeyInfo, KeyStatus, Rotation, Successor, mode_is_loose,
+};
+use sealed_session::{
+    ConfigError,
+    keys::{KeyId, KeySource, KeyTables, Random, RandomError, Secret, SystemRandom},
 };
 use sealed_session::time::UnixMillis;
 use sha2::{Digest, Sha256};

@@ -34,7 +34,7 @@ async fn debug_output_shows_neither_tokens_nor_entries() {
     let outcome = format!("{outcome:?}");
     assert!(
         !outcome.contains(&token),
-        "Outcome shows a live token: {outcome}"
+        "Committed shows a live token: {outcome}"
     );
     assert!(
         !shown.contains("65, 66, 67"),

@@ -12,7 +12,7 @@ use sealed_session::{
 };
 
 use crate::failure::Failure;
-use crate::place::{ListName, Place};
+use crate::place::{ListName, StoreArgument};
 
 /// How many entries are published at once.
 const BATCH: usize = 1000;
@@ -21,11 +21,11 @@ const SKEW: Duration = Duration::from_secs(60);
 
 /// The commands. Their documentation is the `--help` text.
 #[derive(Subcommand)]
-pub enum Store {
+pub enum StoreCommand {
     /// Show how many revocations a list holds, and since when it remembers.
     Show {
         /// redb:FILE, redis://HOST:PORT or a configuration (FILE.toml).
-        store: Place,
+        store: StoreArgument,
         #[command(flatten)]
         list: ListName,
     },
@@ -35,9 +35,9 @@ pub enum Store {
     /// missing there. A copy that was cut off can be made again.
     Copy {
         /// From where: redb:FILE, redis://HOST:PORT or a configuration (FILE.toml).
-        from: Place,
+        from: StoreArgument,
         /// To where. A file that is missing is made.
-        to: Place,
+        to: StoreArgument,
         #[command(flatten)]
         list: ListName,
     },
@@ -45,7 +45,7 @@ pub enum Store {
     /// from before now is refused. Call it before a node starts.
     Reborn {
         /// redb:FILE, redis://HOST:PORT or a configuration (FILE.toml).
-        store: Place,
+        store: StoreArgument,
         #[command(flatten)]
         list: ListName,
         /// Everyone is logged out, and that is meant.
@@ -55,16 +55,16 @@ pub enum Store {
 }
 
 /// Carries a command out. The text is for standard output.
-pub async fn run(command: Store) -> Result<String, Failure> {
+pub async fn run(command: StoreCommand) -> Result<String, Failure> {
     match command {
-        Store::Show { store, list } => {
-            Place::check_list(&[&store], &list)?;
+        StoreCommand::Show { store, list } => {
+            StoreArgument::check_list(&[&store], &list)?;
             show(&*store.open(&list).await?.store).await
         }
-        Store::Copy { from, to, list } => {
-            Place::check_list(&[&from, &to], &list)?;
+        StoreCommand::Copy { from, to, list } => {
+            StoreArgument::check_list(&[&from, &to], &list)?;
             let from = from.open(&list).await?.store;
-            let source = Source::read(&*from).await?;
+            let source = CopiedList::read(&*from).await?;
             // Nothing is made before there is something to copy.
             let to = to.open_or_create(&list)?;
             let copied = source.copy(&*to.store).await;
@@ -73,14 +73,14 @@ pub async fn run(command: Store) -> Result<String, Failure> {
             }
             copied
         }
-        Store::Reborn { store, list, yes } => {
+        StoreCommand::Reborn { store, list, yes } => {
             if !yes {
                 return Err(Failure::WouldLogOut(
                     "everyone who is logged in would have to log in anew; --yes if that is meant"
                         .into(),
                 ));
             }
-            Place::check_list(&[&store], &list)?;
+            StoreArgument::check_list(&[&store], &list)?;
             let born = store.open(&list).await?.store.reborn().await?;
             Ok(format!(
                 "no session from {born} or before counts any more\n"
@@ -120,12 +120,12 @@ async fn show(store: &dyn RevocationStore) -> Result<String, Failure> {
 }
 
 /// What is to be copied.
-struct Source {
+struct CopiedList {
     entries: Vec<Revocation>,
     end: SnapshotEnd,
 }
 
-impl Source {
+impl CopiedList {
     async fn read(from: &dyn RevocationStore) -> Result<Self, Failure> {
         let now = trusted_time(from).await?;
         let (mut entries, end) = read(from).await?;

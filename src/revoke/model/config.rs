@@ -6,11 +6,11 @@ use std::time::Duration;
 use crate::clock::UnixMillis;
 use crate::id::{SessionId, SubjectKey};
 use crate::lifetime::{Lifetimes, Limits};
-use crate::revoke::check::Rules;
 use crate::revoke::list::List;
 use crate::revoke::store::Target;
 use crate::revoke::vigil::Moment;
 use crate::revoke::witness::Trust;
+use crate::session::validity::Rules;
 
 pub(super) const SUBJECT: &str = "alice";
 /// Hers. Hashing it in every step would take a seventh of a run.

@@ -10,7 +10,7 @@ use super::node::Node;
 use super::state::{Session, State};
 use crate::clock::UnixMillis;
 use crate::error::Rejected;
-use crate::wire::record::Record;
+use crate::record::Record;
 
 /// What came of a judgement.
 #[derive(Debug, Clone, Copy)]

@@ -10,7 +10,7 @@
 //! swept.
 //!
 //! **Real** is what decides: the list and the lattice ([`list`](super::list), [`lattice`](super::lattice)),
-//! the check ([`check`](super::check)), the counter of generations ([`counter`](super::counter)), who may
+//! the check ([`validity`](crate::session::validity)), the counter of generations ([`counter`](super::counter)), who may
 //! vouch ([`witness`](super::witness)), the comparison with a snapshot and what is owed after it
 //! ([`mending`](super::mending)), and the comparison of clocks. What waits for something
 //! ([`replica`](super::replica), [`outbox`](super::outbox), [`revoker`](super::revoker)) is modelled step

@@ -7,10 +7,10 @@ use super::store::Store;
 use crate::clock::UnixMillis;
 use crate::id::{Generation, RaiseId, Serial};
 use crate::lifetime::{Class, SKEW};
+use crate::record::Entries;
+use crate::record::{KeyTrail, LoginFacts, Record};
 use crate::revoke::lattice::{Revocation, SessionEntry};
 use crate::revoke::witness::Vouch;
-use crate::wire::entries::Entries;
-use crate::wire::record::{KeyTrail, LoginFacts, Record};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct State {
