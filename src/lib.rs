@@ -94,7 +94,7 @@ mod lock;
 #[cfg_attr(docsrs, doc(cfg(feature = "migrate-actix-session")))]
 pub mod migrate;
 mod observe;
-#[doc = include_str!("operations.md")]
+#[doc = include_str!("../docs/OPERATIONS.md")]
 pub mod operations {}
 mod random;
 pub mod revoke;

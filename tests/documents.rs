@@ -3,12 +3,21 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const DOCUMENTS: [&str; 3] = ["README.md", "SECURITY.md", "CHANGELOG.md"];
+const DOCUMENTS: [&str; 5] = [
+    "README.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "docs/OPERATIONS.md",
+    "docs/REVOCATION.md",
+];
+/// Links to here are checked like relative ones: what rustdoc includes cannot have those.
+const REPOSITORY: &str = "https://github.com/sealed-session/sealed-session/blob/main/";
 /// Where the paths that a document names in code begin.
-const FOLDERS: [&str; 6] = [
+const FOLDERS: [&str; 7] = [
+    "docs/",
     "src/",
     "tests/",
     "examples/",
@@ -158,18 +167,25 @@ fn every_path_and_link_leads_somewhere() {
             );
         }
         for link in links(&text) {
-            if link.contains("://") || link.starts_with("mailto:") {
+            let (target, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let (path, is_elsewhere) = match target.strip_prefix(REPOSITORY) {
+                Some(path) => (PathBuf::from(path), false),
+                None if target.is_empty() => (PathBuf::from(document), false),
+                // Relative to where the document lies.
+                None => (
+                    Path::new(document).with_file_name(target),
+                    target.contains("://") || target.starts_with("mailto:"),
+                ),
+            };
+            if is_elsewhere {
                 continue;
             }
-            let (path, anchor) = link.split_once('#').unwrap_or((&link, ""));
-            let path = if path.is_empty() { document } else { path };
-            assert!(
-                Path::new(ROOT).join(path).exists(),
-                "{document} links to {link}"
-            );
-            if !anchor.is_empty() && path.ends_with(".md") {
+            let file = Path::new(ROOT).join(&path);
+            assert!(file.exists(), "{document} links to {link}");
+            if !anchor.is_empty() && path.extension().is_some_and(|it| it == "md") {
+                let text = fs::read_to_string(file).unwrap();
                 assert!(
-                    anchors(&read(path)).contains(anchor),
+                    anchors(&text).contains(anchor),
                     "{document} links to {link}"
                 );
             }
@@ -182,15 +198,15 @@ fn every_path_and_link_leads_somewhere() {
 fn the_manual_says_what_people_run_into() {
     for (file, words) in [
         (
-            "src/operations.md",
+            "docs/OPERATIONS.md",
             "Mount the folder that holds the key file",
         ),
-        ("src/operations.md", "`subPath` with Kubernetes"),
+        ("docs/OPERATIONS.md", "`subPath` with Kubernetes"),
         (
-            "src/operations.md",
+            "docs/OPERATIONS.md",
             "Give staging and production a cookie name each",
         ),
-        ("src/operations.md", "Unicode's NFC and NFD"),
+        ("docs/OPERATIONS.md", "Unicode's NFC and NFD"),
         ("src/session/mod.rs", "feature `arbitrary_precision`"),
     ] {
         let text = read(file).replace("///", " ");
@@ -199,9 +215,9 @@ fn the_manual_says_what_people_run_into() {
     }
 }
 
-/// The metrics of the README's table: name, type and label.
+/// The metrics of the manual's table: name, type and label.
 fn documented_metrics() -> BTreeSet<[String; 3]> {
-    let text = read("README.md");
+    let text = read("docs/OPERATIONS.md");
     let rows = text
         .lines()
         .filter(|line| line.starts_with("| `sealed_session_"));
@@ -236,7 +252,7 @@ fn counted_metrics() -> BTreeSet<[String; 3]> {
 }
 
 #[test]
-fn the_metrics_of_the_readme_are_those_that_are_counted() {
+fn the_metrics_of_the_manual_are_those_that_are_counted() {
     let (documented, counted) = (documented_metrics(), counted_metrics());
     assert!(counted.len() > 10, "{counted:?}");
     assert_eq!(documented, counted);
@@ -280,8 +296,8 @@ fn written_events() -> Vec<Event> {
 }
 
 #[test]
-fn the_events_of_the_readme_are_those_that_are_written() {
-    let text = read("README.md");
+fn the_events_of_the_manual_are_those_that_are_written() {
+    let text = read("docs/OPERATIONS.md");
     let (_, rest) = text.split_once("| event | level | fields |").unwrap();
     let rows = rest
         .lines()
@@ -307,7 +323,7 @@ fn the_events_of_the_readme_are_those_that_are_written() {
     let mut count = 0;
     for Event { level, text, .. } in grave {
         let documented = documented.contains(&(level.as_str(), text.as_str()));
-        assert!(documented, "the README does not tell of {level}: {text}");
+        assert!(documented, "the manual does not tell of {level}: {text}");
         count += 1;
     }
     assert!(count > 15, "only {count} events: are they still found?");
