@@ -54,7 +54,8 @@
 //!   or a node. [`adapter`]: for other web frameworks.
 //! - [`revoke`]: how revocation works, and [`revoke::RevocationStore`] for stores of your own.
 //! - [`operations`]: sizes, settings of Redis, failures, upgrades, emergencies.
-//! - `SECURITY.md` in the repository: trust boundaries, threats and the token format.
+//! - In the repository: `SECURITY.md` (what is promised, trust boundaries), and in `docs/` the token format, how
+//!   revocation holds in a fleet, and threats with their tests.
 //!
 //! # Features
 //!

@@ -1,4 +1,8 @@
-//! What the documents name exists: tests, vectors, files and headings.
+//! What the documents name exists: tests, files, headings, metrics and events.
+//!
+//! 1. A test is named by its name alone, which is a sentence, so that it may move to another file.
+//! 2. Each threat of docs/THREATS.md has tests, in a table of their own.
+//! 3. What the manual says of metrics and of the log is what the source does. The format has a file of its own.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
@@ -6,13 +10,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "SECURITY.md",
     "CHANGELOG.md",
+    "docs/COMPLIANCE.md",
     "docs/FORMAT.md",
     "docs/OPERATIONS.md",
     "docs/REVOCATION.md",
+    "docs/THREATS.md",
 ];
 /// Links to here are checked like relative ones: what rustdoc includes cannot have those.
 const REPOSITORY: &str = "https://github.com/sealed-session/sealed-session/blob/main/";
@@ -82,8 +88,9 @@ fn anchors(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Whether the file has a test of this name: a function below an attribute that ends in `test`.
-fn has_test(source: &str, name: &str) -> bool {
+/// The tests of a file: functions below an attribute that ends in `test`.
+fn tests_of(source: &str) -> Vec<String> {
+    let mut names = Vec::new();
     let mut below_test = false;
     for line in source.lines().map(str::trim) {
         if line.starts_with("#[") {
@@ -92,40 +99,116 @@ fn has_test(source: &str, name: &str) -> bool {
             let is_signature = before
                 .split_whitespace()
                 .all(|word| ["async", "pub"].contains(&word));
-            let found = rest.split(['(', '<']).next() == Some(name);
-            if is_signature && found && below_test {
-                return true;
+            if is_signature && below_test {
+                names.extend(rest.split(['(', '<']).next().map(str::to_owned));
             }
             below_test = false;
         } else if !line.starts_with("//") && !line.is_empty() {
             below_test = false;
         }
     }
-    false
+    names
+}
+
+/// The names of all tests. Documents name a test by its name alone, so that it may move.
+fn tests() -> BTreeSet<String> {
+    let sources = ["src", "tests"].into_iter().flat_map(sources);
+    sources.flat_map(|source| tests_of(&source)).collect()
+}
+
+/// Whether a word is the name of a test: four words or more.
+fn is_test_name(span: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    span.matches('_').count() >= 3
+        && span.chars().all(allowed)
+        && !span.starts_with("sealed_session_")
 }
 
 #[test]
 fn every_test_that_is_named_exists() {
+    let tests = tests();
     let mut named = 0;
     for document in DOCUMENTS {
-        for span in code(&read(document)) {
-            let Some((path, name)) = span.split_once("::") else {
-                continue;
-            };
-            if !FOLDERS.iter().any(|folder| path.starts_with(folder)) {
-                continue;
-            }
+        let text = read(document);
+        let spans = code(&text).into_iter();
+        for span in spans.filter(|span| is_test_name(span)) {
             assert!(
-                has_test(&read(path), name),
+                tests.contains(&span),
                 "{document} names {span}: there is no such test"
             );
             named += 1;
         }
     }
     assert!(
-        named > 50,
+        named > 150,
         "only {named} tests are named: are they still found?"
     );
+}
+
+/// The rows of the tables whose head begins with these cells: the first cell of each, and the others.
+fn rows<'t>(text: &'t str, head: &str) -> Vec<(&'t str, &'t str)> {
+    let tables = text.split(head).skip(1);
+    let rows = tables.flat_map(|table| {
+        let lines = table.lines().skip(2);
+        lines.take_while(|line| line.starts_with('|'))
+    });
+    rows.map(|row| {
+        let (first, rest) = row[1..].split_once('|').unwrap();
+        (first.trim(), rest)
+    })
+    .collect()
+}
+
+#[test]
+fn every_threat_has_tests_that_exist() {
+    let text = read("docs/THREATS.md");
+    let threats = rows(&text, "| no. | threat | mitigation |");
+    let numbers: Vec<_> = threats.iter().map(|(number, _)| *number).collect();
+    let distinct: BTreeSet<_> = numbers.iter().copied().collect();
+    assert!(numbers.len() > 50 && numbers.len() == distinct.len());
+
+    let shown = rows(&text, "| no. | tests |");
+    let shown_numbers: Vec<_> = shown.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, shown_numbers, "each threat once, in this order");
+
+    let tests = tests();
+    let vector = |span: &str| {
+        let path = format!("tests/data/v1/{span}.json");
+        Path::new(ROOT).join(path).exists()
+    };
+    for (number, cell) in shown {
+        let named = code(cell);
+        let says_why = cell.trim().starts_with("none: ");
+        assert_eq!(named.is_empty(), says_why, "{number}");
+        for span in named {
+            assert!(
+                tests.contains(&span) || vector(&span),
+                "docs/THREATS.md, {number}: there is no test {span}"
+            );
+        }
+    }
+}
+
+/// What can be read in one sitting.
+#[test]
+fn the_documents_that_are_reviewed_are_short() {
+    for (document, most) in [
+        ("SECURITY.md", 200),
+        ("README.md", 500),
+        ("docs/REVOCATION.md", 222),
+    ] {
+        let lines = read(document).lines().count();
+        assert!(lines <= most, "{document} has {lines} lines");
+    }
+    for document in DOCUMENTS {
+        for (number, line) in (1..).zip(read(document).lines()) {
+            let is_table = line.starts_with('|');
+            assert!(
+                is_table || line.chars().count() <= 200,
+                "{document}:{number} is too long"
+            );
+        }
+    }
 }
 
 #[test]
@@ -301,7 +384,7 @@ fn the_events_of_the_manual_are_those_that_are_written() {
     assert!(count > 15, "only {count} events: are they still found?");
 }
 
-/// The texts of all files in a folder.
+/// The Rust sources of a folder.
 fn sources(folder: &str) -> Vec<String> {
     let mut folders = vec![Path::new(ROOT).join(folder)];
     let mut texts = Vec::new();
@@ -310,7 +393,7 @@ fn sources(folder: &str) -> Vec<String> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else {
+            } else if path.extension().is_some_and(|it| it == "rs") {
                 texts.push(fs::read_to_string(path).unwrap());
             }
         }

@@ -1,33 +1,4 @@
-//! Threats and their mitigations. Those that have files of their own:
-//!
-//! | threat | test |
-//! |---|---|
-//! | tag not verified after a refactoring | `tampering::a_token_with_any_bit_flipped_opens_nowhere` |
-//! | sessions forged with a leaked key, sealed again under a good one | `rotation::a_revoked_key_ends_its_sessions_and_what_became_of_them` |
-//! | forged anonymous session whose entries survive a login | the same |
-//! | renewal on one node, logout on another | `races::a_renewal_on_one_node_and_a_logout_on_another_end_in_a_logout` |
-//! | a late response of another tab overwrites or removes the new cookie | `races::a_write_in_flight_does_not_overwrite_a_renewed_cookie`, `tampering::an_authentic_cookie_is_removed_a_minute_after_it_died` |
-//! | denylist filled by visitors who never log in | `nodes::visitors_who_never_log_in_do_not_fill_the_list` |
-//! | store lost and node restarted | `nodes::a_new_store_vouches_for_no_session_from_before` |
-//! | lifetimes that differ between nodes revive sessions | `nodes::a_node_with_short_limits_remembers_what_concerns_its_neighbours_sessions` |
-//! | token moved to another cookie or application | `tampering::a_token_of_another_cookie_or_audience_opens_nowhere` |
-//! | replay after logout | `session::a_cookie_replayed_after_logout_is_dead` |
-//! | response in flight resurrects a session | `races::a_response_in_flight_does_not_resurrect_an_ended_session` |
-//! | cached Set-Cookie | `scopes::caches_are_told_what_depends_on_the_session` |
-//! | prefix bypass, cookie tossing, duplicates | `hostile::only_the_exact_name_is_ours`, `hostile::a_bad_cookie_before_the_good_one_does_not_hide_it` |
-//! | deletion ignored | `peers::a_removal_has_the_attributes_of_the_creation` |
-//! | oversize | `peers::a_session_that_no_browser_would_keep_is_an_error_that_says_so`, `chunks::no_cookie_that_is_sent_is_larger_than_it_may_be` |
-//! | chunks: order, orphans | `chunks` |
-//! | header denial of service | `hostile::of_a_thousand_cookies_of_our_name_the_first_few_are_tried` |
-//! | fleet rollout race | `rotation::a_rotation_under_load_loses_no_session_and_seals_them_all_anew`, `rotation::a_token_of_a_key_that_is_not_active_yet_opens` |
-//! | silent misread of a changed type | `handlers::values_are_read_by_type` |
-//! | raise repeated after a lost reply | `faults::logout_all_without_a_store_marks_the_user_on_this_node_until_it_is_back` |
-//! | revocations lost, node silently local-only | `faults::a_logout_that_the_store_does_not_take_holds_here_and_reaches_it_later`, `nodes::a_node_that_hears_nothing_answers_only_requests_without_an_authentic_cookie` |
-//! | a browser stuck with the cookie of an abandoned deployment | `tampering::a_token_of_an_unknown_key_is_left_alone_for_an_hour_and_then_removed` |
-//! | what the browser, the log and a debugger are told | `leaks` |
-//! | colliding user names, levels of not-before | unit tests of `revoke::list` and `revoke::check` |
-//!
-//! Those of a store that others share (evictions, failover) are its own suite's.
+//! Threats whose tests fit nowhere else. docs/THREATS.md has the map of all of them.
 #![allow(clippy::unwrap_used)]
 
 mod common;
