@@ -141,7 +141,13 @@ pub mod time {
     pub use crate::lifetime::{Class, LONGEST, Limits};
 }
 
-/// The README's examples, as tests.
+/// The examples of the README and of the guide for moving in, as tests.
 #[cfg(all(doctest, feature = "actix"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+
+    #[cfg(feature = "migrate-actix-session")]
+    #[doc = include_str!("../docs/MIGRATION.md")]
+    struct Migration;
+}

@@ -10,12 +10,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
     "SECURITY.md",
     "CHANGELOG.md",
     "docs/COMPLIANCE.md",
     "docs/FORMAT.md",
+    "docs/MIGRATION.md",
     "docs/OPERATIONS.md",
     "docs/REVOCATION.md",
     "docs/THREATS.md",
@@ -194,7 +195,7 @@ fn every_threat_has_tests_that_exist() {
 fn the_documents_that_are_reviewed_are_short() {
     for (document, most) in [
         ("SECURITY.md", 200),
-        ("README.md", 500),
+        ("README.md", 170),
         ("docs/REVOCATION.md", 222),
     ] {
         let lines = read(document).lines().count();
