@@ -3,8 +3,6 @@
 //! 1. Every vector is named beside the rule that it shows, and every vector that is named exists.
 //! 2. The token that is worked through is that of its vector, and each value on the way is computed anew here, from
 //!    the document's own inputs and with nothing of the crate.
-#![allow(clippy::unwrap_used)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
