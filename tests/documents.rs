@@ -15,10 +15,11 @@ mod format;
 mod manual;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "README.md",
     "SECURITY.md",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "docs/COMPLIANCE.md",
     "docs/FORMAT.md",
     "docs/MIGRATION.md",
@@ -193,6 +194,28 @@ fn every_threat_has_tests_that_exist() {
             );
         }
     }
+}
+
+/// The map of the house names files as they are called below `src`.
+#[test]
+fn every_room_and_file_on_the_map_exists() {
+    let text = read("CONTRIBUTING.md");
+    let spans = code(&text).into_iter();
+    let is_path = |span: &String| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+        span.contains('/') && span.chars().all(allowed)
+    };
+    let mut found = 0;
+    for path in spans.filter(is_path) {
+        let from_root = FOLDERS.iter().any(|folder| path.starts_with(folder));
+        let file = match from_root {
+            true => Path::new(ROOT).join(&path),
+            false => Path::new(ROOT).join("src").join(&path),
+        };
+        assert!(file.exists(), "CONTRIBUTING.md names {path}");
+        found += 1;
+    }
+    assert!(found > 40, "only {found} files are named: are they found?");
 }
 
 /// What can be read in one sitting.
