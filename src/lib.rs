@@ -55,7 +55,8 @@
 //! - [`key_files`]: writing and planning key files, as the command line does.
 //! - [`revoke`]: how revocation works, and [`revoke::RevocationStore`] for stores of your own.
 //! - [`operations`]: sizes, settings of Redis, failures, upgrades, emergencies.
-//! - `SECURITY.md` in the repository: trust boundaries, threats and the token format.
+//! - In the repository: `SECURITY.md` (what is promised, trust boundaries), and in `docs/` the token format, how
+//!   revocation holds in a fleet, and threats with their tests.
 //!
 //! # Features
 //!
@@ -95,7 +96,7 @@ mod lock;
 #[cfg_attr(docsrs, doc(cfg(feature = "migrate-actix-session")))]
 pub mod migrate;
 mod observe;
-#[doc = include_str!("operations.md")]
+#[doc = include_str!("../docs/OPERATIONS.md")]
 pub mod operations {}
 mod random;
 mod record;
@@ -142,7 +143,13 @@ pub mod inspect {
     pub use crate::sessions::{Health, Inspected, InspectedLogin, token};
 }
 
-/// The README's examples, as tests.
+/// The examples of the README and of the guide for moving in, as tests.
 #[cfg(all(doctest, feature = "actix"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+
+    #[cfg(feature = "migrate-actix-session")]
+    #[doc = include_str!("../docs/MIGRATION.md")]
+    struct Migration;
+}

@@ -509,7 +509,7 @@ async fn every_command_of_the_operations_page_works() {
     let file = Redb::create(folder.join("revocations.redb")).unwrap();
     file.announce(DAY).await.unwrap();
     drop(file);
-    let page = include_str!("../../src/operations.md").lines();
+    let page = include_str!("../../docs/OPERATIONS.md").lines();
     let commands: Vec<_> = page
         .filter_map(|line| line.strip_prefix("sealed-session "))
         .collect();

@@ -1,13 +1,32 @@
-//! What the documents name exists: tests, vectors, files and headings.
+//! What the documents name exists: tests, files and headings.
+//!
+//! 1. A test is named by its name alone, which is a sentence, so that it may move to another file.
+//! 2. Each threat of docs/THREATS.md has tests, in a table of their own.
+//! 3. The format has a file of its own here (`format`), and so has what an operator reads (`manual`).
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const DOCUMENTS: [&str; 3] = ["README.md", "SECURITY.md", "CHANGELOG.md"];
+const DOCUMENTS: [&str; 10] = [
+    "README.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "docs/COMPLIANCE.md",
+    "docs/FORMAT.md",
+    "docs/MIGRATION.md",
+    "docs/OPERATIONS.md",
+    "docs/REVOCATION.md",
+    "docs/THREATS.md",
+];
+/// Links to here are checked like relative ones: what rustdoc includes cannot have those.
+const REPOSITORY: &str = "https://github.com/sealed-session/sealed-session/blob/main/";
 /// Where the paths that a document names in code begin.
-const FOLDERS: [&str; 6] = [
+const FOLDERS: [&str; 7] = [
+    "docs/",
     "src/",
     "tests/",
     "examples/",
@@ -71,27 +90,9 @@ fn anchors(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The binaries of tests. A document names a test as `it/logout::name`: binary, module, name.
-const BINARIES: [&str; 5] = ["it/", "stores/", "fleet/", "accounts/", "source/"];
-
-/// The file and the test that a document names in code: `src/file.rs::name` or `binary/module::name`.
-fn named_test(span: &str) -> Option<(String, &str)> {
-    let (path, name) = span.split_once("::")?;
-    let begins_with_one_of = |starts: &[&str]| starts.iter().any(|it| path.starts_with(it));
-    if begins_with_one_of(&FOLDERS) {
-        return Some((path.to_owned(), name));
-    }
-    if !begins_with_one_of(&BINARIES) {
-        return None;
-    }
-    let files = [".rs", "/mod.rs", "/main.rs"].map(|end| format!("tests/{path}{end}"));
-    let file = files.iter().find(|it| Path::new(ROOT).join(it).is_file());
-    let file = file.unwrap_or_else(|| panic!("{span}: there is no such module"));
-    Some((file.clone(), name))
-}
-
-/// Whether the file has a test of this name: a function below an attribute that ends in `test`.
-fn has_test(source: &str, name: &str) -> bool {
+/// The tests of a file: functions below an attribute that ends in `test`.
+fn tests_of(source: &str) -> Vec<String> {
+    let mut names = Vec::new();
     let mut below_test = false;
     for line in source.lines().map(str::trim) {
         if line.starts_with("#[") {
@@ -100,66 +101,138 @@ fn has_test(source: &str, name: &str) -> bool {
             let is_signature = before
                 .split_whitespace()
                 .all(|word| ["async", "pub"].contains(&word));
-            let found = rest.split(['(', '<']).next() == Some(name);
-            if is_signature && found && below_test {
-                return true;
+            if is_signature && below_test {
+                names.extend(rest.split(['(', '<']).next().map(str::to_owned));
             }
             below_test = false;
         } else if !line.starts_with("//") && !line.is_empty() {
             below_test = false;
         }
     }
-    false
+    names
+}
+
+/// The names of all tests. Documents name a test by its name alone, so that it may move.
+fn tests() -> BTreeSet<String> {
+    let sources = ["src", "tests"].into_iter().flat_map(sources);
+    sources.flat_map(|source| tests_of(&source)).collect()
+}
+
+/// Whether a word is the name of a test: four words or more.
+fn is_test_name(span: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    span.matches('_').count() >= 3
+        && span.chars().all(allowed)
+        && !span.starts_with("sealed_session_")
 }
 
 #[test]
 fn every_test_that_is_named_exists() {
+    let tests = tests();
     let mut named = 0;
     for document in DOCUMENTS {
-        for span in code(&read(document)) {
-            let Some((path, name)) = named_test(&span) else {
-                continue;
-            };
+        let text = read(document);
+        let spans = code(&text).into_iter();
+        for span in spans.filter(|span| is_test_name(span)) {
             assert!(
-                has_test(&read(&path), name),
+                tests.contains(&span),
                 "{document} names {span}: there is no such test"
             );
             named += 1;
         }
     }
     assert!(
-        named > 50,
+        named > 150,
         "only {named} tests are named: are they still found?"
     );
 }
 
+/// The rows of the tables whose head begins with these cells: the first cell of each, and the others.
+fn rows<'t>(text: &'t str, head: &str) -> Vec<(&'t str, &'t str)> {
+    let tables = text.split(head).skip(1);
+    let rows = tables.flat_map(|table| {
+        let lines = table.lines().skip(2);
+        lines.take_while(|line| line.starts_with('|'))
+    });
+    rows.map(|row| {
+        let (first, rest) = row[1..].split_once('|').unwrap();
+        (first.trim(), rest)
+    })
+    .collect()
+}
+
 #[test]
-fn every_vector_is_described_and_every_described_vector_exists() {
-    let vectors: BTreeSet<String> = fs::read_dir(Path::new(ROOT).join("tests/data/v1"))
-        .unwrap()
-        .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .map(|name| name.trim_end_matches(".json").to_owned())
-        .collect();
-    let is_vector = |span: &String| {
-        let rest = ["opens-", "rejects-", "activity-", "no-activity-"]
-            .into_iter()
-            .find_map(|kind| span.strip_prefix(kind));
-        rest.is_some_and(|rest| rest.starts_with(char::is_alphanumeric))
+fn every_threat_has_tests_that_exist() {
+    let text = read("docs/THREATS.md");
+    let threats = rows(&text, "| no. | threat | mitigation |");
+    let numbers: Vec<_> = threats.iter().map(|(number, _)| *number).collect();
+    let distinct: BTreeSet<_> = numbers.iter().copied().collect();
+    assert!(numbers.len() > 50 && numbers.len() == distinct.len());
+
+    let shown = rows(&text, "| no. | tests |");
+    let shown_numbers: Vec<_> = shown.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, shown_numbers, "each threat once, in this order");
+
+    let tests = tests();
+    let vector = |span: &str| {
+        let path = format!("tests/data/v1/{span}.json");
+        Path::new(ROOT).join(path).exists()
     };
-    let described: BTreeSet<String> = code(&read("SECURITY.md"))
-        .into_iter()
-        .filter(is_vector)
-        .collect();
-    let missing: Vec<_> = vectors.difference(&described).collect();
-    assert!(
-        missing.is_empty(),
-        "SECURITY.md does not mention {missing:?}"
-    );
-    let absent: Vec<_> = described.difference(&vectors).collect();
-    assert!(
-        absent.is_empty(),
-        "SECURITY.md mentions {absent:?}, which do not exist"
-    );
+    for (number, cell) in shown {
+        let named = code(cell);
+        let says_why = cell.trim().starts_with("none: ");
+        assert_eq!(named.is_empty(), says_why, "{number}");
+        for span in named {
+            assert!(
+                tests.contains(&span) || vector(&span),
+                "docs/THREATS.md, {number}: there is no test {span}"
+            );
+        }
+    }
+}
+
+/// The map of the house names files as they are called below `src`.
+#[test]
+fn every_room_and_file_on_the_map_exists() {
+    let text = read("CONTRIBUTING.md");
+    let spans = code(&text).into_iter();
+    let is_path = |span: &String| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+        span.contains('/') && span.chars().all(allowed)
+    };
+    let mut found = 0;
+    for path in spans.filter(is_path) {
+        let from_root = FOLDERS.iter().any(|folder| path.starts_with(folder));
+        let file = match from_root {
+            true => Path::new(ROOT).join(&path),
+            false => Path::new(ROOT).join("src").join(&path),
+        };
+        assert!(file.exists(), "CONTRIBUTING.md names {path}");
+        found += 1;
+    }
+    assert!(found > 40, "only {found} files are named: are they found?");
+}
+
+/// What can be read in one sitting.
+#[test]
+fn the_documents_that_are_reviewed_are_short() {
+    for (document, most) in [
+        ("SECURITY.md", 200),
+        ("README.md", 170),
+        ("docs/REVOCATION.md", 220),
+    ] {
+        let lines = read(document).lines().count();
+        assert!(lines <= most, "{document} has {lines} lines");
+    }
+    for document in DOCUMENTS {
+        for (number, line) in (1..).zip(read(document).lines()) {
+            let is_table = line.starts_with('|');
+            assert!(
+                is_table || line.chars().count() <= 200,
+                "{document}:{number} is too long"
+            );
+        }
+    }
 }
 
 #[test]
@@ -173,18 +246,25 @@ fn every_path_and_link_leads_somewhere() {
             );
         }
         for link in links(&text) {
-            if link.contains("://") || link.starts_with("mailto:") {
+            let (target, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let (path, is_elsewhere) = match target.strip_prefix(REPOSITORY) {
+                Some(path) => (PathBuf::from(path), false),
+                None if target.is_empty() => (PathBuf::from(document), false),
+                // Relative to where the document lies.
+                None => (
+                    Path::new(document).with_file_name(target),
+                    target.contains("://") || target.starts_with("mailto:"),
+                ),
+            };
+            if is_elsewhere {
                 continue;
             }
-            let (path, anchor) = link.split_once('#').unwrap_or((&link, ""));
-            let path = if path.is_empty() { document } else { path };
-            assert!(
-                Path::new(ROOT).join(path).exists(),
-                "{document} links to {link}"
-            );
-            if !anchor.is_empty() && path.ends_with(".md") {
+            let file = Path::new(ROOT).join(&path);
+            assert!(file.exists(), "{document} links to {link}");
+            if !anchor.is_empty() && path.extension().is_some_and(|it| it == "md") {
+                let text = fs::read_to_string(file).unwrap();
                 assert!(
-                    anchors(&read(path)).contains(anchor),
+                    anchors(&text).contains(anchor),
                     "{document} links to {link}"
                 );
             }
@@ -192,143 +272,7 @@ fn every_path_and_link_leads_somewhere() {
     }
 }
 
-/// What no code can prevent, so that only the manual helps.
-#[test]
-fn the_manual_says_what_people_run_into() {
-    for (file, words) in [
-        (
-            "src/operations.md",
-            "Mount the folder that holds the key file",
-        ),
-        ("src/operations.md", "`subPath` with Kubernetes"),
-        (
-            "src/operations.md",
-            "Give staging and production a cookie name each",
-        ),
-        ("src/operations.md", "Unicode's NFC and NFD"),
-        ("src/session/entries.rs", "feature `arbitrary_precision`"),
-    ] {
-        let text = read(file).replace("///", " ");
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(text.contains(words), "{file} does not say {words:?}");
-    }
-}
-
-/// The metrics of the README's table: name, type and label.
-fn documented_metrics() -> BTreeSet<[String; 3]> {
-    let text = read("README.md");
-    let rows = text
-        .lines()
-        .filter(|line| line.starts_with("| `sealed_session_"));
-    rows.map(|row| {
-        let mut cells = row.split('|').skip(1);
-        [(); 3].map(|()| cells.next().unwrap().trim().replace('`', ""))
-    })
-    .collect()
-}
-
-/// Those of the source.
-fn counted_metrics() -> BTreeSet<[String; 3]> {
-    let source = read("src/observe/catalog.rs");
-    let name = |constant: &str| {
-        let (_, rest) = source
-            .split_once(&format!("const {constant}: &str = \""))
-            .unwrap();
-        rest.split('"').next().unwrap().to_owned()
-    };
-    let (_, rest) = source.split_once("const METRICS").unwrap();
-    let (table, _) = rest.split_once("];").unwrap();
-    let rows = table.split("Kind::").skip(1);
-    rows.map(|row| {
-        let mut parts = row.split(',').map(str::trim);
-        let mut part = || parts.next().unwrap();
-        let (kind, constant, label) = (part(), part(), part());
-        let label = label.trim_start_matches("Some(\"").trim_end_matches("\")");
-        let label = label.replace("None", "");
-        [name(constant), kind.to_lowercase(), label]
-    })
-    .collect()
-}
-
-#[test]
-fn the_metrics_of_the_readme_are_those_that_are_counted() {
-    let (documented, counted) = (documented_metrics(), counted_metrics());
-    assert!(counted.len() > 10, "{counted:?}");
-    assert_eq!(documented, counted);
-    // And nothing is counted that the table of the source leaves out.
-    let source = read("src/observe/catalog.rs");
-    let names = source.matches(": &str = \"sealed_session_").count();
-    assert_eq!(names, counted.len());
-}
-
-/// An event for the log: its level, its text, and what stands before that.
-struct Event {
-    level: String,
-    text: String,
-    fields: String,
-}
-
-/// The events of the source.
-fn written_events() -> Vec<Event> {
-    let mut events = Vec::new();
-    for source in sources("src") {
-        // A text may go on in the next line.
-        let words = source.replace("\\\n", "\n");
-        let words: Vec<_> = words.split_whitespace().collect();
-        let source = words.join(" ").replace("\" )", "\")").replace("( ", "(");
-        for event in source.split("tracing::").skip(1) {
-            let levels = ["error", "warn", "info", "debug", "trace"];
-            let is_one = |(level, _): &(&str, &str)| levels.contains(level);
-            let Some((level, rest)) = event.split_once("!(").filter(is_one) else {
-                continue;
-            };
-            let (inside, _) = rest.split_once("\")").expect(event);
-            let (fields, text) = inside.rsplit_once('"').expect(event);
-            events.push(Event {
-                level: level.to_owned(),
-                text: text.to_owned(),
-                fields: fields.to_owned(),
-            });
-        }
-    }
-    events
-}
-
-#[test]
-fn the_events_of_the_readme_are_those_that_are_written() {
-    let text = read("README.md");
-    let (_, rest) = text.split_once("| event | level | fields |").unwrap();
-    let rows = rest
-        .lines()
-        .skip(2)
-        .take_while(|line| line.starts_with('|'));
-    let events = written_events();
-    let mut documented = BTreeSet::new();
-    for row in rows {
-        let mut cells = row.split('|').map(str::trim).skip(1);
-        let (event, level) = (cells.next().unwrap(), cells.next().unwrap());
-        let fields = code(cells.next().unwrap());
-        let written = events.iter().any(|it| {
-            let has = |field: &String| it.fields.contains(field.as_str());
-            it.text == event && it.level == level && fields.iter().all(has)
-        });
-        assert!(written, "{row}");
-        documented.insert((level, event));
-    }
-    // And what an operator may have to do something about is in the table.
-    let grave = events
-        .iter()
-        .filter(|it| ["error", "warn"].contains(&it.level.as_str()));
-    let mut count = 0;
-    for Event { level, text, .. } in grave {
-        let documented = documented.contains(&(level.as_str(), text.as_str()));
-        assert!(documented, "the README does not tell of {level}: {text}");
-        count += 1;
-    }
-    assert!(count > 15, "only {count} events: are they still found?");
-}
-
-/// The texts of all files in a folder.
+/// The Rust sources of a folder.
 fn sources(folder: &str) -> Vec<String> {
     let mut folders = vec![Path::new(ROOT).join(folder)];
     let mut texts = Vec::new();
@@ -337,7 +281,7 @@ fn sources(folder: &str) -> Vec<String> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else {
+            } else if path.extension().is_some_and(|it| it == "rs") {
                 texts.push(fs::read_to_string(path).unwrap());
             }
         }

@@ -2,4 +2,6 @@
 
 mod documents;
 mod floors;
+mod format;
+mod manual;
 mod readme;

@@ -1,4 +1,4 @@
-//! What differs from actix-session on purpose. The README's table says each of these.
+//! What differs from actix-session on purpose. The tables of docs/MIGRATION.md say each of these.
 
 use std::time::Duration;
 
