@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const DOCUMENTS: [&str; 10] = [
     "README.md",
@@ -35,12 +34,12 @@ const FOLDERS: [&str; 7] = [
     "scripts/",
 ];
 
-fn read(path: &str) -> String {
+pub fn read(path: &str) -> String {
     fs::read_to_string(Path::new(ROOT).join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// What stands between single backticks, outside of fenced blocks.
-fn code(text: &str) -> Vec<String> {
+pub fn code(text: &str) -> Vec<String> {
     let parts: Vec<&str> = text.split("```").step_by(2).collect();
     for part in &parts {
         let ticks = part.matches('`').count();
@@ -273,7 +272,7 @@ fn every_path_and_link_leads_somewhere() {
 }
 
 /// The Rust sources of a folder.
-fn sources(folder: &str) -> Vec<String> {
+pub fn sources(folder: &str) -> Vec<String> {
     let mut folders = vec![Path::new(ROOT).join(folder)];
     let mut texts = Vec::new();
     while let Some(folder) = folders.pop() {

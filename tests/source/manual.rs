@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{code, read, sources};
+use crate::documents::{code, read, sources};
 
 /// What no code can prevent, so that only the manual helps.
 #[test]
