@@ -6,6 +6,9 @@
 //! | [`ConfigError`] | the developer's or operator's: a setting or key file is wrong |
 //! | [`StoreError`] | the operator's: the revocation store cannot be reached or trusted |
 //!
+//! They are joined here from what the values below say of themselves, such as a
+//! [`ParseIdError`].
+//!
 //! A [`StoreError`] never means "no session" or "not revoked": it means that nobody could find out.
 
 use std::error::Error;
@@ -14,8 +17,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
-use crate::clock::{ParseTimeError, UnixMillis};
-use crate::id::{KeyId, ParseIdError};
+use crate::ids::{KeyId, ParseIdError};
+use crate::random::RandomError;
+use crate::time::lifetime::LifetimeError;
+use crate::time::{ParseTimeError, UnixMillis};
 
 /// Why a cookie is no session. The browser does not learn the reason unless the application tells it
 /// ([`Session::rejected`](crate::Session::rejected)).
@@ -231,6 +236,12 @@ impl From<ParseIdError> for ConfigError {
     }
 }
 
+impl From<LifetimeError> for ConfigError {
+    fn from(LifetimeError { setting, problem }: LifetimeError) -> Self {
+        Self::Setting { setting, problem }
+    }
+}
+
 impl From<RandomError> for ConfigError {
     fn from(error: RandomError) -> Self {
         Self::Random(error)
@@ -328,8 +339,3 @@ impl StoreError {
         ))
     }
 }
-
-/// The operating system's random generator failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the operating system's random generator failed")]
-pub struct RandomError;

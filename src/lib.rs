@@ -1,4 +1,4 @@
-//! Sessions for actix-web that live in the browser's cookie, encrypted, and can be revoked all the same.
+//! Sessions for actix-web that live in the browser's cookie, encrypted, and can still be revoked.
 //!
 //! # A tour
 //!
@@ -43,7 +43,7 @@
 //! Two requests that run at the same time each start from the cookie they carry, and the response that
 //! arrives last wins. An older cookie of the same session can be presented again until
 //! [`renew`](Session::renew), a logout or its limits end it. So what must not be lost or replayed belongs
-//! into a database, and the session says which row.
+//! in a database, and the session says which row.
 //!
 //! # Where to go on
 //!
@@ -52,9 +52,11 @@
 //!   what they mean.
 //! - [`session`]: the errors of a session's methods. [`time`]: instants and clocks. [`inspect`]: looking at a cookie
 //!   or a node. [`adapter`]: for other web frameworks.
-//! - [`revoke`]: how revocation works, and [`revoke::RevocationStore`] for stores of your own.
+//! - [`key_files`]: writing and planning key files, as the command line does.
+//! - [`revoke`]: how revocation works, and the two contracts for stores of your own.
 //! - [`operations`]: sizes, settings of Redis, failures, upgrades, emergencies.
-//! - `SECURITY.md` in the repository: trust boundaries, threats and the token format.
+//! - In the repository: `SECURITY.md` (what is promised, trust boundaries), and in `docs/` the token format, how
+//!   revocation holds in a fleet, and threats with their tests.
 //!
 //! # Features
 //!
@@ -80,31 +82,35 @@
 #[cfg(feature = "actix")]
 #[cfg_attr(docsrs, doc(cfg(feature = "actix")))]
 pub mod actix;
-mod clock;
 mod config;
 mod cookie;
 mod error;
 mod file;
-mod flow;
-mod id;
+mod ids;
+#[cfg(any(test, feature = "cli", feature = "testing"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "cli")))]
+pub mod key_files;
 pub mod keys;
-mod lifetime;
 mod lock;
 #[cfg(feature = "migrate-actix-session")]
 #[cfg_attr(docsrs, doc(cfg(feature = "migrate-actix-session")))]
 pub mod migrate;
 mod observe;
-#[doc = include_str!("operations.md")]
+#[doc = include_str!("../docs/OPERATIONS.md")]
 pub mod operations {}
 mod random;
+mod record;
 mod replicate;
 pub mod revoke;
 mod seal;
 pub mod session;
+mod sessions;
+mod start;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
+pub mod time;
 mod wire;
 
 #[cfg(feature = "actix")]
@@ -113,35 +119,35 @@ pub use actix::{SessionExt, SessionMiddleware};
 pub use config::SessionConfig;
 pub use cookie::{CookieSettings, PreviousCookie, SameSite};
 pub use error::ConfigError;
-pub use flow::{Sessions, SessionsBuilder};
 #[doc(inline)]
 pub use keys::KeyRing;
-pub use lifetime::Lifetimes;
 #[doc(inline)]
 pub use session::{
     LoggedIn, Login, Session, SessionGetError, SessionInsertError, SessionStatus,
     SessionUpdateError,
 };
+pub use sessions::{Sessions, SessionsBuilder};
+pub use time::lifetime::Lifetimes;
 
 /// For adapters to other web frameworks: [`Sessions::load`] before the handler and [`Sessions::commit`]
 /// after it, and what passes between them and the adapter.
 pub mod adapter {
-    pub use crate::flow::{CommitError, Incoming, Loaded, Outcome, Ticket, Unavailable};
+    pub use crate::sessions::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};
     pub use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
 }
 
 /// What a cookie holds, and how a node is, without changing anything.
 pub mod inspect {
-    pub use crate::flow::{Health, Inspected, InspectedLogin, token};
+    pub use crate::sessions::{Health, Inspected, InspectedLogin, token};
 }
 
-/// Points in time, clocks, and how long sessions live.
-pub mod time {
-    pub use crate::clock::{Clock, ParseTimeError, SystemClock, TimeOutOfRange, UnixMillis};
-    pub use crate::lifetime::{Class, LONGEST, Limits};
-}
-
-/// The README's examples, as tests.
+/// The examples of the README and of the guide for moving in, as tests.
 #[cfg(all(doctest, feature = "actix"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+
+    #[cfg(feature = "migrate-actix-session")]
+    #[doc = include_str!("../docs/MIGRATION.md")]
+    struct Migration;
+}

@@ -9,8 +9,6 @@ use std::fmt;
 use rand::TryRng;
 use rand::rngs::SysRng;
 
-use crate::error::RandomError;
-
 /// Where random bytes come from. [`SystemRandom`] is the default; tests may inject their own.
 pub trait Random: Send + Sync + fmt::Debug + 'static {
     /// Fills `bytes` with unpredictable bytes.
@@ -29,6 +27,11 @@ impl Random for SystemRandom {
         SysRng.try_fill_bytes(bytes).map_err(|_| RandomError)
     }
 }
+
+/// The operating system's random generator failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system's random generator failed")]
+pub struct RandomError;
 
 /// `N` fresh bytes.
 pub(crate) fn bytes<const N: usize>(random: &dyn Random) -> Result<[u8; N], RandomError> {

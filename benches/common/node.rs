@@ -15,8 +15,8 @@ use sealed_session::{CookieSettings, Sessions, adapter::MAX_COOKIE};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::common::ring;
 use crate::process::{self, Memory};
+use common::ring;
 
 /// The argument that makes a node of this binary. Where its store is and a list follow.
 pub const WORD: &str = "node";

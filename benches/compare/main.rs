@@ -40,7 +40,7 @@ use crate::jar::Jar;
 use crate::timing::timed;
 use crate::token::Token;
 
-/// The associated data of a token: seven fields with their lengths, see SECURITY.md.
+/// The associated data of a token: seven fields with their lengths, see docs/FORMAT.md.
 const ASSOCIATED: usize = 7 * 4 + 14 + 21 + "__Host-session".len() + AUDIENCE.len() + 1;
 
 fn main() -> ExitCode {

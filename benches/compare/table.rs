@@ -1,4 +1,4 @@
-//! The table of ratios for the README, from the medians of one run: of each of its rounds, and of those.
+//! The table of ratios for benches/README.md, from the medians of one run: of each of its rounds, and of those.
 
 use std::cell::RefCell;
 use std::fmt::Write;

@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::redis_server::{Counters, RedisServer};
 use crate::node::Node;
 use crate::process;
 use crate::publishing::{Load, Publishers};
+use common::redis_server::{Counters, RedisServer};
 
 const LIST: &str = "following";
 /// How long is measured, after how long.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use sealed_session::revoke::Revocation;
 use sealed_session::time::{Clock, SystemClock};
 
-use crate::common::redis_server::RedisServer;
-use crate::common::{DAY, ended, ended_subject};
 use crate::node::Node;
 use crate::publishing::fill;
+use common::redis_server::RedisServer;
+use common::{DAY, ended, ended_subject};
 
 const ENTRIES: u64 = 1_000_000;
 const LIST: &str = "loading";

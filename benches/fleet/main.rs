@@ -9,8 +9,6 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../tests/common/mod.rs"]
-mod common;
 mod following;
 mod loading;
 #[path = "../common/node.rs"]

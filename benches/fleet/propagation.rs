@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use actix_web::rt::System;
 
-use crate::common::redis_server::RedisServer;
-use crate::common::{routes, serve};
 use crate::node;
 use crate::publishing::{Load, Publishers};
+use common::redis_server::RedisServer;
+use common::{routes, serve};
 
 const LIST: &str = "propagation";
 const ROUNDS: usize = 1_000;

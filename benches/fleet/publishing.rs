@@ -11,7 +11,7 @@ use sealed_session::store::Redis;
 use sealed_session::time::{Clock, SystemClock};
 use tokio::sync::Semaphore;
 
-use crate::common::{DAY, ended};
+use common::{DAY, ended};
 
 /// How many other nodes publish, each over a connection of its own, and how many handlers each has that
 /// wait for the store at the same time.

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use sealed_session::revoke::Revocation;
 use sealed_session::time::{Clock, SystemClock};
 
-use crate::common::redis_server::RedisServer;
-use crate::common::{DAY, ended};
 use crate::node::{self, Node};
+use common::redis_server::RedisServer;
+use common::{DAY, ended};
 
 const LIST: &str = "loading";
 const ROUNDS: usize = 3;

@@ -10,8 +10,6 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../tests/common/mod.rs"]
-mod common;
 mod entries;
 mod loading;
 #[path = "../common/node.rs"]

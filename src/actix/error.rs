@@ -11,12 +11,13 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 
-use crate::error::{RandomError, Rejected, StoreError};
-use crate::flow::{CommitError, Unavailable};
+use crate::error::{Rejected, StoreError};
+use crate::keys::RandomError;
 use crate::session::{
     ConfirmError, LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError,
     SessionUpdateError, TooLarge,
 };
+use crate::sessions::{CommitError, Unavailable};
 
 /// No [`SessionMiddleware`](crate::actix::SessionMiddleware) is around what asked for a session: 500.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

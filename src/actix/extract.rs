@@ -10,11 +10,11 @@ use actix_web::guard::GuardContext;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 
 use crate::actix::error::{MissingMiddleware, NoSession, Unauthenticated};
-use crate::flow::{Sessions, Unavailable};
 use crate::session::{Peek, Session};
+use crate::sessions::{Sessions, Unavailable};
 
 /// The session of one cookie, and how it is asked for.
-pub(super) struct Entry {
+pub(super) struct AttachedSession {
     sessions: Sessions,
     loaded: Result<Session, Unavailable>,
     /// Whether anyone asked for it although it could not be loaded.
@@ -23,9 +23,9 @@ pub(super) struct Entry {
 
 /// The sessions of one request.
 struct Attached {
-    nearest: Entry,
+    nearest: AttachedSession,
     /// The outermost first. Mostly there are none.
-    others: Vec<Entry>,
+    others: Vec<AttachedSession>,
 }
 
 /// Attaches the session, and returns whether anyone asked for one that could not be loaded.
@@ -36,7 +36,7 @@ pub(super) fn attach(
 ) -> Rc<Cell<bool>> {
     let mut extensions = request.extensions_mut();
     let turned_away = Rc::default();
-    let nearest = Entry {
+    let nearest = AttachedSession {
         sessions: sessions.clone(),
         loaded,
         turned_away: Rc::clone(&turned_away),
@@ -67,16 +67,19 @@ pub(super) fn is_attached(request: &ServiceRequest, sessions: &Sessions) -> bool
 }
 
 impl Attached {
-    fn inside_out(&self) -> impl Iterator<Item = &Entry> {
+    fn inside_out(&self) -> impl Iterator<Item = &AttachedSession> {
         std::iter::once(&self.nearest).chain(self.others.iter().rev())
     }
 
-    fn nearest(extensions: &Extensions) -> Result<&Entry, MissingMiddleware> {
+    fn nearest(extensions: &Extensions) -> Result<&AttachedSession, MissingMiddleware> {
         let attached = extensions.get::<Self>().ok_or(MissingMiddleware)?;
         Ok(&attached.nearest)
     }
 
-    fn named<'e>(extensions: &'e Extensions, cookie: &str) -> Result<&'e Entry, MissingMiddleware> {
+    fn named<'e>(
+        extensions: &'e Extensions,
+        cookie: &str,
+    ) -> Result<&'e AttachedSession, MissingMiddleware> {
         let attached = extensions.get::<Self>().ok_or(MissingMiddleware)?;
         let mut all = attached.inside_out();
         all.find(|entry| entry.sessions.cookie_name() == cookie)
@@ -84,7 +87,7 @@ impl Attached {
     }
 }
 
-impl Entry {
+impl AttachedSession {
     fn session(&self) -> Result<Session, NoSession> {
         match &self.loaded {
             Ok(session) => Ok(session.clone()),

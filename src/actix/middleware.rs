@@ -21,7 +21,7 @@ use actix_web::http::header::{CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, SET
 use actix_web::{Error, HttpResponse, ResponseError};
 
 use crate::actix::{extract, plain_http};
-use crate::flow::{CommitError, Incoming, Loaded, Outcome, Sessions, Unavailable};
+use crate::sessions::{CommitError, Committed, Incoming, Loaded, Sessions, Unavailable};
 
 /// What a response is loaded for (Fetch Metadata, section 2.1).
 const SEC_FETCH_DEST: &str = "sec-fetch-dest";
@@ -216,7 +216,7 @@ const OF_THE_CONTENT: [&str; 28] = [
     "x-sendfile",
 ];
 
-fn finish<B>(response: ServiceResponse<B>, outcome: Outcome) -> ServiceResponse<EitherBody<B>> {
+fn finish<B>(response: ServiceResponse<B>, outcome: Committed) -> ServiceResponse<EitherBody<B>> {
     let mut response = match &outcome.error {
         None => response.map_into_left_body(),
         Some(error) => {
@@ -229,7 +229,7 @@ fn finish<B>(response: ServiceResponse<B>, outcome: Outcome) -> ServiceResponse<
 }
 
 /// An inner middleware's error becomes its response later and elsewhere; the headers are added then.
-fn finish_error(mut error: Error, outcome: Outcome) -> Error {
+fn finish_error(mut error: Error, outcome: Committed) -> Error {
     if let Some(problem) = &outcome.error {
         report(problem);
     }
@@ -253,7 +253,7 @@ fn report(error: &CommitError) {
     }
 }
 
-fn set_headers(headers: &mut HeaderMap, outcome: &Outcome) {
+fn set_headers(headers: &mut HeaderMap, outcome: &Committed) {
     for cookie in &outcome.cookies {
         // Everything in it was checked to be printable when the settings were made.
         if let Ok(value) = HeaderValue::from_str(cookie) {

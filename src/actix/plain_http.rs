@@ -11,10 +11,10 @@ use std::net::IpAddr;
 
 use actix_web::HttpRequest;
 
-use crate::flow::{Outcome, Sessions};
+use crate::sessions::{Committed, Sessions};
 
 /// Warns if the browser will drop what `outcome` sets.
-pub(super) fn warn_once(sessions: &Sessions, request: &HttpRequest, outcome: &Outcome) {
+pub(super) fn warn_once(sessions: &Sessions, request: &HttpRequest, outcome: &Committed) {
     if !outcome.cookies.iter().any(|cookie| sets_a_value(cookie)) {
         return;
     }

@@ -3,9 +3,9 @@
 //! 1. What is not set has the default that code has. What is not known is an error.
 //! 2. An error names the file, and the setting or the line.
 //! 3. The file is read as a key file is: a regular file of at most 1 MiB.
-//! 4. Reading settings makes nothing.
+//! 4. Reading settings makes nothing. What they start, and which store they name, is `start`'s to know.
 
-mod store;
+mod revocation;
 mod tables;
 
 use std::path::{Path, PathBuf};
@@ -16,11 +16,11 @@ use serde::Deserialize;
 use crate::cookie::Template;
 use crate::error::ConfigError;
 use crate::file;
-use crate::flow::{Sessions, SessionsBuilder, check_audience};
 use crate::keys::{KeySource, toml_problem};
-use crate::revoke::{ANONYMOUS_CAPACITY, Store};
-use store::RevocationTable;
+use crate::seal::check_audience;
 use tables::{CookieTable, LifetimeTable};
+
+pub(crate) use revocation::RevocationTable;
 
 /// All settings, as they stand in a file. What is not set has its default; what is not known is an
 /// error. Durations are written `"5m"`, `"1h 30m"` or `"14 days"`.
@@ -31,16 +31,16 @@ use tables::{CookieTable, LifetimeTable};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionConfig {
-    audience: String,
+    pub(crate) audience: String,
     #[serde(default)]
-    cookie: CookieTable,
+    pub(crate) cookie: CookieTable,
     #[serde(default)]
-    lifetime: LifetimeTable,
+    pub(crate) lifetime: LifetimeTable,
     keys: KeySource,
-    revocation: RevocationTable,
+    pub(crate) revocation: RevocationTable,
     /// Where all of this was read. Relative paths are relative to its folder.
     #[serde(skip)]
-    file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
 }
 
 impl SessionConfig {
@@ -69,13 +69,16 @@ impl SessionConfig {
         Template::new(self.cookie.settings()).map(|_| ())
     }
 
-    fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         let folder = self.file.as_deref().and_then(Path::parent);
         folder.unwrap_or(Path::new(""))
     }
 
     /// Names the file in an error about what stands in it.
-    fn named<T>(file: Option<&Path>, result: Result<T, ConfigError>) -> Result<T, ConfigError> {
+    pub(crate) fn named<T>(
+        file: Option<&Path>,
+        result: Result<T, ConfigError>,
+    ) -> Result<T, ConfigError> {
         match file {
             Some(path) => result.map_err(|error| error.within(path)),
             None => result,
@@ -92,27 +95,6 @@ impl SessionConfig {
         &self.audience
     }
 
-    /// Opens the revocation store alone, for tools. A file that is missing is not made; a list on a
-    /// server is, when it is first used.
-    ///
-    /// # Errors
-    /// When a setting has no meaning, or the store cannot be opened.
-    pub fn open_store(&self) -> Result<Store, ConfigError> {
-        let store = self.revocation.open(self.directory(), &self.audience);
-        Self::named(self.file.as_deref(), store)
-    }
-
-    /// Opens the store for a tool, which makes nothing: fails where there is no file, or where no node has
-    /// used the list on a server yet.
-    ///
-    /// # Errors
-    /// As there, or when the list cannot be looked at, or no node has used it
-    /// ([`StoreError::Unused`](crate::store::StoreError::Unused)).
-    pub async fn open_used_store(&self) -> Result<Store, ConfigError> {
-        let store = self.revocation.open_used(self.directory(), &self.audience);
-        Self::named(self.file.as_deref(), store.await)
-    }
-
     /// Where the keys come from.
     pub fn key_source(&self) -> KeySource {
         self.keys.clone().relative_to(self.directory())
@@ -125,45 +107,5 @@ impl SessionConfig {
             .standard
             .absolute
             .max(lifetimes.remembered.absolute)
-    }
-
-    /// Starts sessions under these settings.
-    ///
-    /// # Errors
-    /// As [`SessionsBuilder::start`].
-    pub async fn start(self) -> Result<Sessions, ConfigError> {
-        let file = self.file.clone();
-        let started = self.builder()?.start().await;
-        Self::named(file.as_deref(), started)
-    }
-
-    /// The settings as a builder, to be changed further. The store is opened when that starts.
-    ///
-    /// # Errors
-    /// When a setting has no meaning.
-    pub fn builder(self) -> Result<SessionsBuilder, ConfigError> {
-        let store = self.revocation.opener(self.directory(), &self.audience);
-        let store = Self::named(self.file.as_deref(), store)?;
-        let keys = self.key_source();
-        let revocation = self.revocation;
-        Ok(Sessions::builder(self.audience)
-            .key_source(keys)
-            .opener(store)
-            .cookie(self.cookie.settings())
-            .lifetimes(self.lifetime.lifetimes())
-            .older_sessions(revocation.older_sessions)
-            .when_stale(revocation.when_stale, revocation.max_staleness())
-            .max_outage(revocation.max_outage())
-            .anonymous_capacity(revocation.anonymous_capacity.unwrap_or(ANONYMOUS_CAPACITY)))
-    }
-}
-
-impl Sessions {
-    /// Starts from a TOML file (see [`SessionConfig`]). Paths in it are relative to the file.
-    ///
-    /// # Errors
-    /// When the file cannot be read, a setting is wrong, or the store does not come up.
-    pub async fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        SessionConfig::from_file(path)?.start().await
     }
 }

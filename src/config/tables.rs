@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use crate::cookie::{CookieSettings, PreviousCookie, SameSite};
-use crate::lifetime::{Lifetimes, Limits};
+use crate::time::{Lifetimes, Limits};
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct CookieTable {
+pub(crate) struct CookieTable {
     name: Option<String>,
     path: Option<String>,
     domain: Option<String>,
@@ -23,7 +23,7 @@ pub(super) struct CookieTable {
 }
 
 impl CookieTable {
-    pub(super) fn settings(&self) -> CookieSettings {
+    pub(crate) fn settings(&self) -> CookieSettings {
         let default = CookieSettings::default();
         CookieSettings {
             name: self.name.clone().unwrap_or(default.name),
@@ -42,7 +42,7 @@ impl CookieTable {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct LifetimeTable {
+pub(crate) struct LifetimeTable {
     idle: Option<Span>,
     absolute: Option<Span>,
     remembered_idle: Option<Span>,
@@ -52,7 +52,7 @@ pub(super) struct LifetimeTable {
 }
 
 impl LifetimeTable {
-    pub(super) fn lifetimes(&self) -> Lifetimes {
+    pub(crate) fn lifetimes(&self) -> Lifetimes {
         let default = Lifetimes::default();
         let or = |span: Option<Span>, default| span.map_or(default, |span| span.0);
         Lifetimes {
@@ -75,7 +75,7 @@ impl LifetimeTable {
 
 /// A duration in words.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Span(pub(super) Duration);
+pub(crate) struct Span(pub(crate) Duration);
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

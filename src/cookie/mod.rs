@@ -49,7 +49,7 @@ impl Template {
         let rendered = template.cookie(0, "").to_string();
         let (_, attributes) = rendered.split_once('=').unwrap_or_default();
         template.attributes = attributes.to_owned();
-        let longest = crate::lifetime::LONGEST.as_secs();
+        let longest = crate::time::LONGEST.as_secs();
         template.room.overhead = template.render(0, "", Some(longest)).len();
         if template.room.overhead > template.room.max_bytes / 2 {
             let problem = "name and attributes leave too little room for a session";
@@ -197,30 +197,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn removal_has_the_attributes_of_the_creation() {
-        let settings = CookieSettings {
-            name: "__Secure-s".into(),
-            domain: Some("example.org".into()),
-            path: "/shop".into(),
-            same_site: SameSite::None,
-            partitioned: true,
-            ..CookieSettings::default()
-        };
-        let template = Template::new(settings).unwrap();
-        let attributes = |text: String| {
-            let mut parts: Vec<_> = text.split("; ").skip(1).map(str::to_owned).collect();
-            parts.retain(|part| !part.starts_with("Max-Age") && !part.starts_with("Expires"));
-            parts.sort();
-            parts
-        };
-        assert_eq!(
-            attributes(template.render(0, "value", None)),
-            attributes(template.removal(0)),
-        );
-        assert_eq!(attributes(template.removal(0)).len(), 6);
-    }
-
-    #[test]
     fn a_cookie_is_what_the_crate_renders() {
         let settings = CookieSettings {
             path: "/shop".into(),
@@ -250,7 +226,7 @@ mod tests {
     #[test]
     fn the_overhead_covers_every_cookie_that_is_rendered() {
         let template = Template::new(CookieSettings::default()).unwrap();
-        let long = template.render(0, "", Some(crate::lifetime::LONGEST.as_secs()));
+        let long = template.render(0, "", Some(crate::time::LONGEST.as_secs()));
         assert_eq!(template.room().overhead, long.len());
         assert!(template.render(0, "", None).len() < long.len());
     }

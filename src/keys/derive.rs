@@ -10,7 +10,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::id::KeyId;
+use crate::ids::KeyId;
 
 /// The salt of every derivation.
 pub(crate) const SALT: &[u8] = b"sealed-session/v1";

@@ -1,4 +1,5 @@
-//! Keys: which secrets there are, when each is used, and how they are stored and changed.
+//! Keys: which secrets there are, when each is used, and how they are read. Writing and planning key files
+//! is another room's work.
 //!
 //! 1. A [`Secret`] is 32 random bytes. It is never used itself: everything is derived from it by
 //!    HKDF-SHA256, each purpose under a label of its own ([`derive`]).
@@ -10,35 +11,33 @@
 //!
 //! Nothing here knows of cookies or tokens.
 
+mod builder;
 mod derive;
-mod edit;
 mod file;
-mod review;
+mod problem;
 mod ring;
-mod rotate;
-#[cfg(test)]
-mod sample;
 mod secret;
 mod source;
-mod tables;
+pub(crate) mod tables;
+mod watch;
 mod weak;
+mod written;
 
-pub use crate::error::RandomError;
-pub use crate::id::KeyId;
+pub use crate::ids::KeyId;
+pub use crate::random::RandomError;
 pub use crate::random::{Random, SystemRandom};
-pub use edit::{EditError, Successor};
-pub use file::mode_is_loose;
+pub use builder::KeyRingBuilder;
 #[cfg(feature = "redis")]
 pub(crate) use file::read_password;
-pub use review::Finding;
-pub use ring::{Key, KeyRing, KeyRingBuilder};
-pub use rotate::{Rotated, Rotation};
+pub use ring::{Key, KeyRing};
 pub use secret::Secret;
 pub use source::KeySource;
-pub use tables::{KeyInfo, KeyStatus, KeyTables};
+pub use tables::KeyTables;
 
+#[cfg(any(test, feature = "cli", feature = "testing"))]
+pub(crate) use file::is_loose;
+pub(crate) use problem::toml_problem;
 pub(crate) use ring::KeyState;
-pub(crate) use source::{KeyChange, KeyWatch};
-pub(crate) use tables::toml_problem;
+pub(crate) use watch::{KeyChange, KeyWatch};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use weak::published_bytes;

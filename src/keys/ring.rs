@@ -16,11 +16,9 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::secret::Secret;
-use crate::clock::UnixMillis;
-use crate::error::{ConfigError, RandomError};
-use crate::id::KeyId;
-pub(super) use crate::lifetime::SKEW;
-use crate::random::SystemRandom;
+use crate::error::ConfigError;
+use crate::ids::KeyId;
+use crate::time::{SKEW, UnixMillis};
 
 /// A key that is ready for use: what was derived from its secret, and its times.
 ///
@@ -58,7 +56,7 @@ impl Key {
         &self.activity_key
     }
 
-    fn new(secret: &Secret, activate: UnixMillis, retire: Option<UnixMillis>) -> Self {
+    pub(super) fn new(secret: &Secret, activate: UnixMillis, retire: Option<UnixMillis>) -> Self {
         Self {
             id: secret.key_id(),
             activate,
@@ -111,10 +109,10 @@ impl fmt::Debug for Key {
 #[derive(Clone, Debug)]
 pub struct KeyRing {
     /// Without the revoked ones: nothing is derived for a key that must not be used.
-    keys: Vec<Key>,
-    revoked: Vec<(KeyId, UnixMillis)>,
-    pruned: Vec<(KeyId, UnixMillis)>,
-    everyone_before: Option<UnixMillis>,
+    pub(super) keys: Vec<Key>,
+    pub(super) revoked: Vec<(KeyId, UnixMillis)>,
+    pub(super) pruned: Vec<(KeyId, UnixMillis)>,
+    pub(super) everyone_before: Option<UnixMillis>,
 }
 
 /// What the ring says about the key that a token names.
@@ -131,38 +129,6 @@ pub(crate) enum KeyState<'a> {
 }
 
 impl KeyRing {
-    /// One fresh key from the operating system's generator, active always: for tests, and for an
-    /// application whose sessions may end with the process. Sessions that are to outlive it need a key file
-    /// (`sealed-session keys new`).
-    ///
-    /// # Errors
-    /// When the generator cannot deliver.
-    ///
-    /// ```
-    /// use sealed_session::KeyRing;
-    ///
-    /// let ring = KeyRing::generate()?;
-    /// # Ok::<(), sealed_session::keys::RandomError>(())
-    /// ```
-    pub fn generate() -> Result<Self, RandomError> {
-        Secret::generate(&SystemRandom).map(Self::single)
-    }
-
-    /// One key, active always.
-    pub fn single(secret: Secret) -> Self {
-        Self {
-            keys: vec![Key::new(&secret, UnixMillis::EPOCH, None)],
-            revoked: Vec::new(),
-            pruned: Vec::new(),
-            everyone_before: None,
-        }
-    }
-
-    /// A ring of several keys.
-    pub fn builder() -> KeyRingBuilder {
-        KeyRingBuilder::default()
-    }
-
     /// The key that seals at `now`: the newest active one. `None` if no key is active.
     pub fn sealing(&self, now: UnixMillis) -> Option<&Key> {
         let candidates = self.keys.iter().filter(|key| key.seals(now));
@@ -225,114 +191,7 @@ impl KeyRing {
     }
 }
 
-/// Collects the keys of a [`KeyRing`].
-#[derive(Clone, Debug, Default)]
-pub struct KeyRingBuilder {
-    keys: Vec<Key>,
-    revoked: Vec<(KeyId, UnixMillis)>,
-    pruned: Vec<(KeyId, UnixMillis)>,
-    everyone_before: Option<UnixMillis>,
-}
-
-impl KeyRingBuilder {
-    /// Adds a key that seals from `activate` on (until a newer one does) and opens until `retire`.
-    #[must_use]
-    pub fn key(mut self, secret: Secret, activate: UnixMillis, retire: Option<UnixMillis>) -> Self {
-        self.keys.push(Key::new(&secret, activate, retire));
-        self
-    }
-
-    /// Says that the key `id` was revoked, at the time `at`. Wins over a [`key`](Self::key) with the same id.
-    #[must_use]
-    pub fn revoked(mut self, id: KeyId, at: UnixMillis) -> Self {
-        self.revoked.push((id, at));
-        self
-    }
-
-    /// Says that the key `id` retired at the time `retired` and that its secret is gone.
-    #[must_use]
-    pub fn pruned(mut self, id: KeyId, retired: UnixMillis) -> Self {
-        self.pruned.push((id, retired));
-        self
-    }
-
-    /// The time before which no session counts.
-    #[must_use]
-    pub fn everyone_before(mut self, time: UnixMillis) -> Self {
-        self.everyone_before = Some(time);
-        self
-    }
-
-    /// The ring, after checking everything that does not depend on the time of day
-    /// ([`KeyRing::check`] does the rest).
-    ///
-    /// # Errors
-    /// [`ConfigError::Keys`] if there is no key, if an id is listed twice, if a key retires before it
-    /// activates, or if two ids begin with the same four bytes.
-    pub fn build(self) -> Result<KeyRing, ConfigError> {
-        if self.keys.is_empty() {
-            return Err(problem("there is no key"));
-        }
-        for key in &self.keys {
-            if key.retire.is_some_and(|retire| retire <= key.activate) {
-                return Err(problem(format!(
-                    "key {} retires before it activates",
-                    key.id
-                )));
-            }
-        }
-        self.check_ids()?;
-
-        let Self {
-            mut keys,
-            revoked,
-            pruned,
-            everyone_before,
-        } = self;
-        keys.retain(|key| revoked.iter().all(|(id, _)| *id != key.id));
-        if keys.is_empty() {
-            return Err(problem("every key is revoked"));
-        }
-        Ok(KeyRing {
-            keys,
-            revoked,
-            pruned,
-            everyone_before,
-        })
-    }
-
-    fn check_ids(&self) -> Result<(), ConfigError> {
-        let keys: Vec<KeyId> = self.keys.iter().map(|key| key.id).collect();
-        let revoked: Vec<KeyId> = self.revoked.iter().map(|(id, _)| *id).collect();
-        let pruned: Vec<KeyId> = self.pruned.iter().map(|(id, _)| *id).collect();
-
-        // A key or a pruned one may be revoked as well; apart from that an id stands once.
-        for ids in [[keys.as_slice(), &pruned].concat(), revoked.clone()] {
-            if let Some((id, _)) = first_pair(ids, |a, b| a == b) {
-                return Err(problem(format!("key {id} is listed twice")));
-            }
-        }
-        let all = [keys, revoked, pruned].concat();
-        match first_pair(all, |a, b| a != b && a.prefix() == b.prefix()) {
-            Some((one, other)) => Err(problem(format!(
-                "the ids {one} and {other} begin alike and could be confused; make another key"
-            ))),
-            None => Ok(()),
-        }
-    }
-}
-
-/// The first two ids of which `matches` is true. Few keys, so every pair is looked at.
-fn first_pair(ids: Vec<KeyId>, matches: impl Fn(&KeyId, &KeyId) -> bool) -> Option<(KeyId, KeyId)> {
-    ids.iter().enumerate().find_map(|(index, one)| {
-        let mut others = ids.iter().skip(index + 1);
-        others
-            .find(|other| matches(one, other))
-            .map(|other| (*one, *other))
-    })
-}
-
-fn problem(what: impl Into<String>) -> ConfigError {
+pub(super) fn problem(what: impl Into<String>) -> ConfigError {
     ConfigError::Keys(what.into())
 }
 
@@ -349,21 +208,6 @@ mod tests {
 
     fn at(seconds: u64) -> UnixMillis {
         UnixMillis::from_secs(seconds)
-    }
-
-    fn refusal(builder: KeyRingBuilder) -> String {
-        builder.build().unwrap_err().to_string()
-    }
-
-    #[test]
-    fn a_generated_ring_has_one_key_of_its_own_that_seals_at_any_time() {
-        let [one, other] = [(); 2].map(|()| KeyRing::generate().unwrap());
-        for now in [UnixMillis::EPOCH, at(20), UnixMillis::MAX] {
-            one.check(now).unwrap();
-            assert_eq!(one.opening(now).count(), 1);
-        }
-        let id = |ring: &KeyRing| ring.sealing(at(20)).unwrap().id();
-        assert_ne!(id(&one), id(&other));
     }
 
     #[test]
@@ -429,24 +273,6 @@ mod tests {
         assert!(matches!(find(2), KeyState::Retired));
         assert!(matches!(find(3), KeyState::Revoked));
         assert!(matches!(find(4), KeyState::Unknown));
-    }
-
-    #[test]
-    fn rings_that_contradict_themselves_are_refused() {
-        let one = || KeyRing::builder().key(secret(1), at(0), None);
-        let id = secret(1).key_id();
-        let mut alike = *id.as_bytes();
-        alike[15] ^= 1;
-        let alike = KeyId::from_bytes(alike);
-
-        assert!(refusal(KeyRing::builder()).contains("no key"));
-        assert!(refusal(one().key(secret(1), at(5), None)).contains("twice"));
-        assert!(refusal(one().pruned(id, at(5))).contains("twice"));
-        assert!(refusal(one().revoked(alike, at(5)).revoked(alike, at(6))).contains("twice"));
-        assert!(refusal(one().revoked(id, at(5))).contains("revoked"));
-        assert!(refusal(one().revoked(alike, at(5))).contains("begin alike"));
-        assert!(refusal(one().pruned(alike, at(5))).contains("begin alike"));
-        assert!(refusal(one().key(secret(2), at(5), Some(at(5)))).contains("retires before"));
     }
 
     #[test]

@@ -17,9 +17,9 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{derive, weak};
-use crate::error::{ConfigError, RandomError};
-use crate::id::KeyId;
-use crate::random::Random;
+use crate::error::ConfigError;
+use crate::ids::KeyId;
+use crate::random::{Random, RandomError};
 
 /// 32 secret bytes from which everything else of a key is derived.
 ///

@@ -9,7 +9,7 @@
 //! 3. text: a pass phrase is not a key, and a key in hexadecimal or base64 has to be decoded first;
 //! 4. a secret that this project published, in its documentation or its test vectors.
 
-use crate::id::KeyId;
+use crate::ids::KeyId;
 
 /// A random secret has 30 different bytes on average.
 const FEWEST_DISTINCT: usize = 16;

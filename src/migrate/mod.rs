@@ -40,7 +40,7 @@
 //!    the entry. Integers of more than 64 bits and the numeric keys of maps do not read back as such.
 //! 4. Where [`subject`](ActixSessionCookie::subject) names the user, the session is that user's login, of which
 //!    nobody knows how long ago it was: [`authenticated_at`](crate::Session::authenticated_at) says 1970.
-//!    Otherwise it is a visitor's.
+//!    Otherwise it is anonymous.
 //! 5. The limits of a session begin when it is taken over.
 //!
 //! # What the old cookie is worth
@@ -49,10 +49,10 @@
 //! key is. Here a copy is good until the date at the most, and less where it can be told:
 //!
 //! 1. A session that was taken over has an id that follows from the old cookie. So a logout, a renewal or a
-//!    login over it ends the old cookie too, and all copies. The exception is a visitor's signed cookie: those
-//!    of visitors with equal entries are equal, and so they share nothing. Devices of one user whose signed
-//!    cookies are equal are one session. The end of a visitor's session is one of as many as the list keeps of
-//!    visitors, whom anyone can be: an application that logs in by an entry names the user.
+//!    login over it ends the old cookie too, and all copies. The exception is an anonymous signed cookie: those
+//!    with equal entries are equal, and so they share nothing. Devices of one user whose signed
+//!    cookies are equal are one session. The end of an anonymous session is one of as many as the list keeps of
+//!    these, which anyone can have: an application that logs in by an entry names the user.
 //! 2. It counts as begun before anything that the revocation list knows. Whoever logged out everywhere, or was
 //!    logged out with everyone, is not logged in again by an old cookie. On a key file that logs everyone out
 //!    (`sealed-session keys everyone`) no old cookie counts.
@@ -70,7 +70,7 @@
 //! **Keep the date.** The revocation list forgets a logout after the longest lifetime, so the date must not be later
 //! than that after the first start with it; one that is put off later would let users in who logged out before.
 //! And actix-session seals anew with each write: a logout ends the old cookie that the browser holds, not one from
-//! before that somebody copied. `logout_all` ends those of a user, and of visitors nothing does until the date.
+//! before that somebody copied. `logout_all` ends those of a user, and nothing ends anonymous ones until the date.
 
 mod json;
 mod old;

@@ -14,9 +14,9 @@ use std::sync::Arc;
 use ::cookie::{Cookie, CookieJar, Key};
 use serde::de::DeserializeOwned;
 
-use crate::clock::UnixMillis;
 use crate::error::ConfigError;
 use crate::migrate::json::Json;
+use crate::time::UnixMillis;
 
 /// How many values of the name may cost a run of the cipher.
 const MAX_OPENED: usize = 4;
@@ -99,10 +99,10 @@ impl ActixSessionCookie {
     }
 
     /// Names the user of an old session: the subject of
-    /// [`Session::authenticate`](crate::Session::authenticate). `None` makes it a visitor's. Where the name is
+    /// [`Session::authenticate`](crate::Session::authenticate). `None` makes it anonymous. Where the name is
     /// no subject (1 to 255 bytes) the session is not taken over.
     ///
-    /// Called for each request that carries the old cookie. Default: every session is a visitor's. An
+    /// Called for each request that carries the old cookie. Default: every session is anonymous. An
     /// application whose users are known by an entry should name them: what ends a user's sessions ends these
     /// by that alone.
     pub fn subject(

@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::clock::{Clock, UnixMillis};
+use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
-use crate::id::{SessionId, SubjectKey};
+use crate::ids::{SessionId, SubjectKey};
 use crate::lock::lock;
 use crate::observe::{self, ListState};
 use crate::random;

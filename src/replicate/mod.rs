@@ -10,9 +10,9 @@ mod model;
 
 use std::sync::Arc;
 
-use crate::clock::{Clock, SystemClock, UnixMillis};
+use crate::time::{Clock, SystemClock, UnixMillis};
 use crate::error::StoreError;
-use crate::id::{Generation, RaiseId};
+use crate::ids::{Generation, RaiseId};
 use crate::random::Random;
 use crate::revoke::node::Node;
 use crate::revoke::store::{Boxed, Contents, Start, StoreKind};

@@ -16,9 +16,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::clock::UnixMillis;
-use crate::id::SessionId;
-use crate::lifetime::SKEW;
+use crate::time::UnixMillis;
+use crate::ids::SessionId;
+use crate::time::SKEW;
 use crate::lock::lock;
 use crate::revoke::log::Published;
 use crate::revoke::revocation::{Revocation, SessionEntry};
@@ -41,7 +41,7 @@ pub(crate) struct AnonymousList {
 }
 
 impl AnonymousList {
-    pub(crate) fn new(size: Size) -> Self {
+    pub(super) fn new(size: Size) -> Self {
         Self {
             entries: Table::new(size),
             order: Mutex::default(),
@@ -165,7 +165,7 @@ impl AnonymousList {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::Serial;
+    use crate::ids::Serial;
 
     const NOW: UnixMillis = UnixMillis::from_secs(1_000_000);
 

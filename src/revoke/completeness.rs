@@ -13,7 +13,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::clock::{Clock, UnixMillis, millis};
+use crate::time::{Clock, UnixMillis, millis};
 use crate::revoke::log::SETTLING;
 
 /// A point in time by both clocks.

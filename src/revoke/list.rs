@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use dashmap::DashSet;
 
-use crate::clock::{UnixMillis, millis};
-use crate::id::{Generation, SessionId, SubjectKey};
-use crate::lifetime::SKEW;
+use crate::time::{UnixMillis, millis};
+use crate::ids::{Generation, SessionId, SubjectKey};
+use crate::time::SKEW;
 use crate::revoke::anonymous::AnonymousList;
 use crate::revoke::log::{Published, Target};
 use crate::revoke::revocation::{Matter, Revocation, SessionEntry, SubjectEntry};
@@ -299,7 +299,7 @@ pub(crate) struct SubjectState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::Serial;
+    use crate::ids::Serial;
     use std::time::Duration;
 
     fn id(number: u32) -> SessionId {

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::clock::UnixMillis;
+use crate::time::UnixMillis;
 use crate::error::StoreError;
-use crate::id::{Generation, RaiseId, Serial, SessionId, SubjectKey};
+use crate::ids::{Generation, RaiseId, Serial, SessionId, SubjectKey};
 use crate::revoke::revocation::{Revocation, SessionEntry, SubjectEntry};
 
 /// What a store promises that several nodes write to.

@@ -6,8 +6,8 @@
 //! process, [`ReplicatedLog`] for one that nodes share.
 
 pub(crate) mod anonymous;
-pub(crate) mod check;
 pub(crate) mod completeness;
+mod generation;
 mod journal;
 pub(crate) mod list;
 mod log;
@@ -18,7 +18,7 @@ pub(crate) mod store;
 mod table;
 pub(crate) mod worker;
 
-pub use crate::id::{Generation, ParseIdError, RaiseId, Serial, SessionId, SubjectKey};
+pub use crate::ids::{Generation, ParseIdError, RaiseId, Serial, SessionId, SubjectKey};
 pub use journal::Journal;
 pub use log::{
     ANONYMOUS_CAPACITY, Announcement, Cursor, Delta, Followed, Found, Incarnation, LogState,

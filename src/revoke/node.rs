@@ -10,10 +10,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{Clock, UnixMillis};
+use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
-use crate::id::{Generation, Serial, SessionId, SubjectKey};
-use crate::lifetime::SKEW;
+use crate::ids::{Generation, Serial, SessionId, SubjectKey};
+use crate::time::SKEW;
 use crate::observe::{self, tag};
 use crate::revoke::completeness::{Completeness, Moment};
 use crate::revoke::list::List;

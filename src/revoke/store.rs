@@ -4,9 +4,9 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
-use crate::clock::{Clock, UnixMillis};
+use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
-use crate::id::Generation;
+use crate::ids::Generation;
 use crate::random::Random;
 use crate::revoke::log::{Announcement, Target};
 use crate::revoke::node::Node;

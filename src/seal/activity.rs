@@ -18,10 +18,10 @@ use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::clock::UnixMillis;
-use crate::id::SessionId;
+use crate::ids::SessionId;
 use crate::keys::Key;
 use crate::seal::Binding;
+use crate::time::UnixMillis;
 
 const TIME: usize = 6;
 const TAG: usize = 16;

@@ -16,6 +16,7 @@
 
 use std::sync::Arc;
 
+use crate::error::ConfigError;
 use crate::seal::names::Names;
 use crate::wire::envelope::{HEAD, Head};
 
@@ -82,6 +83,16 @@ impl Binding {
     }
 }
 
+/// # Errors
+/// When the audience is empty or longer than 255 bytes.
+pub(crate) fn check_audience(audience: &str) -> Result<(), ConfigError> {
+    if audience.is_empty() || audience.len() > 255 {
+        let problem = "must name the application and its environment, in 1 to 255 bytes";
+        return Err(ConfigError::setting("audience", problem));
+    }
+    Ok(())
+}
+
 /// What the associated data holds beside the cookie's name and the audience.
 const AROUND: usize = 5 * 4 + LABEL.len() + HEAD + 1;
 
@@ -97,8 +108,8 @@ fn push(data: &mut Vec<u8>, field: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::UnixMillis;
-    use crate::id::KeyId;
+    use crate::ids::KeyId;
+    use crate::time::UnixMillis;
     use crate::wire::envelope::{Minutes, VERSION};
 
     #[test]

@@ -1,15 +1,15 @@
 //! Whether a session carries the key of its own subject.
 //!
-//! The list knows subjects by a hash of their names, and a session carries it from the login on. Somebody who
-//! held a sealing key for a moment can have sealed another one, which nobody ends who ends the subject's
-//! sessions. So it is compared with the name on each request. Hashing the name each time would be a quarter of all
-//! instructions of a small session's read where the processor has none for SHA-256: what was found to fit is
-//! remembered.
+//! 1. The list knows subjects by a hash of their names, and a session carries that from the login on.
+//! 2. An attacker with the sealing key could store a foreign subject key in the session; ending the subject
+//!    would miss it. So the key is compared with the name on each request.
+//! 3. Hashing the name each time would take a quarter of all instructions of a small session's read, where the
+//!    processor has none for SHA-256. So pairs that fit are remembered.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::id::SubjectKey;
+use crate::ids::SubjectKey;
 
 /// For how many subjects at a time it is remembered: 128 KiB.
 const PLACES: usize = 1 << 14;

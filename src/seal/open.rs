@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::clock::UnixMillis;
-use crate::error::Rejected;
-use crate::id::{KeyId, Serial};
+use crate::ids::{KeyId, Serial};
 use crate::keys::{KeyRing, KeyState};
-use crate::lifetime::{LONGEST, SKEW};
+use crate::record::Record;
 use crate::seal::names::Names;
-use crate::seal::{Binding, Refusal, Standing, cipher};
-use crate::wire::envelope::{Envelope, Head, Parsed, Parts, VERSION};
-use crate::wire::record::Record;
+use crate::seal::{Binding, cipher};
+use crate::time::{LONGEST, SKEW, UnixMillis};
+use crate::wire::Malformed;
+use crate::wire::envelope::{Envelope, Head, Parsed};
 
-/// An authentic record. Whether its session still counts is the revocation check's to say.
+/// An authentic record. It does not say that its session still counts.
 #[derive(Debug)]
 pub(crate) struct Opened {
     record: Arc<Record>,
@@ -21,17 +20,32 @@ pub(crate) struct Opened {
     length: usize,
 }
 
-/// Why a token is no session, and the record of one that is authentic, with its key: it can still be ended.
+/// Why a token was not opened.
 #[derive(Debug)]
-pub(crate) struct Refused {
-    pub(crate) refusal: Refusal,
-    pub(crate) record: Option<(Arc<Record>, KeyId)>,
+pub(crate) enum NotOpened {
+    /// Its bytes are no token.
+    Malformed(Malformed),
+    /// Another release's token.
+    OtherVersion(Head),
+    /// No key of the ring has its id.
+    UnknownKey(Head),
+    /// The key was retired or pruned.
+    RetiredKey(KeyId),
+    /// The key was revoked. Whether the token is authentic nobody can tell any more.
+    RevokedKey,
+    /// The tag does not verify.
+    NotAuthentic,
+    /// Authentic, but nothing that an honest node makes.
+    Implausible,
+    /// Authentic, but it passed through a revoked key.
+    PassedRevokedKey(Arc<Record>, KeyId),
+    /// Authentic, from a time that has not come by this node's clock.
+    Ahead(Arc<Record>, KeyId),
 }
 
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
-        let record = None;
-        Self { refusal, record }
+impl From<Malformed> for NotOpened {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
     }
 }
 
@@ -61,60 +75,45 @@ pub(crate) fn open(
     ring: &KeyRing,
     binding: &Binding,
     now: UnixMillis,
-) -> Result<Opened, Refused> {
-    let envelope = match Envelope::parse(text).map_err(Refusal::worthless)? {
+) -> Result<Opened, NotOpened> {
+    let mut envelope = match Envelope::parse(text)? {
         Parsed::Token(envelope) => envelope,
-        Parsed::OtherVersion(head) => {
-            return Err(other_version(head).into());
-        }
+        Parsed::OtherVersion(head) => return Err(NotOpened::OtherVersion(head)),
     };
     let head = envelope.head;
     let key = match ring.find(&head.key, now) {
         KeyState::Opens(key) => key,
-        KeyState::Retired => return Err(Refusal::worthless(Rejected::RetiredKey(head.key)).into()),
-        KeyState::Revoked => return Err(Refusal::dead(Rejected::RevokedKey).into()),
-        KeyState::Unknown => {
-            let reason = Rejected::UnknownKey(head.key);
-            let standing = Standing::Unread(head.sealed_at);
-            return Err(Refusal { reason, standing }.into());
-        }
+        KeyState::Retired => return Err(NotOpened::RetiredKey(head.key)),
+        KeyState::Revoked => return Err(NotOpened::RevokedKey),
+        KeyState::Unknown => return Err(NotOpened::UnknownKey(head)),
     };
     let data = binding.associated_data(head, chunks);
-    let decrypt = |parts: Parts<'_>| {
-        let key = key.cipher_key();
-        let opened = cipher::decrypt(key, parts.nonce, &data, parts.content, parts.tag);
-        opened.map_err(|_| Rejected::NotAuthentic)
-    };
-    let (bytes, start) = envelope.opened(decrypt).map_err(Refusal::worthless)?;
+    let parts = envelope.parts().ok_or(Malformed::Length)?;
+    let opened = cipher::decrypt(
+        key.cipher_key(),
+        parts.nonce,
+        &data,
+        parts.content,
+        parts.tag,
+    );
+    opened.map_err(|_| NotOpened::NotAuthentic)?;
+    let (bytes, start) = envelope.into_content()?;
     let length = bytes.len() - start;
-    let record = Record::decode(bytes, start).map_err(Refusal::worthless)?;
-    let refusal = if record.keys.iter().any(|key| ring.is_revoked(key)) {
-        Refusal::dead(Rejected::RevokedKey)
+    let record = Record::decode(bytes, start).ok_or(NotOpened::Implausible)?;
+    let key = key.id();
+    if record.keys.iter().any(|key| ring.is_revoked(key)) {
+        Err(NotOpened::PassedRevokedKey(record, key))
     } else if is_ahead(&record, now) {
-        Refusal::ahead()
+        Err(NotOpened::Ahead(record, key))
     } else if !is_plausible(&record, binding.names()) {
-        return Err(Refusal::worthless(Rejected::Implausible).into());
+        Err(NotOpened::Implausible)
     } else {
-        let key = key.id();
-        return Ok(Opened {
+        Ok(Opened {
             record,
             key,
             length,
-        });
-    };
-    let record = Some((record, key.id()));
-    Err(Refused { refusal, record })
-}
-
-/// A token of an older version is nobody's: none was released. One of a newer version may be a session
-/// to a neighbour.
-fn other_version(head: Head) -> Refusal {
-    let reason = Rejected::Version(head.version);
-    let standing = match head.version > VERSION {
-        true => Standing::Unread(head.sealed_at),
-        false => Standing::Worthless,
-    };
-    Refusal { reason, standing }
+        })
+    }
 }
 
 /// Whether the record is from a time that has not come, by more than clocks may differ.

@@ -1,20 +1,27 @@
 //! Sealing a record into a token.
 
-use crate::clock::UnixMillis;
-use crate::error::RandomError;
-use crate::id::KeyId;
+use crate::ids::KeyId;
 use crate::keys::Key;
-use crate::random::{self, Random};
+use crate::random::{self, Random, RandomError};
+use crate::record::Record;
 use crate::seal::{Binding, cipher};
+use crate::time::UnixMillis;
 use crate::wire;
 use crate::wire::chunks::{CookieRoom, TooLarge};
-use crate::wire::envelope::{Envelope, Head, Minutes, Parts, VERSION};
-use crate::wire::record::Record;
+use crate::wire::envelope::{Envelope, Head, Minutes, VERSION};
 
-/// A record that was checked against the revocation list just now.
-///
-/// Implemented once, by the check itself (a test sees to it): so nothing is sealed unchecked.
-pub(crate) trait Checked {
+/// Stands for whoever decides what may be sealed. A room above appoints it.
+pub(crate) struct Judge;
+
+/// Implemented for [`Judge`], and so at most once: a second implementation does not compile. [`seal`] takes
+/// the one proof that is named here, and only the appointed room can make it.
+pub(crate) trait Appointed {
+    /// A record that was found to count just now.
+    type Proof<'r>: Cleared;
+}
+
+/// What a proof gives.
+pub(crate) trait Cleared {
     fn record(&self) -> &Record;
 }
 
@@ -37,14 +44,14 @@ pub(crate) enum SealError {
 
 /// Seals `record` with `key` at the time `now`, under a fresh nonce.
 pub(crate) fn seal(
-    checked: &impl Checked,
+    proof: &<Judge as Appointed>::Proof<'_>,
     key: &Key,
     binding: &Binding,
     room: CookieRoom,
     now: UnixMillis,
     random: &dyn Random,
 ) -> Result<Sealed, SealError> {
-    let record = checked.record().encode();
+    let record = proof.record().encode();
     let chunks = room.count(wire::text_len(record.len()))?;
     let head = Head {
         version: VERSION,
@@ -52,15 +59,12 @@ pub(crate) fn seal(
         sealed_at: Minutes::at(now),
     };
     let refused = || SealError::Cipher(key.id());
-    let envelope = Envelope::new(head, random::bytes(random)?, &record).ok_or_else(refused)?;
+    let mut envelope = Envelope::new(head, random::bytes(random)?, &record).ok_or_else(refused)?;
     let data = binding.associated_data(head, chunks);
-    let encrypt = |parts: Parts<'_>| {
-        let tag = cipher::encrypt(key.cipher_key(), parts.nonce, &data, parts.content);
-        *parts.tag = tag.ok()?;
-        Some(())
-    };
-    let text = envelope.sealed(encrypt).ok_or_else(refused)?;
+    let parts = envelope.parts().ok_or_else(refused)?;
+    let tag = cipher::encrypt(key.cipher_key(), parts.nonce, &data, parts.content);
+    *parts.tag = tag.map_err(|_| refused())?;
     Ok(Sealed {
-        values: room.split(text, chunks),
+        values: room.split(envelope.to_text(), chunks),
     })
 }

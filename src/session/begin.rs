@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::clock::UnixMillis;
-use crate::error::RandomError;
-use crate::id::{Serial, SessionId};
-use crate::lifetime::{Class, SKEW};
+use crate::ids::{Serial, SessionId};
+use crate::random::{self, Random, RandomError};
+use crate::record::{Entries, KeyTrail, Record};
 use crate::revoke::{Revocation, SessionEntry};
 use crate::session::service::Service;
-use crate::wire::entries::Entries;
-use crate::wire::record::{KeyTrail, Record};
+use crate::time::{Class, SKEW, UnixMillis};
 
 /// The session of someone who has not logged in.
 pub(super) fn anonymous(service: &Service) -> Result<Arc<Record>, RandomError> {
@@ -19,7 +17,7 @@ pub(super) fn anonymous(service: &Service) -> Result<Arc<Record>, RandomError> {
     let since = list.complete_since().max(list.anonymous().since());
     let created = service.beginning(now, since);
     Ok(Arc::new(Record {
-        id: SessionId::random(&*service.random)?,
+        id: fresh_id(&*service.random)?,
         serial: Serial::FIRST,
         login: None,
         everyone: list.everyone(),
@@ -30,6 +28,11 @@ pub(super) fn anonymous(service: &Service) -> Result<Arc<Record>, RandomError> {
         keys: KeyTrail::default(),
         entries: Entries::default(),
     }))
+}
+
+/// The id of a session that begins.
+pub(crate) fn fresh_id(random: &dyn Random) -> Result<SessionId, RandomError> {
+    random::bytes(random).map(SessionId::from_bytes)
 }
 
 /// What a logout publishes.

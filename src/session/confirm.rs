@@ -1,8 +1,8 @@
 //! Asking the store itself.
 
-use crate::clock::UnixMillis;
 use crate::error::StoreError;
 use crate::session::Session;
+use crate::time::UnixMillis;
 
 /// Why a session is not confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,7 +1,8 @@
 //! What a handler can get wrong or be refused.
 
-use crate::error::{RandomError, Rejected, StoreError};
-use crate::session::state::Obstacle;
+use crate::error::{Rejected, StoreError};
+use crate::random::RandomError;
+use crate::session::refusal::Obstacle;
 use crate::wire::chunks::TooLarge;
 
 /// Why a session cannot be written now. What it holds stays as it was.

@@ -7,19 +7,16 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::id::{KeyId, Serial, SessionId, SubjectKey};
-use crate::lifetime::Class;
+use crate::ids::{KeyId, Serial, SubjectKey};
 use crate::observe;
+use crate::record::{Entries, KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
 use crate::revoke::node::Attempt;
 use crate::revoke::{Published, Reading};
-use crate::session::Session;
-use crate::session::begin;
 use crate::session::error::{LoginError, SessionInsertError};
 use crate::session::service::Service;
-use crate::session::state::State;
-use crate::session::value;
-use crate::wire::entries::Entries;
-use crate::wire::record::{KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
+use crate::session::state::RequestState;
+use crate::session::{Session, begin, value};
+use crate::time::Class;
 
 /// A login that happens when it is awaited; made by [`Session::authenticate`].
 #[must_use = "nobody is logged in until this is awaited"]
@@ -30,8 +27,42 @@ pub struct Login {
     entries: Vec<(String, Result<Vec<u8>, SessionInsertError>)>,
 }
 
+/// # Beginning
+impl Session {
+    /// Logs `subject` in, when awaited: a new session with a new id. It keeps the entries of an anonymous session or of
+    /// the same subject, and none of another's. The session from before is ended, so a cookie that
+    /// someone else planted or copied is worth nothing.
+    ///
+    /// The subject is the application's name for the user, 1 to 255 bytes, which does not change: what
+    /// [`logout_all`](Self::logout_all) ends is found by it. Check the password first.
+    ///
+    /// Once this returns `Ok` the login stands, also if the handler returns an error afterwards: what
+    /// may still fail, such as a transaction, comes before it, or is followed by a
+    /// [`logout`](Self::logout).
+    ///
+    /// # Errors
+    /// See [`LoginError`]; nobody is logged in then.
+    pub fn authenticate(&self, subject: impl Into<String>) -> Login {
+        Login::new(self.clone(), subject.into())
+    }
+
+    /// The same, with entries that the new session starts with. [`Login::entry`] adds entries of other
+    /// types.
+    pub fn authenticate_with<K: Into<String>, V: Serialize>(
+        &self,
+        subject: impl Into<String>,
+        entries: impl IntoIterator<Item = (K, V)>,
+    ) -> Login {
+        entries
+            .into_iter()
+            .fold(self.authenticate(subject), |login, (key, value)| {
+                login.entry(key, value)
+            })
+    }
+}
+
 impl Login {
-    pub(super) fn new(session: Session, subject: String) -> Self {
+    fn new(session: Session, subject: String) -> Self {
         Self {
             session,
             subject,
@@ -81,7 +112,7 @@ impl Login {
                 && counted
             {
                 // Other nodes may still take the old cookie: nobody is logged in.
-                session.with(State::forget);
+                session.with(RequestState::forget);
                 return Err(error.into());
             }
         }
@@ -97,7 +128,7 @@ impl Login {
     }
 }
 
-/// What a login came to.
+/// What a login did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoggedIn {
@@ -158,15 +189,15 @@ struct Begun {
 impl Start {
     /// Makes the new session and ends the old one, if a browser holds it. On an error everything is as
     /// before.
-    fn prepare(self, state: &mut State, service: &Service) -> Result<Begun, LoginError> {
+    fn prepare(self, state: &mut RequestState, service: &Service) -> Result<Begun, LoginError> {
         let before = state.before_login(service)?;
         let (record, dropped) = self.record(before.heir, service)?;
         let now = service.now();
         let live = before.live.map(|old| (begin::succeeded(old, now), true));
         let dead = before.dead.iter().flat_map(|old| {
             // First, so that a second login, which finds it succeeded, does not take it for a double click.
-            let visitor = old.login.is_none();
-            let ended = visitor.then(|| begin::ended(old, now));
+            let is_anonymous = old.login.is_none();
+            let ended = is_anonymous.then(|| begin::ended(old, now));
             ended.into_iter().chain([begin::succeeded(old, now)])
         });
         let endings = live.into_iter().chain(dead.map(|it| (it, false)));
@@ -189,7 +220,7 @@ impl Start {
     ) -> Result<(Arc<Record>, bool), LoginError> {
         let reading = self.reading;
         let created = service.beginning(reading.state.now, reading.state.complete_since);
-        let id = SessionId::random(&*service.random).map_err(SessionInsertError::from)?;
+        let id = begin::fresh_id(&*service.random).map_err(SessionInsertError::from)?;
         let heir = heir.filter(|(old, _)| {
             let login = old.login.as_ref();
             let same = login.is_none_or(|login| login.subject == self.subject);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use crate::id::SessionId;
+use crate::ids::SessionId;
 use crate::session::{Session, SessionGetError};
 
 /// A session that is only looked at. The response does not come to depend on it, and it is no use of the

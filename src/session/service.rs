@@ -5,16 +5,15 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::clock::{Clock, UnixMillis};
-use crate::id::{KeyId, SubjectKey};
+use crate::ids::{KeyId, SubjectKey};
 use crate::keys::{Key, KeyRing};
-use crate::lifetime::Lifetimes;
 use crate::random::Random;
-use crate::revoke::check::Rules;
+use crate::record::Record;
 use crate::revoke::node::Node;
 use crate::seal::Binding;
+use crate::session::validity::Rules;
+use crate::time::{Clock, Lifetimes, UnixMillis};
 use crate::wire::chunks::CookieRoom;
-use crate::wire::record::Record;
 
 #[derive(Debug)]
 pub(crate) struct Service {

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::record::Entry;
 use crate::session::error::{SessionGetError, SessionInsertError};
-use crate::wire::entries::Entry;
 use crate::wire::value;
 
 /// A value as it is stored: MessagePack, decoded when somebody asks for a type.
@@ -18,7 +18,7 @@ pub struct Value {
 
 impl Value {
     pub(crate) fn of(entry: &Entry<'_>) -> Self {
-        Self::new(entry.name(), entry.value.to_vec())
+        Self::new(entry.name(), entry.value().to_vec())
     }
 
     pub(crate) fn new(key: &str, bytes: Vec<u8>) -> Self {

@@ -33,8 +33,8 @@ pub use redb::Redb;
 
 use std::time::Duration;
 
-use crate::clock::UnixMillis;
-use crate::lifetime::LONGEST;
+use crate::time::UnixMillis;
+use crate::time::LONGEST;
 use crate::replicate::Shared;
 use crate::revoke::{Journal, ReplicatedLog, Store};
 

@@ -7,10 +7,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::flow::{Incoming, Loaded, Sessions};
 use crate::keys::KeyRing;
 use crate::random::SystemRandom;
 use crate::session::Session;
+use crate::sessions::{Incoming, Loaded, Sessions};
 use crate::store::Memory;
 
 /// Sessions with a fresh key, a store in memory and default settings, for one test.
@@ -58,7 +58,7 @@ pub async fn sessions() -> Sessions {
 }
 
 /// A session without a request, for calling a handler as a function. The handle reads, writes, logs in and out
-/// as in a visitor's first request. No response follows, and so no cookie.
+/// as in an anonymous first request. No response follows, and so no cookie.
 ///
 /// A handler whose argument is an `Authenticated` gets one by `Authenticated::try_from(session)`, after
 /// [`Session::authenticate`].

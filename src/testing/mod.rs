@@ -1,5 +1,44 @@
 //! For tests: of an application, cookies and sessions ([`login`], [`cookie()`], [`session`]), and a clock moved
 //! by hand; of a revocation store, the [`conformance`] suite.
+//!
+//! An application needs no server for its tests, and no login page:
+//!
+#![cfg_attr(feature = "actix", doc = "```")]
+#![cfg_attr(not(feature = "actix"), doc = "```ignore")]
+//! use actix_web::test::{TestRequest, call_service, init_service};
+//! use actix_web::{App, Result, web};
+//! use sealed_session::{actix::{Authenticated, SessionMiddleware}, Session, testing};
+//!
+//! async fn home(user: Authenticated) -> String { format!("Hello, {}", user.subject()) }
+//! async fn dark(session: Session) -> Result<&'static str> {
+//!     session.insert("theme", "dark")?;
+//!     Ok("as you like it")
+//! }
+//!
+//! #[actix_web::main] // in a test: #[actix_web::test]
+//! async fn main() -> Result<()> {
+//!     let sessions = testing::sessions().await; // in memory, with a fresh key
+//!     let app = App::new().wrap(SessionMiddleware::new(&sessions)).route("/", web::get().to(home));
+//!     let app = init_service(app).await;
+//!
+//!     let alice = testing::login(&sessions, "alice").await;
+//!     let request = TestRequest::get().uri("/").insert_header(alice.header());
+//!     assert_eq!(call_service(&app, request.to_request()).await.status(), 200);
+//!
+//!     let visitor = testing::cookie(&sessions, async |session| session.insert("cart", ["tea"]).unwrap()).await;
+//!     let request = TestRequest::get().uri("/").insert_header(visitor.header());
+//!     assert_eq!(call_service(&app, request.to_request()).await.status(), 401);
+//!
+//!     let session = testing::session().await; // a handler, called as a function
+//!     dark(session.clone()).await?;
+//!     assert_eq!(session.get::<String>("theme")?.as_deref(), Some("dark"));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Each response that writes sets a new cookie, and the next request has to carry that one. What expires is tested
+//! with [`Sessions::builder`](crate::Sessions::builder) and a [`ManualClock`], which its `clock` and the store
+//! ([`Memory::with_clock`](crate::store::Memory::with_clock)) share.
 
 mod application;
 pub mod conformance;
@@ -11,11 +50,10 @@ mod revocation_list;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::clock::{Clock, UnixMillis};
-use crate::error::RandomError;
 use crate::keys::{Secret, published_bytes};
 use crate::lock::lock;
-use crate::random::Random;
+use crate::random::{Random, RandomError};
+use crate::time::{Clock, UnixMillis};
 
 pub use application::{SessionCookie, cookie, login, session, sessions};
 pub use memory_log::{LogCopy, MemoryLog};

@@ -1,9 +1,9 @@
 //! A node's own list of revocations, for who measures it.
 
-use crate::clock::UnixMillis;
-use crate::id::{Generation, SessionId, SubjectKey};
+use crate::ids::{Generation, SessionId, SubjectKey};
 use crate::revoke::list::List;
 use crate::revoke::{Published, Revocation, SessionEntry, Target};
+use crate::time::UnixMillis;
 
 /// A node's own list of revocations, without a store or a node around it: what every request is checked
 /// against. For this crate's benchmarks: it may change with any release. An application reaches the list of its

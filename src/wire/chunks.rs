@@ -11,16 +11,9 @@
 
 use std::borrow::Cow;
 
-use crate::error::Rejected;
+use super::envelope::text_len;
 
-/// The most bytes of one rendered Set-Cookie value that browsers take, and any setting allows.
-pub const MAX_COOKIE: usize = 4096;
-/// The most cookies that a token can be spread over, whatever is configured. Proxies limit the whole
-/// request header, often to 8 KiB.
-pub const MAX_CHUNKS: u8 = 8;
-
-/// The longest text of a token that any configuration makes.
-pub(crate) const LONGEST_TOKEN: usize = MAX_CHUNKS as usize * MAX_COOKIE;
+pub use super::sizes::{MAX_CHUNKS, MAX_COOKIE};
 
 /// A session that does not fit into its cookies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +40,7 @@ pub(crate) struct CookieRoom {
 impl CookieRoom {
     /// Whether a record of this many bytes fits.
     pub(crate) fn admit(&self, record: usize) -> Result<(), TooLarge> {
-        self.count(super::text_len(record)).map(|_| ())
+        self.count(text_len(record)).map(|_| ())
     }
 
     /// Over how many cookies a token of `text` characters is spread.
@@ -108,14 +101,15 @@ pub(crate) fn name(cookie: &str, index: u8) -> Cow<'_, str> {
     }
 }
 
-/// Whether the value is the first of several, and what follows the count.
-pub(crate) fn first(value: &[u8]) -> Result<(u8, &[u8]), Rejected> {
+/// How many values there are of which this is the first, and what follows the count. `None`: it begins
+/// with a count that makes no sense.
+pub(crate) fn first(value: &[u8]) -> Option<(u8, &[u8])> {
     let [digit, b'.', part @ ..] = value else {
-        return Ok((1, value));
+        return Some((1, value));
     };
     match digit.wrapping_sub(b'0') {
-        count @ 2..=MAX_CHUNKS => Ok((count, part)),
-        _ => Err(Rejected::Malformed),
+        count @ 2..=MAX_CHUNKS => Some((count, part)),
+        _ => None,
     }
 }
 
@@ -189,8 +183,8 @@ mod tests {
     #[test]
     fn counts_that_make_no_sense_are_malformed() {
         for value in ["0.abc", "1.abc", "9.abc", "x.abc", "..abc"] {
-            assert!(first(value.as_bytes()).is_err(), "{value}");
+            assert!(first(value.as_bytes()).is_none(), "{value}");
         }
-        assert_eq!(first(b"abc"), Ok((1, b"abc".as_slice())));
+        assert_eq!(first(b"abc"), Some((1, b"abc".as_slice())));
     }
 }

@@ -17,17 +17,27 @@ use std::time::Duration;
 
 use base64_simd::URL_SAFE_NO_PAD;
 
-use crate::clock::UnixMillis;
-use crate::error::Rejected;
-use crate::id::KeyId;
-use crate::wire::chunks::LONGEST_TOKEN;
-use crate::wire::padding::{self, BLOCK};
+use super::malformed::Malformed;
+use super::padding::{self, BLOCK};
+use super::sizes::LONGEST_TOKEN;
+use crate::ids::KeyId;
+use crate::time::UnixMillis;
 
 pub(crate) const VERSION: u8 = 1;
 /// Version, key id and sealed at.
 pub(crate) const HEAD: usize = 21;
 pub(crate) const NONCE: usize = 24;
 pub(crate) const TAG: usize = 16;
+
+/// Bytes around the ciphertext of a token: version, key id, sealed at, nonce, and the tag.
+const FRAME: usize = HEAD + NONCE + TAG;
+
+/// How long the text of a token is whose record has `record` bytes.
+pub(crate) fn text_len(record: usize) -> usize {
+    let bytes = padding::padded_len(record).saturating_add(FRAME);
+    // base64 without padding: six bits a character, rounded up.
+    bytes.saturating_mul(8).div_ceil(6)
+}
 
 /// The first bytes of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,8 +96,9 @@ impl Head {
     }
 }
 
-/// A token of this version. Its content is encrypted and decrypted where it is: a text comes out only by
-/// [`Envelope::sealed`], and a content by [`Envelope::opened`].
+/// A token of this version. Its content is encrypted and decrypted where it stands, by whoever knows a
+/// cipher, between [`Envelope::parse`] and [`Envelope::into_content`], or [`Envelope::new`] and
+/// [`Envelope::to_text`].
 pub(crate) struct Envelope {
     pub(crate) head: Head,
     bytes: Vec<u8>,
@@ -118,21 +129,21 @@ pub(crate) enum Parsed {
 
 impl Envelope {
     /// Takes the text of a token apart. Its length is checked before anything else.
-    pub(crate) fn parse(text: &[u8]) -> Result<Parsed, Rejected> {
+    pub(crate) fn parse(text: &[u8]) -> Result<Parsed, Malformed> {
         if text.len() > LONGEST_TOKEN {
-            return Err(Rejected::Length);
+            return Err(Malformed::Length);
         }
         // Padding, white space, the other alphabet and non-zero trailing bits are rejected.
         let bytes = URL_SAFE_NO_PAD
             .decode_to_vec(text)
-            .map_err(|_| Rejected::Malformed)?;
-        let (head, rest) = Head::read(&bytes).ok_or(Rejected::Length)?;
+            .map_err(|_| Malformed::Text)?;
+        let (head, rest) = Head::read(&bytes).ok_or(Malformed::Length)?;
         if head.version != VERSION {
             return Ok(Parsed::OtherVersion(head));
         }
         let content = rest.len().checked_sub(NONCE + TAG);
         if content.is_none_or(|content| content == 0 || !content.is_multiple_of(BLOCK)) {
-            return Err(Rejected::Length);
+            return Err(Malformed::Length);
         }
         Ok(Parsed::Token(Self { head, bytes }))
     }
@@ -148,23 +159,8 @@ impl Envelope {
         Some(Self { head, bytes })
     }
 
-    /// The text of the token, which `seal` encrypts.
-    pub(crate) fn sealed(mut self, seal: impl FnOnce(Parts<'_>) -> Option<()>) -> Option<String> {
-        seal(self.parts()?)?;
-        Some(self.to_text())
-    }
-
-    /// The content, which `open` decrypts: where it begins in the bytes that end with it.
-    pub(crate) fn opened(
-        mut self,
-        open: impl FnOnce(Parts<'_>) -> Result<(), Rejected>,
-    ) -> Result<(Vec<u8>, usize), Rejected> {
-        open(self.parts().ok_or(Rejected::Length)?)?;
-        self.into_content()
-    }
-
-    /// `None` never: both makers have seen to the length.
-    fn parts(&mut self) -> Option<Parts<'_>> {
+    /// What the cipher works on. `None` never: both makers have seen to the length.
+    pub(crate) fn parts(&mut self) -> Option<Parts<'_>> {
         let (_, rest) = self.bytes.split_at_mut_checked(HEAD)?;
         let (nonce, rest) = rest.split_first_chunk_mut()?;
         let (content, tag) = rest.split_last_chunk_mut()?;
@@ -175,17 +171,19 @@ impl Envelope {
         })
     }
 
-    fn into_content(self) -> Result<(Vec<u8>, usize), Rejected> {
+    /// The bytes that end with the content, once it is decrypted, and where it begins in them.
+    pub(crate) fn into_content(self) -> Result<(Vec<u8>, usize), Malformed> {
         let Self { mut bytes, .. } = self;
         bytes.truncate(bytes.len().saturating_sub(TAG));
-        let padded = bytes.get(HEAD + NONCE..).ok_or(Rejected::Length)?;
+        let padded = bytes.get(HEAD + NONCE..).ok_or(Malformed::Length)?;
         let content = padding::unpad(padded)?;
         let start = HEAD + NONCE + content.start;
         bytes.truncate(HEAD + NONCE + content.end);
         Ok((bytes, start))
     }
 
-    fn to_text(&self) -> String {
+    /// The text of the token, once it is encrypted.
+    pub(crate) fn to_text(&self) -> String {
         URL_SAFE_NO_PAD.encode_to_string(&self.bytes)
     }
 }
@@ -230,7 +228,7 @@ mod tests {
     #[test]
     fn a_token_reads_back() {
         let text = envelope().to_text();
-        assert_eq!(text.len(), super::super::text_len(60));
+        assert_eq!(text.len(), text_len(60));
         let Ok(Parsed::Token(back)) = Envelope::parse(text.as_bytes()) else {
             panic!("{text}")
         };
@@ -245,12 +243,12 @@ mod tests {
         let text = "!".repeat(LONGEST_TOKEN);
         assert!(matches!(
             Envelope::parse(text.as_bytes()),
-            Err(Rejected::Malformed)
+            Err(Malformed::Text)
         ));
         let longer = text + "!";
         assert!(matches!(
             Envelope::parse(longer.as_bytes()),
-            Err(Rejected::Length)
+            Err(Malformed::Length)
         ));
     }
 

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::error::Rejected;
+use super::malformed::Malformed;
 
 pub(crate) const BLOCK: usize = 32;
 /// The length in front of the content: four bytes, big endian.
@@ -27,15 +27,15 @@ pub(crate) fn pad(content: &[u8], to: &mut Vec<u8>) -> Option<()> {
 }
 
 /// Where in the padded bytes the content is.
-pub(crate) fn unpad(padded: &[u8]) -> Result<Range<usize>, Rejected> {
-    let (length, rest) = padded.split_first_chunk().ok_or(Rejected::Implausible)?;
-    let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| Rejected::Implausible)?;
-    let (_, zeros) = rest.split_at_checked(length).ok_or(Rejected::Implausible)?;
+pub(crate) fn unpad(padded: &[u8]) -> Result<Range<usize>, Malformed> {
+    let (length, rest) = padded.split_first_chunk().ok_or(Malformed::Padding)?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| Malformed::Padding)?;
+    let (_, zeros) = rest.split_at_checked(length).ok_or(Malformed::Padding)?;
     let whole = padded.len() == padded_len(length);
     if whole && zeros.iter().all(|byte| *byte == 0) {
         Ok(LENGTH..LENGTH + length)
     } else {
-        Err(Rejected::Implausible)
+        Err(Malformed::Padding)
     }
 }
 

@@ -12,34 +12,23 @@
 //!    tests.
 //! 5. No error says what a value is: it may be personal, and errors are logged.
 
+mod depth;
+mod error;
+mod limits;
 mod read;
 mod write;
 
-use std::fmt::{self, Display};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use serde::de::{self, DeserializeOwned, Expected, Unexpected};
-use serde::{Serialize, ser};
+pub(crate) use error::Error;
 
-/// How many arrays and maps may stand in one another. An enum with data counts as the map that it is.
-pub(crate) const MOST_LEVELS: u16 = 128;
-/// How many options and newtypes may stand in one another. They add nothing to the bytes, and a type that
-/// holds itself by them alone has no end.
-const MOST_WRAPPERS: u16 = 512;
 /// What reading one level can take: a struct of 32 fields takes a third of it where nothing is optimised. Writing
 /// takes a few kilobytes.
 const STACK_OF_A_LEVEL: usize = 128 << 10;
 
-/// Why a value cannot be written, or not be read as a type.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Error {
-    #[error("is nested more than {MOST_LEVELS} levels deep")]
-    TooDeep,
-    #[error("{0}")]
-    Other(String),
-}
-
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
-    let mut writer = write::Writer::default();
+    let mut writer = write::ValueWriter::default();
     value.serialize(&mut writer)?;
     Ok(writer.into_bytes())
 }
@@ -50,7 +39,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error>
 /// nobody here is asked by, level for level.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let read = || {
-        let mut reader = read::Reader::new(bytes);
+        let mut reader = read::ValueReader::new(bytes);
         let value = T::deserialize(&mut reader)?;
         if reader.is_done() {
             Ok(value)
@@ -64,101 +53,6 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
             let stack = STACK_OF_A_LEVEL * (1 + levels);
             stacker::maybe_grow(stack, stack, read)
         }
-    }
-}
-
-/// Where a value is being written or read.
-#[derive(Debug, Default)]
-struct Depth {
-    levels: u16,
-    wrappers: u16,
-}
-
-impl Depth {
-    /// Into an array or a map.
-    fn enter(&mut self) -> Result<(), Error> {
-        self.levels += 1;
-        if self.levels > MOST_LEVELS {
-            return Err(Error::TooDeep);
-        }
-        Ok(())
-    }
-
-    fn leave(&mut self) {
-        self.levels -= 1;
-    }
-
-    /// Into an option or a newtype.
-    fn enter_wrapper(&mut self) -> Result<(), Error> {
-        self.wrappers += 1;
-        if self.wrappers > MOST_WRAPPERS {
-            return Err(Error::TooDeep);
-        }
-        Ok(())
-    }
-
-    fn leave_wrapper(&mut self) {
-        self.wrappers -= 1;
-    }
-}
-
-impl Error {
-    fn other(problem: impl Into<String>) -> Self {
-        Self::Other(problem.into())
-    }
-
-    fn expected(expected: &dyn Expected) -> Self {
-        Self::Other(format!("holds something else, expected {expected}"))
-    }
-}
-
-/// Of what the type says, which may not be written.
-impl ser::Error for Error {
-    fn custom<T: Display>(message: T) -> Self {
-        Self::Other(message.to_string())
-    }
-}
-
-/// What was expected, without what was found.
-impl de::Error for Error {
-    fn custom<T: Display>(_: T) -> Self {
-        Self::other("cannot be read as this type")
-    }
-
-    fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::expected(expected)
-    }
-
-    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::expected(expected)
-    }
-
-    fn invalid_length(_: usize, expected: &dyn Expected) -> Self {
-        Self::expected(expected)
-    }
-
-    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
-        Self::expected(&OneOf(expected).to_string().as_str())
-    }
-
-    fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
-        Self::expected(&OneOf(expected).to_string().as_str())
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self::Other(format!("missing field `{field}`"))
-    }
-
-    fn duplicate_field(field: &'static str) -> Self {
-        Self::Other(format!("duplicate field `{field}`"))
-    }
-}
-
-struct OneOf(&'static [&'static str]);
-
-impl Display for OneOf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "one of {:?}", self.0)
     }
 }
 

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::server::{Errors, Server, Steps, folder};
+use common::accounts::{Errors, Server, Steps, folder};
 
 const AS_JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 

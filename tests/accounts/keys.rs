@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use sealed_session::keys::{EditError, Rotation};
+use sealed_session::key_files::{EditError, Rotation};
 use sealed_session::{
     keys::{KeyId, KeyTables, SystemRandom},
     time::{Clock, SystemClock, UnixMillis},
 };
 use serde_json::json;
 
-use crate::common::Browser;
-use crate::server::{Server, Steps, folder};
+use common::Browser;
+use common::accounts::{Server, Steps, folder};
 
 fn now() -> UnixMillis {
     SystemClock::default().now()

@@ -1,12 +1,14 @@
-//! The example application, run as its users run it: a process of its own, asked over HTTP.
+//! What ships with the library, run as its users run it: the example application as a process of its own, asked
+//! over HTTP and by a browser, and the command line.
 
 #![cfg(all(feature = "actix", feature = "redb"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-#[path = "../common/mod.rs"]
-mod common;
-mod server;
-
+mod chromium;
+mod cli_check;
+mod cli_errors;
+mod cli_keys;
+mod cli_sessions;
+mod cli_store;
 mod clock;
 mod disk;
 mod entries;

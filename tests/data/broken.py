@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Proves that the vectors are strict: whatever a reader gets wrong, one of them notices.
 
-A complete reader, written from section 5 of SECURITY.md and sharing nothing with the crate or with make.py.
+A complete reader, written from docs/FORMAT.md and sharing nothing with the crate or with make.py.
 How it reads activity cookies stands in read_activity.py.
 Each of its rules can be broken by a switch. Unbroken it has to read every vector as the vector says; with any
 one of the switches thrown it must not.
@@ -50,7 +50,7 @@ class Reader:
                 return other
         return right
 
-    # 5.1, cookies to text.
+    # 1, cookies to text.
 
     def text_of(self, cookies, name):
         if self.is_broken("names in any case", "names are compared without regard to case"):
@@ -97,7 +97,7 @@ class Reader:
             parts += [cookies[f"{name}.{place}"] for place in range(count, 9) if f"{name}.{place}" in cookies]
         return "".join(parts), max(count, 1)
 
-    # 5.2, text to bytes.
+    # 2, text to bytes.
 
     def bytes_of(self, text):
         longest = self.limit("longest text", 32768, also=[2**20, 4096, 32763])
@@ -117,7 +117,7 @@ class Reader:
             raise Rejected("Malformed")
         return data
 
-    # 5.3, the envelope.
+    # 3, the envelope.
 
     def key_of(self, id, keys, now):
         """Number of the key that the id picks."""
@@ -194,7 +194,7 @@ class Reader:
                 return plaintext
         raise Rejected("NotAuthentic")
 
-    # 5.5, the cipher.
+    # 5, the cipher.
 
     def decrypted(self, version, id, nonce, ciphertext, tag, number, cookie, audience, count, minutes):
         bound = {"label": b"sealed-session", "version": bytes([version]), "key id": id,
@@ -255,7 +255,7 @@ class Reader:
             raise Rejected("Implausible")
         return content
 
-    # 5.6, the record.
+    # 6, the record.
 
     def take(self, count):
         if count > len(self.rest):
@@ -440,7 +440,7 @@ class Reader:
         self.plausible(read, now)
         return read
 
-    # 5.7, what an honest writer can have made.
+    # 7, what an honest writer can have made.
 
     def plausible(self, read, now):
         skew = self.limit("clock skew", SKEW, also=[0])
@@ -462,7 +462,7 @@ class Reader:
         if read["serial"] > last:
             raise Rejected("Implausible")
 
-    # 5.6, values.
+    # 6, values.
 
     def value(self, data):
         self.rest = data
@@ -560,7 +560,7 @@ class Reader:
 
 
 def derived(number):
-    """Id and cipher key of a published secret (5.4)."""
+    """Id and cipher key of a published secret (4)."""
     secret = hashlib.sha256(b"sealed-session published secret %d" % number).digest()
     extracted = hmac.new(b"sealed-session/v1", secret, hashlib.sha256).digest()
     expand = lambda info: hmac.new(extracted, info + b"\x01", hashlib.sha256).digest()

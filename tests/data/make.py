@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the test vectors of the token format, version 1. Those of the activity cookie: `make_activity.py`.
 
-A second implementation, written from the format's description in SECURITY.md and sharing nothing with
+A second implementation, written from the format's description in docs/FORMAT.md and sharing nothing with
 the crate. Vectors of a release are added to, never changed: a file that exists is left alone.
 
     pip install pynacl

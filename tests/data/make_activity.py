@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the test vectors of the activity cookie (SECURITY.md, 5.9), as `make.py` does those of sessions.
+"""Makes the test vectors of the activity cookie (docs/FORMAT.md, 9), as `make.py` does those of sessions.
 
 What it says is written anew here; the data cookie beside it is one of `make.py`'s.
 

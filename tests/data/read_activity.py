@@ -1,4 +1,4 @@
-"""How the reader of `broken.py` reads activity cookies (SECURITY.md, 5.9), with the switches of its rules.
+"""How the reader of `broken.py` reads activity cookies (docs/FORMAT.md, 9), with the switches of its rules.
 
 Data cookies are read by a reader that keeps every rule: what is broken here is told by these vectors alone.
 """
@@ -36,7 +36,7 @@ class Activity:
         parts = {key: value for key, value in pairs if re.fullmatch(re.escape(name) + r"\.[1-7]", key)}
         return [parts | {name: value} for key, value in pairs if key == name]
 
-    # 5.1, as far as the activity cookie is concerned.
+    # 1, as far as the activity cookie is concerned.
 
     def pairs(self, lines, name):
         if self.is_broken("activity in the first line", "only the first line of the header is read"):
@@ -87,7 +87,7 @@ class Activity:
             return re.fullmatch(ours, key)
         return key == ours
 
-    # 5.9.
+    # 9.
 
     def last_use(self, pairs, vector, name, key, record):
         refreshed, after = record["refreshed"], vector["refresh_after"]

@@ -6,14 +6,14 @@ use sealed_session::{ConfigError, keys::RandomError, store::StoreError};
 
 /// What a command that was carried out has to say.
 #[derive(Debug)]
-pub struct Report {
+pub struct CommandAnswer {
     /// For standard output.
     pub output: String,
     /// For standard error, a line each. They do not change the exit code.
     pub warnings: Vec<String>,
 }
 
-impl From<String> for Report {
+impl From<String> for CommandAnswer {
     fn from(output: String) -> Self {
         let warnings = Vec::new();
         Self { output, warnings }
@@ -30,7 +30,7 @@ pub enum Failure {
     /// It looked, and all is not well. Exit code 1.
     NotWell {
         /// The rest of what it found.
-        report: Report,
+        report: CommandAnswer,
         /// What is not well, a line each.
         problems: Vec<String>,
     },
@@ -38,7 +38,7 @@ pub enum Failure {
 
 impl Failure {
     /// What is printed although it failed.
-    pub fn report(&self) -> Option<&Report> {
+    pub fn report(&self) -> Option<&CommandAnswer> {
         match self {
             Self::NotWell { report, .. } => Some(report),
             _ => None,

@@ -72,23 +72,23 @@ fn escaped(json: &str) -> String {
 }
 
 /// Where a cookie is valid, and what opens it.
-struct Place {
+struct CookieOrigin {
     keys: KeyRing,
     cookie: String,
     audience: String,
 }
 
-fn place(arguments: Inspect, now: UnixMillis) -> Result<Place, Failure> {
+fn place(arguments: Inspect, now: UnixMillis) -> Result<CookieOrigin, Failure> {
     match (arguments.config, arguments.keys, arguments.audience) {
         (Some(path), _, _) => {
             let config = SessionConfig::from_file(path)?;
-            Ok(Place {
+            Ok(CookieOrigin {
                 keys: config.key_source().load(now)?,
                 cookie: config.cookie_name(),
                 audience: config.audience().to_owned(),
             })
         }
-        (None, Some(keys), Some(audience)) => Ok(Place {
+        (None, Some(keys), Some(audience)) => Ok(CookieOrigin {
             keys: KeySource::File(keys).load(now)?,
             cookie: arguments.cookie,
             audience,

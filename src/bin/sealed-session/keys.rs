@@ -1,26 +1,24 @@
 //! `sealed-session keys`: the keys of a key file.
 //!
-//! 1. What a command does to the tables is the library's ([`KeyTables`]); here is what it asks before
+//! 1. What a command does to the tables is the library's (`key_files`); here is what it asks before
 //!    and says afterwards.
 //! 2. Secrets are never printed, not even a new one: it is in the file.
 //! 3. What logs people out wants `--yes`. What is merely unusual wants `--force`. What will end sessions before
 //!    their time later on is a warning.
 
-use std::fmt::Write;
-use std::path::{Path, PathBuf};
+mod edit;
+mod look;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use sealed_session::keys::{
-    EditError, Finding, KeyInfo, KeyStatus, Rotated, Rotation, Successor, mode_is_loose,
-};
-use sealed_session::{
-    Lifetimes, SessionConfig,
-    keys::{KeyId, KeySource, KeyTables, SystemRandom},
-    time::{Clock, LONGEST, SystemClock, UnixMillis},
-};
+use sealed_session::key_files::Rotation;
+use sealed_session::keys::KeyId;
+use sealed_session::time::{Clock, LONGEST, SystemClock, UnixMillis};
+use sealed_session::{Lifetimes, SessionConfig};
 
-use crate::failure::{Failure, Report};
+use crate::failure::{CommandAnswer, Failure};
 
 /// The commands. Their documentation is the `--help` text.
 #[derive(Subcommand)]
@@ -140,11 +138,11 @@ fn default_lifetime() -> Duration {
 }
 
 /// Carries a command out.
-pub fn run(command: Keys) -> Result<Report, Failure> {
+pub fn run(command: Keys) -> Result<CommandAnswer, Failure> {
     let now = SystemClock::default().now();
     match command {
-        Keys::New { file } => new(&file, now).map(Report::from),
-        Keys::List { file, json } => list(&file, json, now).map(Report::from),
+        Keys::New { file } => edit::new(&file, now).map(CommandAnswer::from),
+        Keys::List { file, json } => look::list(&file, json, now).map(CommandAnswer::from),
         Keys::Rotate {
             file,
             distribute,
@@ -156,261 +154,24 @@ pub fn run(command: Keys) -> Result<Report, Failure> {
             rotation.distribute = distribute;
             rotation.lifetime = lifetime.unwrap_or(LONGEST);
             rotation.although_pending = force;
-            rotate(&file, rotation, lifetime.unwrap_or(default_lifetime()), now)
+            edit::rotate(&file, rotation, lifetime.unwrap_or(default_lifetime()), now)
         }
         Keys::Revoke {
             file,
             id,
             yes,
             force,
-        } => revoke(&file, id, yes, force, now).map(Report::from),
-        Keys::Prune { file } => prune(&file, now).map(Report::from),
+        } => edit::revoke(&file, id, yes, force, now).map(CommandAnswer::from),
+        Keys::Prune { file } => edit::prune(&file, now).map(CommandAnswer::from),
         Keys::Check { file, lifetime } => {
             let lifetime = lifetime.given()?.unwrap_or(default_lifetime());
-            check(&file, lifetime, now)
+            look::check(&file, lifetime, now)
         }
         Keys::Everyone {
             file,
             at,
             yes,
             force,
-        } => everyone(&file, at.unwrap_or(now), yes, force, now).map(Report::from),
+        } => edit::everyone(&file, at.unwrap_or(now), yes, force, now).map(CommandAnswer::from),
     }
-}
-
-fn new(file: &Path, now: UnixMillis) -> Result<String, Failure> {
-    let tables = KeyTables::fresh(now, &SystemRandom)?;
-    tables.create(file)?;
-    let ids: Vec<String> = tables
-        .list(now)
-        .iter()
-        .map(|key| key.id.to_string())
-        .collect();
-    Ok(format!(
-        "made {} with key {}\n",
-        file.display(),
-        ids.join(", ")
-    ))
-}
-
-fn list(file: &Path, json: bool, now: UnixMillis) -> Result<String, Failure> {
-    let keys = KeyTables::read(file)?.list(now);
-    if json {
-        return as_json(&keys);
-    }
-    let time = |time: Option<UnixMillis>| time.map_or("-".to_owned(), |time| time.to_string());
-    let mut text = format!(
-        "{:<32}  {:<7}  {:<24}  {:<24}  {}\n",
-        "id", "state", "activate", "retire", "revoked"
-    );
-    for key in keys {
-        let _ = writeln!(
-            text,
-            "{}  {:<7}  {:<24}  {:<24}  {}",
-            key.id,
-            // `pad` is not applied by every Display.
-            key.status.to_string(),
-            time(key.activate),
-            time(key.retire),
-            time(key.revoked)
-        );
-    }
-    Ok(text)
-}
-
-fn as_json(keys: &[KeyInfo]) -> Result<String, Failure> {
-    let time = |time: Option<UnixMillis>| time.map(|time| time.to_string());
-    let keys: Vec<_> = keys
-        .iter()
-        .map(|key| {
-            serde_json::json!({
-                "id": key.id.to_string(),
-                "state": key.status.to_string(),
-                "activate": time(key.activate),
-                "retire": time(key.retire),
-                "revoked": time(key.revoked),
-                "has_secret": key.has_secret,
-            })
-        })
-        .collect();
-    match serde_json::to_string_pretty(&keys) {
-        Ok(text) => Ok(text + "\n"),
-        Err(error) => Err(Failure::Failed(error.to_string())),
-    }
-}
-
-fn rotate(
-    file: &Path,
-    rotation: Rotation,
-    lifetime: Duration,
-    now: UnixMillis,
-) -> Result<Report, Failure> {
-    let rotate = |tables: &mut KeyTables| match tables.rotate(now, rotation, &SystemRandom) {
-        Err(pending @ EditError::Pending { .. }) => Err(Failure::Failed(format!(
-            "{pending}; --force adds another key all the same"
-        ))),
-        Err(other) => Err(failed(other)),
-        Ok(rotated) => Ok((rotated, tables.review(now, lifetime))),
-    };
-    let (rotated, findings) = KeyTables::edit_file(file, rotate)?;
-    let Rotated {
-        id,
-        activate,
-        retiring,
-        ..
-    } = rotated;
-    let mut output = format!("added key {id}, which seals from {activate}\n");
-    for (old, until) in retiring {
-        let _ = writeln!(output, "key {old} opens until {until}");
-    }
-    // Problems and notes are what `check` is for.
-    let warnings = findings.into_iter().filter_map(|finding| match finding {
-        Finding::Warning(warning) => Some(warning),
-        _ => None,
-    });
-    let warnings = warnings.collect();
-    Ok(Report { output, warnings })
-}
-
-fn revoke(
-    file: &Path,
-    id: KeyId,
-    yes: bool,
-    force: bool,
-    now: UnixMillis,
-) -> Result<String, Failure> {
-    let successor = KeyTables::edit_file(file, |tables| {
-        if tables.is_in_use(&id, now) && !yes {
-            return Err(Failure::WouldLogOut(format!(
-                "revoking key {id} ends the sessions that it sealed; --yes revokes it"
-            )));
-        }
-        match tables.revoke(id, now, &SystemRandom) {
-            Err(EditError::Unknown(_)) if force => {
-                tables.revoke_unknown(id, now);
-                Ok(Successor::Unchanged)
-            }
-            Err(unknown @ EditError::Unknown(_)) => Err(Failure::Failed(format!(
-                "{unknown}; --force revokes it all the same"
-            ))),
-            other => other.map_err(failed),
-        }
-    })?;
-    let mut text = format!("key {id} is revoked\n");
-    let _ = match successor {
-        Successor::Fresh(new) => writeln!(
-            text,
-            "no other key was left: added key {new}, which seals at once"
-        ),
-        Successor::Activated(new) => {
-            writeln!(text, "key {new} was waiting to activate, and seals at once")
-        }
-        Successor::Reinstated(old) => {
-            writeln!(
-                text,
-                "key {old} seals again, and no longer retires; rotate soon"
-            )
-        }
-        _ => Ok(()),
-    };
-    Ok(text)
-}
-
-fn prune(file: &Path, now: UnixMillis) -> Result<String, Failure> {
-    let pruned = KeyTables::edit_file(file, |tables| Ok::<_, Failure>(tables.prune(now)))?;
-    if pruned.is_empty() {
-        return Ok("no key has retired\n".to_owned());
-    }
-    let lines = pruned
-        .iter()
-        .map(|id| format!("removed the secret of key {id}\n"));
-    Ok(lines.collect())
-}
-
-fn check(file: &Path, lifetime: Duration, now: UnixMillis) -> Result<Report, Failure> {
-    let mut report = Report::from(String::new());
-    let mut problems = Vec::new();
-    match mode_is_loose(file) {
-        Ok(true) => problems.push(format!(
-            "{}: others may read or change it; set its mode to 0600",
-            file.display()
-        )),
-        Ok(false) => {}
-        // Said better by reading it.
-        Err(_) => {}
-    }
-    match KeySource::File(file.to_owned()).load(now) {
-        Err(error) => problems.push(error.to_string()),
-        Ok(_) => {
-            let tables = KeyTables::read(file)?;
-            report.output = summary(&tables, now);
-            for finding in tables.review(now, lifetime) {
-                match finding {
-                    Finding::Problem(problem) => problems.push(problem),
-                    Finding::Warning(warning) => report.warnings.push(warning),
-                    Finding::Note(note) => report.output += &format!("note: {note}\n"),
-                    _ => {}
-                }
-            }
-        }
-    }
-    if problems.is_empty() {
-        Ok(report)
-    } else {
-        Err(Failure::NotWell { report, problems })
-    }
-}
-
-fn summary(tables: &KeyTables, now: UnixMillis) -> String {
-    let mut text = String::new();
-    for key in tables.list(now) {
-        let _ = match key.status {
-            KeyStatus::Sealing => writeln!(text, "key {} seals", key.id),
-            KeyStatus::Opening => writeln!(text, "key {} opens", key.id),
-            KeyStatus::Pending => match key.activate {
-                Some(activate) => writeln!(text, "key {} opens, and seals from {activate}", key.id),
-                None => Ok(()),
-            },
-            _ => Ok(()),
-        };
-    }
-    if let Some(time) = tables.everyone_before() {
-        let _ = writeln!(text, "no session from before {time} counts");
-    }
-    text
-}
-
-fn everyone(
-    file: &Path,
-    at: UnixMillis,
-    yes: bool,
-    force: bool,
-    now: UnixMillis,
-) -> Result<String, Failure> {
-    KeyTables::edit_file(file, |tables| {
-        let goes_back = tables.everyone_before().is_some_and(|before| at < before);
-        if goes_back && force {
-            return tables.set_everyone_before(at, now).map_err(failed);
-        }
-        let mut changed = tables.clone();
-        match changed.end_everyone(at, now) {
-            Err(EditError::Backwards(before)) => Err(Failure::Failed(format!(
-                "{}; --force sets it all the same",
-                EditError::Backwards(before)
-            ))),
-            Err(other) => Err(failed(other)),
-            Ok(()) if !yes => Err(Failure::WouldLogOut(format!(
-                "this ends every session that began before {at}; --yes ends them"
-            ))),
-            Ok(()) => {
-                *tables = changed;
-                Ok(())
-            }
-        }
-    })?;
-    Ok(format!("no session from before {at} counts\n"))
-}
-
-fn failed(error: EditError) -> Failure {
-    Failure::Failed(error.to_string())
 }

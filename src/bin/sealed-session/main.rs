@@ -1,7 +1,7 @@
 //! The command line of sealed-session.
 //!
 //! 1. Each group of commands has a file of its own, which turns its arguments into a
-//!    [`failure::Report`] or a [`failure::Failure`]. Only this file writes and exits.
+//!    [`failure::CommandAnswer`] or a [`failure::Failure`]. Only this file writes and exits.
 //! 2. Exit codes: 0 done, and all is well; 1 failed, or what was asked about is not well; 2 the command
 //!    line is wrong; 3 refused, because it would log people out.
 //! 3. It uses the library's public interface alone, so every command is open to other tools too.
@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use failure::{Failure, Report};
+use failure::{CommandAnswer, Failure};
 
 /// Keys and revocations of sealed sessions.
 ///
@@ -44,22 +44,22 @@ enum Command {
     Revoke(revoke::Revoke),
     /// Look at a list of revocations, or move it.
     #[command(subcommand)]
-    Store(store::Store),
+    Store(store::StoreCommand),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Keys(command) => keys::run(command),
-        Command::Inspect(arguments) => inspect::run(arguments).map(Report::from),
-        Command::Revoke(command) => in_runtime(revoke::run(command)).map(Report::from),
-        Command::Store(command) => in_runtime(store::run(command)).map(Report::from),
+        Command::Inspect(arguments) => inspect::run(arguments).map(CommandAnswer::from),
+        Command::Revoke(command) => in_runtime(revoke::run(command)).map(CommandAnswer::from),
+        Command::Store(command) => in_runtime(store::run(command)).map(CommandAnswer::from),
     };
     let (report, code) = match &outcome {
         Ok(report) => (Some(report), 0),
         Err(failure) => (failure.report(), failure.exit_code()),
     };
     // A reader that has gone away, such as `head`, is no failure of the command.
-    if let Some(Report { output, warnings }) = report {
+    if let Some(CommandAnswer { output, warnings }) = report {
         let _ = io::stdout().write_all(output.as_bytes());
         for warning in warnings {
             let _ = writeln!(io::stderr(), "warning: {warning}");

@@ -14,13 +14,13 @@ use crate::failure::Failure;
 ///
 /// Without `Debug`: the URL of a server may hold a password.
 #[derive(Clone)]
-pub enum Place {
+pub enum StoreArgument {
     File(String),
     Server(String),
     Configured(String),
 }
 
-impl std::str::FromStr for Place {
+impl std::str::FromStr for StoreArgument {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -66,7 +66,7 @@ impl ListName {
     }
 }
 
-impl Place {
+impl StoreArgument {
     /// Refuses the name of a list where none of `places` has a use for it.
     pub fn check_list(places: &[&Self], list: &ListName) -> Result<(), Failure> {
         let reasons: Option<Vec<_>> = places.iter().map(|place| place.why_no_list()).collect();
@@ -101,7 +101,7 @@ impl Place {
     }
 
     /// Opens a list that is to be written to. A file that is missing is made.
-    pub fn open_or_create(&self, list: &ListName) -> Result<Target, Failure> {
+    pub fn open_or_create(&self, list: &ListName) -> Result<WritableList, Failure> {
         let (store, made): (Store, _) = match self {
             Self::Server(url) => (Redis::open(url.as_str(), name(list)?)?.into(), None),
             Self::Configured(path) => {
@@ -116,7 +116,7 @@ impl Place {
                 (store.into(), Some(path.into()))
             }
         };
-        Ok(Target { store, made })
+        Ok(WritableList { store, made })
     }
 }
 
@@ -130,13 +130,13 @@ impl OpenStore {
 }
 
 /// A list that is to be written to.
-pub struct Target {
+pub struct WritableList {
     pub store: Store,
     /// The file that was made for it.
     made: Option<PathBuf>,
 }
 
-impl Target {
+impl WritableList {
     /// Removes what was made: it is of no use to anyone.
     pub fn undo(self) {
         drop(self.store);

@@ -12,7 +12,7 @@ use sealed_session::{
 };
 
 use crate::failure::Failure;
-use crate::place::{ListName, OpenStore, Place};
+use crate::place::{ListName, OpenStore, StoreArgument};
 
 /// The commands. Their documentation is the `--help` text.
 #[derive(Subcommand)]
@@ -20,7 +20,7 @@ pub enum Revoke {
     /// End one session.
     Session {
         #[command(flatten)]
-        store: Store,
+        store: WhichStore,
         /// The session's id, 32 hexadecimal digits.
         id: SessionId,
     },
@@ -29,7 +29,7 @@ pub enum Revoke {
     /// Whether there is such a user, or any session, the store cannot tell: check the spelling.
     User {
         #[command(flatten)]
-        store: Store,
+        store: WhichStore,
         /// The audience of the application, unless a configuration names it.
         #[arg(long, conflicts_with = "config")]
         audience: Option<String>,
@@ -39,7 +39,7 @@ pub enum Revoke {
     /// End all sessions of everyone whose application uses this list.
     Everyone {
         #[command(flatten)]
-        store: Store,
+        store: WhichStore,
         /// Everyone is logged out, and that is meant.
         #[arg(long)]
         yes: bool,
@@ -48,7 +48,7 @@ pub enum Revoke {
 
 /// Which store.
 #[derive(Args)]
-pub struct Store {
+pub struct WhichStore {
     /// A configuration, which names the store and the audience.
     #[arg(long, value_name = "FILE")]
     config: Option<String>,
@@ -59,19 +59,19 @@ pub struct Store {
         required_unless_present = "config",
         conflicts_with = "config"
     )]
-    store: Option<Place>,
+    store: Option<StoreArgument>,
     #[command(flatten)]
     list: ListName,
 }
 
-impl Store {
+impl WhichStore {
     async fn open(&self) -> Result<OpenStore, Failure> {
         let place = match (&self.config, &self.store) {
-            (Some(path), _) => &Place::Configured(path.clone()),
+            (Some(path), _) => &StoreArgument::Configured(path.clone()),
             (None, Some(place)) => place,
             (None, None) => return Err(Failure::Failed("either --config or --store".into())),
         };
-        Place::check_list(&[place], &self.list)?;
+        StoreArgument::check_list(&[place], &self.list)?;
         place.open(&self.list).await
     }
 }

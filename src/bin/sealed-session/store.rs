@@ -9,7 +9,7 @@ use sealed_session::revoke::{Contents, Revocation};
 use sealed_session::time::{Clock, SystemClock, UnixMillis};
 
 use crate::failure::Failure;
-use crate::place::{ListName, Place};
+use crate::place::{ListName, StoreArgument};
 
 /// How many entries are published at once.
 const BATCH: usize = 1000;
@@ -18,11 +18,11 @@ const SKEW: Duration = Duration::from_secs(60);
 
 /// The commands. Their documentation is the `--help` text.
 #[derive(Subcommand)]
-pub enum Store {
+pub enum StoreCommand {
     /// Show how many revocations a list holds, and since when it remembers.
     Show {
         /// redb:FILE, redis://HOST:PORT or a configuration (FILE.toml).
-        store: Place,
+        store: StoreArgument,
         #[command(flatten)]
         list: ListName,
     },
@@ -32,9 +32,9 @@ pub enum Store {
     /// missing there. A copy that was cut off can be made again.
     Copy {
         /// From where: redb:FILE, redis://HOST:PORT or a configuration (FILE.toml).
-        from: Place,
+        from: StoreArgument,
         /// To where. A file that is missing is made.
-        to: Place,
+        to: StoreArgument,
         #[command(flatten)]
         list: ListName,
     },
@@ -48,17 +48,17 @@ pub enum Store {
 }
 
 /// Carries a command out. The text is for standard output.
-pub async fn run(command: Store) -> Result<String, Failure> {
+pub async fn run(command: StoreCommand) -> Result<String, Failure> {
     match command {
-        Store::Show { store, list } => {
-            Place::check_list(&[&store], &list)?;
+        StoreCommand::Show { store, list } => {
+            StoreArgument::check_list(&[&store], &list)?;
             let store = store.open(&list).await?.store;
             Ok(show(store.name(), &store.contents().await?))
         }
-        Store::Copy { from, to, list } => {
-            Place::check_list(&[&from, &to], &list)?;
+        StoreCommand::Copy { from, to, list } => {
+            StoreArgument::check_list(&[&from, &to], &list)?;
             let from = from.open(&list).await?.store;
-            let source = Source::read(&from).await?;
+            let source = CopiedList::read(&from).await?;
             // Nothing is made before there is something to copy.
             let to = to.open_or_create(&list)?;
             let copied = source.copy(&to.store).await;
@@ -67,7 +67,7 @@ pub async fn run(command: Store) -> Result<String, Failure> {
             }
             copied
         }
-        Store::Reborn { .. } => Err(Failure::Failed(
+        StoreCommand::Reborn { .. } => Err(Failure::Failed(
             "there is no `store reborn` any more: after a restored backup, end all sessions with \
              `sealed-session revoke everyone --store STORE --yes`, before a node starts"
                 .into(),
@@ -105,12 +105,12 @@ fn show(name: &str, contents: &Contents) -> String {
 }
 
 /// What is to be copied.
-struct Source {
+struct CopiedList {
     entries: Vec<Revocation>,
     contents: Contents,
 }
 
-impl Source {
+impl CopiedList {
     async fn read(from: &sealed_session::revoke::Store) -> Result<Self, Failure> {
         let mut contents = from.contents().await?;
         let now = trusted_time(from.name(), &contents)?;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::clock::UnixMillis;
-use crate::lifetime::SKEW;
+use crate::time::UnixMillis;
+use crate::time::SKEW;
 use crate::revoke::list::List;
 use crate::revoke::{Matter, Revocation};
 

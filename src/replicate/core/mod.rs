@@ -26,8 +26,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::id::{SessionId, SubjectKey};
-use crate::lifetime::SKEW;
+use crate::ids::{SessionId, SubjectKey};
+use crate::time::SKEW;
 use crate::replicate::core::following::Following;
 use crate::replicate::core::outbox::Outbox;
 use crate::replicate::core::recovery::Recovery;
@@ -41,7 +41,7 @@ use crate::revoke::{
     Announcement, Cursor, Followed, Found, Incarnation, LogState, Published, Purpose, Raise, Raised,
     Reading, Receipt, Revocation, SnapshotEnd, Target,
 };
-use crate::clock::UnixMillis;
+use crate::time::UnixMillis;
 
 pub(crate) use self::requests::Reply;
 

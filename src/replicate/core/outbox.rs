@@ -10,10 +10,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::clock::UnixMillis;
+use crate::time::UnixMillis;
 use crate::error::StoreError;
-use crate::id::{Generation, RaiseId, SessionId};
-use crate::lifetime::SKEW;
+use crate::ids::{Generation, RaiseId, SessionId};
+use crate::time::SKEW;
 use crate::replicate::core::{
     ATTEMPT, Attempted, Call, Cause, Command, Core, Publication,
 };

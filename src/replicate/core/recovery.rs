@@ -155,7 +155,7 @@ impl Core {
     }
 
     /// What this node knows better than the store: since when its list is complete.
-    pub(super) fn to_attest(&self) -> Option<(Incarnation, crate::clock::UnixMillis)> {
+    pub(super) fn to_attest(&self) -> Option<(Incarnation, crate::time::UnixMillis)> {
         let own = self.list.complete_since();
         let known = self.recovery.known?;
         let is_due = self.recovery.is_sure

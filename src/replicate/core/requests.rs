@@ -9,9 +9,9 @@
 
 use std::collections::VecDeque;
 
-use crate::clock::UnixMillis;
+use crate::time::UnixMillis;
 use crate::error::StoreError;
-use crate::id::SubjectKey;
+use crate::ids::SubjectKey;
 use crate::replicate::core::{
     Ask, Attempted, Call, Cause, Command, Core, NOBODY, Publication, ReadFor, Ticket, published_at,
 };

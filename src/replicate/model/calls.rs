@@ -2,7 +2,7 @@
 
 use super::state::{Pending, State, hash};
 use super::{Config, SUBJECT};
-use crate::id::RaiseId;
+use crate::ids::RaiseId;
 use crate::replicate::core::{Answer, Call, Cause, Load, Publication};
 use crate::revoke::{Cursor, Followed, Purpose, Raise, Receipt, Revocation};
 use crate::testing::Call as ServerCall;
@@ -127,7 +127,7 @@ impl State {
     }
 
     /// A generation was handed out. It has to exceed those of the sessions that it ends.
-    fn note_raise(&mut self, raise: &Raise, generation: crate::id::Generation) {
+    fn note_raise(&mut self, raise: &Raise, generation: crate::ids::Generation) {
         debug_assert_eq!(raise.target, SUBJECT);
         let raises = self.seen.raises.iter_mut();
         let mut raises = raises.filter(|it| it.id == raise.id);

@@ -3,13 +3,13 @@
 use super::state::{Node, State};
 use super::{ALICE, Config, SUBJECT, session_id};
 use crate::error::Rejected;
-use crate::id::{Generation, Serial};
-use crate::lifetime::{Class, Lifetimes, Limits};
-use crate::revoke::check::{Freshness, Rules};
+use crate::ids::{Generation, Serial};
+use crate::time::{Class, Lifetimes, Limits};
+use crate::session::validity::{Freshness, Rules};
 use crate::revoke::list::List;
 use crate::wire::chunks::{CookieRoom, MAX_COOKIE};
-use crate::wire::entries::Entries;
-use crate::wire::record::{KeyTrail, LoginFacts, Record};
+use crate::record::Entries;
+use crate::record::{KeyTrail, LoginFacts, Record};
 
 /// A session and the serial of one of its cookies.
 pub(super) type Cookie = (usize, u32);
@@ -48,7 +48,7 @@ impl State {
         let record = self.record(config, cookie);
         let completeness = node.core.completeness();
         let began = match config.without.waiting {
-            true => crate::clock::UnixMillis::MAX,
+            true => crate::time::UnixMillis::MAX,
             false => record.began(),
         };
         if !completeness.can_judge(began, now, config.trust.max_staleness) {
@@ -159,7 +159,7 @@ impl State {
     }
 }
 
-fn judge(config: &Config, list: &List, now: crate::clock::UnixMillis, record: &Record) -> Verdict {
+fn judge(config: &Config, list: &List, now: crate::time::UnixMillis, record: &Record) -> Verdict {
     let lifetimes = config.lifetimes();
     let rules = Rules {
         room: CookieRoom {

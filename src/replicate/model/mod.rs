@@ -4,7 +4,7 @@
 //! orders are tried.
 //!
 //! **Real** is what decides: [`Core`](super::core::Core) with its list, its completeness and its outbox, exactly as
-//! the driver drives it; the validity of sessions ([`Rules`](crate::revoke::check::Rules)); and the store, the
+//! the driver drives it; the validity of sessions ([`Rules`](crate::session::validity::Rules)); and the store, the
 //! reference implementation of its contract ([`LogServer`](crate::testing::LogServer)), which the conformance suite
 //! holds every other one against.
 //!
@@ -45,8 +45,8 @@ mod world;
 
 use std::time::Duration;
 
-use crate::clock::UnixMillis;
-use crate::id::{SessionId, SubjectKey};
+use crate::time::UnixMillis;
+use crate::ids::{SessionId, SubjectKey};
 use crate::revoke::Target;
 use crate::revoke::completeness::Moment;
 use crate::revoke::policy::Trust;

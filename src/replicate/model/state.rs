@@ -3,10 +3,10 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{Bounds, Config, SUBJECT};
-use crate::id::{Generation, RaiseId};
+use crate::ids::{Generation, RaiseId};
 use crate::replicate::core::{Answer, Call, Core, Ticket};
 use crate::testing::LogServer;
-use crate::clock::UnixMillis;
+use crate::time::UnixMillis;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct State {

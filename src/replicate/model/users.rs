@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::state::{Raising, Session, State, Wants};
 use super::{ALICE, Config, SUBJECT, session_id};
 use crate::error::StoreError;
-use crate::id::{Generation, Serial};
-use crate::lifetime::SKEW;
+use crate::ids::{Generation, Serial};
+use crate::time::SKEW;
 use crate::replicate::core::{Ask, Event, Reply, Ticket};
 use crate::revoke::{Published, Raised, Revocation, SessionEntry};
 
@@ -219,7 +219,7 @@ impl State {
         config: &Config,
         session: usize,
         serial: Serial,
-        from: crate::clock::UnixMillis,
+        from: crate::time::UnixMillis,
     ) -> Revocation {
         let facts = self.sessions[session];
         let id = session_id(session);
@@ -241,8 +241,8 @@ impl State {
 
 impl Session {
     fn new(
-        login: Option<(Generation, crate::clock::UnixMillis)>,
-        created: crate::clock::UnixMillis,
+        login: Option<(Generation, crate::time::UnixMillis)>,
+        created: crate::time::UnixMillis,
     ) -> Self {
         Self {
             login,

@@ -371,7 +371,7 @@ impl State {
 
 impl Config {
     fn announcement(&self) -> Announcement {
-        let longest = self.life + crate::lifetime::SKEW;
+        let longest = self.life + crate::time::SKEW;
         Announcement::new(longest, self.anonymous_capacity, self.trust.max_outage)
     }
 

@@ -8,7 +8,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::id::{SessionId, SubjectKey};
+use crate::ids::{SessionId, SubjectKey};
 
 /// A key whose bytes are random, or a hash's, so that any of them will do.
 pub(in crate::revoke) trait RandomBytes {

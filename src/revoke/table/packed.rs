@@ -3,8 +3,8 @@
 //! Nothing is rounded. What does not fit is not packed, which packing finds out by unpacking: an ordinary
 //! entry fits, one with times that no clock of today tells may not.
 
-use crate::clock::UnixMillis;
-use crate::id::{Generation, Serial};
+use crate::time::UnixMillis;
+use crate::ids::{Generation, Serial};
 use crate::revoke::revocation::{SessionEntry, SubjectEntry};
 
 /// An entry as numbers, whatever it is of.

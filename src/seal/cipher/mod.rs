@@ -17,7 +17,7 @@ pub(super) use ring::{decrypt, encrypt};
 /// The cipher refused: the tag does not verify, or the message is too long to be encrypted. Which of
 /// them follows from what was asked.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refused;
+pub(super) struct CipherError;
 
 #[cfg(all(test, feature = "ring"))]
 mod tests {
@@ -56,8 +56,8 @@ mod tests {
             let bit = bit.index(sealed.len() * 8);
             sealed[bit / 8] ^= 1 << (bit % 8);
             let mut copy = sealed.clone();
-            prop_assert_eq!(reference::decrypt(&key, &nonce, b"aad", &mut sealed, &tag), Err(Refused));
-            prop_assert_eq!(ring::decrypt(&key, &nonce, b"aad", &mut copy, &tag), Err(Refused));
+            prop_assert_eq!(reference::decrypt(&key, &nonce, b"aad", &mut sealed, &tag), Err(CipherError));
+            prop_assert_eq!(ring::decrypt(&key, &nonce, b"aad", &mut copy, &tag), Err(CipherError));
             for left in [sealed, copy] {
                 prop_assert!(left.iter().all(|byte| *byte == 0), "what does not verify is left behind");
             }

@@ -3,7 +3,7 @@
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{KeyInit, Tag, XChaCha20Poly1305, XNonce};
 
-use super::Refused;
+use super::CipherError;
 
 /// Encrypts `buffer` in place and returns the tag.
 pub(crate) fn encrypt(
@@ -11,11 +11,11 @@ pub(crate) fn encrypt(
     nonce: &[u8; 24],
     aad: &[u8],
     buffer: &mut [u8],
-) -> Result<[u8; 16], Refused> {
+) -> Result<[u8; 16], CipherError> {
     XChaCha20Poly1305::new(key.into())
         .encrypt_inout_detached(&XNonce::from(*nonce), aad, buffer.into())
         .map(Into::into)
-        .map_err(|_| Refused)
+        .map_err(|_| CipherError)
 }
 
 /// Decrypts `buffer` in place, or fills it with zeros.
@@ -25,7 +25,7 @@ pub(crate) fn decrypt(
     aad: &[u8],
     buffer: &mut [u8],
     tag: &[u8; 16],
-) -> Result<(), Refused> {
+) -> Result<(), CipherError> {
     let opened = XChaCha20Poly1305::new(key.into()).decrypt_inout_detached(
         &XNonce::from(*nonce),
         aad,
@@ -34,6 +34,6 @@ pub(crate) fn decrypt(
     );
     opened.map_err(|_| {
         buffer.fill(0);
-        Refused
+        CipherError
     })
 }

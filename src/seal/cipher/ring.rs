@@ -3,7 +3,7 @@
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, Tag, UnboundKey};
 use zeroize::Zeroizing;
 
-use super::Refused;
+use super::CipherError;
 
 /// Encrypts `buffer` in place and returns the tag.
 pub(crate) fn encrypt(
@@ -11,13 +11,13 @@ pub(crate) fn encrypt(
     nonce: &[u8; 24],
     aad: &[u8],
     buffer: &mut [u8],
-) -> Result<[u8; 16], Refused> {
+) -> Result<[u8; 16], CipherError> {
     let mut subkey = Zeroizing::new([0; 32]);
     let nonce = inner(key, nonce, &mut subkey)?;
     let tag = usable(&subkey)?
         .seal_in_place_separate_tag(nonce, Aad::from(aad), buffer)
-        .map_err(|_| Refused)?;
-    tag.as_ref().try_into().map_err(|_| Refused)
+        .map_err(|_| CipherError)?;
+    tag.as_ref().try_into().map_err(|_| CipherError)
 }
 
 /// Decrypts `buffer` in place, or fills it with zeros: ring leaves unverified bytes behind.
@@ -27,7 +27,7 @@ pub(crate) fn decrypt(
     aad: &[u8],
     buffer: &mut [u8],
     tag: &[u8; 16],
-) -> Result<(), Refused> {
+) -> Result<(), CipherError> {
     let mut subkey = Zeroizing::new([0; 32]);
     let nonce = inner(key, nonce, &mut subkey)?;
     let opened = usable(&subkey)?
@@ -35,7 +35,7 @@ pub(crate) fn decrypt(
         .map(|_| ());
     opened.map_err(|_| {
         buffer.fill(0);
-        Refused
+        CipherError
     })
 }
 
@@ -45,8 +45,8 @@ fn inner(
     key: &[u8; 32],
     nonce: &[u8; 24],
     subkey: &mut Zeroizing<[u8; 32]>,
-) -> Result<Nonce, Refused> {
-    let (first, last) = nonce.split_first_chunk::<16>().ok_or(Refused)?;
+) -> Result<Nonce, CipherError> {
+    let (first, last) = nonce.split_first_chunk::<16>().ok_or(CipherError)?;
     **subkey = chacha20::hchacha::<chacha20::R20>(key.into(), first.into()).into();
     let mut short = [0; 12];
     short.split_at_mut(4).1.copy_from_slice(last);
@@ -55,7 +55,7 @@ fn inner(
 
 /// As ring takes it. Such a key is large, so it is made where it is used.
 #[inline]
-fn usable(subkey: &[u8; 32]) -> Result<LessSafeKey, Refused> {
-    let key = UnboundKey::new(&CHACHA20_POLY1305, subkey).map_err(|_| Refused)?;
+fn usable(subkey: &[u8; 32]) -> Result<LessSafeKey, CipherError> {
+    let key = UnboundKey::new(&CHACHA20_POLY1305, subkey).map_err(|_| CipherError)?;
     Ok(LessSafeKey::new(key))
 }

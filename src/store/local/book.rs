@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::record::About;
-use crate::clock::{Clock, UnixMillis};
+use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
-use crate::id::{Generation, Serial};
-use crate::lifetime::SKEW;
+use crate::ids::{Generation, Serial};
+use crate::time::SKEW;
 use crate::lock::lock;
 use crate::observe;
 use crate::revoke::list::List;

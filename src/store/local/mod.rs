@@ -19,9 +19,9 @@ mod writer;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use crate::clock::{Clock, SystemClock, UnixMillis};
+use crate::time::{Clock, SystemClock, UnixMillis};
 use crate::error::StoreError;
-use crate::id::Generation;
+use crate::ids::Generation;
 use crate::lock::lock;
 use crate::random::Random;
 use crate::revoke::completeness::Completeness;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::keeper::Keeper;
-use crate::clock::UnixMillis;
-use crate::id::{SessionId, SubjectKey};
+use crate::time::UnixMillis;
+use crate::ids::{SessionId, SubjectKey};
 use crate::observe::{self, ListState};
 use crate::revoke::node::{Attempt, Backend, Status};
 use crate::revoke::worker::Worker;

@@ -15,8 +15,8 @@
 
 use std::time::Duration;
 
-use crate::clock::{UnixMillis, millis};
-use crate::id::{Generation, Serial, SessionId, SubjectKey};
+use crate::time::{UnixMillis, millis};
+use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::revoke::{Announcement, Revocation, SessionEntry, SubjectEntry};
 
 /// What a list is, besides its entries.

@@ -20,7 +20,7 @@ use super::book::{Book, Raise};
 use super::frame;
 use super::pieces::{BODY, Pieces};
 use super::record::Record;
-use crate::clock::UnixMillis;
+use crate::time::UnixMillis;
 use crate::error::StoreError;
 use crate::observe;
 use crate::revoke::{Journal, Revocation};

@@ -22,7 +22,7 @@ use redis::{Value, cmd};
 use super::Redis;
 use super::record;
 use super::script::Operation;
-use crate::clock::{Clock, millis};
+use crate::time::{Clock, millis};
 use crate::error::StoreError;
 use crate::lock::lock;
 use crate::revoke::{Cursor, Delta, Followed, LogState, Revocation};

@@ -32,9 +32,9 @@ use self::replicas::Replicas;
 use self::script::{Answer, Call, Operation, Scripts};
 use self::snapshot::{Values, of_all};
 use super::SWEEP_BATCH;
-use crate::clock::{SystemClock, UnixMillis};
+use crate::time::{SystemClock, UnixMillis};
 use crate::error::{ConfigError, StoreError};
-use crate::id::{Generation, Serial, SessionId, SubjectKey};
+use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::lock::lock;
 use crate::random::{self, Random};
 use crate::revoke::{

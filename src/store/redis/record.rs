@@ -9,9 +9,9 @@
 
 use std::time::Duration;
 
-use crate::clock::{UnixMillis, millis};
+use crate::time::{UnixMillis, millis};
 use crate::error::StoreError;
-use crate::id::{Generation, Serial, SessionId, SubjectKey};
+use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::revoke::{Revocation, SessionEntry, SubjectEntry};
 
 /// The largest whole number that Lua can count to, and "never".

@@ -12,7 +12,7 @@ use redis::{Value, cmd};
 use tokio::sync::Mutex;
 
 use super::link::{Held, Link};
-use crate::clock::millis;
+use crate::time::millis;
 use crate::error::StoreError;
 
 /// How long a wait lasts. A caller may wait three times, and gives the store up after 3 s: this leaves more

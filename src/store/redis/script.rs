@@ -13,9 +13,9 @@ use redis::{RedisError, Script, Value, cmd};
 use super::fault::is_unknown_script;
 use super::link::{Held, Link};
 use super::record::time;
-use crate::clock::UnixMillis;
+use crate::time::UnixMillis;
 use crate::error::StoreError;
-use crate::lifetime::SKEW;
+use crate::time::SKEW;
 use crate::revoke::{Announcement, Cursor, Incarnation, LogState};
 
 const LIST: &str = include_str!("list.lua");
@@ -337,7 +337,7 @@ fn odd(address: &str) -> StoreError {
 mod tests {
     use super::super::record::REMEMBERED;
     use super::*;
-    use crate::clock::millis;
+    use crate::time::millis;
     use crate::revoke::{ANONYMOUS_CAPACITY, SETTLING};
     use crate::store::{BACKWARD, FORWARD};
 

@@ -14,9 +14,9 @@ use super::Redis;
 use super::link::Held;
 use super::record::{self, Id};
 use super::script::{Answer, Operation};
-use crate::clock::UnixMillis;
+use crate::time::UnixMillis;
 use crate::error::StoreError;
-use crate::id::{Generation, Serial, SessionId, SubjectKey};
+use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::revoke::{Cursor, LogState, Revocation, SessionEntry, SnapshotEnd, SubjectEntry};
 
 /// How many entries the server is asked for at once.

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::counter::{Counter, PastRaise};
-use crate::clock::UnixMillis;
+use crate::time::UnixMillis;
 use crate::error::StoreError;
-use crate::id::{Generation, Serial, SessionId, SubjectKey};
-use crate::lifetime::SKEW;
+use crate::ids::{Generation, Serial, SessionId, SubjectKey};
+use crate::time::SKEW;
 use crate::revoke::{Published, Raise, Revocation, SessionEntry, SubjectEntry, Target};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]

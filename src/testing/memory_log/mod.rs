@@ -21,9 +21,9 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 pub(crate) use self::server::{Call, LogServer};
-use crate::clock::{Clock, UnixMillis};
+use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
-use crate::id::{SessionId, SubjectKey};
+use crate::ids::{SessionId, SubjectKey};
 use crate::lock::lock;
 use crate::revoke::{
     Announcement, Cursor, Followed, Found, Incarnation, LogState, Purpose, Raise, Raised, Reading,

@@ -10,9 +10,9 @@
 use super::counter::PastRaise;
 use super::entries::{Entries, News, Rules};
 use super::stream::Stream;
-use crate::clock::UnixMillis;
+use crate::time::UnixMillis;
 use crate::error::StoreError;
-use crate::id::{SessionId, SubjectKey};
+use crate::ids::{SessionId, SubjectKey};
 use crate::revoke::{
     ANONYMOUS_CAPACITY, Announcement, Cursor, Delta, Followed, Found, Incarnation, LogState,
     Purpose, Raise, Raised, Reading, Receipt, Revocation, SETTLING, SnapshotEnd,
@@ -93,6 +93,7 @@ impl LogServer {
     }
 
     /// Where a follower stands that has seen everything so far.
+    #[cfg(test)]
     pub(crate) fn cursor(&mut self, call: Call) -> Cursor {
         self.open(call).stream.end()
     }

@@ -6,10 +6,12 @@ use serde::de::{
 };
 use serde::{Deserialize, forward_to_deserialize_any};
 
-use super::{Depth, Error, MOST_LEVELS};
+use super::depth::Depth;
+use super::error::Error;
+use super::limits::MOST_LEVELS;
 
 /// Takes values off the front of some bytes.
-pub(super) struct Reader<'v> {
+pub(super) struct ValueReader<'v> {
     rest: &'v [u8],
     depth: Depth,
 }
@@ -35,7 +37,7 @@ enum Token<'v> {
 /// # Errors
 /// When there are too many, or the value is not whole.
 pub(super) fn levels(bytes: &[u8]) -> Result<usize, Error> {
-    let mut reader = Reader::new(bytes);
+    let mut reader = ValueReader::new(bytes);
     // How many values are to come in each that is open.
     let mut open: Vec<u64> = Vec::new();
     let mut deepest = 0;
@@ -59,7 +61,7 @@ pub(super) fn levels(bytes: &[u8]) -> Result<usize, Error> {
     }
 }
 
-impl<'v> Reader<'v> {
+impl<'v> ValueReader<'v> {
     pub(super) fn new(bytes: &'v [u8]) -> Self {
         Self {
             rest: bytes,
@@ -162,7 +164,7 @@ impl<'v> Reader<'v> {
     }
 }
 
-impl<'v> Deserializer<'v> for &mut Reader<'v> {
+impl<'v> Deserializer<'v> for &mut ValueReader<'v> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -271,7 +273,7 @@ fn wide<'v, V: Visitor<'v>>(bytes: &[u8], visitor: V) -> Result<V::Value, Error>
 
 /// The values in an array, or the keys and values in a map.
 struct Items<'r, 'v> {
-    reader: &'r mut Reader<'v>,
+    reader: &'r mut ValueReader<'v>,
     left: u64,
 }
 
@@ -324,7 +326,7 @@ impl<'v> MapAccess<'v> for Items<'_, 'v> {
 
 /// An enum with data: a map of one.
 struct Variant<'r, 'v> {
-    reader: &'r mut Reader<'v>,
+    reader: &'r mut ValueReader<'v>,
 }
 
 impl<'v> EnumAccess<'v> for Variant<'_, 'v> {

@@ -10,6 +10,7 @@ use serde_bytes::ByteBuf;
 use serde_json::{Value as Json, json};
 
 use super::*;
+use serde::de;
 
 #[test]
 fn a_changed_type_is_an_error_and_not_another_value() {

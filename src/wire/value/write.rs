@@ -1,4 +1,6 @@
 //! A type to MessagePack: every number, length and text in its shortest form.
+//!
+//! One file, although a long one: the traits of serde that it implements name each other.
 
 use serde::Serialize;
 use serde::ser::{
@@ -6,22 +8,23 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-use super::{Depth, Error};
+use super::depth::Depth;
+use super::error::Error;
 
 #[derive(Default)]
-pub(super) struct Writer {
+pub(super) struct ValueWriter {
     bytes: Vec<u8>,
     depth: Depth,
 }
 
 /// What begins with how many values follow.
 #[derive(Clone, Copy)]
-enum Kind {
+enum Container {
     Array,
     Map,
 }
 
-impl Writer {
+impl ValueWriter {
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
@@ -46,10 +49,10 @@ impl Writer {
     }
 
     /// How many values follow: in the marker, or in two bytes or four.
-    fn count(&mut self, kind: Kind, count: usize) -> Result<(), Error> {
+    fn count(&mut self, kind: Container, count: usize) -> Result<(), Error> {
         let (small, marker) = match kind {
-            Kind::Array => (0x90, 0xdc),
-            Kind::Map => (0x80, 0xde),
+            Container::Array => (0x90, 0xdc),
+            Container::Map => (0x80, 0xde),
         };
         match u8::try_from(count) {
             Ok(few @ ..=15) => self.bytes.push(small | few),
@@ -62,19 +65,24 @@ impl Writer {
     /// The only pair of a map, up to its value.
     fn variant(&mut self, name: &str) -> Result<(), Error> {
         self.depth.enter()?;
-        self.count(Kind::Map, 1)?;
+        self.count(Container::Map, 1)?;
         self.serialize_str(name)
     }
 
     /// The only pair of a map, whose value is an array or a map.
-    fn open_variant(&mut self, name: &str, kind: Kind, count: usize) -> Result<Open<'_>, Error> {
+    fn open_variant(
+        &mut self,
+        name: &str,
+        kind: Container,
+        count: usize,
+    ) -> Result<Open<'_>, Error> {
         self.variant(name)?;
         let open = self.open(kind, Some(count))?;
         let is_variant = true;
         Ok(Open { is_variant, ..open })
     }
 
-    fn open(&mut self, kind: Kind, count: Option<usize>) -> Result<Open<'_>, Error> {
+    fn open(&mut self, kind: Container, count: Option<usize>) -> Result<Open<'_>, Error> {
         self.depth.enter()?;
         if let Some(count) = count {
             self.count(kind, count)?;
@@ -92,8 +100,8 @@ impl Writer {
 
 /// An array or a map whose values are being written.
 pub(super) struct Open<'w> {
-    writer: &'w mut Writer,
-    kind: Kind,
+    writer: &'w mut ValueWriter,
+    kind: Container,
     announced: Option<usize>,
     /// How many there are so far.
     count: usize,
@@ -133,7 +141,7 @@ impl Open<'_> {
     }
 }
 
-impl<'w> Serializer for &'w mut Writer {
+impl<'w> Serializer for &'w mut ValueWriter {
     type Ok = ();
     type Error = Error;
     type SerializeSeq = Open<'w>;
@@ -304,15 +312,15 @@ impl<'w> Serializer for &'w mut Writer {
     }
 
     fn serialize_seq(self, count: Option<usize>) -> Result<Open<'w>, Error> {
-        self.open(Kind::Array, count)
+        self.open(Container::Array, count)
     }
 
     fn serialize_tuple(self, count: usize) -> Result<Open<'w>, Error> {
-        self.open(Kind::Array, Some(count))
+        self.open(Container::Array, Some(count))
     }
 
     fn serialize_tuple_struct(self, _: &'static str, count: usize) -> Result<Open<'w>, Error> {
-        self.open(Kind::Array, Some(count))
+        self.open(Container::Array, Some(count))
     }
 
     fn serialize_tuple_variant(
@@ -322,15 +330,15 @@ impl<'w> Serializer for &'w mut Writer {
         variant: &'static str,
         count: usize,
     ) -> Result<Open<'w>, Error> {
-        self.open_variant(variant, Kind::Array, count)
+        self.open_variant(variant, Container::Array, count)
     }
 
     fn serialize_map(self, count: Option<usize>) -> Result<Open<'w>, Error> {
-        self.open(Kind::Map, count)
+        self.open(Container::Map, count)
     }
 
     fn serialize_struct(self, _: &'static str, count: usize) -> Result<Open<'w>, Error> {
-        self.open(Kind::Map, Some(count))
+        self.open(Container::Map, Some(count))
     }
 
     fn serialize_struct_variant(
@@ -340,7 +348,7 @@ impl<'w> Serializer for &'w mut Writer {
         variant: &'static str,
         count: usize,
     ) -> Result<Open<'w>, Error> {
-        self.open_variant(variant, Kind::Map, count)
+        self.open_variant(variant, Container::Map, count)
     }
 }
 

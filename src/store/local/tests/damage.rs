@@ -2,7 +2,7 @@
 
 use super::super::record::Record;
 use super::{Disk, SECOND, about, framed, frames, id, node, opened, publish, session};
-use crate::clock::Clock;
+use crate::time::Clock;
 use crate::error::StoreError;
 use crate::testing::ManualClock;
 

@@ -1,9 +1,9 @@
 //! Appends that fail, and what is waited for.
 
 use super::{Disk, HOUR, SECOND, id, node, opened, publish, session};
-use crate::clock::Clock;
+use crate::time::Clock;
 use crate::error::StoreError;
-use crate::id::{Generation, SubjectKey};
+use crate::ids::{Generation, SubjectKey};
 use crate::revoke::node::Node;
 use crate::revoke::{Store, Target};
 use crate::testing::ManualClock;

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::super::frame::{Reader, frame};
 use super::super::record::{self, About, Record};
 use super::{ended, framed, frames, id};
-use crate::clock::UnixMillis;
-use crate::id::{Generation, SubjectKey};
+use crate::time::UnixMillis;
+use crate::ids::{Generation, SubjectKey};
 use crate::revoke::{Announcement, Revocation, SubjectEntry};
 use std::time::Duration;
 
@@ -177,7 +177,7 @@ fn records() -> impl Strategy<Value = Record> {
         .prop_map(|(kind, a, b, c, is_used)| {
             let (created, until) = (UnixMillis::new(a), UnixMillis::new(b));
             let entry = crate::revoke::SessionEntry {
-                serial: crate::id::Serial::new(c as u32),
+                serial: crate::ids::Serial::new(c as u32),
                 from: created,
                 until,
             };

@@ -6,8 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{Disk, HOUR, id, node};
-use crate::clock::{Clock, UnixMillis};
-use crate::id::{Generation, Serial, SubjectKey};
+use crate::time::{Clock, UnixMillis};
+use crate::ids::{Generation, Serial, SubjectKey};
 use crate::revoke::{Announcement, Revocation, SessionEntry, Store, SubjectEntry, Target};
 use crate::store::Memory;
 use crate::testing::ManualClock;

@@ -1,10 +1,10 @@
 //! One list for all `Sessions` of a store, and its limits.
 
 use super::{Disk, HOUR, SECOND, anonymous, id, node, opened, publish, session, started};
-use crate::clock::{Clock, UnixMillis};
+use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
-use crate::id::Generation;
-use crate::lifetime::SKEW;
+use crate::ids::Generation;
+use crate::time::SKEW;
 use crate::revoke::{Published, Revocation, Store, Target};
 use crate::store::Memory;
 use crate::testing::ManualClock;
@@ -139,7 +139,7 @@ async fn a_logout_over_a_login_is_told_that_it_succeeded() {
     let node = node(&store, &clock).await;
     let succeeded = |n| match session(n) {
         Revocation::Session { id, mut entry } => {
-            entry.serial = crate::id::Serial::SUCCEEDED;
+            entry.serial = crate::ids::Serial::SUCCEEDED;
             Revocation::Session { id, entry }
         }
         other => other,
@@ -154,7 +154,7 @@ async fn a_logout_over_a_login_is_told_that_it_succeeded() {
 #[tokio::test]
 async fn a_longer_life_announced_later_keeps_subjects_over_restarts_and_sweeps() {
     let (disk, clock) = (Disk::default(), ManualClock::default());
-    let key = crate::id::SubjectKey::from_bytes([1; 16]);
+    let key = crate::ids::SubjectKey::from_bytes([1; 16]);
     let target = Target::Subject(key);
     let store = disk.store();
     let node = node(&store, &clock).await;

@@ -7,9 +7,9 @@ use super::tools::{
     DAY, HOUR, MINUTE, Open, announcement, anonymous, durable, id, open, require_all, session,
     subject,
 };
-use crate::clock::{Clock, UnixMillis};
+use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
-use crate::id::{Generation, Serial};
+use crate::ids::{Generation, Serial};
 use crate::revoke::{Revocation, SessionEntry, SubjectEntry};
 use crate::testing::ManualClock;
 use crate::testing::conformance::report::{Checked, require};

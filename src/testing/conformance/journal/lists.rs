@@ -5,13 +5,13 @@ use super::tools::{
     DAY, HOUR, MINUTE, Open, announcement, anonymous, durable, fresh, id, one_of_each, require_all,
     session, subject,
 };
-use crate::clock::Clock;
+use crate::time::Clock;
 use crate::revoke::{Announcement, Published, Target};
 use crate::testing::ManualClock;
 use crate::testing::conformance::report::{Checked, Stop, require};
 use std::time::Duration;
 
-use crate::id::Generation;
+use crate::ids::Generation;
 
 pub(super) async fn a_new_list_begins_now(h: &dyn JournalHarness) -> Checked {
     let clock = ManualClock::default();

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::JournalHarness;
-use crate::clock::{Clock, UnixMillis};
+use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
-use crate::id::{Generation, Serial, SessionId, SubjectKey};
+use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::random::SystemRandom;
 use crate::revoke::node::Node;
 use crate::revoke::policy::Trust;

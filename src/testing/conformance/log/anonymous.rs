@@ -5,9 +5,9 @@ use super::tools::{
     DAY, HOUR, Log, MINUTE, anonymous, ended, follow_until, fresh, id, ids, move_clock, now,
     publish, seen, session, snapshot,
 };
-use crate::clock::UnixMillis;
+use crate::time::UnixMillis;
 use crate::error::StoreError;
-use crate::lifetime::SKEW;
+use crate::time::SKEW;
 use crate::revoke::{Announcement, Published, Revocation};
 use crate::testing::conformance::report::{Checked, Stop, require};
 
@@ -151,7 +151,7 @@ pub(super) async fn what_began_before_has_ended(h: &dyn LogHarness) -> Checked {
     let since = base + 2 * MINUTE;
     let entry = ended(now, now + DAY);
     let mut succeeded = entry;
-    succeeded.serial = crate::id::Serial::SUCCEEDED;
+    succeeded.serial = crate::ids::Serial::SUCCEEDED;
     let steps = [
         (Revocation::Anonymous { since }, Fresh),
         (Revocation::Anonymous { since }, Known),

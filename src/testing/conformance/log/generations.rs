@@ -8,9 +8,9 @@ use super::LogHarness;
 use super::tools::{
     DAY, HOUR, MINUTE, announce, fresh, generation, now, publish, raise, raise_id, state, subject,
 };
-use crate::clock::UnixMillis;
+use crate::time::UnixMillis;
 use crate::error::StoreError;
-use crate::id::Generation;
+use crate::ids::Generation;
 use crate::revoke::{Incarnation, Raise, Revocation, SubjectEntry, Target};
 use crate::testing::conformance::report::{Checked, Stop, require};
 

@@ -7,8 +7,8 @@ use super::tools::{
     DAY, HOUR, MINUTE, announce, anonymous, ended, entry, fresh, generation, move_clock, now,
     publish, raise, raise_id, seen, session, snapshot, sorted, state, subject, sweep_all, until,
 };
-use crate::clock::UnixMillis;
-use crate::id::Generation;
+use crate::time::UnixMillis;
+use crate::ids::Generation;
 use crate::revoke::{Announcement, Raise, Revocation, SessionEntry, Target};
 use crate::testing::conformance::report::{Checked, require};
 

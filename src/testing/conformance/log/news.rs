@@ -7,7 +7,7 @@ use super::tools::{
     DAY, announce, anonymous, ended, follow_until, fresh, ids, now, publish, raise, seen, session,
     snapshot, subject,
 };
-use crate::id::Generation;
+use crate::ids::Generation;
 use crate::revoke::{Cursor, Followed, Revocation, Target};
 use crate::testing::conformance::report::{Checked, Stop, require};
 

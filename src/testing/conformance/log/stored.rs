@@ -9,8 +9,8 @@ use super::tools::{
     DAY, HOUR, MINUTE, announce, anonymous, ended, entry, follow_until, fresh, id, ids, now,
     publish, raise, seen, session, snapshot, some_of_each, sorted, subject, sweep_all,
 };
-use crate::clock::UnixMillis;
-use crate::id::{Generation, Serial};
+use crate::time::UnixMillis;
+use crate::ids::{Generation, Serial};
 use crate::revoke::{Published, Purpose, Revocation, SessionEntry, SubjectEntry, Target};
 use crate::testing::conformance::report::{Checked, Stop, require};
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::LogHarness;
-use crate::clock::UnixMillis;
-use crate::id::{Generation, RaiseId, Serial, SessionId, SubjectKey};
+use crate::time::UnixMillis;
+use crate::ids::{Generation, RaiseId, Serial, SessionId, SubjectKey};
 use crate::revoke::{
     Announcement, Cursor, Followed, LogState, Matter, Published, Purpose, Raise, ReplicatedLog,
     Revocation, SessionEntry, SnapshotEnd, SubjectEntry, Target,

@@ -1,6 +1,7 @@
 //! How deep values may be, on the stack that a worker has.
 
 use super::*;
+use crate::wire::value::limits::MOST_LEVELS;
 
 /// What a thread of tokio has, and a thread of std.
 const STACK: usize = 2 << 20;

@@ -1,0 +1,105 @@
+//! The tables as a plan: which key seals and opens when.
+//!
+//! What is set to "now" is set a minute early, so that a node whose clock is behind can use it.
+
+use crate::ids::KeyId;
+use crate::keys::Secret;
+use crate::keys::tables::{KeyEntry, KeyTables};
+use crate::random::{Random, RandomError};
+use crate::time::{SKEW, UnixMillis};
+
+impl KeyTables {
+    /// The keys that are neither revoked nor retired at `now`.
+    pub(super) fn usable(&self, now: UnixMillis) -> impl DoubleEndedIterator<Item = &KeyEntry> {
+        let keys = self.keys.iter();
+        keys.filter(move |key| !self.is_revoked(&key.id) && !key.is_retired(now))
+    }
+
+    /// The key that seals at `now`, by the rule of [`KeyRing::sealing`].
+    pub(super) fn sealing(&self, now: UnixMillis) -> Option<&KeyEntry> {
+        let active = self.usable(now).filter(|key| key.activate <= now);
+        active.rev().max_by_key(|key| key.activate)
+    }
+
+    pub(super) fn is_revoked(&self, id: &KeyId) -> bool {
+        self.revoked_at(id).is_some()
+    }
+
+    pub(super) fn revoked_at(&self, id: &KeyId) -> Option<UnixMillis> {
+        let mut revoked = self.revoked.iter();
+        revoked
+            .find(|revoked| revoked.id == *id)
+            .map(|revoked| revoked.at)
+    }
+
+    /// The first key that is not active yet.
+    pub(super) fn pending(&self, now: UnixMillis) -> Option<&KeyEntry> {
+        let waiting = self.usable(now).filter(|key| now < key.activate);
+        waiting.min_by_key(|key| key.activate)
+    }
+
+    /// When this key seals for the last time, if it never retired: newer keys take over from it, and may
+    /// themselves retire. `None` if it would go on, or begin again, for ever.
+    pub(super) fn stops_sealing(&self, key: &KeyEntry) -> Option<UnixMillis> {
+        let mut is_listed_before = true;
+        let keys = self.keys.iter().filter(|other| !self.is_revoked(&other.id));
+        let newer: Vec<_> = keys
+            .filter(|other| {
+                is_listed_before &= other.id != key.id;
+                other.activate > key.activate
+                    || (other.activate == key.activate && is_listed_before)
+            })
+            .map(|newer| (newer.activate, newer.retire.unwrap_or(UnixMillis::MAX)))
+            .collect();
+        // Backwards in time, from newer key to newer key, as long as they leave no gap.
+        let mut stop = UnixMillis::MAX;
+        while let Some((activate, _)) = newer
+            .iter()
+            .find(|(activate, retire)| *activate < stop && *retire >= stop)
+        {
+            stop = *activate;
+        }
+        (stop < UnixMillis::MAX).then_some(stop)
+    }
+
+    pub(super) fn add_fresh(
+        &mut self,
+        activate: UnixMillis,
+        random: &dyn Random,
+    ) -> Result<KeyId, RandomError> {
+        // Ids that begin alike come up once in 2^32 draws. Not a loop without end, because a
+        // generator that repeats itself would make it one.
+        for _ in 0..8 {
+            let key = KeyEntry::new(Secret::generate(random)?, activate);
+            let prefix = key.id.prefix();
+            let keys = self.keys.iter().map(|key| key.id);
+            let revoked = self.revoked.iter().map(|revoked| revoked.id);
+            let pruned = self.pruned.iter().map(|pruned| pruned.id);
+            if keys
+                .chain(revoked)
+                .chain(pruned)
+                .all(|id| id.prefix() != prefix)
+            {
+                let id = key.id;
+                self.keys.push(key);
+                return Ok(id);
+            }
+        }
+        Err(RandomError)
+    }
+}
+
+impl KeyEntry {
+    pub(super) fn is_retired(&self, now: UnixMillis) -> bool {
+        self.retire.is_some_and(|retire| retire <= now)
+    }
+}
+
+pub(super) fn at_once(now: UnixMillis) -> UnixMillis {
+    whole_second(now.minus(SKEW))
+}
+
+/// Rounded down, because people read these.
+pub(super) fn whole_second(time: UnixMillis) -> UnixMillis {
+    UnixMillis::from_secs(time.as_secs())
+}

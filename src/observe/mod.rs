@@ -1,0 +1,127 @@
+//! What an operator gets to see: numbers, and names for sessions and users that the log may hold.
+//!
+//! 1. Only `sink` names the crate `metrics`. Without the feature everything here does nothing, and no
+//!    caller has to know.
+//! 2. Labels are words of this folder or of its callers' source. What a client chooses is never one: each new
+//!    value would be a new time series, and anyone could fill the operator's disk.
+//! 3. The log names a session or a subject by its [`tag`].
+
+mod catalog;
+#[cfg(not(feature = "metrics"))]
+#[path = "no_sink.rs"]
+mod sink;
+#[cfg(feature = "metrics")]
+mod sink;
+mod words;
+
+use std::time::Duration;
+
+use crate::error::Rejected;
+use catalog::{
+    ANONYMOUS_SINCE_ROSE, EXPIRED, GAPS, IDLE_WITHOUT_ACTIVITY, KEY_RELOADS, LACKING, LIST_ENTRIES, METRICS, MetricKind,
+    OUTSTANDING, REASSERTED, REJECTED, REVOCATIONS, SNAPSHOT_SECONDS, SNAPSHOTS, STALENESS,
+    STORE_ERRORS, UNAVAILABLE, UNKNOWN_KEY, UNREADABLE, ATTESTED,
+};
+use words::word;
+
+pub(crate) use words::tag;
+
+/// Tells the recorder what there is. Once for each start: a recorder that is installed later shows the
+/// same numbers without explanations.
+pub(crate) fn describe() {
+    for (kind, name, label, meaning) in METRICS {
+        sink::describe(kind, name, meaning);
+        if kind == MetricKind::Counter && label.is_none() {
+            // From the start, or the first event would be no increase.
+            sink::add(name, &[], 0);
+        }
+    }
+}
+
+/// A cookie was refused.
+pub(crate) fn rejected(reason: &Rejected) {
+    sink::add(REJECTED, &[("reason", word(reason))], 1);
+}
+
+/// A session went idle whose activity cookie did not come with it.
+pub(crate) fn idle_without_activity() {
+    sink::add(IDLE_WITHOUT_ACTIVITY, &[], 1);
+}
+
+/// A cookie named a key that the ring does not hold.
+pub(crate) fn unknown_key() {
+    sink::add(UNKNOWN_KEY, &[], 1);
+}
+
+/// A request was answered with 503, because this node's list cannot be trusted at the moment.
+pub(crate) fn unavailable() {
+    sink::add(UNAVAILABLE, &[], 1);
+}
+
+/// The key file was found `changed`, or `broken`.
+pub(crate) fn keys_reloaded(outcome: &'static str) {
+    sink::add(KEY_RELOADS, &[("outcome", outcome)], 1);
+}
+
+/// A `session`, a `visitor`, a `subject` or `everyone` was revoked through this node.
+pub(crate) fn revoked(kind: &'static str) {
+    sink::add(REVOCATIONS, &[("kind", kind)], 1);
+}
+
+/// A call of the store failed, or took too long.
+pub(crate) fn store_failed(operation: &'static str) {
+    sink::add(STORE_ERRORS, &[("operation", operation)], 1);
+}
+
+/// News from the store may have been missed, so that a snapshot is needed.
+pub(crate) fn gap() {
+    sink::add(GAPS, &[], 1);
+}
+
+/// A snapshot of `entries` revocations was loaded, which took `seconds`.
+pub(crate) fn snapshot(entries: usize, seconds: f64) {
+    sink::add(SNAPSHOTS, &[], 1);
+    sink::record(SNAPSHOT_SECONDS, seconds);
+    tracing::debug!(entries, seconds, "loaded a snapshot of the revocation list");
+}
+
+/// The store was told again of revocations that it had lost.
+pub(crate) fn reasserted(entries: usize) {
+    sink::add(REASSERTED, &[], entries as u64);
+}
+
+/// This node told a store that was begun anew what it knew of the list from before.
+pub(crate) fn attested() {
+    sink::add(ATTESTED, &[], 1);
+}
+
+/// Revocations were forgotten, because their time has passed.
+pub(crate) fn forgotten(entries: usize) {
+    sink::add(EXPIRED, &[], entries as u64);
+}
+
+/// Anonymous sessions were ended because more were than the list holds.
+pub(crate) fn anonymous_since_rose() {
+    sink::add(ANONYMOUS_SINCE_ROSE, &[], 1);
+}
+
+/// How this node's list is.
+pub(crate) struct ListState {
+    pub(crate) entries: usize,
+    pub(crate) outstanding: usize,
+    pub(crate) lacking: usize,
+    pub(crate) unreadable: u64,
+    pub(crate) staleness: Duration,
+}
+
+/// Of several lists in one process the last to report is seen.
+pub(crate) fn gauges(list: &ListState) {
+    sink::set(LIST_ENTRIES, list.entries as f64);
+    sink::set(OUTSTANDING, list.outstanding as f64);
+    sink::set(LACKING, list.lacking as f64);
+    sink::set(UNREADABLE, list.unreadable as f64);
+    sink::set(STALENESS, list.staleness.as_secs_f64());
+}
+
+#[cfg(test)]
+mod tests;

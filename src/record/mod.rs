@@ -1,0 +1,72 @@
+//! The record: what a cookie says about its session.
+//!
+//! 1. It says everything that a server does not keep: who logged in, when it ends, which keys it passed
+//!    through, and what the application wrote.
+//! 2. The application's values are opaque bytes here; they are decoded when somebody asks for them.
+//! 3. A reader bounds what a writer bounds.
+//! 4. How all of it is laid out in bytes is another matter (`wire`); `form` goes both ways.
+
+mod entries;
+mod form;
+mod trail;
+
+use crate::ids::{Generation, Serial, SessionId, SubjectKey};
+use crate::time::{Class, UnixMillis};
+
+pub(crate) use entries::{Entries, Entry};
+pub(crate) use trail::KeyTrail;
+
+/// The longest name of a subject, in bytes.
+pub(crate) const LONGEST_SUBJECT: usize = 255;
+/// How many roles a login can carry, and how many bytes one can have: 2 KiB of a cookie at the most.
+pub(crate) const MOST_ROLES: usize = 32;
+pub(crate) const LONGEST_ROLE: usize = 64;
+/// How many groups a session can belong to: each is looked up in the list by every request.
+pub(crate) const MOST_GROUPS: usize = 8;
+
+/// Everything a cookie knows about its session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) id: SessionId,
+    pub(crate) serial: Serial,
+    /// Who logged in, if anyone did.
+    pub(crate) login: Option<LoginFacts>,
+    /// Everyone's generation when the session began.
+    pub(crate) everyone: Generation,
+    pub(crate) created: UnixMillis,
+    /// When it was sealed.
+    pub(crate) refreshed: UnixMillis,
+    /// The absolute end, fixed when the session began.
+    pub(crate) expires: UnixMillis,
+    pub(crate) class: Class,
+    pub(crate) keys: KeyTrail,
+    pub(crate) entries: Entries,
+}
+
+/// What a login adds to a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LoginFacts {
+    pub(crate) subject: String,
+    /// The subject's in the revocation list: computed at the login, not on each request.
+    pub(crate) key: SubjectKey,
+    /// The subject's generation at login.
+    pub(crate) generation: Generation,
+    pub(crate) at: UnixMillis,
+    /// What the subject may do: sorted bytewise, each once.
+    pub(crate) roles: Vec<String>,
+    /// What else ends the session: sorted by key, each once.
+    pub(crate) groups: Vec<Group>,
+    /// What the client looked like at the login.
+    pub(crate) fingerprint: Option<[u8; 16]>,
+}
+
+/// A group of sessions that can be ended together, as a subject's can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) key: SubjectKey,
+    /// The group's generation at login.
+    pub(crate) generation: Generation,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! Ending a session, all of a user's, or everyone's; and what comes close to it.
+
+use crate::error::StoreError;
+use crate::ids::Generation;
+use crate::revoke::{Published, Target};
+use crate::session::Session;
+use crate::session::error::{LogoutError, NotWritable};
+use crate::session::state::{Ending, RequestState};
+
+/// # Ending
+impl Session {
+    /// Makes a new cookie for the same session, whose id stays, and lets the older ones die after a short grace,
+    /// in which they only read. Call it when privileges change.
+    ///
+    /// If two requests renew one session at the same time, one wins and the other's response sets no
+    /// cookie. Refused as [`remove`](Self::remove).
+    pub fn renew(&self) {
+        self.with(RequestState::renew);
+    }
+
+    /// Lets a new session begin over a cookie that is none here but may have a successor in this browser, or be
+    /// good on another node or later ([`NotWritable::Replaced`], [`NotWritable::MayLiveElsewhere`],
+    /// [`NotWritable::NotTried`]): for a page that has to store something before a login, such as the state
+    /// of a single sign-on. The answer replaces what the browser holds by then. Does nothing where a write
+    /// is possible anyway.
+    ///
+    /// # Errors
+    /// [`NotWritable::EndedMeanwhile`], [`NotWritable::Superseded`] and [`NotWritable::AlreadyCommitted`] stay.
+    pub fn start_over(&self) -> Result<(), NotWritable> {
+        self.with(RequestState::start_over)
+    }
+
+    /// Ends the session: its cookie is removed, and dead on every node. Starts at the call; the
+    /// response waits for it and becomes an error if other nodes may not know, or the cookie may be good on
+    /// one (503), or if a login has made another session of it, which lives on (409).
+    pub fn purge(&self) {
+        self.with(|state| state.purge(self.service()));
+    }
+
+    /// Ends the session: its cookie is removed, and dead on every node once this returns `Ok`. Whatever else
+    /// the request carried of ours ends with it. Ending no session is success.
+    ///
+    /// # Errors
+    /// [`LogoutError::Store`]: this node refuses the session and the browser loses the cookie, other
+    /// nodes learn of it when the store takes it. (Of an anonymous session they may not: what costs an attacker
+    /// nothing is not kept for the store.) [`LogoutError::Succeeded`] and [`LogoutError::MayLiveElsewhere`]:
+    /// nothing was ended, and the browser keeps its cookie.
+    pub async fn logout(&self) -> Result<(), LogoutError> {
+        let attempts = self.with(|state| state.end(self.service(), Ending::Logout))?;
+        let mut result = Ok(());
+        for attempt in attempts {
+            match attempt.await {
+                Ok(Published::Fresh | Published::Known | Published::Ended) => (),
+                Ok(Published::Succeeded) => {
+                    self.with(RequestState::was_succeeded);
+                    result = Err(LogoutError::Succeeded);
+                }
+                Err(error) => result = result.and(Err(error.into())),
+            }
+        }
+        result
+    }
+
+    /// Ends all sessions of the user who is logged in, this one included, on all devices.
+    ///
+    /// # Errors
+    /// [`LogoutError::NotAuthenticated`] without a login; [`LogoutError::MayLiveElsewhere`] where the cookie may
+    /// be one on another node. [`LogoutError::Store`]: this node ends them all and the browser loses the cookie,
+    /// other nodes learn of it when the store takes it.
+    pub async fn logout_all(&self) -> Result<(), LogoutError> {
+        let (target, seen) = self.target()?;
+        let attempt = self.with(|state| {
+            let service = self.service();
+            state.end_others(service);
+            state.forget();
+            service.node.raise(target, seen, false)
+        });
+        attempt.await?;
+        Ok(())
+    }
+
+    /// Ends all sessions of the user who is logged in, except this one.
+    ///
+    /// # Errors
+    /// Nothing was ended: [`LogoutError::NotAuthenticated`] without a login, [`LogoutError::MayLiveElsewhere`]
+    /// where the cookie may be one on another node, [`LogoutError::NotWritable`] where it only reads,
+    /// [`LogoutError::CannotSeal`] where this session could not be sealed anew, [`LogoutError::Settling`] where
+    /// nobody can tell yet whether it was ended before.
+    ///
+    /// This session was ended with the others: [`LogoutError::Ended`] if it had been ended before or meanwhile,
+    /// [`LogoutError::Store`] if other nodes could no longer tell it from the others.
+    pub async fn logout_others(&self) -> Result<(), LogoutError> {
+        let (target, seen) = self.target()?;
+        let service = self.service();
+        self.with(|state| state.may_outlive(service))?;
+        match service.node.raise(target, seen, true).await {
+            Ok(raised) if self.with(|state| state.outlive(&raised, service)) => Ok(()),
+            Ok(_) => Err(LogoutError::Ended),
+            // Nothing was raised.
+            Err(StoreError::Replaced) => Err(LogoutError::Settling),
+            Err(error) => {
+                self.with(RequestState::forget);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Ends all sessions of everyone, this one included. Who may ask for it is the application's to
+    /// decide.
+    ///
+    /// # Errors
+    /// [`LogoutError::NotAuthenticated`] if this session was ended while the request ran: it has no say
+    /// any more. [`LogoutError::Store`]: as [`logout`](Self::logout), for all of them.
+    pub async fn logout_everyone(&self) -> Result<(), LogoutError> {
+        let service = self.service();
+        let attempt = self.with(|state| {
+            if state.record().is_some() && !state.still_counts(service) {
+                return Err(LogoutError::NotAuthenticated);
+            }
+            let seen = state.record().map(|record| record.everyone);
+            let seen = seen.unwrap_or(Generation::NONE);
+            state.forget();
+            Ok(service.node.raise(Target::Everyone, seen, false))
+        })?;
+        attempt.await?;
+        Ok(())
+    }
+
+    /// Whose sessions may be ended, and this one's generation. A session that was ended while its request
+    /// ran has no say any more.
+    fn target(&self) -> Result<(Target, Generation), LogoutError> {
+        let service = self.service();
+        self.with(|state| {
+            state.look();
+            state.still_counts(service);
+            match state.record().and_then(|record| record.login.as_ref()) {
+                Some(login) => Ok((Target::Subject(login.key), login.generation)),
+                None if state.may_live_elsewhere() => Err(LogoutError::MayLiveElsewhere),
+                None => Err(LogoutError::NotAuthenticated),
+            }
+        })
+    }
+}

@@ -1,0 +1,169 @@
+//! Reading and writing a session's entries.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::record::{Entries, Record};
+use crate::session::Session;
+use crate::session::error::{SessionGetError, SessionInsertError, SessionUpdateError};
+use crate::session::value::{self, Value};
+
+/// # Entries
+impl Session {
+    /// Reads an entry; `None` if there is none of this name.
+    ///
+    /// # Errors
+    /// When the entry was written as another type.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, SessionGetError> {
+        // Decoded outside of the lock: that is the application's code.
+        let record = self.look(|state| state.record().cloned());
+        Self::read(record.as_deref(), key)
+    }
+
+    /// Reads an entry, and discards one that cannot be read as `T`: what an earlier release of the
+    /// application wrote as another type would stay for as long as the session. The log then names the
+    /// entry, and not its value.
+    ///
+    /// `None` if there is none of this name, or none any more. Where the session cannot be written the entry
+    /// stays, and still reads as `None`.
+    pub fn get_or_discard<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        let record = self.look(|state| state.record().cloned())?;
+        let bytes = record.entries.get(key)?;
+        match value::decoded(key, bytes) {
+            Ok(value) => Some(value),
+            Err(SessionGetError { key, problem }) => {
+                let discarded = self.with(|state| {
+                    let is_same = state.entries().and_then(|it| it.get(&key)) == Some(bytes);
+                    let discards = is_same && state.writable().is_ok();
+                    if discards {
+                        state.change(|entries| entries.remove(&key));
+                    }
+                    discards
+                });
+                if discarded {
+                    tracing::warn!(entry = ?key, %problem, "discarding a session entry of another type");
+                }
+                None
+            }
+        }
+    }
+
+    /// Whether there is an entry of this name.
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.look(|state| {
+            state
+                .entries()
+                .is_some_and(|entries| entries.get(key).is_some())
+        })
+    }
+
+    /// All entries that the application has set, by name.
+    pub fn entries(&self) -> BTreeMap<String, Value> {
+        self.look(|state| {
+            let entries = state.entries().into_iter().flat_map(Entries::iter);
+            entries
+                .filter(|entry| !value::is_reserved(entry.name()))
+                .map(|entry| (entry.name().to_owned(), Value::of(&entry)))
+                .collect()
+        })
+    }
+
+    /// Sets an entry. The session is sealed into its cookie when the response is ready.
+    ///
+    /// What `T`'s [`Serialize`] writes has to be what its `Deserialize` reads, in serde's human-readable form.
+    /// Where a crate turns on serde_json's feature `arbitrary_precision`, a number inside a
+    /// `serde_json::Value` is not: it becomes a map that reads back as a `serde_json::Value` alone. Nor do
+    /// `i128` and `u128` pass through `#[serde(flatten)]`, `tag` and `untagged`: serde itself has no room for them.
+    ///
+    /// # Errors
+    /// When the value cannot be serialized, is nested more than 128 levels deep
+    /// ([`SessionInsertError::TooDeep`]), or its name begins with U+0000, as those of the library's own entries
+    /// do ([`SessionInsertError::ReservedName`]); when the session would not fit into its cookies
+    /// ([`SessionInsertError::TooLarge`]) or cannot be written now. It is as before then.
+    pub fn insert<T: Serialize>(
+        &self,
+        key: impl Into<String>,
+        value: T,
+    ) -> Result<(), SessionInsertError> {
+        let key = key.into();
+        let bytes = value::encoded(&key, &value)?;
+        self.with(|state| state.insert(self.service(), &key, &bytes))
+    }
+
+    /// Replaces an entry by what `updater` makes of it. Does nothing if there is none of this name.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get) and [`insert`](Self::insert).
+    pub fn update<T, F>(&self, key: impl Into<String>, updater: F) -> Result<(), SessionUpdateError>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce(T) -> T,
+    {
+        let key = value::settable(key.into())?;
+        if let Some(old) = self.get(&key)? {
+            self.insert(key, updater(old))?;
+        }
+        Ok(())
+    }
+
+    /// Replaces an entry by what `updater` makes of it, or sets it to `default` if there is none.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get) and [`insert`](Self::insert).
+    pub fn update_or<T, F>(
+        &self,
+        key: &str,
+        default: T,
+        updater: F,
+    ) -> Result<(), SessionUpdateError>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce(T) -> T,
+    {
+        let key = value::settable(key)?;
+        let new = match self.get(key)? {
+            Some(old) => updater(old),
+            None => default,
+        };
+        Ok(self.insert(key, new)?)
+    }
+
+    /// Removes an entry and returns it.
+    ///
+    /// Where the session cannot be written ([`NotWritable`](crate::session::NotWritable)) nothing is removed, and the response
+    /// becomes that error.
+    pub fn remove(&self, key: &str) -> Option<Value> {
+        self.with(|state| {
+            state.look();
+            state.entries()?.get(key)?;
+            let bytes = state.change(|entries| entries.remove(key))?;
+            Some(Value::new(key, bytes))
+        })
+    }
+
+    /// Removes an entry and reads it as `T`.
+    pub fn remove_as<T: DeserializeOwned>(&self, key: &str) -> Option<Result<T, SessionGetError>> {
+        self.remove(key).map(|value| value.decode())
+    }
+
+    /// Removes all entries. The session itself, and its login, stay. Refused as [`remove`](Self::remove).
+    pub fn clear(&self) {
+        self.with(|state| {
+            if state.record().is_some() {
+                state.change(|entries| *entries = Entries::default());
+            }
+        });
+    }
+
+    pub(super) fn read<T: DeserializeOwned>(
+        record: Option<&Record>,
+        key: &str,
+    ) -> Result<Option<T>, SessionGetError> {
+        let Some(value) = record.and_then(|record| record.entries.get(key)) else {
+            return Ok(None);
+        };
+        value::decoded(key, value).map(Some)
+    }
+}

@@ -1,0 +1,190 @@
+//! A cookie that is no session: the reason, and what it is worth.
+//!
+//! 1. The reason is for logs and for the handler. What may be written over the cookie, and whether it may be
+//!    removed, follows from its [`Standing`] alone.
+//! 2. A [`Standing`] is what is known of one cookie. An [`Obstacle`] is what follows from it at a given time
+//!    on a given node, and of several cookies the largest counts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::Rejected;
+use crate::ids::KeyId;
+use crate::record::Record;
+use crate::seal::NotOpened;
+use crate::time::{SKEW, UnixMillis};
+use crate::wire::Malformed;
+use crate::wire::envelope::{Minutes, VERSION};
+
+/// How far apart nodes may learn of a new key or release.
+const DISTRIBUTION: Duration = Duration::from_secs(3600);
+
+/// A cookie that is no session: why, and what that says about writing over it or removing it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) reason: Rejected,
+    pub(crate) standing: Standing,
+}
+
+/// What is known of a refused cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Cannot be a session, here or elsewhere, now or later.
+    Worthless,
+    /// Perhaps a session to a node that knows another key or a newer format; sealed at this minute.
+    Unread(Minutes),
+    /// Authentic, and dead for good.
+    Dead,
+    /// The same, because this browser replaced the cookie or gave it up at `since`: for the time `held` it
+    /// holds or awaits a successor under the same name.
+    Replaced { since: UnixMillis, held: Duration },
+    /// Authentic, but from before the list was complete, which is since then: it cannot tell whether the
+    /// session was ended.
+    OlderThanList(UnixMillis),
+    /// Authentic, from a time that has not come: alive where the clock is right.
+    Ahead,
+}
+
+impl Refusal {
+    pub(crate) fn worthless(reason: Rejected) -> Self {
+        Self {
+            reason,
+            standing: Standing::Worthless,
+        }
+    }
+
+    pub(crate) fn dead(reason: Rejected) -> Self {
+        Self {
+            reason,
+            standing: Standing::Dead,
+        }
+    }
+
+    /// Authentic, and from a time that has not come by this node's clock. The clock may be what is
+    /// wrong, so the browser keeps it.
+    pub(crate) fn ahead() -> Self {
+        Self {
+            reason: Rejected::Implausible,
+            standing: Standing::Ahead,
+        }
+    }
+
+    /// Whether finding out took a run of the cipher.
+    pub(crate) fn cost_a_cipher_run(&self) -> bool {
+        self.is_authentic() || matches!(self.reason, Rejected::NotAuthentic | Rejected::Implausible)
+    }
+
+    /// Whether the cookie is some session of ours: its tag verified, or its key was revoked and nobody can
+    /// tell any more.
+    pub(crate) fn is_authentic(&self) -> bool {
+        !matches!(self.standing, Standing::Worthless | Standing::Unread(_))
+    }
+}
+
+/// Why a token is no session, and the record of one that is authentic, with its key: it can still be ended.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) refusal: Refusal,
+    pub(crate) record: Option<(Arc<Record>, KeyId)>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        let record = None;
+        Self { refusal, record }
+    }
+}
+
+impl From<NotOpened> for Refused {
+    fn from(not_opened: NotOpened) -> Self {
+        let (refusal, record) = match not_opened {
+            NotOpened::Malformed(malformed) => (Refusal::worthless(malformed.into()), None),
+            NotOpened::OtherVersion(head) => {
+                let reason = Rejected::Version(head.version);
+                // A token of an older version is nobody's: none was released. One of a newer version may be
+                // a session to a neighbour.
+                let standing = match head.version > VERSION {
+                    true => Standing::Unread(head.sealed_at),
+                    false => Standing::Worthless,
+                };
+                (Refusal { reason, standing }, None)
+            }
+            NotOpened::UnknownKey(head) => {
+                let reason = Rejected::UnknownKey(head.key);
+                let standing = Standing::Unread(head.sealed_at);
+                (Refusal { reason, standing }, None)
+            }
+            NotOpened::RetiredKey(key) => (Refusal::worthless(Rejected::RetiredKey(key)), None),
+            NotOpened::RevokedKey => (Refusal::dead(Rejected::RevokedKey), None),
+            NotOpened::NotAuthentic => (Refusal::worthless(Rejected::NotAuthentic), None),
+            NotOpened::Implausible => (Refusal::worthless(Rejected::Implausible), None),
+            NotOpened::PassedRevokedKey(record, key) => {
+                (Refusal::dead(Rejected::RevokedKey), Some((record, key)))
+            }
+            NotOpened::Ahead(record, key) => (Refusal::ahead(), Some((record, key))),
+        };
+        Self { refusal, record }
+    }
+}
+
+impl From<Malformed> for Rejected {
+    fn from(malformed: Malformed) -> Self {
+        match malformed {
+            Malformed::Length => Self::Length,
+            Malformed::Text => Self::Malformed,
+            Malformed::Padding => Self::Implausible,
+        }
+    }
+}
+
+/// Why no session begins over a cookie that is none. Of several the larger counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Obstacle {
+    /// Authentic, and perhaps a session later: ahead of the clock, or older than the list so far. The least: a
+    /// logout over it removes what the browser holds, which must not be a successor.
+    Later,
+    /// The browser holds or awaits a successor.
+    Replaced,
+    /// There were more candidates than are tried.
+    Untried,
+    /// Perhaps a session to a node that knows a newer key or format.
+    Unread,
+    /// The session ended while the request ran.
+    EndedMeanwhile,
+}
+
+/// What a node has to know to tell whether a refused cookie is an obstacle.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Surroundings {
+    /// Whether there are other nodes, which may know more.
+    pub(crate) is_fleet: bool,
+    /// For how long after a list was begun another node may restore what was before.
+    pub(crate) max_outage: Duration,
+    pub(crate) now: UnixMillis,
+}
+
+impl Refusal {
+    /// Why no other session may begin over the cookie, but by a login.
+    pub(crate) fn obstacle(&self, surroundings: Surroundings) -> Option<Obstacle> {
+        let Surroundings {
+            is_fleet,
+            max_outage,
+            now,
+        } = surroundings;
+        match self.standing {
+            Standing::Replaced { since, held } => {
+                (now < since + held).then_some(Obstacle::Replaced)
+            }
+            Standing::Ahead => Some(Obstacle::Later),
+            Standing::OlderThanList(since) => {
+                (is_fleet && now < since + max_outage).then_some(Obstacle::Later)
+            }
+            Standing::Unread(sealed_at) => {
+                let newer = matches!(self.reason, Rejected::Version(_));
+                let recent = sealed_at.is_within(DISTRIBUTION, now, SKEW);
+                ((is_fleet || newer) && recent).then_some(Obstacle::Unread)
+            }
+            Standing::Dead | Standing::Worthless => None,
+        }
+    }
+}

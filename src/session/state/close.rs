@@ -1,0 +1,138 @@
+//! What the response has to do for the session.
+
+use std::mem;
+use std::sync::Arc;
+
+use super::{Cause, Edit, HeldSession, Presence, RequestState};
+use crate::ids::{KeyId, Serial};
+use crate::record::Record;
+use crate::revoke::Published;
+use crate::revoke::node::Attempt;
+use crate::session::error::NotWritable;
+use crate::session::service::Service;
+use crate::session::validity::Freshness;
+use crate::time::UnixMillis;
+
+/// What a response has to do for the session.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// Nothing: the browser keeps what it has.
+    Keep,
+    /// Nothing was written, but the session was used, which the browser gets to know.
+    Seen(Seen),
+    /// Seal what was written.
+    Write(Arc<Record>),
+    /// Seal a session of another library that was only looked at.
+    MoveIn(Arc<Record>),
+    /// Seal it under a new serial, which ends its older cookies.
+    Renew(Arc<Record>),
+    /// Remove the cookie.
+    Destroy,
+}
+
+/// A session that was looked at by the newest of its cookies.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) record: Arc<Record>,
+    pub(crate) key: KeyId,
+    pub(crate) scope: usize,
+}
+
+/// A session whose response is ready.
+pub(crate) struct Closing {
+    pub(crate) change: Change,
+    /// The key that the record to be sealed was opened with.
+    pub(crate) key: Option<KeyId>,
+    pub(crate) looked: bool,
+    pub(crate) refused: Option<NotWritable>,
+    pub(crate) attempts: Vec<Attempt<Published>>,
+}
+
+impl RequestState {
+    /// Says what the response has to do. From here on nothing can be written.
+    ///
+    /// `is_due` tells of a session that was only looked at, and when it was last used, whether the browser gets
+    /// to know that it was used again.
+    pub(crate) fn close(
+        &mut self,
+        service: &Service,
+        is_due: impl FnOnce(&Record, UnixMillis) -> bool,
+    ) -> Closing {
+        let change = match self.refused {
+            Some(_) => Change::Keep,
+            None => self.outcome(is_due),
+        };
+        let key = match &self.presence {
+            Presence::Presented { held, .. } => held.key,
+            Presence::Begun {
+                cause: Cause::OthersEnded(key),
+                ..
+            } => *key,
+            _ => None,
+        };
+        self.committed = true;
+        self.sent(&change, service);
+        Closing {
+            change,
+            key,
+            looked: self.looked,
+            refused: self.refused,
+            attempts: mem::take(&mut self.attempts),
+        }
+    }
+
+    fn outcome(&self, is_due: impl FnOnce(&Record, UnixMillis) -> bool) -> Change {
+        match &self.presence {
+            Presence::Absent { .. } => Change::Keep,
+            Presence::Presented { held, edit } => match edit {
+                Edit::Clean if self.looked && held.freshness == Freshness::Newest => {
+                    match held.key {
+                        None => Change::MoveIn(Arc::clone(&held.record)),
+                        Some(key) if is_due(&held.record, held.last_use) => Change::Seen(Seen {
+                            record: Arc::clone(&held.record),
+                            key,
+                            scope: held.scope,
+                        }),
+                        Some(_) => Change::Keep,
+                    }
+                }
+                Edit::Clean => Change::Keep,
+                Edit::Changed => Change::Write(Arc::clone(&held.record)),
+                Edit::Renewed => Change::Renew(Arc::clone(&held.record)),
+            },
+            Presence::Begun { record, cause } => match cause {
+                // A new session that ended up empty is not worth a cookie.
+                Cause::Write if record.entries.is_empty() => Change::Keep,
+                Cause::Write | Cause::Login | Cause::OthersEnded(_) => {
+                    Change::Write(Arc::clone(record))
+                }
+            },
+            Presence::Ended(_) => Change::Destroy,
+        }
+    }
+
+    /// What is sent now can be ended by a handler that is still streaming its body.
+    fn sent(&mut self, change: &Change, service: &Service) {
+        if let Presence::Begun { record, .. } = &self.presence
+            && matches!(change, Change::Write(_))
+            && let Some(key) = service.keys.load().sealing(service.now())
+        {
+            let held = HeldSession {
+                key: Some(key.id()),
+                record: Arc::clone(record),
+                freshness: Freshness::Newest,
+                last_use: service.now(),
+                scope: 0,
+            };
+            let edit = Edit::Clean;
+            self.presence = Presence::Presented { held, edit };
+        }
+    }
+
+    /// A renewal was sent: the browser's cookie carries this serial now.
+    pub(crate) fn sent_renewal(&mut self, serial: Serial) {
+        if let Some(record) = self.record_mut() {
+            record.serial = serial;
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Ending the session, and outliving the end of all others.
+
+use std::mem;
+use std::sync::Arc;
+
+use super::{Cause, Ending, Presence, RequestState};
+use crate::error::Rejected;
+use crate::revoke::node::Attempt;
+use crate::revoke::{Published, Raised};
+use crate::session::begin;
+use crate::session::error::{LogoutError, NotWritable};
+use crate::session::refusal::Obstacle;
+use crate::time::UnixMillis;
+use crate::session::service::Service;
+
+impl RequestState {
+    /// Ends the session: this node refuses it from now on, the store is being told.
+    ///
+    /// A cookie that only another node may understand cannot be ended here.
+    pub(crate) fn end(
+        &mut self,
+        service: &Service,
+        by: Ending,
+    ) -> Result<Vec<Attempt<Published>>, LogoutError> {
+        // One that ended meanwhile has no cookie to remove: the browser may have its successor's. Telling
+        // the store is harmless, and ends one that was only renewed.
+        self.still_counts(service);
+        let (record, keep) = match &self.presence {
+            Presence::Presented { held, .. } => (Some(&held.record), None),
+            Presence::Absent { obstacle, dead, .. } => {
+                let dead = dead.as_ref();
+                if dead.is_some_and(|dead| dead.reason == Rejected::Succeeded) {
+                    return Err(LogoutError::Succeeded);
+                }
+                match obstacle {
+                    Some(Obstacle::Unread | Obstacle::Untried) => {
+                        return Err(LogoutError::MayLiveElsewhere);
+                    }
+                    Some(Obstacle::Replaced | Obstacle::EndedMeanwhile) => {
+                        (dead.map(|dead| &dead.record), *obstacle)
+                    }
+                    Some(Obstacle::Later) | None => (dead.map(|dead| &dead.record), None),
+                }
+            }
+            Presence::Begun { .. } | Presence::Ended(_) => (None, None),
+        };
+        let others = mem::take(&mut self.others);
+        let attempts = record.into_iter().chain(&others).map(|record| {
+            let revocation = begin::ended(record, service.now());
+            service.node.revoke(revocation).there
+        });
+        let attempts = attempts.collect();
+        self.presence = match keep {
+            // The cookie stays, but what comes after this logout is its own affair.
+            Some(obstacle) => Presence::Absent {
+                obstacle: (obstacle == Obstacle::Replaced).then_some(obstacle),
+                is_overridden: false,
+                dead: None,
+            },
+            None => Presence::Ended(by),
+        };
+        self.refused = None;
+        Ok(attempts)
+    }
+
+    /// Ends what else the request carried; the response waits for it.
+    pub(crate) fn end_others(&mut self, service: &Service) {
+        for record in mem::take(&mut self.others) {
+            let revocation = begin::ended(&record, service.now());
+            self.attempts.push(service.node.revoke(revocation).there);
+        }
+    }
+
+    /// Nothing is left of the session but the removal of its cookie. What was refused before does not
+    /// matter any more.
+    pub(crate) fn forget(&mut self) {
+        self.presence = Presence::Ended(Ending::Logout);
+        self.refused = None;
+    }
+
+    /// A login over the session had made another one, which this node did not know: its cookie must not be
+    /// removed.
+    pub(crate) fn was_succeeded(&mut self) {
+        self.presence = Presence::Absent {
+            obstacle: Some(Obstacle::Replaced),
+            is_overridden: false,
+            dead: None,
+        };
+        self.rejected = Some(Rejected::Succeeded);
+    }
+
+    /// `purge`, which cannot say that it failed.
+    pub(crate) fn purge(&mut self, service: &Service) {
+        match self.end(service, Ending::Purge) {
+            Ok(attempts) => self.attempts.extend(attempts),
+            Err(LogoutError::Succeeded) => self.refuse(NotWritable::Replaced),
+            Err(_) => self.refuse(NotWritable::MayLiveElsewhere),
+        }
+    }
+
+    /// Whether the session could stand alone: by its newest cookie, and sealed once more.
+    pub(crate) fn may_outlive(&self, service: &Service) -> Result<(), LogoutError> {
+        self.writable()?;
+        // A server that this node has just met, or that has lost data, need not know that the session was
+        // ended. One whose login was after the meeting was not. Of one that moved in nobody knows.
+        if let Some(record) = self.record()
+            && let Some(login) = &record.login
+        {
+            let created = match service.accept_older {
+                true => UnixMillis::MAX,
+                false => record.created,
+            };
+            if !service.node.store_can_judge(created, login.at) {
+                return Err(LogoutError::Settling);
+            }
+        }
+        let rules = service.rules(service.now());
+        if let Presence::Presented { held, .. } = &self.presence {
+            // A renewal elsewhere would leave nobody: its cookie ends with the raise, and this one by it.
+            if let Err(refusal) = rules.clear(&held.record) {
+                return Err(match refusal.reason {
+                    Rejected::Superseded => NotWritable::Superseded.into(),
+                    _ => LogoutError::NotAuthenticated,
+                });
+            }
+            if let Some(key) = held.key {
+                let room = rules.room_to_seal(&held.record, key);
+                room.map_err(LogoutError::CannotSeal)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves the session to the generation that has just ended all others of its subject, if it was
+    /// not itself ended before: by an earlier raise, or otherwise.
+    pub(crate) fn outlive(&mut self, raised: &Raised, service: &Service) -> bool {
+        let rules = service.rules(service.now());
+        let Some(record) = self.record_mut() else {
+            return false;
+        };
+        // About a session from before it the store knows of no earlier raise.
+        let vouched = rules.vouches(raised.state.complete_since, record);
+        let Some(login) = &mut record.login else {
+            return false;
+        };
+        let was_alive = vouched && login.generation >= raised.previous;
+        login.generation = raised.generation;
+        let verdict = rules.check(record, service.now());
+        match (was_alive, verdict) {
+            (true, Ok(())) => {
+                // The raise has ended every cookie that a browser holds, this one's too.
+                if let Presence::Presented { held, .. } = &self.presence {
+                    let cause = Cause::OthersEnded(held.key);
+                    let record = Arc::clone(&held.record);
+                    self.presence = Presence::Begun { record, cause };
+                }
+                true
+            }
+            (_, verdict) => {
+                self.drop_dead(verdict.err().unwrap_or(Rejected::SubjectEnded));
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! One request's session, behind the handle.
+//!
+//! Every rule about what may be written when is in this folder. What the session is at any time is one of the
+//! variants of [`Presence`]; no two fields have to agree. No code of the application runs in here: it would run
+//! under a lock.
+//!
+//! A cookie that is no session is no obstacle: a handler may begin a new one over it. But for these, over which
+//! only a login sets a cookie, and [`RequestState::start_over`] where a page has to store something before:
+//!
+//! 1. The browser replaced the cookie, or gave it up, a moment ago. It holds or awaits a successor.
+//! 2. The cookie may be a session elsewhere, or later.
+//! 3. The request began with a live session that ended meanwhile. Nothing but a login gets over that, unless the
+//!    request itself logged out.
+
+mod close;
+mod end;
+mod login;
+mod write;
+
+use std::sync::Arc;
+
+use crate::error::Rejected;
+use crate::ids::KeyId;
+use crate::record::{Entries, Record};
+use crate::revoke::Published;
+use crate::revoke::node::Attempt;
+use crate::session::error::NotWritable;
+use crate::session::refusal::Obstacle;
+use crate::session::service::Service;
+use crate::session::validity::{Freshness, Live};
+use crate::time::UnixMillis;
+
+pub(crate) use close::{Change, Seen};
+
+/// What has happened to the session in this request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum SessionStatus {
+    /// Entries were written: the cookie is sealed anew.
+    Changed,
+    /// The session was ended: its cookie is removed. After [`purge`](crate::Session::purge) later writes are
+    /// ignored; after a logout they begin a new session, as a login does in both cases.
+    Purged,
+    /// The session was renewed or logged in: older cookies die.
+    Renewed,
+    /// Nothing happened: the browser keeps its cookie.
+    #[default]
+    Unchanged,
+}
+
+/// What the session is.
+enum Presence {
+    /// There is none.
+    Absent {
+        /// Why none may begin but by a login.
+        obstacle: Option<Obstacle>,
+        /// Whether the handler asked for one in spite of that.
+        is_overridden: bool,
+        /// An authentic one that does not count.
+        dead: Option<Dead>,
+    },
+    /// The one that the request came with.
+    Presented { held: HeldSession, edit: Edit },
+    /// One that no browser holds a live cookie of yet.
+    Begun { record: Arc<Record>, cause: Cause },
+    /// The application ended it, or ended none.
+    Ended(Ending),
+}
+
+/// How a session is ended by its own request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Later writes begin another one.
+    Logout,
+    /// Later writes are ignored, as actix-session does.
+    Purge,
+}
+
+/// A live session of the browser's.
+struct HeldSession {
+    record: Arc<Record>,
+    /// The key that sealed it; none of a session that moved in from another library, which has no cookie of ours yet.
+    key: Option<KeyId>,
+    freshness: Freshness,
+    last_use: UnixMillis,
+    /// Which of the cookies that are read carried it.
+    scope: usize,
+}
+
+/// An authentic session that does not count here. A logout still ends it, because other nodes may not know
+/// yet, and a login marks it as succeeded.
+#[derive(Debug)]
+pub(crate) struct Dead {
+    pub(crate) record: Arc<Record>,
+    /// The key that it was opened with; none of a session that moved in.
+    pub(crate) key: Option<KeyId>,
+    pub(crate) reason: Rejected,
+}
+
+/// What a request did to the session that it came with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edit {
+    Clean,
+    Changed,
+    Renewed,
+}
+
+/// Why there is a session of which no browser holds a live cookie.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// A write without a session.
+    Write,
+    /// A login.
+    Login,
+    /// All others of its user were ended, and with them its cookie, which this key had sealed, if it was one of ours.
+    OthersEnded(Option<KeyId>),
+}
+
+pub(crate) struct RequestState {
+    presence: Presence,
+    /// What else the request carried that is authentic: a logout ends it too, and so does a login.
+    others: Vec<Arc<Record>>,
+    /// Why there is no session, where the request carried a cookie for one.
+    rejected: Option<Rejected>,
+    /// Whether a renewal was asked for. Of a session that is new anyway it changes the status alone.
+    renewed: bool,
+    /// Whether the handler looked at the session, so that the response depends on it.
+    looked: bool,
+    committed: bool,
+    /// A write that was refused by a method which cannot say so.
+    refused: Option<NotWritable>,
+    /// Revocations that were started and not waited for.
+    attempts: Vec<Attempt<Published>>,
+}
+
+/// # Making one
+impl RequestState {
+    /// No session, and why.
+    pub(crate) fn absent(
+        obstacle: Option<Obstacle>,
+        dead: Option<Dead>,
+        others: Vec<Arc<Record>>,
+        rejected: Option<Rejected>,
+    ) -> Self {
+        Self {
+            presence: Presence::Absent {
+                obstacle,
+                is_overridden: false,
+                dead,
+            },
+            others,
+            rejected,
+            renewed: false,
+            looked: false,
+            committed: false,
+            refused: None,
+            attempts: Vec::new(),
+        }
+    }
+
+    pub(crate) fn live(live: Live, scope: usize, others: Vec<Arc<Record>>) -> Self {
+        let (freshness, last_use) = (live.freshness(), live.last_use());
+        let opened = live.into_opened();
+        let held = HeldSession {
+            key: Some(opened.key()),
+            record: opened.into_record(),
+            freshness,
+            last_use,
+            scope,
+        };
+        let edit = Edit::Clean;
+        Self {
+            presence: Presence::Presented { held, edit },
+            ..Self::absent(None, None, others, None)
+        }
+    }
+
+    /// A session that another library kept, used just now. Whoever looks at it gets a cookie of ours.
+    #[cfg(feature = "migrate-actix-session")]
+    pub(crate) fn moved_in(
+        record: Arc<Record>,
+        freshness: Freshness,
+        last_use: UnixMillis,
+    ) -> Self {
+        let held = HeldSession {
+            record,
+            key: None,
+            freshness,
+            last_use,
+            scope: 0,
+        };
+        let edit = Edit::Clean;
+        Self {
+            presence: Presence::Presented { held, edit },
+            ..Self::absent(None, None, Vec::new(), None)
+        }
+    }
+}
+
+/// # Looking
+impl RequestState {
+    pub(crate) fn look(&mut self) {
+        self.looked = true;
+    }
+
+    pub(crate) fn record(&self) -> Option<&Arc<Record>> {
+        match &self.presence {
+            Presence::Presented { held, .. } => Some(&held.record),
+            Presence::Begun { record, .. } => Some(record),
+            Presence::Absent { .. } | Presence::Ended(_) => None,
+        }
+    }
+
+    /// Whether the request carried nothing that is, was or may be a session.
+    #[cfg(feature = "migrate-actix-session")]
+    pub(crate) fn is_vacant(&self) -> bool {
+        // Under a key that is known to be dead there was one.
+        let was_one = matches!(
+            self.rejected,
+            Some(Rejected::RevokedKey | Rejected::RetiredKey(_))
+        );
+        let vacant = matches!(
+            &self.presence,
+            Presence::Absent {
+                obstacle: None,
+                dead: None,
+                ..
+            }
+        );
+        vacant && !was_one
+    }
+
+    /// Adds what the request carries besides, so that it ends with the rest.
+    #[cfg(feature = "migrate-actix-session")]
+    pub(crate) fn carries(&mut self, record: Arc<Record>) {
+        let own = match &self.presence {
+            Presence::Absent { dead, .. } => dead.as_ref().map(|dead| &dead.record),
+            _ => self.record(),
+        };
+        if own.is_none_or(|own| own.id != record.id) {
+            self.others.push(record);
+        }
+    }
+
+    fn record_mut(&mut self) -> Option<&mut Record> {
+        let record = match &mut self.presence {
+            Presence::Presented { held, .. } => &mut held.record,
+            Presence::Begun { record, .. } => record,
+            Presence::Absent { .. } | Presence::Ended(_) => return None,
+        };
+        // Usually uniquely owned, so this does not copy.
+        Some(Arc::make_mut(record))
+    }
+
+    pub(crate) fn entries(&self) -> Option<&Entries> {
+        self.record().map(|record| &record.entries)
+    }
+
+    /// Whether this node cannot tell what the browser holds, and another one may.
+    pub(crate) fn may_live_elsewhere(&self) -> bool {
+        let obstacle = match &self.presence {
+            Presence::Absent { obstacle, .. } => *obstacle,
+            _ => None,
+        };
+        matches!(
+            obstacle,
+            Some(Obstacle::Unread | Obstacle::Untried | Obstacle::Later)
+        )
+    }
+
+    pub(crate) fn rejected(&self) -> Option<Rejected> {
+        self.rejected
+    }
+
+    pub(crate) fn status(&self) -> SessionStatus {
+        match &self.presence {
+            Presence::Ended(_) => SessionStatus::Purged,
+            _ if self.renewed => SessionStatus::Renewed,
+            Presence::Absent { .. } => SessionStatus::Unchanged,
+            Presence::Presented { edit, .. } => match edit {
+                Edit::Clean => SessionStatus::Unchanged,
+                Edit::Changed => SessionStatus::Changed,
+                Edit::Renewed => SessionStatus::Renewed,
+            },
+            Presence::Begun { cause, .. } => match cause {
+                Cause::Login => SessionStatus::Renewed,
+                Cause::Write | Cause::OthersEnded(_) => SessionStatus::Changed,
+            },
+        }
+    }
+
+    /// Whether anything but a login or a logout may set a cookie.
+    pub(crate) fn writable(&self) -> Result<(), NotWritable> {
+        if self.committed {
+            return Err(NotWritable::AlreadyCommitted);
+        }
+        match &self.presence {
+            Presence::Absent {
+                obstacle: Some(obstacle),
+                is_overridden: false,
+                ..
+            } => Err((*obstacle).into()),
+            Presence::Presented { held, .. } if held.freshness == Freshness::Superseded => {
+                Err(NotWritable::Superseded)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether there is a session and it still counts. One that ended during its request is dropped here;
+    /// the cookie is left as it is, for the browser may hold a successor by now.
+    pub(crate) fn still_counts(&mut self, service: &Service) -> bool {
+        match &self.presence {
+            Presence::Presented { held, .. } => {
+                let rules = service.rules(service.now());
+                let checked = match rules.check(&held.record, held.last_use) {
+                    Ok(()) if service.distrusts(&held.record, held.key) => {
+                        Err(Rejected::RevokedKey)
+                    }
+                    checked => checked,
+                };
+                match checked {
+                    Ok(()) => true,
+                    Err(reason) => {
+                        self.drop_dead(reason);
+                        false
+                    }
+                }
+            }
+            Presence::Begun { .. } => true,
+            Presence::Absent { .. } | Presence::Ended(_) => false,
+        }
+    }
+
+    /// Drops a session that turned out to be ended. What is left of it can still be ended elsewhere.
+    fn drop_dead(&mut self, reason: Rejected) {
+        let dead = match &self.presence {
+            Presence::Presented { held, .. } => Some(Dead {
+                record: Arc::clone(&held.record),
+                key: held.key,
+                reason,
+            }),
+            Presence::Begun { .. } => None,
+            Presence::Absent { .. } | Presence::Ended(_) => return,
+        };
+        self.presence = Presence::Absent {
+            obstacle: Some(Obstacle::EndedMeanwhile),
+            is_overridden: false,
+            dead,
+        };
+        self.rejected = Some(reason);
+    }
+}

@@ -1,0 +1,303 @@
+//! The check: does this authentic session still count?
+//!
+//! One function ([`Rules::judge`]) combines every reason for which it may not, at loading and again
+//! before sealing. A session is refused when any of them holds:
+//!
+//! 1. its absolute end or its idle limit has passed. Idle since its last use, which its data and its activity
+//!    cookie tell, and the later of them counts: it lies beside the record and is never part of it;
+//! 2. it began at or before the time that the operator or the list's birth sets;
+//! 3. its generation, one of its groups', or everyone's is below the list's;
+//! 4. its serial is below the list's, less the one that a renewal's grace still lets read;
+//! 5. it could not be sealed again, because it passed through too many keys or a limit was lowered: whoever
+//!    wrote to it would get an error each time.
+
+use std::time::Duration;
+
+use crate::error::Rejected;
+use crate::ids::{KeyId, Serial};
+use crate::record::{KeyTrail, Record};
+use crate::revoke::SessionEntry;
+use crate::revoke::list::List;
+use crate::seal::{self, Opened};
+use crate::session::refusal::{Refusal, Refused, Standing};
+use crate::time::{Lifetimes, SKEW, UnixMillis};
+use crate::wire::chunks::CookieRoom;
+
+/// An authentic record whose session counts.
+#[derive(Debug)]
+pub(crate) struct Live {
+    opened: Opened,
+    freshness: Freshness,
+    last_use: UnixMillis,
+}
+
+impl Live {
+    pub(crate) fn into_opened(self) -> Opened {
+        self.opened
+    }
+
+    pub(crate) fn record(&self) -> &Record {
+        self.opened.record()
+    }
+
+    pub(crate) fn freshness(&self) -> Freshness {
+        self.freshness
+    }
+
+    pub(crate) fn last_use(&self) -> UnixMillis {
+        self.last_use
+    }
+
+    /// Whether this is a later cookie of the same session.
+    pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
+        let [ours, theirs] = [self, other].map(|live| live.opened.record());
+        let age = |record: &Record| (record.serial, record.refreshed);
+        ours.id == theirs.id && age(ours) > age(theirs)
+    }
+}
+
+/// A record that was found to count just before it is sealed. Made here alone, by [`Rules::clear`].
+pub(crate) struct Counted<'a>(&'a Record);
+
+impl seal::Cleared for Counted<'_> {
+    fn record(&self) -> &Record {
+        self.0
+    }
+}
+
+impl seal::Appointed for seal::Judge {
+    type Proof<'r> = Counted<'r>;
+}
+
+/// Which of its session's cookies this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// The newest.
+    Newest,
+    /// The one before, within the grace of a renewal: it only reads.
+    Superseded,
+}
+
+/// Everything that a judgement depends on.
+pub(crate) struct Rules<'a> {
+    pub(crate) list: &'a List,
+    pub(crate) lifetimes: &'a Lifetimes,
+    /// Sessions from this time or before do not count, by order of the operator.
+    pub(crate) everyone_before: Option<UnixMillis>,
+    /// Whether sessions older than the list count in spite of that.
+    pub(crate) accept_older: bool,
+    /// What a sealed session has to fit into.
+    pub(crate) room: CookieRoom,
+    /// The key that seals now.
+    pub(crate) sealing: Option<KeyId>,
+    pub(crate) now: UnixMillis,
+}
+
+impl Rules<'_> {
+    /// Lets an opened session through if it counts. One that does not is given back: it can still be
+    /// ended.
+    pub(crate) fn admit(&self, opened: Opened, last_use: UnixMillis) -> Result<Live, Refused> {
+        let judged = self.judge(opened.record(), last_use);
+        match judged.and_then(|freshness| self.judge_room(&opened).map(|()| freshness)) {
+            Ok(freshness) => Ok(Live {
+                opened,
+                freshness,
+                last_use,
+            }),
+            Err(refusal) => {
+                let key = opened.key();
+                let record = Some((opened.into_record(), key));
+                Err(Refused { refusal, record })
+            }
+        }
+    }
+
+    /// The second check, before a record is sealed. A superseded cookie is not sealed again.
+    ///
+    /// The request is a use of the session, so it is not idle.
+    pub(crate) fn clear<'r>(&self, record: &'r Record) -> Result<Counted<'r>, Refusal> {
+        match self.judge(record, self.now)? {
+            Freshness::Newest => Ok(Counted(record)),
+            Freshness::Superseded => Err(Refusal::dead(Rejected::Superseded)),
+        }
+    }
+
+    /// Whether the session counts, be it by its newest cookie or within a renewal's grace.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(crate) fn check(&self, record: &Record, last_use: UnixMillis) -> Result<(), Rejected> {
+        let judged = self.judge(record, last_use);
+        judged.map(|_| ()).map_err(|refusal| refusal.reason)
+    }
+
+    /// Whether a list, or a store, that was born then can tell whether the session was ended.
+    pub(crate) fn vouches(&self, born: UnixMillis, record: &Record) -> bool {
+        record.created > born || self.accept_older
+    }
+
+    /// Whether an anonymous session that a login succeeded hands its entries on to a second login: the first was a
+    /// moment ago, and nothing else has ended the session or this cookie of it.
+    pub(crate) fn is_double_click(&self, record: &Record) -> bool {
+        let succeeded = self.list.session(&record.id, record.login.is_none());
+        let ended = self.list.anonymous().get(&record.id);
+        record.login.is_none()
+            && succeeded.is_some_and(|entry| {
+                entry.serial == Serial::SUCCEEDED && self.now < entry.from + DOUBLE_CLICK
+            })
+            && ended.is_none_or(|entry| entry.serial <= record.serial)
+            && self.judge_age(record, self.now).is_ok()
+            && self.judge_generations(record).is_ok()
+    }
+
+    /// Which of its session's cookies the record is of, if that counts.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(crate) fn judge(
+        &self,
+        record: &Record,
+        last_use: UnixMillis,
+    ) -> Result<Freshness, Refusal> {
+        // First whether it has a successor: that is worth knowing of a session which has ended in other ways too.
+        let is_anonymous = record.login.is_none();
+        let freshness = match self.list.session(&record.id, is_anonymous) {
+            Some(entry) => self.judge_serial(record.serial, entry)?,
+            None => Freshness::Newest,
+        };
+        self.judge_age(record, last_use)?;
+        self.judge_generations(record)?;
+        // Whose own end may have been dropped from the list.
+        if is_anonymous && record.created <= self.list.anonymous().since() {
+            return Err(Refusal::dead(Rejected::Ended));
+        }
+        Ok(freshness)
+    }
+
+    /// Whether the session could be sealed once more as it is.
+    fn judge_room(&self, opened: &Opened) -> Result<(), Refusal> {
+        let trail = self.grows(&opened.record().keys, opened.key());
+        let fits = trail.and_then(|grows| self.fits(opened.length() + grows));
+        fits.map_err(Refusal::dead)
+    }
+
+    /// By how much a trail grows if its session is sealed now.
+    fn grows(&self, trail: &KeyTrail, opened_with: KeyId) -> Result<usize, Rejected> {
+        match self.sealing {
+            Some(sealing) if sealing != opened_with => {
+                trail.room_for(opened_with).ok_or(Rejected::TooManyKeys)
+            }
+            _ => Ok(0),
+        }
+    }
+
+    fn fits(&self, length: usize) -> Result<(), Rejected> {
+        self.room.admit(length).map_err(|_| Rejected::TooLarge)
+    }
+
+    /// Whether the session could be sealed once more under another generation.
+    ///
+    /// # Errors
+    /// Why it could not.
+    pub(crate) fn room_to_seal(&self, record: &Record, opened_with: KeyId) -> Result<(), Rejected> {
+        let grows = self.grows(&record.keys, opened_with)?;
+        // As much as a generation and a time can grow, and never more than was admitted.
+        self.fits((record.encoded_len() + grows + 16).min(record.longest_len()))
+    }
+
+    fn judge_age(&self, record: &Record, last_use: UnixMillis) -> Result<(), Refusal> {
+        let end = self
+            .lifetimes
+            .end(record.class, record.created, record.expires);
+        if self.now >= end {
+            return Err(Refusal::dead(Rejected::Expired));
+        }
+        if self.now >= last_use + self.lifetimes.of(record.class).idle {
+            return Err(Refusal::dead(Rejected::Idle));
+        }
+        if let Some(before) = self.everyone_before
+            && record.created <= before
+        {
+            return Err(Refusal::dead(Rejected::EveryoneEnded));
+        }
+        let born = self.list.complete_since();
+        if !self.vouches(born, record) {
+            return Err(Refusal {
+                reason: Rejected::OlderThanList,
+                standing: Standing::OlderThanList(born),
+            });
+        }
+        Ok(())
+    }
+
+    fn judge_generations(&self, record: &Record) -> Result<(), Refusal> {
+        // The mark first: it goes only after the generation has come.
+        if self.list.everyone_marked() {
+            return Err(Refusal::dead(Rejected::EveryoneEnded));
+        }
+        let everyone = self.list.everyone();
+        if record.everyone < everyone {
+            return Err(Refusal::dead(Rejected::EveryoneEnded));
+        }
+        // A generation that neither this list nor the clock can explain was never handed out.
+        let latest = (self.now + SKEW).as_millis();
+        if record.everyone.get() > latest && record.everyone > everyone {
+            return Err(Refusal::ahead());
+        }
+        let Some(login) = &record.login else {
+            return Ok(());
+        };
+        // A group is what a subject is.
+        let groups = login.groups.iter();
+        let groups = groups.map(|it| (Rejected::GroupEnded, it.key, it.generation));
+        let subject = (Rejected::SubjectEnded, login.key, login.generation);
+        for (reason, key, generation) in std::iter::once(subject).chain(groups) {
+            let listed = self.list.subject(&key);
+            if listed.marked || generation < listed.generation {
+                return Err(Refusal::dead(reason));
+            }
+            if generation.get() > latest && generation > listed.generation {
+                return Err(Refusal::ahead());
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_serial(&self, serial: Serial, entry: SessionEntry) -> Result<Freshness, Refusal> {
+        if serial >= entry.serial {
+            return Ok(Freshness::Newest);
+        }
+        let grace = self.lifetimes.renew_grace;
+        // A grace that lies further ahead than any renewal here grants is none.
+        let latest = self.now + grace + SKEW;
+        let reads =
+            serial.next() == Some(entry.serial) && self.now < entry.from && entry.from <= latest;
+        if reads {
+            return Ok(Freshness::Superseded);
+        }
+        let (reason, since, held) = match entry.serial {
+            Serial::SUCCEEDED => (Rejected::Succeeded, entry.from, AFTER_REPLACING),
+            Serial::ENDED => (Rejected::Ended, entry.from, AFTER_LOGOUT),
+            _ => (
+                Rejected::Superseded,
+                entry.from.minus(grace),
+                AFTER_REPLACING,
+            ),
+        };
+        let since = since.min(self.now);
+        let standing = Standing::Replaced { since, held };
+        Err(Refusal { reason, standing })
+    }
+}
+
+/// For how long after a login the entries of the anonymous session before it follow another login too.
+const DOUBLE_CLICK: Duration = Duration::from_secs(10);
+
+/// For how long after it replaced a cookie, by a login or a renewal, a browser may hold or await the
+/// successor while late answers to its requests from before still arrive. `from` is another node's time.
+const AFTER_REPLACING: Duration = Duration::from_secs(60 + SKEW.as_secs());
+/// The same after a logout, whose browser may have begun anew.
+const AFTER_LOGOUT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! Which sessions count, whatever a list was told.
+
+use super::*;
+use crate::ids::{Generation, SessionId, SubjectKey};
+use crate::record::{Entries, LoginFacts};
+use crate::revoke::{Revocation, SubjectEntry, Target};
+use crate::time::Class;
+use proptest::prelude::*;
+
+const NOW: UnixMillis = UnixMillis::from_secs(1_800_000_000);
+
+const ROOM: CookieRoom = CookieRoom {
+    overhead: 100,
+    max_bytes: 3584,
+    max_chunks: 1,
+};
+
+fn record(serial: u32, generation: u64, everyone: u64) -> Record {
+    Record {
+        id: SessionId::from_bytes([1; 16]),
+        serial: Serial::new(serial),
+        login: Some(LoginFacts {
+            subject: "alice".into(),
+            key: alice(),
+            generation: Generation::new(generation),
+            at: NOW,
+            roles: Vec::new(),
+            groups: Vec::new(),
+            fingerprint: None,
+        }),
+        everyone: Generation::new(everyone),
+        created: NOW,
+        refreshed: NOW,
+        expires: NOW + Duration::from_secs(3600),
+        class: Class::Standard,
+        keys: KeyTrail::default(),
+        entries: Entries::default(),
+    }
+}
+
+fn judge_at(list: &List, record: &Record, now: UnixMillis) -> Result<Freshness, Refusal> {
+    let lifetimes = Lifetimes::default();
+    Rules {
+        list,
+        lifetimes: &lifetimes,
+        everyone_before: None,
+        accept_older: false,
+        room: ROOM,
+        sealing: None,
+        now,
+    }
+    .judge(record, record.refreshed)
+}
+
+fn alice() -> SubjectKey {
+    SubjectKey::new("test", "alice")
+}
+
+fn session_revocation(serial: Serial, from: UnixMillis) -> Revocation {
+    let until = UnixMillis::MAX;
+    Revocation::Session {
+        id: SessionId::from_bytes([1; 16]),
+        entry: SessionEntry {
+            serial,
+            from,
+            until,
+        },
+    }
+}
+
+#[test]
+fn the_grace_of_a_renewal_reads_and_ends() {
+    let list = List::default();
+    let from = NOW + Duration::from_secs(10);
+    list.join(&session_revocation(Serial::new(3), from));
+    assert_eq!(
+        judge_at(&list, &record(3, 0, 0), NOW),
+        Ok(Freshness::Newest)
+    );
+    assert_eq!(
+        judge_at(&list, &record(4, 0, 0), NOW),
+        Ok(Freshness::Newest)
+    );
+    assert_eq!(
+        judge_at(&list, &record(2, 0, 0), NOW),
+        Ok(Freshness::Superseded)
+    );
+    let after = judge_at(&list, &record(2, 0, 0), from).unwrap_err();
+    assert_eq!(after.reason, Rejected::Superseded);
+    assert!(judge_at(&list, &record(1, 0, 0), NOW).is_err());
+}
+
+#[test]
+fn a_grace_further_ahead_than_any_renewal_grants_is_none() {
+    let list = List::default();
+    list.join(&session_revocation(Serial::new(1), UnixMillis::MAX));
+    assert!(judge_at(&list, &record(0, 0, 0), NOW).is_err());
+}
+
+#[test]
+fn a_logout_ends_every_serial_at_once() {
+    let list = List::default();
+    list.join(&session_revocation(
+        Serial::ENDED,
+        NOW + Duration::from_secs(5),
+    ));
+    for serial in [0, 1, 1000, Serial::LAST.get(), Serial::LAST.get() + 1] {
+        let refusal = judge_at(&list, &record(serial, 0, 0), NOW).unwrap_err();
+        assert_eq!(refusal.reason, Rejected::Ended, "{serial}");
+    }
+}
+
+#[test]
+fn a_login_over_a_session_outranks_its_logout_and_has_no_grace() {
+    let (earlier, later) = (NOW, NOW + Duration::from_secs(5));
+    let both = [
+        session_revocation(Serial::SUCCEEDED, later),
+        session_revocation(Serial::ENDED, earlier),
+    ];
+    for order in [[0, 1], [1, 0]] {
+        let list = List::default();
+        for revocation in order {
+            list.join(&both[revocation]);
+        }
+        for serial in [0, 1, Serial::LAST.get(), Serial::LAST.get() + 1] {
+            let refusal = judge_at(&list, &record(serial, 0, 0), NOW).unwrap_err();
+            assert_eq!(refusal.reason, Rejected::Succeeded, "{serial}");
+        }
+    }
+}
+
+#[test]
+fn a_generation_that_was_never_handed_out_is_implausible() {
+    let list = List::default();
+    let ahead = (NOW + SKEW).as_millis() + 1;
+    let refusal = judge_at(&list, &record(0, ahead, 0), NOW).unwrap_err();
+    assert_eq!(refusal.reason, Rejected::Implausible);
+    let refusal = judge_at(&list, &record(0, 0, ahead), NOW).unwrap_err();
+    assert_eq!(refusal.reason, Rejected::Implausible);
+    // Unless the list knows of it: a store whose counter ran ahead.
+    let generation = Generation::new(ahead);
+    let until = UnixMillis::MAX;
+    let entry = SubjectEntry { generation, until };
+    list.join(&Revocation::Subject {
+        key: alice(),
+        entry,
+    });
+    assert!(judge_at(&list, &record(0, ahead, 0), NOW).is_ok());
+}
+
+#[test]
+fn marks_refuse_until_they_are_lifted() {
+    let list = List::default();
+    for target in [Target::Subject(alice()), Target::Everyone] {
+        list.mark(target);
+        assert!(judge_at(&list, &record(0, 0, 0), NOW).is_err());
+        list.unmark(target);
+        assert!(judge_at(&list, &record(0, 0, 0), NOW).is_ok());
+    }
+}
+
+#[test]
+fn the_second_check_refuses_a_superseded_cookie() {
+    let list = List::default();
+    let lifetimes = Lifetimes::default();
+    let rules = Rules {
+        list: &list,
+        lifetimes: &lifetimes,
+        everyone_before: None,
+        accept_older: false,
+        room: ROOM,
+        sealing: None,
+        now: NOW,
+    };
+    let record = record(0, 0, 0);
+    assert!(rules.clear(&record).is_ok());
+    list.join(&session_revocation(
+        Serial::new(1),
+        NOW + Duration::from_secs(9),
+    ));
+    assert!(rules.clear(&record).is_err());
+}
+
+fn revocation() -> impl Strategy<Value = Revocation> {
+    let until = UnixMillis::MAX;
+    prop_oneof![
+        (0..4u32, 0..20_000u64).prop_map(|(serial, ahead)| {
+            let from = NOW + Duration::from_millis(ahead);
+            session_revocation(Serial::new(serial), from)
+        }),
+        (0..4u64).prop_map(move |generation| {
+            let generation = Generation::new(generation);
+            let entry = SubjectEntry { generation, until };
+            Revocation::Subject {
+                key: alice(),
+                entry,
+            }
+        }),
+        (0..4u64).prop_map(|generation| Revocation::Everyone {
+            generation: Generation::new(generation)
+        }),
+    ]
+}
+
+proptest! {
+    /// Whatever is joined, in whatever order: a session that was refused stays refused.
+    #[test]
+    fn a_join_only_ever_refuses_more(
+        revocations in proptest::collection::vec(revocation(), 1..8),
+        serial in 0..4u32, generation in 0..4u64, everyone in 0..4u64,
+        ahead in 0..20_000u64,
+    ) {
+        let list = List::default();
+        let now = NOW + Duration::from_millis(ahead);
+        let record = record(serial, generation, everyone);
+        let rank = |outcome: Result<Freshness, Refusal>| match outcome {
+            Ok(Freshness::Newest) => 0,
+            Ok(Freshness::Superseded) => 1,
+            Err(_) => 2,
+        };
+        let mut worst = rank(judge_at(&list, &record, now));
+        for revocation in &revocations {
+            list.join(revocation);
+            let next = rank(judge_at(&list, &record, now));
+            prop_assert!(next >= worst, "{revocation:?} made {worst} into {next}");
+            worst = next;
+        }
+    }
+
+    #[test]
+    fn lists_that_heard_the_same_agree(
+        revocations in proptest::collection::vec(revocation(), 1..8),
+        shuffled in any::<proptest::sample::Index>(),
+        serial in 0..4u32, generation in 0..4u64, everyone in 0..4u64,
+    ) {
+        let (one, two) = (List::default(), List::default());
+        revocations.iter().for_each(|revocation| { one.join(revocation); });
+        let turn = shuffled.index(revocations.len());
+        let (late, early) = revocations.split_at(turn);
+        for revocation in early.iter().chain(late.iter().rev()).chain(early) {
+            two.join(revocation);
+        }
+        let record = record(serial, generation, everyone);
+        prop_assert_eq!(judge_at(&one, &record, NOW), judge_at(&two, &record, NOW));
+    }
+}

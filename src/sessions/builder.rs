@@ -1,0 +1,295 @@
+//! Starting, in this order: settings are checked, keys are read, the store is opened and loaded.
+//!
+//! The store comes last because opening it may make a file. A start that fails before has made nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::cookie::{CookieSettings, Template};
+use crate::error::ConfigError;
+use crate::keys::{KeyRing, KeySource};
+use crate::observe;
+use crate::random::{Random, SystemRandom};
+use crate::revoke::policy::{OlderSessions, Policies, WhenStale, check_staleness};
+use crate::revoke::store::Start;
+use crate::revoke::worker::Worker;
+use crate::revoke::{ANONYMOUS_CAPACITY, Announcement, Store};
+use crate::seal::{Binding, check_audience};
+use crate::session::service::Service;
+use crate::sessions::engine::Engine;
+use crate::sessions::moving::{Moving, Plan};
+use crate::sessions::opener::Opener;
+use crate::sessions::scope::Scope;
+use crate::sessions::{Sessions, keys, log, twins};
+use crate::time::{Clock, Lifetimes, SystemClock};
+
+/// Settings of [`Sessions`]. Keys and a store have to be given; there is no default for either.
+#[derive(Debug)]
+#[must_use = "nothing starts until `start` is called"]
+pub struct SessionsBuilder {
+    audience: String,
+    keys: Option<KeySource>,
+    store: Option<Opener>,
+    cookie: CookieSettings,
+    lifetimes: Lifetimes,
+    older_sessions: OlderSessions,
+    policy: Policies,
+    anonymous_capacity: u64,
+    pub(super) plan: Option<Plan>,
+    // A test gives its own; else they are the machine's.
+    clock: Option<Arc<dyn Clock>>,
+    random: Option<Arc<dyn Random>>,
+}
+
+impl Sessions {
+    /// Starts from settings in code. `audience` names the application and its environment, such as
+    /// `"shop/production"`: cookies of one audience are worth nothing to another.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), sealed_session::ConfigError> {
+    /// use sealed_session::store::Memory;
+    /// use sealed_session::{KeyRing, Sessions};
+    /// use std::sync::Arc;
+    ///
+    /// // As a test wants it: keys and revocations that end with the process.
+    /// let sessions = Sessions::builder("shop/test")
+    ///     .keys(KeyRing::generate()?)
+    ///     .store(Arc::new(Memory::new()))
+    ///     .start()
+    ///     .await?;
+    /// # drop(sessions);
+    /// # Ok(()) }
+    /// ```
+    pub fn builder(audience: impl Into<String>) -> SessionsBuilder {
+        SessionsBuilder::new(audience.into())
+    }
+}
+
+impl SessionsBuilder {
+    fn new(audience: String) -> Self {
+        Self {
+            audience,
+            keys: None,
+            store: None,
+            cookie: CookieSettings::default(),
+            lifetimes: Lifetimes::default(),
+            older_sessions: OlderSessions::default(),
+            policy: Policies::default(),
+            anonymous_capacity: ANONYMOUS_CAPACITY,
+            plan: None,
+            clock: None,
+            random: None,
+        }
+    }
+
+    /// The keys, as a ring.
+    pub fn keys(self, ring: KeyRing) -> Self {
+        self.key_source(KeySource::Ring(ring))
+    }
+
+    /// Where the keys come from.
+    pub fn key_source(mut self, source: KeySource) -> Self {
+        self.keys = Some(source);
+        self
+    }
+
+    /// The revocation store. Several `Sessions` of one process may share a [`Store`] that keeps a journal,
+    /// as `Memory` and `Redb` do. Do not share
+    /// one `Redis` between several `Sessions`: open one each. [`start`](Self::start) fails otherwise.
+    pub fn store(self, store: impl Into<Store>) -> Self {
+        self.opener(Opener::Opened(store.into()))
+    }
+
+    /// The revocation store, opened when the settings and the keys are known to be good: a start that
+    /// fails for them has then made no file.
+    ///
+    /// ```
+    /// # async fn start() -> Result<(), sealed_session::ConfigError> {
+    /// use sealed_session::store::Memory;
+    /// use sealed_session::{keys::KeySource, ConfigError, Sessions};
+    ///
+    /// let sessions = Sessions::builder("shop/test")
+    ///     .key_source(KeySource::File("keys.toml".into()))
+    ///     .open_store(|| Ok::<_, ConfigError>(Memory::new()))
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn open_store<S: Into<Store>, E: Into<ConfigError>>(
+        self,
+        open: impl FnOnce() -> Result<S, E> + Send + 'static,
+    ) -> Self {
+        let open = move || open().map(Into::into).map_err(Into::into);
+        self.opener(Opener::later("opened later", open))
+    }
+
+    pub(crate) fn opener(mut self, store: Opener) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// The cookie's name and attributes. Default: [`CookieSettings::default`].
+    pub fn cookie(mut self, settings: CookieSettings) -> Self {
+        self.cookie = settings;
+        self
+    }
+
+    /// The sessions' lifetimes. Default: [`Lifetimes::default`].
+    pub fn lifetimes(mut self, lifetimes: Lifetimes) -> Self {
+        self.lifetimes = lifetimes;
+        self
+    }
+
+    /// What to do with sessions that are older than the revocation list. Default:
+    /// [`OlderSessions::Reject`], because a list that was lost and begun anew cannot tell which of them
+    /// had been revoked.
+    pub fn older_sessions(mut self, older_sessions: OlderSessions) -> Self {
+        self.older_sessions = older_sessions;
+        self
+    }
+
+    /// What to do when the revocation list is older than `max_staleness`. Default:
+    /// [`WhenStale::Reject`], 10 seconds. Matters only for stores that other nodes write to, and for these
+    /// 3 seconds are the least: a list is a second or two old on a healthy node too.
+    pub fn when_stale(mut self, when_stale: WhenStale, max_staleness: Duration) -> Self {
+        self.policy.when_stale = when_stale;
+        self.policy.trust.max_staleness = max_staleness;
+        self
+    }
+
+    /// How long the store may have been away, at most, if this node is to vouch for it after it lost its
+    /// data. Default: 5 minutes. Matters only for stores that other nodes write to.
+    ///
+    /// Such a store refuses every session from before, until a node that held all of it has given it back
+    /// and says so. A node that was cut off alone cannot tell that from an outage, and might vouch
+    /// although others went on without it: the longer this is, the longer that may have been.
+    pub fn max_outage(mut self, max_outage: Duration) -> Self {
+        self.policy.trust.max_outage = max_outage;
+        self
+    }
+
+    /// How many ended or renewed sessions of visitors without a login the store remembers, of about 100 bytes
+    /// each. Default: 500,000. Of several nodes' settings the largest counts.
+    ///
+    /// Anyone can begin and end such sessions. Where there are more, those that began first make room, and all
+    /// anonymous sessions from then or before are over: visitors begin anew, and nothing that was ended comes
+    /// back. Sessions that were logged in to are not touched.
+    pub fn anonymous_capacity(mut self, entries: u64) -> Self {
+        self.anonymous_capacity = entries;
+        self
+    }
+
+    /// Where the time comes from. Default: [`SystemClock`].
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Where random bytes come from. Default: [`SystemRandom`], the operating system.
+    ///
+    /// A generator that repeats itself gives the sessions away: this is for tests.
+    #[cfg(any(test, feature = "testing"))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+    pub fn random(mut self, random: Arc<dyn Random>) -> Self {
+        self.random = Some(random);
+        self
+    }
+
+    /// Checks the settings, reads the keys, and opens and loads the revocation list, in this order.
+    ///
+    /// # Errors
+    /// When a setting is wrong or contradicts another, the keys cannot be used, or the store does not
+    /// come up.
+    pub async fn start(self) -> Result<Sessions, ConfigError> {
+        observe::describe();
+        check_audience(&self.audience)?;
+        self.lifetimes.validate()?;
+        let previous = Template::previous(&self.cookie)?;
+        let settings = self.cookie.clone();
+        let cookie = Template::new(self.cookie)?;
+        let source = self.keys.ok_or_else(|| {
+            ConfigError::setting(
+                "keys",
+                "are not set; `sealed-session keys new` makes a file",
+            )
+        })?;
+        let store = self.store.ok_or_else(|| {
+            ConfigError::setting(
+                "revocation.store",
+                "is not set; \"redb:FILE\" is a good start",
+            )
+        })?;
+        let is_test = self.clock.is_some() || self.random.is_some();
+        let clock = self
+            .clock
+            .unwrap_or_else(|| Arc::new(SystemClock::default()));
+        let random = self.random.unwrap_or_else(|| Arc::new(SystemRandom));
+        let moving = Moving::prepare(self.plan, settings, &self.lifetimes, clock.now())?;
+        let (ring, watch) = source.open(clock.now())?;
+        let store = store.open()?;
+        let trust = self.policy.trust;
+        check_staleness(store.is_shared(), trust.max_staleness)?;
+        twins::check_followers(&store)?;
+        let worker = Arc::new(Worker::start()?);
+        let longest = self.lifetimes.longest();
+        let start = Start {
+            worker: worker.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            announcement: Announcement::new(longest, self.anonymous_capacity, trust.max_outage),
+            trust,
+        };
+        let node = store.start(start).await?;
+        let binding = Binding::new(cookie.name(), &self.audience);
+        let (current, earlier) = scopes(cookie, previous, &binding);
+        let service = Service {
+            node,
+            keys: ArcSwap::from_pointee(ring),
+            binding,
+            room: current.template.room(),
+            lifetimes: self.lifetimes,
+            accept_older: self.older_sessions == OlderSessions::Accept,
+            clock: clock.clone(),
+            random,
+        };
+        let engine = Arc::new(Engine {
+            service: Arc::new(service),
+            current,
+            earlier,
+            policy: self.policy,
+            moving,
+            watch: watch.map(keys::Watch::new),
+            log: log::Log::new(clock),
+            _worker: worker.clone(),
+            plain_http: AtomicBool::new(false),
+        });
+        if let Some(watch) = &engine.watch {
+            worker.repeat(watch.keep_up(Arc::downgrade(&engine), Engine::reload_keys));
+        }
+        twins::register(&engine, &store, is_test)?;
+        Ok(Sessions { engine })
+    }
+}
+
+/// The cookie that is written, and those that are only read: one for each name.
+fn scopes(cookie: Template, previous: Vec<Template>, binding: &Binding) -> (Scope, Vec<Scope>) {
+    let scope = |template: Template| Scope {
+        binding: binding.for_cookie(template.name()),
+        template,
+        others: Vec::new(),
+    };
+    let mut current = scope(cookie);
+    let mut earlier: Vec<Scope> = Vec::new();
+    for template in previous {
+        let mut scopes = std::iter::once(&mut current).chain(&mut earlier);
+        match scopes.find(|it| it.template.name() == template.name()) {
+            Some(same) => same.others.push(template),
+            None => earlier.push(scope(template)),
+        }
+    }
+    (current, earlier)
+}

@@ -1,0 +1,269 @@
+//! From Cookie headers to a session.
+//!
+//! 1. Candidates are tried in the order in which they came, those of the current cookie first, then those of
+//!    cookies from earlier settings. Few may cost a run of the cipher.
+//! 2. The first live session counts, and of several live cookies of it the newest: its serial decides, then the
+//!    time of its sealing.
+//! 3. What is refused says whether another session may begin over it, and whether it may be removed.
+
+use std::sync::Arc;
+
+use crate::error::Rejected;
+use crate::keys::KeyRing;
+use crate::observe;
+use crate::record::Record;
+use crate::revoke::WhenStale;
+use crate::seal::{self, Opened, activity};
+use crate::session::Session;
+use crate::session::refusal::{Obstacle, Refusal, Refused, Standing, Surroundings};
+use crate::session::state::{Dead, RequestState};
+use crate::session::validity::{Freshness, Live, Rules};
+use crate::sessions::candidates::FoundCookies;
+use crate::sessions::engine::Engine;
+use crate::sessions::incoming::{Incoming, Loaded, Unavailable};
+use crate::sessions::scope::{HeldCookies, Scope, Ticket};
+use crate::time::{SKEW, UnixMillis};
+
+/// How many of a request's candidates may cost a run of the cipher.
+const MAX_OPENED: usize = 4;
+
+/// How many of one name are looked at. Parts of a large session can be joined in more ways.
+const MAX_TRIED: usize = 32;
+
+/// The result of trying a request's candidates.
+#[derive(Default)]
+struct Tried {
+    live: Option<(Live, usize)>,
+    refusals: Vec<(Refusal, usize)>,
+    dead: Option<Dead>,
+    /// Authentic ones besides. A logout ends them too, and a login.
+    others: Vec<Arc<Record>>,
+    /// When the oldest authentic one began.
+    began: Option<UnixMillis>,
+    /// Whether one was left out. It might be a session.
+    left_out: bool,
+    opened: usize,
+}
+
+impl Engine {
+    /// Finds the session that a request's Cookie header lines carry. Whatever does not open or does
+    /// not count is no session.
+    pub(crate) fn load<'h>(
+        &self,
+        incoming: Incoming<'h, impl Iterator<Item = &'h [u8]> + Clone>,
+    ) -> Result<Loaded, Unavailable> {
+        let Incoming { lines, fetch_dest } = incoming;
+        let now = self.service.now();
+        let ring = self.service.keys.load();
+        let rules = self.service.rules_with(&ring, now);
+        let mut tried = Tried::default();
+        let mut try_scope = |index, scope: &Scope| {
+            let found = FoundCookies::scan(lines.clone(), scope.template.name());
+            self.try_each(&found, (index, scope), &ring, &rules, &mut tried);
+            HeldCookies {
+                indexes: found.indexes(),
+                activity: found.activity().next().is_some(),
+                worthless: false,
+            }
+        };
+        let mut current = try_scope(0, &self.current);
+        let earlier = (1..).zip(&self.earlier);
+        let mut earlier: Vec<_> = earlier.map(|(at, scope)| try_scope(at, scope)).collect();
+        self.require_trust(&tried, now)?;
+        let obstacle = self.obstacle(&tried, now);
+        if tried.live.is_none() && obstacle.is_none() {
+            let all = std::iter::once(&mut current).chain(&mut earlier);
+            for (index, cookies) in all.enumerate() {
+                cookies.worthless = !cookies.indexes.is_empty() && tried.is_worthless(index);
+            }
+        }
+        let mut ticket = Ticket {
+            current,
+            earlier,
+            old: None,
+            is_asset: fetch_dest.is_some_and(is_asset),
+        };
+        let mut state = state(tried, obstacle);
+        self.move_in(&mut state, &mut ticket, lines, now)?;
+        let session = Session::new(self.service.clone(), state);
+        Ok(Loaded { session, ticket })
+    }
+
+    /// Tries the candidates of one cookie.
+    fn try_each(
+        &self,
+        found: &FoundCookies<'_>,
+        (index, scope): (usize, &Scope),
+        ring: &KeyRing,
+        rules: &Rules<'_>,
+        tried: &mut Tried,
+    ) {
+        tried.left_out |= !found.is_complete();
+        for (number, token) in found.tokens().enumerate() {
+            if tried.opened == MAX_OPENED || number == MAX_TRIED {
+                tried.left_out = true;
+                return;
+            }
+            let outcome = match token {
+                Some((chunks, text)) => seal::open(&text, chunks, ring, &scope.binding, rules.now)
+                    .map_err(Refused::from)
+                    .and_then(|opened| {
+                        let last_use = self.last_use(&opened, found, scope, ring, rules.now);
+                        rules.admit(opened, last_use)
+                    }),
+                None => Err(Refusal::worthless(Rejected::Malformed).into()),
+            };
+            match outcome {
+                Ok(live) => tried.take_live(live, index),
+                Err(refused) => {
+                    let idle = refused.refusal.reason == Rejected::Idle;
+                    if idle && found.activity().next().is_none() {
+                        observe::idle_without_activity();
+                    }
+                    self.report(&refused.refusal.reason);
+                    tried.take_refused(refused, index);
+                }
+            }
+        }
+    }
+
+    /// When the session was last used: the later of what its data and its activity cookies say.
+    fn last_use(
+        &self,
+        opened: &Opened,
+        found: &FoundCookies<'_>,
+        scope: &Scope,
+        ring: &KeyRing,
+        now: UnixMillis,
+    ) -> UnixMillis {
+        let record = opened.record();
+        let refreshed = record.refreshed;
+        // Nothing is sent before, so there is nothing to look for.
+        if now < refreshed + self.service.lifetimes.refresh_after() {
+            return refreshed;
+        }
+        let Some(key) = ring.key(&opened.key(), now) else {
+            return refreshed;
+        };
+        found
+            .activity()
+            .filter_map(|text| activity::read(text, key, &scope.binding, &record.id))
+            // A time that has not come counts as none.
+            .filter(|at| *at <= now + SKEW)
+            .fold(refreshed, UnixMillis::max)
+    }
+
+    /// Why no other session may begin over what the request carried, but by a login.
+    fn obstacle(&self, tried: &Tried, now: UnixMillis) -> Option<Obstacle> {
+        let refusals = tried.refusals.iter().map(|(refusal, _)| refusal);
+        let of_each = refusals.filter_map(|refusal| self.obstacle_of(refusal, now));
+        let untried = tried.left_out.then_some(Obstacle::Untried);
+        of_each.max().max(untried)
+    }
+
+    pub(super) fn obstacle_of(&self, refusal: &Refusal, now: UnixMillis) -> Option<Obstacle> {
+        refusal.obstacle(Surroundings {
+            is_fleet: self.service.node.is_shared(),
+            max_outage: self.policy.trust.max_outage,
+            now,
+        })
+    }
+
+    fn report(&self, reason: &Rejected) {
+        self.log.rejected(reason);
+        if let (Rejected::UnknownKey(_), Some(watch)) = (reason, &self.watch) {
+            // A neighbour may have learned of a new key first.
+            watch.look_soon();
+        }
+    }
+
+    /// Fails if there is an authentic cookie and the list cannot be trusted to judge it.
+    fn require_trust(&self, tried: &Tried, now: UnixMillis) -> Result<(), Unavailable> {
+        let mut refusals = tried.refusals.iter().map(|(refusal, _)| refusal);
+        let too_old = |refusal: &Refusal| matches!(refusal.standing, Standing::OlderThanList(_));
+        // Another node may still say that such a session counts.
+        let undecided =
+            tried.live.is_none() && refusals.any(too_old) && self.service.node.is_settling();
+        let rejects = self.policy.when_stale == WhenStale::Reject;
+        if undecided || (rejects && tried.began.is_some_and(|began| self.is_stale(began, now))) {
+            return Err(Unavailable);
+        }
+        Ok(())
+    }
+}
+
+/// What the handlers get.
+fn state(tried: Tried, obstacle: Option<Obstacle>) -> RequestState {
+    let Tried { live, dead, .. } = tried;
+    let mut others = tried.others;
+    if let Some((live, scope)) = live {
+        let dead = dead.filter(|dead| dead.reason != Rejected::Succeeded);
+        others.extend(dead.map(|dead| dead.record));
+        others.retain(|other| other.id != live.record().id);
+        return RequestState::live(live, scope, others);
+    }
+    others.retain(|other| dead.as_ref().is_none_or(|dead| dead.record.id != other.id));
+    let mut refusals = tried.refusals.iter().map(|(refusal, _)| refusal);
+    let first = refusals.clone().next();
+    let rejected = refusals.find(|refusal| refusal.is_authentic()).or(first);
+    let rejected = rejected.map(|refusal| refusal.reason);
+    RequestState::absent(obstacle, dead, others, rejected)
+}
+
+impl Tried {
+    fn take_live(&mut self, live: Live, scope: usize) {
+        self.opened += 1;
+        self.note(live.record().began());
+        let better = self.live.as_ref().is_none_or(|(best, _)| {
+            let reads = |live: &Live| live.freshness() == Freshness::Superseded;
+            live.is_newer_than(best) || (reads(best) && !reads(&live))
+        });
+        let other = match better {
+            true => self.live.replace((live, scope)).map(|(other, _)| other),
+            false => Some(live),
+        };
+        self.others
+            .extend(other.map(|other| other.into_opened().into_record()));
+    }
+
+    fn take_refused(&mut self, refused: Refused, scope: usize) {
+        let Refused { refusal, record } = refused;
+        self.opened += usize::from(refusal.cost_a_cipher_run());
+        let reason = refusal.reason;
+        if refusal.is_authentic() {
+            let began = record.as_ref().map(|(record, _)| record.began());
+            self.note(began.unwrap_or_default());
+        }
+        match record {
+            Some((record, key)) if self.dead.is_none() => {
+                self.dead = Some(Dead {
+                    record,
+                    key: Some(key),
+                    reason,
+                });
+            }
+            // What a login succeeded needs no other end.
+            Some((record, _)) if reason != Rejected::Succeeded => self.others.push(record),
+            _ => (),
+        }
+        self.refusals.push((refusal, scope));
+    }
+
+    fn note(&mut self, began: UnixMillis) {
+        self.began = Some(self.began.map_or(began, |oldest| oldest.min(began)));
+    }
+
+    /// Whether nothing in the cookies of one name can be a session.
+    fn is_worthless(&self, index: usize) -> bool {
+        let mut own = self.refusals.iter().filter(|(_, scope)| *scope == index);
+        own.all(|(refusal, _)| refusal.standing == Standing::Worthless)
+    }
+}
+
+/// What pages load beside them (Fetch, section 2.2.5): a burst of such answers would carry a cookie each.
+fn is_asset(destination: &[u8]) -> bool {
+    const ASSETS: [&[u8]; 7] = [
+        b"image", b"style", b"script", b"font", b"audio", b"video", b"track",
+    ];
+    ASSETS.contains(&destination)
+}

@@ -1,0 +1,248 @@
+//! The path of a request, from Cookie to Set-Cookie.
+//!
+//! [`Engine::load`] and [`Engine::commit`] are the two halves. Everything that they combine is made
+//! elsewhere: opening, checking, the session's own rules, sealing, rendering.
+
+mod builder;
+mod candidates;
+mod commit;
+mod engine;
+mod incoming;
+mod inspect;
+mod keys;
+mod load;
+mod log;
+#[cfg(feature = "migrate-actix-session")]
+mod move_in;
+#[cfg(not(feature = "migrate-actix-session"))]
+#[path = "stay_out.rs"]
+mod move_in;
+#[cfg(feature = "migrate-actix-session")]
+mod moving;
+#[cfg(not(feature = "migrate-actix-session"))]
+#[path = "stay.rs"]
+mod moving;
+mod opener;
+mod outcome;
+mod scope;
+mod twins;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::error::{ConfigError, StoreError};
+use crate::ids::{Generation, KeyId, Serial, SessionId};
+use crate::revoke::{Revocation, SessionEntry, Target};
+use crate::session::Session;
+use crate::time::{SKEW, UnixMillis};
+
+pub use builder::SessionsBuilder;
+use engine::Engine;
+pub use incoming::{Incoming, Loaded, Unavailable};
+pub use inspect::{Inspected, InspectedLogin, token};
+pub(crate) use opener::Opener;
+pub use outcome::{CommitError, Committed};
+pub use scope::Ticket;
+
+/// Everything that the sessions of one cookie share: keys, the revocation list, lifetimes, the
+/// cookie's settings. Made once and cloned; all clones are the same.
+///
+/// ```no_run
+/// # async fn start() -> Result<(), sealed_session::ConfigError> {
+/// use sealed_session::Sessions;
+///
+/// let sessions = Sessions::from_file("session.toml").await?;
+/// # Ok(()) }
+/// ```
+///
+/// Make it outside the closure of `HttpServer::new`, which runs once for each worker: sessions that are
+/// made in it would have a revocation list for each worker, and a logout would reach one of them.
+#[derive(Clone)]
+pub struct Sessions {
+    engine: Arc<Engine>,
+}
+
+/// The state of a node, for a health page. Key ids and numbers only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// The key that seals now; `None` if no key is active, and no session can be written.
+    pub sealing: Option<KeyId>,
+    /// The keys that open.
+    pub opening: Vec<KeyId>,
+    /// What is wrong with the key file, if the ring in use is an older one.
+    pub key_problem: Option<ConfigError>,
+    /// When the key file in use was last modified; `None` if the keys come from elsewhere. On a node that does
+    /// not see an edit (see [`operations`](crate::operations)) it stays what it was.
+    pub key_file_modified: Option<UnixMillis>,
+    /// How many cookies named a key that this node does not know, since it started. When it grows, a
+    /// key file has not reached this node; anyone can send such cookies, though.
+    pub unknown_keys: u64,
+    /// Which revocation store is used.
+    pub store: &'static str,
+    /// How many revocations this node holds.
+    pub entries: usize,
+    /// How many revocations the store has not taken yet. They hold on this node and are told again.
+    pub outstanding: usize,
+    /// How many revocations this node holds that the store has lost, and is being given back.
+    pub lacking: usize,
+    /// How many entries of the store this release does not understand, and how many publications it did
+    /// not since it started. Each entry counts as revoked, where it can be told whose it is.
+    pub unreadable: u64,
+    /// Since when the list knows of all revocations. Sessions from before are refused, unless they are accepted
+    /// by [`SessionsBuilder::older_sessions`].
+    pub complete_since: UnixMillis,
+    /// How long ago this node last knew its list to be complete. Always zero for a store in this process.
+    pub staleness: Duration,
+}
+
+impl Sessions {
+    /// Ends one session, as its owner's logout would. `Ok` if it was ended already.
+    ///
+    /// # Errors
+    /// When other nodes may not know yet; this one refuses the session.
+    pub async fn end_session(&self, id: SessionId) -> Result<(), StoreError> {
+        let service = &self.engine.service;
+        let now = service.now();
+        let entry = SessionEntry {
+            serial: Serial::ENDED,
+            // Not given up by its browser, which so awaits no successor.
+            from: UnixMillis::EPOCH,
+            // Nothing is known of the session but that it began before now, on whichever node.
+            until: now + service.node.list().longest() + SKEW,
+        };
+        let revocation = Revocation::Session { id, entry };
+        service.node.revoke(revocation).there.await.map(|_| ())
+    }
+
+    /// Ends all sessions of one subject, as their `logout_all` would: after a password change, say.
+    ///
+    /// # Errors
+    /// When other nodes may not know yet; this one refuses the sessions.
+    pub async fn end_subject(&self, subject: &str) -> Result<(), StoreError> {
+        let service = &self.engine.service;
+        let target = Target::Subject(service.subject_key(subject));
+        service
+            .node
+            .raise(target, Generation::NONE, false)
+            .await
+            .map(|_| ())
+    }
+
+    /// Ends all sessions of everyone, in every application that shares the store.
+    ///
+    /// # Errors
+    /// When other nodes may not know yet; this one refuses the sessions.
+    pub async fn end_everyone(&self) -> Result<(), StoreError> {
+        let node = &self.engine.service.node;
+        node.raise(Target::Everyone, Generation::NONE, false)
+            .await
+            .map(|_| ())
+    }
+
+    /// Looks at the key file now instead of within the next seconds. Reads a file.
+    ///
+    /// # Errors
+    /// When the file cannot be used. The keys in use stay.
+    pub fn reload_keys(&self) -> Result<(), ConfigError> {
+        self.engine.reload_keys()
+    }
+
+    /// Forgets expired revocations now instead of within the next minute.
+    ///
+    /// # Errors
+    /// When the store could not be swept.
+    pub async fn sweep(&self) -> Result<(), StoreError> {
+        self.engine.service.node.sweep().await
+    }
+
+    /// The node's state.
+    pub fn health(&self) -> Health {
+        let service = &self.engine.service;
+        let now = service.now();
+        let ring = service.keys.load();
+        let status = service.node.status();
+        Health {
+            sealing: ring.sealing(now).map(|key| key.id()),
+            opening: ring.opening(now).map(|key| key.id()).collect(),
+            key_problem: self.engine.key_problem(),
+            key_file_modified: self.engine.watch.as_ref().and_then(keys::Watch::modified),
+            unknown_keys: self.engine.log.unknown_keys(),
+            store: service.node.store_name(),
+            entries: service.node.list().len(),
+            outstanding: status.outstanding,
+            lacking: status.lacking,
+            unreadable: status.unreadable,
+            complete_since: service.node.list().complete_since(),
+            staleness: self.engine.staleness(),
+        }
+    }
+
+    /// Waits until revocations under way have reached the store, at most for `deadline`, and returns
+    /// how many have not. Call it after the server has stopped.
+    pub async fn close(&self, deadline: Duration) -> usize {
+        let left = self.engine.service.node.close(deadline).await;
+        if left > 0 {
+            tracing::error!(
+                left,
+                "closing although the store does not know of all revocations"
+            );
+        }
+        left
+    }
+}
+
+/// # For adapters to web frameworks
+impl Sessions {
+    /// The name of the cookie.
+    pub fn cookie_name(&self) -> &str {
+        self.engine.current.template.name()
+    }
+
+    /// Finds the session that a request carries. Whatever does not open or does not count is no session.
+    ///
+    /// # Errors
+    /// When this node cannot say at the moment.
+    pub fn load<'h>(
+        &self,
+        incoming: Incoming<'h, impl Iterator<Item = &'h [u8]> + Clone>,
+    ) -> Result<Loaded, Unavailable> {
+        self.engine.load(incoming)
+    }
+
+    /// To be called where a handler asks for the session of a request that could not be loaded: counts
+    /// and logs that it is answered with 503.
+    pub fn note_unavailable(&self) {
+        self.engine.log.unavailable(self.engine.staleness());
+    }
+
+    /// Closes the session when the response's head is ready, and says what the response gets.
+    pub async fn commit(&self, session: &Session, ticket: Ticket) -> Committed {
+        self.engine.commit(session, &ticket).await
+    }
+
+    /// Whether the cookie is Secure and this is the first call, of which there is no second. For an adapter that sees the cookie go out
+    /// over plain http, where browsers drop it: it says so once.
+    pub fn take_plain_http_warning(&self) -> bool {
+        let engine = &self.engine;
+        engine.current.template.is_secure() && !engine.plain_http.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether both are for the same cookie of the same application and environment.
+    pub fn shares_sessions_with(&self, other: &Self) -> bool {
+        self.engine.shares_sessions_with(&other.engine)
+    }
+}
+
+/// Tells which they are. All that they hold would be a line for every revocation.
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let binding = &self.engine.service.binding;
+        f.debug_struct("Sessions")
+            .field("cookie", &binding.cookie())
+            .field("audience", &binding.audience())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,199 @@
+//! Taking over sessions that actix-session kept in a cookie.
+//!
+//! Such a cookie names no time and cannot be revoked by its library. So a session that is made of it is the
+//! weakest that its content allows, and is judged as every other:
+//!
+//! 1. It becomes a session only where the request carries nothing of ours that is, was or may be one. Beside one
+//!    it ends with that.
+//! 2. It is under no generation: whoever raised one since the list began has ended it, and so has an operator
+//!    who ordered everyone out.
+//! 3. Its id follows from the old cookie, so that what ends it ends the old cookie and every copy. It says that
+//!    it ends no earlier than the old cookie is read, so that the list remembers that for as long. Only of an
+//!    anonymous signed cookie, which strangers may have too, the id is random.
+//! 4. It costs no I/O, and a request that does not look at it sets no cookie.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::Rejected;
+use crate::ids::{Generation, Serial, SessionId};
+use crate::migrate::{ActixSessionCookie, OldEntries, OldSession};
+use crate::record::{Entries, KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
+use crate::session::begin::fresh_id;
+use crate::session::encoded;
+use crate::session::refusal::Refusal;
+use crate::session::state::{Dead, RequestState};
+use crate::session::validity::Freshness;
+use crate::sessions::SessionsBuilder;
+use crate::sessions::engine::Engine;
+use crate::sessions::incoming::Unavailable;
+use crate::sessions::scope::Ticket;
+use crate::time::{Class, UnixMillis};
+
+/// For how long a node may not have read a change of its key file, which orders everyone out, say.
+const UNREAD: Duration = Duration::from_secs(60);
+
+impl SessionsBuilder {
+    /// Takes over the sessions of an application that used actix-session before. See
+    /// [`migrate`](crate::migrate).
+    ///
+    /// [`start`](Self::start) fails if browsers could not have had such a cookie, or if it is to be read for
+    /// longer from now than a session can live.
+    #[cfg_attr(docsrs, doc(cfg(feature = "migrate-actix-session")))]
+    pub fn migrate(mut self, old: ActixSessionCookie) -> Self {
+        self.plan = Some(old);
+        self
+    }
+}
+
+impl Engine {
+    /// Puts the session of an old cookie in the place of none.
+    pub(super) fn move_in<'h>(
+        &self,
+        state: &mut RequestState,
+        ticket: &mut Ticket,
+        lines: impl Iterator<Item = &'h [u8]>,
+        now: UnixMillis,
+    ) -> Result<(), Unavailable> {
+        let Some(moving) = &self.moving else {
+            return Ok(());
+        };
+        let mut all = moving.cookie.find(lines, now);
+        let Some(old) = all.next() else {
+            return Ok(());
+        };
+        ticket.old.clone_from(&moving.removal);
+        // A random id names nothing that could be ended.
+        let is_named = |record: &Record| record.login.is_some() || moving.cookie.is_unique();
+        let others = all.filter_map(|other| self.old_record(&moving.cookie, &other, now));
+        let mut others: Vec<_> = others.filter(is_named).map(Arc::new).collect();
+        let Some(mut record) = self.old_record(&moving.cookie, &old, now) else {
+            return Ok(());
+        };
+        if !state.is_vacant() {
+            if is_named(&record) {
+                others.push(Arc::new(record));
+            }
+            others.into_iter().for_each(|other| state.carries(other));
+            return Ok(());
+        }
+        self.fill(&mut record, &old.entries);
+        if record.login.is_none() && record.entries.is_empty() {
+            return Ok(());
+        }
+        // While others may still tell what the store lost, nobody knows what ended it.
+        if self.is_untrusted(&record, now) || self.service.node.is_settling() {
+            return Err(Unavailable);
+        }
+        let record = Arc::new(record);
+        *state = match self.judge_old(&record, now) {
+            Ok(freshness) => RequestState::moved_in(record, freshness, now),
+            Err(refusal) => {
+                self.log.rejected(&refusal.reason);
+                let reason = refusal.reason;
+                let dead = Dead {
+                    record,
+                    key: None,
+                    reason,
+                };
+                let obstacle = self.obstacle_of(&refusal, now);
+                RequestState::absent(obstacle, Some(dead), Vec::new(), Some(reason))
+            }
+        };
+        others.into_iter().for_each(|other| state.carries(other));
+        Ok(())
+    }
+
+    fn judge_old(&self, record: &Record, now: UnixMillis) -> Result<Freshness, Refusal> {
+        let rules = self.service.rules(now);
+        // Whenever that was: the old cookie may be from before.
+        if rules.everyone_before.is_some() {
+            return Err(Refusal::dead(Rejected::EveryoneEnded));
+        }
+        // It may have been anonymous when it was ended: before the application named its users.
+        if rules
+            .list
+            .anonymous()
+            .get(&record.id)
+            .is_some_and(|entry| entry.serial > record.serial)
+        {
+            return Err(Refusal::dead(Rejected::Ended));
+        }
+        rules.judge(record, now)
+    }
+
+    /// The session that an old one becomes, without its entries.
+    fn old_record(
+        &self,
+        cookie: &ActixSessionCookie,
+        old: &OldSession,
+        now: UnixMillis,
+    ) -> Option<Record> {
+        let service = &self.service;
+        let subject = cookie.user(&old.entries);
+        let is_name = |name: &String| (1..=LONGEST_SUBJECT).contains(&name.len());
+        if subject.as_ref().is_some_and(|name| !is_name(name)) {
+            self.log.no_subject();
+            return None;
+        }
+        let id = match &subject {
+            None if !cookie.is_unique() => fresh_id(&*service.random).ok()?,
+            _ => SessionId::of_token(service.binding.audience(), &old.token),
+        };
+        let class = match &subject {
+            Some(_) if cookie.remembers() => Class::Remembered,
+            _ => Class::Standard,
+        };
+        let login = subject.map(|subject| LoginFacts {
+            key: service.subject_key(&subject),
+            subject,
+            generation: Generation::NONE,
+            // Nobody knows, and what asks for a recent login must not take this for one.
+            at: UnixMillis::EPOCH,
+            roles: Vec::new(),
+            groups: Vec::new(),
+            fingerprint: None,
+        });
+        // Dated back, so that an order to end everyone reaches it which this node has not read yet.
+        let created = service.beginning(now.minus(UNREAD), service.node.list().complete_since());
+        let end = created + service.lifetimes.of(class).absolute;
+        Some(Record {
+            id,
+            serial: Serial::FIRST,
+            login,
+            everyone: Generation::NONE,
+            created,
+            refreshed: now,
+            // Whoever ends it ends it for as long as this says. It lives no longer than its class allows.
+            expires: end.max(cookie.until()),
+            class,
+            keys: KeyTrail::default(),
+            entries: Entries::default(),
+        })
+    }
+
+    /// Adds the entries, as many as fit.
+    fn fill(&self, record: &mut Record, entries: &OldEntries) {
+        for (name, value) in entries.iter() {
+            let Some(value) = value else {
+                self.log
+                    .entry_left_behind(name, "is no JSON that can be read here");
+                continue;
+            };
+            let bytes = match encoded(name, &value) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    self.log.entry_left_behind(name, &error.to_string());
+                    continue;
+                }
+            };
+            let with = record.entries.with(name, &bytes);
+            let without = mem::replace(&mut record.entries, with);
+            if let Err(error) = self.service.room.admit(record.longest_len()) {
+                record.entries = without;
+                self.log.entry_left_behind(name, &error.to_string());
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! How a record is laid out, up to its entries: postcard, in the order of [`Layout`].
+//!
+//! 1. The first byte is the record's own version.
+//! 2. No field can announce more than the input holds.
+//! 3. What is read has one form: numbers in their shortest, lists sorted and without repetition where
+//!    their order means nothing. So two readers agree on every record, and a record that was read is
+//!    written as the same bytes.
+//! 4. What the fields mean, and how large they may be, is the record's to say.
+
+use postcard::ser_flavors::Size;
+use serde::Serialize;
+use serde_bytes::Bytes;
+
+use super::read::Reader;
+
+/// The version of the record, which is not the token's.
+pub(crate) const VERSION: u8 = 1;
+/// What a record mostly takes without its entries.
+const ROOM: usize = 192;
+
+/// The fields, in order.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize, Debug, PartialEq))]
+pub(crate) struct Layout<'a> {
+    pub(crate) version: u8,
+    pub(crate) id: [u8; 16],
+    pub(crate) serial: u32,
+    #[cfg_attr(test, serde(borrow))]
+    pub(crate) login: Option<LoginLayout<'a>>,
+    pub(crate) everyone: u64,
+    pub(crate) created: u64,
+    pub(crate) refreshed: u64,
+    pub(crate) expires: u64,
+    pub(crate) class: u8,
+    #[cfg_attr(test, serde(borrow))]
+    pub(crate) keys: &'a Bytes,
+    /// How many entries follow.
+    pub(crate) entries: u64,
+}
+
+/// What a login adds.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize, Debug, PartialEq))]
+pub(crate) struct LoginLayout<'a> {
+    pub(crate) subject: &'a str,
+    pub(crate) key: [u8; 16],
+    pub(crate) generation: u64,
+    pub(crate) at: u64,
+    #[cfg_attr(test, serde(borrow))]
+    pub(crate) roles: Vec<&'a str>,
+    /// Each with its generation.
+    pub(crate) groups: Vec<([u8; 16], u64)>,
+    pub(crate) fingerprint: Option<[u8; 16]>,
+}
+
+impl<'a> Layout<'a> {
+    /// The bytes, and the entries behind them.
+    pub(crate) fn write(&self, entries: &[u8]) -> Vec<u8> {
+        let bytes = Vec::with_capacity(ROOM + entries.len());
+        // Serializing plain integers, strings and bytes into a growing buffer has no way to fail; an
+        // empty record would be rejected by whoever opens it.
+        let Ok(mut bytes) = postcard::to_extend(self, bytes) else {
+            return Vec::new();
+        };
+        bytes.extend_from_slice(entries);
+        bytes
+    }
+
+    /// How many bytes [`Self::write`] makes, without the entries.
+    pub(crate) fn len(&self) -> usize {
+        postcard::serialize_with_flavor(self, Size::default()).unwrap_or(usize::MAX / 2)
+    }
+
+    /// Takes the fields off the front. `None`: this is no record of this version in its one form.
+    #[inline]
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Option<Self> {
+        let version = reader.byte()?;
+        if version != VERSION {
+            return None;
+        }
+        Some(Self {
+            version,
+            id: reader.array()?,
+            serial: reader.u32()?,
+            login: match reader.flag()? {
+                false => None,
+                true => Some(LoginLayout::read(reader)?),
+            },
+            everyone: reader.u64()?,
+            created: reader.u64()?,
+            refreshed: reader.u64()?,
+            expires: reader.u64()?,
+            class: reader.byte()?,
+            keys: Bytes::new(reader.bytes()?),
+            entries: reader.u64()?,
+        })
+    }
+}
+
+impl<'a> LoginLayout<'a> {
+    #[inline]
+    fn read(reader: &mut Reader<'a>) -> Option<Self> {
+        Some(Self {
+            subject: reader.text()?,
+            key: reader.array()?,
+            generation: reader.u64()?,
+            at: reader.u64()?,
+            roles: read_roles(reader)?,
+            groups: read_groups(reader)?,
+            fingerprint: match reader.flag()? {
+                false => None,
+                true => Some(reader.array()?),
+            },
+        })
+    }
+}
+
+fn read_roles<'a>(reader: &mut Reader<'a>) -> Option<Vec<&'a str>> {
+    let count = reader.count()?;
+    // Not by the count: it may announce more than there is.
+    let mut roles: Vec<&str> = Vec::new();
+    for _ in 0..count {
+        let role = reader.text()?;
+        if roles.last().is_some_and(|last| *last >= role) {
+            return None;
+        }
+        roles.push(role);
+    }
+    Some(roles)
+}
+
+fn read_groups(reader: &mut Reader<'_>) -> Option<Vec<([u8; 16], u64)>> {
+    let count = reader.count()?;
+    let mut groups: Vec<([u8; 16], u64)> = Vec::new();
+    for _ in 0..count {
+        let key = reader.array()?;
+        let generation = reader.u64()?;
+        if groups.last().is_some_and(|(last, _)| *last >= key) {
+            return None;
+        }
+        groups.push((key, generation));
+    }
+    Some(groups)
+}

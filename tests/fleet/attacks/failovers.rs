@@ -1,0 +1,271 @@
+//! Another server in the place of the one that was told, of the same list: it lacks the last words.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
+
+use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry};
+use sealed_session::store::Redis;
+use sealed_session::{
+    revoke::{Serial, SessionId, SubjectKey},
+    store::StoreError,
+    time::{Clock, SystemClock},
+};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{LIST, born, node, node_on, open, remembered, status};
+use common::moved_clock::MovedClock;
+use common::proxy::Proxy;
+use common::redis_server::RedisServer;
+use common::{DAY, MINUTE, Node, SECOND, ended, ended_entry, eventually};
+
+/// What leads to a server: new connections to another one, from some time on.
+struct Address {
+    own: u16,
+    server: Arc<AtomicU16>,
+}
+
+impl Address {
+    async fn of(server: &RedisServer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let own = listener.local_addr().unwrap().port();
+        let server = Arc::new(AtomicU16::new(server.port()));
+        let to = server.clone();
+        tokio::spawn(async move {
+            loop {
+                let (mut client, _) = listener.accept().await.unwrap();
+                let to = to.load(SeqCst);
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(("127.0.0.1", to)).await?;
+                    copy_bidirectional(&mut client, &mut server).await
+                });
+            }
+        });
+        Self { own, server }
+    }
+
+    fn leads_to(&self, server: &RedisServer) {
+        self.server.store(server.port(), SeqCst);
+    }
+
+    async fn node(&self) -> Node {
+        let url = format!("redis://127.0.0.1:{}", self.own);
+        node_on(Arc::new(Redis::open(url, LIST).unwrap())).await
+    }
+}
+
+fn meta() -> String {
+    format!("sealed-session:{{{LIST}}}:meta")
+}
+
+/// The server's copy, which hears no more of it.
+fn copy_of(server: &RedisServer) -> RedisServer {
+    let copy = RedisServer::start();
+    copy.replica_of(server);
+    copy.promote();
+    copy
+}
+
+#[actix_web::test]
+async fn what_is_told_goes_where_the_news_come_from() {
+    let (old, new) = (RedisServer::start(), RedisServer::start());
+    let address = Address::of(&old).await;
+    let node = address.node().await;
+    let browser = remembered(&node, "alice").await;
+    let before = node.sessions.health().born;
+    address.leads_to(&new);
+    // The connection that waits for news; the others stay.
+    let clients = old.command(&["CLIENT", "LIST"]).text();
+    let waits = clients
+        .lines()
+        .find(|line| line.contains("cmd=xread"))
+        .unwrap();
+    let id = waits
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("id="))
+        .unwrap();
+    old.command(&["CLIENT", "KILL", "ID", id]);
+    eventually(|| async { born(&open(&new)).await == before }).await;
+    browser.post("/logout").await.is(204);
+    let mut told = 0;
+    open(&new)
+        .snapshot(&mut |batch| told += batch.len())
+        .await
+        .unwrap();
+    assert_eq!(told, 1);
+}
+
+/// The copy has not heard yet that the session had been ended.
+#[actix_web::test]
+async fn nobody_outlives_a_logout_by_a_copy_that_lags() {
+    let old = RedisServer::start();
+    let here = node(&old).await;
+    let browser = remembered(&here, "alice").await;
+    let thief = browser.copy();
+    let new = copy_of(&old);
+    browser.post("/logout-all").await.is(204);
+    let there = node(&new).await;
+    let thief = thief.at(&there);
+    thief.get("/me").await.is(200);
+    let answer = thief.post("/logout-others").await.is(503);
+    assert!(answer.header("retry-after").is_some());
+    // Who logs in now did so after this node met its server: nothing is unknown of that session.
+    let bob = there.browser();
+    bob.post("/login/bob").await.is(200);
+    bob.post("/logout-others").await.is(204);
+    bob.get("/me").await.is(200);
+}
+
+#[actix_web::test]
+async fn an_order_that_the_store_has_forgotten_still_counts() {
+    let server = RedisServer::start();
+    let node = node(&server).await;
+    let browser = remembered(&node, "alice").await;
+    let before = node.sessions.health().born;
+    tokio::time::sleep(SECOND / 10).await;
+    let ordered = open(&server).reborn().await.unwrap();
+    eventually(|| async { node.sessions.health().born == ordered }).await;
+    let before = before.as_millis().to_string();
+    // One that heard of it, and one that it was told when it started.
+    let late = super::node(&server).await;
+    server.command(&["HSET", &meta(), "born", &before, "floor", "0"]);
+    server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
+    for _ in 0..30 {
+        tokio::time::sleep(SECOND / 10).await;
+        for node in [&node, &late] {
+            assert_ne!(status(&browser, node).await, 200);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_word_that_the_store_has_forgotten_is_given_again() {
+    let server = RedisServer::start();
+    let node = node(&server).await;
+    let browser = remembered(&node, "alice").await;
+    let before = node.sessions.health().born;
+    server.command(&["FLUSHALL"]);
+    eventually(|| async { born(&open(&server)).await == before }).await;
+    // Everybody hears of it.
+    tokio::time::sleep(SECOND).await;
+    let now = SystemClock::default().now().as_millis().to_string();
+    server.command(&["HSET", &meta(), "born", &now, "floor", "0"]);
+    server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
+    eventually(|| async { born(&open(&server)).await == before }).await;
+    browser.get("/me").await.is(200);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_idle_fails_no_call() {
+    let server = RedisServer::start();
+    let store = open(&server);
+    let now = SystemClock::default().now();
+    let ended = [ended(9, now, now + MINUTE)];
+    store.publish(&ended).await.unwrap();
+    server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
+    tokio::time::sleep(SECOND / 10).await;
+    store.publish(&ended).await.unwrap();
+}
+
+/// It is an error to whoever asked for it, and holds; nobody is kept out until there are replicas again.
+#[actix_web::test]
+async fn a_raise_that_no_replica_has_keeps_nobody_out() {
+    let server = RedisServer::start();
+    let store = Redis::options(server.url(), LIST).wait_for_replicas(1);
+    let node = node_on(Arc::new(store.open().unwrap())).await;
+    let other = super::node(&server).await;
+    for path in ["/logout-all", "/logout-everyone"] {
+        let browser = remembered(&node, "alice").await;
+        let stolen = browser.copy();
+        browser.post(path).await.is(503);
+        for node in [&node, &other] {
+            eventually(|| async { status(&stolen, node).await == 401 }).await;
+            remembered(node, "alice").await.get("/me").await.is(200);
+        }
+        assert_eq!(node.sessions.health().outstanding, 1);
+        let copies = copy_and_follow(&server);
+        eventually(|| async { node.sessions.health().outstanding == 0 }).await;
+        drop(copies);
+    }
+}
+
+fn copy_and_follow(server: &RedisServer) -> RedisServer {
+    let copy = RedisServer::start();
+    copy.replica_of(server);
+    copy
+}
+
+#[tokio::test]
+async fn a_store_whose_clock_was_ahead_settles_in_its_time() {
+    let Some(clock) = MovedClock::build() else {
+        return;
+    };
+    let server = RedisServer::under(&clock);
+    let store = open(&server);
+    let nobody = SubjectKey::from_bytes([0; 16]);
+    let now = store.read(nobody).await.unwrap().now;
+    clock.set(24 * 3_600_000);
+    let ended = [ended(9, now, now + 10 * DAY)];
+    store.give_back(&ended).await.unwrap();
+    clock.set(0);
+    assert!(
+        !store
+            .snapshot(&mut |_| {})
+            .await
+            .unwrap()
+            .settling
+            .is_zero()
+    );
+    clock.set(31_000);
+    assert!(
+        store
+            .snapshot(&mut |_| {})
+            .await
+            .unwrap()
+            .settling
+            .is_zero()
+    );
+}
+
+/// Of two renewals one is first. What is told again may be what was done before.
+#[tokio::test]
+async fn a_renewal_whose_answer_is_lost_is_neither_first_nor_second() {
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    let store = Redis::open(url, LIST).unwrap();
+    let now = SystemClock::default().now();
+    let entry = ended_entry(now, now + MINUTE);
+    let renewed = SessionEntry {
+        serial: Serial::new(1),
+        ..entry
+    };
+    // The script is there.
+    store.publish(&[ended(0, now, now + MINUTE)]).await.unwrap();
+    for (number, entry) in [(1, renewed), (2, entry)] {
+        let id = SessionId::from_bytes([number; 16]);
+        let told = [Revocation::Session { id, entry }];
+        proxy.cut_reply_to("publish", 0);
+        let told = store.publish(&told).await;
+        assert_eq!(told.is_ok(), entry.serial == Serial::ENDED, "{told:?}");
+        assert_eq!(proxy.lost(), u64::from(number));
+    }
+}
+
+#[actix_web::test]
+async fn a_logout_over_connections_that_were_closed_while_idle_succeeds() {
+    let server = RedisServer::start();
+    let copy = RedisServer::start();
+    copy.replica_of(&server);
+    let store = Redis::options(server.url(), LIST).wait_for_replicas(1);
+    let node = node_on(Arc::new(store.open().unwrap())).await;
+    for _ in 0..3 {
+        let _ = node.sessions.end_subject("alice").await;
+        server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
+        match node.sessions.end_subject("alice").await {
+            // On a busy machine a replica may be late.
+            Ok(_) | Err(StoreError::NotReplicated { .. }) => (),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Stores that lose what they held, and nodes that were cut off meanwhile.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use sealed_session::revoke::{Reach, RevocationStore};
+use sealed_session::store::{Memory, Redis};
+use sealed_session::testing::ManualClock;
+use sealed_session::{
+    store::StoreError,
+    time::{Clock, SystemClock},
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{LIST, born, node, node_on, open, remembered, status};
+use common::faulty::{Call, Faulty, Mode};
+use common::redis_server::RedisServer;
+use common::{DAY, MINUTE, Node, SECOND, ended, eventually, memory};
+
+/// A store that lost everything has lost how long it has to remember, too.
+#[actix_web::test]
+async fn a_raise_that_reaches_a_store_which_lost_everything_is_kept() {
+    let server = RedisServer::start();
+    let node = node(&server).await;
+    let browser = remembered(&node, "alice").await;
+    let stolen = browser.copy();
+    let before = node.sessions.health().born;
+    server.command(&["FLUSHALL"]).ok();
+    browser.post("/logout-all").await.is(204);
+    node.sessions.sweep().await.unwrap();
+    assert_eq!(status(&stolen, &node).await, 401);
+    eventually(|| async { born(&open(&server)).await == before }).await;
+    node.sessions.sweep().await.unwrap();
+    assert_eq!(status(&stolen, &node).await, 401);
+}
+
+/// The same where the raise waited for the store to come back.
+#[actix_web::test]
+async fn a_raise_that_waited_for_a_store_which_lost_everything_is_kept() {
+    let server = RedisServer::start();
+    let (node, other) = (node(&server).await, node(&server).await);
+    let browser = remembered(&node, "alice").await;
+    let stolen = browser.copy();
+    let before = node.sessions.health().born;
+    server.kill();
+    browser.post("/logout-all").await.is(503);
+    server.restart_empty();
+    eventually(|| async { node.sessions.health().outstanding == 0 }).await;
+    for swept in [&other, &node] {
+        let _ = swept.sessions.sweep().await;
+    }
+    eventually(|| async { born(&open(&server)).await == before }).await;
+    for node in [&node, &other] {
+        eventually(|| async { status(&stolen, node).await == 401 }).await;
+    }
+}
+
+/// Two nodes. The second is cut off while the first goes on; then the store is lost, which the first was
+/// in touch with until the end.
+pub struct CutOff {
+    pub clock: ManualClock,
+    /// The first store.
+    pub server: Arc<Memory>,
+    nodes: Vec<(Faulty, Node)>,
+}
+
+impl CutOff {
+    pub async fn start() -> Self {
+        let clock = ManualClock::default();
+        let server = memory(&clock);
+        clock.advance(SECOND);
+        let mut nodes = Vec::new();
+        for _ in 0..2 {
+            let store = Faulty::new(server.clone(), Reach::Network);
+            nodes.push((store.clone(), Node::on(&clock, store).await));
+        }
+        Self {
+            clock,
+            server,
+            nodes,
+        }
+    }
+
+    pub fn node(&self, number: usize) -> &Node {
+        &self.nodes[number].1
+    }
+
+    pub fn connection(&self, number: usize) -> &Faulty {
+        &self.nodes[number].0
+    }
+
+    /// The node's store is lost, and an empty one in its place.
+    pub fn empty_store(&self, number: usize) -> Arc<Memory> {
+        let empty = memory(&self.clock);
+        self.connection(number).replace(&empty);
+        empty
+    }
+
+    pub async fn cut_the_second_off(&self) {
+        self.connection(1).deafen().await;
+        self.clock.advance(MINUTE);
+        let first = || self.node(0).sessions.health();
+        eventually(|| async { first().staleness.is_zero() }).await;
+    }
+
+    async fn lose_the_store(&self) {
+        self.connection(0).deafen().await;
+        self.clock.advance(5 * SECOND);
+        let server = memory(&self.clock);
+        for (store, _) in &self.nodes {
+            store.replace(&server);
+            store.set_call(Call::Follow, Mode::Up);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_node_that_was_cut_off_serves_nobody_until_the_others_have_given_everything_back() {
+    let fleet = CutOff::start().await;
+    let browser = fleet.node(0).browser();
+    browser.post("/login/alice").await.is(200);
+    let stolen = browser.copy();
+    assert_eq!(status(&stolen, fleet.node(1)).await, 200);
+    fleet.cut_the_second_off().await;
+    browser.post("/logout").await.is(204);
+    fleet.lose_the_store().await;
+    let refused = || async {
+        let seen = status(&stolen, fleet.node(1)).await;
+        assert_ne!(seen, 200);
+        seen == 401
+    };
+    eventually(refused).await;
+    assert_eq!(status(&stolen, fleet.node(0)).await, 401);
+}
+
+#[actix_web::test]
+async fn nobody_outlives_a_logout_that_the_store_has_lost() {
+    let fleet = CutOff::start().await;
+    let browser = fleet.node(0).browser();
+    browser.post("/remember/alice").await.is(200);
+    let thief = browser.copy().at(fleet.node(1));
+    thief.get("/me").await.is(200);
+    fleet.cut_the_second_off().await;
+    browser.post("/logout-all").await.is(204);
+    fleet.lose_the_store().await;
+    for _ in 0..200 {
+        assert_ne!(thief.post("/logout-others").await.status, 204);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    for number in 0..2 {
+        let node = fleet.node(number);
+        eventually(|| async { status(&thief, node).await == 401 }).await;
+    }
+}
+
+/// As above, but the store dies once more before that node has heard anything.
+#[actix_web::test]
+async fn a_second_loss_makes_no_node_forget_that_it_was_cut_off() {
+    let fleet = CutOff::start().await;
+    let browser = fleet.node(0).browser();
+    browser.post("/login/alice").await.is(200);
+    let stolen = browser.copy();
+    fleet.cut_the_second_off().await;
+    browser.post("/logout").await.is(204);
+    // The first node is not back yet.
+    fleet.connection(0).set(Mode::Down);
+    fleet.connection(1).no_news(true);
+    let empty = fleet.empty_store(1);
+    fleet.connection(1).set_call(Call::Follow, Mode::Up);
+    eventually(|| fleet.connection(1).follows(&*empty)).await;
+    fleet.clock.advance(2 * SECOND);
+    drop(empty);
+    let again = fleet.empty_store(1);
+    fleet.connection(1).no_news(false);
+    for _ in 0..30 {
+        tokio::time::sleep(SECOND / 10).await;
+        assert_eq!(status(&stolen, fleet.node(1)).await, 503);
+    }
+    assert_eq!(fleet.node(1).sessions.health().lacking, 0);
+    assert!(born(&*again).await > fleet.node(1).sessions.health().born);
+}
+
+/// Nodes that held everything through both are believed.
+#[actix_web::test]
+async fn two_losses_one_after_the_other_log_nobody_out() {
+    let fleet = CutOff::start().await;
+    let browser = fleet.node(0).browser();
+    browser.post("/remember/alice").await.is(200);
+    for _ in 0..2 {
+        for number in 0..2 {
+            fleet.connection(number).deafen().await;
+        }
+        fleet.clock.advance(12 * SECOND);
+        let empty = memory(&fleet.clock);
+        for number in 0..2 {
+            fleet.connection(number).replace(&empty);
+            fleet.connection(number).set_call(Call::Follow, Mode::Up);
+        }
+        for number in 0..2 {
+            eventually(|| fleet.connection(number).follows(&*empty)).await;
+        }
+    }
+    fleet.clock.advance(31 * SECOND);
+    for number in 0..2 {
+        eventually(|| async { status(&browser, fleet.node(number)).await == 200 }).await;
+    }
+}
+
+/// Where a comparison is under way, it may be one with the server that was lost.
+#[actix_web::test]
+async fn a_connection_that_is_lost_during_a_comparison_asks_for_another() {
+    let server = RedisServer::start();
+    let store = Faulty::around(open(&server));
+    let _node = node_on(store.clone()).await;
+    store.hold_snapshots(true);
+    store.fail_once();
+    eventually(|| async { store.snapshots() == 2 }).await;
+    store.fail_once();
+    eventually(|| async { store.snapshots() == 3 }).await;
+}
+
+/// Forwards connections, but nothing on the first `dead` of them.
+async fn gateway(port: u16, dead: Arc<AtomicUsize>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let own = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        for number in 1.. {
+            let (client, _) = listener.accept().await.unwrap();
+            let server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            let (from_client, to_client) = client.into_split();
+            let (from_server, to_server) = server.into_split();
+            for (mut from, mut to) in [(from_client, to_server), (from_server, to_client)] {
+                let dead = dead.clone();
+                tokio::spawn(async move {
+                    let mut bytes = [0; 65_536];
+                    while let Ok(length @ 1..) = from.read(&mut bytes).await {
+                        if number > dead.load(SeqCst) {
+                            let _ = to.write_all(&bytes[..length]).await;
+                        }
+                    }
+                });
+            }
+        }
+    });
+    own
+}
+
+/// It says nothing at all, as when the machine behind it is gone.
+#[tokio::test]
+async fn a_connection_for_writing_that_is_dead_is_made_anew() {
+    let server = RedisServer::start();
+    let dead = Arc::new(AtomicUsize::new(0));
+    let port = gateway(server.port(), dead.clone()).await;
+    let store = Redis::options(format!("redis://127.0.0.1:{port}"), LIST)
+        .wait_for_replicas(1)
+        .open()
+        .unwrap();
+    let now = SystemClock::default().now();
+    let ended = [ended(9, now, now + MINUTE)];
+    // As long as a node waits.
+    let tell = || tokio::time::timeout(3 * SECOND, store.publish(&ended));
+    let alone = StoreError::NotReplicated {
+        wanted: 1,
+        acknowledged: 0,
+    };
+    assert_eq!(tell().await.unwrap(), Err(alone.clone()));
+    dead.store(1, SeqCst);
+    let silent = tell().await;
+    assert!(silent.is_ok_and(|outcome| outcome.is_err_and(|error| error != alone)));
+    assert_eq!(tell().await.unwrap(), Err(alone));
+}
+
+/// It can take longer than a list may be old.
+#[actix_web::test]
+async fn a_long_comparison_keeps_nobody_waiting_for_news() {
+    let server = RedisServer::start();
+    let other = node(&server).await;
+    let store = Faulty::around(open(&server));
+    let node = node_on(store.clone()).await;
+    let browser = remembered(&other, "frank").await;
+    let stolen = browser.copy();
+    store.hold_snapshots(true);
+    store.fail_once();
+    eventually(|| async { store.snapshots() == 2 }).await;
+    let began = Instant::now();
+    browser.post("/logout").await.is(204);
+    eventually(|| async { status(&stolen, &node).await == 401 }).await;
+    // The list was complete since.
+    let staleness = || node.sessions.health().staleness;
+    eventually(|| async { staleness() + SECOND < began.elapsed() }).await;
+    // What was told meanwhile is not taken for something that the store lacks.
+    store.hold_snapshots(false);
+    tokio::time::sleep(4 * SECOND).await;
+    assert_eq!(store.snapshots(), 2);
+    assert_eq!(store.given_back(), 0);
+}
+
+/// What the store said last may be overtaken by what was given back since: only a word of now counts.
+#[actix_web::test]
+async fn a_node_that_was_cut_off_waits_until_the_store_itself_says_that_it_has_settled() {
+    let fleet = CutOff::start().await;
+    let browser = fleet.node(0).browser();
+    browser.post("/login/alice").await.is(200);
+    let here = browser.copy();
+    fleet.cut_the_second_off().await;
+    fleet.connection(0).set(Mode::Down);
+    let empty = fleet.empty_store(1);
+    // Announcing would be news for which everything is loaded once more.
+    empty.announce(400 * DAY).await.unwrap();
+    fleet.connection(1).settling_untold(true);
+    fleet.connection(1).set_call(Call::Follow, Mode::Up);
+    eventually(|| fleet.connection(1).follows(&*empty)).await;
+    fleet.clock.advance(32 * SECOND);
+    for _ in 0..30 {
+        tokio::time::sleep(SECOND / 10).await;
+        assert_eq!(status(&here, fleet.node(1)).await, 503);
+    }
+    fleet.connection(1).settling_untold(false);
+    eventually(|| async { status(&here, fleet.node(1)).await == 200 }).await;
+    let node = fleet.node(1);
+    eventually(|| async { born(&*empty).await == node.sessions.health().born }).await;
+}
+
+/// Where a node has only just met its server, that may be a copy which was not given back yet what it lacks:
+/// of a session from before the meeting it need not know that it was ended.
+#[actix_web::test]
+async fn nobody_outlives_the_others_at_a_server_that_was_only_just_met() {
+    let fleet = CutOff::start().await;
+    let node = fleet.node(0);
+    let hears = || async { node.sessions.health().staleness.is_zero() };
+    let logged_in = async |user: &str| {
+        let browser = node.browser();
+        browser.post(&format!("/login/{user}")).await.is(200);
+        browser
+    };
+    fleet.clock.advance(SECOND);
+    let older = logged_in("alice").await;
+    fleet.connection(0).deafen().await;
+    fleet.connection(0).set_call(Call::Follow, Mode::Up);
+    eventually(hears).await;
+    fleet.clock.advance(SECOND);
+    eventually(hears).await;
+    older.post("/logout-others").await.is(503);
+    older.get("/me").await.is(200);
+    // The meeting is dated with the first news after it, and who logs in after that is not older.
+    eventually(|| async {
+        fleet.clock.advance(SECOND / 1000);
+        let newer = logged_in("bob").await;
+        newer.post("/logout-others").await.status == 204 && newer.get("/me").await.status == 200
+    })
+    .await;
+    older.post("/logout-others").await.is(503);
+    fleet.clock.advance(31 * SECOND);
+    eventually(hears).await;
+    older.post("/logout-others").await.is(204);
+    older.get("/me").await.is(200);
+}

@@ -1,0 +1,57 @@
+//! What someone with a copied cookie could make of stores that forget, of clocks that are wrong and of nodes
+//! that were cut off.
+#![cfg(all(feature = "actix", feature = "redis"))]
+#![allow(clippy::unwrap_used)]
+
+mod clocks;
+mod failovers;
+mod losses;
+mod orders;
+mod others;
+
+use std::sync::Arc;
+
+use common::redis_server::RedisServer;
+use common::{Browser, Node, SECOND};
+use sealed_session::revoke::RevocationStore;
+use sealed_session::store::Redis;
+use sealed_session::testing::ManualClock;
+use sealed_session::{CookieSettings, Sessions, revoke::SubjectKey, time::UnixMillis};
+
+const LIST: &str = "l";
+
+fn open(server: &RedisServer) -> Redis {
+    Redis::open(server.url(), LIST).unwrap()
+}
+
+/// A node on the list.
+async fn node(server: &RedisServer) -> Node {
+    node_on(Arc::new(open(server))).await
+}
+
+async fn node_on(store: Arc<dyn RevocationStore>) -> Node {
+    let builder = Sessions::builder("test")
+        .keys(common::ring())
+        .store(store)
+        .cookie(CookieSettings::plain_http());
+    let node = Node::serve(ManualClock::default(), builder).await;
+    // A session must be younger than the list to count in it.
+    tokio::time::sleep(SECOND / 10).await;
+    node
+}
+
+async fn remembered(node: &Node, user: &str) -> Browser {
+    let browser = node.browser();
+    browser.post(&format!("/remember/{user}")).await.is(200);
+    browser
+}
+
+async fn status(browser: &Browser, node: &Node) -> u16 {
+    browser.copy().at(node).get("/me").await.status
+}
+
+/// Since when the store vouches.
+async fn born(store: &dyn RevocationStore) -> UnixMillis {
+    let nobody = SubjectKey::from_bytes([0; 16]);
+    store.read(nobody).await.unwrap().born
+}

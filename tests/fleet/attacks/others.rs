@@ -1,0 +1,85 @@
+//! Entries of other releases, and visitors.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use sealed_session::revoke::Reach;
+use sealed_session::testing::ManualClock;
+use serde_json::json;
+
+use super::{LIST, node, status};
+use common::faulty::{Call, Faulty, Mode};
+use common::redis_server::RedisServer;
+use common::{Browser, Node, SECOND, eventually, memory};
+
+/// Today that takes someone who writes into the list; a later release will know values that this one does
+/// not.
+#[actix_web::test]
+async fn a_logout_over_an_entry_that_is_not_understood_is_told_to_everyone() {
+    let server = RedisServer::start();
+    let (here, there) = (node(&server).await, node(&server).await);
+    let browser = here.browser();
+    let login = browser.post("/remember/dave").await;
+    let id: sealed_session::revoke::SessionId = login.json().as_str().unwrap().parse().unwrap();
+    let stolen = browser.copy();
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut command = redis::cmd("HSET");
+    command.arg(format!("sealed-session:{{{LIST}}}:sessions"));
+    command.arg(id.as_bytes()).arg(b"\x02later release");
+    command.exec(&mut client.get_connection().unwrap()).unwrap();
+    browser.post("/logout").await.is(204);
+    eventually(|| async { status(&stolen, &there).await == 401 }).await;
+}
+
+async fn one_user() -> (Node, Faulty, Browser) {
+    let clock = ManualClock::default();
+    let store = Faulty::new(memory(&clock), Reach::Network);
+    clock.advance(SECOND);
+    let node = Node::on(&clock, store.clone()).await;
+    let user = node.browser();
+    user.post("/login/alice").await.is(200);
+    (node, store, user)
+}
+
+/// What costs nothing is told at most 64 at a time. Whoever logs out shares the way to the store with it.
+async fn crowd(store: &Faulty, user: &Browser, crowd: &[Browser]) {
+    store.set_call(Call::Publish, Mode::Hanging);
+    let all = crowd.iter().map(|browser| browser.post("/purge"));
+    let all = async { join_all(all).await };
+    let meanwhile = async {
+        eventually(|| async { store.waiting() == 64 }).await;
+        let logout = user.post("/logout");
+        let let_through = async {
+            eventually(|| async { store.waiting() == 65 }).await;
+            store.set(Mode::Up);
+        };
+        futures_util::join!(logout, let_through).0
+    };
+    let (answers, logout) = futures_util::join!(all, meanwhile);
+    logout.is(204);
+    let refused = answers.iter().filter(|answer| answer.status == 503);
+    assert_eq!(refused.count(), crowd.len() - 64);
+}
+
+#[actix_web::test]
+async fn visitors_can_not_crowd_out_those_who_log_out() {
+    let (node, store, user) = one_user().await;
+    let mut visitors = Vec::new();
+    for _ in 0..70 {
+        let visitor = node.browser();
+        visitor.put("/entries/a", json!(1)).await.is(204);
+        visitors.push(visitor);
+    }
+    crowd(&store, &user, &visitors).await;
+}
+
+/// Nor can those who hold a cookie of a session that is ended.
+#[actix_web::test]
+async fn ended_sessions_can_not_crowd_out_those_who_log_out() {
+    let (node, store, user) = one_user().await;
+    let ended = node.browser();
+    ended.post("/login/mallory").await.is(200);
+    let copies: Vec<_> = (0..70).map(|_| ended.copy()).collect();
+    ended.post("/logout").await.is(204);
+    crowd(&store, &user, &copies).await;
+}

@@ -1,0 +1,346 @@
+//! Stores that lose what they held, and what the nodes that still hold it do about that.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::faulty::{Call, Faulty, Mode};
+use common::{Browser, MINUTE, Node, SECOND, eventually, memory};
+use sealed_session::revoke::SubjectKey;
+use sealed_session::revoke::{Reach, Revocation, RevocationStore};
+use sealed_session::store::Memory;
+use sealed_session::testing::ManualClock;
+use serde_json::json;
+
+/// Nodes on one server that can be lost.
+struct Fleet {
+    clock: ManualClock,
+    server: Arc<Memory>,
+    nodes: Vec<(Faulty, Node)>,
+}
+
+impl Fleet {
+    async fn start(size: usize) -> Self {
+        let clock = ManualClock::default();
+        let server = memory(&clock);
+        clock.advance(SECOND);
+        let mut fleet = Self {
+            clock,
+            server,
+            nodes: Vec::new(),
+        };
+        for _ in 0..size {
+            fleet.join().await;
+        }
+        fleet
+    }
+
+    /// Another node starts.
+    async fn join(&mut self) {
+        let store = Faulty::new(self.server.clone(), Reach::Network);
+        let node = Node::on(&self.clock, store.clone()).await;
+        self.nodes.push((store, node));
+    }
+
+    fn node(&self, number: usize) -> &Node {
+        &self.nodes[number].1
+    }
+
+    fn store(&self, number: usize) -> &Faulty {
+        &self.nodes[number].0
+    }
+
+    /// The server dies, and an empty one answers in its place.
+    async fn lose(&mut self, away: Duration) {
+        for (store, _) in &self.nodes {
+            // What was asked before would come late by the moved clock.
+            store.deafen().await;
+        }
+        self.clock.advance(away);
+        self.server = memory(&self.clock);
+        for (store, _) in &self.nodes {
+            store.replace(&self.server);
+            store.set_call(Call::Follow, Mode::Up);
+        }
+    }
+
+    async fn logged_in(&self, user: &str) -> Browser {
+        let browser = self.node(0).browser();
+        browser.post(&format!("/login/{user}")).await.is(200);
+        browser
+    }
+
+    /// Somebody who is logged in, and a copy of the cookie of somebody who has logged out, as all nodes know.
+    async fn in_and_out(&self) -> (Browser, Browser) {
+        let alice = self.logged_in("alice").await;
+        let bob = self.logged_in("bob").await;
+        let stolen = bob.copy();
+        bob.post("/logout").await.is(204);
+        self.all_hold(1).await;
+        (alice, stolen)
+    }
+
+    /// All nodes know of as many revocations.
+    async fn all_hold(&self, entries: usize) {
+        for (_, node) in &self.nodes {
+            eventually(|| async { node.sessions.health().entries == entries }).await;
+        }
+    }
+
+    async fn stored(&self) -> Vec<Revocation> {
+        let mut all = Vec::new();
+        let end = self.server.snapshot(&mut |batch| all.extend(batch)).await;
+        end.unwrap();
+        all
+    }
+
+    async fn born(&self) -> sealed_session::time::UnixMillis {
+        let nobody = SubjectKey::from_bytes([0; 16]);
+        self.server.read(nobody).await.unwrap().born
+    }
+
+    /// The status that each node answers with.
+    async fn each(&self, browser: &Browser) -> Vec<u16> {
+        let mut all = Vec::new();
+        for (_, node) in &self.nodes {
+            all.push(browser.copy().at(node).get("/me").await.status);
+        }
+        all
+    }
+}
+
+#[actix_web::test]
+async fn a_store_that_lost_everything_is_given_it_back_and_nobody_is_logged_out() {
+    let mut fleet = Fleet::start(2).await;
+    let browser = fleet.logged_in("alice").await;
+    let dead = fleet.logged_in("bob").await;
+    let stolen = dead.copy();
+    dead.post("/logout").await.is(204);
+    let everywhere = fleet.logged_in("carol").await;
+    let everywhere_stolen = everywhere.copy();
+    everywhere.post("/logout-all").await.is(204);
+    let visitor = fleet.node(0).browser();
+    visitor.put("/entries/a", json!(1)).await.is(204);
+    visitor.post("/purge").await.is(204);
+    fleet.all_hold(3).await;
+    let born = fleet.born().await;
+
+    fleet.lose(5 * SECOND).await;
+    let lost_until = fleet.born().await;
+    assert!(lost_until > born);
+    // Whoever held everything goes on.
+    for number in 0..2 {
+        let fresh = || async { fleet.node(number).sessions.health().staleness.is_zero() };
+        eventually(fresh).await;
+    }
+    assert_eq!(fleet.each(&browser).await, [200, 200]);
+    eventually(|| async { fleet.born().await == born }).await;
+    let stored = fleet.stored().await;
+    assert_eq!(stored.len(), 2, "not the visitor's: {stored:?}");
+    // A node that starts now knows all of it.
+    fleet.join().await;
+    assert_eq!(fleet.each(&browser).await, [200, 200, 200]);
+    assert_eq!(fleet.each(&stolen).await, [401, 401, 401]);
+    assert_eq!(fleet.each(&everywhere_stolen).await, [401, 401, 401]);
+    for number in 0..3 {
+        let health = || fleet.node(number).sessions.health();
+        eventually(|| async { health().lacking == 0 }).await;
+        assert_eq!(health().born, born);
+    }
+    // The announced life came back, too: what is raised now is kept as long as before.
+    let end = fleet.server.snapshot(&mut |_| {}).await.unwrap();
+    assert!(end.longest >= 30 * common::DAY);
+}
+
+/// Nobody knows whether somebody else was told of a logout that nobody here was.
+#[actix_web::test]
+async fn nodes_that_were_all_away_for_long_vouch_when_nobody_gives_anything_back_any_more() {
+    let fleet = &mut Fleet::start(2).await;
+    let (browser, stolen) = fleet.in_and_out().await;
+    let born = fleet.born().await;
+    fleet.lose(MINUTE).await;
+    eventually(|| async { fleet.stored().await.len() == 1 }).await;
+    assert_eq!(fleet.each(&browser).await, [503, 503]);
+    assert_ne!(fleet.born().await, born);
+    fleet.clock.advance(31 * SECOND);
+    eventually(|| async { fleet.born().await == born }).await;
+    eventually(|| async { fleet.each(&browser).await == [200, 200] }).await;
+    assert_eq!(fleet.each(&stolen).await, [401, 401]);
+}
+
+#[actix_web::test]
+async fn a_node_that_starts_before_the_store_has_everything_back_removes_no_cookie_and_catches_up()
+{
+    let mut fleet = Fleet::start(1).await;
+    let (browser, stolen) = fleet.in_and_out().await;
+    let born = fleet.born().await;
+    // What is given back does not arrive yet.
+    fleet.store(0).set_call(Call::Publish, Mode::Down);
+    fleet.lose(SECOND).await;
+    fleet.join().await;
+    assert_eq!(fleet.each(&browser).await, [200, 503]);
+    assert_eq!(fleet.each(&stolen).await, [401, 503]);
+    let health = || fleet.node(0).sessions.health();
+    eventually(|| async { health().lacking == 1 }).await;
+    assert_ne!(fleet.born().await, born, "nobody vouches before the end");
+    fleet.store(0).set(Mode::Up);
+    eventually(|| async { fleet.node(1).sessions.health().born == born }).await;
+    assert_eq!(fleet.each(&browser).await, [200, 200]);
+    assert_eq!(fleet.each(&stolen).await, [401, 401]);
+    assert_eq!(health().lacking, 0);
+}
+
+#[actix_web::test]
+async fn a_node_that_heard_nothing_for_too_long_gives_back_what_it_has_and_does_not_vouch() {
+    let mut fleet = Fleet::start(1).await;
+    let (browser, _) = fleet.in_and_out().await;
+    fleet.store(0).set_call(Call::Publish, Mode::Down);
+    fleet.lose(5 * MINUTE + SECOND).await;
+    let born = fleet.born().await;
+    fleet.store(0).set(Mode::Up);
+    eventually(|| async { fleet.node(0).sessions.health().born == born }).await;
+    // For half a minute another node could still vouch.
+    assert_eq!(fleet.each(&browser).await, [503]);
+    eventually(|| async { fleet.stored().await.len() == 1 }).await;
+    assert_eq!(fleet.born().await, born);
+    fleet.clock.advance(30 * SECOND);
+    let fresh = || async { fleet.node(0).sessions.health().staleness.is_zero() };
+    eventually(fresh).await;
+    assert_eq!(fleet.each(&browser).await, [401]);
+}
+
+#[actix_web::test]
+async fn a_store_that_is_lost_again_before_it_was_mended_is_mended_all_the_same() {
+    let mut fleet = Fleet::start(2).await;
+    let (browser, stolen) = fleet.in_and_out().await;
+    let born = fleet.born().await;
+    for number in 0..2 {
+        fleet.store(number).set_call(Call::Publish, Mode::Down);
+    }
+    fleet.lose(SECOND).await;
+    for number in 0..2 {
+        let health = || fleet.node(number).sessions.health();
+        eventually(|| async { health().lacking == 1 }).await;
+    }
+    fleet.lose(SECOND).await;
+    for number in 0..2 {
+        fleet.store(number).set(Mode::Up);
+    }
+    eventually(|| async { fleet.born().await == born }).await;
+    fleet.join().await;
+    assert_eq!(fleet.each(&browser).await, [200, 200, 200]);
+    assert_eq!(fleet.each(&stolen).await, [401, 401, 401]);
+}
+
+#[actix_web::test]
+async fn an_older_copy_of_the_store_is_given_what_it_lacks() {
+    let mut fleet = Fleet::start(2).await;
+    let browser = fleet.logged_in("alice").await;
+    let dead = fleet.logged_in("bob").await;
+    let stolen = dead.copy();
+    let older = fleet.logged_in("carol").await;
+    let older_stolen = older.copy();
+    older.post("/logout").await.is(204);
+    let copy = memory(&fleet.clock);
+    copy.publish(&fleet.stored().await).await.unwrap();
+    let epoch = copy.snapshot(&mut |_| {}).await.unwrap().position.epoch;
+    copy.vouch(epoch, fleet.born().await).await.unwrap();
+    dead.post("/logout").await.is(204);
+    fleet.all_hold(2).await;
+    fleet.server = copy;
+    for (store, _) in &fleet.nodes {
+        store.replace(&fleet.server);
+    }
+    eventually(|| async { fleet.stored().await.len() == 2 }).await;
+    fleet.join().await;
+    assert_eq!(fleet.each(&browser).await, [200, 200, 200]);
+    assert_eq!(fleet.each(&stolen).await, [401, 401, 401]);
+    assert_eq!(fleet.each(&older_stolen).await, [401, 401, 401]);
+}
+
+/// The copy is where the node that told the store already was: no position tells that something is lost.
+#[actix_web::test]
+async fn a_copy_that_never_heard_of_the_last_logout_is_told_by_the_node_that_made_it() {
+    let mut fleet = Fleet::start(1).await;
+    let dead = fleet.logged_in("bob").await;
+    let stolen = dead.copy();
+    fleet.store(0).set_call(Call::Publish, Mode::Forgets);
+    dead.post("/logout").await.is(204);
+    fleet.store(0).set_call(Call::Publish, Mode::Up);
+    assert_eq!(fleet.stored().await, []);
+    // The connection to the server that died.
+    fleet.store(0).deafen().await;
+    fleet.store(0).set_call(Call::Follow, Mode::Up);
+    // Over that time a fleet spreads its snapshots.
+    fleet.clock.advance(2 * SECOND);
+    eventually(|| async { fleet.stored().await.len() == 1 }).await;
+    fleet.join().await;
+    assert_eq!(fleet.each(&stolen).await, [401, 401]);
+}
+
+#[actix_web::test]
+async fn an_operator_who_says_that_a_list_has_forgotten_is_obeyed() {
+    let fleet = Fleet::start(2).await;
+    let browser = fleet.logged_in("alice").await;
+    fleet.clock.advance(SECOND);
+    let born = fleet.server.reborn().await.unwrap();
+    for number in 0..2 {
+        let health = || fleet.node(number).sessions.health();
+        eventually(|| async { health().born == born }).await;
+    }
+    fleet.clock.advance(MINUTE);
+    for number in 0..2 {
+        let fresh = || async { fleet.node(number).sessions.health().staleness.is_zero() };
+        eventually(fresh).await;
+    }
+    assert_eq!(fleet.each(&browser).await, [401, 401]);
+    assert_eq!(fleet.born().await, born, "nobody vouches against it");
+}
+
+/// Also in a process of its own, which had everything and gave nothing up.
+#[actix_web::test]
+async fn a_store_in_this_process_that_is_reborn_is_believed() {
+    let clock = ManualClock::default();
+    let store = memory(&clock);
+    clock.advance(SECOND);
+    let node = Node::on(&clock, store.clone()).await;
+    let browser = node.browser();
+    browser.post("/login/alice").await.is(200);
+    clock.advance(SECOND);
+    let born = store.reborn().await.unwrap();
+    eventually(|| async { node.sessions.health().born == born }).await;
+    browser.get("/me").await.is(401);
+}
+
+#[actix_web::test]
+async fn a_session_is_confirmed_by_the_store_itself() {
+    let mut fleet = Fleet::start(2).await;
+    let (deaf, other) = (1, 0);
+    for end in ["logout", "logout-all", "logout-everyone"] {
+        let browser = fleet.logged_in("alice").await;
+        let there = browser.copy().at(fleet.node(deaf));
+        there.post("/confirm").await.is(204);
+        fleet.store(deaf).set_call(Call::Follow, Mode::Hanging);
+        eventually(|| async { fleet.store(deaf).waiting() == 1 }).await;
+        browser.post(&format!("/{end}")).await.is(204);
+        // The node has not heard of it, but whoever asks is told.
+        there.get("/me").await.is(200);
+        there.copy().post("/confirm").await.is(401);
+        there.get("/me").await.is(401);
+        fleet.store(deaf).set(Mode::Up);
+    }
+    let browser = fleet.logged_in("alice").await;
+    fleet.store(other).set_call(Call::Read, Mode::Down);
+    browser.post("/confirm").await.is(503);
+    browser.get("/me").await.is(200);
+    fleet.store(other).set(Mode::Up);
+    fleet.node(other).browser().post("/confirm").await.is(401);
+    // A store that knows nothing can confirm nothing.
+    fleet.store(other).set_call(Call::Publish, Mode::Down);
+    fleet.lose(SECOND).await;
+    eventually(|| async { fleet.node(other).sessions.health().lacking > 0 }).await;
+    browser.get("/me").await.is(200);
+    browser.post("/confirm").await.is(503);
+    fleet.store(other).set(Mode::Up);
+    eventually(|| async { browser.post("/confirm").await.status == 204 }).await;
+}

@@ -1,0 +1,12 @@
+//! Several nodes, real servers, proxies and networks, and the faults of all of them.
+
+mod attacks;
+mod example;
+mod faults;
+mod harness;
+mod keys;
+mod lost_stores;
+mod networks;
+mod nodes;
+mod proxies;
+mod storm;

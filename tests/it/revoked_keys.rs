@@ -1,0 +1,237 @@
+//! Keys that are revoked, or are too many, and the sessions that passed through them.
+
+use std::fs;
+use std::time::Duration;
+
+use common::faulty::Faulty;
+use common::gate::during;
+use common::{Browser, DAY, HOUR, MINUTE, SECOND, builder, memory};
+use sealed_session::key_files::Rotation;
+use sealed_session::keys::{KeySource, KeyTables, SystemRandom};
+use sealed_session::revoke::Reach;
+use sealed_session::session::{ConfirmError, LogoutError, Rejected};
+use sealed_session::testing::ManualClock;
+use sealed_session::time::Clock;
+use serde_json::json;
+
+use super::direct::{load, login, user};
+use super::rotation::{Bench, key_of};
+use super::site::{Site, routes};
+
+/// A node with a key file, and a session that has passed through as many keys as a record can name but one.
+struct Worn {
+    site: Site,
+    browser: Browser,
+    folder: tempfile::TempDir,
+}
+
+impl Worn {
+    async fn start() -> Self {
+        let clock = ManualClock::default();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys.toml");
+        let tables = KeyTables::fresh(clock.now(), &SystemRandom).unwrap();
+        tables.create(&file).unwrap();
+        let store = Faulty::new(memory(&clock), Reach::Process);
+        let builder = builder(&clock, store.clone()).key_source(KeySource::File(file));
+        let sessions = builder.start().await.unwrap();
+        let (url, _) = common::serve(&sessions, routes);
+        let browser = Browser::new(&url);
+        let site = Site {
+            sessions,
+            clock,
+            store,
+            url,
+        };
+        browser.post("/login/alice").await.is(200);
+        let worn = Self {
+            site,
+            browser,
+            folder,
+        };
+        for _ in 0..16 {
+            worn.rotate();
+            // Only a write seals a session anew.
+            worn.browser.put("/entries/a", json!(1)).await.is(204);
+            worn.browser.get("/me").await.is(200);
+        }
+        worn
+    }
+
+    fn rotate(&self) {
+        let Site {
+            clock, sessions, ..
+        } = &self.site;
+        clock.advance(2 * SECOND);
+        let mut rotation = Rotation::default();
+        rotation.distribute = Duration::ZERO;
+        rotation.although_pending = true;
+        let rotate = |tables: &mut KeyTables| tables.rotate(clock.now(), rotation, &SystemRandom);
+        KeyTables::edit_file(self.folder.path().join("keys.toml"), rotate).unwrap();
+        clock.advance(2 * SECOND);
+        sessions.reload_keys().unwrap();
+    }
+}
+
+#[actix_web::test]
+async fn a_session_that_passed_through_too_many_keys_ends_with_a_reason_and_another_may_begin() {
+    let worn = Worn::start().await;
+    worn.rotate();
+    let Worn {
+        site: t, browser, ..
+    } = &worn;
+    let elsewhere = Browser::new(&t.url);
+    elsewhere.post("/login/alice").await.is(200);
+    let rejected = common::rejected(&t.sessions, browser);
+    assert_eq!(rejected, Some(Rejected::TooManyKeys));
+    browser.get("/me").await.leaves_alone();
+    browser.copy().post("/renew").await.is(200);
+    browser.copy().post("/logout-others").await.is(401);
+    elsewhere.get("/me").await.is(200);
+    let writes = browser.copy();
+    writes.put("/entries/b", json!(1)).await.is(204);
+    writes.get("/entries/b").await.is(200);
+    writes.get("/entries/a").await.is(404);
+    browser.post("/login/alice").await.is(200);
+    browser.get("/me").await.is(200);
+}
+
+/// A raise that ended the others, and then this session for want of room, would keep nobody.
+#[actix_web::test]
+async fn logout_others_of_a_session_that_can_not_be_sealed_again_ends_nobody() {
+    let worn = Worn::start().await;
+    let elsewhere = Browser::new(&worn.site.url);
+    elsewhere.post("/login/alice").await.is(200);
+    let request = worn.browser.post("/late/f5/logout-others");
+    let answer = during("f5", request, async { worn.rotate() }).await;
+    let answer = answer.is(500);
+    assert!(answer.set_cookies().is_empty(), "{answer:?}");
+    elsewhere.get("/me").await.is(200);
+}
+
+/// The key leaked, and a request with its cookie was held open until after the revocation.
+#[actix_web::test]
+async fn a_key_that_is_revoked_ends_the_say_of_a_request_under_way() {
+    let clock = ManualClock::default();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.toml");
+    let tables = KeyTables::fresh(clock.now(), &SystemRandom).unwrap();
+    tables.create(&file).unwrap();
+    let builder = builder(&clock, memory(&clock)).key_source(KeySource::File(file.clone()));
+    let sessions = builder.start().await.unwrap();
+    let leaked = sessions.health().sealing.unwrap();
+    let forged = login(&sessions, "", "alice").await;
+    let [confirms, ends] = [load(&sessions, &forged), load(&sessions, &forged)];
+    clock.advance(SECOND);
+    let now = clock.now();
+    KeyTables::edit_file(&file, |tables| tables.revoke(leaked, now, &SystemRandom)).unwrap();
+    sessions.reload_keys().unwrap();
+    let later = login(&sessions, "", "alice").await;
+    assert_eq!(confirms.session.confirm().await, Err(ConfirmError::Ended));
+    let ended = ends.session.logout_all().await;
+    assert_eq!(ended, Err(LogoutError::NotAuthenticated));
+    assert!(user(&sessions, &later).is_some());
+}
+
+#[actix_web::test]
+async fn a_revoked_key_ends_its_sessions_and_what_became_of_them() {
+    let bench = Bench::start().await;
+    let leaked = bench.sealing();
+    let stays = bench.logged_in("/remember/alice").await;
+    let sealed_anew = stays.copy();
+    let logged_in_since = bench.node.browser();
+    logged_in_since
+        .put("/entries/forged", json!(1))
+        .await
+        .is(204);
+    let renewed = bench.logged_in("/remember/bob").await;
+    let unused = bench.logged_in("/remember/carol").await;
+
+    let new = bench.rotate();
+    bench.reload();
+    bench.clock.advance(HOUR - MINUTE);
+    logged_in_since.get("/entries/forged").await.is(200);
+    bench.clock.advance(MINUTE);
+    sealed_anew.put("/entries/a", json!(1)).await.is(204);
+    logged_in_since.post("/remember/dave").await.is(200);
+    renewed.post("/renew").await.is(200);
+    let honest = bench.logged_in("/remember/erin").await;
+    for browser in [&sealed_anew, &logged_in_since, &renewed, &honest] {
+        assert_eq!(key_of(browser), new);
+    }
+    // Again sealed with the good key, several times.
+    bench.clock.advance(DAY);
+    for browser in [&sealed_anew, &logged_in_since, &renewed, &honest] {
+        browser.get("/me").await.is(200);
+        browser.put("/entries/b", json!(1)).await.is(204);
+    }
+    logged_in_since.get("/entries/forged").await.is(200);
+
+    bench.revoke(leaked);
+    unused.copy().get("/me").await.is(200);
+    bench.reload();
+    for browser in [&stays, &sealed_anew, &logged_in_since, &renewed, &unused] {
+        browser.get("/me").await.leaves_alone();
+    }
+    honest.get("/me").await.is(200);
+    bench.clock.advance(MINUTE);
+    for browser in [&stays, &sealed_anew, &logged_in_since, &renewed, &unused] {
+        browser.get("/me").await.leaves_alone();
+    }
+}
+
+#[actix_web::test]
+async fn revoking_a_key_that_is_retired_and_pruned_reaches_the_sessions_that_passed_through_it() {
+    let bench = Bench::start().await;
+    let leaked = bench.sealing();
+    let browser = bench.logged_in("/remember/alice").await;
+    bench.rotate();
+    bench.reload();
+    for _ in 0..29 {
+        bench.clock.advance(DAY);
+        browser.put("/entries/a", json!(1)).await.is(204);
+    }
+    // With a shorter plan than this the key could be gone by now.
+    let text = fs::read_to_string(bench.file()).unwrap();
+    let pruned = text.replace("retire = \"2026-12-21", "retire = \"2026-12-01");
+    assert_ne!(pruned, text);
+    fs::write(bench.file(), pruned).unwrap();
+    let now = bench.clock.now();
+    bench.edit(|tables| {
+        assert_eq!(tables.prune(now), [leaked]);
+        Ok(())
+    });
+    bench.reload();
+    browser.get("/me").await.is(200);
+    bench.revoke(leaked);
+    bench.reload();
+    browser.get("/me").await.is(401);
+}
+
+#[actix_web::test]
+async fn everyone_before_ends_the_sessions_from_before_and_no_later_ones() {
+    let bench = Bench::start().await;
+    let (user, visitor) = (
+        bench.logged_in("/remember/alice").await,
+        bench.node.browser(),
+    );
+    visitor.put("/entries/a", json!(1)).await.is(204);
+    bench.clock.advance(SECOND);
+    let at = bench.clock.now();
+    bench.edit(|tables| tables.end_everyone(at, at));
+    user.get("/me").await.is(200);
+    let same_moment = bench.logged_in("/login/bob").await;
+    bench.reload();
+    user.get("/me").await.leaves_alone();
+    visitor.get("/entries/a").await.is(404);
+    same_moment.get("/me").await.is(401);
+    // Whoever logs in now knows of the order, so it is after it, whatever the clock says.
+    let after = bench.logged_in("/login/bob").await;
+    after.get("/me").await.is(200);
+    let visitor = bench.node.browser();
+    visitor.put("/entries/a", json!(1)).await.is(204);
+    visitor.get("/entries/a").await.is(200);
+    bench.clock.advance(MINUTE);
+    user.get("/me").await.leaves_alone();
+    after.get("/me").await.is(200);
+}

@@ -1,0 +1,7 @@
+//! How the source is built, and what the documents say: both are read as text.
+
+mod documents;
+mod floors;
+mod format;
+mod manual;
+mod readme;
