@@ -6,6 +6,7 @@ mod chain;
 #[path = "../common/mod.rs"]
 mod common;
 mod conformance;
+mod failovers;
 mod harness;
 mod load;
 mod servers;
