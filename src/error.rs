@@ -257,10 +257,10 @@ pub enum StoreError {
     Missing(PathBuf),
     /// What is stored is not what was written. No list is made of it, and no entry is changed or dropped.
     /// The engine may have tried to recover the file: who wants to examine it as it was works on a copy.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}{problem}", at(path))]
     Damaged {
-        /// The store's file.
-        path: PathBuf,
+        /// The store's file, if it is one and is known; else `problem` says which store.
+        path: Option<PathBuf>,
         /// What was found.
         problem: String,
     },
@@ -307,6 +307,12 @@ pub enum StoreError {
     /// A random id could not be drawn.
     #[error(transparent)]
     Random(#[from] RandomError),
+}
+
+/// The file, in front of what is wrong with it.
+fn at(path: &Option<PathBuf>) -> String {
+    path.as_ref()
+        .map_or_else(String::new, |path| format!("{}: ", path.display()))
 }
 
 impl StoreError {

@@ -31,6 +31,7 @@ const EXPIRED: &str = "sealed_session_expired_total";
 const LIST_ENTRIES: &str = "sealed_session_list_entries";
 const OUTSTANDING: &str = "sealed_session_outstanding_revocations";
 const STALENESS: &str = "sealed_session_staleness_seconds";
+const ANONYMOUS_SINCE_ROSE: &str = "sealed_session_anonymous_since_rose_total";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -40,7 +41,7 @@ enum Kind {
 }
 
 /// Each metric: its type, its name, its label if it has one, and what it says.
-const METRICS: [(Kind, &str, Option<&str>, &str); 18] = [
+const METRICS: [(Kind, &str, Option<&str>, &str); 19] = [
     (
         Kind::Counter,
         REJECTED,
@@ -118,6 +119,12 @@ const METRICS: [(Kind, &str, Option<&str>, &str); 18] = [
         EXPIRED,
         None,
         "Revocations that were forgotten because their sessions have ended.",
+    ),
+    (
+        Kind::Counter,
+        ANONYMOUS_SINCE_ROSE,
+        None,
+        "Times that anonymous sessions were ended to make room for the end of others.",
     ),
     (
         Kind::Gauge,
@@ -223,6 +230,11 @@ pub(crate) fn attested() {
 /// Revocations were forgotten, because their time has passed.
 pub(crate) fn forgotten(entries: usize) {
     sink::add(EXPIRED, &[], entries as u64);
+}
+
+/// Anonymous sessions were ended because more were than the list holds.
+pub(crate) fn anonymous_since_rose() {
+    sink::add(ANONYMOUS_SINCE_ROSE, &[], 1);
 }
 
 /// How this node's list is.
@@ -421,6 +433,7 @@ mod tests {
             reasserted(3);
             vouched();
             forgotten(5);
+            anonymous_since_rose();
             gauges(&ListState {
                 entries: 6,
                 outstanding: 7,
@@ -444,6 +457,7 @@ mod tests {
             "sealed_session_lacking_entries 8",
             "sealed_session_unreadable_entries 9",
             "sealed_session_expired_total 5",
+            "sealed_session_anonymous_since_rose_total 1",
             "sealed_session_list_entries 6",
             "sealed_session_outstanding_revocations 7",
             "sealed_session_staleness_seconds 1.5",

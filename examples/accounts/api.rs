@@ -186,7 +186,7 @@ async fn show_health(sessions: web::Data<Sessions>) -> HttpResponse {
             "outstanding": health.outstanding,
             "lacking": health.lacking,
             "unreadable": health.unreadable,
-            "born": health.born.to_string(),
+            "complete_since": health.complete_since.to_string(),
             "staleness_ms": u64::try_from(health.staleness.as_millis()).unwrap_or(u64::MAX),
         },
     }))

@@ -10,10 +10,9 @@ use std::fmt;
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Parser;
-use sealed_session::revoke::RevocationStore;
+use sealed_session::revoke::Store;
 use sealed_session::store::Redb;
 use sealed_session::{
     ConfigError, CookieSettings, SessionConfig, Sessions,
@@ -99,7 +98,7 @@ pub async fn sessions(options: &Options) -> Result<Sessions, Failure> {
         // Once the keys are known to be good: a start that fails for them makes no list.
         None => {
             let list = data.join("revocations.redb");
-            builder.open_store(move || Redb::open_or_create(list).map(shared))
+            builder.open_store(move || Redb::open_or_create(list))
         }
     };
     let sessions = builder.start().await?;
@@ -111,17 +110,13 @@ pub async fn sessions(options: &Options) -> Result<Sessions, Failure> {
     Ok(sessions)
 }
 
-fn shared(store: impl RevocationStore) -> Arc<dyn RevocationStore> {
-    Arc::new(store)
-}
-
 #[cfg(feature = "redis")]
-fn redis(url: &str) -> Result<Arc<dyn RevocationStore>, Failure> {
-    Ok(shared(sealed_session::store::Redis::open(url, AUDIENCE)?))
+fn redis(url: &str) -> Result<Store, Failure> {
+    Ok(sealed_session::store::Redis::open(url, AUDIENCE)?.into())
 }
 
 #[cfg(not(feature = "redis"))]
-fn redis(_: &str) -> Result<Arc<dyn RevocationStore>, Failure> {
+fn redis(_: &str) -> Result<Store, Failure> {
     Err(Failure::new("--redis needs --features redis"))
 }
 

@@ -18,13 +18,14 @@ use crate::error::ConfigError;
 use crate::flow::Engine;
 use crate::lock::lock;
 use crate::revoke::Store;
+use crate::revoke::store::WeakStore;
 
 /// All that live in this process.
 static LIVING: Mutex<Vec<Living>> = Mutex::new(Vec::new());
 
 struct Living {
     engine: Weak<Engine>,
-    store: Store,
+    store: WeakStore,
     /// By which twins know each other; none in tests.
     looks: Option<Looks>,
 }
@@ -78,7 +79,7 @@ pub(super) fn register(
     let has_twin = looks.is_some() && living.iter().any(|other| other.looks == looks);
     living.push(Living {
         engine: Arc::downgrade(engine),
-        store: store.clone(),
+        store: store.downgrade(),
         looks,
     });
     drop(living);

@@ -5,6 +5,8 @@
 
 pub(crate) mod core;
 mod driver;
+#[cfg(test)]
+mod model;
 
 use std::sync::Arc;
 

@@ -234,6 +234,9 @@ mod tests {
     }
 
     proptest! {
+        // Most pairs do not concern the same.
+        #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::default() })]
+
         #[test]
         fn joining_what_concerns_the_same_is_a_semilattice(
             a in revocation(), b in revocation(), c in revocation()

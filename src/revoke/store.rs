@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::clock::{Clock, UnixMillis};
 use crate::error::StoreError;
@@ -99,9 +99,9 @@ impl Store {
         self.kind.is_shared()
     }
 
-    /// Whether both are one store.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.kind, &other.kind)
+    /// The store, without keeping it open.
+    pub(crate) fn downgrade(&self) -> WeakStore {
+        WeakStore(Arc::downgrade(&self.kind))
     }
 
     pub(crate) async fn start(&self, start: Start) -> Result<Node, StoreError> {
@@ -156,6 +156,16 @@ impl Store {
     /// When it may not have been remembered.
     pub async fn attest(&self, since: UnixMillis) -> Result<(), StoreError> {
         self.kind.attest(since).await
+    }
+}
+
+/// A store that may be closed.
+pub(crate) struct WeakStore(Weak<dyn StoreKind>);
+
+impl WeakStore {
+    /// Whether both are one store.
+    pub(crate) fn is(&self, other: &Store) -> bool {
+        std::ptr::addr_eq(self.0.as_ptr(), Arc::as_ptr(&other.kind))
     }
 }
 

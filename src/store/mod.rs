@@ -29,7 +29,7 @@ pub use crate::error::StoreError;
 pub use memory::Memory;
 #[cfg(feature = "redb")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redb")))]
-pub use redb::{Redb, RedbOptions};
+pub use redb::Redb;
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ use crate::lifetime::LONGEST;
 use crate::replicate::Shared;
 use crate::revoke::{Journal, ReplicatedLog, Store};
 
-use self::local::Local;
+pub(crate) use self::local::Local;
 
 impl Store {
     /// A store of one process that keeps `journal`.

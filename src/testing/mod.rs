@@ -4,6 +4,8 @@
 mod application;
 pub mod conformance;
 mod memory_log;
+#[cfg(test)]
+pub(crate) use memory_log::{Call, LogServer};
 mod revocation_list;
 
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -141,7 +141,7 @@ async fn health_tells_key_ids_and_numbers() {
     let health = server.health().await;
     let sealing = &health["keys"]["sealing"];
     assert_eq!(sealing.as_str().unwrap().len(), 32);
-    let born = &health["revocation"]["born"];
+    let born = &health["revocation"]["complete_since"];
     assert!(born.as_str().unwrap().ends_with('Z'), "{born}");
     let expected = json!({
         "keys": { "sealing": sealing, "opening": [sealing], "unknown_keys": 0 },
@@ -151,7 +151,7 @@ async fn health_tells_key_ids_and_numbers() {
             "outstanding": 0,
             "lacking": 0,
             "unreadable": 0,
-            "born": born,
+            "complete_since": born,
             "staleness_ms": 0,
         },
     });

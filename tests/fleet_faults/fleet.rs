@@ -383,7 +383,7 @@ impl Fleet {
                 health["outstanding"] == 0
                     && health["lacking"] == 0
                     && health["unreadable"] == 0
-                    && health["born"] == all[0]["born"]
+                    && health["complete_since"] == all[0]["complete_since"]
                     && health["staleness_ms"].as_u64().unwrap() < 5_000
             })
         })

@@ -1,10 +1,9 @@
 //! Where a list of revocations is, as an argument.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
-use sealed_session::revoke::RevocationStore;
+use sealed_session::revoke::Store;
 use sealed_session::store::{Redb, Redis};
 use sealed_session::{ConfigError, SessionConfig, store::StoreError};
 
@@ -42,7 +41,7 @@ impl std::str::FromStr for Place {
 
 /// An opened store.
 pub struct OpenStore {
-    pub store: Arc<dyn RevocationStore>,
+    pub store: Store,
     /// The application's, if a configuration tells it.
     pub audience: Option<String>,
 }
@@ -103,18 +102,18 @@ impl Place {
 
     /// Opens a list that is to be written to. A file that is missing is made.
     pub fn open_or_create(&self, list: &ListName) -> Result<Target, Failure> {
-        let (store, made): (Arc<dyn RevocationStore>, _) = match self {
-            Self::Server(url) => (Arc::new(Redis::open(url.as_str(), name(list)?)?), None),
+        let (store, made): (Store, _) = match self {
+            Self::Server(url) => (Redis::open(url.as_str(), name(list)?)?.into(), None),
             Self::Configured(path) => {
                 let config = SessionConfig::from_file(path)?;
                 (config.open_store().map_err(failed)?, None)
             }
             Self::File(path) if Path::new(path).exists() => {
-                (Arc::new(Redb::open(path).map_err(in_use)?), None)
+                (Redb::open(path).map_err(in_use)?.into(), None)
             }
             Self::File(path) => {
                 let store = Redb::create(path).map_err(in_use)?;
-                (Arc::new(store), Some(path.into()))
+                (store.into(), Some(path.into()))
             }
         };
         Ok(Target { store, made })
@@ -122,9 +121,9 @@ impl Place {
 }
 
 impl OpenStore {
-    fn of(store: impl RevocationStore) -> Self {
+    fn of(store: impl Into<Store>) -> Self {
         Self {
-            store: Arc::new(store),
+            store: store.into(),
             audience: None,
         }
     }
@@ -132,7 +131,7 @@ impl OpenStore {
 
 /// A list that is to be written to.
 pub struct Target {
-    pub store: Arc<dyn RevocationStore>,
+    pub store: Store,
     /// The file that was made for it.
     made: Option<PathBuf>,
 }

@@ -1,12 +1,13 @@
 //! `sealed-session revoke`: ending sessions in a file that no server holds, or on a server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use sealed_session::revoke::{Raise, Revocation, RevocationStore, SessionEntry, Target};
+use sealed_session::revoke::{Announcement, Revocation, SessionEntry, Target};
 use sealed_session::{
     keys::SystemRandom,
-    revoke::{Generation, RaiseId, Serial, SessionId, SubjectKey},
+    revoke::{Generation, Serial, SessionId, SubjectKey},
     time::{Clock, LONGEST, SystemClock},
 };
 
@@ -78,7 +79,7 @@ impl Store {
 /// Carries a command out. The text is for standard output.
 pub async fn run(command: Revoke) -> Result<String, Failure> {
     match command {
-        Revoke::Session { store, id } => session(&*store.open().await?.store, id).await,
+        Revoke::Session { store, id } => session(&store.open().await?.store, id).await,
         Revoke::User {
             store,
             audience,
@@ -93,7 +94,7 @@ pub async fn run(command: Revoke) -> Result<String, Failure> {
                 (configured, named) => Ok(configured.or(named).unwrap_or_default()),
             };
             let audience = audience.map_err(|problem| Failure::Failed(problem.into()))?;
-            user(&*opened.store, &audience, &name).await
+            user(&opened.store, &audience, &name).await
         }
         Revoke::Everyone { store, yes } => {
             if !yes {
@@ -102,12 +103,12 @@ pub async fn run(command: Revoke) -> Result<String, Failure> {
                         .into(),
                 ));
             }
-            everyone(&*store.open().await?.store).await
+            everyone(&store.open().await?.store).await
         }
     }
 }
 
-async fn session(store: &dyn RevocationStore, id: SessionId) -> Result<String, Failure> {
+async fn session(store: &sealed_session::revoke::Store, id: SessionId) -> Result<String, Failure> {
     let now = SystemClock::default().now();
     let entry = SessionEntry {
         serial: Serial::ENDED,
@@ -120,7 +121,11 @@ async fn session(store: &dyn RevocationStore, id: SessionId) -> Result<String, F
     Ok(format!("session {id} is ended\n"))
 }
 
-async fn user(store: &dyn RevocationStore, audience: &str, name: &str) -> Result<String, Failure> {
+async fn user(
+    store: &sealed_session::revoke::Store,
+    audience: &str,
+    name: &str,
+) -> Result<String, Failure> {
     for (what, text) in [("an audience", audience), ("a user's name", name)] {
         if text.is_empty() || text.len() > 255 {
             return Err(Failure::Failed(format!("{what} has 1 to 255 bytes")));
@@ -133,31 +138,25 @@ async fn user(store: &dyn RevocationStore, audience: &str, name: &str) -> Result
     ))
 }
 
-async fn everyone(store: &dyn RevocationStore) -> Result<String, Failure> {
+async fn everyone(store: &sealed_session::revoke::Store) -> Result<String, Failure> {
     let generation = raise(store, Target::Everyone).await?;
     Ok(format!(
         "all sessions of everyone from before generation {generation} are ended\n"
     ))
 }
 
-async fn raise(store: &dyn RevocationStore, target: Target) -> Result<Generation, Failure> {
-    let longest = longest(store).await?;
-    store.announce(longest).await?;
-    let raise = Raise::new(
-        target,
-        RaiseId::random(&SystemRandom)?,
-        Generation::NONE,
-        SystemClock::default().now() + longest,
-    );
-    Ok(store.raise(raise).await?.generation)
+async fn raise(
+    store: &sealed_session::revoke::Store,
+    target: Target,
+) -> Result<Generation, Failure> {
+    let mut needs = Announcement::default();
+    needs.longest = longest(store).await?;
+    store.announce(needs).await?;
+    Ok(store.raise(target, Arc::new(SystemRandom)).await?)
 }
 
 /// The longest that a cookie can live, as far as the store was ever told.
-async fn longest(store: &dyn RevocationStore) -> Result<Duration, Failure> {
-    let end = store.snapshot(&mut |_| {}).await?;
-    Ok(if end.longest.is_zero() {
-        LONGEST
-    } else {
-        end.longest
-    })
+async fn longest(store: &sealed_session::revoke::Store) -> Result<Duration, Failure> {
+    let longest = store.contents().await?.announced.longest;
+    Ok(if longest.is_zero() { LONGEST } else { longest })
 }

@@ -1,15 +1,12 @@
-//! `sealed-session store`: looking at a list of revocations, moving it, and owning up to its gaps.
+//! `sealed-session store`: looking at a list of revocations, and moving it.
 
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::time::Duration;
 
 use clap::Subcommand;
-use sealed_session::revoke::{Revocation, RevocationStore, SnapshotEnd};
-use sealed_session::{
-    revoke::SubjectKey,
-    time::{Clock, SystemClock, UnixMillis},
-};
+use sealed_session::revoke::{Contents, Revocation};
+use sealed_session::time::{Clock, SystemClock, UnixMillis};
 
 use crate::failure::Failure;
 use crate::place::{ListName, Place};
@@ -41,16 +38,12 @@ pub enum Store {
         #[command(flatten)]
         list: ListName,
     },
-    /// Say that a list has forgotten revocations, because it was restored from a backup. Every session
-    /// from before now is refused. Call it before a node starts.
+    /// Gone: after a restored backup use `revoke everyone`.
+    #[command(hide = true)]
     Reborn {
-        /// redb:FILE, redis://HOST:PORT or a configuration (FILE.toml).
-        store: Place,
-        #[command(flatten)]
-        list: ListName,
-        /// Everyone is logged out, and that is meant.
-        #[arg(long)]
-        yes: bool,
+        /// Whatever it was called with.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
     },
 }
 
@@ -59,94 +52,95 @@ pub async fn run(command: Store) -> Result<String, Failure> {
     match command {
         Store::Show { store, list } => {
             Place::check_list(&[&store], &list)?;
-            show(&*store.open(&list).await?.store).await
+            let store = store.open(&list).await?.store;
+            Ok(show(store.name(), &store.contents().await?))
         }
         Store::Copy { from, to, list } => {
             Place::check_list(&[&from, &to], &list)?;
             let from = from.open(&list).await?.store;
-            let source = Source::read(&*from).await?;
+            let source = Source::read(&from).await?;
             // Nothing is made before there is something to copy.
             let to = to.open_or_create(&list)?;
-            let copied = source.copy(&*to.store).await;
+            let copied = source.copy(&to.store).await;
             if copied.is_err() {
                 to.undo();
             }
             copied
         }
-        Store::Reborn { store, list, yes } => {
-            if !yes {
-                return Err(Failure::WouldLogOut(
-                    "everyone who is logged in would have to log in anew; --yes if that is meant"
-                        .into(),
-                ));
-            }
-            Place::check_list(&[&store], &list)?;
-            let born = store.open(&list).await?.store.reborn().await?;
-            Ok(format!(
-                "no session from {born} or before counts any more\n"
-            ))
-        }
+        Store::Reborn { .. } => Err(Failure::Failed(
+            "there is no `store reborn` any more: after a restored backup, end all sessions with \
+             `sealed-session revoke everyone --store STORE --yes`, before a node starts"
+                .into(),
+        )),
     }
 }
 
-async fn show(store: &dyn RevocationStore) -> Result<String, Failure> {
+fn show(name: &str, contents: &Contents) -> String {
     let mut counts = [0_usize; 3];
-    let mut everyone = None;
-    let mut receive = |revocations: Vec<Revocation>| {
-        for revocation in revocations {
-            match revocation {
-                Revocation::Session { .. } => counts[0] += 1,
-                Revocation::Visitor { .. } => counts[1] += 1,
-                Revocation::Subject { .. } => counts[2] += 1,
-                Revocation::Everyone { generation } => everyone = Some(generation),
-            }
+    let [sessions, anonymous, subjects] = &mut counts;
+    let (mut everyone, mut since) = (None, None);
+    for revocation in &contents.revocations {
+        match revocation {
+            Revocation::Session { .. } => *sessions += 1,
+            Revocation::AnonymousSession { .. } => *anonymous += 1,
+            Revocation::Subject { .. } => *subjects += 1,
+            Revocation::Everyone { generation } => everyone = Some(generation.to_string()),
+            Revocation::Anonymous { since: time } => since = Some(time.to_string()),
         }
-    };
-    let end = store.snapshot(&mut receive).await?;
-    let [sessions, visitors, subjects] = counts;
+    }
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let mut text = String::new();
-    let longest = humantime::format_duration(end.longest);
     // Writing to a String does not fail.
     let _ = write!(
         text,
-        "store      {}\nborn       {}\nlongest    {longest}\nsessions   {sessions}\nvisitors   {visitors}\n\
-         subjects   {subjects}\neveryone   {}\nunreadable {}\n",
-        store.name(),
-        end.born,
-        everyone.map_or_else(|| "-".to_owned(), |generation| generation.to_string()),
-        store.unreadable(),
+        "store      {name}\nsince      {}\nlongest    {}\nsessions   {sessions}\nanonymous  {anonymous}, of \
+         sessions since {}\nsubjects   {subjects}\neveryone   {}\nunreadable {}\n",
+        contents.complete_since,
+        humantime::format_duration(contents.announced.longest),
+        or_none(since),
+        or_none(everyone),
+        contents.unreadable,
     );
-    Ok(text)
+    text
 }
 
 /// What is to be copied.
 struct Source {
     entries: Vec<Revocation>,
-    end: SnapshotEnd,
+    contents: Contents,
 }
 
 impl Source {
-    async fn read(from: &dyn RevocationStore) -> Result<Self, Failure> {
-        let now = trusted_time(from).await?;
-        let (mut entries, end) = read(from).await?;
-        if from.unreadable() > 0 {
+    async fn read(from: &sealed_session::revoke::Store) -> Result<Self, Failure> {
+        let mut contents = from.contents().await?;
+        let now = trusted_time(from.name(), &contents)?;
+        if contents.unreadable > 0 {
             return Err(Failure::Failed(format!(
                 "{} entries of the list were not understood, and would be missing in the copy",
-                from.unreadable()
+                contents.unreadable
             )));
         }
-        entries.retain(|entry| entry.until() > now);
-        Ok(Self { entries, end })
+        let mut entries = std::mem::take(&mut contents.revocations);
+        let since = entries.iter().find_map(|entry| match entry {
+            Revocation::Anonymous { since } => Some(*since),
+            _ => None,
+        });
+        entries.retain(|entry| match entry {
+            // It is refused in another way, and a list need not keep it.
+            Revocation::AnonymousSession { created, .. } if Some(*created) <= since => false,
+            entry => entry.until() > now,
+        });
+        Ok(Self { entries, contents })
     }
 
-    async fn copy(&self, to: &dyn RevocationStore) -> Result<String, Failure> {
-        trusted_time(to).await?;
-        let (entries, source) = (&self.entries, &self.end);
-        to.announce(source.longest).await?;
-        let (present, target) = read(to).await?;
+    async fn copy(&self, to: &sealed_session::revoke::Store) -> Result<String, Failure> {
+        let (entries, source) = (&self.entries, &self.contents);
+        to.announce(source.announced).await?;
+        let target = to.contents().await?;
+        trusted_time(to.name(), &target)?;
         let known: HashSet<_> = entries.iter().collect();
         // The remains of a copy that was cut off say nothing that this one does not.
-        let is_new = present.iter().all(|each| known.contains(each));
+        let is_new = target.revocations.iter().all(|each| known.contains(each));
         if !is_new {
             return Err(Failure::Failed(
                 "there is a list already, with revocations of its own; of two lists that are merged \
@@ -154,21 +148,23 @@ impl Source {
                     .into(),
             ));
         }
-        if target.born < source.born {
+        if target.complete_since < source.complete_since {
             return Err(Failure::Failed(format!(
                 "the list there is empty and claims to remember since {}, this one since {}. Copy into \
                  a newer one",
-                target.born, source.born
+                target.complete_since, source.complete_since
             )));
         }
         for batch in entries.chunks(BATCH) {
             to.publish(batch).await?;
         }
-        // Last: a copy that is cut off before vouches for nothing.
-        to.vouch(target.position.epoch, source.born).await?;
-        let (copied, end) = read(to).await?;
-        let copied: HashSet<_> = copied.iter().collect();
-        if end.born != source.born || !entries.iter().all(|each| copied.contains(each)) {
+        // Last: a copy that is cut off before knows of no session from before it.
+        to.attest(source.complete_since).await?;
+        let copy = to.contents().await?;
+        let copied: HashSet<_> = copy.revocations.iter().collect();
+        if copy.complete_since != source.complete_since
+            || !entries.iter().all(|each| copied.contains(each))
+        {
             return Err(Failure::Failed(
                 "the copy is not what was written; was somebody else writing there? Nothing was \
                  changed in the list that was copied"
@@ -178,32 +174,20 @@ impl Source {
         Ok(format!(
             "{} revocations copied; the list remembers since {}\n",
             entries.len(),
-            source.born
+            source.complete_since
         ))
     }
 }
 
 /// This machine's time, if the store agrees: of two clocks that disagree one is wrong, and what has
 /// expired by it may not have.
-async fn trusted_time(store: &dyn RevocationStore) -> Result<UnixMillis, Failure> {
-    let nobody = SubjectKey::from_bytes([0; 16]);
-    let theirs = store.read(nobody).await?.now;
-    let ours = SystemClock::default().now();
+fn trusted_time(name: &str, contents: &Contents) -> Result<UnixMillis, Failure> {
+    let (ours, theirs) = (SystemClock::default().now(), contents.now);
     if ours.since(theirs).max(theirs.since(ours)) > SKEW {
         return Err(Failure::Failed(format!(
-            "this machine's clock says {ours} and that of the store ({}) {theirs}: more than a minute \
-             apart. What has expired cannot be told; set the clocks first",
-            store.name()
+            "this machine's clock says {ours} and that of the store ({name}) {theirs}: more than a minute \
+             apart. What has expired cannot be told; set the clocks first"
         )));
     }
     Ok(ours)
-}
-
-async fn read(store: &dyn RevocationStore) -> Result<(Vec<Revocation>, SnapshotEnd), Failure> {
-    let mut all = Vec::new();
-    let end = store.snapshot(&mut |batch| all.extend(batch)).await?;
-    // A snapshot may show an entry twice.
-    let mut seen = HashSet::new();
-    all.retain(|each| seen.insert(*each));
-    Ok((all, end))
 }

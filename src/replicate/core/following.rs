@@ -292,18 +292,18 @@ impl Core {
     }
 
     fn next_comparison(&self, now: Moment) -> Duration {
-        let every = COMPARE + COMPARE_PER_ENTRY.saturating_mul(self.entries());
+        let every = COMPARE + COMPARE_PER_ENTRY.saturating_mul(self.count());
         // Between half and the whole of it.
         now.monotonic + every / 2 + self.part_of(every / 2)
     }
 
     fn spread(&self) -> Duration {
         SPREAD_PER_ENTRY
-            .saturating_mul(self.entries())
+            .saturating_mul(self.count())
             .min(SPREAD)
     }
 
-    fn entries(&self) -> u32 {
+    fn count(&self) -> u32 {
         u32::try_from(self.list.len()).unwrap_or(u32::MAX)
     }
 }

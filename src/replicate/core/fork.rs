@@ -4,9 +4,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::replicate::core::Core;
-use crate::revoke::completeness::Completeness;
+use crate::revoke::completeness::{Completeness, Moment};
 use crate::revoke::list::List;
-use crate::revoke::{Revocation, Target};
+use crate::revoke::{Incarnation, Revocation, Target};
 
 impl Core {
     /// A copy that shares nothing.
@@ -32,6 +32,23 @@ impl Core {
 
     pub(crate) fn completeness(&self) -> &Completeness {
         &self.completeness
+    }
+
+    /// Whether the list holds all that the store does now.
+    pub(crate) fn has_seen_everything(&self, now: Moment) -> bool {
+        self.recovery.has_seen() && self.completeness.staleness(now).is_zero()
+    }
+
+    pub(crate) fn is_sure(&self) -> bool {
+        self.recovery.is_sure()
+    }
+
+    pub(crate) fn waits(&self) -> bool {
+        self.recovery.waits()
+    }
+
+    pub(crate) fn known(&self) -> Option<Incarnation> {
+        self.recovery.known()
     }
 
     /// Replaces the list by an empty one, as a core would that assigns what it loads.

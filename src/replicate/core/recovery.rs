@@ -44,6 +44,21 @@ impl Recovery {
         self.known
     }
 
+    #[cfg(test)]
+    pub(super) fn has_seen(&self) -> bool {
+        self.has_seen
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_sure(&self) -> bool {
+        self.is_sure
+    }
+
+    #[cfg(test)]
+    pub(super) fn waits(&self) -> bool {
+        self.waits
+    }
+
     /// Another store than the one that was known. Whether the list is complete when all of it has been seen.
     fn meet(&mut self, state: &LogState, now: Moment, trust: &crate::revoke::policy::Trust) {
         let since = |then: Option<Moment>| then.map(|then| now.since(then));

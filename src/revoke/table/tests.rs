@@ -1,6 +1,7 @@
 //! The table beside a plain map, and beside who reads while it is written to.
 
 use super::*;
+use crate::clock::UnixMillis;
 use crate::id::{Generation, Serial, SessionId, SubjectKey};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -26,6 +27,11 @@ fn ended(until: u64) -> SessionEntry {
     }
 }
 
+/// Whether an entry has expired by then.
+fn expired(now: u64) -> impl Fn(SessionEntry) -> bool {
+    move |entry| entry.until.as_millis() <= now
+}
+
 #[test]
 fn an_entry_takes_27_bytes_a_bucket() {
     // And a byte by which the map finds it.
@@ -40,9 +46,9 @@ fn a_sweep_gives_back_what_is_not_needed() {
         table.join(id(number), ended(NOW + 1 + u64::from(number % 1000 == 0)));
     }
     let full = table.packed.capacity();
-    assert_eq!(table.sweep(UnixMillis::new(NOW)), 0);
+    assert_eq!(table.sweep(expired(NOW)), 0);
     assert_eq!(table.packed.capacity(), full);
-    assert_eq!(table.sweep(UnixMillis::new(NOW + 1)), 99_900);
+    assert_eq!(table.sweep(expired(NOW + 1)), 99_900);
     let left = table.packed.capacity();
     assert!(left < full / 50, "{left} of {full}");
     assert_eq!(table.len(), 100);
@@ -112,10 +118,17 @@ fn agree<K: RandomBytes + Copy + Ord + Hash + std::fmt::Debug, E: Entry + std::f
                 prop_assert_eq!(table.remove(&key(number)), removed);
             }
             Step::Sweep(now) => {
-                let now = UnixMillis::new(now);
+                let until = |entry: E| {
+                    SessionEntry::from(Into::<Fields>::into(entry))
+                        .until
+                        .as_millis()
+                };
                 let before = plain.len();
-                plain.retain(|_, entry| Into::<Fields>::into(*entry).until() > now);
-                prop_assert_eq!(table.sweep(now), before - plain.len());
+                plain.retain(|_, entry| until(*entry) > now);
+                prop_assert_eq!(
+                    table.sweep(|entry| until(entry) <= now),
+                    before - plain.len()
+                );
             }
         }
         for number in 0..6 {
@@ -177,12 +190,12 @@ fn who_reads_meanwhile_misses_no_entry() {
                 for number in 10_000..20_000 {
                     table.join(id(number), ended(NOW));
                 }
-                table.sweep(UnixMillis::new(NOW));
+                table.sweep(expired(NOW));
             }
         });
         while !writer.is_finished() {
             // Two sweep at the same time, and beside who enters.
-            table.sweep(UnixMillis::new(NOW));
+            table.sweep(expired(NOW));
             assert!(table.len() <= 20_000, "{} are held", table.len());
             for number in 0..entered.load(Ordering::Acquire) {
                 assert!(table.get(&id(number)).is_some(), "it has not expired");

@@ -10,16 +10,13 @@ use crate::error::StoreError;
 pub(super) enum Fault {
     /// From the database below.
     Redb(Box<::redb::Error>),
-    /// A value that this release did not write.
+    /// A file that this release did not write.
     Damaged(String),
-    /// Nothing wrong with the file.
-    Store(StoreError),
 }
 
 impl Fault {
     pub(super) fn at(self, path: &Path) -> StoreError {
         let error = match self {
-            Self::Store(error) => return error,
             Self::Damaged(problem) => return damaged(path, problem),
             Self::Redb(error) => *error,
         };
@@ -39,8 +36,7 @@ impl Fault {
             }
             E::PreviousIo => unavailable(
                 path,
-                "an earlier write failed (is the disk full?); nothing more can be written until \
-                 the file is opened again",
+                "an earlier write failed (is the disk full?); the file has to be opened again",
             ),
             _ => unavailable(path, error),
         }
@@ -49,7 +45,7 @@ impl Fault {
 
 pub(super) fn damaged(path: &Path, problem: impl Into<String>) -> StoreError {
     StoreError::Damaged {
-        path: path.to_owned(),
+        path: Some(path.to_owned()),
         problem: problem.into(),
     }
 }
@@ -67,12 +63,6 @@ pub(super) fn guarded<T>(
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|fault| fault.at(path)),
         Err(_) => Err(damaged(path, "reading the file failed with a panic")),
-    }
-}
-
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
     }
 }
 

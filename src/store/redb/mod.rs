@@ -1,42 +1,28 @@
-//! The store in one file.
+//! A journal in one file, which a database looks after.
 //!
-//! 1. One process, one file, one writer; what was acknowledged is on disk.
-//! 2. Reads go to the file directly and see what was committed.
-//! 3. Whatever could be misread is an error, at the open if possible.
+//! 1. One process, one file; what was appended is on disk. An append is a row, and a transaction.
+//! 2. A compaction is one transaction: all rows go, and the new ones come.
+//! 3. Whatever could be misread is an error, when the file is opened. The database notices what the list's own
+//!    checksums cannot: that the last rows are missing.
+//! 4. After a failed write the database refuses every other. So a compaction, which must come next, opens the file
+//!    anew first.
 
 mod fault;
 mod file;
-mod record;
-mod state;
-mod writer;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
-use ::redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable};
-use async_trait::async_trait;
+use ::redb::{Database, ReadableDatabase, ReadableTable};
 
 use self::fault::{Fault, guarded};
-use self::record::{Id, List, META, Record, SESSIONS, SUBJECTS, Subject, VISITORS, Visitor};
-use self::writer::Writer;
-use super::feed::Feed;
-use super::kept;
-use crate::clock::{Clock, SystemClock, UnixMillis};
+use self::file::JOURNAL;
 use crate::error::StoreError;
-use crate::id::{Generation, SessionId, SubjectKey};
-use crate::revoke::{
-    Followed, Found, Position, Published, Raise, Raised, Reach, Reading, Revocation,
-    RevocationStore, SessionEntry, SnapshotEnd,
-};
-
-/// How many entries a snapshot hands over at once.
-const SNAPSHOT_BATCH: usize = 4096;
+use crate::revoke::Journal;
 
 /// A revocation store in one file, for one process: the embedded default.
 ///
-/// What returned `Ok` is on disk and survives `kill -9` and, as far as the disk keeps its promises,
+/// What was acknowledged is on disk and survives `kill -9` and, as far as the disk keeps its promises,
 /// a loss of power.
 ///
 /// - **A missing file is an error** ([`StoreError::Missing`]), because an empty list must not be
@@ -49,15 +35,16 @@ const SNAPSHOT_BATCH: usize = 4096;
 ///   earlier.
 /// - **A second process** gets [`StoreError::InUse`].
 /// - **After a failed write** (a full disk, say) every later write fails with
-///   [`StoreError::Unavailable`] until the file is opened again, which means restarting the process,
-///   also when there is space again. Reads go on.
-/// - **A clock that cannot be right** is [`StoreError::Clock`]: at the open or a sweep, more than
+///   [`StoreError::Unavailable`] until the whole list could be written anew, which is tried once a second. What was
+///   revoked meanwhile holds until the process ends, and is in the file from then on.
+/// - **A clock that cannot be right** is [`StoreError::Clock`]: at the start or a sweep, more than
 ///   60 s before or 400 days after the last sweep. A list in which nothing was ever revoked begins anew
 ///   instead: a machine may first start with a clock that is wrong.
-/// - The file belongs to its owner alone (mode 0600). Do not restore it from a backup without
-///   calling [`reborn`](RevocationStore::reborn): a backup has forgotten what happened since.
+/// - The file belongs to its owner alone (mode 0600). After restoring it from a backup, which has forgotten what
+///   happened since, log everyone out before the application starts (`sealed-session revoke everyone`).
 ///
-/// Opening blocks. Dropping waits for the writes under way and closes the file.
+/// Opening blocks. Dropping the last of the store and the sessions on it waits for the writes under way and closes
+/// the file.
 ///
 /// ```
 /// use sealed_session::store::Redb;
@@ -71,12 +58,13 @@ const SNAPSHOT_BATCH: usize = 4096;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Redb {
-    // Dropped in this order: the writer holds the database too.
-    writer: Writer,
-    database: Arc<Database>,
+    /// None while the file is opened anew, or if that failed.
+    database: Option<Database>,
     path: PathBuf,
-    clock: Arc<dyn Clock>,
-    feed: Arc<Feed>,
+    /// The key of the next row.
+    next: u64,
+    /// Whether a write failed since it was opened.
+    has_failed: bool,
 }
 
 impl Redb {
@@ -85,15 +73,22 @@ impl Redb {
     /// # Errors
     /// When there is none, or it cannot be trusted: see [`Redb`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::options().open(path)
+        let path = path.as_ref();
+        Ok(Self {
+            database: Some(file::open(path)?),
+            path: path.to_owned(),
+            next: 0,
+            has_failed: false,
+        })
     }
 
-    /// Creates an empty list in the new file `path`.
+    /// Creates an empty list in the new file `path`. It begins when sessions are first started on it.
     ///
     /// # Errors
     /// When the file exists already, or cannot be written.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::options().create(path)
+        file::create(path.as_ref())?;
+        Self::open(path)
     }
 
     /// Opens the list in the file `path`, or creates an empty one if there is none.
@@ -103,25 +98,81 @@ impl Redb {
     /// # Errors
     /// When there is a list that cannot be trusted, or none and none can be created.
     pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::options().open_or_create(path)
+        match Self::open(&path) {
+            Err(StoreError::Missing(_)) => Self::create(path),
+            opened => opened,
+        }
     }
 
-    /// For another clock.
-    pub fn options() -> RedbOptions {
-        RedbOptions { clock: None }
+    fn database(&self) -> Result<&Database, StoreError> {
+        let closed = || fault::unavailable(&self.path, "it could not be opened again");
+        self.database.as_ref().ok_or_else(closed)
     }
 
-    /// How many entries of visitors made room for newer ones before their time, since the list
-    /// was created.
-    ///
-    /// # Errors
-    /// When it could not be read.
-    pub fn visitors_dropped(&self) -> Result<u64, StoreError> {
-        guarded(&self.path, || Ok(self.list()?.visitors_dropped))
+    /// Opens the file anew where nothing could be written any more.
+    fn recover(&mut self) -> Result<(), StoreError> {
+        if self.has_failed {
+            // Closed first: it is locked.
+            self.database = None;
+            self.database = Some(file::open(&self.path)?);
+            self.has_failed = false;
+        }
+        Ok(())
+    }
+}
+
+impl Journal for Redb {
+    fn name(&self) -> &'static str {
+        "redb"
     }
 
-    fn list(&self) -> Result<List, Fault> {
-        file::list(&self.database.begin_read()?.open_table(META)?)
+    fn load(&mut self, receive: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        let database = self.database()?;
+        let next = guarded(&self.path, || {
+            let table = database.begin_read()?.open_table(JOURNAL)?;
+            let mut next = 0;
+            for row in table.iter()? {
+                let (key, bytes) = row?;
+                receive(bytes.value());
+                next = key.value().saturating_add(1);
+            }
+            Ok(next)
+        })?;
+        self.next = next;
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let (database, key) = (self.database()?, self.next);
+        let appended = guarded(&self.path, || {
+            let transaction = file::begin_write(database)?;
+            transaction.open_table(JOURNAL)?.insert(key, bytes)?;
+            Ok(transaction.commit()?)
+        });
+        self.has_failed |= appended.is_err();
+        self.next = key.saturating_add(1);
+        appended
+    }
+
+    fn compact(&mut self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> Result<(), StoreError> {
+        self.recover()?;
+        let database = self.database()?;
+        let compacted = guarded(&self.path, || {
+            let transaction = file::begin_write(database)?;
+            transaction.delete_table(JOURNAL)?;
+            let mut table = transaction.open_table(JOURNAL)?;
+            let mut next: u64 = 0;
+            for piece in pieces {
+                table.insert(next, piece.as_slice())?;
+                next = next.saturating_add(1);
+            }
+            drop(table);
+            transaction.commit()?;
+            Ok::<u64, Fault>(next)
+        });
+        self.has_failed |= compacted.is_err();
+        self.next = compacted?;
+        Ok(())
     }
 }
 
@@ -133,245 +184,44 @@ impl fmt::Debug for Redb {
     }
 }
 
-/// How to open a [`Redb`]. From [`Redb::options`].
-#[derive(Debug, Clone)]
-pub struct RedbOptions {
-    clock: Option<Arc<dyn Clock>>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl RedbOptions {
-    /// The store's clock; the machine's by default.
-    #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = Some(clock);
-        self
+    fn held(journal: &mut Redb) -> Vec<u8> {
+        let mut all = Vec::new();
+        journal.load(&mut |piece| all.extend(piece)).unwrap();
+        all
     }
 
-    /// As [`Redb::open`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn open(self, path: impl AsRef<Path>) -> Result<Redb, StoreError> {
-        let path = path.as_ref().to_owned();
-        let clock = self.chosen_clock();
-        let database = Arc::new(file::open(&path, clock.now())?);
-        let feed = Arc::new(Feed::new());
-        let writer = Writer::start(database.clone(), path.clone(), feed.clone())?;
-        Ok(Redb {
-            writer,
-            database,
-            path,
-            clock,
-            feed,
-        })
-    }
-
-    /// As [`Redb::create`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn create(self, path: impl AsRef<Path>) -> Result<Redb, StoreError> {
-        file::create(path.as_ref(), self.chosen_clock().now())?;
-        self.open(path)
-    }
-
-    /// As [`Redb::open_or_create`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn open_or_create(self, path: impl AsRef<Path>) -> Result<Redb, StoreError> {
-        match self.clone().open(&path) {
-            Err(StoreError::Missing(_)) => self.create(path),
-            opened => opened,
+    #[test]
+    fn after_a_failed_write_a_compaction_opens_the_file_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("revocations.redb");
+        let mut journal = Redb::create(&path).unwrap();
+        journal.append(b"before").unwrap();
+        for _ in 0..2 {
+            journal.has_failed = true;
+            let mut pieces = [b"a".to_vec(), b"b".to_vec()].into_iter();
+            journal.compact(&mut pieces).unwrap();
+            journal.append(b"c").unwrap();
+            assert_eq!(held(&mut journal), b"abc");
+            assert!(matches!(Redb::open(&path), Err(StoreError::InUse(_))));
         }
-    }
-}
-
-#[async_trait]
-impl RevocationStore for Redb {
-    fn name(&self) -> &'static str {
-        "redb"
-    }
-
-    fn reach(&self) -> Reach {
-        Reach::Process
-    }
-
-    async fn announce(&self, longest: Duration) -> Result<(), StoreError> {
-        self.writer
-            .run(move |state| {
-                state.announce(longest);
-                Ok(())
-            })
-            .await
-    }
-
-    async fn publish(&self, revocations: &[Revocation]) -> Result<Vec<Published>, StoreError> {
-        let revocations = revocations.to_vec();
-        self.writer
-            .run(move |state| state.publish(&revocations))
-            .await
-    }
-
-    async fn give_back(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
-        self.publish(revocations).await.map(|_| ())
-    }
-
-    async fn raise(&self, raise: Raise) -> Result<Raised, StoreError> {
-        let now = self.clock.now();
-        self.writer.run(move |state| state.raise(&raise, now)).await
-    }
-
-    async fn read(&self, subject: SubjectKey) -> Result<Reading, StoreError> {
-        let now = self.clock.now();
-        guarded(&self.path, || {
-            let transaction = self.database.begin_read()?;
-            let list = file::list(&transaction.open_table(META)?)?;
-            let subjects = transaction.open_table(SUBJECTS)?;
-            let subject = state::get::<Subject>(&subjects, subject.as_bytes())?;
-            Ok(Reading {
-                subject: subject.map_or(Generation::NONE, |subject| subject.counter.generation),
-                everyone: list.everyone.generation,
-                now,
-                born: list.born,
-            })
-        })
-    }
-
-    async fn find(
-        &self,
-        session: SessionId,
-        subject: Option<SubjectKey>,
-    ) -> Result<Found, StoreError> {
-        guarded(&self.path, || {
-            let transaction = self.database.begin_read()?;
-            let list = file::list(&transaction.open_table(META)?)?;
-            let mut found = Vec::new();
-            let sessions = transaction.open_table(SESSIONS)?;
-            if let Some(entry) = state::get(&sessions, session.as_bytes())? {
-                found.push(of_session(*session.as_bytes(), entry));
-            }
-            let visitors = transaction.open_table(VISITORS)?;
-            if let Some(visitor) = state::get(&visitors, session.as_bytes())? {
-                found.push(of_visitor(*session.as_bytes(), visitor));
-            }
-            let subjects = transaction.open_table(SUBJECTS)?;
-            if let Some(key) = subject
-                && let Some(subject) = state::get(&subjects, key.as_bytes())?
-            {
-                found.push(of_subject(*key.as_bytes(), subject, list.longest));
-            }
-            found.extend(of_everyone(&list));
-            Ok(Found {
-                revocations: found,
-                born: list.born,
-            })
-        })
-    }
-
-    async fn snapshot(
-        &self,
-        receive: &mut (dyn FnMut(Vec<Revocation>) + Send),
-    ) -> Result<SnapshotEnd, StoreError> {
-        let position = self.feed.position();
-        let (list, sessions, visitors, subjects) = guarded(&self.path, || {
-            let transaction = self.database.begin_read()?;
-            Ok((
-                file::list(&transaction.open_table(META)?)?,
-                transaction.open_table(SESSIONS)?,
-                transaction.open_table(VISITORS)?,
-                transaction.open_table(SUBJECTS)?,
-            ))
-        })?;
-        self.hand_over(&sessions, of_session, receive).await?;
-        self.hand_over(&visitors, of_visitor, receive).await?;
-        let of_subject = |id, subject| of_subject(id, subject, list.longest);
-        self.hand_over(&subjects, of_subject, receive).await?;
-        receive(of_everyone(&list).into_iter().collect());
-        Ok(SnapshotEnd {
-            position,
-            born: list.born,
-            floor: list.floor,
-            longest: Duration::from_millis(list.longest),
-            settling: Duration::ZERO,
-        })
-    }
-
-    async fn follow(&self, position: Position) -> Result<Followed, StoreError> {
-        Ok(self.feed.follow(position).await)
-    }
-
-    async fn vouch(&self, epoch: u64, born: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
-        if epoch != self.feed.position().epoch {
-            return Ok(None);
+        // Where it cannot be opened, that is an error each time, until it can.
+        journal.has_failed = true;
+        let elsewhere = folder.path().join("elsewhere");
+        std::fs::rename(&path, &elsewhere).unwrap();
+        for _ in 0..2 {
+            let failed = journal.compact(&mut std::iter::empty());
+            assert_eq!(failed, Err(StoreError::Missing(path.clone())));
+            let failed = journal.append(b"d");
+            assert!(matches!(failed, Err(StoreError::Unavailable(_))));
         }
-        let born = self.writer.run(move |state| Ok(state.vouch(born))).await?;
-        Ok(Some(born))
-    }
-
-    async fn reborn(&self) -> Result<UnixMillis, StoreError> {
-        let now = self.clock.now();
-        self.writer.run(move |state| Ok(state.reborn(now))).await
-    }
-
-    async fn sweep(&self) -> Result<usize, StoreError> {
-        let now = self.clock.now();
-        self.writer.run(move |state| state.sweep(now)).await
-    }
-}
-
-fn of_session(id: Id, entry: SessionEntry) -> Revocation {
-    let id = SessionId::from_bytes(id);
-    Revocation::Session { id, entry }
-}
-
-fn of_visitor(id: Id, visitor: Visitor) -> Revocation {
-    let id = SessionId::from_bytes(id);
-    let entry = visitor.entry;
-    Revocation::Visitor { id, entry }
-}
-
-fn of_subject(id: Id, subject: Subject, longest: u64) -> Revocation {
-    let key = SubjectKey::from_bytes(id);
-    let entry = kept(subject.entry(), Duration::from_millis(longest));
-    Revocation::Subject { key, entry }
-}
-
-fn of_everyone(list: &List) -> Option<Revocation> {
-    let generation = list.everyone.generation;
-    (generation > Generation::NONE).then_some(Revocation::Everyone { generation })
-}
-
-impl Redb {
-    /// Hands a whole table to `receive`, and lets other tasks run between batches.
-    async fn hand_over<R: Record>(
-        &self,
-        table: &ReadOnlyTable<&'static Id, &'static [u8]>,
-        revocation: impl Fn(Id, R) -> Revocation,
-        receive: &mut (dyn FnMut(Vec<Revocation>) + Send),
-    ) -> Result<(), StoreError> {
-        let mut entries = guarded(&self.path, || Ok(table.iter()?))?;
-        loop {
-            let batch = guarded(&self.path, || {
-                let mut batch = Vec::new();
-                for entry in entries.by_ref().take(SNAPSHOT_BATCH) {
-                    let (id, value) = entry?;
-                    batch.push(revocation(*id.value(), R::decode(value.value())?));
-                }
-                Ok(batch)
-            })?;
-            if batch.is_empty() {
-                return Ok(());
-            }
-            receive(batch);
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
-impl RedbOptions {
-    fn chosen_clock(&self) -> Arc<dyn Clock> {
-        let clock = self.clock.clone();
-        clock.unwrap_or_else(|| Arc::new(SystemClock::default()))
+        std::fs::rename(&elsewhere, &path).unwrap();
+        journal
+            .compact(&mut [b"anew".to_vec()].into_iter())
+            .unwrap();
+        assert_eq!(held(&mut journal), b"anew");
     }
 }

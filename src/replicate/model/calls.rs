@@ -1,0 +1,155 @@
+//! What the store makes of a call.
+
+use super::state::{Pending, State, hash};
+use super::{Config, SUBJECT};
+use crate::id::RaiseId;
+use crate::replicate::core::{Answer, Call, Cause, Load, Publication};
+use crate::revoke::{Cursor, Followed, Purpose, Raise, Receipt, Revocation};
+use crate::testing::Call as ServerCall;
+
+/// How many publications one call of a follower reads.
+const LIMIT: usize = 100;
+
+impl State {
+    /// The time by the store's clock, and a name that only the same history gives again.
+    pub(super) fn server_call(&self, config: &Config) -> ServerCall {
+        ServerCall {
+            now: config.store_time(self.now, self.seen.losses),
+            fresh: hash(&(&self.server, self.now, self.seen.losses)),
+        }
+    }
+
+    pub(super) fn store_entries(&self) -> Vec<Revocation> {
+        let mut server = self.server.clone();
+        let call = ServerCall {
+            now: super::START,
+            fresh: 0,
+        };
+        server.snapshot(call).0
+    }
+
+    /// The store carries a call out. What it hands over, and what it answers.
+    pub(super) fn execute(&mut self, config: &Config, it: &Pending) -> (Vec<Revocation>, Answer) {
+        let call = self.server_call(config);
+        let server = &mut self.server;
+        let answer = match it.call.clone() {
+            Call::Announce(announcement) => {
+                server.announce(call, announcement);
+                Answer::Announced(Ok(()))
+            }
+            Call::Load(load) => {
+                let (mut piece, end) = server.snapshot(call);
+                if let Load::Compare(_) = load
+                    && config.without.comparing
+                    && let Some(node) = self.node(it.node)
+                {
+                    piece = node.core.entries();
+                }
+                piece.retain(|revocation| config.tells(revocation));
+                return (piece, Answer::Loaded(load, Ok(end)));
+            }
+            Call::Follow(mut cursor) => {
+                let end = server.cursor(call);
+                let blind = config.without.marks_of_publications;
+                if blind && (end.epoch, end.sequence) == (cursor.epoch, cursor.sequence) {
+                    cursor = Cursor::new(end.epoch, end.sequence, end.mark);
+                }
+                let mut followed = server.follow(call, cursor, LIMIT);
+                if let Followed::Delta(delta) = &mut followed {
+                    delta.revocations.retain(|it| config.tells(it));
+                }
+                Answer::Followed(Ok(followed))
+            }
+            Call::Publish(publication) => return (Vec::new(), self.publish(config, it, publication)),
+            Call::Raise(raise, attempted) => {
+                let mut named = raise;
+                if config.without.raise_ids {
+                    named.id = RaiseId::from_bytes(u128::from(call.fresh).to_be_bytes());
+                }
+                let raised = server.raise(call, &named);
+                if let Ok(raised) = &raised {
+                    self.note_raise(&raise, raised.generation);
+                }
+                Answer::Raised(raise, attempted, raised)
+            }
+            Call::Read(subject, read_for) => {
+                Answer::Read(subject, read_for, Ok(server.read(call, &subject)))
+            }
+            Call::Find(ticket, session, subject) => {
+                Answer::Found(ticket, Ok(server.find(call, session, subject)))
+            }
+            Call::Attest(incarnation, since) => {
+                if config.without.attesting {
+                    return (Vec::new(), Answer::Attested(Ok(Some(server.state(call)))));
+                }
+                let attested = server.attest(call, incarnation, since);
+                self.seen.attested |= attested.is_some();
+                Answer::Attested(Ok(attested))
+            }
+            Call::Sweep(ticket) => Answer::Swept(ticket, server.sweep(call)),
+        };
+        (Vec::new(), answer)
+    }
+
+    fn publish(&mut self, config: &Config, it: &Pending, publication: Publication) -> Answer {
+        let call = self.server_call(config);
+        let mut told = publication.revocations.clone();
+        if matches!(publication.cause, Cause::Repair { .. }) {
+            self.seen.restored = true;
+            let without = config.without;
+            told.retain(|it| !without.restoring_anonymous || !it.matter().is_anonymous());
+            if without.restoring {
+                told.clear();
+            }
+            if without.attesting_last
+                && let Some(node) = self.node(it.node)
+                && let Some(known) = node.core.known()
+                && node.core.is_sure()
+            {
+                let since = node.core.list().complete_since();
+                self.seen.attested |= self.server.attest(call, known, since).is_some();
+            }
+        }
+        let purpose = match publication.purpose() {
+            Purpose::Revoke => Purpose::Revoke,
+            purpose => purpose,
+        };
+        let receipt = self.server.publish(call, &told, purpose).map(|receipt| {
+            let mut published = receipt.published.into_iter();
+            let published = publication.revocations.iter().map(|it| {
+                let was_told = told.contains(it);
+                let known = crate::revoke::Published::Known;
+                was_told.then(|| published.next()).flatten().unwrap_or(known)
+            });
+            Receipt::new(published.collect(), receipt.incarnation)
+        });
+        Answer::Published(publication, receipt)
+    }
+
+    /// A generation was handed out. It has to exceed those of the sessions that it ends.
+    fn note_raise(&mut self, raise: &Raise, generation: crate::id::Generation) {
+        debug_assert_eq!(raise.target, SUBJECT);
+        let raises = self.seen.raises.iter_mut();
+        let mut raises = raises.filter(|it| it.id == raise.id);
+        let Some(raising) = raises.next() else { return };
+        let is_first = !std::mem::replace(&mut raising.is_done, true);
+        for (number, session) in self.sessions.iter_mut().enumerate() {
+            let Some((of_session, _)) = session.login else {
+                continue;
+            };
+            if raising.before >> number & 1 == 1 {
+                self.seen.not_above |= generation <= of_session;
+            }
+            // Also who logged in meanwhile, without anybody's fault.
+            session.is_ended |= is_first && raising.spares != Some(number);
+        }
+        self.seen.highest = self.seen.highest.max(generation);
+    }
+}
+
+impl Config {
+    /// Whether nodes hear of it.
+    fn tells(&self, revocation: &Revocation) -> bool {
+        !self.without.since || !matches!(revocation, Revocation::Anonymous { .. })
+    }
+}

@@ -1,0 +1,188 @@
+//! What a node says of a cookie: the rules that requests are judged by, on the node's own list.
+
+use super::state::{Node, State};
+use super::{ALICE, Config, SUBJECT, session_id};
+use crate::error::Rejected;
+use crate::id::{Generation, Serial};
+use crate::lifetime::{Class, Lifetimes, Limits};
+use crate::revoke::check::{Freshness, Rules};
+use crate::revoke::list::List;
+use crate::wire::chunks::{CookieRoom, MAX_COOKIE};
+use crate::wire::entries::Entries;
+use crate::wire::record::{KeyTrail, LoginFacts, Record};
+
+/// A session and the serial of one of its cookies.
+pub(super) type Cookie = (usize, u32);
+
+/// What came of a judgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The node cannot tell at the moment.
+    Unavailable,
+    /// It is refused for what the list's entries say of it.
+    Revoked,
+    /// It is refused for another reason.
+    Refused,
+    /// It counts: by the newest cookie of its session, or within a grace.
+    Counts(Freshness),
+}
+
+impl Config {
+    pub(super) fn lifetimes(&self) -> Lifetimes {
+        let limits = Limits {
+            idle: self.life,
+            absolute: self.life,
+        };
+        Lifetimes {
+            standard: limits,
+            remembered: limits,
+            renew_grace: self.tick,
+            ..Lifetimes::default()
+        }
+    }
+}
+
+impl State {
+    pub(super) fn verdict(&self, config: &Config, node: &Node, cookie: Cookie) -> Verdict {
+        let now = config.moment(self.now);
+        let record = self.record(config, cookie);
+        let completeness = node.core.completeness();
+        let began = match config.without.waiting {
+            true => crate::clock::UnixMillis::MAX,
+            false => record.began(),
+        };
+        if !completeness.can_judge(began, now, config.trust.max_staleness) {
+            return Verdict::Unavailable;
+        }
+        let unmarked;
+        let list = match config.without.marking {
+            false => node.core.list(),
+            true => {
+                unmarked = node.core.list().fork();
+                unmarked.unmark(SUBJECT);
+                &unmarked
+            }
+        };
+        judge(config, list, now.wall, &record)
+    }
+
+    /// What the store itself knows of a session, as a node does that has just started.
+    pub(super) fn stores_verdict(&self, config: &Config, cookie: Cookie) -> Verdict {
+        let mut server = self.server.clone();
+        let call = self.server_call(config);
+        let (entries, end) = server.snapshot(call);
+        let list = List::small();
+        for revocation in entries {
+            list.join(&revocation);
+        }
+        list.set_complete_since(end.state.complete_since);
+        let record = self.record(config, cookie);
+        judge(config, &list, call.now, &record)
+    }
+
+    pub(super) fn is_newest(&self, config: &Config, number: u8, cookie: Cookie) -> bool {
+        let node = self.node(number).expect("it is up");
+        self.verdict(config, node, cookie) == Verdict::Counts(Freshness::Newest)
+    }
+
+    fn record(&self, config: &Config, (session, serial): Cookie) -> Record {
+        let facts = self.sessions[session];
+        let login = facts.login.map(|(generation, at)| LoginFacts {
+            subject: "alice".to_owned(),
+            key: ALICE,
+            generation,
+            at,
+            roles: Vec::new(),
+            groups: Vec::new(),
+            fingerprint: None,
+        });
+        Record {
+            id: session_id(session),
+            serial: Serial::new(serial),
+            login,
+            everyone: Generation::NONE,
+            created: facts.created,
+            refreshed: facts.created,
+            expires: facts.created + config.life,
+            class: Class::Standard,
+            keys: KeyTrail::default(),
+            entries: Entries::default(),
+        }
+    }
+
+    /// Whether it is refused, by a node that can be relied on, for what its list's entries say of it: marks
+    /// aside.
+    pub(super) fn is_revoked(&self, config: &Config, node: &Node, cookie: Cookie) -> bool {
+        let is_revoked = self.verdict(config, node, cookie) == Verdict::Revoked;
+        if !is_revoked || !node.core.list().subject(&ALICE).marked {
+            return is_revoked;
+        }
+        let unmarked = node.core.list().fork();
+        unmarked.unmark(SUBJECT);
+        let record = self.record(config, cookie);
+        judge(config, &unmarked, config.moment(self.now).wall, &record) == Verdict::Revoked
+    }
+
+    /// Notes what the properties will ask for.
+    pub(super) fn look(&mut self, config: &Config) {
+        for cookie in self.cookies().collect::<Vec<_>>() {
+            let (session, serial) = cookie;
+            for number in 0..config.nodes {
+                let Some(node) = self.node(number) else {
+                    continue;
+                };
+                if self.is_revoked(config, node, cookie) {
+                    self.sessions[session].refused |= 1 << (2 * u32::from(number) + serial);
+                }
+            }
+            let facts = self.sessions[session];
+            let is_lost = self.seen.losses > 0 && facts.is_ended && !facts.is_forgotten;
+            if is_lost && !self.is_known(config, cookie) {
+                self.sessions[session].is_forgotten = true;
+            }
+        }
+    }
+
+    /// Whether anyone is left who knows that a session was ended, or is being told.
+    fn is_known(&self, config: &Config, cookie: Cookie) -> bool {
+        self.stores_verdict(config, cookie) != Verdict::Counts(Freshness::Newest)
+            || self.calls.iter().any(|it| {
+                use crate::replicate::core::Call;
+                matches!(it.call, Call::Publish(_) | Call::Raise(..))
+            })
+            || self.live().any(|(_, node)| {
+                let now = config.moment(self.now).wall;
+                let record = self.record(config, cookie);
+                let verdict = judge(config, node.core.list(), now, &record);
+                verdict == Verdict::Revoked || node.core.status().outstanding > 0
+            })
+    }
+}
+
+fn judge(config: &Config, list: &List, now: crate::clock::UnixMillis, record: &Record) -> Verdict {
+    let lifetimes = config.lifetimes();
+    let rules = Rules {
+        room: CookieRoom {
+            overhead: 0,
+            max_bytes: MAX_COOKIE,
+            max_chunks: 1,
+        },
+        sealing: None,
+        list,
+        lifetimes: &lifetimes,
+        everyone_before: None,
+        accept_older: config.without.complete_since,
+        now,
+    };
+    match rules.judge(record, record.refreshed) {
+        Ok(freshness) => Verdict::Counts(freshness),
+        Err(refusal) => match refusal.reason {
+            Rejected::Ended
+            | Rejected::Succeeded
+            | Rejected::Superseded
+            | Rejected::SubjectEnded
+            | Rejected::EveryoneEnded => Verdict::Revoked,
+            _ => Verdict::Refused,
+        },
+    }
+}

@@ -1,0 +1,241 @@
+//! The state of the model, and what an onlooker remembers of how it came about.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::{Bounds, Config, SUBJECT};
+use crate::id::{Generation, RaiseId};
+use crate::replicate::core::{Answer, Call, Core, Ticket};
+use crate::testing::LogServer;
+use crate::clock::UnixMillis;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct State {
+    pub(super) now: u8,
+    pub(super) server: LogServer,
+    pub(super) copy: Option<Box<LogServer>>,
+    /// `None`: down.
+    pub(super) nodes: Vec<Option<Node>>,
+    pub(super) calls: Vec<Pending>,
+    pub(super) sessions: Vec<Session>,
+    pub(super) left: Bounds,
+    pub(super) seen: Seen,
+}
+
+/// A node that is up.
+pub(super) struct Node {
+    pub(super) core: Core,
+    pub(super) is_connected: bool,
+    pub(super) waiting: Vec<(Ticket, Wants)>,
+    digest: u64,
+}
+
+impl Node {
+    pub(super) fn new(core: Core) -> Self {
+        Self {
+            core,
+            is_connected: true,
+            waiting: Vec::new(),
+            digest: 0,
+        }
+    }
+
+    /// To be called when the core has changed.
+    pub(super) fn note(&mut self) {
+        let mut hasher = DefaultHasher::new();
+        self.core.digest(&mut hasher, SUBJECT);
+        self.digest = hasher.finish();
+    }
+}
+
+impl Clone for Node {
+    fn clone(&self) -> Self {
+        Self {
+            core: self.core.fork(),
+            is_connected: self.is_connected,
+            waiting: self.waiting.clone(),
+            digest: self.digest,
+        }
+    }
+}
+
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
+            && self.is_connected == other.is_connected
+            && self.waiting == other.waiting
+    }
+}
+
+impl Eq for Node {}
+
+impl Hash for Node {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.digest.hash(state);
+        self.is_connected.hash(state);
+        self.waiting.hash(state);
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.core.entries())
+    }
+}
+
+/// What a request waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Wants {
+    Login,
+    /// The serial of a renewal.
+    Renewal(usize, u32),
+    End(usize),
+    /// The sessions from before, as bits.
+    Raise(u8),
+    /// The session that asks, and those from before.
+    Others(usize, u8),
+}
+
+/// A call under way.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub(super) node: u8,
+    pub(super) call: Call,
+    /// Whether the node still waits for the answer.
+    pub(super) is_awaited: bool,
+    /// What was read, and comes late.
+    pub(super) late: Option<Late>,
+}
+
+/// What was read of the store some time ago.
+#[derive(Debug, Clone)]
+pub(super) struct Late {
+    pub(super) piece: Vec<crate::revoke::Revocation>,
+    pub(super) answer: Answer,
+}
+
+impl PartialEq for Pending {
+    fn eq(&self, other: &Self) -> bool {
+        self.words() == other.words()
+    }
+}
+
+impl Eq for Pending {}
+
+impl Hash for Pending {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.words().hash(state);
+    }
+}
+
+impl Pending {
+    fn words(&self) -> (u8, &Call, bool, Option<String>) {
+        let late = self.late.as_ref().map(|late| format!("{late:?}"));
+        (self.node, &self.call, self.is_awaited, late)
+    }
+}
+
+/// A session, and what was asked of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Session {
+    /// The subject's generation at its login, and when that was by the store's clock; none of a visitor.
+    pub(super) login: Option<(Generation, UnixMillis)>,
+    pub(super) created: UnixMillis,
+    /// The serials of the cookies that browsers have, as bits.
+    pub(super) cookies: u8,
+    /// The largest serial that a renewal asked for.
+    pub(super) asked: u32,
+    /// Whether somebody ended it.
+    pub(super) is_ended: bool,
+    /// The nodes that were asked to, and live.
+    pub(super) by: u8,
+    /// When the store had taken it.
+    pub(super) acknowledged: Option<u8>,
+    /// The nodes that refused it as revoked while they could be relied on, and live: two bits for two serials.
+    pub(super) refused: u8,
+    /// It began in a store that did not know the subject's generation any more.
+    pub(super) is_early: bool,
+    /// Nobody was left who knew that it was ended.
+    pub(super) is_forgotten: bool,
+}
+
+/// What no node can know.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Seen {
+    /// How often the store was lost.
+    pub(super) losses: u8,
+    pub(super) failed_over: bool,
+    /// The largest generation that was ever handed out.
+    pub(super) highest: Generation,
+    /// A generation did not exceed one from before.
+    pub(super) not_above: bool,
+    /// A session that had been ended outlived a logout everywhere else.
+    pub(super) outlived: bool,
+    /// A session that nobody had ended did not.
+    pub(super) ended_in_silence: bool,
+    /// Somebody attested.
+    pub(super) attested: bool,
+    pub(super) restored: bool,
+    /// The nodes that held, when a store was lost, all that it did.
+    pub(super) whole: u8,
+    /// When a store was lost a node lived that did not hold all that it did.
+    pub(super) was_deaf: bool,
+    pub(super) raises: Vec<Raising>,
+}
+
+/// A raise that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Raising {
+    pub(super) id: RaiseId,
+    /// The sessions from before, as bits.
+    pub(super) before: u8,
+    /// Who asks, if the others alone are to end.
+    pub(super) spares: Option<usize>,
+    /// Whether a store has carried it out.
+    pub(super) is_done: bool,
+}
+
+impl State {
+    pub(super) fn node(&self, node: u8) -> Option<&Node> {
+        self.nodes[usize::from(node)].as_ref()
+    }
+
+    /// The nodes that are up.
+    pub(super) fn live(&self) -> impl Iterator<Item = (u8, &Node)> {
+        let nodes = (0..).zip(&self.nodes);
+        nodes.filter_map(|(number, node)| Some((number, node.as_ref()?)))
+    }
+
+    /// All cookies there are.
+    pub(super) fn cookies(&self) -> impl Iterator<Item = (usize, u32)> {
+        let sessions = self.sessions.iter().enumerate();
+        sessions.flat_map(|(number, session)| {
+            let serials = (0..8).filter(|serial| session.cookies >> serial & 1 == 1);
+            serials.map(move |serial| (number, serial))
+        })
+    }
+
+    /// Nothing is under way but following, and every node that is up has told and heard everything.
+    pub(super) fn is_quiet(&self, config: &Config) -> bool {
+        let now = config.moment(self.now);
+        let call = self.server_call(config);
+        let mut server = self.server.clone();
+        let (end, incarnation) = (server.cursor(call), server.state(call).incarnation);
+        let follows = |it: &Pending| it.call == Call::Follow(end) && it.late.is_none();
+        self.calls.iter().all(follows)
+            && self.live().all(|(_, node)| {
+                let status = node.core.status();
+                node.is_connected
+                    && node.waiting.is_empty()
+                    && status.outstanding == 0
+                    && status.lacking == 0
+                    && node.core.known() == Some(incarnation)
+                    && node.core.has_seen_everything(now)
+            })
+    }
+}
+
+pub(super) fn hash(it: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    it.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,269 @@
+//! What users ask a node for, as the handle of a session does it.
+
+use std::time::Duration;
+
+use super::state::{Raising, Session, State, Wants};
+use super::{ALICE, Config, SUBJECT, session_id};
+use crate::error::StoreError;
+use crate::id::{Generation, Serial};
+use crate::lifetime::SKEW;
+use crate::replicate::core::{Ask, Event, Reply, Ticket};
+use crate::revoke::{Published, Raised, Revocation, SessionEntry};
+
+impl State {
+    fn ask(&mut self, config: &Config, number: u8, ask: Ask, wants: Wants) {
+        let node = self.up(number);
+        let is_free = |ticket: &Ticket| node.waiting.iter().all(|(it, _)| it != ticket);
+        let ticket = (1..).find(is_free).unwrap();
+        node.waiting.push((ticket, wants));
+        self.happens(config, number, Event::Asked(ticket, ask));
+    }
+
+    pub(super) fn login(&mut self, config: &Config, node: u8) {
+        self.left.logins -= 1;
+        self.ask(config, node, Ask::Read(ALICE), Wants::Login);
+    }
+
+    /// A session without a login begins, after all that such sessions are refused for.
+    pub(super) fn visit(&mut self, config: &Config, node: u8) {
+        self.left.visits -= 1;
+        let list = self.up(node).core.list();
+        let since = list.complete_since().max(list.anonymous().since());
+        let created = config.moment(self.now).wall.max(since + Duration::from_millis(1));
+        self.sessions.push(Session::new(None, created));
+    }
+
+    pub(super) fn renew(&mut self, config: &Config, node: u8, session: usize) {
+        let serial = self.sessions[session].newest();
+        if serial >= 1 || !self.is_newest(config, node, (session, serial)) {
+            return;
+        }
+        self.left.renewals -= 1;
+        let next = serial + 1;
+        let from = config.moment(self.now).wall + config.lifetimes().renew_grace;
+        let revocation = self.revocation(config, session, Serial::new(next), from);
+        let asked = &mut self.sessions[session].asked;
+        *asked = next.max(*asked);
+        if self.up(node).core.list().join(&revocation) == Published::Fresh {
+            let wants = Wants::Renewal(session, next);
+            self.ask(config, node, Ask::Publish(revocation), wants);
+        }
+    }
+
+    pub(super) fn logout(&mut self, config: &Config, node: u8, session: usize) {
+        self.left.logouts -= 1;
+        self.end(config, node, session);
+    }
+
+    pub(super) fn leave(&mut self, config: &Config, node: u8, session: usize) {
+        self.left.leaves -= 1;
+        self.end(config, node, session);
+    }
+
+    fn end(&mut self, config: &Config, node: u8, session: usize) {
+        let serial = match config.without.logout_last {
+            true => Serial::new(self.sessions[session].newest() + 1),
+            false => Serial::ENDED,
+        };
+        let now = config.moment(self.now).wall;
+        let revocation = self.revocation(config, session, serial, now);
+        self.sessions[session].end(node);
+        self.up(node).core.list().join(&revocation);
+        let wants = Wants::End(session);
+        self.ask(config, node, Ask::Publish(revocation), wants);
+    }
+
+    pub(super) fn logout_all(&mut self, config: &Config, node: u8) {
+        self.left.raises -= 1;
+        let mut before = 0;
+        for (number, session) in self.sessions.iter_mut().enumerate() {
+            if session.login.is_some() {
+                session.end(node);
+                before |= 1 << number;
+            }
+        }
+        let ask = Ask::Raise {
+            target: SUBJECT,
+            familiar: false,
+        };
+        self.ask(config, node, ask, Wants::Raise(before));
+        self.name_raise(node, before, None);
+    }
+
+    pub(super) fn logout_others(&mut self, config: &Config, node: u8, session: usize) {
+        let facts = self.sessions[session];
+        let Some((_, at)) = facts.login else { return };
+        let now = config.moment(self.now);
+        let completeness = self.up(node).core.completeness();
+        let can_judge = completeness.store_can_judge(facts.created, at, now);
+        let careless = config.without.familiarity;
+        let cookie = (session, facts.newest());
+        if !self.is_newest(config, node, cookie) || !(careless || can_judge) {
+            return;
+        }
+        self.left.others -= 1;
+        let mut before = 0;
+        for number in 0..self.sessions.len() {
+            if number != session && self.sessions[number].login.is_some() {
+                self.sessions[number].end(node);
+                before |= 1 << number;
+            }
+        }
+        let ask = Ask::Raise {
+            target: SUBJECT,
+            familiar: !careless,
+        };
+        self.ask(config, node, ask, Wants::Others(session, before));
+        self.name_raise(node, before, Some(session));
+    }
+
+    /// Notes which sessions the raise ends that was just asked for.
+    fn name_raise(&mut self, node: u8, before: u8, spares: Option<usize>) {
+        let calls = self.calls.iter().rev();
+        let mut raises = calls.filter(|it| it.node == node).filter_map(|it| match &it.call {
+            crate::replicate::core::Call::Raise(raise, _) => Some(raise.id),
+            _ => None,
+        });
+        if let Some(id) = raises.next() {
+            self.seen.raises.push(Raising {
+                id,
+                before,
+                spares,
+                is_done: false,
+            });
+        }
+    }
+
+    /// A request learns what came of it.
+    pub(super) fn reply(&mut self, config: &Config, number: u8, ticket: Ticket, reply: Reply) {
+        let waiting = &mut self.up(number).waiting;
+        let Some(place) = waiting.iter().position(|(it, _)| *it == ticket) else {
+            return;
+        };
+        let (_, wants) = waiting.remove(place);
+        let now = self.now;
+        match (wants, reply) {
+            (Wants::Login, Reply::Read(Ok(reading))) => {
+                let at = reading.state.now;
+                let since = reading.state.complete_since + Duration::from_millis(1);
+                let generation = reading.subject;
+                let mut session = Session::new(Some((generation, at)), at.max(since));
+                session.is_early = generation < self.seen.highest;
+                self.sessions.push(session);
+            }
+            (Wants::Renewal(session, serial), Reply::Published(outcome)) => {
+                let counts = self.is_newest(config, number, (session, serial));
+                let gets = matches!(outcome, Ok(Published::Fresh) | Err(_));
+                if counts && gets {
+                    self.sessions[session].cookies |= 1 << serial;
+                }
+            }
+            (Wants::End(session), Reply::Published(Ok(_))) => {
+                self.sessions[session].acknowledged.get_or_insert(now);
+            }
+            (Wants::Raise(before), Reply::Raised(Ok(_))) => self.acknowledge(before),
+            (Wants::Others(session, before), Reply::Raised(outcome)) => {
+                self.others_ended(number, session, before, outcome);
+            }
+            _ => (),
+        }
+    }
+
+    fn others_ended(
+        &mut self,
+        node: u8,
+        session: usize,
+        before: u8,
+        outcome: Result<Raised, StoreError>,
+    ) {
+        match outcome {
+            Ok(raised) => {
+                self.acknowledge(before);
+                let facts = &mut self.sessions[session];
+                let (generation, at) = facts.login.unwrap();
+                let was_alive = facts.created > raised.state.complete_since
+                    && generation >= raised.previous;
+                if was_alive {
+                    self.seen.outlived |= facts.acknowledged.is_some();
+                    facts.login = Some((raised.generation, at));
+                    // Its cookie is another one.
+                    facts.refused = 0;
+                } else {
+                    self.seen.ended_in_silence |= !facts.is_ended && !facts.is_early;
+                    facts.end(node);
+                }
+            }
+            Err(StoreError::Replaced) => {
+                for (number, it) in self.sessions.iter_mut().enumerate() {
+                    if before >> number & 1 == 1 {
+                        it.by &= !(1 << node);
+                    }
+                }
+            }
+            Err(_) => self.sessions[session].end(node),
+        }
+    }
+
+    fn acknowledge(&mut self, before: u8) {
+        let now = self.now;
+        for (number, session) in self.sessions.iter_mut().enumerate() {
+            if before >> number & 1 == 1 {
+                session.acknowledged.get_or_insert(now);
+            }
+        }
+    }
+
+    /// What makes `serial` the newest of a session.
+    fn revocation(
+        &self,
+        config: &Config,
+        session: usize,
+        serial: Serial,
+        from: crate::clock::UnixMillis,
+    ) -> Revocation {
+        let facts = self.sessions[session];
+        let id = session_id(session);
+        let entry = SessionEntry {
+            serial,
+            from,
+            until: facts.created + config.life + SKEW,
+        };
+        match facts.login {
+            Some(_) => Revocation::Session { id, entry },
+            None => Revocation::AnonymousSession {
+                id,
+                created: facts.created,
+                entry,
+            },
+        }
+    }
+}
+
+impl Session {
+    fn new(
+        login: Option<(Generation, crate::clock::UnixMillis)>,
+        created: crate::clock::UnixMillis,
+    ) -> Self {
+        Self {
+            login,
+            created,
+            cookies: 1,
+            asked: 0,
+            is_ended: false,
+            by: 0,
+            acknowledged: None,
+            refused: 0,
+            is_early: false,
+            is_forgotten: false,
+        }
+    }
+
+    pub(super) fn newest(&self) -> u32 {
+        7 - self.cookies.leading_zeros()
+    }
+
+    fn end(&mut self, node: u8) {
+        self.is_ended = true;
+        self.by |= 1 << node;
+    }
+}

@@ -1,0 +1,117 @@
+//! What a node needs of a store of its own process.
+
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::keeper::Keeper;
+use crate::clock::UnixMillis;
+use crate::id::{SessionId, SubjectKey};
+use crate::observe::{self, ListState};
+use crate::revoke::node::{Attempt, Backend, Status};
+use crate::revoke::worker::Worker;
+use crate::revoke::{Published, Raised, Reading, Revocation, Target};
+
+/// How often expired entries are looked for.
+const SWEEP: Duration = Duration::from_secs(60);
+/// How often the list is measured.
+const MEASURE: Duration = Duration::from_secs(1);
+/// How long a node that closes waits before it tries once more.
+const AGAIN: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+pub(super) struct LocalNode {
+    name: &'static str,
+    keeper: Arc<Keeper>,
+    worker: Arc<Worker>,
+}
+
+impl LocalNode {
+    pub(super) fn new(name: &'static str, keeper: Arc<Keeper>, worker: Arc<Worker>) -> Self {
+        worker.repeat(sweep(Arc::downgrade(&keeper)));
+        worker.repeat(measure(Arc::downgrade(&keeper)));
+        Self {
+            name,
+            keeper,
+            worker,
+        }
+    }
+}
+
+impl Backend for LocalNode {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn publish(&self, revocation: Revocation) -> Attempt<Published> {
+        self.keeper.publish(revocation)
+    }
+
+    fn raise(&self, target: Target, _familiar: bool) -> Attempt<Raised> {
+        self.keeper.raise(target)
+    }
+
+    fn read(&self, subject: SubjectKey) -> Attempt<Reading> {
+        self.keeper.read(subject)
+    }
+
+    /// The list is the store.
+    fn find(&self, _: SessionId, _: Option<SubjectKey>) -> Attempt<UnixMillis> {
+        let since = self.keeper.book.list.complete_since();
+        Box::pin(std::future::ready(Ok(since)))
+    }
+
+    fn sweep(&self) -> Attempt<()> {
+        self.keeper.sweep()
+    }
+
+    fn close(&self, deadline: Duration) -> Pin<Box<dyn Future<Output = usize> + Send + '_>> {
+        let keeper = Arc::clone(&self.keeper);
+        let written = async move {
+            while keeper.flush(true).await.is_err() {
+                tokio::time::sleep(AGAIN).await;
+            }
+        };
+        Box::pin(async move {
+            let unfinished = self.worker.drain(deadline, written).await;
+            unfinished + self.keeper.book.outstanding()
+        })
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            outstanding: self.keeper.book.outstanding(),
+            ..Status::default()
+        }
+    }
+}
+
+/// Forgets what has expired, from time to time, for as long as anyone holds the store.
+async fn sweep(keeper: Weak<Keeper>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let Some(swept) = keeper.upgrade().map(|keeper| keeper.sweep()) else {
+            return;
+        };
+        if let Err(error) = swept.await {
+            tracing::warn!(%error, "expired revocations could not be forgotten");
+        }
+    }
+}
+
+/// Measures, for as long as anyone holds the store.
+async fn measure(keeper: Weak<Keeper>) {
+    loop {
+        tokio::time::sleep(MEASURE).await;
+        let Some(keeper) = keeper.upgrade() else {
+            return;
+        };
+        observe::gauges(&ListState {
+            entries: keeper.book.list.len(),
+            outstanding: keeper.book.outstanding(),
+            lacking: 0,
+            unreadable: 0,
+            staleness: Duration::ZERO,
+        });
+    }
+}

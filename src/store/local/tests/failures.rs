@@ -1,0 +1,192 @@
+//! Appends that fail, and what is waited for.
+
+use super::{Disk, HOUR, SECOND, id, node, opened, publish, session};
+use crate::clock::Clock;
+use crate::error::StoreError;
+use crate::id::{Generation, SubjectKey};
+use crate::revoke::node::Node;
+use crate::revoke::{Store, Target};
+use crate::testing::ManualClock;
+
+const ALICE: SubjectKey = SubjectKey::from_bytes([1; 16]);
+const TARGET: Target = Target::Subject(ALICE);
+
+struct Setup {
+    disk: Disk,
+    clock: ManualClock,
+    store: Store,
+    node: Node,
+}
+
+async fn setup() -> Setup {
+    let (disk, clock) = (Disk::default(), ManualClock::default());
+    let store = disk.store();
+    let node = node(&store, &clock).await;
+    Setup {
+        disk,
+        clock,
+        store,
+        node,
+    }
+}
+
+impl Setup {
+    async fn raise(&self) -> Result<crate::revoke::Raised, StoreError> {
+        self.node.raise(TARGET, Generation::NONE, false).await
+    }
+
+    fn is_marked(&self) -> bool {
+        self.node.list().subject(&ALICE).marked
+    }
+}
+
+#[tokio::test]
+async fn a_raise_that_failed_keeps_its_mark_until_a_compaction_lifts_it() {
+    let it = setup().await;
+    it.disk.fail(true);
+    assert!(matches!(it.raise().await, Err(StoreError::Unavailable(_))));
+    assert!(it.is_marked());
+    assert_eq!(it.node.list().generation(TARGET), Generation::NONE);
+    assert_eq!(it.node.status().outstanding, 1);
+    // Everything else fails at once, and nobody logs in.
+    let compactions = it.disk.lock().compactions;
+    assert!(publish(&it.node, session(1)).await.is_err());
+    assert!(it.node.read(ALICE).await.is_err());
+    it.disk.fail(false);
+    // The last attempt was a second ago: a login tries at once.
+    it.clock.advance(SECOND);
+    let reading = it.node.read(ALICE).await.unwrap();
+    assert_eq!(it.disk.lock().compactions, compactions + 1);
+    assert!(!it.is_marked());
+    assert_eq!(reading.subject, it.node.list().generation(TARGET));
+    assert!(reading.subject > Generation::NONE);
+    assert_eq!(it.node.status().outstanding, 0);
+    // What failed meanwhile is there, too.
+    drop((it.node, it.store));
+    let book = opened(&it.disk).unwrap();
+    assert!(book.list.session(&id(1), false).is_some());
+    assert_eq!(book.list.generation(TARGET), reading.subject);
+}
+
+#[tokio::test]
+async fn a_failure_is_made_good_without_anybody_asking() {
+    let it = setup().await;
+    it.disk.fail(true);
+    assert!(it.raise().await.is_err());
+    it.disk.fail(false);
+    let made_good = async {
+        while it.is_marked() {
+            tokio::time::sleep(SECOND / 50).await;
+        }
+    };
+    tokio::time::timeout(30 * SECOND, made_good).await.unwrap();
+    assert_eq!(it.node.status().outstanding, 0);
+}
+
+#[tokio::test]
+async fn a_failed_append_is_not_followed_by_another_before_a_compaction() {
+    let it = setup().await;
+    it.disk.fail(true);
+    assert!(publish(&it.node, session(1)).await.is_err());
+    it.disk.fail(false);
+    let appends = it.disk.lock().appends;
+    // The clock stands still: it is too soon to try again, unless it closes.
+    let told = publish(&it.node, session(2)).await;
+    if told.is_err() {
+        assert_eq!(it.disk.lock().appends, appends);
+    }
+    assert_eq!(it.node.close(30 * SECOND).await, 0);
+    publish(&it.node, session(3)).await.unwrap();
+    drop((it.node, it.store));
+    let book = opened(&it.disk).unwrap();
+    for n in 1..=3 {
+        assert!(book.list.session(&id(n), false).is_some(), "{n}");
+    }
+}
+
+#[tokio::test]
+async fn a_raise_over_one_that_is_outstanding_ended_every_session_from_before() {
+    let it = setup().await;
+    let first = it.raise().await.unwrap();
+    let second = it.raise().await.unwrap();
+    assert_eq!(second.previous, first.generation);
+    it.disk.fail(true);
+    assert!(it.raise().await.is_err());
+    it.disk.fail(false);
+    it.clock.advance(SECOND);
+    let raised = it.raise().await.unwrap();
+    assert_eq!(raised.previous, raised.generation);
+    assert!(raised.generation > second.generation);
+    assert!(!it.is_marked());
+}
+
+#[tokio::test]
+async fn a_raise_at_the_top_of_the_range_fails_for_itself_alone() {
+    let it = setup().await;
+    let top = Generation::new(u64::MAX);
+    it.node.list().join(&TARGET.at(top, it.clock.now() + HOUR));
+    assert_eq!(it.raise().await, Err(StoreError::Exhausted));
+    assert!(!it.is_marked());
+    publish(&it.node, session(1)).await.unwrap();
+    let everyone = it.node.raise(Target::Everyone, Generation::NONE, false);
+    everyone.await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_forgotten_before_it_is_durable_that_it_may_have_been() {
+    let it = setup().await;
+    publish(&it.node, session(1)).await.unwrap();
+    it.clock.advance(HOUR);
+    it.disk.fail(true);
+    assert!(it.node.sweep().await.is_err());
+    assert_eq!(it.node.list().len(), 1);
+    it.disk.fail(false);
+    it.clock.advance(SECOND);
+    it.node.sweep().await.unwrap();
+    assert_eq!(it.node.list().len(), 0);
+}
+
+#[tokio::test]
+async fn what_gathers_is_appended_together() {
+    let it = setup().await;
+    let before = it.disk.lock().appends;
+    let told: Vec<_> = {
+        // Holds up the thread that writes.
+        let _full = it.disk.lock();
+        (0..500).map(|n| it.node.revoke(session(n)).there).collect()
+    };
+    for there in told {
+        there.await.unwrap();
+    }
+    let appends = it.disk.lock().appends - before;
+    assert!(appends <= 2, "{appends} appends");
+}
+
+#[tokio::test]
+async fn a_journal_that_has_grown_is_compacted_and_stays_small() {
+    let it = setup().await;
+    let batch: Vec<_> = (0..1000).map(session).collect();
+    let before = it.disk.lock().compactions;
+    for _ in 0..300 {
+        it.store.publish(&batch).await.unwrap();
+    }
+    let compactions = it.disk.lock().compactions - before;
+    assert!((1..=3).contains(&compactions), "{compactions}");
+    assert!(it.disk.lock().bytes.len() < 5 << 20);
+    drop((it.node, it.store));
+    assert_eq!(opened(&it.disk).unwrap().list.len(), 1000);
+}
+
+/// What the list holds of the last records of a compaction is all of it, however often it is gone through.
+#[tokio::test]
+async fn a_long_list_is_compacted_in_parts() {
+    let it = setup().await;
+    let all: Vec<_> = (0..300_000).map(session).collect();
+    it.store.publish(&all).await.unwrap();
+    it.disk.fail(true);
+    assert!(publish(&it.node, session(300_000)).await.is_err());
+    it.disk.fail(false);
+    assert_eq!(it.node.close(30 * SECOND).await, 0);
+    drop((it.node, it.store));
+    assert_eq!(opened(&it.disk).unwrap().list.len(), 300_001);
+}

@@ -1,0 +1,191 @@
+//! The store of one process on a disk that is a piece of memory.
+
+mod damage;
+mod failures;
+mod frames;
+mod model;
+mod sharing;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use super::Local;
+use super::book::Book;
+use super::record::{About, Record};
+use super::{frame, open};
+use crate::clock::{Clock, UnixMillis};
+use crate::error::StoreError;
+use crate::id::{Serial, SessionId};
+use crate::random::SystemRandom;
+use crate::revoke::node::Node;
+use crate::revoke::policy::Trust;
+use crate::revoke::store::Start;
+use crate::revoke::worker::Worker;
+use crate::revoke::{Announcement, Journal, Published, Revocation, SessionEntry, Store};
+use crate::testing::ManualClock;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[derive(Debug, Clone, Default)]
+struct Disk(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    bytes: Vec<u8>,
+    fails: bool,
+    appends: usize,
+    compactions: usize,
+    is_open: bool,
+}
+
+impl Disk {
+    fn holding(bytes: &[u8]) -> Self {
+        let disk = Self::default();
+        disk.lock().bytes = bytes.to_vec();
+        disk
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    fn fail(&self, fails: bool) {
+        self.lock().fails = fails;
+    }
+
+    fn journal(&self) -> Box<dyn Journal> {
+        self.lock().is_open = true;
+        Box::new(Ram(self.clone()))
+    }
+
+    fn store(&self) -> Store {
+        Store::of(Local::new(self.journal()))
+    }
+}
+
+#[derive(Debug)]
+struct Ram(Disk);
+
+impl Drop for Ram {
+    fn drop(&mut self) {
+        self.0.lock().is_open = false;
+    }
+}
+
+impl Journal for Ram {
+    fn name(&self) -> &'static str {
+        "ram"
+    }
+
+    fn load(&mut self, receive: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        let bytes = self.0.lock().bytes.clone();
+        bytes.chunks(50).for_each(receive);
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let mut state = self.0.lock();
+        if state.fails {
+            state.bytes.extend(&bytes[..bytes.len() / 2]);
+            return Err(StoreError::unavailable("the disk is full"));
+        }
+        state.appends += 1;
+        state.bytes.extend(bytes);
+        Ok(())
+    }
+
+    fn compact(&mut self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> Result<(), StoreError> {
+        let bytes = pieces.collect::<Vec<_>>().concat();
+        let mut state = self.0.lock();
+        if state.fails {
+            return Err(StoreError::unavailable("the disk is full"));
+        }
+        state.compactions += 1;
+        state.bytes = bytes;
+        Ok(())
+    }
+}
+
+async fn started(store: &Store, clock: &ManualClock, capacity: u64) -> Result<Node, StoreError> {
+    let start = Start {
+        worker: Arc::new(Worker::start()?),
+        clock: Arc::new(clock.clone()),
+        random: Arc::new(SystemRandom),
+        announcement: Announcement::new(HOUR, capacity, HOUR),
+        trust: Trust {
+            max_staleness: HOUR,
+            max_outage: HOUR,
+        },
+    };
+    store.start(start).await
+}
+
+async fn node(store: &Store, clock: &ManualClock) -> Node {
+    started(store, clock, 1000).await.unwrap()
+}
+
+async fn publish(node: &Node, revocation: Revocation) -> Result<Published, StoreError> {
+    node.revoke(revocation).there.await
+}
+
+/// What opening a journal comes to that holds these bytes: the book, or what is wrong.
+fn opened(disk: &Disk) -> Result<Arc<Book>, StoreError> {
+    let book = Arc::new(Book::new(Arc::new(ManualClock::default())));
+    open::open(&book, disk.journal()).map(|_| book)
+}
+
+fn id(n: u64) -> SessionId {
+    let n = u128::from(n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    SessionId::from_bytes(n.to_be_bytes())
+}
+
+fn session(n: u64) -> Revocation {
+    Revocation::Session {
+        id: id(n),
+        entry: ended(),
+    }
+}
+
+fn anonymous(n: u64, created: UnixMillis) -> Revocation {
+    Revocation::AnonymousSession {
+        id: id(n),
+        created,
+        entry: ended(),
+    }
+}
+
+fn ended() -> SessionEntry {
+    SessionEntry {
+        serial: Serial::ENDED,
+        from: UnixMillis::EPOCH,
+        until: ManualClock::default().now() + HOUR,
+    }
+}
+
+/// The frames of a journal: what a compaction wrote, and then a session in each.
+fn frames(sessions: u64) -> Vec<Vec<u8>> {
+    let mut frames = vec![framed(5, &[about(), Record::End])];
+    for n in 0..sessions {
+        frames.push(framed(6 + n, &[Record::Revocation(session(n))]));
+    }
+    frames
+}
+
+fn about() -> Record {
+    let now = ManualClock::default().now();
+    Record::About(About {
+        complete_since: now,
+        announced: Announcement::new(HOUR, 1000, HOUR),
+        last_sweep: now,
+        is_used: true,
+    })
+}
+
+fn framed(number: u64, records: &[Record]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for record in records {
+        record.write(&mut body);
+    }
+    frame::frame(number, &body)
+}

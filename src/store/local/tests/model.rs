@@ -1,0 +1,210 @@
+//! Any sequence of calls leaves the store in the state that a plain model says, opened again or not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{Disk, HOUR, id, node};
+use crate::clock::{Clock, UnixMillis};
+use crate::id::{Generation, Serial, SubjectKey};
+use crate::revoke::{Announcement, Revocation, SessionEntry, Store, SubjectEntry, Target};
+use crate::store::Memory;
+use crate::testing::ManualClock;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Publish(Revocation),
+    Raise(Target),
+    Announce(Duration),
+    Advance(Duration),
+    Sweep,
+    Reopen,
+}
+
+#[derive(Debug, Default)]
+struct Model {
+    entries: BTreeMap<(u8, [u8; 16]), Revocation>,
+    longest: Duration,
+    /// What expired: it may be in the journal still, and come back until the next sweep.
+    forgotten: BTreeSet<(u8, [u8; 16])>,
+}
+
+fn place(revocation: &Revocation) -> (u8, [u8; 16]) {
+    match revocation {
+        Revocation::Session { id, .. } => (0, *id.as_bytes()),
+        Revocation::AnonymousSession { id, .. } => (1, *id.as_bytes()),
+        Revocation::Subject { key, .. } => (2, *key.as_bytes()),
+        Revocation::Everyone { .. } => (3, [0; 16]),
+        Revocation::Anonymous { .. } => (4, [0; 16]),
+    }
+}
+
+impl Model {
+    fn since(&self) -> UnixMillis {
+        match self.entries.get(&(4, [0; 16])) {
+            Some(Revocation::Anonymous { since }) => *since,
+            _ => UnixMillis::EPOCH,
+        }
+    }
+
+    fn publish(&mut self, revocation: Revocation) {
+        let slot = self.entries.entry(place(&revocation)).or_insert(revocation);
+        *slot = slot.join(revocation);
+        let since = self.since();
+        self.entries.retain(|_, held| match held {
+            Revocation::AnonymousSession { created, .. } => *created > since,
+            _ => true,
+        });
+    }
+
+    fn all(&self) -> Vec<Revocation> {
+        let kept = self.entries.values().map(|held| match *held {
+            Revocation::Subject { key, entry } => Revocation::Subject {
+                key,
+                entry: entry.kept(self.longest),
+            },
+            other => other,
+        });
+        kept.collect()
+    }
+
+    fn sweep(&mut self, now: UnixMillis) {
+        let expired = self.all().into_iter().filter(|held| held.until() <= now);
+        for held in expired {
+            self.entries.remove(&place(&held));
+            self.forgotten.insert(place(&held));
+        }
+    }
+}
+
+fn start() -> UnixMillis {
+    ManualClock::default().now()
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let time = || (0..40u64).prop_map(|n| start() + Duration::from_secs(n * 100));
+    let entry = (0..4u32, time(), time()).prop_map(|(serial, from, until)| SessionEntry {
+        serial: Serial::new(serial),
+        from,
+        until,
+    });
+    let revocation = (0..7u8, 0..3u64, time(), entry).prop_map(|(kind, n, time, entry)| {
+        let generation = Generation::new(time.as_millis());
+        match kind {
+            0 | 1 => Revocation::Session { id: id(n), entry },
+            // It began before the test did, at one time in each.
+            2 | 3 => Revocation::AnonymousSession {
+                id: id(n),
+                created: start().minus(Duration::from_secs(10 * n)),
+                entry,
+            },
+            4 => Revocation::Subject {
+                key: SubjectKey::from_bytes([n as u8; 16]),
+                entry: SubjectEntry {
+                    generation,
+                    until: entry.until,
+                },
+            },
+            5 => Revocation::Everyone { generation },
+            _ => Revocation::Anonymous {
+                since: start().minus(Duration::from_secs(5 + 10 * n)),
+            },
+        }
+    });
+    let target = prop_oneof![
+        3 => (0..3u8).prop_map(|n| Target::Subject(SubjectKey::from_bytes([n; 16]))),
+        1 => Just(Target::Everyone),
+    ];
+    prop_oneof![
+        8 => revocation.prop_map(Step::Publish),
+        3 => target.prop_map(Step::Raise),
+        1 => (1..5u32).prop_map(|hours| Step::Announce(hours * HOUR)),
+        3 => (0..900u64).prop_map(|n| Step::Advance(Duration::from_secs(n))),
+        2 => Just(Step::Sweep),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+async fn agrees(steps: &[Step], disk: Option<Disk>) -> Result<(), TestCaseError> {
+    let clock = ManualClock::default();
+    let open = || match &disk {
+        Some(disk) => disk.store(),
+        None => Store::from(Memory::new()),
+    };
+    let mut store = open();
+    let mut opened = node(&store, &clock).await;
+    let mut model = Model {
+        longest: HOUR,
+        ..Model::default()
+    };
+    for step in steps {
+        match *step {
+            Step::Publish(revocation) => {
+                store.publish(&[revocation]).await.unwrap();
+                model.publish(revocation);
+            }
+            Step::Raise(target) => {
+                let held = opened.list().generation(target);
+                let raised = opened.raise(target, Generation::NONE, false).await.unwrap();
+                prop_assert_eq!(Some(raised.generation), held.next(held, clock.now()));
+                prop_assert_eq!(raised.previous, held);
+                model.publish(target.at(raised.generation, raised.until));
+            }
+            Step::Announce(longest) => {
+                let announced = Announcement::new(longest, 1000, HOUR);
+                store.announce(announced).await.unwrap();
+                model.longest = model.longest.max(longest);
+            }
+            Step::Advance(by) => clock.advance(by),
+            Step::Sweep => {
+                opened.sweep().await.unwrap();
+                model.sweep(clock.now());
+            }
+            Step::Reopen if disk.is_none() => {}
+            Step::Reopen => {
+                drop((opened, store));
+                store = open();
+                opened = node(&store, &clock).await;
+            }
+        }
+        let all = store.contents().await.unwrap().revocations;
+        let all: BTreeMap<_, _> = all.iter().map(|held| (place(held), *held)).collect();
+        for want in model.all() {
+            let held = all.get(&place(&want));
+            prop_assert!(
+                held.is_some_and(|held| held.covers(&want)),
+                "{:?} {:?}",
+                held,
+                want
+            );
+        }
+        for (place, held) in all {
+            let may_be_back = disk.is_some() && model.forgotten.contains(&place);
+            prop_assert!(may_be_back || model.all().contains(&held), "{:?}", held);
+        }
+    }
+    Ok(())
+}
+
+fn run(steps: &[Step], disk: Option<Disk>) -> Result<(), TestCaseError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(agrees(steps, disk))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn a_journal_agrees_with_the_model(steps in prop::collection::vec(step(), 1..50)) {
+        run(&steps, Some(Disk::default()))?;
+    }
+
+    #[test]
+    fn memory_agrees_with_the_model(steps in prop::collection::vec(step(), 1..50)) {
+        run(&steps, None)?;
+    }
+}

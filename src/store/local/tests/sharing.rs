@@ -1,0 +1,178 @@
+//! One list for all `Sessions` of a store, and its limits.
+
+use super::{Disk, HOUR, SECOND, anonymous, id, node, opened, publish, session, started};
+use crate::clock::{Clock, UnixMillis};
+use crate::error::StoreError;
+use crate::id::Generation;
+use crate::lifetime::SKEW;
+use crate::revoke::{Published, Revocation, Store, Target};
+use crate::store::Memory;
+use crate::testing::ManualClock;
+
+#[tokio::test]
+async fn two_sessions_on_one_store_share_one_list_and_one_sequence_of_raises() {
+    let clock = ManualClock::default();
+    for store in [Disk::default().store(), Memory::new().into()] {
+        let one = node(&store, &clock).await;
+        let two = node(&store, &clock).await;
+        publish(&one, session(1)).await.unwrap();
+        assert!(two.list().session(&id(1), false).is_some());
+        assert_eq!(two.revoke(session(1)).here, Published::Known);
+        let raises =
+            [&one, &two, &one].map(|node| node.raise(Target::Everyone, Generation::NONE, false));
+        let mut last = Generation::NONE;
+        for raise in raises {
+            let raised = raise.await.unwrap();
+            assert!(raised.generation > last);
+            last = raised.generation;
+        }
+        drop(one);
+        publish(&two, session(2)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_journal_is_closed_with_the_last_of_store_and_nodes() {
+    let (disk, clock) = (Disk::default(), ManualClock::default());
+    let store = disk.store();
+    let node = node(&store, &clock).await;
+    let there = node.revoke(session(1)).there;
+    drop(store);
+    assert!(disk.lock().is_open);
+    drop(node);
+    assert!(!disk.lock().is_open);
+    // What was under way was finished.
+    assert_eq!(there.await, Ok(Published::Fresh));
+    assert_eq!(opened(&disk).unwrap().list.len(), 1);
+}
+
+#[tokio::test]
+async fn a_store_in_memory_appends_nothing_and_begins_when_it_is_used() {
+    let clock = ManualClock::default();
+    let store = Store::from(Memory::new());
+    assert_eq!(
+        format!("{store:?}"),
+        format!("{:?}", Store::from(Memory::new()))
+    );
+    clock.advance(HOUR);
+    let node = node(&store, &clock).await;
+    assert_eq!(node.list().complete_since(), clock.now());
+    assert_eq!(publish(&node, session(1)).await, Ok(Published::Fresh));
+    let raised = node.raise(Target::Everyone, Generation::NONE, false).await;
+    assert_eq!(node.list().everyone(), raised.unwrap().generation);
+    assert!(!node.list().everyone_marked());
+    clock.advance(2 * HOUR);
+    node.sweep().await.unwrap();
+    assert_eq!(node.list().len(), 0);
+    assert_eq!(node.close(SECOND).await, 0);
+}
+
+#[tokio::test]
+async fn a_full_list_of_anonymous_ends_can_end_more_and_never_revives_one() {
+    let clock = ManualClock::default();
+    let disk = Disk::default();
+    let store = disk.store();
+    let node = started(&store, &clock, 100).await.unwrap();
+    let victim = anonymous(0, clock.now());
+    assert_eq!(publish(&node, victim).await, Ok(Published::Fresh));
+    for n in 1..=100 {
+        clock.advance(SECOND);
+        assert_eq!(
+            publish(&node, anonymous(n, clock.now())).await,
+            Ok(Published::Fresh)
+        );
+    }
+    let began = ManualClock::default().now();
+    assert_eq!(node.list().anonymous().since(), began);
+    assert_eq!(publish(&node, victim).await, Ok(Published::Ended));
+    drop((node, store));
+    let list = &opened_at(&disk, &clock).await;
+    assert_eq!(list.0, began);
+    assert_eq!(list.1, 100);
+}
+
+/// Since when anonymous sessions live, and how many entries there are.
+async fn opened_at(disk: &Disk, clock: &ManualClock) -> (UnixMillis, usize) {
+    let store = disk.store();
+    let node = started(&store, clock, 100).await.unwrap();
+    let anonymous = node.list().anonymous();
+    (anonymous.since(), anonymous.len())
+}
+
+#[tokio::test]
+async fn three_hundred_anonymous_logouts_at_once_all_succeed() {
+    let clock = ManualClock::default();
+    for store in [Disk::default().store(), Memory::new().into()] {
+        let node = node(&store, &clock).await;
+        let told: Vec<_> = (0..300)
+            .map(|n| node.revoke(anonymous(n, clock.now())).there)
+            .collect();
+        for there in told {
+            assert_eq!(there.await, Ok(Published::Fresh));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_anonymous_session_from_the_future_is_refused() {
+    let clock = ManualClock::default();
+    let store = Disk::default().store();
+    let node = node(&store, &clock).await;
+    let at = clock.now() + SKEW;
+    assert_eq!(publish(&node, anonymous(1, at)).await, Ok(Published::Fresh));
+    let ahead = anonymous(2, at + SECOND);
+    assert!(matches!(
+        publish(&node, ahead).await,
+        Err(StoreError::Clock(_))
+    ));
+    assert!(matches!(
+        store.publish(&[session(1), ahead]).await,
+        Err(StoreError::Clock(_))
+    ));
+    assert_eq!(node.list().session(&id(1), false), None, "all or none");
+}
+
+#[tokio::test]
+async fn a_logout_over_a_login_is_told_that_it_succeeded() {
+    let clock = ManualClock::default();
+    let store = Disk::default().store();
+    let node = node(&store, &clock).await;
+    let succeeded = |n| match session(n) {
+        Revocation::Session { id, mut entry } => {
+            entry.serial = crate::id::Serial::SUCCEEDED;
+            Revocation::Session { id, entry }
+        }
+        other => other,
+    };
+    assert_eq!(publish(&node, succeeded(1)).await, Ok(Published::Fresh));
+    assert_eq!(publish(&node, session(1)).await, Ok(Published::Succeeded));
+    assert_eq!(publish(&node, succeeded(2)).await, Ok(Published::Fresh));
+    let logout = anonymous(2, clock.now());
+    assert_eq!(publish(&node, logout).await, Ok(Published::Succeeded));
+}
+
+#[tokio::test]
+async fn a_longer_life_announced_later_keeps_subjects_over_restarts_and_sweeps() {
+    let (disk, clock) = (Disk::default(), ManualClock::default());
+    let key = crate::id::SubjectKey::from_bytes([1; 16]);
+    let target = Target::Subject(key);
+    let store = disk.store();
+    let node = node(&store, &clock).await;
+    let raised = node.raise(target, Generation::NONE, false).await.unwrap();
+    assert_eq!(raised.until, clock.now() + HOUR);
+    let day = crate::revoke::Announcement::new(24 * HOUR, 1000, HOUR);
+    store.announce(day).await.unwrap();
+    drop((node, store));
+    // Past the first `until`.
+    for (after, kept) in [
+        (2, raised.generation),
+        (21, raised.generation),
+        (1, Generation::NONE),
+    ] {
+        clock.advance(after * HOUR);
+        let store = disk.store();
+        let node = super::node(&store, &clock).await;
+        node.sweep().await.unwrap();
+        assert_eq!(node.list().generation(target), kept, "{after}");
+    }
+}

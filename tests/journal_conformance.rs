@@ -1,0 +1,266 @@
+//! Every journal passes the conformance suite, and one that breaks a promise does not.
+#![allow(clippy::unwrap_used)]
+
+#[path = "common/ram_journal.rs"]
+mod ram_journal;
+
+use std::sync::Mutex;
+
+use ram_journal::{RamDisk, RamJournal};
+use sealed_session::revoke::Journal;
+use sealed_session::store::{Memory, StoreError};
+use sealed_session::testing::conformance::{self, JournalHarness, Outcome, Report};
+
+fn failed(report: &Report) -> Vec<&'static str> {
+    let failed = report.checks();
+    let failed = failed.filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
+    failed.map(|(name, _)| name).collect()
+}
+
+fn skipped(report: &Report) -> usize {
+    let skipped = report.checks();
+    skipped
+        .filter(|(_, outcome)| matches!(outcome, Outcome::Skipped(_)))
+        .count()
+}
+
+struct InMemory;
+
+impl JournalHarness for InMemory {
+    fn fresh(&self) -> Result<Box<dyn Journal>, String> {
+        Ok(Box::new(Memory::new()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_conforms() {
+    let report = conformance::journal(&InMemory).await;
+    println!("{report}");
+    report.assert_passed();
+    assert_eq!(report.checks().count() - skipped(&report), 1);
+}
+
+#[cfg(feature = "redb")]
+mod redb {
+    use super::*;
+    use sealed_session::store::Redb;
+    use std::path::PathBuf;
+    use tempfile::TempDir;
+
+    struct InFile {
+        folder: TempDir,
+        files: Mutex<u32>,
+    }
+
+    impl InFile {
+        fn path(&self) -> PathBuf {
+            let name = format!("{}.redb", self.files.lock().unwrap());
+            self.folder.path().join(name)
+        }
+    }
+
+    fn boxed(opened: Result<Redb, StoreError>) -> Result<Box<dyn Journal>, String> {
+        match opened {
+            Ok(journal) => Ok(Box::new(journal)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    impl JournalHarness for InFile {
+        fn fresh(&self) -> Result<Box<dyn Journal>, String> {
+            *self.files.lock().unwrap() += 1;
+            boxed(Redb::create(self.path()))
+        }
+
+        fn open(&self) -> Option<Result<Box<dyn Journal>, String>> {
+            Some(boxed(Redb::open(self.path())))
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn redb_conforms() {
+        let harness = InFile {
+            folder: TempDir::new().unwrap(),
+            files: Mutex::new(0),
+        };
+        let report = conformance::journal(&harness).await;
+        println!("{report}");
+        report.assert_passed();
+        assert_eq!(skipped(&report), 2, "only failing appends are skipped");
+    }
+}
+
+/// Which promise is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flaw {
+    None,
+    HoldsSomethingAtFirst,
+    ReturnsInAnotherOrder,
+    IsText,
+    CutsLongAppends,
+    BeginsAnewWhenOpened,
+    ForgetsTheLastAppend,
+    CompactsByAppending,
+    TakesOnlyTheFirstPiece,
+    OverwritesTheCompaction,
+    IsOpenTwice,
+    HidesFailures,
+}
+
+#[derive(Debug)]
+struct Flawed {
+    /// None of its own where it does not know whether another is open.
+    inner: RamJournal,
+    flaw: Flaw,
+}
+
+impl Journal for Flawed {
+    fn name(&self) -> &'static str {
+        "flawed"
+    }
+
+    fn load(&mut self, receive: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        let mut bytes = Vec::new();
+        self.inner.load(&mut |piece| bytes.extend(piece))?;
+        match self.flaw {
+            Flaw::HoldsSomethingAtFirst if bytes.is_empty() => receive(b"header"),
+            Flaw::ReturnsInAnotherOrder => bytes.rchunks(7).for_each(receive),
+            Flaw::IsText => receive(String::from_utf8_lossy(&bytes).as_bytes()),
+            _ => receive(&bytes),
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        match self.flaw {
+            Flaw::CutsLongAppends => self.inner.append(&bytes[..bytes.len().min(4096)]),
+            Flaw::HidesFailures => {
+                let _ = self.inner.append(bytes);
+                Ok(())
+            }
+            _ => self.inner.append(bytes),
+        }
+    }
+
+    fn compact(&mut self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> Result<(), StoreError> {
+        match self.flaw {
+            Flaw::CompactsByAppending => {
+                for piece in pieces {
+                    self.inner.append(&piece)?;
+                }
+                Ok(())
+            }
+            Flaw::TakesOnlyTheFirstPiece => self.inner.compact(&mut pieces.take(1)),
+            Flaw::OverwritesTheCompaction => {
+                let pieces: Vec<_> = pieces.collect();
+                let last = pieces.last().cloned();
+                self.inner.compact(&mut last.into_iter())
+            }
+            _ => self.inner.compact(pieces),
+        }
+    }
+}
+
+struct WithFlaw {
+    flaw: Flaw,
+    disk: Mutex<RamDisk>,
+}
+
+impl WithFlaw {
+    fn journal(&self) -> Result<Box<dyn Journal>, String> {
+        let disk = self.disk.lock().unwrap().clone();
+        let flaw = self.flaw;
+        match flaw {
+            Flaw::IsOpenTwice => disk.lock().is_open = false,
+            Flaw::BeginsAnewWhenOpened => disk.lock().bytes.clear(),
+            _ => {}
+        }
+        let inner = disk.open().map_err(|error| error.to_string())?;
+        Ok(Box::new(Flawed { inner, flaw }))
+    }
+}
+
+impl JournalHarness for WithFlaw {
+    fn fresh(&self) -> Result<Box<dyn Journal>, String> {
+        *self.disk.lock().unwrap() = RamDisk::default();
+        self.journal()
+    }
+
+    fn open(&self) -> Option<Result<Box<dyn Journal>, String>> {
+        let disk = self.disk.lock().unwrap().clone();
+        if self.flaw == Flaw::ForgetsTheLastAppend && !disk.lock().is_open {
+            let mut state = disk.lock();
+            let kept = state.bytes.len().saturating_sub(1);
+            state.bytes.truncate(kept);
+        }
+        Some(self.journal())
+    }
+
+    fn fail_appends(&self, fail: bool) -> bool {
+        let disk = self.disk.lock().unwrap();
+        let mut state = disk.lock();
+        state.appends_fail = fail;
+        state.torn = 3;
+        true
+    }
+}
+
+async fn report(flaw: Flaw) -> Report {
+    let disk = Mutex::default();
+    conformance::journal(&WithFlaw { flaw, disk }).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_without_flaws_passes_every_check() {
+    let report = report(Flaw::None).await;
+    println!("{report}");
+    report.assert_passed();
+    assert_eq!(skipped(&report), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_promise_is_found_by_the_check_of_it() {
+    for (flaw, check) in [
+        (Flaw::HoldsSomethingAtFirst, "a new journal is empty"),
+        (
+            Flaw::ReturnsInAnotherOrder,
+            "what it was given is what it returns, in order",
+        ),
+        (Flaw::IsText, "any bytes can be appended"),
+        (
+            Flaw::CutsLongAppends,
+            "large and many appends are all returned",
+        ),
+        (
+            Flaw::BeginsAnewWhenOpened,
+            "it goes on where it was when it is opened again",
+        ),
+        (
+            Flaw::ForgetsTheLastAppend,
+            "what it was given is what it returns, in order",
+        ),
+        (
+            Flaw::CompactsByAppending,
+            "a compaction replaces everything, by all pieces",
+        ),
+        (
+            Flaw::TakesOnlyTheFirstPiece,
+            "a compaction replaces everything, by all pieces",
+        ),
+        (
+            Flaw::OverwritesTheCompaction,
+            "what is appended after a compaction follows it",
+        ),
+        (Flaw::IsOpenTwice, "it is open once"),
+        (
+            Flaw::HidesFailures,
+            "after a failed append a compaction mends everything",
+        ),
+    ] {
+        let report = report(flaw).await;
+        let failed = failed(&report);
+        assert!(failed.contains(&check), "{flaw:?}: {report}");
+        let printed = report.to_string();
+        assert!(printed.contains("FAILED"), "{printed}");
+    }
+}
