@@ -93,6 +93,7 @@ impl LogServer {
     }
 
     /// Where a follower stands that has seen everything so far.
+    #[cfg(test)]
     pub(crate) fn cursor(&mut self, call: Call) -> Cursor {
         self.open(call).stream.end()
     }
