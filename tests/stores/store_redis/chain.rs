@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use redis::Value;
-use sealed_session::revoke::Generation;
-use sealed_session::revoke::{Cursor, Followed, ReplicatedLog, Target};
+use sealed_session::revoke::{
+    Announcement, Cursor, Followed, Generation, ReplicatedLog, Revocation, SessionId, Target,
+};
 
 use super::harness::{Server, key, new_list};
 use super::tools::*;
@@ -449,4 +450,39 @@ async fn two_lists_do_not_meet() {
     // And the same list under two names of the store is one.
     let again = server.open("one");
     assert_eq!(again.find(id(1), None).await.unwrap().revocations.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_by_its_beginning_goes_in_steps() {
+    let server = Server::start();
+    let list = new_list();
+    let store = server.open(&list);
+    let at = now(&store).await;
+    let end_of = |n: u64, created| Revocation::AnonymousSession {
+        id: SessionId::from_bytes(common::spread(n)),
+        created,
+        entry: common::ended_entry(at, at + DAY),
+    };
+    let all: Vec<_> = (0..3500).map(|n| end_of(n, at.minus(HOUR))).collect();
+    publish(&store, &all).await.unwrap();
+    let epoch = cursor(&store).await.epoch;
+    let left = || server.ask::<u64>(&["HLEN", &key(&list, "anonymous")]);
+    let since = at.minus(HOUR / 2);
+    publish(&store, &[Revocation::Anonymous { since }])
+        .await
+        .unwrap();
+    assert_eq!(left(), 2500, "nobody waits for all of them");
+    let found = store.find(id(1), None).await.unwrap().revocations;
+    assert_eq!(found, [Revocation::Anonymous { since }]);
+    // One publication makes room for itself, and nothing that lives makes room for what does not.
+    let small = Announcement::new(DAY, 2000, Duration::ZERO);
+    store.announce(small).await.unwrap();
+    for n in 4000..4002 {
+        publish(&store, &[end_of(n, at)]).await.unwrap();
+    }
+    let (all, _) = snapshot(&store).await.unwrap();
+    assert!(all.contains(&end_of(4000, at)) && all.contains(&Revocation::Anonymous { since }));
+    while store.sweep().await.unwrap() > 0 {}
+    assert_eq!(left(), 2);
+    assert_eq!(cursor(&store).await.epoch, epoch, "the counts are right");
 }

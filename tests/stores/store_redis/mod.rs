@@ -5,6 +5,7 @@
 mod chain;
 mod conformance;
 pub mod harness;
+mod failovers;
 mod load;
 mod servers;
 mod tools;

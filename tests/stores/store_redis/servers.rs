@@ -16,7 +16,7 @@ use common::{self, ended_entry};
 const WAIT: Duration = Duration::from_millis(800);
 
 /// A server and a replica of it that has caught up.
-async fn with_replica() -> (Server, Server) {
+pub async fn with_replica() -> (Server, Server) {
     let primary = Server::start();
     let port = primary.port().to_string();
     let replica = Server::with(&["--replicaof", "127.0.0.1", &port]);
