@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use common::faulty::Faulty;
-use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, eventually, memory};
+use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, eventually, log};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use sealed_session::key_files::Rotation;
-use sealed_session::revoke::Reach;
 use sealed_session::revoke::WhenStale;
 use sealed_session::store::Memory;
 use sealed_session::testing::ManualClock;
@@ -33,7 +32,7 @@ struct Fleet {
 impl Fleet {
     async fn start() -> Self {
         let clock = ManualClock::default();
-        let store = memory(&clock);
+        let store = log(&clock);
         let folder = tempfile::tempdir().unwrap();
         let mut fleet = Self {
             folder,
@@ -86,7 +85,7 @@ impl Fleet {
 
 async fn node(clock: &ManualClock, store: &Arc<Memory>, file: PathBuf) -> Node {
     // Of a fleet: a key that is not known here may be known elsewhere. The clock moves faster than news do.
-    let store = Faulty::new(store.clone(), Reach::Network);
+    let store = Faulty::new(store.clone());
     let builder = builder(clock, store)
         .key_source(KeySource::File(file))
         .when_stale(WhenStale::Accept, 10 * SECOND);
@@ -341,7 +340,7 @@ async fn a_cookie_of_an_abandoned_deployment_is_in_nobodys_way() {
     let fleet = Fleet::start().await;
     let file = fleet.path("abandoned.toml");
     make_keys(&file, &fleet.clock);
-    let abandoned = node(&fleet.clock, &memory(&fleet.clock), file).await;
+    let abandoned = node(&fleet.clock, &log(&fleet.clock), file).await;
     let browser = abandoned.browser();
     browser.post("/remember/alice").await.is(200);
     for passed in [Duration::ZERO, 58 * MINUTE, 4 * MINUTE] {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::faulty::{Call, Faulty, Mode};
-use common::{Browser, MINUTE, Node, SECOND, eventually, memory};
+use common::{Browser, MINUTE, Node, SECOND, eventually, log};
 use sealed_session::revoke::SubjectKey;
-use sealed_session::revoke::{Reach, Revocation, RevocationStore};
+use sealed_session::revoke::{Revocation, RevocationStore};
 use sealed_session::store::Memory;
 use sealed_session::testing::ManualClock;
 use serde_json::json;
@@ -22,7 +22,7 @@ struct Fleet {
 impl Fleet {
     async fn start(size: usize) -> Self {
         let clock = ManualClock::default();
-        let server = memory(&clock);
+        let server = log(&clock);
         clock.advance(SECOND);
         let mut fleet = Self {
             clock,
@@ -37,7 +37,7 @@ impl Fleet {
 
     /// Another node starts.
     async fn join(&mut self) {
-        let store = Faulty::new(self.server.clone(), Reach::Network);
+        let store = Faulty::new(self.server.clone());
         let node = Node::on(&self.clock, store.clone()).await;
         self.nodes.push((store, node));
     }
@@ -57,7 +57,7 @@ impl Fleet {
             store.deafen().await;
         }
         self.clock.advance(away);
-        self.server = memory(&self.clock);
+        self.server = log(&self.clock);
         for (store, _) in &self.nodes {
             store.replace(&self.server);
             store.set_call(Call::Follow, Mode::Up);
@@ -241,7 +241,7 @@ async fn an_older_copy_of_the_store_is_given_what_it_lacks() {
     let older = fleet.logged_in("carol").await;
     let older_stolen = older.copy();
     older.post("/logout").await.is(204);
-    let copy = memory(&fleet.clock);
+    let copy = log(&fleet.clock);
     copy.publish(&fleet.stored().await).await.unwrap();
     let epoch = copy.snapshot(&mut |_| {}).await.unwrap().position.epoch;
     copy.vouch(epoch, fleet.born().await).await.unwrap();
@@ -301,7 +301,7 @@ async fn an_operator_who_says_that_a_list_has_forgotten_is_obeyed() {
 #[actix_web::test]
 async fn a_store_in_this_process_that_is_reborn_is_believed() {
     let clock = ManualClock::default();
-    let store = memory(&clock);
+    let store = log(&clock);
     clock.advance(SECOND);
     let node = Node::on(&clock, store.clone()).await;
     let browser = node.browser();

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use common::faulty::{Call, Faulty, Mode};
 use common::gate::gate;
 use common::{
-    Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, ended_entry, eventually, memory, with,
+    Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, ended_entry, eventually, log, with,
 };
-use sealed_session::revoke::{Reach, Revocation, RevocationStore};
+use sealed_session::revoke::{Revocation, RevocationStore};
 use sealed_session::testing::ManualClock;
 use sealed_session::{
     Lifetimes,
@@ -27,7 +27,7 @@ struct Remote {
 impl Remote {
     async fn start(when_stale: WhenStale) -> Self {
         let clock = ManualClock::default();
-        let store = Faulty::new(memory(&clock), Reach::Network);
+        let store = Faulty::new(log(&clock));
         let builder = builder(&clock, store.clone()).when_stale(when_stale, 10 * SECOND);
         let node = Node::serve(clock.clone(), builder).await;
         Self { clock, store, node }
@@ -148,10 +148,10 @@ async fn a_list_that_grew_old_during_a_request_sets_no_cookie() {
 #[actix_web::test]
 async fn what_one_node_ends_another_refuses() {
     let clock = ManualClock::default();
-    let memory = memory(&clock);
+    let log = log(&clock);
     let (one, two) = (
-        Node::on(&clock, memory.clone()).await,
-        Node::on(&clock, memory.clone()).await,
+        Node::on(&clock, log.clone()).await,
+        Node::on(&clock, log.clone()).await,
     );
     for path in [
         "/logout",
@@ -171,7 +171,7 @@ async fn what_one_node_ends_another_refuses() {
         stolen.get("/me").await.is(200);
         stolen.at(&one).get("/me").await.is(200);
         // A node that starts later knows as well.
-        let late = Node::on(&clock, memory.clone()).await;
+        let late = Node::on(&clock, log.clone()).await;
         stolen.at(&late).get("/me").await.is(200);
     }
 }
@@ -179,8 +179,8 @@ async fn what_one_node_ends_another_refuses() {
 #[actix_web::test]
 async fn a_login_holds_although_its_node_has_not_heard_of_a_logout_everywhere() {
     let clock = ManualClock::default();
-    let memory = memory(&clock);
-    let store = Faulty::new(memory.clone(), Reach::Process);
+    let log = log(&clock);
+    let store = Faulty::new(log.clone());
     let (deaf, other) = (
         Node::on(&clock, store.clone()).await,
         Node::on(&clock, memory).await,
@@ -200,14 +200,14 @@ async fn a_login_holds_although_its_node_has_not_heard_of_a_logout_everywhere() 
 #[actix_web::test]
 async fn a_new_store_vouches_for_no_session_from_before() {
     let clock = ManualClock::default();
-    let old = Node::on(&clock, memory(&clock)).await;
+    let old = Node::on(&clock, log(&clock)).await;
     let (user, visitor) = (old.browser(), old.browser());
     user.post("/login/alice").await.is(200);
     visitor.put("/entries/a", json!(1)).await.is(204);
-    let new = Node::on(&clock, memory(&clock)).await;
+    let new = Node::on(&clock, log(&clock)).await;
     user.copy().at(&new).get("/me").await.is(401);
     visitor.copy().at(&new).get("/entries/a").await.is(404);
-    let trusting = builder(&clock, memory(&clock)).older_sessions(OlderSessions::Accept);
+    let trusting = builder(&clock, log(&clock)).older_sessions(OlderSessions::Accept);
     let trusting = Node::serve(clock.clone(), trusting).await;
     user.copy().at(&trusting).get("/me").await.is(200);
     // What is made in the millisecond of its birth counts.
@@ -223,10 +223,10 @@ async fn a_new_store_vouches_for_no_session_from_before() {
 #[actix_web::test]
 async fn a_new_store_of_a_fleet_removes_no_cookie() {
     let clock = ManualClock::default();
-    let old = Node::on(&clock, memory(&clock)).await;
+    let old = Node::on(&clock, log(&clock)).await;
     let browser = old.browser();
     browser.post("/login/alice").await.is(200);
-    let store = Faulty::new(memory(&clock), Reach::Network);
+    let store = Faulty::new(log(&clock));
     let new = Node::on(&clock, store).await;
     let browser = browser.at(&new);
     let fresh = || async { new.sessions.health().staleness.is_zero() };
@@ -253,12 +253,12 @@ fn limits(absolute: std::time::Duration) -> Lifetimes {
 #[actix_web::test]
 async fn a_shortened_limit_works_at_once_and_a_longer_one_does_not() {
     let clock = ManualClock::default();
-    let memory = memory(&clock);
-    let node = Node::serve(clock.clone(), builder(&clock, memory.clone())).await;
+    let log = log(&clock);
+    let node = Node::serve(clock.clone(), builder(&clock, log.clone())).await;
     let with = |absolute| {
         Node::serve(
             clock.clone(),
-            builder(&clock, memory.clone()).lifetimes(limits(absolute)),
+            builder(&clock, log.clone()).lifetimes(limits(absolute)),
         )
     };
     let (strict, lax) = (with(HOUR).await, with(30 * DAY).await);
@@ -282,11 +282,11 @@ async fn a_shortened_limit_works_at_once_and_a_longer_one_does_not() {
 #[actix_web::test]
 async fn a_node_with_short_limits_remembers_what_concerns_its_neighbours_sessions() {
     let clock = ManualClock::default();
-    let memory = memory(&clock);
+    let log = log(&clock);
     let with = |absolute| {
         Node::serve(
             clock.clone(),
-            builder(&clock, memory.clone()).lifetimes(limits(absolute)),
+            builder(&clock, log.clone()).lifetimes(limits(absolute)),
         )
     };
     let (short, long) = (with(HOUR).await, with(30 * DAY).await);
@@ -324,8 +324,8 @@ async fn a_node_with_short_limits_remembers_what_concerns_its_neighbours_session
 #[actix_web::test]
 async fn visitors_who_never_log_in_do_not_fill_the_list() {
     let clock = ManualClock::default();
-    let memory = memory(&clock);
-    let node = Node::on(&clock, memory.clone()).await;
+    let log = log(&clock);
+    let node = Node::on(&clock, log.clone()).await;
     let browser = node.browser();
     browser.post("/login/alice").await.is(200);
     let stolen = browser.copy();
@@ -358,7 +358,7 @@ async fn visitors_who_never_log_in_do_not_fill_the_list() {
 #[actix_web::test]
 async fn a_visitor_is_not_kept_for_a_store_that_is_away() {
     let clock = ManualClock::default();
-    let store = Faulty::new(memory(&clock), Reach::Process);
+    let store = Faulty::new(log(&clock));
     let node = Node::on(&clock, store.clone()).await;
     let visitor = node.browser();
     visitor.put("/entries/a", json!(1)).await.is(204);
@@ -373,7 +373,7 @@ async fn a_visitor_is_not_kept_for_a_store_that_is_away() {
 #[actix_web::test]
 async fn a_store_of_several_nodes_is_followed_by_one_in_a_process() {
     let clock = ManualClock::default();
-    let store = Faulty::new(memory(&clock), Reach::Network);
+    let store = Faulty::new(log(&clock));
     let first = builder(&clock, store.clone()).start().await.unwrap();
     let refused = builder(&clock, store.clone()).start().await.unwrap_err();
     assert!(
@@ -388,7 +388,7 @@ async fn a_store_of_several_nodes_is_followed_by_one_in_a_process() {
 #[actix_web::test]
 async fn a_raise_that_was_heard_of_keeps_nobody_out_while_there_are_no_replicas() {
     let clock = ManualClock::default();
-    let store = Faulty::new(memory(&clock), Reach::Network);
+    let store = Faulty::new(log(&clock));
     clock.advance(SECOND);
     let node = Node::on(&clock, store.clone()).await;
     let browser = node.browser();

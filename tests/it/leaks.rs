@@ -8,9 +8,8 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use common::faulty::{Faulty, Mode};
 use common::forge::{Forge, Record};
-use common::{Browser, Node, builder, memory, serve};
+use common::{Browser, Node, builder, log, memory, serve};
 use sealed_session::adapter::Incoming;
-use sealed_session::revoke::Reach;
 use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::time::Clock;
 use sealed_session::{KeyRing, Session};
@@ -112,7 +111,7 @@ async fn debug_output_shows_no_cookie_key_or_content() {
 #[actix_web::test]
 async fn error_bodies_tell_nothing_of_what_went_wrong_inside() {
     let clock = ManualClock::default();
-    let store = Faulty::new(memory(&clock), Reach::Process);
+    let store = Faulty::new(log(&clock));
     let node = Node::on(&clock, store.clone()).await;
     let browser = node.browser();
     browser.post("/login/alice").await.is(200);

@@ -6,9 +6,9 @@
 
 use common::faulty::{Call, Faulty, Mode};
 use common::gate::during;
-use common::{Browser, Node, SECOND, builder, eventually, memory};
+use common::{Browser, Node, SECOND, builder, eventually, log};
 use sealed_session::adapter::Incoming;
-use sealed_session::revoke::{Reach, SubjectKey};
+use sealed_session::revoke::{SubjectKey};
 use sealed_session::testing::ManualClock;
 
 use super::site::{routes, target};
@@ -107,8 +107,8 @@ async fn a_thief_who_hammers_does_not_survive_logout_all() {
 #[actix_web::test]
 async fn a_logout_of_a_marked_session_reaches_other_nodes_or_fails() {
     let clock = ManualClock::default();
-    let shared = memory(&clock);
-    let store = Faulty::new(shared.clone(), Reach::Process);
+    let shared = log(&clock);
+    let store = Faulty::new(shared.clone());
     let here = builder(&clock, store.clone()).start().await.unwrap();
     let there = builder(&clock, shared).start().await.unwrap();
     let (here_url, _) = common::serve(&here, routes);
@@ -186,7 +186,7 @@ async fn a_retry_of_what_was_replaced_ends_no_later_login() {
     // The order of the outbox is random: several rounds.
     for _ in 0..4 {
         let clock = ManualClock::default();
-        let store = Faulty::new(memory(&clock), Reach::Process);
+        let store = Faulty::new(log(&clock));
         let sessions = builder(&clock, store.clone()).start().await.unwrap();
         let (url, _) = common::serve(&sessions, routes);
         // Outstanding: mallory's, whose raise is slow, and alice's.

@@ -11,15 +11,14 @@ use actix_web::web::Bytes;
 use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, Result, error, web};
 use common::faulty::{Faulty, Mode};
 use common::raw::{request, upgrade};
-use common::{Answer, Browser, Node, builder, eventually, memory, serve, serve_app};
-use sealed_session::revoke::Reach;
+use common::{Answer, Browser, Node, builder, eventually, log, serve, serve_app};
 use sealed_session::testing::ManualClock;
 use sealed_session::{Session, SessionExt, SessionMiddleware, Sessions};
 use serde_json::json;
 
 async fn sessions() -> Sessions {
     let clock = ManualClock::default();
-    builder(&clock, memory(&clock)).start().await.unwrap()
+    builder(&clock, log(&clock)).start().await.unwrap()
 }
 
 #[track_caller]
@@ -317,8 +316,8 @@ async fn impatient(
 async fn a_timeout_in_the_middle_of_a_logout_does_not_stop_it() {
     for outside in [true, false] {
         let clock = ManualClock::default();
-        let memory = memory(&clock);
-        let store = Faulty::new(memory.clone(), Reach::Process);
+        let log = log(&clock);
+        let store = Faulty::new(log.clone());
         let other = Node::on(&clock, memory).await;
         let sessions = builder(&clock, store.clone()).start().await.unwrap();
         let server = sessions.clone();

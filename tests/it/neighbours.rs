@@ -11,10 +11,9 @@ use actix_web::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::{App, Error, HttpResponse};
 use common::faulty::{Call, Faulty, Mode};
-use common::{Answer, Browser, MINUTE, SECOND, builder, eventually, memory, serve_app};
+use common::{Answer, Browser, MINUTE, SECOND, builder, eventually, log, memory, serve_app};
 use sealed_session::Sessions;
 use sealed_session::actix::{SessionExt, SessionMiddleware};
-use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
 
 const SITE: &str = "https://app.example.org";
@@ -29,7 +28,7 @@ fn is_readable(answer: &Answer) {
 #[actix_web::test]
 async fn headers_of_inner_middleware_survive_when_the_response_is_replaced() {
     let clock = ManualClock::default();
-    let store = Faulty::new(memory(&clock), Reach::Network);
+    let store = Faulty::new(log(&clock));
     let sessions = builder(&clock, store.clone()).start().await.unwrap();
     let (url, _server) = serve_app!(
         1,
@@ -145,7 +144,7 @@ fn closed(sessions: &Sessions) -> Browser {
 #[actix_web::test]
 async fn an_error_of_inner_middleware_hides_no_logout_that_failed() {
     let clock = ManualClock::default();
-    let store = Faulty::new(memory(&clock), Reach::Process);
+    let store = Faulty::new(log(&clock));
     let sessions = builder(&clock, store.clone()).start().await.unwrap();
     let browser = closed(&sessions);
     browser.get("/closed").await.is(303);
@@ -162,7 +161,7 @@ async fn an_error_of_inner_middleware_hides_no_logout_that_failed() {
 #[actix_web::test]
 async fn an_error_of_inner_middleware_hides_no_list_that_is_unavailable() {
     let clock = ManualClock::default();
-    let store = Faulty::new(memory(&clock), Reach::Network);
+    let store = Faulty::new(log(&clock));
     let sessions = builder(&clock, store.clone()).start().await.unwrap();
     let browser = closed(&sessions);
     eventually(|| async { browser.post("/login/alice").await.status == 200 }).await;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use common::faulty::{Call, Faulty, Mode};
 use common::written::Written;
-use common::{SECOND, builder, eventually, memory};
+use common::{SECOND, builder, eventually, log, memory};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use sealed_session::Sessions;
 use sealed_session::adapter::{Incoming, Loaded};
 use sealed_session::keys::{KeyTables, SystemRandom};
-use sealed_session::revoke::{Reach, SessionId};
+use sealed_session::revoke::{SessionId};
 use sealed_session::testing::ManualClock;
 use sealed_session::time::{Clock, SystemClock};
 use sha2::{Digest, Sha256};
@@ -39,7 +39,7 @@ async fn logged_in(sessions: &Sessions) -> (String, SessionId) {
 #[actix_web::test]
 async fn requests_that_are_turned_away_are_counted_and_logged_beside_a_flood_of_rubbish() {
     let clock = ManualClock::default();
-    let store = Faulty::new(memory(&clock), Reach::Network);
+    let store = Faulty::new(log(&clock));
     let sessions = builder(&clock, store.clone()).start().await.unwrap();
     let (cookie, _) = logged_in(&sessions).await;
     store.set_call(Call::Follow, Mode::Hanging);

@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use common::faulty::Faulty;
 use common::forge::{Forge, Record};
-use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, eventually, memory};
+use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, eventually, log};
 use sealed_session::SessionInsertError;
-use sealed_session::revoke::Reach;
 use sealed_session::session::{NotWritable, Rejected};
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
@@ -139,7 +138,7 @@ async fn a_token_of_an_unknown_key_is_no_obstacle_on_a_store_of_one_process() {
 #[actix_web::test]
 async fn a_token_of_an_unknown_key_is_no_obstacle_in_a_fleet_after_an_hour() {
     let clock = ManualClock::default();
-    let node = Node::on(&clock, Faulty::new(memory(&clock), Reach::Network)).await;
+    let node = Node::on(&clock, Faulty::new(log(&clock))).await;
     let now = node.clock.now();
     let unknown = Forge {
         secret: 2,

@@ -6,9 +6,8 @@ use std::time::Duration;
 use actix_web::Result;
 use common::faulty::{Call, Faulty, Mode};
 use common::gate::during;
-use common::{Answer, Browser, Node, SECOND, eventually, memory};
+use common::{Answer, Browser, Node, SECOND, eventually, log};
 use sealed_session::Session;
-use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
 use serde_json::json;
 
@@ -107,10 +106,10 @@ async fn of_two_renewals_at_once_on_one_node_one_wins() {
 }
 
 /// Two nodes, each with a way to the same store.
-pub async fn fleet() -> (ManualClock, [(Arc<Faulty>, Node); 2]) {
+pub async fn fleet() -> (ManualClock, [(Faulty, Node); 2]) {
     let clock = ManualClock::default();
-    let memory = memory(&clock);
-    let stores = [(); 2].map(|()| Faulty::new(memory.clone(), Reach::Process));
+    let log = log(&clock);
+    let stores = [(); 2].map(|()| Faulty::new(log.clone()));
     let [one, two] = stores;
     let nodes = [
         (one.clone(), Node::on(&clock, one).await),
@@ -121,7 +120,7 @@ pub async fn fleet() -> (ManualClock, [(Arc<Faulty>, Node); 2]) {
 
 /// Sends both while neither node's publication arrives, then lets them arrive.
 async fn at_once(
-    nodes: &[(Arc<Faulty>, Node); 2],
+    nodes: &[(Faulty, Node); 2],
     paths: [&str; 2],
     browsers: [&Browser; 2],
 ) -> [Answer; 2] {

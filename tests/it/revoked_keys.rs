@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use common::faulty::Faulty;
 use common::gate::during;
-use common::{Browser, DAY, HOUR, MINUTE, SECOND, builder, memory};
+use common::{Browser, DAY, HOUR, MINUTE, SECOND, builder, log, memory};
 use sealed_session::key_files::Rotation;
 use sealed_session::keys::{KeySource, KeyTables, SystemRandom};
-use sealed_session::revoke::Reach;
 use sealed_session::session::{ConfirmError, LogoutError, Rejected};
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
@@ -32,7 +31,7 @@ impl Worn {
         let file = folder.path().join("keys.toml");
         let tables = KeyTables::fresh(clock.now(), &SystemRandom).unwrap();
         tables.create(&file).unwrap();
-        let store = Faulty::new(memory(&clock), Reach::Process);
+        let store = Faulty::new(log(&clock));
         let builder = builder(&clock, store.clone()).key_source(KeySource::File(file));
         let sessions = builder.start().await.unwrap();
         let (url, _) = common::serve(&sessions, routes);

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, Result, web};
 use common::faulty::Faulty;
-use common::{Browser, Node, builder, memory, serve};
+use common::{Browser, Node, builder, log, serve};
 use sealed_session::adapter::Incoming;
-use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
 use sealed_session::{Session, Sessions};
 
@@ -53,14 +52,14 @@ async fn cdn(session: Session) -> Result<HttpResponse> {
 pub struct Site {
     pub sessions: Sessions,
     pub clock: ManualClock,
-    pub store: Arc<Faulty>,
+    pub store: Faulty,
     pub url: String,
 }
 
 /// A site of its own, for somebody to attack.
 pub async fn target() -> Site {
     let clock = ManualClock::default();
-    let store = Faulty::new(memory(&clock), Reach::Process);
+    let store = Faulty::new(log(&clock));
     let sessions = builder(&clock, store.clone()).start().await.unwrap();
     let (url, _) = common::serve(&sessions, routes);
     Site {

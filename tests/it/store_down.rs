@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use actix_web::web;
 use common::faulty::{Call, Faulty, Mode, Switched};
-use common::{Answer, Browser, MINUTE, Node, SECOND, builder, eventually, memory, serve};
-use sealed_session::revoke::{Reach, RevocationStore, SessionId};
+use common::{Answer, Browser, MINUTE, Node, SECOND, builder, eventually, log, serve};
+use sealed_session::revoke::{RevocationStore, SessionId};
 use sealed_session::testing::ManualClock;
 use serde_json::json;
 
@@ -29,8 +29,8 @@ async fn the_retry_of_a_logout_that_failed_is_no_success_while_the_store_is_down
 #[actix_web::test]
 async fn one_logout_that_is_never_taken_holds_up_no_others() {
     let clock = ManualClock::default();
-    let memory = memory(&clock);
-    let store = Faulty::new(memory.clone(), Reach::Process);
+    let log = log(&clock);
+    let store = Faulty::new(log.clone());
     let sessions = builder(&clock, store.clone()).start().await.unwrap();
     let [poison, other] = [1, 2].map(|number| SessionId::from_bytes([number; 16]));
     store.never_takes(poison);
@@ -47,7 +47,7 @@ async fn one_logout_that_is_never_taken_holds_up_no_others() {
 #[actix_web::test]
 async fn an_option_does_not_turn_an_unavailable_list_into_a_logout() {
     let clock = ManualClock::default();
-    let store = Faulty::new(memory(&clock), Reach::Network);
+    let store = Faulty::new(log(&clock));
     let sessions = builder(&clock, store.clone()).start().await.unwrap();
     let routes = |config: &mut web::ServiceConfig| {
         common::routes(config);
@@ -82,8 +82,8 @@ pub struct Fleet {
 impl Fleet {
     pub async fn start() -> Self {
         let clock = ManualClock::default();
-        let memory = memory(&clock);
-        let store = Faulty::new(memory.clone(), Reach::Process);
+        let log = log(&clock);
+        let store = Faulty::new(log.clone());
         Self {
             node: Node::on(&clock, store.clone()).await,
             other: Node::on(&clock, memory).await,
@@ -334,7 +334,7 @@ async fn a_user_who_could_not_be_logged_out_for_want_of_random_bytes_can_log_in_
 #[actix_web::test]
 async fn a_node_does_not_start_without_its_store() {
     let clock = ManualClock::default();
-    let store = Faulty::new(memory(&clock), Reach::Network);
+    let store = Faulty::new(log(&clock));
     for call in [Call::Publish, Call::Follow] {
         store.set(Mode::Up);
         store.set_call(call, Mode::Down);

@@ -8,10 +8,9 @@
 use actix_web::{HttpResponse, Result, web};
 use common::faulty::{Call, Faulty, Mode};
 use common::gate::{during, gate};
-use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, eventually, logged_in, memory, node_at};
+use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, eventually, logged_in, log, node_at};
 use futures_util::future::join_all;
 use sealed_session::Session;
-use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
 use serde_json::json;
 
@@ -190,9 +189,9 @@ async fn what_is_inserted_after_a_logout_is_in_a_new_session_and_the_old_one_is_
 /// Two nodes of a fleet. The second hears nothing until it is told to.
 async fn fleet() -> (ManualClock, Node, Node, std::sync::Faulty) {
     let clock = ManualClock::default();
-    let store = memory(&clock);
-    let here = Node::on(&clock, Faulty::new(store.clone(), Reach::Network)).await;
-    let deaf = Faulty::new(store, Reach::Network);
+    let store = log(&clock);
+    let here = Node::on(&clock, Faulty::new(store.clone())).await;
+    let deaf = Faulty::new(store);
     let there = Node::on(&clock, deaf.clone()).await;
     (clock, here, there, deaf)
 }

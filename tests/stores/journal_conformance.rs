@@ -1,12 +1,8 @@
 //! Every journal passes the conformance suite, and one that breaks a promise does not.
-#![allow(clippy::unwrap_used)]
-
-#[path = "common/ram_journal.rs"]
-mod ram_journal;
 
 use std::sync::Mutex;
 
-use ram_journal::{RamDisk, RamJournal};
+use common::ram_journal::{RamDisk, RamJournal};
 use sealed_session::revoke::Journal;
 use sealed_session::store::{Memory, StoreError};
 use sealed_session::testing::conformance::{self, JournalHarness, Outcome, Report};

@@ -1,5 +1,4 @@
 //! Any interleaving of calls leaves every shared log in the state that a plain model says.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use sealed_session::revoke::{Reach, RevocationStore};
+use sealed_session::revoke::{RevocationStore};
 use sealed_session::store::{Memory, Redis};
 use sealed_session::testing::ManualClock;
 use sealed_session::{
@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::{LIST, born, node, node_on, open, remembered, status};
 use common::faulty::{Call, Faulty, Mode};
 use common::redis_server::RedisServer;
-use common::{DAY, MINUTE, Node, SECOND, ended, eventually, memory};
+use common::{DAY, MINUTE, Node, SECOND, ended, eventually, log};
 
 /// A store that lost everything has lost how long it has to remember, too.
 #[actix_web::test]
@@ -69,11 +69,11 @@ pub struct CutOff {
 impl CutOff {
     pub async fn start() -> Self {
         let clock = ManualClock::default();
-        let server = memory(&clock);
+        let server = log(&clock);
         clock.advance(SECOND);
         let mut nodes = Vec::new();
         for _ in 0..2 {
-            let store = Faulty::new(server.clone(), Reach::Network);
+            let store = Faulty::new(server.clone());
             nodes.push((store.clone(), Node::on(&clock, store).await));
         }
         Self {
@@ -93,7 +93,7 @@ impl CutOff {
 
     /// The node's store is lost, and an empty one in its place.
     pub fn empty_store(&self, number: usize) -> Arc<Memory> {
-        let empty = memory(&self.clock);
+        let empty = log(&self.clock);
         self.connection(number).replace(&empty);
         empty
     }
@@ -108,7 +108,7 @@ impl CutOff {
     async fn lose_the_store(&self) {
         self.connection(0).deafen().await;
         self.clock.advance(5 * SECOND);
-        let server = memory(&self.clock);
+        let server = log(&self.clock);
         for (store, _) in &self.nodes {
             store.replace(&server);
             store.set_call(Call::Follow, Mode::Up);
@@ -193,7 +193,7 @@ async fn two_losses_one_after_the_other_log_nobody_out() {
             fleet.connection(number).deafen().await;
         }
         fleet.clock.advance(12 * SECOND);
-        let empty = memory(&fleet.clock);
+        let empty = log(&fleet.clock);
         for number in 0..2 {
             fleet.connection(number).replace(&empty);
             fleet.connection(number).set_call(Call::Follow, Mode::Up);

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use sealed_session::revoke::Reach;
 use sealed_session::testing::ManualClock;
 use serde_json::json;
 
 use super::{LIST, node, status};
 use common::faulty::{Call, Faulty, Mode};
 use common::redis_server::RedisServer;
-use common::{Browser, Node, SECOND, eventually, memory};
+use common::{Browser, Node, SECOND, eventually, log};
 
 /// Today that takes someone who writes into the list; a later release will know values that this one does
 /// not.
@@ -33,7 +32,7 @@ async fn a_logout_over_an_entry_that_is_not_understood_is_told_to_everyone() {
 
 async fn one_user() -> (Node, Faulty, Browser) {
     let clock = ManualClock::default();
-    let store = Faulty::new(memory(&clock), Reach::Network);
+    let store = Faulty::new(log(&clock));
     clock.advance(SECOND);
     let node = Node::on(&clock, store.clone()).await;
     let user = node.browser();

@@ -6,14 +6,13 @@ use actix_web::test::TestRequest;
 use actix_web::{App, HttpResponse, Result, web};
 use sealed_session::actix::{NoSession, SessionExt, SessionMiddleware};
 use sealed_session::adapter::{CommitError, Incoming};
-use sealed_session::revoke::Reach;
 use sealed_session::testing::{ManualClock, cookie, session};
 use sealed_session::{CookieSettings, Lifetimes, Session, SessionStatus};
 use serde_json::json;
 
 use super::{attribute, persistent, seen, serve, started};
 use common::faulty::{Faulty, Mode};
-use common::{Browser, DAY, HOUR, MINUTE, SECOND, builder, memory, serve_app, with};
+use common::{Browser, DAY, HOUR, MINUTE, SECOND, builder, log, memory, serve_app, with};
 
 #[actix_web::test]
 async fn without_a_middleware_there_is_no_session() {
@@ -177,7 +176,7 @@ async fn what_cannot_be_a_session_is_removed_where_somebody_looks() {
 #[actix_web::test]
 async fn a_store_that_fails_is_503_where_it_is_needed_and_tells_nothing() {
     let clock = ManualClock::default();
-    let store = Faulty::new(memory(&clock), Reach::Process);
+    let store = Faulty::new(log(&clock));
     let sessions = builder(&clock, store.clone()).start().await.unwrap();
     let browser = serve(&sessions);
     let user = json!({ "user": "ferris" });

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use actix_session::config::CookieContentSecurity;
 use sealed_session::adapter::Incoming;
 use sealed_session::migrate::ActixSessionCookie;
-use sealed_session::revoke::Reach;
 use sealed_session::store::Memory;
 use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::{KeyRing, time::Clock};
@@ -14,7 +13,7 @@ use serde_json::json;
 use super::old::{CONTENTS, Old};
 use super::{READ_FOR, node, node_with};
 use common::faulty::{Faulty, Mode};
-use common::{Browser, DAY, MINUTE, Node, SECOND, builder, eventually, memory};
+use common::{Browser, DAY, MINUTE, Node, SECOND, builder, eventually, log, memory};
 
 /// The old cookie is worth nothing, here and for as long as it is read.
 async fn is_dead(node: &Node, copy: &Browser) {
@@ -150,7 +149,7 @@ async fn whom_an_administrator_ends_comes_back_by_no_old_cookie() {
 async fn what_one_node_ended_is_ended_on_all() {
     let old = Old::new(CookieContentSecurity::Private);
     let clock = ManualClock::default();
-    let store: Arc<Memory> = memory(&clock);
+    let store: Store = memory(&clock);
     let until = clock.now() + READ_FOR;
     let start = async || {
         let builder = builder(&clock, store.clone()).migrate(old.cookie(until));
@@ -170,7 +169,7 @@ async fn a_session_that_was_taken_over_outlives_no_logout_that_a_copy_of_the_sto
     let old = Old::new(CookieContentSecurity::Private);
     let clock = ManualClock::default();
     // A node that has just met its server, which may have taken the place of one that knew more.
-    let store = Faulty::new(memory(&clock), Reach::Network);
+    let store = Faulty::new(log(&clock));
     clock.advance(MINUTE);
     let plan = old.cookie(clock.now() + READ_FOR);
     let node = Node::serve(clock.clone(), builder(&clock, store).migrate(plan)).await;
@@ -195,7 +194,7 @@ async fn no_old_cookie_is_judged_while_others_may_give_back_what_the_store_lost(
     let old = Old::new(CookieContentSecurity::Private);
     let clock = ManualClock::default();
     // It began a second ago, perhaps for the second time.
-    let store = Faulty::new(memory(&clock), Reach::Network);
+    let store = Faulty::new(log(&clock));
     let plan = old.cookie(clock.now() + READ_FOR);
     let node = Node::serve(clock.clone(), builder(&clock, store).migrate(plan)).await;
     let browser = old.browser(&node, json!({ "user_id": "alice" })).await;
@@ -211,7 +210,7 @@ async fn no_old_cookie_is_judged_while_others_may_give_back_what_the_store_lost(
 async fn an_old_cookie_that_cannot_be_judged_is_answered_with_503_where_somebody_looks() {
     let old = Old::new(CookieContentSecurity::Private);
     let clock = ManualClock::default();
-    let store = Faulty::new(memory(&clock), Reach::Network);
+    let store = Faulty::new(log(&clock));
     clock.advance(MINUTE);
     let plan = old.cookie(clock.now() + READ_FOR);
     let node = Node::serve(clock.clone(), builder(&clock, store.clone()).migrate(plan)).await;
@@ -271,7 +270,7 @@ async fn several_old_cookies_of_a_request_end_together() {
 async fn the_end_of_a_visitor_holds_for_the_user_that_the_old_cookie_is_named_for_later() {
     let old = Old::new(CookieContentSecurity::Private);
     let clock = ManualClock::default();
-    let store: Arc<Memory> = memory(&clock);
+    let store: Store = memory(&clock);
     let until = clock.now() + READ_FOR;
     let unnamed = ActixSessionCookie::new(old.name, &old.key, until).unwrap();
     let before = builder(&clock, store.clone()).migrate(unnamed);
@@ -322,7 +321,7 @@ async fn beside_a_cookie_of_a_revoked_key_nothing_is_taken_over() {
         .unwrap()
     };
     let clock = ManualClock::default();
-    let store: Arc<Memory> = memory(&clock);
+    let store: Store = memory(&clock);
     let until = clock.now() + READ_FOR;
     let start = async |revoked| {
         let builder = builder(&clock, store.clone()).keys(ring(revoked));

@@ -1,5 +1,4 @@
 //! A log in memory passes the conformance suite, and one that breaks a promise does not.
-#![allow(clippy::unwrap_used)]
 
 mod broken;
 

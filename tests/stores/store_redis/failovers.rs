@@ -8,8 +8,8 @@ use sealed_session::store::{Redis, StoreError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::harness::{Server, new_list};
-use crate::tools::*;
+use super::harness::{Server, new_list};
+use super::tools::*;
 
 /// A proxy before whichever server has the port that `backend` holds. What a client says next goes to that, over
 /// the connection that it has.

@@ -118,8 +118,12 @@ pub fn log(clock: &ManualClock) -> MemoryLog {
     log
 }
 
+/// A store in memory, which begins when sessions are first started on it.
+pub fn memory(_: &ManualClock) -> Store {
+    Memory::new().into()
+}
+
 /// Makes the list of this name on a server, where it is not there, and lets it be as if it had settled long ago.
-#[cfg(feature = "redis")]
 pub async fn settled(server: &redis_server::RedisServer, list: &str) {
     use sealed_session::revoke::ReplicatedLog;
     let log = sealed_session::store::Redis::open(server.url(), list).unwrap();
