@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
 use crate::lock::lock;
@@ -29,6 +28,7 @@ use crate::revoke::node::{Attempt, Backend, Node, Status};
 use crate::revoke::store::Start;
 use crate::revoke::worker::Worker;
 use crate::revoke::{Published, Raised, Reading, ReplicatedLog, Revocation, Target};
+use crate::time::{Clock, UnixMillis};
 
 /// How long a store may take to answer a follower: it should after a second or two.
 const SILENCE: Duration = Duration::from_secs(8);
@@ -209,10 +209,12 @@ impl Backend for Handle {
     }
 
     fn publish(&self, revocation: Revocation) -> Attempt<Published> {
-        self.0.clone().ask(Ask::Publish(revocation), |reply| match reply {
-            Reply::Published(outcome) => Some(outcome),
-            _ => None,
-        })
+        self.0
+            .clone()
+            .ask(Ask::Publish(revocation), |reply| match reply {
+                Reply::Published(outcome) => Some(outcome),
+                _ => None,
+            })
     }
 
     fn raise(&self, target: Target, familiar: bool) -> Attempt<Raised> {

@@ -10,15 +10,13 @@ mod model;
 
 use std::sync::Arc;
 
-use crate::time::{Clock, SystemClock, UnixMillis};
 use crate::error::StoreError;
 use crate::ids::{Generation, RaiseId};
 use crate::random::Random;
 use crate::revoke::node::Node;
 use crate::revoke::store::{Boxed, Contents, Start, StoreKind};
-use crate::revoke::{
-    Announcement, Purpose, Raise, ReplicatedLog, Revocation, SnapshotEnd, Target,
-};
+use crate::revoke::{Announcement, Purpose, Raise, ReplicatedLog, Revocation, SnapshotEnd, Target};
+use crate::time::{Clock, SystemClock, UnixMillis};
 
 use self::driver::Driver;
 

@@ -16,13 +16,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::time::UnixMillis;
 use crate::ids::SessionId;
-use crate::time::SKEW;
 use crate::lock::lock;
 use crate::revoke::log::Published;
 use crate::revoke::revocation::{Revocation, SessionEntry};
 use crate::revoke::table::{IdHasher, Size, Table};
+use crate::time::SKEW;
+use crate::time::UnixMillis;
 
 /// How many entries at or below `since` one call drops at the most, so that nobody waits long.
 const DROPPED_AT_ONCE: usize = 256;

@@ -13,8 +13,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::time::{Clock, UnixMillis, millis};
 use crate::revoke::log::SETTLING;
+use crate::time::{Clock, UnixMillis, millis};
 
 /// A point in time by both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

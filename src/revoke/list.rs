@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use dashmap::DashSet;
 
-use crate::time::{UnixMillis, millis};
 use crate::ids::{Generation, SessionId, SubjectKey};
-use crate::time::SKEW;
 use crate::revoke::anonymous::AnonymousList;
 use crate::revoke::log::{Published, Target};
 use crate::revoke::revocation::{Matter, Revocation, SessionEntry, SubjectEntry};
 use crate::revoke::table::{IdHasher, Size, Table};
+use crate::time::SKEW;
+use crate::time::{UnixMillis, millis};
 
 /// The join of all revocations that this node knows of.
 #[derive(Debug)]

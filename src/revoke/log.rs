@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::time::UnixMillis;
 use crate::error::StoreError;
 use crate::ids::{Generation, RaiseId, Serial, SessionId, SubjectKey};
 use crate::revoke::revocation::{Revocation, SessionEntry, SubjectEntry};
+use crate::time::UnixMillis;
 
 /// What a store promises that several nodes write to.
 ///

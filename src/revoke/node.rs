@@ -10,15 +10,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
-use crate::time::SKEW;
 use crate::observe::{self, tag};
 use crate::revoke::completeness::{Completeness, Moment};
 use crate::revoke::list::List;
 use crate::revoke::log::{Published, Raised, Reading, Target};
 use crate::revoke::revocation::{Matter, Revocation};
+use crate::time::SKEW;
+use crate::time::{Clock, UnixMillis};
 
 /// A call of the store that runs to its end whether or not anyone waits for it.
 pub(crate) type Attempt<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;

@@ -8,8 +8,8 @@
 
 use std::time::Duration;
 
-use crate::time::UnixMillis;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
+use crate::time::UnixMillis;
 
 /// One fact about which cookies are dead. Exhaustive, like its entries: a store that forgets a part of it must not
 /// compile.

@@ -4,7 +4,6 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
-use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
 use crate::ids::Generation;
 use crate::random::Random;
@@ -13,6 +12,7 @@ use crate::revoke::node::Node;
 use crate::revoke::policy::Trust;
 use crate::revoke::revocation::Revocation;
 use crate::revoke::worker::Worker;
+use crate::time::{Clock, UnixMillis};
 
 /// Where revocations are remembered: what [`SessionsBuilder::store`](crate::SessionsBuilder::store) takes.
 ///

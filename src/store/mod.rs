@@ -33,10 +33,10 @@ pub use redb::Redb;
 
 use std::time::Duration;
 
-use crate::time::UnixMillis;
-use crate::time::LONGEST;
 use crate::replicate::Shared;
 use crate::revoke::{Journal, ReplicatedLog, Store};
+use crate::time::LONGEST;
+use crate::time::UnixMillis;
 
 pub(crate) use self::local::Local;
 

@@ -8,7 +8,7 @@ use common::faulty::{Call, Faulty, Mode};
 use common::gate::during;
 use common::{Browser, Node, SECOND, builder, eventually, log};
 use sealed_session::adapter::Incoming;
-use sealed_session::revoke::{SubjectKey};
+use sealed_session::revoke::SubjectKey;
 use sealed_session::testing::ManualClock;
 
 use super::site::{routes, target};

@@ -318,7 +318,7 @@ async fn a_timeout_in_the_middle_of_a_logout_does_not_stop_it() {
         let clock = ManualClock::default();
         let log = log(&clock);
         let store = Faulty::new(log.clone());
-        let other = Node::on(&clock, memory).await;
+        let other = Node::on(&clock, log).await;
         let sessions = builder(&clock, store.clone()).start().await.unwrap();
         let server = sessions.clone();
         let (url, _server) = serve_app!(

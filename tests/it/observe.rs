@@ -1,8 +1,6 @@
 //! What the log and the counters say of requests.
 #![cfg(feature = "metrics")]
 
-use std::sync::Arc;
-
 use common::faulty::{Call, Faulty, Mode};
 use common::written::Written;
 use common::{SECOND, builder, eventually, log, memory};
@@ -10,7 +8,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use sealed_session::Sessions;
 use sealed_session::adapter::{Incoming, Loaded};
 use sealed_session::keys::{KeyTables, SystemRandom};
-use sealed_session::revoke::{SessionId};
+use sealed_session::revoke::SessionId;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::{Clock, SystemClock};
 use sha2::{Digest, Sha256};
@@ -136,26 +134,26 @@ fn a_password_file_that_others_can_read_is_one_warning() {
 }
 
 #[cfg(feature = "redb")]
-#[test]
-fn an_empty_list_that_begins_anew_is_one_warning() {
+#[actix_web::test]
+async fn an_empty_list_that_begins_anew_is_one_warning() {
     use sealed_session::store::Redb;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("revocations.redb");
     let clock = ManualClock::default();
     let right = clock.now();
-    let open = || {
+    let open = async || {
         let written = Written::default();
         let guard = written.listen();
-        let options = Redb::options().clock(Arc::new(clock.clone()));
-        drop(options.open_or_create(&path).unwrap());
+        let redb = Redb::open_or_create(&path).unwrap();
+        drop(builder(&clock, redb).start().await.unwrap());
         drop(guard);
         written.lines("it begins anew").len()
     };
     clock.set(right + 7200 * SECOND);
-    assert_eq!(open(), 0);
+    assert_eq!(open().await, 0);
     clock.set(right);
-    assert_eq!(open(), 1);
-    assert_eq!(open(), 0);
+    assert_eq!(open().await, 1);
+    assert_eq!(open().await, 0);
 }
 
 #[actix_web::test]

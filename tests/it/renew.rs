@@ -1,6 +1,5 @@
 //! A renewal: the same session under a new cookie; the old one reads through the grace, and then is dead.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::Result;

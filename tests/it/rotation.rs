@@ -11,7 +11,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, eventually, memory};
 use sealed_session::key_files::{EditError, Rotation};
 use sealed_session::keys::{KeyId, KeySource, KeyTables, SystemRandom};
-use sealed_session::store::Memory;
+use sealed_session::revoke::Store;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::{Clock, UnixMillis};
 use serde_json::json;
@@ -20,7 +20,7 @@ use serde_json::json;
 pub struct Bench {
     pub folder: tempfile::TempDir,
     pub clock: ManualClock,
-    pub store: Arc<Memory>,
+    pub store: Store,
     pub node: Node,
 }
 
@@ -40,7 +40,7 @@ impl Bench {
         }
     }
 
-    pub async fn node(clock: &ManualClock, store: &Arc<Memory>, file: PathBuf) -> Node {
+    pub async fn node(clock: &ManualClock, store: &Store, file: PathBuf) -> Node {
         let builder = builder(clock, store.clone()).key_source(KeySource::File(file));
         Node::serve(clock.clone(), builder).await
     }

@@ -1,12 +1,11 @@
 //! What several modules ask: nodes with somebody logged in, servers with a handler of a test's own, and a site with
 //! handlers that wait or do two things at once, on a store that fails when it is told to.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{HttpResponse, Result, web};
 use common::faulty::Faulty;
-use common::{Browser, Node, builder, log, serve};
+use common::{Browser, Node, builder, log, memory, serve};
 use sealed_session::adapter::Incoming;
 use sealed_session::testing::ManualClock;
 use sealed_session::{Session, Sessions};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_web::web;
 use common::faulty::{Call, Faulty, Mode, Switched};
 use common::{Answer, Browser, MINUTE, Node, SECOND, builder, eventually, log, serve};
-use sealed_session::revoke::{RevocationStore, SessionId};
+use sealed_session::revoke::{ReplicatedLog, SessionId};
 use sealed_session::testing::ManualClock;
 use serde_json::json;
 
@@ -38,7 +38,7 @@ async fn one_logout_that_is_never_taken_holds_up_no_others() {
     sessions.end_session(poison).await.unwrap_err();
     sessions.end_session(other).await.unwrap_err();
     store.set(Mode::Up);
-    let taken = || async { memory.find(other, None).await.unwrap().revocations.len() };
+    let taken = || async { log.find(other, None).await.unwrap().revocations.len() };
     eventually(|| async { taken().await == 1 }).await;
 }
 
@@ -86,7 +86,7 @@ impl Fleet {
         let store = Faulty::new(log.clone());
         Self {
             node: Node::on(&clock, store.clone()).await,
-            other: Node::on(&clock, memory).await,
+            other: Node::on(&clock, log).await,
             clock,
             store,
         }

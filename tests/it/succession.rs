@@ -8,7 +8,7 @@
 use actix_web::{HttpResponse, Result, web};
 use common::faulty::{Call, Faulty, Mode};
 use common::gate::{during, gate};
-use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, eventually, logged_in, log, node_at};
+use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, eventually, log, logged_in, node_at};
 use futures_util::future::join_all;
 use sealed_session::Session;
 use sealed_session::testing::ManualClock;
@@ -187,7 +187,7 @@ async fn what_is_inserted_after_a_logout_is_in_a_new_session_and_the_old_one_is_
 }
 
 /// Two nodes of a fleet. The second hears nothing until it is told to.
-async fn fleet() -> (ManualClock, Node, Node, std::sync::Faulty) {
+async fn fleet() -> (ManualClock, Node, Node, Faulty) {
     let clock = ManualClock::default();
     let store = log(&clock);
     let here = Node::on(&clock, Faulty::new(store.clone())).await;

@@ -219,7 +219,7 @@ async fn sessions(vector: &Value) -> (Sessions, ManualClock) {
     lifetimes.refresh_after = Some(refresh_after(vector));
     let sessions = Sessions::builder(vector["audience"].as_str().unwrap())
         .keys(ring(&vector["keys"]))
-        .store(Arc::new(Memory::with_clock(Arc::new(clock.clone()))))
+        .store(Memory::new())
         .cookie(cookie)
         .lifetimes(lifetimes)
         .clock(Arc::new(clock.clone()))

@@ -1,23 +1,22 @@
 //! Mistakes that nobody would notice are told in the log, once, and nothing else is.
 
-use std::sync::Arc;
-
 use actix_web::App;
 use actix_web::test::{TestRequest, call_service, init_service};
 use common::written::Written;
 use common::{Node, cookie, started, with};
 use sealed_session::actix::SessionMiddleware;
+use sealed_session::revoke::Store;
 use sealed_session::store::{Memory, Redb};
 use sealed_session::{CookieSettings, Sessions};
 
 /// As an application starts them, with the machine's clock.
-async fn real(audience: &str, settings: CookieSettings, store: Arc<Memory>) -> Sessions {
+async fn real(audience: &str, settings: CookieSettings, store: Store) -> Sessions {
     let builder = Sessions::builder(audience).keys(common::ring());
     builder.store(store).cookie(settings).start().await.unwrap()
 }
 
-fn new_memory() -> Arc<Memory> {
-    Arc::new(Memory::new())
+fn new_memory() -> Store {
+    Memory::new().into()
 }
 
 #[actix_web::test]
@@ -56,9 +55,7 @@ async fn sessions_that_differ_in_cookie_audience_or_store_are_no_twins() {
         let path = folder.path().join(file);
         let store = Redb::create(path).unwrap();
         let builder = Sessions::builder("differ").keys(common::ring());
-        let builder = builder
-            .store(Arc::new(store))
-            .cookie(cookie("session", "/"));
+        let builder = builder.store(store).cookie(cookie("session", "/"));
         living.push(builder.start().await.unwrap());
     }
     assert_eq!(written.count("ERROR"), 0);

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::time::UnixMillis;
-use crate::time::SKEW;
 use crate::revoke::list::List;
 use crate::revoke::{Matter, Revocation};
+use crate::time::SKEW;
+use crate::time::UnixMillis;
 
 /// What a list holds and the store does not.
 pub(super) type Lacking = BTreeMap<Matter, Revocation>;

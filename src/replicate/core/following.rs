@@ -298,9 +298,7 @@ impl Core {
     }
 
     fn spread(&self) -> Duration {
-        SPREAD_PER_ENTRY
-            .saturating_mul(self.count())
-            .min(SPREAD)
+        SPREAD_PER_ENTRY.saturating_mul(self.count()).min(SPREAD)
     }
 
     fn count(&self) -> u32 {

@@ -27,7 +27,6 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
-use crate::time::SKEW;
 use crate::replicate::core::following::Following;
 use crate::replicate::core::outbox::Outbox;
 use crate::replicate::core::recovery::Recovery;
@@ -38,9 +37,10 @@ use crate::revoke::list::List;
 use crate::revoke::node::{Status, check_clocks};
 use crate::revoke::policy::Trust;
 use crate::revoke::{
-    Announcement, Cursor, Followed, Found, Incarnation, LogState, Published, Purpose, Raise, Raised,
-    Reading, Receipt, Revocation, SnapshotEnd, Target,
+    Announcement, Cursor, Followed, Found, Incarnation, LogState, Published, Purpose, Raise,
+    Raised, Reading, Receipt, Revocation, SnapshotEnd, Target,
 };
+use crate::time::SKEW;
 use crate::time::UnixMillis;
 
 pub(crate) use self::requests::Reply;
@@ -398,5 +398,9 @@ fn wake_within(timer: Timer, after: Duration, spread: Duration) -> Command {
 /// What was answered to one of several that were published together.
 fn published_at(receipt: &Receipt, index: usize) -> Published {
     // A store that answers with fewer breaks its contract; nothing is won by that.
-    receipt.published.get(index).copied().unwrap_or(Published::Known)
+    receipt
+        .published
+        .get(index)
+        .copied()
+        .unwrap_or(Published::Known)
 }

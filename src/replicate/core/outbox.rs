@@ -10,15 +10,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::time::UnixMillis;
 use crate::error::StoreError;
 use crate::ids::{Generation, RaiseId, SessionId};
-use crate::time::SKEW;
-use crate::replicate::core::{
-    ATTEMPT, Attempted, Call, Cause, Command, Core, Publication,
-};
+use crate::replicate::core::{ATTEMPT, Attempted, Call, Cause, Command, Core, Publication};
 use crate::revoke::completeness::Moment;
 use crate::revoke::{Matter, Raise, Receipt, Revocation, Target};
+use crate::time::SKEW;
+use crate::time::UnixMillis;
 
 /// How often what the store did not take is told again.
 pub(super) const RETRY: Duration = Duration::from_secs(1);

@@ -9,7 +9,6 @@
 
 use std::collections::VecDeque;
 
-use crate::time::UnixMillis;
 use crate::error::StoreError;
 use crate::ids::SubjectKey;
 use crate::replicate::core::{
@@ -17,6 +16,7 @@ use crate::replicate::core::{
 };
 use crate::revoke::completeness::Moment;
 use crate::revoke::{Found, Published, Raise, Raised, Reading, Receipt, Revocation, Target};
+use crate::time::UnixMillis;
 
 /// How many ends of anonymous sessions one publication tells.
 const BATCH: usize = 1000;
@@ -58,7 +58,9 @@ impl Core {
                 self.requests.logins.push((ticket, subject, Vec::new()));
                 self.next_of_login(ticket, now)
             }
-            Ask::Find(session, subject) => vec![Command::Call(Call::Find(ticket, session, subject))],
+            Ask::Find(session, subject) => {
+                vec![Command::Call(Call::Find(ticket, session, subject))]
+            }
             Ask::Sweep => self.sweep(Some(ticket), now),
         }
     }
@@ -220,8 +222,7 @@ impl Core {
 
     /// Tells the next raise that a login has to come after, or reads.
     fn next_of_login(&mut self, ticket: Ticket, now: Moment) -> Vec<Command> {
-        let Some((_, subject, tried)) =
-            self.requests.logins.iter_mut().find(|it| it.0 == ticket)
+        let Some((_, subject, tried)) = self.requests.logins.iter_mut().find(|it| it.0 == ticket)
         else {
             return Vec::new();
         };

@@ -60,7 +60,9 @@ impl State {
                 }
                 Answer::Followed(Ok(followed))
             }
-            Call::Publish(publication) => return (Vec::new(), self.publish(config, it, publication)),
+            Call::Publish(publication) => {
+                return (Vec::new(), self.publish(config, it, publication));
+            }
             Call::Raise(raise, attempted) => {
                 let mut named = raise;
                 if config.without.raise_ids {
@@ -119,7 +121,10 @@ impl State {
             let published = publication.revocations.iter().map(|it| {
                 let was_told = told.contains(it);
                 let known = crate::revoke::Published::Known;
-                was_told.then(|| published.next()).flatten().unwrap_or(known)
+                was_told
+                    .then(|| published.next())
+                    .flatten()
+                    .unwrap_or(known)
             });
             Receipt::new(published.collect(), receipt.incarnation)
         });

@@ -4,12 +4,12 @@ use super::state::{Node, State};
 use super::{ALICE, Config, SUBJECT, session_id};
 use crate::error::Rejected;
 use crate::ids::{Generation, Serial};
-use crate::time::{Class, Lifetimes, Limits};
-use crate::session::validity::{Freshness, Rules};
-use crate::revoke::list::List;
-use crate::wire::chunks::{CookieRoom, MAX_COOKIE};
 use crate::record::Entries;
 use crate::record::{KeyTrail, LoginFacts, Record};
+use crate::revoke::list::List;
+use crate::session::validity::{Freshness, Rules};
+use crate::time::{Class, Lifetimes, Limits};
+use crate::wire::chunks::{CookieRoom, MAX_COOKIE};
 
 /// A session and the serial of one of its cookies.
 pub(super) type Cookie = (usize, u32);

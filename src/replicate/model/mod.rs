@@ -45,11 +45,11 @@ mod world;
 
 use std::time::Duration;
 
-use crate::time::UnixMillis;
 use crate::ids::{SessionId, SubjectKey};
 use crate::revoke::Target;
 use crate::revoke::completeness::Moment;
 use crate::revoke::policy::Trust;
+use crate::time::UnixMillis;
 
 /// The time at tick zero.
 const START: UnixMillis = UnixMillis::from_secs(1_800_000_000);

@@ -96,8 +96,9 @@ pub(super) fn all() -> Vec<Property<Config>> {
             })
         }),
         Property::always(ACCEPTED_AGAIN, |config: &Config, state: &State| {
-            let is_whole =
-                |(number, node): (u8, &Node)| state.seen.whole >> number & 1 == 1 && node.core.is_sure();
+            let is_whole = |(number, node): (u8, &Node)| {
+                state.seen.whole >> number & 1 == 1 && node.core.is_sure()
+            };
             if !is_settled(config, state) || !state.live().any(is_whole) {
                 return true;
             }
@@ -108,12 +109,16 @@ pub(super) fn all() -> Vec<Property<Config>> {
         Property::always(RESTORED, |config: &Config, state: &State| {
             let stored = state.store_entries();
             !state.is_quiet(config)
-                || state.live().all(|(_, node)| holds_all(&stored, &node.core.entries()))
+                || state
+                    .live()
+                    .all(|(_, node)| holds_all(&stored, &node.core.entries()))
         }),
         Property::always(ALL_HEARD, |config: &Config, state: &State| {
             let stored = state.store_entries();
             !state.is_quiet(config)
-                || state.live().all(|(_, node)| holds_all(&node.core.entries(), &stored))
+                || state
+                    .live()
+                    .all(|(_, node)| holds_all(&node.core.entries(), &stored))
         }),
         Property::always(OUTLIVED, |_, state: &State| !state.seen.outlived),
         Property::always(IN_SILENCE, |_, state: &State| !state.seen.ended_in_silence),
@@ -142,9 +147,7 @@ fn is_deaf(config: &Config, state: &State) -> bool {
 fn is_settled(config: &Config, state: &State) -> bool {
     let mut server = state.server.clone();
     let settling = server.state(state.server_call(config)).settling;
-    settling.is_zero()
-        && state.is_quiet(config)
-        && state.live().all(|(_, node)| !node.core.waits())
+    settling.is_zero() && state.is_quiet(config) && state.live().all(|(_, node)| !node.core.waits())
 }
 
 /// Whether `one` holds what `other` does. An anonymous session's end need not be kept where `since` ends it.
@@ -168,9 +171,9 @@ fn every(
     holds: impl Fn(Cookie, u8, &Node, Verdict) -> bool,
 ) -> bool {
     state.cookies().all(|cookie| {
-        state.live().all(|(number, node)| {
-            holds(cookie, number, node, state.verdict(config, node, cookie))
-        })
+        state
+            .live()
+            .all(|(number, node)| holds(cookie, number, node, state.verdict(config, node, cookie)))
     })
 }
 

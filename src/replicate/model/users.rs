@@ -6,9 +6,9 @@ use super::state::{Raising, Session, State, Wants};
 use super::{ALICE, Config, SUBJECT, session_id};
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial};
-use crate::time::SKEW;
 use crate::replicate::core::{Ask, Event, Reply, Ticket};
 use crate::revoke::{Published, Raised, Revocation, SessionEntry};
+use crate::time::SKEW;
 
 impl State {
     fn ask(&mut self, config: &Config, number: u8, ask: Ask, wants: Wants) {
@@ -29,7 +29,10 @@ impl State {
         self.left.visits -= 1;
         let list = self.up(node).core.list();
         let since = list.complete_since().max(list.anonymous().since());
-        let created = config.moment(self.now).wall.max(since + Duration::from_millis(1));
+        let created = config
+            .moment(self.now)
+            .wall
+            .max(since + Duration::from_millis(1));
         self.sessions.push(Session::new(None, created));
     }
 
@@ -120,10 +123,12 @@ impl State {
     /// Notes which sessions the raise ends that was just asked for.
     fn name_raise(&mut self, node: u8, before: u8, spares: Option<usize>) {
         let calls = self.calls.iter().rev();
-        let mut raises = calls.filter(|it| it.node == node).filter_map(|it| match &it.call {
-            crate::replicate::core::Call::Raise(raise, _) => Some(raise.id),
-            _ => None,
-        });
+        let mut raises = calls
+            .filter(|it| it.node == node)
+            .filter_map(|it| match &it.call {
+                crate::replicate::core::Call::Raise(raise, _) => Some(raise.id),
+                _ => None,
+            });
         if let Some(id) = raises.next() {
             self.seen.raises.push(Raising {
                 id,
@@ -181,8 +186,8 @@ impl State {
                 self.acknowledge(before);
                 let facts = &mut self.sessions[session];
                 let (generation, at) = facts.login.unwrap();
-                let was_alive = facts.created > raised.state.complete_since
-                    && generation >= raised.previous;
+                let was_alive =
+                    facts.created > raised.state.complete_since && generation >= raised.previous;
                 if was_alive {
                     self.seen.outlived |= facts.acknowledged.is_some();
                     facts.login = Some((raised.generation, at));

@@ -4,12 +4,12 @@ use stateright::{Expectation, Model, Property};
 
 use super::state::{Late, Node, Pending, Seen, State};
 use super::{Config, START, properties};
+use crate::error::StoreError;
 use crate::replicate::core::{Answer, Call, Command, Core, Event, Load, Timer};
+use crate::revoke::Announcement;
 use crate::revoke::completeness::Completeness;
 use crate::revoke::list::List;
-use crate::revoke::Announcement;
 use crate::testing::LogServer;
-use crate::error::StoreError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,15 +67,24 @@ impl Model for Config {
             let reads = matches!(it.call, Call::Follow(_) | Call::Load(_));
             let reachable = state.node(it.node).is_some_and(|node| node.is_connected);
             let stray = !reachable || left.strays > 0;
-            may(Answer(number), it.is_awaited && (reachable || it.late.is_some()));
-            may(ReadLate(number), reads && reachable && it.late.is_none() && left.late > 0);
+            may(
+                Answer(number),
+                it.is_awaited && (reachable || it.late.is_some()),
+            );
+            may(
+                ReadLate(number),
+                reads && reachable && it.late.is_none() && left.late > 0,
+            );
             may(Unanswered(number), !reads && (!it.is_awaited || stray));
             may(GiveUp(number), it.is_awaited && stray && !reads);
             may(Drop(number), !it.is_awaited);
         }
         let outage = state.now < self.ticks;
         may(Lose, outage && left.losses > 0);
-        may(FailOver, outage && left.failovers > 0 && state.copy.is_some());
+        may(
+            FailOver,
+            outage && left.failovers > 0 && state.copy.is_some(),
+        );
         let is_behind = state.copy.as_deref() != Some(&state.server);
         may(CatchUp, left.copies > 0 && is_behind);
         for number in 0..self.nodes {
@@ -90,7 +99,10 @@ impl Model for Config {
             may(Retry(number), tells && node.is_connected);
             may(Login(number), left.logins > 0);
             may(Visit(number), left.visits > 0);
-            may(LogoutAll(number), left.raises > 0 && !state.sessions.is_empty());
+            may(
+                LogoutAll(number),
+                left.raises > 0 && !state.sessions.is_empty(),
+            );
             for (session, facts) in state.sessions.iter().enumerate() {
                 let is_known = facts.login.is_some();
                 may(Renew(number, session), left.renewals > 0 && is_known);
@@ -241,8 +253,11 @@ impl State {
         for number in 0..self.nodes.len() {
             let holds = self.nodes[number].as_ref().is_some_and(|node| {
                 let entries = node.core.entries();
-                held.iter()
-                    .all(|it| entries.iter().any(|ours| ours.matter() == it.matter() && ours.covers(it)))
+                held.iter().all(|it| {
+                    entries
+                        .iter()
+                        .any(|ours| ours.matter() == it.matter() && ours.covers(it))
+                })
             });
             let bit = 1 << number;
             if holds && (self.seen.losses == 1 || self.seen.whole & bit != 0) {
@@ -288,9 +303,8 @@ impl State {
 
     /// What a node was reading fails, and is asked for again as soon as that can be.
     fn disconnect(&mut self, config: &Config, node: u8) {
-        let reads = |it: &Pending| {
-            it.node == node && matches!(it.call, Call::Follow(_) | Call::Load(_))
-        };
+        let reads =
+            |it: &Pending| it.node == node && matches!(it.call, Call::Follow(_) | Call::Load(_));
         let (failing, others) = self.calls.drain(..).partition(reads);
         self.calls = others;
         for it in failing {

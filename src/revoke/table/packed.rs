@@ -3,9 +3,9 @@
 //! Nothing is rounded. What does not fit is not packed, which packing finds out by unpacking: an ordinary
 //! entry fits, one with times that no clock of today tells may not.
 
-use crate::time::UnixMillis;
 use crate::ids::{Generation, Serial};
 use crate::revoke::revocation::{SessionEntry, SubjectEntry};
+use crate::time::UnixMillis;
 
 /// An entry as numbers, whatever it is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! The table beside a plain map, and beside who reads while it is written to.
 
 use super::*;
-use crate::time::UnixMillis;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
+use crate::time::UnixMillis;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasherDefault, RandomState};

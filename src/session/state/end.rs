@@ -10,8 +10,8 @@ use crate::revoke::{Published, Raised};
 use crate::session::begin;
 use crate::session::error::{LogoutError, NotWritable};
 use crate::session::refusal::Obstacle;
-use crate::time::UnixMillis;
 use crate::session::service::Service;
+use crate::time::UnixMillis;
 
 impl RequestState {
     /// Ends the session: this node refuses it from now on, the store is being told.

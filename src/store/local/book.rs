@@ -13,10 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::record::About;
-use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial};
-use crate::time::SKEW;
 use crate::lock::lock;
 use crate::observe;
 use crate::revoke::list::List;
@@ -24,6 +22,8 @@ use crate::revoke::{
     ANONYMOUS_CAPACITY, Announcement, Incarnation, LogState, Published, Revocation, Target,
 };
 use crate::store::check_clock;
+use crate::time::SKEW;
+use crate::time::{Clock, UnixMillis};
 
 /// How often the log may say that anonymous sessions were ended to make room.
 const QUIET: Duration = Duration::from_secs(60);

@@ -10,7 +10,6 @@ use tokio::sync::{oneshot, watch};
 use super::book::Book;
 use super::open;
 use super::writer::{Job, Task};
-use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
 use crate::ids::SubjectKey;
 use crate::revoke::node::Attempt;
@@ -19,6 +18,7 @@ use crate::revoke::worker::outcome;
 use crate::revoke::{
     Announcement, Journal, Matter, Published, Raised, Reading, Revocation, Target,
 };
+use crate::time::{Clock, UnixMillis};
 
 #[derive(Debug)]
 pub(super) struct Keeper {

@@ -19,7 +19,6 @@ mod writer;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use crate::time::{Clock, SystemClock, UnixMillis};
 use crate::error::StoreError;
 use crate::ids::Generation;
 use crate::lock::lock;
@@ -28,6 +27,7 @@ use crate::revoke::completeness::Completeness;
 use crate::revoke::node::Node;
 use crate::revoke::store::{Boxed, Contents, Start, StoreKind};
 use crate::revoke::{Announcement, Journal, Revocation, Target};
+use crate::time::{Clock, SystemClock, UnixMillis};
 
 use self::keeper::Keeper;
 use self::node::LocalNode;

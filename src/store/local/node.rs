@@ -5,12 +5,12 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::keeper::Keeper;
-use crate::time::UnixMillis;
 use crate::ids::{SessionId, SubjectKey};
 use crate::observe::{self, ListState};
 use crate::revoke::node::{Attempt, Backend, Status};
 use crate::revoke::worker::Worker;
 use crate::revoke::{Published, Raised, Reading, Revocation, Target};
+use crate::time::UnixMillis;
 
 /// How often expired entries are looked for.
 const SWEEP: Duration = Duration::from_secs(60);

@@ -15,9 +15,9 @@
 
 use std::time::Duration;
 
-use crate::time::{UnixMillis, millis};
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::revoke::{Announcement, Revocation, SessionEntry, SubjectEntry};
+use crate::time::{UnixMillis, millis};
 
 /// What a list is, besides its entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -20,10 +20,10 @@ use super::book::{Book, Raise};
 use super::frame;
 use super::pieces::{BODY, Pieces};
 use super::record::Record;
-use crate::time::UnixMillis;
 use crate::error::StoreError;
 use crate::observe;
 use crate::revoke::{Journal, Revocation};
+use crate::time::UnixMillis;
 
 /// How many jobs go into one append at most.
 const BATCH: usize = 1024;

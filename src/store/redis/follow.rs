@@ -22,10 +22,10 @@ use redis::{Value, cmd};
 use super::Redis;
 use super::record;
 use super::script::Operation;
-use crate::time::{Clock, millis};
 use crate::error::StoreError;
 use crate::lock::lock;
 use crate::revoke::{Cursor, Delta, Followed, LogState, Revocation};
+use crate::time::{Clock, millis};
 
 /// How long one call waits for news, and how many publications it asks for at once.
 const QUIET: Duration = Duration::from_secs(1);

@@ -9,10 +9,10 @@
 
 use std::time::Duration;
 
-use crate::time::{UnixMillis, millis};
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::revoke::{Revocation, SessionEntry, SubjectEntry};
+use crate::time::{UnixMillis, millis};
 
 /// The largest whole number that Lua can count to, and "never".
 pub(super) const LARGEST: u64 = (1 << 53) - 1;

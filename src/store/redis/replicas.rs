@@ -12,8 +12,8 @@ use redis::{Value, cmd};
 use tokio::sync::Mutex;
 
 use super::link::{Held, Link};
-use crate::time::millis;
 use crate::error::StoreError;
+use crate::time::millis;
 
 /// How long a wait lasts. A caller may wait three times, and gives the store up after 3 s: this leaves more
 /// than half a second for the write itself.

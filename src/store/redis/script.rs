@@ -13,10 +13,10 @@ use redis::{RedisError, Script, Value, cmd};
 use super::fault::is_unknown_script;
 use super::link::{Held, Link};
 use super::record::time;
-use crate::time::UnixMillis;
 use crate::error::StoreError;
-use crate::time::SKEW;
 use crate::revoke::{Announcement, Cursor, Incarnation, LogState};
+use crate::time::SKEW;
+use crate::time::UnixMillis;
 
 const LIST: &str = include_str!("list.lua");
 
@@ -337,9 +337,9 @@ fn odd(address: &str) -> StoreError {
 mod tests {
     use super::super::record::REMEMBERED;
     use super::*;
-    use crate::time::millis;
     use crate::revoke::{ANONYMOUS_CAPACITY, SETTLING};
     use crate::store::{BACKWARD, FORWARD};
+    use crate::time::millis;
 
     #[test]
     fn the_scripts_numbers_are_those_of_the_contract() {

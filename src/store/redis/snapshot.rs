@@ -14,10 +14,10 @@ use super::Redis;
 use super::link::Held;
 use super::record::{self, Id};
 use super::script::{Answer, Operation};
-use crate::time::UnixMillis;
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::revoke::{Cursor, LogState, Revocation, SessionEntry, SnapshotEnd, SubjectEntry};
+use crate::time::UnixMillis;
 
 /// How many entries the server is asked for at once.
 const BATCH: usize = 1000;

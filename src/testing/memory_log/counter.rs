@@ -4,10 +4,10 @@
 //! 2. A repeat of one of the last few raises is told what that one came to. So a retry after a lost
 //!    reply ends no login that came in between, also if others raised meanwhile.
 
-use crate::time::UnixMillis;
 use crate::error::StoreError;
 use crate::ids::{Generation, RaiseId};
 use crate::revoke::Raise;
+use crate::time::UnixMillis;
 
 /// How many raises of one target are remembered. A retry comes within seconds, so as many would have
 /// to come in between.

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::counter::{Counter, PastRaise};
-use crate::time::UnixMillis;
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
-use crate::time::SKEW;
 use crate::revoke::{Published, Raise, Revocation, SessionEntry, SubjectEntry, Target};
+use crate::time::SKEW;
+use crate::time::UnixMillis;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Entries {

@@ -21,7 +21,6 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 pub(crate) use self::server::{Call, LogServer};
-use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
 use crate::lock::lock;
@@ -29,6 +28,7 @@ use crate::revoke::{
     Announcement, Cursor, Followed, Found, Incarnation, LogState, Purpose, Raise, Raised, Reading,
     Receipt, ReplicatedLog, Revocation, SnapshotEnd, Store,
 };
+use crate::time::{Clock, UnixMillis};
 
 /// After how long without news a follower is told that there are none.
 const QUIET: Duration = Duration::from_secs(1);

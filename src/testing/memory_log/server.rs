@@ -10,7 +10,6 @@
 use super::counter::PastRaise;
 use super::entries::{Entries, News, Rules};
 use super::stream::Stream;
-use crate::time::UnixMillis;
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
 use crate::revoke::{
@@ -18,6 +17,7 @@ use crate::revoke::{
     Purpose, Raise, Raised, Reading, Receipt, Revocation, SETTLING, SnapshotEnd,
 };
 use crate::store::{BACKWARD, SWEEP_BATCH, check_clock};
+use crate::time::UnixMillis;
 
 /// What each call brings.
 #[derive(Debug, Clone, Copy)]

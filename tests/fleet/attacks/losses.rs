@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use sealed_session::revoke::{RevocationStore};
+use sealed_session::revoke::RevocationStore;
 use sealed_session::store::{Memory, Redis};
 use sealed_session::testing::ManualClock;
 use sealed_session::{

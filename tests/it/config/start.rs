@@ -69,7 +69,7 @@ async fn a_store_that_is_opened_by_the_application_is_opened_last() {
         let opened = opened.clone();
         Sessions::builder("a").key_source(keys).open_store(move || {
             opened.store(true, Ordering::Relaxed);
-            Ok::<_, ConfigError>(Arc::new(Memory::new()))
+            Ok::<_, ConfigError>(Memory::new())
         })
     };
     let folder = folder();

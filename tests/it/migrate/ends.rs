@@ -1,11 +1,8 @@
 //! What ends a session that was taken over ends the old cookie and every copy of it.
 
-use std::sync::Arc;
-
 use actix_session::config::CookieContentSecurity;
 use sealed_session::adapter::Incoming;
 use sealed_session::migrate::ActixSessionCookie;
-use sealed_session::store::Memory;
 use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::{KeyRing, time::Clock};
 use serde_json::json;
@@ -149,7 +146,7 @@ async fn whom_an_administrator_ends_comes_back_by_no_old_cookie() {
 async fn what_one_node_ended_is_ended_on_all() {
     let old = Old::new(CookieContentSecurity::Private);
     let clock = ManualClock::default();
-    let store: Store = memory(&clock);
+    let store = memory(&clock);
     let until = clock.now() + READ_FOR;
     let start = async || {
         let builder = builder(&clock, store.clone()).migrate(old.cookie(until));
@@ -270,7 +267,7 @@ async fn several_old_cookies_of_a_request_end_together() {
 async fn the_end_of_a_visitor_holds_for_the_user_that_the_old_cookie_is_named_for_later() {
     let old = Old::new(CookieContentSecurity::Private);
     let clock = ManualClock::default();
-    let store: Store = memory(&clock);
+    let store = memory(&clock);
     let until = clock.now() + READ_FOR;
     let unnamed = ActixSessionCookie::new(old.name, &old.key, until).unwrap();
     let before = builder(&clock, store.clone()).migrate(unnamed);
@@ -321,7 +318,7 @@ async fn beside_a_cookie_of_a_revoked_key_nothing_is_taken_over() {
         .unwrap()
     };
     let clock = ManualClock::default();
-    let store: Store = memory(&clock);
+    let store = memory(&clock);
     let until = clock.now() + READ_FOR;
     let start = async |revoked| {
         let builder = builder(&clock, store.clone()).keys(ring(revoked));

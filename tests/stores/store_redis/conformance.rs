@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use sealed_session::revoke::{ReplicatedLog, SessionId};
 use sealed_session::testing::conformance::{self, LogHarness, Outcome, Report};
 
-use super::harness::{Server, new_list};
+use super::harness::{Server, key, new_list};
 use common::moved_clock::MovedClock;
 
 struct OnServer {

@@ -55,7 +55,7 @@ async fn serve(mut client: TcpStream, backend: Arc<AtomicU16>) -> std::io::Resul
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failover_that_no_connection_notices_shows_in_the_next_answer() {
-    let (primary, replica) = crate::servers::with_replica().await;
+    let (primary, replica) = super::servers::with_replica().await;
     let backend = Arc::new(AtomicU16::new(primary.port()));
     let url = format!("redis://127.0.0.1:{}", proxy(backend.clone()).await);
     let list = new_list();
@@ -67,7 +67,7 @@ async fn a_failover_that_no_connection_notices_shows_in_the_next_answer() {
     let from = cursor(&store).await;
     catch_up(&store, from).await.unwrap().unwrap();
     eventually("on the replica too", || async {
-        let meta = crate::harness::key(&list, "meta");
+        let meta = super::harness::key(&list, "meta");
         let mut raw = replica.raw();
         let mut settled = redis::cmd("HGET");
         let settled: Option<String> = settled.arg(meta).arg("settled").query(&mut raw).unwrap();

@@ -4,8 +4,8 @@
 
 mod chain;
 mod conformance;
-pub mod harness;
 mod failovers;
+pub mod harness;
 mod load;
 mod servers;
 mod tools;

@@ -2,9 +2,9 @@
 
 use super::super::record::Record;
 use super::{Disk, SECOND, about, framed, frames, id, node, opened, publish, session};
-use crate::time::Clock;
 use crate::error::StoreError;
 use crate::testing::ManualClock;
+use crate::time::Clock;
 
 fn assert_damaged(bytes: &[u8], says: &str) {
     match opened(&Disk::holding(bytes)) {

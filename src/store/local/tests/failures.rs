@@ -1,12 +1,12 @@
 //! Appends that fail, and what is waited for.
 
 use super::{Disk, HOUR, SECOND, id, node, opened, publish, session};
-use crate::time::Clock;
 use crate::error::StoreError;
 use crate::ids::{Generation, SubjectKey};
 use crate::revoke::node::Node;
 use crate::revoke::{Store, Target};
 use crate::testing::ManualClock;
+use crate::time::Clock;
 
 const ALICE: SubjectKey = SubjectKey::from_bytes([1; 16]);
 const TARGET: Target = Target::Subject(ALICE);

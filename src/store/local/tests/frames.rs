@@ -5,9 +5,9 @@ use proptest::prelude::*;
 use super::super::frame::{Reader, frame};
 use super::super::record::{self, About, Record};
 use super::{ended, framed, frames, id};
-use crate::time::UnixMillis;
 use crate::ids::{Generation, SubjectKey};
 use crate::revoke::{Announcement, Revocation, SubjectEntry};
+use crate::time::UnixMillis;
 use std::time::Duration;
 
 /// The bodies in `bytes`, read in pieces of this length, and whether something was cut off.

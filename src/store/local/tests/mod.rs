@@ -13,7 +13,6 @@ use super::Local;
 use super::book::Book;
 use super::record::{About, Record};
 use super::{frame, open};
-use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
 use crate::ids::{Serial, SessionId};
 use crate::random::SystemRandom;
@@ -23,6 +22,7 @@ use crate::revoke::store::Start;
 use crate::revoke::worker::Worker;
 use crate::revoke::{Announcement, Journal, Published, Revocation, SessionEntry, Store};
 use crate::testing::ManualClock;
+use crate::time::{Clock, UnixMillis};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);

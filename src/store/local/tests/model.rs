@@ -6,11 +6,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{Disk, HOUR, id, node};
-use crate::time::{Clock, UnixMillis};
 use crate::ids::{Generation, Serial, SubjectKey};
 use crate::revoke::{Announcement, Revocation, SessionEntry, Store, SubjectEntry, Target};
 use crate::store::Memory;
 use crate::testing::ManualClock;
+use crate::time::{Clock, UnixMillis};
 
 #[derive(Debug, Clone)]
 enum Step {

@@ -1,13 +1,13 @@
 //! One list for all `Sessions` of a store, and its limits.
 
 use super::{Disk, HOUR, SECOND, anonymous, id, node, opened, publish, session, started};
-use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
 use crate::ids::Generation;
-use crate::time::SKEW;
 use crate::revoke::{Published, Revocation, Store, Target};
 use crate::store::Memory;
 use crate::testing::ManualClock;
+use crate::time::SKEW;
+use crate::time::{Clock, UnixMillis};
 
 #[tokio::test]
 async fn two_sessions_on_one_store_share_one_list_and_one_sequence_of_raises() {

@@ -7,12 +7,12 @@ use super::tools::{
     DAY, HOUR, MINUTE, Open, announcement, anonymous, durable, id, open, require_all, session,
     subject,
 };
-use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial};
 use crate::revoke::{Revocation, SessionEntry, SubjectEntry};
 use crate::testing::ManualClock;
 use crate::testing::conformance::report::{Checked, require};
+use crate::time::{Clock, UnixMillis};
 
 pub(super) async fn a_sweep_forgets(h: &dyn JournalHarness) -> Checked {
     let clock = ManualClock::default();

@@ -5,10 +5,10 @@ use super::tools::{
     DAY, HOUR, MINUTE, Open, announcement, anonymous, durable, fresh, id, one_of_each, require_all,
     session, subject,
 };
-use crate::time::Clock;
 use crate::revoke::{Announcement, Published, Target};
 use crate::testing::ManualClock;
 use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::time::Clock;
 use std::time::Duration;
 
 use crate::ids::Generation;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::JournalHarness;
-use crate::time::{Clock, UnixMillis};
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::random::SystemRandom;
@@ -18,6 +17,7 @@ use crate::revoke::{
 use crate::store::Local;
 use crate::testing::ManualClock;
 use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::time::{Clock, UnixMillis};
 
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 pub(super) const HOUR: Duration = Duration::from_secs(3600);

@@ -5,11 +5,11 @@ use super::tools::{
     DAY, HOUR, Log, MINUTE, anonymous, ended, follow_until, fresh, id, ids, move_clock, now,
     publish, seen, session, snapshot,
 };
-use crate::time::UnixMillis;
 use crate::error::StoreError;
-use crate::time::SKEW;
 use crate::revoke::{Announcement, Published, Revocation};
 use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::time::SKEW;
+use crate::time::UnixMillis;
 
 /// A log that keeps so many ends of anonymous sessions.
 async fn with_capacity(h: &dyn LogHarness, capacity: u64) -> Checked<Log> {

@@ -5,10 +5,10 @@ use super::tools::{
     DAY, HOUR, Log, announce, ended, entry, follow_until, fresh, id, ids, move_clock, now, publish,
     raise, replace, seen, session, snapshot, some_of_each, sorted, state, subject,
 };
-use crate::time::UnixMillis;
 use crate::ids::{Generation, Serial};
 use crate::revoke::{Followed, Incarnation, Published, Revocation, Target};
 use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::time::UnixMillis;
 
 async fn complete_since(log: &Log, want: UnixMillis, when: &str) -> Checked {
     let read = state(log).await?.complete_since;

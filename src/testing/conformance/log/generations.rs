@@ -8,11 +8,11 @@ use super::LogHarness;
 use super::tools::{
     DAY, HOUR, MINUTE, announce, fresh, generation, now, publish, raise, raise_id, state, subject,
 };
-use crate::time::UnixMillis;
 use crate::error::StoreError;
 use crate::ids::Generation;
 use crate::revoke::{Incarnation, Raise, Revocation, SubjectEntry, Target};
 use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::time::UnixMillis;
 
 pub(super) async fn a_raise_follows_all(h: &dyn LogHarness) -> Checked {
     let log = fresh(h).await?;

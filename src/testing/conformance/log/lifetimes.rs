@@ -7,10 +7,10 @@ use super::tools::{
     DAY, HOUR, MINUTE, announce, anonymous, ended, entry, fresh, generation, move_clock, now,
     publish, raise, raise_id, seen, session, snapshot, sorted, state, subject, sweep_all, until,
 };
-use crate::time::UnixMillis;
 use crate::ids::Generation;
 use crate::revoke::{Announcement, Raise, Revocation, SessionEntry, Target};
 use crate::testing::conformance::report::{Checked, require};
+use crate::time::UnixMillis;
 
 pub(super) async fn announcements_only_grow(h: &dyn LogHarness) -> Checked {
     let log = fresh(h).await?;

@@ -9,10 +9,10 @@ use super::tools::{
     DAY, HOUR, MINUTE, announce, anonymous, ended, entry, follow_until, fresh, id, ids, now,
     publish, raise, seen, session, snapshot, some_of_each, sorted, subject, sweep_all,
 };
-use crate::time::UnixMillis;
 use crate::ids::{Generation, Serial};
 use crate::revoke::{Published, Purpose, Revocation, SessionEntry, SubjectEntry, Target};
 use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::time::UnixMillis;
 
 pub(super) async fn a_new_log_is_empty(h: &dyn LogHarness) -> Checked {
     let log = fresh(h).await?;

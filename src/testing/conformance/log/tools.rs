@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::LogHarness;
-use crate::time::UnixMillis;
 use crate::ids::{Generation, RaiseId, Serial, SessionId, SubjectKey};
 use crate::revoke::{
     Announcement, Cursor, Followed, LogState, Matter, Published, Purpose, Raise, ReplicatedLog,
     Revocation, SessionEntry, SnapshotEnd, SubjectEntry, Target,
 };
 use crate::testing::conformance::report::{Checked, Stop};
+use crate::time::UnixMillis;
 
 pub(super) type Log = Arc<dyn ReplicatedLog>;
 
