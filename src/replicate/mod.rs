@@ -59,6 +59,10 @@ impl StoreKind for Shared {
         self.log.name()
     }
 
+    fn open(&self, _: Arc<dyn Clock>) -> Boxed<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     fn start(&self, start: Start) -> Boxed<'_, Node> {
         Box::pin(Driver::start(self.log.clone(), start))
     }

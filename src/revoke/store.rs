@@ -36,6 +36,9 @@ pub(crate) trait StoreKind: Send + Sync + fmt::Debug {
     /// What the store is called.
     fn name(&self) -> &'static str;
 
+    /// Loads a journal now, by this clock.
+    fn open(&self, clock: Arc<dyn Clock>) -> Boxed<'_, ()>;
+
     /// Loads the whole state before it returns, so that nothing is ever answered from an empty list.
     fn start(&self, start: Start) -> Boxed<'_, Node>;
 
@@ -106,6 +109,17 @@ impl Store {
 
     pub(crate) async fn start(&self, start: Start) -> Result<Node, StoreError> {
         self.kind.start(start).await
+    }
+}
+
+impl Store {
+    /// Loads the store's journal now, by `clock`, instead of when it is first used. Nothing is done where it is
+    /// loaded already, or other nodes write to the store.
+    ///
+    /// # Errors
+    /// When it cannot be loaded, or not be trusted.
+    pub async fn open(&self, clock: Arc<dyn Clock>) -> Result<(), StoreError> {
+        self.kind.open(clock).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::Result;
 use common::faulty::{Call, Faulty, Mode};
 use common::gate::during;
-use common::{Answer, Browser, Node, SECOND, eventually, log};
+use common::{Answer, Browser, Node, SECOND, builder, eventually, log, unhurried};
 use sealed_session::Session;
 use sealed_session::testing::ManualClock;
 use serde_json::json;
@@ -111,10 +111,14 @@ pub async fn fleet() -> (ManualClock, [(Faulty, Node); 2]) {
     let stores = [(); 2].map(|()| Faulty::new(log.clone()));
     let [one, two] = stores;
     let nodes = [
-        (one.clone(), Node::on(&clock, one).await),
-        (two.clone(), Node::on(&clock, two).await),
+        (one.clone(), patient(&clock, one).await),
+        (two.clone(), patient(&clock, two).await),
     ];
     (clock, nodes)
+}
+
+async fn patient(clock: &ManualClock, store: Faulty) -> Node {
+    Node::serve(clock.clone(), unhurried(builder(clock, store))).await
 }
 
 /// Sends both while neither node's publication arrives, then lets them arrive.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::faulty::Faulty;
 use common::gate::during;
-use common::{Browser, DAY, HOUR, MINUTE, SECOND, builder, log, memory};
+use common::{Browser, DAY, HOUR, MINUTE, SECOND, builder, log, memory, unhurried};
 use sealed_session::key_files::Rotation;
 use sealed_session::keys::{KeySource, KeyTables, SystemRandom};
 use sealed_session::session::{ConfirmError, LogoutError, Rejected};
@@ -32,7 +32,7 @@ impl Worn {
         let tables = KeyTables::fresh(clock.now(), &SystemRandom).unwrap();
         tables.create(&file).unwrap();
         let store = Faulty::new(log(&clock));
-        let builder = builder(&clock, store.clone()).key_source(KeySource::File(file));
+        let builder = unhurried(builder(&clock, store.clone())).key_source(KeySource::File(file));
         let sessions = builder.start().await.unwrap();
         let (url, _) = common::serve(&sessions, routes);
         let browser = Browser::new(&url);

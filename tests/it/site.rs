@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, Result, web};
 use common::faulty::Faulty;
-use common::{Browser, Node, builder, log, memory, serve};
+use common::{Browser, Node, builder, log, memory, serve, unhurried};
 use sealed_session::adapter::Incoming;
 use sealed_session::testing::ManualClock;
 use sealed_session::{Session, Sessions};
@@ -59,7 +59,10 @@ pub struct Site {
 pub async fn target() -> Site {
     let clock = ManualClock::default();
     let store = Faulty::new(log(&clock));
-    let sessions = builder(&clock, store.clone()).start().await.unwrap();
+    let sessions = unhurried(builder(&clock, store.clone()))
+        .start()
+        .await
+        .unwrap();
     let (url, _) = common::serve(&sessions, routes);
     Site {
         sessions,

@@ -49,7 +49,9 @@ impl Keeper {
         let entries = Arc::clone(&book);
         let failed = loading.clone();
         let thread = std::thread::Builder::new().name("revocations".into());
-        let thread = thread.spawn(move || match open::open(&entries, journal) {
+        // What the thread has to say is said to whoever listens to its opener.
+        let listener = tracing::dispatcher::get_default(Clone::clone);
+        let work = move || match open::open(&entries, journal) {
             Ok(writer) => {
                 loading.send_replace(Some(Ok(())));
                 drop(loading);
@@ -57,7 +59,8 @@ impl Keeper {
             }
             // The journal is closed before anybody hears of it.
             Err(error) => drop(loading.send_replace(Some(Err(error)))),
-        });
+        };
+        let thread = thread.spawn(move || tracing::dispatcher::with_default(&listener, work));
         if let Err(error) = &thread {
             failed.send_replace(Some(Err(StoreError::unavailable(error))));
         }

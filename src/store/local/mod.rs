@@ -91,6 +91,10 @@ impl StoreKind for Local {
         self.name
     }
 
+    fn open(&self, clock: Arc<dyn Clock>) -> Boxed<'_, ()> {
+        Box::pin(async move { self.open(|| clock).await.map(|_| ()) })
+    }
+
     fn start(&self, start: Start) -> Boxed<'_, Node> {
         Box::pin(async move {
             let clock = Arc::clone(&start.clock);

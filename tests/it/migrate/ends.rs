@@ -1,9 +1,11 @@
 //! What ends a session that was taken over ends the old cookie and every copy of it.
 
+use std::sync::Arc;
+
 use actix_session::config::CookieContentSecurity;
 use sealed_session::adapter::Incoming;
 use sealed_session::migrate::ActixSessionCookie;
-use sealed_session::testing::{ManualClock, published_secret};
+use sealed_session::testing::{ManualClock, MemoryLog, published_secret};
 use sealed_session::{KeyRing, time::Clock};
 use serde_json::json;
 
@@ -191,7 +193,8 @@ async fn no_old_cookie_is_judged_while_others_may_give_back_what_the_store_lost(
     let old = Old::new(CookieContentSecurity::Private);
     let clock = ManualClock::default();
     // It began a second ago, perhaps for the second time.
-    let store = Faulty::new(log(&clock));
+    let store = Faulty::new(MemoryLog::new(Arc::new(clock.clone())));
+    clock.advance(SECOND);
     let plan = old.cookie(clock.now() + READ_FOR);
     let node = Node::serve(clock.clone(), builder(&clock, store).migrate(plan)).await;
     let browser = old.browser(&node, json!({ "user_id": "alice" })).await;

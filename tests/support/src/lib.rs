@@ -33,6 +33,8 @@ use sealed_session::{
     revoke::{Generation, Serial, SessionId, SubjectKey},
     time::UnixMillis,
 };
+use futures_util::FutureExt;
+use sealed_session::revoke::WhenStale;
 use serde_json::{Value, json};
 
 pub use browser::{Answer, Browser};
@@ -88,7 +90,9 @@ pub fn cookie(name: &str, path: &str) -> CookieSettings {
 
 /// Sessions of their own, under a clock of their own.
 pub async fn started(audience: &str, settings: CookieSettings) -> Sessions {
-    started_on(ManualClock::default(), Memory::new(), audience, settings).await
+    let clock = ManualClock::default();
+    let store = memory(&clock);
+    started_on(clock, store, audience, settings).await
 }
 
 pub async fn started_on(
@@ -105,8 +109,6 @@ pub async fn started_on(
         .start()
         .await
         .unwrap();
-    // A list that began with it knows of sessions that begin later.
-    clock.advance(Duration::from_secs(1));
     sessions
 }
 
@@ -118,9 +120,18 @@ pub fn log(clock: &ManualClock) -> MemoryLog {
     log
 }
 
-/// A store in memory, which begins when sessions are first started on it.
-pub fn memory(_: &ManualClock) -> Store {
-    Memory::new().into()
+/// A store in memory, which began a second ago.
+pub fn memory(clock: &ManualClock) -> Store {
+    let store = Store::from(Memory::new());
+    let opened = store.open(Arc::new(clock.clone())).now_or_never();
+    opened.unwrap().unwrap();
+    clock.advance(Duration::from_secs(1));
+    store
+}
+
+/// The list is never too old: for tests that let time pass beside a log whose followers have not heard of it yet.
+pub fn unhurried(builder: SessionsBuilder) -> SessionsBuilder {
+    builder.when_stale(WhenStale::Reject, 10_000 * DAY)
 }
 
 /// Makes the list of this name on a server, where it is not there, and lets it be as if it had settled long ago.
@@ -182,7 +193,7 @@ impl Node {
     /// The same, with other settings.
     pub async fn with(change: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
         let clock = ManualClock::default();
-        Self::serve(clock.clone(), change(builder(&clock, Memory::new()))).await
+        Self::serve(clock.clone(), change(builder(&clock, memory(&clock)))).await
     }
 
     /// A node on a store that others may share.
@@ -192,8 +203,6 @@ impl Node {
 
     pub async fn serve(clock: ManualClock, builder: SessionsBuilder) -> Self {
         let sessions = builder.start().await.unwrap();
-        // A list that began with it knows of sessions that begin later.
-        clock.advance(Duration::from_secs(1));
         let (url, server) = serve(&sessions, routes);
         Self {
             url,
