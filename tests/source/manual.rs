@@ -18,7 +18,7 @@ fn the_manual_says_what_people_run_into() {
             "Give staging and production a cookie name each",
         ),
         ("docs/OPERATIONS.md", "Unicode's NFC and NFD"),
-        ("src/session/mod.rs", "feature `arbitrary_precision`"),
+        ("src/session/entries.rs", "feature `arbitrary_precision`"),
     ] {
         let text = read(file).replace("///", " ");
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -41,7 +41,7 @@ fn documented_metrics() -> BTreeSet<[String; 3]> {
 
 /// Those of the source.
 fn counted_metrics() -> BTreeSet<[String; 3]> {
-    let source = read("src/observe.rs");
+    let source = read("src/observe/catalog.rs");
     let name = |constant: &str| {
         let (_, rest) = source
             .split_once(&format!("const {constant}: &str = \""))
@@ -50,7 +50,7 @@ fn counted_metrics() -> BTreeSet<[String; 3]> {
     };
     let (_, rest) = source.split_once("const METRICS").unwrap();
     let (table, _) = rest.split_once("];").unwrap();
-    let rows = table.split("Kind::").skip(1);
+    let rows = table.split("MetricKind::").skip(1);
     rows.map(|row| {
         let mut parts = row.split(',').map(str::trim);
         let mut part = || parts.next().unwrap();
@@ -68,7 +68,7 @@ fn the_metrics_of_the_manual_are_those_that_are_counted() {
     assert!(counted.len() > 10, "{counted:?}");
     assert_eq!(documented, counted);
     // And nothing is counted that the table of the source leaves out.
-    let source = read("src/observe.rs");
+    let source = read("src/observe/catalog.rs");
     let names = source.matches(": &str = \"sealed_session_").count();
     assert_eq!(names, counted.len());
 }

@@ -16,7 +16,7 @@
 mod comparison;
 mod following;
 #[cfg(test)]
-mod fork;
+mod fork_for_tests;
 mod outbox;
 mod recovery;
 mod repair;
