@@ -1,7 +1,5 @@
 //! Entries of other releases, and visitors.
 
-use std::sync::Arc;
-
 use futures_util::future::join_all;
 use sealed_session::testing::ManualClock;
 use serde_json::json;
