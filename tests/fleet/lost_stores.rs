@@ -214,7 +214,7 @@ async fn a_node_that_starts_before_the_store_has_everything_back_removes_no_cook
         .await;
     // There may be others, who have not begun yet.
     assert_eq!(fleet.each(&browser).await, [200, 503]);
-    assert_eq!(fleet.each(&stolen).await, [401, 401]);
+    assert_eq!(fleet.each(&stolen).await, [401, 503]);
     fleet.settles().await;
     assert_eq!(fleet.each(&browser).await, [200, 200]);
     assert_eq!(fleet.each(&stolen).await, [401, 401]);
@@ -308,6 +308,8 @@ async fn a_copy_that_never_heard_of_the_last_logout_is_told_by_the_node_that_mad
     fleet.clock.advance(2 * SECOND);
     eventually(|| async { fleet.stored().await.len() == 1 }).await;
     fleet.join().await;
+    assert_eq!(fleet.each(&stolen).await, [401, 503]);
+    fleet.settles().await;
     assert_eq!(fleet.each(&stolen).await, [401, 401]);
 }
 
@@ -326,7 +328,7 @@ async fn an_operator_who_ends_all_sessions_on_the_store_is_obeyed_after_it_is_lo
         .eventually(async || fleet.stored().await.len() == 1)
         .await;
     fleet.join().await;
-    assert_eq!(fleet.each(&browser).await, [401, 401, 401]);
+    assert_eq!(fleet.each(&browser).await, [401, 401, 503]);
     fleet.settles().await;
     assert_eq!(fleet.each(&browser).await, [401, 401, 401]);
 }

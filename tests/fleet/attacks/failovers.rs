@@ -17,7 +17,7 @@ use super::{LIST, complete_since, node, node_on, open, remembered, status};
 use common::moved_clock::MovedClock;
 use common::proxy::Proxy;
 use common::redis_server::RedisServer;
-use common::{DAY, MINUTE, Node, SECOND, ended, ended_entry, eventually};
+use common::{DAY, MINUTE, Node, SECOND, ended, ended_entry, eventually, settled};
 
 /// What leads to a server: new connections to another one, from some time on.
 struct Address {
@@ -69,6 +69,7 @@ fn copy_of(server: &RedisServer) -> RedisServer {
 #[actix_web::test]
 async fn what_is_told_goes_where_the_news_come_from() {
     let (old, new) = (RedisServer::start(), RedisServer::start());
+    settled(&old, LIST).await;
     let address = Address::of(&old).await;
     let node = address.node().await;
     let browser = remembered(&node, "alice").await;
@@ -117,7 +118,7 @@ async fn nobody_outlives_a_logout_by_a_copy_that_lags() {
 }
 
 #[actix_web::test]
-async fn a_word_that_the_store_has_forgotten_is_given_again() {
+async fn an_attestation_that_the_store_has_forgotten_is_made_again() {
     let server = RedisServer::start();
     let node = node(&server).await;
     let browser = remembered(&node, "alice").await;

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use sealed_session::{
     keys::{KeyTables, SystemRandom},
-    time::{Clock, SystemClock},
+    time::{Clock, SystemClock, UnixMillis},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -393,11 +393,23 @@ impl Fleet {
         .await;
     }
 
+    /// Waits until the store knows of sessions since when the nodes do.
+    async fn attested(&self) {
+        let meta = format!("sealed-session:{{{LIST}}}:meta");
+        self.eventually("nobody attests", async || {
+            let stored = self.redis.command(&["HGET", &meta, "complete_since"]);
+            let since = UnixMillis::new(stored.text().parse().unwrap());
+            self.health(0).await["complete_since"] == since.to_string()
+        })
+        .await;
+    }
+
     /// The end of a test: everything is as it should be, also for a node that starts now, and never was
     /// otherwise.
     pub async fn ends_well(mut self, fault: &str, recovery: Recovery) {
         self.settles().await;
         self.watch.told_everyone();
+        self.attested().await;
         // Waiting for that is what other tests are for.
         self.redis.settle(LIST);
         self.join().await;
