@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -14,8 +13,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use sealed_session::key_files::Rotation;
 use sealed_session::revoke::WhenStale;
-use sealed_session::store::Memory;
-use sealed_session::testing::ManualClock;
+use sealed_session::testing::{ManualClock, MemoryLog};
 use sealed_session::{
     keys::{KeyId, KeySource, KeyTables, SystemRandom},
     time::Clock,
@@ -83,7 +81,7 @@ impl Fleet {
     }
 }
 
-async fn node(clock: &ManualClock, store: &Arc<Memory>, file: PathBuf) -> Node {
+async fn node(clock: &ManualClock, store: &MemoryLog, file: PathBuf) -> Node {
     // Of a fleet: a key that is not known here may be known elsewhere. The clock moves faster than news do.
     let store = Faulty::new(store.clone());
     let builder = builder(clock, store)

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use common::faulty::{Call, Faulty, Mode};
 use common::{Browser, MINUTE, Node, SECOND, eventually, log};
-use sealed_session::revoke::SubjectKey;
-use sealed_session::revoke::{Revocation, RevocationStore};
-use sealed_session::store::Memory;
-use sealed_session::testing::ManualClock;
+use sealed_session::keys::SystemRandom;
+use sealed_session::revoke::{ReplicatedLog, Revocation, Store, Target};
+use sealed_session::testing::{ManualClock, MemoryLog};
+use sealed_session::time::UnixMillis;
 use serde_json::json;
 
 /// Nodes on one server that can be lost.
 struct Fleet {
     clock: ManualClock,
-    server: Arc<Memory>,
+    server: MemoryLog,
     nodes: Vec<(Faulty, Node)>,
 }
 
@@ -57,9 +57,9 @@ impl Fleet {
             store.deafen().await;
         }
         self.clock.advance(away);
-        self.server = log(&self.clock);
+        self.server = MemoryLog::new(Arc::new(self.clock.clone()));
         for (store, _) in &self.nodes {
-            store.replace(&self.server);
+            store.replace(self.server.clone());
             store.set_call(Call::Follow, Mode::Up);
         }
     }
@@ -94,9 +94,26 @@ impl Fleet {
         all
     }
 
-    async fn born(&self) -> sealed_session::time::UnixMillis {
-        let nobody = SubjectKey::from_bytes([0; 16]);
-        self.server.read(nobody).await.unwrap().born
+    fn complete_since(&self) -> UnixMillis {
+        self.server.state().complete_since
+    }
+
+    /// Waits while time passes: what is tried again is tried later by the nodes' clocks.
+    async fn eventually(&self, ask: impl AsyncFn() -> bool) {
+        eventually(async || {
+            self.clock.advance(SECOND / 20);
+            ask().await
+        })
+        .await;
+    }
+
+    /// Nodes have had the time to restore everything, and all have heard so.
+    async fn settles(&self) {
+        self.clock.advance(31 * SECOND);
+        assert!(self.server.state().settling.is_zero());
+        for (_, node) in &self.nodes {
+            eventually(|| async { node.sessions.health().staleness.is_zero() }).await;
+        }
     }
 
     /// The status that each node answers with.
@@ -123,47 +140,50 @@ async fn a_store_that_lost_everything_is_given_it_back_and_nobody_is_logged_out(
     visitor.put("/entries/a", json!(1)).await.is(204);
     visitor.post("/purge").await.is(204);
     fleet.all_hold(3).await;
-    let born = fleet.born().await;
+    let since = fleet.complete_since();
 
     fleet.lose(5 * SECOND).await;
-    let lost_until = fleet.born().await;
-    assert!(lost_until > born);
+    let lost_until = fleet.complete_since();
+    assert!(lost_until > since);
     // Whoever held everything goes on.
     for number in 0..2 {
         let fresh = || async { fleet.node(number).sessions.health().staleness.is_zero() };
         eventually(fresh).await;
     }
     assert_eq!(fleet.each(&browser).await, [200, 200]);
-    eventually(|| async { fleet.born().await == born }).await;
+    eventually(|| async { fleet.complete_since() == since }).await;
     let stored = fleet.stored().await;
-    assert_eq!(stored.len(), 2, "not the visitor's: {stored:?}");
-    // A node that starts now knows all of it.
+    assert_eq!(stored.len(), 3, "the visitor's too: {stored:?}");
+    // A node that starts now knows all of it, and waits: there might be more.
     fleet.join().await;
+    assert_eq!(fleet.each(&browser).await, [200, 200, 503]);
+    fleet.settles().await;
     assert_eq!(fleet.each(&browser).await, [200, 200, 200]);
     assert_eq!(fleet.each(&stolen).await, [401, 401, 401]);
     assert_eq!(fleet.each(&everywhere_stolen).await, [401, 401, 401]);
     for number in 0..3 {
         let health = || fleet.node(number).sessions.health();
         eventually(|| async { health().lacking == 0 }).await;
-        assert_eq!(health().born, born);
+        assert_eq!(health().complete_since, since);
     }
     // The announced life came back, too: what is raised now is kept as long as before.
-    let end = fleet.server.snapshot(&mut |_| {}).await.unwrap();
-    assert!(end.longest >= 30 * common::DAY);
+    let longest = fleet.server.state().announced.longest;
+    assert!(longest >= 30 * common::DAY);
 }
 
 /// Nobody knows whether somebody else was told of a logout that nobody here was.
 #[actix_web::test]
-async fn nodes_that_were_all_away_for_long_vouch_when_nobody_gives_anything_back_any_more() {
+async fn nodes_that_were_all_away_for_long_serve_when_nobody_restores_anything_any_more() {
     let fleet = &mut Fleet::start(2).await;
     let (browser, stolen) = fleet.in_and_out().await;
-    let born = fleet.born().await;
+    let since = fleet.complete_since();
     fleet.lose(MINUTE).await;
     eventually(|| async { fleet.stored().await.len() == 1 }).await;
     assert_eq!(fleet.each(&browser).await, [503, 503]);
-    assert_ne!(fleet.born().await, born);
-    fleet.clock.advance(31 * SECOND);
-    eventually(|| async { fleet.born().await == born }).await;
+    // What they held they know.
+    eventually(|| async { fleet.complete_since() == since }).await;
+    assert_eq!(fleet.each(&browser).await, [503, 503]);
+    fleet.settles().await;
     eventually(|| async { fleet.each(&browser).await == [200, 200] }).await;
     assert_eq!(fleet.each(&stolen).await, [401, 401]);
 }
@@ -173,7 +193,7 @@ async fn a_node_that_starts_before_the_store_has_everything_back_removes_no_cook
 {
     let mut fleet = Fleet::start(1).await;
     let (browser, stolen) = fleet.in_and_out().await;
-    let born = fleet.born().await;
+    let since = fleet.complete_since();
     // What is given back does not arrive yet.
     fleet.store(0).set_call(Call::Publish, Mode::Down);
     fleet.lose(SECOND).await;
@@ -181,53 +201,68 @@ async fn a_node_that_starts_before_the_store_has_everything_back_removes_no_cook
     assert_eq!(fleet.each(&browser).await, [200, 503]);
     assert_eq!(fleet.each(&stolen).await, [401, 503]);
     let health = || fleet.node(0).sessions.health();
-    eventually(|| async { health().lacking == 1 }).await;
-    assert_ne!(fleet.born().await, born, "nobody vouches before the end");
+    fleet.eventually(async || health().lacking == 1).await;
+    assert_ne!(
+        fleet.complete_since(),
+        since,
+        "nobody attests before the end"
+    );
     fleet.store(0).set(Mode::Up);
-    eventually(|| async { fleet.node(1).sessions.health().born == born }).await;
+    let there = || fleet.node(1).sessions.health();
+    fleet
+        .eventually(async || there().complete_since == since)
+        .await;
+    // There may be others, who have not begun yet.
+    assert_eq!(fleet.each(&browser).await, [200, 503]);
+    assert_eq!(fleet.each(&stolen).await, [401, 503]);
+    fleet.settles().await;
     assert_eq!(fleet.each(&browser).await, [200, 200]);
     assert_eq!(fleet.each(&stolen).await, [401, 401]);
     assert_eq!(health().lacking, 0);
 }
 
 #[actix_web::test]
-async fn a_node_that_heard_nothing_for_too_long_gives_back_what_it_has_and_does_not_vouch() {
+async fn a_node_that_heard_nothing_for_too_long_gives_back_what_it_has_and_does_not_attest() {
     let mut fleet = Fleet::start(1).await;
     let (browser, _) = fleet.in_and_out().await;
     fleet.store(0).set_call(Call::Publish, Mode::Down);
     fleet.lose(5 * MINUTE + SECOND).await;
-    let born = fleet.born().await;
+    let since = fleet.complete_since();
     fleet.store(0).set(Mode::Up);
-    eventually(|| async { fleet.node(0).sessions.health().born == born }).await;
-    // For half a minute another node could still vouch.
+    eventually(|| async { fleet.node(0).sessions.health().complete_since == since }).await;
+    // For half a minute another node could still attest.
     assert_eq!(fleet.each(&browser).await, [503]);
-    eventually(|| async { fleet.stored().await.len() == 1 }).await;
-    assert_eq!(fleet.born().await, born);
-    fleet.clock.advance(30 * SECOND);
-    let fresh = || async { fleet.node(0).sessions.health().staleness.is_zero() };
-    eventually(fresh).await;
+    fleet
+        .eventually(async || fleet.stored().await.len() == 1)
+        .await;
+    fleet.settles().await;
+    assert_eq!(fleet.complete_since(), since);
     assert_eq!(fleet.each(&browser).await, [401]);
 }
 
 #[actix_web::test]
-async fn a_store_that_is_lost_again_before_it_was_mended_is_mended_all_the_same() {
+async fn a_store_that_is_lost_again_before_it_was_repaired_is_repaired_too() {
     let mut fleet = Fleet::start(2).await;
     let (browser, stolen) = fleet.in_and_out().await;
-    let born = fleet.born().await;
+    let since = fleet.complete_since();
     for number in 0..2 {
         fleet.store(number).set_call(Call::Publish, Mode::Down);
     }
     fleet.lose(SECOND).await;
     for number in 0..2 {
         let health = || fleet.node(number).sessions.health();
-        eventually(|| async { health().lacking == 1 }).await;
+        fleet.eventually(async || health().lacking == 1).await;
     }
     fleet.lose(SECOND).await;
     for number in 0..2 {
         fleet.store(number).set(Mode::Up);
     }
-    eventually(|| async { fleet.born().await == born }).await;
+    fleet
+        .eventually(async || fleet.complete_since() == since)
+        .await;
     fleet.join().await;
+    assert_eq!(fleet.each(&browser).await, [200, 200, 503]);
+    fleet.settles().await;
     assert_eq!(fleet.each(&browser).await, [200, 200, 200]);
     assert_eq!(fleet.each(&stolen).await, [401, 401, 401]);
 }
@@ -241,18 +276,16 @@ async fn an_older_copy_of_the_store_is_given_what_it_lacks() {
     let older = fleet.logged_in("carol").await;
     let older_stolen = older.copy();
     older.post("/logout").await.is(204);
-    let copy = log(&fleet.clock);
-    copy.publish(&fleet.stored().await).await.unwrap();
-    let epoch = copy.snapshot(&mut |_| {}).await.unwrap().position.epoch;
-    copy.vouch(epoch, fleet.born().await).await.unwrap();
+    let copy = fleet.server.copy();
     dead.post("/logout").await.is(204);
     fleet.all_hold(2).await;
-    fleet.server = copy;
-    for (store, _) in &fleet.nodes {
-        store.replace(&fleet.server);
-    }
-    eventually(|| async { fleet.stored().await.len() == 2 }).await;
+    fleet.server.promote(copy);
+    fleet
+        .eventually(async || fleet.stored().await.len() == 2)
+        .await;
     fleet.join().await;
+    assert_eq!(fleet.each(&browser).await, [200, 200, 503]);
+    fleet.settles().await;
     assert_eq!(fleet.each(&browser).await, [200, 200, 200]);
     assert_eq!(fleet.each(&stolen).await, [401, 401, 401]);
     assert_eq!(fleet.each(&older_stolen).await, [401, 401, 401]);
@@ -275,41 +308,29 @@ async fn a_copy_that_never_heard_of_the_last_logout_is_told_by_the_node_that_mad
     fleet.clock.advance(2 * SECOND);
     eventually(|| async { fleet.stored().await.len() == 1 }).await;
     fleet.join().await;
+    assert_eq!(fleet.each(&stolen).await, [401, 503]);
+    fleet.settles().await;
     assert_eq!(fleet.each(&stolen).await, [401, 401]);
 }
 
+/// As after a restored backup: what it lacks nobody can tell, and a new login is all that helps.
 #[actix_web::test]
-async fn an_operator_who_says_that_a_list_has_forgotten_is_obeyed() {
-    let fleet = Fleet::start(2).await;
+async fn an_operator_who_ends_all_sessions_on_the_store_is_obeyed_after_it_is_lost_too() {
+    let mut fleet = Fleet::start(2).await;
     let browser = fleet.logged_in("alice").await;
-    fleet.clock.advance(SECOND);
-    let born = fleet.server.reborn().await.unwrap();
-    for number in 0..2 {
-        let health = || fleet.node(number).sessions.health();
-        eventually(|| async { health().born == born }).await;
-    }
-    fleet.clock.advance(MINUTE);
-    for number in 0..2 {
-        let fresh = || async { fleet.node(number).sessions.health().staleness.is_zero() };
-        eventually(fresh).await;
-    }
-    assert_eq!(fleet.each(&browser).await, [401, 401]);
-    assert_eq!(fleet.born().await, born, "nobody vouches against it");
-}
-
-/// Also in a process of its own, which had everything and gave nothing up.
-#[actix_web::test]
-async fn a_store_in_this_process_that_is_reborn_is_believed() {
-    let clock = ManualClock::default();
-    let store = log(&clock);
-    clock.advance(SECOND);
-    let node = Node::on(&clock, store.clone()).await;
-    let browser = node.browser();
-    browser.post("/login/alice").await.is(200);
-    clock.advance(SECOND);
-    let born = store.reborn().await.unwrap();
-    eventually(|| async { node.sessions.health().born == born }).await;
-    browser.get("/me").await.is(401);
+    let random = Arc::new(SystemRandom);
+    let store = Store::shared(fleet.server.clone());
+    store.raise(Target::Everyone, random).await.unwrap();
+    eventually(|| async { fleet.each(&browser).await == [401, 401] }).await;
+    fleet.logged_in("alice").await.get("/me").await.is(200);
+    fleet.lose(SECOND).await;
+    fleet
+        .eventually(async || fleet.stored().await.len() == 1)
+        .await;
+    fleet.join().await;
+    assert_eq!(fleet.each(&browser).await, [401, 401, 503]);
+    fleet.settles().await;
+    assert_eq!(fleet.each(&browser).await, [401, 401, 401]);
 }
 
 #[actix_web::test]
@@ -338,9 +359,12 @@ async fn a_session_is_confirmed_by_the_store_itself() {
     // A store that knows nothing can confirm nothing.
     fleet.store(other).set_call(Call::Publish, Mode::Down);
     fleet.lose(SECOND).await;
-    eventually(|| async { fleet.node(other).sessions.health().lacking > 0 }).await;
+    let lacking = || fleet.node(other).sessions.health().lacking;
+    fleet.eventually(async || lacking() > 0).await;
     browser.get("/me").await.is(200);
     browser.post("/confirm").await.is(503);
     fleet.store(other).set(Mode::Up);
-    eventually(|| async { browser.post("/confirm").await.status == 204 }).await;
+    fleet
+        .eventually(async || browser.post("/confirm").await.status == 204)
+        .await;
 }

@@ -8,10 +8,11 @@ use common::gate::gate;
 use common::{
     Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, ended_entry, eventually, log, with,
 };
-use sealed_session::revoke::{Revocation, RevocationStore};
-use sealed_session::testing::ManualClock;
+use sealed_session::revoke::{Published, Purpose, ReplicatedLog, Revocation, Store};
+use sealed_session::store::Memory;
+use sealed_session::testing::{ManualClock, MemoryLog};
 use sealed_session::{
-    Lifetimes,
+    Lifetimes, SessionsBuilder,
     revoke::{OlderSessions, SessionId, WhenStale},
     time::{Class, Clock, Limits, UnixMillis},
 };
@@ -183,7 +184,7 @@ async fn a_login_holds_although_its_node_has_not_heard_of_a_logout_everywhere() 
     let store = Faulty::new(log.clone());
     let (deaf, other) = (
         Node::on(&clock, store.clone()).await,
-        Node::on(&clock, memory).await,
+        Node::on(&clock, log.clone()).await,
     );
     store.set_call(Call::Follow, Mode::Hanging);
     eventually(|| async { store.waiting() == 1 }).await;
@@ -198,7 +199,7 @@ async fn a_login_holds_although_its_node_has_not_heard_of_a_logout_everywhere() 
 }
 
 #[actix_web::test]
-async fn a_new_store_vouches_for_no_session_from_before() {
+async fn a_new_store_knows_of_no_session_from_before() {
     let clock = ManualClock::default();
     let old = Node::on(&clock, log(&clock)).await;
     let (user, visitor) = (old.browser(), old.browser());
@@ -211,9 +212,9 @@ async fn a_new_store_vouches_for_no_session_from_before() {
     let trusting = Node::serve(clock.clone(), trusting).await;
     user.copy().at(&trusting).get("/me").await.is(200);
     // What is made in the millisecond of its birth counts.
-    let newborn = sealed_session::store::Memory::with_clock(Arc::new(clock.clone()));
-    let newborn = Node::on(&clock, Arc::new(newborn)).await;
-    let browser = newborn.browser();
+    let newborn = builder(&clock, Memory::new()).start().await.unwrap();
+    let (url, _server) = common::serve(&newborn, common::routes);
+    let browser = Browser::new(&url);
     browser.put("/entries/a", json!(1)).await.is(204);
     browser.get("/entries/a").await.is(200);
     browser.post("/login/alice").await.is(200);
@@ -226,7 +227,7 @@ async fn a_new_store_of_a_fleet_removes_no_cookie() {
     let old = Node::on(&clock, log(&clock)).await;
     let browser = old.browser();
     browser.post("/login/alice").await.is(200);
-    let store = Faulty::new(log(&clock));
+    let store = Faulty::new(MemoryLog::new(Arc::new(clock.clone())));
     let new = Node::on(&clock, store).await;
     let browser = browser.at(&new);
     let fresh = || async { new.sessions.health().staleness.is_zero() };
@@ -250,15 +251,20 @@ fn limits(absolute: std::time::Duration) -> Lifetimes {
     })
 }
 
+/// Of a node whose clock moves faster than news do.
+fn patient(clock: &ManualClock, log: &MemoryLog) -> SessionsBuilder {
+    builder(clock, log.clone()).when_stale(WhenStale::Accept, 10 * SECOND)
+}
+
 #[actix_web::test]
 async fn a_shortened_limit_works_at_once_and_a_longer_one_does_not() {
     let clock = ManualClock::default();
     let log = log(&clock);
-    let node = Node::serve(clock.clone(), builder(&clock, log.clone())).await;
+    let node = Node::serve(clock.clone(), patient(&clock, &log)).await;
     let with = |absolute| {
         Node::serve(
             clock.clone(),
-            builder(&clock, log.clone()).lifetimes(limits(absolute)),
+            patient(&clock, &log).lifetimes(limits(absolute)),
         )
     };
     let (strict, lax) = (with(HOUR).await, with(30 * DAY).await);
@@ -286,7 +292,7 @@ async fn a_node_with_short_limits_remembers_what_concerns_its_neighbours_session
     let with = |absolute| {
         Node::serve(
             clock.clone(),
-            builder(&clock, log.clone()).lifetimes(limits(absolute)),
+            patient(&clock, &log).lifetimes(limits(absolute)),
         )
     };
     let (short, long) = (with(HOUR).await, with(30 * DAY).await);
@@ -325,7 +331,8 @@ async fn a_node_with_short_limits_remembers_what_concerns_its_neighbours_session
 async fn visitors_who_never_log_in_do_not_fill_the_list() {
     let clock = ManualClock::default();
     let log = log(&clock);
-    let node = Node::on(&clock, log.clone()).await;
+    let builder = builder(&clock, log.clone()).anonymous_capacity(1_000);
+    let node = Node::serve(clock.clone(), builder).await;
     let browser = node.browser();
     browser.post("/login/alice").await.is(200);
     let stolen = browser.copy();
@@ -337,26 +344,27 @@ async fn visitors_who_never_log_in_do_not_fill_the_list() {
     kept.get("/entries/a").await.is(404);
 
     // As many purges as it takes, without the requests.
-    let capacity = sealed_session::revoke::VISITOR_CAPACITY;
-    let flood: Vec<_> = (0..capacity as u128 + 500)
-        .map(|number| Revocation::Visitor {
-            id: SessionId::from_bytes((number << 3 | 1).to_le_bytes()),
+    let flood: Vec<_> = (0..1_500)
+        .map(|number| Revocation::AnonymousSession {
+            id: SessionId::from_bytes((u128::from(number) << 3 | 1).to_le_bytes()),
+            created: clock.now() + SECOND / 1000 * number,
             entry: ended_entry(clock.now(), UnixMillis::MAX),
         })
         .collect();
-    for batch in flood.chunks(10_000) {
-        memory.publish(batch).await.unwrap();
+    log.publish(&flood, Purpose::Revoke).await.unwrap();
+    // The last thousand, and alice's.
+    eventually(|| async { node.sessions.health().entries == 1_000 + 1 }).await;
+    let again = log.publish(&flood[..1], Purpose::Revoke).await.unwrap();
+    assert_eq!(again.published, [Published::Ended]);
+    let late = Node::on(&clock, log).await;
+    for node in [&node, &late] {
+        stolen.copy().at(node).get("/me").await.is(401);
+        kept.copy().at(node).get("/entries/a").await.is(404);
     }
-    let entries = || node.sessions.health().entries;
-    eventually(|| async { entries() == capacity + 1 }).await;
-    assert!(memory.visitors_dropped() >= 501);
-    stolen.get("/me").await.is(401);
-    let late = Node::on(&clock, memory).await;
-    stolen.at(&late).get("/me").await.is(401);
 }
 
 #[actix_web::test]
-async fn a_visitor_is_not_kept_for_a_store_that_is_away() {
+async fn the_end_of_an_anonymous_session_is_kept_for_a_store_that_is_away() {
     let clock = ManualClock::default();
     let store = Faulty::new(log(&clock));
     let node = Node::on(&clock, store.clone()).await;
@@ -366,14 +374,16 @@ async fn a_visitor_is_not_kept_for_a_store_that_is_away() {
     store.set(Mode::Down);
     assert!(visitor.post("/purge").await.is(503).removes_cookie());
     stolen.get("/entries/a").await.is(404);
-    assert_eq!(node.sessions.close(std::time::Duration::ZERO).await, 0);
+    assert_eq!(node.sessions.close(std::time::Duration::ZERO).await, 1);
+    store.set(Mode::Up);
+    eventually(|| async { node.sessions.health().outstanding == 0 }).await;
 }
 
 /// Each would miss what the store tells the other.
 #[actix_web::test]
 async fn a_store_of_several_nodes_is_followed_by_one_in_a_process() {
     let clock = ManualClock::default();
-    let store = Faulty::new(log(&clock));
+    let store: Store = Faulty::new(log(&clock)).into();
     let first = builder(&clock, store.clone()).start().await.unwrap();
     let refused = builder(&clock, store.clone()).start().await.unwrap_err();
     assert!(

@@ -1,12 +1,11 @@
 //! Many nodes at once: a server that lost everything is healed without a storm.
 #![cfg(feature = "redis")]
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::redis_server::RedisServer;
-use common::{DAY, ended, ring};
-use sealed_session::revoke::RevocationStore;
+use common::{DAY, ended, ring, settled};
+use sealed_session::revoke::{Purpose, ReplicatedLog};
 use sealed_session::store::Redis;
 use sealed_session::{
     Sessions,
@@ -20,9 +19,7 @@ const LIST: &str = "storm";
 
 async fn node(url: &str) -> Sessions {
     let store = Redis::open(url, LIST).unwrap();
-    let builder = Sessions::builder("storm")
-        .keys(ring())
-        .store(Arc::new(store));
+    let builder = Sessions::builder("storm").keys(ring()).store(store);
     builder.start().await.unwrap()
 }
 
@@ -60,6 +57,7 @@ async fn all(nodes: &[Sessions], what: &str, is_so: impl Fn(&Sessions) -> bool) 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_nodes_give_a_server_everything_back_without_a_storm() {
     let server = RedisServer::with(["--maxclients", "2000"]);
+    settled(&server, LIST).await;
     let mut nodes = Vec::new();
     for _ in 0..NODES {
         nodes.push(node(&server.url()).await);
@@ -69,7 +67,7 @@ async fn a_hundred_nodes_give_a_server_everything_back_without_a_storm() {
     let entries: Vec<_> = (0..ENTRIES as u64).map(ended).collect();
     let store = Redis::open(server.url(), LIST).unwrap();
     for batch in entries.chunks(100) {
-        store.publish(batch).await.unwrap();
+        store.publish(batch, Purpose::Revoke).await.unwrap();
     }
     nodes[0].end_subject("alice").await.unwrap();
     all(&nodes, "complete", |node| {
@@ -77,7 +75,7 @@ async fn a_hundred_nodes_give_a_server_everything_back_without_a_storm() {
     })
     .await;
     let nobody = SubjectKey::from_bytes([0; 16]);
-    let born = store.read(nobody).await.unwrap().born;
+    let since = store.read(nobody).await.unwrap().state.complete_since;
 
     // What the fleet costs when nothing happens.
     let (before, calls_before) = (server.counters(), calls(&server));
@@ -95,18 +93,18 @@ async fn a_hundred_nodes_give_a_server_everything_back_without_a_storm() {
     // The heart of it: everything is there again, and the list is as old as before.
     let mut stored = Vec::new();
     while stored.len() < ENTRIES + 1 {
-        assert!(began.elapsed() < Duration::from_secs(60), "nobody vouched");
+        assert!(began.elapsed() < Duration::from_secs(60), "nobody attested");
         tokio::time::sleep(Duration::from_millis(50)).await;
         stored.clear();
         let end = store.snapshot(&mut |batch| stored.extend(batch)).await;
-        if end.is_ok_and(|end| end.born > born) {
+        if end.is_ok_and(|end| end.state.complete_since > since) {
             stored.clear();
         }
     }
     all(&nodes, "healed", |node| {
         let health = node.health();
         let heard = health.staleness + Duration::from_secs(1) < began.elapsed();
-        heard && health.lacking == 0 && health.born == born
+        heard && health.lacking == 0 && health.complete_since == since
     })
     .await;
     let healed = began.elapsed();

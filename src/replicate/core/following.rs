@@ -67,6 +67,12 @@ impl Following {
         self.cursor.is_some()
     }
 
+    /// Whether a comparison is due in the next minute.
+    #[cfg(test)]
+    pub(super) fn is_to_compare(&self, now: Moment) -> bool {
+        self.compare_at < now.monotonic + Duration::from_secs(60)
+    }
+
     #[cfg(test)]
     pub(super) fn digest(&self, state: &mut impl std::hash::Hasher) {
         use std::hash::Hash;

@@ -36,7 +36,9 @@ impl Core {
 
     /// Whether the list holds all that the store does now.
     pub(crate) fn has_seen_everything(&self, now: Moment) -> bool {
-        self.recovery.has_seen() && self.completeness.staleness(now).is_zero()
+        self.recovery.has_seen()
+            && self.completeness.staleness(now).is_zero()
+            && !self.following.is_to_compare(now)
     }
 
     pub(crate) fn is_sure(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::ids::{Generation, RaiseId, SessionId};
 use crate::replicate::core::{ATTEMPT, Attempted, Call, Cause, Command, Core, Publication};
 use crate::revoke::completeness::Moment;
-use crate::revoke::{Matter, Raise, Receipt, Revocation, Target};
+use crate::revoke::{Incarnation, Matter, Raise, Receipt, Revocation, Target};
 use crate::time::SKEW;
 use crate::time::UnixMillis;
 
@@ -43,6 +43,9 @@ pub(super) struct Outstanding {
     pub(super) id: RaiseId,
     /// The target's generation at that time.
     pub(super) known: Generation,
+    /// The only server that may carry it out, while nobody has been told that it failed. A repeat elsewhere would
+    /// end who logs others out.
+    pub(super) on: Option<Incarnation>,
 }
 
 /// A round of telling everything.
@@ -83,15 +86,29 @@ impl Outbox {
     }
 
     /// Names a raise, which is outstanding from now on. Whether it covers an earlier one.
-    pub(super) fn name(&mut self, target: Target, known: Generation) -> (RaiseId, bool) {
+    pub(super) fn name(
+        &mut self,
+        target: Target,
+        known: Generation,
+        on: Option<Incarnation>,
+    ) -> (Outstanding, bool) {
         self.raised = self.raised.wrapping_add(1);
         let mut bytes = [0; 16];
         let (node, count) = bytes.split_at_mut(8);
         node.copy_from_slice(&self.number.to_be_bytes());
         count.copy_from_slice(&self.raised.to_be_bytes());
         let id = RaiseId::from_bytes(bytes);
-        let earlier = self.raises.insert(target, Outstanding { id, known });
-        (id, earlier.is_some())
+        let outstanding = Outstanding { id, known, on };
+        let earlier = self.raises.insert(target, outstanding);
+        (outstanding, earlier.is_some())
+    }
+
+    /// Whoever asked was told that the raise failed: any server may carry it out from now on.
+    pub(super) fn free(&mut self, target: Target, id: RaiseId) {
+        let outstanding = self.raises.get_mut(&target);
+        if let Some(outstanding) = outstanding.filter(|it| it.id == id) {
+            outstanding.on = None;
+        }
     }
 
     /// The raise has come to something. Whether nothing is outstanding any more: an older one does not cover
@@ -263,6 +280,7 @@ impl Core {
             now.wall + self.list.longest(),
         );
         raise.known = raise.known.max(outstanding.known);
+        raise.on = outstanding.on;
         Command::Call(Call::Raise(raise, attempted))
     }
 }

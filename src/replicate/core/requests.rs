@@ -119,17 +119,11 @@ impl Core {
         now: Moment,
     ) -> Vec<Command> {
         let known = self.list.generation(target);
-        let (_, covers) = self.outbox.name(target, known);
+        let on = self.recovery.known().filter(|_| familiar);
+        let (outstanding, covers) = self.outbox.name(target, known, on);
         self.list.mark(target);
         let attempted = Attempted::Request { ticket, covers };
-        let Some(outstanding) = self.outbox.raise(target) else {
-            return Vec::new();
-        };
-        let mut call = self.call_raise(target, outstanding, attempted, now);
-        if let (Command::Call(Call::Raise(raise, _)), true) = (&mut call, familiar) {
-            raise.on = self.recovery.known();
-        }
-        vec![call]
+        vec![self.call_raise(target, outstanding, attempted, now)]
     }
 
     pub(super) fn answered_raise(
@@ -163,6 +157,9 @@ impl Core {
             }
             Err(_) => (),
         }
+        if raised.is_err() && matches!(attempted, Attempted::Request { .. }) {
+            self.outbox.free(raise.target, raise.id);
+        }
         commands.extend(match attempted {
             Attempted::Request { ticket, covers } => {
                 let outcome = raised.map(|mut raised| {
@@ -177,7 +174,9 @@ impl Core {
             }
             Attempted::Login(ticket) => match raised {
                 // It will not come after this login: the store has it.
-                Ok(_) | Err(StoreError::NotReplicated { .. }) => self.next_of_login(ticket, now),
+                Ok(_) | Err(StoreError::NotReplicated { .. } | StoreError::Replaced) => {
+                    self.next_of_login(ticket, now)
+                }
                 Err(error) => {
                     self.requests.logins.retain(|(it, ..)| *it != ticket);
                     vec![Command::Reply(ticket, Reply::Read(Err(error)))]

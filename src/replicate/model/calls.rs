@@ -46,6 +46,14 @@ impl State {
                     piece = node.core.entries();
                 }
                 piece.retain(|revocation| config.tells(revocation));
+                if config.without.attesting_last
+                    && let Some(node) = self.node(it.node)
+                    && node.core.is_sure()
+                {
+                    let since = node.core.list().complete_since();
+                    let here = end.state.incarnation;
+                    self.seen.attested |= self.server.attest(call, here, since).is_some();
+                }
                 return (piece, Answer::Loaded(load, Ok(end)));
             }
             Call::Follow(mut cursor) => {
@@ -103,14 +111,6 @@ impl State {
             if without.restoring {
                 told.clear();
             }
-            if without.attesting_last
-                && let Some(node) = self.node(it.node)
-                && let Some(known) = node.core.known()
-                && node.core.is_sure()
-            {
-                let since = node.core.list().complete_since();
-                self.seen.attested |= self.server.attest(call, known, since).is_some();
-            }
         }
         let purpose = match publication.purpose() {
             Purpose::Revoke => Purpose::Revoke,
@@ -137,7 +137,10 @@ impl State {
         let raises = self.seen.raises.iter_mut();
         let mut raises = raises.filter(|it| it.id == raise.id);
         let Some(raising) = raises.next() else { return };
-        let is_first = !std::mem::replace(&mut raising.is_done, true);
+        let before = raising.done.replace(self.seen.losses);
+        let is_first = before.is_none();
+        // A copy that does not know the raise carries it out once more.
+        let is_lost = before.is_some_and(|before| before != self.seen.losses);
         for (number, session) in self.sessions.iter_mut().enumerate() {
             let Some((of_session, _)) = session.login else {
                 continue;
@@ -147,6 +150,7 @@ impl State {
             }
             // Also who logged in meanwhile, without anybody's fault.
             session.is_ended |= is_first && raising.spares != Some(number);
+            session.is_early |= is_lost;
         }
         self.seen.highest = self.seen.highest.max(generation);
     }

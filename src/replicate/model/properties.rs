@@ -3,7 +3,7 @@
 use stateright::Property;
 
 use super::judge::{Cookie, Verdict};
-use super::state::{Node, Session, State};
+use super::state::{Node, Session, State, Wants};
 use super::{Bounds, Config};
 use crate::revoke::Revocation;
 
@@ -196,6 +196,14 @@ fn ends(config: &Config, session: Session, verdict: Verdict) -> bool {
 
 /// Whether nobody ended the session, somebody logged in to it, and this is its newest cookie.
 fn is_innocent(config: &Config, state: &State, (session, serial): Cookie) -> bool {
+    // Between the raise and its answer the browser has the old cookie.
+    let asks = |(_, node): (u8, &Node)| {
+        let mut waiting = node.waiting.iter();
+        waiting.any(|(_, wants)| matches!(wants, Wants::Others(asking, _) if *asking == session))
+    };
+    if state.live().any(asks) {
+        return false;
+    }
     let session = state.sessions[session];
     let is_early = session.is_early && !config.without.patience;
     session.login.is_some() && !session.is_ended && serial >= session.asked && !is_early

@@ -163,6 +163,8 @@ pub(super) struct Session {
 pub(super) struct Seen {
     /// How often the store was lost.
     pub(super) losses: u8,
+    /// When one was lost last.
+    pub(super) lost_at: Option<u8>,
     pub(super) failed_over: bool,
     /// The largest generation that was ever handed out.
     pub(super) highest: Generation,
@@ -190,8 +192,8 @@ pub(super) struct Raising {
     pub(super) before: u8,
     /// Who asks, if the others alone are to end.
     pub(super) spares: Option<usize>,
-    /// Whether a store has carried it out.
-    pub(super) is_done: bool,
+    /// Which store carried it out last: how many were lost before.
+    pub(super) done: Option<u8>,
 }
 
 impl State {
@@ -226,7 +228,7 @@ impl State {
                 let status = node.core.status();
                 node.is_connected
                     && node.waiting.is_empty()
-                    && status.outstanding == 0
+                    && (status.outstanding == 0 || config.without.telling_again)
                     && status.lacking == 0
                     && node.core.known() == Some(incarnation)
                     && node.core.has_seen_everything(now)

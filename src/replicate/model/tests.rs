@@ -8,6 +8,8 @@ use super::{Bounds, Config, Without};
 use crate::revoke::policy::Trust;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// How many nodes there are in runs that would take minutes otherwise.
+const NODES: u8 = if cfg!(debug_assertions) { 1 } else { 2 };
 /// What optimised runs may do more often.
 const MORE: u8 = if cfg!(debug_assertions) { 0 } else { 1 };
 
@@ -130,6 +132,7 @@ pub(super) fn lost() -> Config {
         ..Bounds::default()
     };
     Config {
+        nodes: NODES,
         ticks: 1 + MORE,
         ..config(one_logout(bounds))
     }
@@ -157,7 +160,8 @@ fn a_store_that_loses_everything_twice_gets_it_back() {
         ..Bounds::default()
     };
     holds(Config {
-        ticks: 1 + MORE,
+        nodes: NODES,
+        ticks: 2,
         ..config(one_logout(bounds))
     });
 }
@@ -184,6 +188,7 @@ fn a_generation_that_was_lost_stays_above() {
         ..Bounds::default()
     };
     holds(Config {
+        nodes: NODES,
         ticks: 1,
         ..config(bounds)
     });
@@ -197,6 +202,7 @@ pub(super) fn away() -> Config {
         ..Bounds::default()
     };
     let mut config = config(one_logout(bounds));
+    config.nodes = NODES;
     config.trust.max_staleness = config.tick / 2;
     config.trust.max_outage = config.tick;
     config
@@ -218,6 +224,7 @@ pub(super) fn failed_over() -> Config {
         ..Bounds::default()
     };
     Config {
+        nodes: NODES,
         ticks: 1,
         ..config(one_logout(bounds))
     }
@@ -262,6 +269,7 @@ pub(super) fn others_after_a_failover() -> Config {
         ..Bounds::default()
     };
     Config {
+        nodes: NODES,
         ticks: 1,
         ..config(bounds)
     }

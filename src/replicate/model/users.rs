@@ -134,7 +134,7 @@ impl State {
                 id,
                 before,
                 spares,
-                is_done: false,
+                done: None,
             });
         }
     }
@@ -189,7 +189,9 @@ impl State {
                 let was_alive =
                     facts.created > raised.state.complete_since && generation >= raised.previous;
                 if was_alive {
-                    self.seen.outlived |= facts.acknowledged.is_some();
+                    // A later raise ends it by its generation.
+                    self.seen.outlived |= facts.acknowledged.is_some()
+                        && raised.generation == self.seen.highest;
                     facts.login = Some((raised.generation, at));
                     // Its cookie is another one.
                     facts.refused = 0;

@@ -79,7 +79,10 @@ impl Model for Config {
             may(GiveUp(number), it.is_awaited && stray && !reads);
             may(Drop(number), !it.is_awaited);
         }
-        let outage = state.now < self.ticks;
+        // A loss takes time: more than what a session is dated ahead.
+        let now = self.store_time(state.now, state.seen.losses);
+        let is_ahead = state.sessions.iter().any(|it| it.created > now);
+        let outage = state.now < self.ticks && state.seen.lost_at != Some(state.now) && !is_ahead;
         may(Lose, outage && left.losses > 0);
         may(
             FailOver,
@@ -97,6 +100,10 @@ impl Model for Config {
             may(Heal(number), !node.is_connected);
             let tells = node.core.status().outstanding > 0 && !self.without.telling_again;
             may(Retry(number), tells && node.is_connected);
+            // Nothing is answered before everything was loaded once.
+            if node.core.known().is_none() {
+                continue;
+            }
             may(Login(number), left.logins > 0);
             may(Visit(number), left.visits > 0);
             may(
@@ -249,9 +256,13 @@ impl State {
     /// The store is lost. Who held all that it did?
     fn lost(&mut self) {
         self.seen.losses += 1;
+        self.seen.lost_at = Some(self.now);
         let held: Vec<_> = self.store_entries();
         for number in 0..self.nodes.len() {
             let holds = self.nodes[number].as_ref().is_some_and(|node| {
+                if node.core.known().is_none() {
+                    return false;
+                }
                 let entries = node.core.entries();
                 held.iter().all(|it| {
                     entries

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
 
-use sealed_session::revoke::{Revocation, RevocationStore, SessionEntry};
+use sealed_session::revoke::{Purpose, ReplicatedLog, Revocation, SessionEntry};
 use sealed_session::store::Redis;
 use sealed_session::{
     revoke::{Serial, SessionId, SubjectKey},
@@ -13,11 +13,11 @@ use sealed_session::{
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{LIST, born, node, node_on, open, remembered, status};
+use super::{LIST, complete_since, node, node_on, open, remembered, status};
 use common::moved_clock::MovedClock;
 use common::proxy::Proxy;
 use common::redis_server::RedisServer;
-use common::{DAY, MINUTE, Node, SECOND, ended, ended_entry, eventually};
+use common::{DAY, MINUTE, Node, SECOND, ended, ended_entry, eventually, settled};
 
 /// What leads to a server: new connections to another one, from some time on.
 struct Address {
@@ -50,7 +50,7 @@ impl Address {
 
     async fn node(&self) -> Node {
         let url = format!("redis://127.0.0.1:{}", self.own);
-        node_on(Arc::new(Redis::open(url, LIST).unwrap())).await
+        node_on(Redis::open(url, LIST).unwrap()).await
     }
 }
 
@@ -69,10 +69,11 @@ fn copy_of(server: &RedisServer) -> RedisServer {
 #[actix_web::test]
 async fn what_is_told_goes_where_the_news_come_from() {
     let (old, new) = (RedisServer::start(), RedisServer::start());
+    settled(&old, LIST).await;
     let address = Address::of(&old).await;
     let node = address.node().await;
     let browser = remembered(&node, "alice").await;
-    let before = node.sessions.health().born;
+    let before = node.sessions.health().complete_since;
     address.leads_to(&new);
     // The connection that waits for news; the others stay.
     let clients = old.command(&["CLIENT", "LIST"]).text();
@@ -85,7 +86,7 @@ async fn what_is_told_goes_where_the_news_come_from() {
         .find_map(|word| word.strip_prefix("id="))
         .unwrap();
     old.command(&["CLIENT", "KILL", "ID", id]);
-    eventually(|| async { born(&open(&new)).await == before }).await;
+    eventually(|| async { complete_since(&open(&new)).await == before }).await;
     browser.post("/logout").await.is(204);
     let mut told = 0;
     open(&new)
@@ -117,41 +118,19 @@ async fn nobody_outlives_a_logout_by_a_copy_that_lags() {
 }
 
 #[actix_web::test]
-async fn an_order_that_the_store_has_forgotten_still_counts() {
+async fn an_attestation_that_the_store_has_forgotten_is_made_again() {
     let server = RedisServer::start();
     let node = node(&server).await;
     let browser = remembered(&node, "alice").await;
-    let before = node.sessions.health().born;
-    tokio::time::sleep(SECOND / 10).await;
-    let ordered = open(&server).reborn().await.unwrap();
-    eventually(|| async { node.sessions.health().born == ordered }).await;
-    let before = before.as_millis().to_string();
-    // One that heard of it, and one that it was told when it started.
-    let late = super::node(&server).await;
-    server.command(&["HSET", &meta(), "born", &before, "floor", "0"]);
-    server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
-    for _ in 0..30 {
-        tokio::time::sleep(SECOND / 10).await;
-        for node in [&node, &late] {
-            assert_ne!(status(&browser, node).await, 200);
-        }
-    }
-}
-
-#[actix_web::test]
-async fn a_word_that_the_store_has_forgotten_is_given_again() {
-    let server = RedisServer::start();
-    let node = node(&server).await;
-    let browser = remembered(&node, "alice").await;
-    let before = node.sessions.health().born;
+    let before = node.sessions.health().complete_since;
     server.command(&["FLUSHALL"]);
-    eventually(|| async { born(&open(&server)).await == before }).await;
+    eventually(|| async { complete_since(&open(&server)).await == before }).await;
     // Everybody hears of it.
     tokio::time::sleep(SECOND).await;
     let now = SystemClock::default().now().as_millis().to_string();
-    server.command(&["HSET", &meta(), "born", &now, "floor", "0"]);
+    server.command(&["HSET", &meta(), "complete_since", &now]);
     server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
-    eventually(|| async { born(&open(&server)).await == before }).await;
+    eventually(|| async { complete_since(&open(&server)).await == before }).await;
     browser.get("/me").await.is(200);
 }
 
@@ -161,10 +140,10 @@ async fn a_connection_that_was_closed_while_idle_fails_no_call() {
     let store = open(&server);
     let now = SystemClock::default().now();
     let ended = [ended(9, now, now + MINUTE)];
-    store.publish(&ended).await.unwrap();
+    store.publish(&ended, Purpose::Revoke).await.unwrap();
     server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
     tokio::time::sleep(SECOND / 10).await;
-    store.publish(&ended).await.unwrap();
+    store.publish(&ended, Purpose::Revoke).await.unwrap();
 }
 
 /// It is an error to whoever asked for it, and holds; nobody is kept out until there are replicas again.
@@ -172,7 +151,7 @@ async fn a_connection_that_was_closed_while_idle_fails_no_call() {
 async fn a_raise_that_no_replica_has_keeps_nobody_out() {
     let server = RedisServer::start();
     let store = Redis::options(server.url(), LIST).wait_for_replicas(1);
-    let node = node_on(Arc::new(store.open().unwrap())).await;
+    let node = node_on(store.open().unwrap()).await;
     let other = super::node(&server).await;
     for path in ["/logout-all", "/logout-everyone"] {
         let browser = remembered(&node, "alice").await;
@@ -203,16 +182,20 @@ async fn a_store_whose_clock_was_ahead_settles_in_its_time() {
     let server = RedisServer::under(&clock);
     let store = open(&server);
     let nobody = SubjectKey::from_bytes([0; 16]);
-    let now = store.read(nobody).await.unwrap().now;
+    let now = store.read(nobody).await.unwrap().state.now;
     clock.set(24 * 3_600_000);
     let ended = [ended(9, now, now + 10 * DAY)];
-    store.give_back(&ended).await.unwrap();
+    store
+        .publish(&ended, Purpose::FirstRestoration)
+        .await
+        .unwrap();
     clock.set(0);
     assert!(
         !store
             .snapshot(&mut |_| {})
             .await
             .unwrap()
+            .state
             .settling
             .is_zero()
     );
@@ -222,6 +205,7 @@ async fn a_store_whose_clock_was_ahead_settles_in_its_time() {
             .snapshot(&mut |_| {})
             .await
             .unwrap()
+            .state
             .settling
             .is_zero()
     );
@@ -241,12 +225,15 @@ async fn a_renewal_whose_answer_is_lost_is_neither_first_nor_second() {
         ..entry
     };
     // The script is there.
-    store.publish(&[ended(0, now, now + MINUTE)]).await.unwrap();
+    store
+        .publish(&[ended(0, now, now + MINUTE)], Purpose::Revoke)
+        .await
+        .unwrap();
     for (number, entry) in [(1, renewed), (2, entry)] {
         let id = SessionId::from_bytes([number; 16]);
         let told = [Revocation::Session { id, entry }];
         proxy.cut_reply_to("publish", 0);
-        let told = store.publish(&told).await;
+        let told = store.publish(&told, Purpose::Revoke).await;
         assert_eq!(told.is_ok(), entry.serial == Serial::ENDED, "{told:?}");
         assert_eq!(proxy.lost(), u64::from(number));
     }
@@ -258,7 +245,7 @@ async fn a_logout_over_connections_that_were_closed_while_idle_succeeds() {
     let copy = RedisServer::start();
     copy.replica_of(&server);
     let store = Redis::options(server.url(), LIST).wait_for_replicas(1);
-    let node = node_on(Arc::new(store.open().unwrap())).await;
+    let node = node_on(store.open().unwrap()).await;
     for _ in 0..3 {
         let _ = node.sessions.end_subject("alice").await;
         server.command(&["CLIENT", "KILL", "TYPE", "normal"]);

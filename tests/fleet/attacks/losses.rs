@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use sealed_session::revoke::RevocationStore;
-use sealed_session::store::{Memory, Redis};
-use sealed_session::testing::ManualClock;
+use sealed_session::revoke::{Announcement, Purpose, ReplicatedLog};
+use sealed_session::store::Redis;
+use sealed_session::testing::{ManualClock, MemoryLog};
 use sealed_session::{
     store::StoreError,
     time::{Clock, SystemClock},
@@ -14,7 +14,7 @@ use sealed_session::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{LIST, born, node, node_on, open, remembered, status};
+use super::{LIST, complete_since, node, node_on, open, remembered, status};
 use common::faulty::{Call, Faulty, Mode};
 use common::redis_server::RedisServer;
 use common::{DAY, MINUTE, Node, SECOND, ended, eventually, log};
@@ -26,12 +26,12 @@ async fn a_raise_that_reaches_a_store_which_lost_everything_is_kept() {
     let node = node(&server).await;
     let browser = remembered(&node, "alice").await;
     let stolen = browser.copy();
-    let before = node.sessions.health().born;
+    let before = node.sessions.health().complete_since;
     server.command(&["FLUSHALL"]).ok();
     browser.post("/logout-all").await.is(204);
     node.sessions.sweep().await.unwrap();
     assert_eq!(status(&stolen, &node).await, 401);
-    eventually(|| async { born(&open(&server)).await == before }).await;
+    eventually(|| async { complete_since(&open(&server)).await == before }).await;
     node.sessions.sweep().await.unwrap();
     assert_eq!(status(&stolen, &node).await, 401);
 }
@@ -43,7 +43,7 @@ async fn a_raise_that_waited_for_a_store_which_lost_everything_is_kept() {
     let (node, other) = (node(&server).await, node(&server).await);
     let browser = remembered(&node, "alice").await;
     let stolen = browser.copy();
-    let before = node.sessions.health().born;
+    let before = node.sessions.health().complete_since;
     server.kill();
     browser.post("/logout-all").await.is(503);
     server.restart_empty();
@@ -51,7 +51,7 @@ async fn a_raise_that_waited_for_a_store_which_lost_everything_is_kept() {
     for swept in [&other, &node] {
         let _ = swept.sessions.sweep().await;
     }
-    eventually(|| async { born(&open(&server)).await == before }).await;
+    eventually(|| async { complete_since(&open(&server)).await == before }).await;
     for node in [&node, &other] {
         eventually(|| async { status(&stolen, node).await == 401 }).await;
     }
@@ -62,7 +62,7 @@ async fn a_raise_that_waited_for_a_store_which_lost_everything_is_kept() {
 pub struct CutOff {
     pub clock: ManualClock,
     /// The first store.
-    pub server: Arc<Memory>,
+    pub server: MemoryLog,
     nodes: Vec<(Faulty, Node)>,
 }
 
@@ -92,9 +92,9 @@ impl CutOff {
     }
 
     /// The node's store is lost, and an empty one in its place.
-    pub fn empty_store(&self, number: usize) -> Arc<Memory> {
-        let empty = log(&self.clock);
-        self.connection(number).replace(&empty);
+    pub fn empty_store(&self, number: usize) -> MemoryLog {
+        let empty = MemoryLog::new(Arc::new(self.clock.clone()));
+        self.connection(number).replace(empty.clone());
         empty
     }
 
@@ -108,9 +108,9 @@ impl CutOff {
     async fn lose_the_store(&self) {
         self.connection(0).deafen().await;
         self.clock.advance(5 * SECOND);
-        let server = log(&self.clock);
+        let server = MemoryLog::new(Arc::new(self.clock.clone()));
         for (store, _) in &self.nodes {
-            store.replace(&server);
+            store.replace(server.clone());
             store.set_call(Call::Follow, Mode::Up);
         }
     }
@@ -127,6 +127,7 @@ async fn a_node_that_was_cut_off_serves_nobody_until_the_others_have_given_every
     browser.post("/logout").await.is(204);
     fleet.lose_the_store().await;
     let refused = || async {
+        fleet.clock.advance(SECOND / 10);
         let seen = status(&stolen, fleet.node(1)).await;
         assert_ne!(seen, 200);
         seen == 401
@@ -149,9 +150,15 @@ async fn nobody_outlives_a_logout_that_the_store_has_lost() {
         assert_ne!(thief.post("/logout-others").await.status, 204);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    let refused = |number| {
+        let (fleet, thief) = (&fleet, &thief);
+        async move {
+            fleet.clock.advance(SECOND / 10);
+            status(thief, fleet.node(number)).await == 401
+        }
+    };
     for number in 0..2 {
-        let node = fleet.node(number);
-        eventually(|| async { status(&thief, node).await == 401 }).await;
+        eventually(|| refused(number)).await;
     }
 }
 
@@ -169,22 +176,21 @@ async fn a_second_loss_makes_no_node_forget_that_it_was_cut_off() {
     fleet.connection(1).no_news(true);
     let empty = fleet.empty_store(1);
     fleet.connection(1).set_call(Call::Follow, Mode::Up);
-    eventually(|| fleet.connection(1).follows(&*empty)).await;
+    eventually(|| fleet.connection(1).follows(&empty)).await;
     fleet.clock.advance(2 * SECOND);
     drop(empty);
     let again = fleet.empty_store(1);
+    let began = again.state().complete_since;
     fleet.connection(1).no_news(false);
     for _ in 0..30 {
         tokio::time::sleep(SECOND / 10).await;
         assert_eq!(status(&stolen, fleet.node(1)).await, 503);
     }
     assert_eq!(fleet.node(1).sessions.health().lacking, 0);
-    assert!(born(&*again).await > fleet.node(1).sessions.health().born);
+    assert_eq!(complete_since(&again).await, began, "it attests nothing");
 }
 
-/// Nodes that held everything through both are believed.
-#[actix_web::test]
-async fn two_losses_one_after_the_other_log_nobody_out() {
+async fn two_losses(away: Duration, between: Duration) {
     let fleet = CutOff::start().await;
     let browser = fleet.node(0).browser();
     browser.post("/remember/alice").await.is(200);
@@ -192,20 +198,32 @@ async fn two_losses_one_after_the_other_log_nobody_out() {
         for number in 0..2 {
             fleet.connection(number).deafen().await;
         }
-        fleet.clock.advance(12 * SECOND);
-        let empty = log(&fleet.clock);
+        fleet.clock.advance(away);
+        let empty = MemoryLog::new(Arc::new(fleet.clock.clone()));
         for number in 0..2 {
-            fleet.connection(number).replace(&empty);
+            fleet.connection(number).replace(empty.clone());
             fleet.connection(number).set_call(Call::Follow, Mode::Up);
         }
         for number in 0..2 {
-            eventually(|| fleet.connection(number).follows(&*empty)).await;
+            eventually(|| fleet.connection(number).follows(&empty)).await;
+        }
+        fleet.clock.advance(between);
+        for number in 0..2 {
+            eventually(|| async { status(&browser, fleet.node(number)).await == 200 }).await;
         }
     }
-    fleet.clock.advance(31 * SECOND);
-    for number in 0..2 {
-        eventually(|| async { status(&browser, fleet.node(number)).await == 200 }).await;
-    }
+}
+
+/// Nodes that held everything through both are believed.
+#[actix_web::test]
+async fn two_losses_one_after_the_other_log_nobody_out() {
+    two_losses(5 * SECOND, Duration::ZERO).await;
+}
+
+/// Nobody is fresh then, and each store has to settle.
+#[actix_web::test]
+async fn two_long_losses_with_time_to_settle_in_between_log_nobody_out() {
+    two_losses(12 * SECOND, 31 * SECOND).await;
 }
 
 /// Where a comparison is under way, it may be one with the server that was lost.
@@ -260,16 +278,16 @@ async fn a_connection_for_writing_that_is_dead_is_made_anew() {
     let now = SystemClock::default().now();
     let ended = [ended(9, now, now + MINUTE)];
     // As long as a node waits.
-    let tell = || tokio::time::timeout(3 * SECOND, store.publish(&ended));
+    let tell = || tokio::time::timeout(3 * SECOND, store.publish(&ended, Purpose::Revoke));
     let alone = StoreError::NotReplicated {
         wanted: 1,
         acknowledged: 0,
     };
-    assert_eq!(tell().await.unwrap(), Err(alone.clone()));
+    assert_eq!(tell().await.unwrap().map(drop), Err(alone.clone()));
     dead.store(1, SeqCst);
     let silent = tell().await;
     assert!(silent.is_ok_and(|outcome| outcome.is_err_and(|error| error != alone)));
-    assert_eq!(tell().await.unwrap(), Err(alone));
+    assert_eq!(tell().await.unwrap().map(drop), Err(alone));
 }
 
 /// It can take longer than a list may be old.
@@ -294,7 +312,7 @@ async fn a_long_comparison_keeps_nobody_waiting_for_news() {
     store.hold_snapshots(false);
     tokio::time::sleep(4 * SECOND).await;
     assert_eq!(store.snapshots(), 2);
-    assert_eq!(store.given_back(), 0);
+    assert_eq!(store.restored(), 0);
 }
 
 /// What the store said last may be overtaken by what was given back since: only a word of now counts.
@@ -308,19 +326,23 @@ async fn a_node_that_was_cut_off_waits_until_the_store_itself_says_that_it_has_s
     fleet.connection(0).set(Mode::Down);
     let empty = fleet.empty_store(1);
     // Announcing would be news for which everything is loaded once more.
-    empty.announce(400 * DAY).await.unwrap();
-    fleet.connection(1).settling_untold(true);
+    empty
+        .announce(Announcement::new(400 * DAY, 500_000, 5 * MINUTE))
+        .await
+        .unwrap();
+    fleet.connection(1).state_untold(true);
     fleet.connection(1).set_call(Call::Follow, Mode::Up);
-    eventually(|| fleet.connection(1).follows(&*empty)).await;
+    eventually(|| fleet.connection(1).follows(&empty)).await;
     fleet.clock.advance(32 * SECOND);
     for _ in 0..30 {
         tokio::time::sleep(SECOND / 10).await;
         assert_eq!(status(&here, fleet.node(1)).await, 503);
     }
-    fleet.connection(1).settling_untold(false);
+    fleet.connection(1).state_untold(false);
     eventually(|| async { status(&here, fleet.node(1)).await == 200 }).await;
     let node = fleet.node(1);
-    eventually(|| async { born(&*empty).await == node.sessions.health().born }).await;
+    eventually(|| async { complete_since(&empty).await == node.sessions.health().complete_since })
+        .await;
 }
 
 /// Where a node has only just met its server, that may be a copy which was not given back yet what it lacks:
@@ -337,9 +359,9 @@ async fn nobody_outlives_the_others_at_a_server_that_was_only_just_met() {
     };
     fleet.clock.advance(SECOND);
     let older = logged_in("alice").await;
-    fleet.connection(0).deafen().await;
-    fleet.connection(0).set_call(Call::Follow, Mode::Up);
-    eventually(hears).await;
+    fleet.server.replace_server();
+    let met = || async { older.post("/logout-others").await.status == 503 };
+    eventually(met).await;
     fleet.clock.advance(SECOND);
     eventually(hears).await;
     older.post("/logout-others").await.is(503);

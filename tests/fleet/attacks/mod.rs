@@ -9,11 +9,9 @@ mod losses;
 mod orders;
 mod others;
 
-use std::sync::Arc;
-
 use common::redis_server::RedisServer;
 use common::{Browser, Node, SECOND};
-use sealed_session::revoke::RevocationStore;
+use sealed_session::revoke::{ReplicatedLog, Store};
 use sealed_session::store::Redis;
 use sealed_session::testing::ManualClock;
 use sealed_session::{CookieSettings, Sessions, revoke::SubjectKey, time::UnixMillis};
@@ -24,12 +22,13 @@ fn open(server: &RedisServer) -> Redis {
     Redis::open(server.url(), LIST).unwrap()
 }
 
-/// A node on the list.
+/// A node on the list, which settled long ago.
 async fn node(server: &RedisServer) -> Node {
-    node_on(Arc::new(open(server))).await
+    common::settled(server, LIST).await;
+    node_on(open(server)).await
 }
 
-async fn node_on(store: Arc<dyn RevocationStore>) -> Node {
+async fn node_on(store: impl Into<Store>) -> Node {
     let builder = Sessions::builder("test")
         .keys(common::ring())
         .store(store)
@@ -50,8 +49,8 @@ async fn status(browser: &Browser, node: &Node) -> u16 {
     browser.copy().at(node).get("/me").await.status
 }
 
-/// Since when the store vouches.
-async fn born(store: &dyn RevocationStore) -> UnixMillis {
+/// Since when the store knows of sessions.
+async fn complete_since(store: &dyn ReplicatedLog) -> UnixMillis {
     let nobody = SubjectKey::from_bytes([0; 16]);
-    store.read(nobody).await.unwrap().born
+    store.read(nobody).await.unwrap().state.complete_since
 }

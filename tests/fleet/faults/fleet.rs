@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use sealed_session::{
     keys::{KeyTables, SystemRandom},
-    time::{Clock, SystemClock},
+    time::{Clock, SystemClock, UnixMillis},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -20,11 +20,13 @@ use common::Browser;
 use common::accounts::{Server, Steps, command};
 use common::proxy::Proxy;
 use common::redis_server::RedisServer;
+use common::settled;
 
 /// The list's name on the server.
 pub const LIST: &str = "fleet-faults";
-/// How long a fleet may take to be as it should be. It takes a second or two.
-const BOUND: Duration = Duration::from_secs(20);
+/// How long a fleet may take to be as it should be. It takes a second or two; a node that starts on a server which
+/// lost something waits half a minute.
+const BOUND: Duration = Duration::from_secs(60);
 
 /// A node's settings.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +112,7 @@ pub struct Recovery {
     pub refusing: Duration,
 }
 
-/// Three nodes on an empty Redis, with users and visitors who are to stay.
+/// Three nodes on an empty Redis that has settled, with users and visitors who are to stay.
 impl Fleet {
     pub async fn start() -> Self {
         Self::on(RedisServer::start(), Settings::default()).await
@@ -127,6 +129,7 @@ impl Fleet {
             .create(folder.path().join("keys.toml"))
             .unwrap();
         let watch = Watch::new(settings.max_staleness);
+        settled(&redis, LIST).await;
         let mut fleet = Self {
             redis,
             nodes: Vec::new(),
@@ -390,11 +393,25 @@ impl Fleet {
         .await;
     }
 
+    /// Waits until the store knows of sessions since when the nodes do.
+    async fn attested(&self) {
+        let meta = format!("sealed-session:{{{LIST}}}:meta");
+        self.eventually("nobody attests", async || {
+            let stored = self.redis.command(&["HGET", &meta, "complete_since"]);
+            let since = UnixMillis::new(stored.text().parse().unwrap());
+            self.health(0).await["complete_since"] == since.to_string()
+        })
+        .await;
+    }
+
     /// The end of a test: everything is as it should be, also for a node that starts now, and never was
     /// otherwise.
     pub async fn ends_well(mut self, fault: &str, recovery: Recovery) {
         self.settles().await;
         self.watch.told_everyone();
+        self.attested().await;
+        // Waiting for that is what other tests are for.
+        self.redis.settle(LIST);
         self.join().await;
         self.recovers().await;
         let violations = self.watch.violations();
