@@ -6,10 +6,9 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sealed_session::revoke::RevocationStore;
+use sealed_session::revoke::{Announcement, Store};
 use sealed_session::store::{Redb, Redis};
 use sealed_session::{CookieSettings, Sessions, adapter::MAX_COOKIE};
 use serde::de::DeserializeOwned;
@@ -37,11 +36,19 @@ pub struct State {
 }
 
 /// The store at `place`: the URL of a Redis, or a folder with a file for each list.
-pub fn store(place: &str, list: &str) -> Arc<dyn RevocationStore> {
+pub fn store(place: &str, list: &str) -> Store {
     if place.starts_with("redis://") {
-        return Arc::new(Redis::open(place, list).unwrap());
+        return Redis::open(place, list).unwrap().into();
     }
-    Arc::new(Redb::open_or_create(Path::new(place).join(list)).unwrap())
+    let file = Path::new(place).join(list);
+    Redb::open_or_create(file).unwrap().into()
+}
+
+/// What a node says whose cookies live so long.
+pub fn cookies_live(longest: Duration) -> Announcement {
+    let mut announcement = Announcement::default();
+    announcement.longest = longest;
+    announcement
 }
 
 /// What a node of an application has. `list` is its audience too.

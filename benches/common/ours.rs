@@ -2,7 +2,6 @@
 //! in, Set-Cookie out. No web framework.
 
 use std::iter;
-use std::sync::Arc;
 
 use sealed_session::store::Memory;
 use sealed_session::{
@@ -42,16 +41,13 @@ pub struct Ours {
 }
 
 /// Settings as most applications have them, with a list of revocations in memory.
-pub fn builder(ring: KeyRing, store: Memory) -> SessionsBuilder {
-    Sessions::builder(AUDIENCE)
-        .keys(ring)
-        .store(Arc::new(store))
+pub fn builder(ring: KeyRing) -> SessionsBuilder {
+    Sessions::builder(AUDIENCE).keys(ring).store(Memory::new())
 }
 
 impl Ours {
     /// Logs a user in whose session is of this size, and looks that it reads and writes.
-    pub async fn start(builder: SessionsBuilder, size: Size, ended: Ended) -> Self {
-        let sessions = builder.start().await.unwrap();
+    pub async fn start(sessions: Sessions, size: Size, ended: Ended) -> Self {
         for number in 0..ended.sessions {
             // Spread as random ids are: the list takes them as they come.
             let id = number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);

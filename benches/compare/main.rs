@@ -27,7 +27,6 @@ use std::time::Duration;
 
 use actix_web::rt::{System, SystemRunner};
 use criterion::Criterion;
-use sealed_session::store::Memory;
 use sealed_session::{
     KeyRing,
     keys::{Random, SystemRandom},
@@ -96,8 +95,10 @@ fn figures(round: &str) -> PathBuf {
 /// Everyone's read and write of a session of one size, those next to each other that are compared.
 fn compare(criterion: &mut Criterion, system: &SystemRunner, size: Size) {
     let ring = KeyRing::generate().unwrap();
-    let starting = Ours::start(ours::builder(ring, Memory::new()), size, Ended::MANY);
-    let ours = system.block_on(starting);
+    let ours = system.block_on(async {
+        let sessions = ours::builder(ring).start().await.unwrap();
+        Ours::start(sessions, size, Ended::MANY).await
+    });
     // A token without its head, nonce and tag.
     let sealed = ours.value.len() * 3 / 4 - (21 + 24 + 16);
     let mut message = Message::new(sealed, ASSOCIATED);

@@ -6,11 +6,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use sealed_session::revoke::{Revocation, RevocationStore};
+use sealed_session::revoke::{Purpose, ReplicatedLog, Revocation};
 use sealed_session::store::Redis;
 use sealed_session::time::{Clock, SystemClock};
 use tokio::sync::Semaphore;
 
+use crate::node::cookies_live;
 use common::{DAY, ended};
 
 /// How many other nodes publish, each over a connection of its own, and how many handlers each has that
@@ -111,7 +112,7 @@ impl Work {
             let batch: Vec<_> = (first..first + batch)
                 .map(|number| ended(number, now, now + DAY))
                 .collect();
-            store.publish(&batch).await.unwrap();
+            store.publish(&batch, Purpose::Revoke).await.unwrap();
             let count = batch.len() as u64;
             self.published.fetch_add(count, Ordering::Release);
         }
@@ -122,10 +123,10 @@ impl Work {
 /// took.
 pub async fn fill(url: &str, list: &str, revocations: &[Revocation]) -> Duration {
     let store = Redis::open(url, list).unwrap();
-    store.announce(DAY).await.unwrap();
+    store.announce(cookies_live(DAY)).await.unwrap();
     let began = Instant::now();
     for batch in revocations.chunks(10_000) {
-        store.publish(batch).await.unwrap();
+        store.publish(batch, Purpose::Revoke).await.unwrap();
     }
     began.elapsed()
 }

@@ -9,7 +9,6 @@ use actix_web::cookie::Key;
 use actix_web::{App, HttpServer, dev, web};
 use sealed_session::KeyRing;
 use sealed_session::actix::SessionMiddleware;
-use sealed_session::store::Memory;
 
 use crate::common::ours::{self, Ended, Ours};
 use crate::common::shapes::{self, CSRF, Size};
@@ -141,7 +140,8 @@ pub async fn serve(kind: &str, size: &str, redis: &str) {
         }
         Kind::Ours => {
             let ring = KeyRing::generate().unwrap();
-            let ours = Ours::start(ours::builder(ring, Memory::new()), size, Ended::MANY).await;
+            let sessions = ours::builder(ring).start().await.unwrap();
+            let ours = Ours::start(sessions, size, Ended::MANY).await;
             say(&ours.header);
             let app = move || {
                 App::new()

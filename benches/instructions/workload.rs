@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use sealed_session::store::Memory;
 use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::{
     KeyRing,
@@ -39,12 +38,15 @@ pub fn run(path: &str, size: &str) {
         .build()
         .unwrap();
     let clock = ManualClock::default();
-    let store = Memory::with_clock(Arc::new(clock.clone()));
-    clock.advance(Duration::from_secs(1));
-    let builder = ours::builder(KeyRing::single(published_secret(1)), store)
-        .clock(Arc::new(clock))
+    let builder = ours::builder(KeyRing::single(published_secret(1)))
+        .clock(Arc::new(clock.clone()))
         .random(Arc::new(Counter::default()));
-    let ours = runtime.block_on(Ours::start(builder, size, ENDED));
+    let ours = runtime.block_on(async {
+        let sessions = builder.start().await.unwrap();
+        // The list began with them, and knows of sessions that begin later.
+        clock.advance(Duration::from_secs(1));
+        Ours::start(sessions, size, ENDED).await
+    });
     // What is spawned belongs to the runtime, and nobody drives it while calls are counted.
     let _inside = runtime.enter();
     match path {

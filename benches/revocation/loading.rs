@@ -50,7 +50,7 @@ fn fill(place: &str, entries: u64, batch: u64) -> Duration {
     let now = SystemClock::default().now();
     let store = node::store(place, LIST);
     runtime.block_on(async {
-        store.announce(DAY).await.unwrap();
+        store.announce(node::cookies_live(DAY)).await.unwrap();
         let began = Instant::now();
         for first in (0..entries).step_by(batch as usize) {
             let revocations: Vec<Revocation> = (first..first + batch)

@@ -20,7 +20,7 @@
 //!     // Who is logged in: here as actix-identity kept it.
 //!     .subject(|old| old.get("actix_identity.user_id"));
 //! # let builder = Sessions::builder("shop/test").keys(KeyRing::single(published_secret(1)))
-//! #     .store(Arc::new(Memory::with_clock(clock.clone()))).clock(clock);
+//! #     .store(Memory::new()).clock(clock);
 //! // `builder` is from `Sessions::builder`, or `SessionConfig::from_file(..)?.builder()?`.
 //! let sessions = builder.migrate(old).start().await?;
 //! # drop(sessions);

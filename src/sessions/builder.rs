@@ -53,12 +53,11 @@ impl Sessions {
     /// # async fn main() -> Result<(), sealed_session::ConfigError> {
     /// use sealed_session::store::Memory;
     /// use sealed_session::{KeyRing, Sessions};
-    /// use std::sync::Arc;
     ///
     /// // As a test wants it: keys and revocations that end with the process.
     /// let sessions = Sessions::builder("shop/test")
     ///     .keys(KeyRing::generate()?)
-    ///     .store(Arc::new(Memory::new()))
+    ///     .store(Memory::new())
     ///     .start()
     ///     .await?;
     /// # drop(sessions);

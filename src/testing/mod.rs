@@ -37,8 +37,9 @@
 //! ```
 //!
 //! Each response that writes sets a new cookie, and the next request has to carry that one. What expires is tested
-//! with [`Sessions::builder`](crate::Sessions::builder) and a [`ManualClock`], which its `clock` and the store
-//! ([`Memory::with_clock`](crate::store::Memory::with_clock)) share.
+//! with [`Sessions::builder`](crate::Sessions::builder) and a [`ManualClock`] for its `clock`. A list
+//! in [`Memory`](crate::store::Memory) begins by it when the sessions start, and knows of those that begin later: move
+//! the clock before the first login.
 
 mod application;
 pub mod conformance;

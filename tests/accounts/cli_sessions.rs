@@ -3,7 +3,6 @@
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
 
 use common::Node;
 use sealed_session::store::Redb;
@@ -53,7 +52,7 @@ impl Deployment {
         let store = Redb::open_or_create(self.path("store.redb")).unwrap();
         let builder = Sessions::builder("test")
             .key_source(KeySource::File(self.path("keys.toml").into()))
-            .store(Arc::new(store))
+            .store(store)
             .cookie(CookieSettings::plain_http());
         Node::serve(Default::default(), builder).await
     }

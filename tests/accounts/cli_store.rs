@@ -3,12 +3,12 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::Arc;
+use std::time::Duration;
 
 use common::moved_clock::MovedClock;
 use common::redis_server::RedisServer;
-use common::{Browser, DAY, HOUR, Node, ended, eventually};
-use sealed_session::revoke::{Revocation, RevocationStore, SnapshotEnd};
+use common::{Browser, DAY, HOUR, Node, ended, eventually, settled};
+use sealed_session::revoke::{Announcement, Store};
 use sealed_session::store::{Redb, Redis};
 use sealed_session::{
     CookieSettings, Sessions,
@@ -65,10 +65,10 @@ impl Deployment {
         self.folder.path()
     }
 
-    async fn node(&self, store: impl RevocationStore) -> Node {
+    async fn node(&self, store: impl Into<Store>) -> Node {
         let builder = Sessions::builder(LIST)
             .key_source(KeySource::File(self.path().join("keys.toml")))
-            .store(Arc::new(store))
+            .store(store)
             .cookie(CookieSettings::plain_http());
         Node::serve(Default::default(), builder).await
     }
@@ -89,10 +89,15 @@ async fn stop(node: Node) {
     drop(sessions);
 }
 
-async fn snapshot(store: &dyn RevocationStore) -> (Vec<Revocation>, SnapshotEnd) {
-    let mut all = Vec::new();
-    let end = store.snapshot(&mut |batch| all.extend(batch)).await;
-    (all, end.unwrap())
+fn redis(url: &str, list: &str) -> Store {
+    Redis::open(url, list).unwrap().into()
+}
+
+/// What a node says whose cookies live so long.
+fn cookies_live(longest: Duration) -> Announcement {
+    let mut announcement = Announcement::default();
+    announcement.longest = longest;
+    announcement
 }
 
 #[actix_web::test]
@@ -133,7 +138,7 @@ async fn a_list_moves_from_a_file_to_a_server_and_nobody_is_logged_out() {
         "store      redis",
         "longest    30days 1m",
         "sessions   1",
-        "visitors   0",
+        "anonymous  0, of sessions since -",
         "subjects   1",
         "everyone   -",
         "unreadable 0",
@@ -141,10 +146,19 @@ async fn a_list_moves_from_a_file_to_a_server_and_nobody_is_logged_out() {
         assert!(shown.lines().any(|it| it == line), "{line} in {shown}");
     }
     let nodes = [
-        here.node(Redis::open(&url, LIST).unwrap()).await,
-        here.node(Redis::open(&url, LIST).unwrap()).await,
+        here.node(redis(&url, LIST)).await,
+        here.node(redis(&url, LIST)).await,
     ];
+    // In the first half minute of a list a node that knew more could still speak up.
     for node in &nodes {
+        for browser in [&alice, &dead, &dead_everywhere] {
+            let answer = browser.copy().at(node).get("/me").await.is(503);
+            assert!(answer.set_cookies().is_empty(), "{answer:?}");
+        }
+    }
+    server.settle(LIST);
+    for node in &nodes {
+        eventually(|| async { alice.copy().at(node).get("/me").await.status == 200 }).await;
         alice.copy().at(node).get("/me").await.is(200);
         dead.copy().at(node).get("/me").await.is(401);
         dead_everywhere.copy().at(node).get("/me").await.is(401);
@@ -164,7 +178,7 @@ async fn a_dump_that_is_restored_has_forgotten_until_it_is_said_so() {
     let here = Deployment::new();
     let server = RedisServer::start();
     let url = server.url();
-    let open = || Redis::open(&url, LIST).unwrap();
+    let open = || redis(&url, LIST);
     let node = here.node(open()).await;
     let alice = logged_in(&node, "alice").await;
     let bob = logged_in(&node, "bob").await;
@@ -180,19 +194,22 @@ async fn a_dump_that_is_restored_has_forgotten_until_it_is_said_so() {
     server.restart();
 
     // Nobody who could know was left: the session lives again.
+    settled(&server, LIST).await;
     let node = here.node(open()).await;
     dead.copy().at(&node).get("/me").await.is(200);
     stop(node).await;
 
-    let reborn = ["store", "reborn", &url, "--list", LIST];
-    let refused = fails(here.path(), &reborn, 3);
+    let everyone = ["revoke", "everyone", "--store", &url, "--list", LIST];
+    // What did that once says so.
+    let gone = ["store", "reborn", &url, "--list", LIST, "--yes"];
+    let said = fails(here.path(), &gone, 1);
+    assert!(said.contains("revoke everyone"), "{said}");
+    let refused = fails(here.path(), &everyone, 3);
     assert!(refused.contains("--yes"), "{refused}");
-    says(here.path(), &[&reborn[..], &["--yes"]].concat());
+    says(here.path(), &[&everyone[..], &["--yes"]].concat());
     let node = here.node(open()).await;
     for browser in [&dead, &alice] {
-        let status = browser.copy().at(&node).get("/me").await.status;
-        // In the first half minute of a list a node that knew more could still speak up.
-        assert_eq!(status, 503);
+        browser.copy().at(&node).get("/me").await.is(401);
     }
     let browser = logged_in(&node, "alice").await;
     browser.get("/me").await.is(200);
@@ -203,7 +220,7 @@ async fn an_operator_ends_sessions_on_a_server_that_nodes_use() {
     let here = Deployment::new();
     let server = RedisServer::start();
     let url = server.url();
-    let node = here.node(Redis::open(&url, LIST).unwrap()).await;
+    let node = here.node(redis(&url, LIST)).await;
     let config = format!(
         "audience = \"{LIST}\"\n[keys]\nfile = \"keys.toml\"\n[revocation]\nstore = \"{url}\"\n"
     );
@@ -251,21 +268,17 @@ async fn a_copy_goes_into_a_new_list_only() {
     let folder = folder.path();
     let server = RedisServer::start();
     let url = server.url();
-    let source = Redb::create(folder.join("source.redb")).unwrap();
-    source.announce(DAY).await.unwrap();
-    let now = source
-        .read(sealed_session::revoke::SubjectKey::from_bytes([0; 16]))
-        .await
-        .unwrap()
-        .now;
+    let source: Store = Redb::create(folder.join("source.redb")).unwrap().into();
+    source.announce(cookies_live(DAY)).await.unwrap();
+    let now = source.contents().await.unwrap().now;
     source.publish(&[ended(1, now, now + DAY)]).await.unwrap();
-    let (_, source_end) = snapshot(&source).await;
+    let since = source.contents().await.unwrap().complete_since;
     drop(source);
 
     // One with entries of its own is left as it is.
-    let target = Redis::open(&url, "used").unwrap();
+    let target = redis(&url, "used");
     target.publish(&[ended(2, now, now + HOUR)]).await.unwrap();
-    let before = snapshot(&target).await;
+    let before = target.contents().await.unwrap();
     let copy =
         |to: &'static str| ["store", "copy", "source.redb", &url, "--list", to].map(str::to_owned);
     let failed = |to| {
@@ -274,25 +287,22 @@ async fn a_copy_goes_into_a_new_list_only() {
     };
     let said = failed("used");
     assert!(said.contains("revocations of its own"), "{said}");
-    assert_eq!(snapshot(&target).await.0, before.0);
-    assert_eq!(snapshot(&target).await.1.born, before.1.born);
+    let after = target.contents().await.unwrap();
+    assert_eq!(after.revocations, before.revocations);
+    assert_eq!(after.complete_since, before.complete_since);
 
     // An empty one that claims to be older would claim too much.
-    let older = Redis::open(&url, "older").unwrap();
-    let epoch = snapshot(&older).await.1.position.epoch;
-    older
-        .vouch(epoch, source_end.born.minus(HOUR))
-        .await
-        .unwrap();
+    let older = redis(&url, "older");
+    older.attest(since.minus(HOUR)).await.unwrap();
     let said = failed("older");
     assert!(said.contains("claims to remember since"), "{said}");
 
     // The remains of a copy that was cut off are no obstacle.
-    let begun = Redis::open(&url, "begun").unwrap();
+    let begun = redis(&url, "begun");
     begun.publish(&[ended(1, now, now + DAY)]).await.unwrap();
     let arguments = copy("begun");
     says(folder, &arguments.each_ref().map(String::as_str));
-    assert_eq!(snapshot(&begun).await.1.born, source_end.born);
+    assert_eq!(begun.contents().await.unwrap().complete_since, since);
 }
 
 #[tokio::test]
@@ -312,7 +322,6 @@ async fn a_list_that_no_node_has_used_is_refused_and_not_made() {
     let commands = [
         vec!["store", "show", &url, "--list", "typo"],
         vec!["store", "show", "typo.toml"],
-        vec!["store", "reborn", &url, "--list", "typo", "--yes"],
         vec!["store", "copy", &url, "copy.redb", "--list", "typo"],
         vec!["store", "copy", "typo.toml", "copy.redb"],
         vec!["revoke", "session", "--store", &url, "--list", "typo", &id],
@@ -333,12 +342,12 @@ async fn a_list_that_no_node_has_used_is_refused_and_not_made() {
     refused();
     assert_eq!(server.command(&["DBSIZE"]).integer(), 0);
     // One that somebody has looked at is used as little.
-    let store = Redis::open(&url, "typo").unwrap();
-    snapshot(&store).await;
+    let store = redis(&url, "typo");
+    store.contents().await.unwrap();
     refused();
-    assert_eq!(snapshot(&store).await.0, []);
+    assert_eq!(store.contents().await.unwrap().revocations, []);
     // A node says how long its cookies live.
-    store.announce(HOUR).await.unwrap();
+    store.announce(cookies_live(HOUR)).await.unwrap();
     for command in commands {
         says(folder, &command);
         let _ = std::fs::remove_file(folder.join("copy.redb"));
@@ -367,8 +376,8 @@ async fn a_configuration_with_a_certificate_of_ones_own_works() {
         "--tls-auth-clients",
         "no",
     ]);
-    let node = Redis::open(server.url(), "a").unwrap();
-    node.announce(HOUR).await.unwrap();
+    let node = redis(&server.url(), "a");
+    node.announce(cookies_live(HOUR)).await.unwrap();
     let config = |more: &str| {
         format!(
             "audience = \"a\"\n[keys]\nfile = \"k\"\n[revocation]\n\
@@ -397,7 +406,6 @@ async fn a_list_is_not_named_where_the_name_would_not_be_heeded() {
     for (command, why) in [
         (vec!["store", "show", "a.redb"], file),
         (vec!["store", "show", "a.toml"], configured),
-        (vec!["store", "reborn", "a.redb", "--yes"], file),
         (vec!["store", "copy", "a.redb", "b.redb"], file),
         (vec!["store", "copy", "a.toml", "b.redb"], configured),
         (
@@ -427,8 +435,8 @@ async fn a_copy_that_fails_leaves_no_file() {
     let server = RedisServer::under(&clock);
     let url = server.url();
     let node = |list: &'static str| {
-        let store = Redis::open(&url, list).unwrap();
-        async move { store.announce(HOUR).await.unwrap() }
+        let store = redis(&url, list);
+        async move { store.announce(cookies_live(HOUR)).await.unwrap() }
     };
     let copy = |list| ["store", "copy", &url, "new.redb", "--list", list].map(str::to_owned);
     let failed = |list| {
@@ -506,8 +514,10 @@ async fn every_command_of_the_operations_page_works() {
     );
     std::fs::write(folder.join("session.toml"), configuration).unwrap();
     says(folder, &["keys", "new", "keys.toml"]);
-    let file = Redb::create(folder.join("revocations.redb")).unwrap();
-    file.announce(DAY).await.unwrap();
+    let file: Store = Redb::create(folder.join("revocations.redb"))
+        .unwrap()
+        .into();
+    file.announce(cookies_live(DAY)).await.unwrap();
     drop(file);
     let page = include_str!("../../docs/OPERATIONS.md").lines();
     let commands: Vec<_> = page
