@@ -256,12 +256,6 @@ impl List {
         self.sessions.len() + self.anonymous.len() + self.subjects.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-            && self.find(Matter::Everyone).is_none()
-            && self.find(Matter::Anonymous).is_none()
-    }
-
     /// Forgets what has expired, and returns how much that was.
     pub(crate) fn sweep(&self, now: UnixMillis) -> usize {
         let longest = self.longest();

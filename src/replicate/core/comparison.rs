@@ -16,15 +16,25 @@ pub(super) struct Comparison {
     /// Whether anonymous sessions are compared: once for each store, so that nobody with HTTP alone can have more
     /// and more restored.
     with_anonymous: bool,
-    /// Where the store says all that the list does. `None` for a list that was empty before.
+    /// Where the store says all that the list does. `None` for a list that is loaded for the first time.
     agreed: Option<HashSet<Matter>>,
 }
 
 impl Comparison {
-    pub(super) fn new(list: &List, with_anonymous: bool) -> Self {
+    /// Of a list that was loaded before. What it takes meanwhile counts too: the store that was told of that may
+    /// be lost before everything has come.
+    pub(super) fn new(with_anonymous: bool) -> Self {
         Self {
             with_anonymous,
-            agreed: (!list.is_empty()).then(HashSet::new),
+            agreed: Some(HashSet::new()),
+        }
+    }
+
+    /// Of a list that has nothing which could be lacking.
+    pub(super) fn first() -> Self {
+        Self {
+            with_anonymous: false,
+            agreed: None,
         }
     }
 

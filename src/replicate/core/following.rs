@@ -110,7 +110,10 @@ impl Core {
     fn begin_loading(&self, now: Moment) -> Loading {
         Loading {
             asked: now,
-            comparison: Comparison::new(&self.list, !self.recovery.has_restored),
+            comparison: match self.following.has_loaded() {
+                true => Comparison::new(!self.recovery.has_restored),
+                false => Comparison::first(),
+            },
         }
     }
 

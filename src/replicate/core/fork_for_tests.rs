@@ -41,6 +41,10 @@ impl Core {
             && !self.following.is_to_compare(now)
     }
 
+    pub(crate) fn has_seen(&self) -> bool {
+        self.recovery.has_seen()
+    }
+
     pub(crate) fn is_sure(&self) -> bool {
         self.recovery.is_sure()
     }

@@ -93,7 +93,9 @@ fn a_logout_that_is_not_above_every_renewal_can_lose_to_one() {
         logouts: 1,
         ..Bounds::default()
     };
-    needs(LOGOUT_WINS, config(bounds), |without| without.logout_last = true);
+    needs(LOGOUT_WINS, config(bounds), |without| {
+        without.logout_last = true
+    });
 }
 
 #[test]
@@ -121,7 +123,11 @@ fn without_since_a_full_list_revives_visitors() {
 
 #[test]
 fn a_raise_for_others_that_any_server_takes_revives_who_was_ended() {
-    needs(OUTLIVED, others_after_a_failover(), |without| {
+    let config = Config {
+        nodes: 2,
+        ..others_after_a_failover()
+    };
+    needs(OUTLIVED, config, |without| {
         without.familiarity = true;
     });
 }
@@ -129,6 +135,7 @@ fn a_raise_for_others_that_any_server_takes_revives_who_was_ended() {
 #[test]
 fn if_nobody_attests_a_store_that_was_lost_logs_everyone_out() {
     let mut config = lost();
+    config.nodes = 2;
     config.bounds.logouts = 0;
     config.bounds.crashes = 1;
     needs(ACCEPTED_AGAIN, config, |without| without.attesting = true);
@@ -136,6 +143,7 @@ fn if_nobody_attests_a_store_that_was_lost_logs_everyone_out() {
 
 /// Assumption 3.
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes minutes unless it is optimised")]
 fn a_generation_that_was_lost_rests_on_the_next_stores_clock() {
     let bounds = Bounds {
         logins: 1,

@@ -131,7 +131,10 @@ pub(super) fn all_happens() -> Property<Config> {
         let lost = config.bounds.losses + config.bounds.failovers;
         state.left == Bounds::default()
             && state.is_quiet(config)
-            && (lost == 0 || state.seen.restored || state.seen.attested)
+            && (lost == 0
+                || config.bounds.logouts + config.bounds.raises == 0
+                || state.seen.restored
+                || state.seen.attested)
     })
 }
 

@@ -277,7 +277,14 @@ pub(super) fn others_after_a_failover() -> Config {
 
 #[test]
 fn logging_others_out_after_a_failover_revives_nobody_and_ends_nobody_in_silence() {
-    holds(others_after_a_failover());
+    let bounds = Bounds {
+        raises: MORE,
+        ..others_after_a_failover().bounds
+    };
+    holds(Config {
+        bounds,
+        ..others_after_a_failover()
+    });
 }
 
 /// Visitors who leave, one more than are remembered.

@@ -190,8 +190,8 @@ impl State {
                     facts.created > raised.state.complete_since && generation >= raised.previous;
                 if was_alive {
                     // A later raise ends it by its generation.
-                    self.seen.outlived |= facts.acknowledged.is_some()
-                        && raised.generation == self.seen.highest;
+                    self.seen.outlived |=
+                        facts.acknowledged.is_some() && raised.generation == self.seen.highest;
                     facts.login = Some((raised.generation, at));
                     // Its cookie is another one.
                     facts.refused = 0;

@@ -257,10 +257,16 @@ impl State {
     fn lost(&mut self) {
         self.seen.losses += 1;
         self.seen.lost_at = Some(self.now);
+        let lost = self.server.clone().state(crate::testing::Call {
+            now: START,
+            fresh: 0,
+        });
         let held: Vec<_> = self.store_entries();
         for number in 0..self.nodes.len() {
             let holds = self.nodes[number].as_ref().is_some_and(|node| {
-                if node.core.known().is_none() {
+                // Who met a store and never saw what it had cannot know what that took.
+                let has_met = node.core.known() == Some(lost.incarnation);
+                if node.core.known().is_none() || has_met && !node.core.has_seen() {
                     return false;
                 }
                 let entries = node.core.entries();

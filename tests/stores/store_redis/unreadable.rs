@@ -292,7 +292,7 @@ async fn call_all(store: &Redis, from: Cursor) {
     let wait = Duration::from_secs(10);
     let all = async {
         let _ = store.follow(from).await;
-        let _ = announce(&store, HOUR).await;
+        let _ = announce(store, HOUR).await;
         for n in 0..6 {
             let _ = end(store, n).await;
             let key = SubjectKey::from_bytes([n; 16]);
