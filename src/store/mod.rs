@@ -74,6 +74,7 @@ impl From<Redis> for Store {
 
 /// How many expired entries one sweep of a shared store forgets at most, so that no sweep keeps writers waiting
 /// long.
+#[cfg(any(test, feature = "redis", feature = "testing"))]
 pub(crate) const SWEEP_BATCH: usize = 10_000;
 
 /// How far a clock may stand behind the last sweep.

@@ -4,7 +4,7 @@ use super::state::{Pending, State, hash};
 use super::{Config, SUBJECT};
 use crate::ids::RaiseId;
 use crate::replicate::core::{Answer, Call, Cause, Load, Publication};
-use crate::revoke::{Cursor, Followed, Purpose, Raise, Receipt, Revocation};
+use crate::revoke::{Cursor, Followed, Raise, Receipt, Revocation};
 use crate::testing::Call as ServerCall;
 
 /// How many publications one call of a follower reads.
@@ -69,7 +69,7 @@ impl State {
                 Answer::Followed(Ok(followed))
             }
             Call::Publish(publication) => {
-                return (Vec::new(), self.publish(config, it, publication));
+                return (Vec::new(), self.publish(config, publication));
             }
             Call::Raise(raise, attempted) => {
                 let mut named = raise;
@@ -101,7 +101,7 @@ impl State {
         (Vec::new(), answer)
     }
 
-    fn publish(&mut self, config: &Config, it: &Pending, publication: Publication) -> Answer {
+    fn publish(&mut self, config: &Config, publication: Publication) -> Answer {
         let call = self.server_call(config);
         let mut told = publication.revocations.clone();
         if matches!(publication.cause, Cause::Repair { .. }) {
@@ -112,10 +112,7 @@ impl State {
                 told.clear();
             }
         }
-        let purpose = match publication.purpose() {
-            Purpose::Revoke => Purpose::Revoke,
-            purpose => purpose,
-        };
+        let purpose = publication.purpose();
         let receipt = self.server.publish(call, &told, purpose).map(|receipt| {
             let mut published = receipt.published.into_iter();
             let published = publication.revocations.iter().map(|it| {
