@@ -18,7 +18,7 @@ use crate::replicate::core::{
     ATTEMPT, Attempted, Call, Cause, Command, Core, Publication,
 };
 use crate::revoke::completeness::Moment;
-use crate::revoke::{Matter, Raise, Receipt, Revocation, Target};
+use crate::revoke::{Incarnation, Matter, Raise, Receipt, Revocation, Target};
 
 /// How often what the store did not take is told again.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
@@ -43,8 +43,10 @@ pub(super) struct Outbox {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Outstanding {
     pub(super) id: RaiseId,
-    /// The target's generation at that time.
+    /// The target's generation when it was named.
     pub(super) known: Generation,
+    /// Which store was known then.
+    pub(super) on: Option<Incarnation>,
 }
 
 /// A round of telling everything.
@@ -85,14 +87,19 @@ impl Outbox {
     }
 
     /// Names a raise, which is outstanding from now on. Whether it covers an earlier one.
-    pub(super) fn name(&mut self, target: Target, known: Generation) -> (RaiseId, bool) {
+    pub(super) fn name(
+        &mut self,
+        target: Target,
+        known: Generation,
+        on: Option<Incarnation>,
+    ) -> (RaiseId, bool) {
         self.raised = self.raised.wrapping_add(1);
         let mut bytes = [0; 16];
         let (node, count) = bytes.split_at_mut(8);
         node.copy_from_slice(&self.number.to_be_bytes());
         count.copy_from_slice(&self.raised.to_be_bytes());
         let id = RaiseId::from_bytes(bytes);
-        let earlier = self.raises.insert(target, Outstanding { id, known });
+        let earlier = self.raises.insert(target, Outstanding { id, known, on });
         (id, earlier.is_some())
     }
 
