@@ -211,7 +211,7 @@ async fn a_new_store_knows_of_no_session_from_before() {
     let trusting = builder(&clock, log(&clock)).older_sessions(OlderSessions::Accept);
     let trusting = Node::serve(clock.clone(), trusting).await;
     user.copy().at(&trusting).get("/me").await.is(200);
-    // What is made in the millisecond of its birth counts.
+    // What is made in the millisecond in which it begins counts.
     let newborn = builder(&clock, Memory::new()).start().await.unwrap();
     let (url, _server) = common::serve(&newborn, common::routes);
     let browser = Browser::new(&url);

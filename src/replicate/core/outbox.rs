@@ -41,8 +41,10 @@ pub(super) struct Outbox {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Outstanding {
     pub(super) id: RaiseId,
-    /// The target's generation at that time.
+    /// The target's generation when it was named.
     pub(super) known: Generation,
+    /// Which store was known when it was named.
+    pub(super) named_on: Option<Incarnation>,
     /// The only server that may carry it out, while nobody has been told that it failed. A repeat elsewhere would
     /// end who logs others out.
     pub(super) on: Option<Incarnation>,
@@ -90,7 +92,8 @@ impl Outbox {
         &mut self,
         target: Target,
         known: Generation,
-        on: Option<Incarnation>,
+        named_on: Option<Incarnation>,
+        familiar: bool,
     ) -> (Outstanding, bool) {
         self.raised = self.raised.wrapping_add(1);
         let mut bytes = [0; 16];
@@ -98,7 +101,12 @@ impl Outbox {
         node.copy_from_slice(&self.number.to_be_bytes());
         count.copy_from_slice(&self.raised.to_be_bytes());
         let id = RaiseId::from_bytes(bytes);
-        let outstanding = Outstanding { id, known, on };
+        let outstanding = Outstanding {
+            id,
+            known,
+            named_on,
+            on: named_on.filter(|_| familiar),
+        };
         let earlier = self.raises.insert(target, outstanding);
         (outstanding, earlier.is_some())
     }

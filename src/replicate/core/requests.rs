@@ -119,8 +119,8 @@ impl Core {
         now: Moment,
     ) -> Vec<Command> {
         let known = self.list.generation(target);
-        let on = self.recovery.known().filter(|_| familiar);
-        let (outstanding, covers) = self.outbox.name(target, known, on);
+        let on = self.recovery.known();
+        let (outstanding, covers) = self.outbox.name(target, known, on, familiar);
         self.list.mark(target);
         let attempted = Attempted::Request { ticket, covers };
         vec![self.call_raise(target, outstanding, attempted, now)]
@@ -210,8 +210,15 @@ impl Core {
             Target::Subject(_) => reading.subject,
             Target::Everyone => reading.everyone,
         };
-        // A copy that took the store's place meanwhile need not know of it.
-        if generation > raise.known {
+        // A copy that took the store's place meanwhile need not know of it. One that was there from the beginning
+        // does: where an earlier attempt was carried out, this node may have heard of it and only lack the answer.
+        let outstanding = self.outbox.raise(raise.target);
+        let was_there = outstanding.is_some_and(|it| {
+            it.id == raise.id
+                && it.named_on == Some(reading.state.incarnation)
+                && generation > it.known
+        });
+        if generation > raise.known || was_there {
             let raised = raise.target.at(generation, raise.until);
             self.list.join(&raised);
             self.keep(raised, now);

@@ -145,7 +145,7 @@ async fn what_is_about_to_end_is_not_restored() {
 
 /// It was begun anew by a clock that was ahead, and is believed when the clock is right again.
 #[actix_web::test]
-async fn a_birth_in_the_future_keeps_nobody_out_for_long() {
+async fn an_epoch_that_began_in_the_future_keeps_nobody_out_for_long() {
     let Some((clock, server, node, browser)) = begin("alice").await else {
         return;
     };
