@@ -98,10 +98,11 @@ impl Fleet {
         self.server.state().complete_since
     }
 
-    /// Waits while time passes: what is tried again is tried later by the nodes' clocks.
+    /// Waits while time passes: what is tried again is tried later by the nodes' clocks. In all it is less than a
+    /// store settles.
     async fn eventually(&self, ask: impl AsyncFn() -> bool) {
         eventually(async || {
-            self.clock.advance(SECOND / 20);
+            self.clock.advance(SECOND / 100);
             ask().await
         })
         .await;

@@ -105,7 +105,8 @@ impl CutOff {
         eventually(|| async { first().staleness.is_zero() }).await;
     }
 
-    async fn lose_the_store(&self) {
+    /// An empty one is in its place, which is returned.
+    async fn lose_the_store(&self) -> MemoryLog {
         self.connection(0).deafen().await;
         self.clock.advance(5 * SECOND);
         let server = MemoryLog::new(Arc::new(self.clock.clone()));
@@ -113,7 +114,16 @@ impl CutOff {
             store.replace(server.clone());
             store.set_call(Call::Follow, Mode::Up);
         }
+        server
     }
+}
+
+/// How many revocations a store holds.
+async fn stored(store: &MemoryLog) -> usize {
+    let mut all = 0;
+    let end = store.snapshot(&mut |batch| all += batch.len()).await;
+    end.unwrap();
+    all
 }
 
 #[actix_web::test]
@@ -125,14 +135,16 @@ async fn a_node_that_was_cut_off_serves_nobody_until_the_others_have_given_every
     assert_eq!(status(&stolen, fleet.node(1)).await, 200);
     fleet.cut_the_second_off().await;
     browser.post("/logout").await.is(204);
-    fleet.lose_the_store().await;
-    let refused = || async {
-        fleet.clock.advance(SECOND / 10);
+    let empty = fleet.lose_the_store().await;
+    let seen = async || {
         let seen = status(&stolen, fleet.node(1)).await;
         assert_ne!(seen, 200);
-        seen == 401
+        seen
     };
-    eventually(refused).await;
+    // The others restore in real time, and the node waits by its clock.
+    eventually(|| async { seen().await == 503 && stored(&empty).await == 1 }).await;
+    fleet.clock.advance(31 * SECOND);
+    eventually(|| async { seen().await == 401 }).await;
     assert_eq!(status(&stolen, fleet.node(0)).await, 401);
 }
 
@@ -145,20 +157,16 @@ async fn nobody_outlives_a_logout_that_the_store_has_lost() {
     thief.get("/me").await.is(200);
     fleet.cut_the_second_off().await;
     browser.post("/logout-all").await.is(204);
-    fleet.lose_the_store().await;
+    let empty = fleet.lose_the_store().await;
     for _ in 0..200 {
         assert_ne!(thief.post("/logout-others").await.status, 204);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let refused = |number| {
-        let (fleet, thief) = (&fleet, &thief);
-        async move {
-            fleet.clock.advance(SECOND / 10);
-            status(thief, fleet.node(number)).await == 401
-        }
-    };
+    eventually(|| async { stored(&empty).await == 1 }).await;
+    fleet.clock.advance(31 * SECOND);
     for number in 0..2 {
-        eventually(|| refused(number)).await;
+        let node = fleet.node(number);
+        eventually(|| async { status(&thief, node).await == 401 }).await;
     }
 }
 
