@@ -232,7 +232,7 @@ async fn a_new_store_of_a_fleet_removes_no_cookie() {
     let browser = browser.at(&new);
     let fresh = || async { new.sessions.health().staleness.is_zero() };
     browser.get("/me").await.is(503);
-    clock.advance(28 * SECOND);
+    clock.advance(29 * SECOND);
     eventually(fresh).await;
     browser.get("/me").await.is(503);
     clock.advance(SECOND);
