@@ -115,8 +115,11 @@ impl Node {
 
     /// Whether the list can be relied on for a session that began then, by the store's clock.
     pub(crate) fn can_judge(&self, began: UnixMillis, max_staleness: Duration) -> bool {
-        self.completeness
-            .can_judge(began, self.moment(), max_staleness)
+        // Asked of every request: the clock is left alone where it does not matter.
+        !self.is_shared()
+            || self
+                .completeness
+                .can_judge(began, self.moment(), max_staleness)
     }
 
     /// Whether nodes may still restore what the store lost.
