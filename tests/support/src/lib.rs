@@ -22,8 +22,10 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpRequest, HttpResponse, Result, web};
+use futures_util::FutureExt;
 use sealed_session::actix::{Authenticated, SessionMiddleware};
 use sealed_session::adapter::Incoming;
+use sealed_session::revoke::WhenStale;
 use sealed_session::revoke::{Revocation, SessionEntry, Store, SubjectEntry};
 use sealed_session::session::Rejected;
 use sealed_session::store::Memory;
@@ -33,8 +35,6 @@ use sealed_session::{
     revoke::{Generation, Serial, SessionId, SubjectKey},
     time::UnixMillis,
 };
-use futures_util::FutureExt;
-use sealed_session::revoke::WhenStale;
 use serde_json::{Value, json};
 
 pub use browser::{Answer, Browser};
