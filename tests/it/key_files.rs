@@ -8,11 +8,11 @@ use proptest::prelude::*;
 use sealed_session::key_files::{
     EditError, KeyInfo, KeyStatus, Rotation, Successor, mode_is_loose,
 };
+use sealed_session::time::UnixMillis;
 use sealed_session::{
     ConfigError,
     keys::{KeyId, KeySource, KeyTables, Random, RandomError, Secret, SystemRandom},
 };
-use sealed_session::time::UnixMillis;
 use sha2::{Digest, Sha256};
 
 const HOUR: Duration = Duration::from_secs(3600);
