@@ -208,10 +208,15 @@ impl Backend for Handle {
         self.0.log.name()
     }
 
-    fn publish(&self, revocation: Revocation) -> Attempt<Published> {
+    fn publish(&self, revocation: Revocation, here: Published) -> Attempt<Published> {
+        let is_news = here == Published::Fresh;
+        let ask = Ask::Publish {
+            revocation,
+            is_news,
+        };
         self.0
             .clone()
-            .ask(Ask::Publish(revocation), |reply| match reply {
+            .ask(ask, |reply| match reply {
                 Reply::Published(outcome) => Some(outcome),
                 _ => None,
             })
@@ -252,7 +257,7 @@ impl Backend for Handle {
             let driver = self.0.clone();
             let tell = async move {
                 while driver.status().outstanding > 0 {
-                    driver.happens(Event::Woken(Timer::Retry));
+                    driver.happens(Event::Closing);
                     tokio::time::sleep(MEASURE / 10).await;
                 }
             };

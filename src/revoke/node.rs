@@ -28,8 +28,8 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
     /// What the store is called.
     fn name(&self) -> &'static str;
 
-    /// Tells the store what holds here already. What it does not take is told again.
-    fn publish(&self, revocation: Revocation) -> Attempt<Published>;
+    /// Tells the store what holds here already, and what that came to here. What it does not take is told again.
+    fn publish(&self, revocation: Revocation, here: Published) -> Attempt<Published>;
 
     /// Marks the target and raises its generation. The mark goes once the generation counts.
     ///
@@ -141,10 +141,9 @@ impl Node {
     /// Revokes cookies of one session: here at once, in the store by the attempt that is returned.
     pub(crate) fn revoke(&self, revocation: Revocation) -> Revoking {
         self.report(&revocation);
-        Revoking {
-            here: self.list.join(&revocation),
-            there: self.backend.publish(revocation),
-        }
+        let here = self.list.join(&revocation);
+        let there = self.backend.publish(revocation, here);
+        Revoking { here, there }
     }
 
     /// Raises a generation: the target is logged out here at once, everywhere once the attempt is done.

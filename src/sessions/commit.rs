@@ -147,8 +147,11 @@ impl Engine {
             Err(error) => return (Vec::new(), Some(error)),
         };
         let revoking = self.service.node.revoke(revocation);
-        if revoking.here != Published::Fresh {
-            return (Vec::new(), None);
+        match revoking.here {
+            Published::Fresh => (),
+            Published::Ended => return (Vec::new(), Some(CommitError::Ended)),
+            // Another renewal was first, or an end: the browser gets, or has got, that one's answer.
+            _ => return (Vec::new(), None),
         }
         let there = revoking.there.await;
         let now = self.service.now();

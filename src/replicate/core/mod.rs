@@ -67,13 +67,18 @@ pub(crate) enum Event {
     Answered(Answer),
     /// The time of a [`Command::Wake`] has come.
     Woken(Timer),
+    /// Whoever closes wants the store to be told now what it did not take.
+    Closing,
 }
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Ask {
-    /// Tell the store what holds here already.
-    Publish(Revocation),
+    /// Tell the store what holds here already. `is_news`: it was not known here.
+    Publish {
+        revocation: Revocation,
+        is_news: bool,
+    },
     /// Mark the target and raise its generation; `familiar`: on the server that is known alone.
     Raise { target: Target, familiar: bool },
     /// Read what a login needs.
@@ -119,7 +124,7 @@ pub(crate) enum Call {
 pub(crate) enum Load {
     /// To follow from there: at the start, and after a gap.
     Follow,
-    /// To compare, while following goes on: the how manieth time.
+    /// To compare, while following goes on. Comparisons are numbered.
     Compare(u32),
 }
 
@@ -133,8 +138,10 @@ pub(crate) struct Publication {
 /// On whose account something is published.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Cause {
-    /// Requests, one for each revocation.
-    Requests(Vec<Ticket>),
+    /// A request.
+    Request(Ticket),
+    /// Requests that anyone can make as often as they like, one for each revocation.
+    Crowd(Vec<Ticket>),
     /// The outbox: the store did not take it before.
     Retry,
     /// The repair of what the store lacks.
@@ -146,7 +153,7 @@ impl Publication {
         match self.cause {
             Cause::Repair { is_first: true } => Purpose::FirstRestoration,
             Cause::Repair { is_first: false } => Purpose::Restoration,
-            Cause::Requests(_) | Cause::Retry => Purpose::Revoke,
+            Cause::Request(_) | Cause::Crowd(_) | Cause::Retry => Purpose::Revoke,
         }
     }
 }
@@ -263,6 +270,7 @@ impl Core {
             Event::Woken(Timer::Follow) => self.follow(now),
             Event::Woken(Timer::Load) => self.load(now),
             Event::Woken(Timer::Repair) => self.repair(now),
+            Event::Closing => self.retry(now),
             Event::Woken(Timer::Retry) => {
                 let mut commands = self.retry(now);
                 commands.push(wake(Timer::Retry, outbox::RETRY));

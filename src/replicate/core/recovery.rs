@@ -37,7 +37,12 @@ pub(super) struct Recovery {
     is_sure: bool,
     /// Whether the store has taken the whole list.
     pub(super) has_restored: bool,
+    /// How many stores were lost since one has settled.
+    losses: u8,
 }
+
+/// How many losses without a store that settled are told as an error.
+const MANY_LOSSES: u8 = 3;
 
 impl Recovery {
     pub(super) fn known(&self) -> Option<Incarnation> {
@@ -70,7 +75,9 @@ impl Recovery {
         let is_fresh = since(self.complete_at).is_some_and(|age| age <= trust.max_staleness);
         self.is_sure &= was_whole && in_time && self.has_seen;
         self.waits |= !is_fresh;
-        self.known = Some(state.incarnation);
+        if self.known.replace(state.incarnation).is_some() {
+            self.losses = self.losses.saturating_add(1);
+        }
         self.has_seen = false;
         self.has_restored = false;
     }
@@ -79,6 +86,7 @@ impl Recovery {
     fn saw_everything(&mut self, state: &LogState, asked: Moment) {
         self.has_seen = true;
         if state.settling.is_zero() {
+            self.losses = 0;
             self.waits = false;
             self.is_sure = true;
         }
@@ -130,6 +138,12 @@ impl Core {
         } else {
             tracing::warn!(
                 "another server has taken the revocation store's place; nodes restore what it lacks"
+            );
+        }
+        if self.recovery.losses >= MANY_LOSSES {
+            tracing::error!(
+                losses = self.recovery.losses,
+                "the revocation store is lost again and again before it has settled; sessions may be lost with it"
             );
         }
     }

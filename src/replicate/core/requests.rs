@@ -2,8 +2,9 @@
 //!
 //! 1. What a request revokes holds on this node before the store is told. The request learns of the first
 //!    attempt; what failed goes to the outbox.
-//! 2. Ends of anonymous sessions, which cost an attacker nothing, are told one batch at a time: however many
-//!    there are, they take one of the ways to the store. What waits when a batch fails goes to the outbox with it.
+//! 2. Anyone can end anonymous sessions, and end again what has ended, as often as they like. These are told one
+//!    batch at a time: however large the crowd is, it takes one of the ways to the store. What waits when a batch
+//!    fails goes to the outbox with it.
 //! 3. A raise that is outstanding is told before a login reads its generation: told after it, it would end that
 //!    login, although it came before.
 
@@ -18,7 +19,7 @@ use crate::revoke::completeness::Moment;
 use crate::revoke::{Found, Published, Raise, Raised, Reading, Receipt, Revocation, Target};
 use crate::time::UnixMillis;
 
-/// How many ends of anonymous sessions one publication tells.
+/// How many revocations of the crowd one publication tells.
 const BATCH: usize = 1000;
 
 /// What a request is told.
@@ -34,8 +35,8 @@ pub(crate) enum Reply {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Requests {
-    /// Ends of anonymous sessions that wait for the batch under way.
-    anonymous: VecDeque<(Ticket, Revocation)>,
+    /// What waits for the batch under way.
+    crowd: VecDeque<(Ticket, Revocation)>,
     /// Whether one is.
     is_busy: bool,
     /// Logins for which raises are being told, and of which targets that was tried.
@@ -45,13 +46,16 @@ pub(super) struct Requests {
 impl Core {
     pub(super) fn asked(&mut self, ticket: Ticket, ask: Ask, now: Moment) -> Vec<Command> {
         match ask {
-            Ask::Publish(revocation) if revocation.matter().is_anonymous() => {
-                self.requests.anonymous.push_back((ticket, revocation));
-                self.next_anonymous()
+            Ask::Publish {
+                revocation,
+                is_news,
+            } if !is_news || revocation.matter().is_anonymous() => {
+                self.requests.crowd.push_back((ticket, revocation));
+                self.next_of_crowd()
             }
-            Ask::Publish(revocation) => vec![Command::Call(Call::Publish(Publication {
+            Ask::Publish { revocation, .. } => vec![Command::Call(Call::Publish(Publication {
                 revocations: vec![revocation],
-                cause: Cause::Requests(vec![ticket]),
+                cause: Cause::Request(ticket),
             }))],
             Ask::Raise { target, familiar } => self.ask_raise(ticket, target, familiar, now),
             Ask::Read(subject) => {
@@ -65,16 +69,16 @@ impl Core {
         }
     }
 
-    fn next_anonymous(&mut self) -> Vec<Command> {
-        if self.requests.is_busy || self.requests.anonymous.is_empty() {
+    fn next_of_crowd(&mut self) -> Vec<Command> {
+        if self.requests.is_busy || self.requests.crowd.is_empty() {
             return Vec::new();
         }
         self.requests.is_busy = true;
-        let count = self.requests.anonymous.len().min(BATCH);
-        let (tickets, revocations) = self.requests.anonymous.drain(..count).unzip();
+        let count = self.requests.crowd.len().min(BATCH);
+        let (tickets, revocations) = self.requests.crowd.drain(..count).unzip();
         vec![Command::Call(Call::Publish(Publication {
             revocations,
-            cause: Cause::Requests(tickets),
+            cause: Cause::Crowd(tickets),
         }))]
     }
 
@@ -84,17 +88,17 @@ impl Core {
         receipt: Result<Receipt, StoreError>,
         now: Moment,
     ) -> Vec<Command> {
+        let is_of_crowd = matches!(publication.cause, Cause::Crowd(_));
         let tickets = match &publication.cause {
-            Cause::Requests(tickets) => tickets.clone(),
+            Cause::Request(ticket) => vec![*ticket],
+            Cause::Crowd(tickets) => tickets.clone(),
             Cause::Retry => return self.retried(&publication, receipt, now),
             Cause::Repair { .. } => return self.repaired(&publication, receipt, now),
         };
-        let is_anonymous = |it: &Revocation| it.matter().is_anonymous();
-        let was_anonymous = publication.revocations.iter().any(is_anonymous);
         let mut told: Vec<_> = tickets.into_iter().zip(publication.revocations).collect();
-        self.requests.is_busy &= !was_anonymous;
-        if receipt.is_err() && was_anonymous {
-            told.extend(self.requests.anonymous.drain(..));
+        self.requests.is_busy &= !is_of_crowd;
+        if receipt.is_err() && is_of_crowd {
+            told.extend(self.requests.crowd.drain(..));
         }
         let mut commands = Vec::with_capacity(told.len());
         for (index, (ticket, revocation)) in told.into_iter().enumerate() {
@@ -107,7 +111,7 @@ impl Core {
             };
             commands.push(Command::Reply(ticket, Reply::Published(outcome)));
         }
-        commands.extend(self.next_anonymous());
+        commands.extend(self.next_of_crowd());
         commands
     }
 

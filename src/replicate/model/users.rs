@@ -49,7 +49,10 @@ impl State {
         *asked = next.max(*asked);
         if self.up(node).core.list().join(&revocation) == Published::Fresh {
             let wants = Wants::Renewal(session, next);
-            self.ask(config, node, Ask::Publish(revocation), wants);
+            self.ask(config, node, Ask::Publish {
+                revocation,
+                is_news: true,
+            }, wants);
         }
     }
 
@@ -71,9 +74,12 @@ impl State {
         let now = config.moment(self.now).wall;
         let revocation = self.revocation(config, session, serial, now);
         self.sessions[session].end(node);
-        self.up(node).core.list().join(&revocation);
-        let wants = Wants::End(session);
-        self.ask(config, node, Ask::Publish(revocation), wants);
+        let here = self.up(node).core.list().join(&revocation);
+        let ask = Ask::Publish {
+            revocation,
+            is_news: here == Published::Fresh,
+        };
+        self.ask(config, node, ask, Wants::End(session));
     }
 
     pub(super) fn logout_all(&mut self, config: &Config, node: u8) {

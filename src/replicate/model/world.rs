@@ -205,7 +205,7 @@ impl State {
                 let (piece, answer) = self.execute(config, &it);
                 self.calls[call].late = Some(Late { piece, answer });
             }
-            Retry(node) => self.happens(config, node, Event::Woken(Timer::Retry)),
+            Retry(node) => self.happens(config, node, Event::Closing),
             Lose => self.lose(config),
             CatchUp => {
                 self.left.copies -= 1;

@@ -43,7 +43,7 @@ impl Backend for LocalNode {
         self.name
     }
 
-    fn publish(&self, revocation: Revocation) -> Attempt<Published> {
+    fn publish(&self, revocation: Revocation, _here: Published) -> Attempt<Published> {
         self.keeper.publish(revocation)
     }
 

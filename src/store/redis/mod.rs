@@ -171,8 +171,7 @@ impl Redis {
         Ok(answer)
     }
 
-    /// What the list says of itself with `answer`. Tells the operator that it was lost, as soon as this node
-    /// sees it, and the follower that another server answers.
+    /// What the list says of itself with `answer`. Tells the follower that another server answers.
     fn heard(&self, answer: &Answer) -> LogState {
         let news = self.unreadable_news.load(Ordering::Relaxed);
         let unreadable = news.saturating_add(self.unreadable.load(Ordering::Relaxed));
@@ -185,20 +184,9 @@ impl Redis {
         let Some(before) = before.filter(|before| *before != now) else {
             return state;
         };
-        let list = &self.list;
-        if before.epoch != now.epoch {
-            // A cursor shows it.
-            tracing::error!(
-                list,
-                "the revocation store began a new list: entries were lost, or its clock was set back; \
-                 sessions from before it are refused unless a node attests what it knows"
-            );
-        } else {
+        // A cursor shows another epoch.
+        if before.epoch == now.epoch {
             self.link.server().note_loss();
-            tracing::warn!(
-                list,
-                "another server answers for the revocation store, or it was restarted"
-            );
         }
         state
     }

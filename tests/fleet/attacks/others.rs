@@ -78,5 +78,5 @@ async fn ended_sessions_can_not_crowd_out_those_who_log_out() {
     ended.post("/login/mallory").await.is(200);
     let copies: Vec<_> = (0..70).map(|_| ended.copy()).collect();
     ended.post("/logout").await.is(204);
-    crowd(&store, &user, &copies, 70).await;
+    crowd(&store, &user, &copies, 1).await;
 }
