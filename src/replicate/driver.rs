@@ -214,12 +214,10 @@ impl Backend for Handle {
             revocation,
             is_news,
         };
-        self.0
-            .clone()
-            .ask(ask, |reply| match reply {
-                Reply::Published(outcome) => Some(outcome),
-                _ => None,
-            })
+        self.0.clone().ask(ask, |reply| match reply {
+            Reply::Published(outcome) => Some(outcome),
+            _ => None,
+        })
     }
 
     fn raise(&self, target: Target, familiar: bool) -> Attempt<Raised> {

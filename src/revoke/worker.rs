@@ -34,9 +34,14 @@ impl Worker {
         let handle = runtime.handle().clone();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
+        let listener = tracing::dispatcher::get_default(Clone::clone);
         let thread = thread::Builder::new()
             .name("sealed-session".into())
-            .spawn(move || runtime.block_on(stopped.cancelled()))
+            .spawn(move || {
+                // What the worker has to say is said to whoever listens to who started it.
+                let work = || runtime.block_on(stopped.cancelled());
+                tracing::dispatcher::with_default(&listener, work);
+            })
             .map_err(StoreError::unavailable)?;
         Ok(Self {
             handle,

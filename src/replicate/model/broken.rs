@@ -2,9 +2,11 @@
 
 use super::properties::{
     ABOVE, ACCEPTED_AGAIN, ALL_HEARD, AT_ONCE, EVERYWHERE, HONEST, IN_TIME, LOGOUT_WINS,
-    NO_FORGETTING, NOBODY_ELSE, OUTLIVED, RESTORED,
+    NO_FORGETTING, NOBODY_ELSE, OUTLIVED, RESTORED, WAITS,
 };
-use super::tests::{config, counterexample, failed_over, lost, others_after_a_failover, visitors};
+use super::tests::{
+    away, config, counterexample, failed_over, lost, others_after_a_failover, visitors,
+};
 use super::{Bounds, Config, Without};
 
 /// The property does no more hold in these bounds when `take` has taken something away.
@@ -53,9 +55,80 @@ fn without_a_beginning_a_node_that_starts_takes_what_was_ended() {
 #[test]
 fn without_waiting_a_node_that_starts_on_a_promoted_copy_takes_what_was_ended() {
     let mut config = failed_over();
+    config.nodes = 2;
     config.bounds.copies = 0;
     config.bounds.crashes = 1;
+    needs(WAITS, config, |without| without.waiting = true);
+}
+
+#[test]
+fn what_is_loaded_and_not_joined_makes_a_node_forget() {
+    let mut config = failed_over();
+    config.bounds.copies = 0;
     needs(NO_FORGETTING, config, |without| without.joining = true);
+}
+
+#[test]
+fn without_restoring_anonymous_ends_a_store_that_was_lost_revives_visitors() {
+    let bounds = Bounds {
+        visits: 1,
+        leaves: 1,
+        losses: 1,
+        ..Bounds::default()
+    };
+    let config = Config {
+        ticks: 1,
+        bounds,
+        ..visitors()
+    };
+    needs(RESTORED, config, |without| {
+        without.restoring_anonymous = true;
+    });
+}
+
+#[test]
+fn who_was_away_for_too_long_and_attests_knows_not_what_was_ended() {
+    let mut config = away();
+    config.nodes = 2;
+    needs(HONEST, config, |without| {
+        without.honesty = true;
+        without.company = true;
+    });
+}
+
+/// Assumption 1.
+#[test]
+fn what_only_a_lost_server_and_a_dead_node_knew_is_forgotten() {
+    let mut config = failed_over();
+    config.nodes = 1;
+    config.bounds.copies = 0;
+    config.bounds.crashes = 1;
+    needs(EVERYWHERE, config, |without| without.holders = true);
+}
+
+/// Assumption 2.
+#[test]
+fn a_node_that_missed_the_last_words_of_a_store_takes_itself_for_whole() {
+    let mut config = lost();
+    config.nodes = 2;
+    config.bounds.crashes = 1;
+    needs(HONEST, config, |without| without.company = true);
+}
+
+/// Assumption 4.
+#[test]
+fn a_login_before_everything_is_restored_may_not_last() {
+    let bounds = Bounds {
+        logins: 2,
+        raises: 1,
+        losses: 1,
+        ..Bounds::default()
+    };
+    let config = Config {
+        ticks: 1,
+        ..config(bounds)
+    };
+    needs(NOBODY_ELSE, config, |without| without.patience = true);
 }
 
 #[test]

@@ -122,8 +122,6 @@ struct Without {
     comparing: bool,
     /// Who was not whole waits until the store has settled.
     waiting: bool,
-    /// A store settles after a loss.
-    settling: bool,
     /// While a raise is outstanding its target is marked.
     marking: bool,
     /// What the store did not take is told again.

@@ -45,6 +45,10 @@ pub(super) const OUTLIVED: &str = "logging others out revives nobody";
 /// Who logs others out is not logged out.
 pub(super) const IN_SILENCE: &str = "who logs others out stays";
 
+/// A node that waits until a store has settled takes nothing meanwhile that was acknowledged as ended, also if the
+/// store and the node lack it.
+pub(super) const WAITS: &str = "who waits takes nothing that was ended";
+
 const ALL_HAPPENS: &str = "everything that can happen happens";
 
 pub(super) fn all() -> Vec<Property<Config>> {
@@ -119,6 +123,12 @@ pub(super) fn all() -> Vec<Property<Config>> {
                 || state
                     .live()
                     .all(|(_, node)| holds_all(&node.core.entries(), &stored))
+        }),
+        Property::always(WAITS, |config: &Config, state: &State| {
+            every(config, state, |(session, _), _, node, verdict| {
+                let session = state.sessions[session];
+                session.acknowledged.is_none() || !node.core.waits() || !counts(verdict)
+            })
         }),
         Property::always(OUTLIVED, |_, state: &State| !state.seen.outlived),
         Property::always(IN_SILENCE, |_, state: &State| !state.seen.ended_in_silence),

@@ -49,10 +49,15 @@ impl State {
         *asked = next.max(*asked);
         if self.up(node).core.list().join(&revocation) == Published::Fresh {
             let wants = Wants::Renewal(session, next);
-            self.ask(config, node, Ask::Publish {
-                revocation,
-                is_news: true,
-            }, wants);
+            self.ask(
+                config,
+                node,
+                Ask::Publish {
+                    revocation,
+                    is_news: true,
+                },
+                wants,
+            );
         }
     }
 

@@ -206,7 +206,7 @@ impl State {
                 self.calls[call].late = Some(Late { piece, answer });
             }
             Retry(node) => self.happens(config, node, Event::Closing),
-            Lose => self.lose(config),
+            Lose => self.lose(),
             CatchUp => {
                 self.left.copies -= 1;
                 self.copy = Some(Box::new(self.server.clone()));
@@ -218,9 +218,6 @@ impl State {
                 copy.move_to(2 + u64::from(self.seen.losses));
                 self.server = copy;
                 self.seen.failed_over = true;
-                if config.without.settling {
-                    self.settle(config);
-                }
             }
             Crash(node) => {
                 self.left.crashes -= 1;
@@ -236,21 +233,12 @@ impl State {
         }
     }
 
-    fn lose(&mut self, config: &Config) {
+    fn lose(&mut self) {
         self.left.losses -= 1;
         self.lost();
         self.server.lose_everything();
         self.server.move_to(2 + u64::from(self.seen.losses));
         self.copy = None;
-        if config.without.settling {
-            self.settle(config);
-        }
-    }
-
-    fn settle(&mut self, config: &Config) {
-        let call = self.server_call(config);
-        self.server.state(call);
-        self.server.settle();
     }
 
     /// The store is lost. Who held all that it did?
