@@ -100,7 +100,7 @@ async fn run(options: Options) -> Result<(), Failure> {
     .map_err(|error| Failure::new(format!("cannot listen on {}: {error}", options.listen)))?;
 
     for address in server.addrs() {
-        // Whoever started this may have closed its end; the server runs all the same.
+        // Whoever started this may have closed its end; the server still runs.
         let _ = writeln!(io::stdout(), "listening on http://{address}");
     }
     let server = server.run();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::error::StoreError;
 use crate::ids::{Generation, RaiseId};
-use crate::random::Random;
+use crate::random::SystemRandom;
 use crate::revoke::node::Node;
 use crate::revoke::store::{Boxed, Contents, Start, StoreKind};
 use crate::revoke::{Announcement, Purpose, Raise, ReplicatedLog, Revocation, SnapshotEnd, Target};
@@ -91,11 +91,16 @@ impl StoreKind for Shared {
         })
     }
 
-    fn raise(&self, target: Target, random: Arc<dyn Random>) -> Boxed<'_, Generation> {
+    fn raise(&self, target: Target) -> Boxed<'_, Generation> {
         Box::pin(async move {
             let state = self.log.read(core::NOBODY).await?.state;
             let until = SystemClock::default().now().max(state.now) + state.announced.longest;
-            let raise = Raise::new(target, RaiseId::random(&*random)?, Generation::NONE, until);
+            let raise = Raise::new(
+                target,
+                RaiseId::random(&SystemRandom)?,
+                Generation::NONE,
+                until,
+            );
             Ok(self.log.raise(raise).await?.generation)
         })
     }

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::ids::SessionId;
 use crate::lock::lock;
-use crate::revoke::log::Published;
+use crate::revoke::answers::Published;
 use crate::revoke::revocation::{Revocation, SessionEntry};
 use crate::revoke::table::{IdHasher, Size, Table};
 use crate::time::SKEW;

@@ -13,7 +13,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::revoke::log::SETTLING;
+use crate::revoke::answers::SETTLING;
 use crate::time::{Clock, UnixMillis, millis};
 
 /// A point in time by both clocks.

@@ -16,7 +16,7 @@ use dashmap::DashSet;
 
 use crate::ids::{Generation, SessionId, SubjectKey};
 use crate::revoke::anonymous::AnonymousList;
-use crate::revoke::log::{Published, Target};
+use crate::revoke::answers::{Published, Target};
 use crate::revoke::revocation::{Matter, Revocation, SessionEntry, SubjectEntry};
 use crate::revoke::table::{IdHasher, Size, Table};
 use crate::time::SKEW;

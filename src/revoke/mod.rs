@@ -6,6 +6,7 @@
 //! process, [`ReplicatedLog`] for one that nodes share.
 
 pub(crate) mod anonymous;
+mod answers;
 pub(crate) mod completeness;
 mod generation;
 mod journal;
@@ -19,12 +20,12 @@ mod table;
 pub(crate) mod worker;
 
 pub use crate::ids::{Generation, ParseIdError, RaiseId, Serial, SessionId, SubjectKey};
-pub use journal::Journal;
-pub use log::{
+pub use answers::{
     ANONYMOUS_CAPACITY, Announcement, Cursor, Delta, Followed, Found, Incarnation, LogState,
-    Published, Purpose, Raise, Raised, Reading, Receipt, ReplicatedLog, SETTLING, SnapshotEnd,
-    Target,
+    Published, Purpose, Raise, Raised, Reading, Receipt, SETTLING, SnapshotEnd, Target,
 };
+pub use journal::Journal;
+pub use log::ReplicatedLog;
 pub use policy::{OlderSessions, WhenStale};
 pub(crate) use revocation::Matter;
 pub use revocation::{Revocation, SessionEntry, SubjectEntry};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use crate::error::StoreError;
 use crate::ids::Generation;
 use crate::random::Random;
-use crate::revoke::log::{Announcement, Target};
+use crate::revoke::answers::{Announcement, Target};
 use crate::revoke::node::Node;
 use crate::revoke::policy::Trust;
 use crate::revoke::revocation::Revocation;
@@ -45,7 +45,7 @@ pub(crate) trait StoreKind: Send + Sync + fmt::Debug {
     fn contents(&self) -> Boxed<'_, Contents>;
     fn announce(&self, announcement: Announcement) -> Boxed<'_, ()>;
     fn publish<'a>(&'a self, revocations: &'a [Revocation]) -> Boxed<'a, ()>;
-    fn raise(&self, target: Target, random: Arc<dyn Random>) -> Boxed<'_, Generation>;
+    fn raise(&self, target: Target) -> Boxed<'_, Generation>;
     fn attest(&self, since: UnixMillis) -> Boxed<'_, ()>;
 }
 
@@ -156,12 +156,8 @@ impl Store {
     ///
     /// # Errors
     /// When it may not have been raised.
-    pub async fn raise(
-        &self,
-        target: Target,
-        random: Arc<dyn Random>,
-    ) -> Result<Generation, StoreError> {
-        self.kind.raise(target, random).await
+    pub async fn raise(&self, target: Target) -> Result<Generation, StoreError> {
+        self.kind.raise(target).await
     }
 
     /// Says that the store holds all that was revoked since `since`, as after a list was copied into it.

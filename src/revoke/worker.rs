@@ -58,7 +58,7 @@ impl Worker {
     ) -> oneshot::Receiver<T> {
         let (sender, receiver) = oneshot::channel();
         let work = async move {
-            // Nobody may be waiting any more; the work was done all the same.
+            // Nobody may be waiting any more; the work was done.
             let _ = sender.send(work.await);
         };
         self.unfinished.spawn_on(work, &self.handle);

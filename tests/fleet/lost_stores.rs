@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use common::faulty::{Call, Faulty, Mode};
 use common::{Browser, MINUTE, Node, SECOND, eventually, log};
-use sealed_session::keys::SystemRandom;
 use sealed_session::revoke::{ReplicatedLog, Revocation, Store, Target};
 use sealed_session::testing::{ManualClock, MemoryLog};
 use sealed_session::time::UnixMillis;
@@ -319,9 +318,8 @@ async fn a_copy_that_never_heard_of_the_last_logout_is_told_by_the_node_that_mad
 async fn an_operator_who_ends_all_sessions_on_the_store_is_obeyed_after_it_is_lost_too() {
     let mut fleet = Fleet::start(2).await;
     let browser = fleet.logged_in("alice").await;
-    let random = Arc::new(SystemRandom);
     let store = Store::shared(fleet.server.clone());
-    store.raise(Target::Everyone, random).await.unwrap();
+    store.raise(Target::Everyone).await.unwrap();
     eventually(|| async { fleet.each(&browser).await == [401, 401] }).await;
     fleet.logged_in("alice").await.get("/me").await.is(200);
     fleet.lose(SECOND).await;

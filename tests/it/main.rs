@@ -2,6 +2,7 @@
 
 mod activity;
 mod actix_session;
+mod anonymous;
 mod caches;
 mod chunks;
 mod clock;

@@ -1,12 +1,10 @@
 //! `sealed-session revoke`: ending sessions in a file that no server holds, or on a server.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use sealed_session::revoke::{Announcement, Revocation, SessionEntry, Target};
 use sealed_session::{
-    keys::SystemRandom,
     revoke::{Generation, Serial, SessionId, SubjectKey},
     time::{Clock, LONGEST, SystemClock},
 };
@@ -152,7 +150,7 @@ async fn raise(
     let mut needs = Announcement::default();
     needs.longest = longest(store).await?;
     store.announce(needs).await?;
-    Ok(store.raise(target, Arc::new(SystemRandom)).await?)
+    Ok(store.raise(target).await?)
 }
 
 /// The longest that a cookie can live, as far as the store was ever told.

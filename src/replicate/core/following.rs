@@ -13,8 +13,7 @@ use std::time::Duration;
 use crate::error::StoreError;
 use crate::observe;
 use crate::replicate::core::comparison::Comparison;
-use crate::replicate::core::requests::Reply;
-use crate::replicate::core::{Call, Command, Core, Load, Timer, wake_within};
+use crate::replicate::core::{Call, Command, Core, Load, Reply, Timer, wake_within};
 use crate::revoke::completeness::Moment;
 use crate::revoke::{Cursor, Delta, Followed, Revocation, SnapshotEnd};
 

@@ -13,25 +13,14 @@ use std::collections::VecDeque;
 use crate::error::StoreError;
 use crate::ids::SubjectKey;
 use crate::replicate::core::{
-    Ask, Attempted, Call, Cause, Command, Core, NOBODY, Publication, ReadFor, Ticket, published_at,
+    Ask, Attempted, Call, Cause, Command, Core, NOBODY, Publication, ReadFor, Reply, Ticket,
+    published_at,
 };
 use crate::revoke::completeness::Moment;
-use crate::revoke::{Found, Published, Raise, Raised, Reading, Receipt, Revocation, Target};
-use crate::time::UnixMillis;
+use crate::revoke::{Found, Raise, Raised, Reading, Receipt, Revocation, Target};
 
 /// How many revocations of the crowd one publication tells.
 const BATCH: usize = 1000;
-
-/// What a request is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Reply {
-    Started(Result<(), StoreError>),
-    Published(Result<Published, StoreError>),
-    Raised(Result<Raised, StoreError>),
-    Read(Result<Reading, StoreError>),
-    Found(Result<UnixMillis, StoreError>),
-    Swept(Result<(), StoreError>),
-}
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Requests {
@@ -145,7 +134,7 @@ impl Core {
                     .join(&raise.target.at(raised.generation, raised.until));
                 self.finish_raise(&raise);
             }
-            // The store has carried it out, and its replicas may not know. What it came to has to be found out.
+            // The store has carried it out, and its replicas may not know. Its result has to be found out.
             Err(StoreError::NotReplicated { .. }) => {
                 let subject = match raise.target {
                     Target::Subject(key) => key,

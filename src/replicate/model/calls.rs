@@ -2,8 +2,9 @@
 
 use super::state::{Pending, State, hash};
 use super::{Config, SUBJECT};
+use crate::error::StoreError;
 use crate::ids::RaiseId;
-use crate::replicate::core::{Answer, Call, Cause, Load, Publication};
+use crate::replicate::core::{Answer, Call, Cause, Event, Load, Publication};
 use crate::revoke::{Cursor, Followed, Raise, Receipt, Revocation};
 use crate::testing::Call as ServerCall;
 
@@ -126,6 +127,29 @@ impl State {
             Receipt::new(published.collect(), receipt.incarnation)
         });
         Answer::Published(publication, receipt)
+    }
+
+    /// The node learns that a call failed, if it waits.
+    pub(super) fn fail(&mut self, config: &Config, it: Pending) {
+        if !it.is_awaited || self.node(it.node).is_none() {
+            return;
+        }
+        if self.node(it.node).is_some_and(|node| node.is_connected) {
+            self.left.strays = self.left.strays.saturating_sub(1);
+        }
+        let error = || StoreError::Unavailable(String::new());
+        let answer = match it.call {
+            Call::Announce(_) => Answer::Announced(Err(error())),
+            Call::Load(load) => Answer::Loaded(load, Err(error())),
+            Call::Follow(_) => Answer::Followed(Err(error())),
+            Call::Publish(publication) => Answer::Published(publication, Err(error())),
+            Call::Raise(raise, attempted) => Answer::Raised(raise, attempted, Err(error())),
+            Call::Read(subject, read_for) => Answer::Read(subject, read_for, Err(error())),
+            Call::Find(ticket, ..) => Answer::Found(ticket, Err(error())),
+            Call::Attest(..) => Answer::Attested(Err(error())),
+            Call::Sweep(ticket) => Answer::Swept(ticket, Err(error())),
+        };
+        self.happens(config, it.node, Event::Answered(answer));
     }
 
     /// A generation was handed out. It has to exceed those of the sessions that it ends.

@@ -14,7 +14,7 @@ use crate::wire::chunks::{CookieRoom, MAX_COOKIE};
 /// A session and the serial of one of its cookies.
 pub(super) type Cookie = (usize, u32);
 
-/// What came of a judgement.
+/// The result of a judgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The node cannot tell at the moment.

@@ -150,7 +150,7 @@ impl State {
         }
     }
 
-    /// A request learns what came of it.
+    /// A request learns its result.
     pub(super) fn reply(&mut self, config: &Config, number: u8, ticket: Ticket, reply: Reply) {
         let waiting = &mut self.up(number).waiting;
         let Some(place) = waiting.iter().position(|(it, _)| *it == ticket) else {

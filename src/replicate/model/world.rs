@@ -4,7 +4,6 @@ use stateright::{Expectation, Model, Property};
 
 use super::state::{Late, Node, Pending, Seen, State};
 use super::{Config, START, properties};
-use crate::error::StoreError;
 use crate::replicate::core::{Answer, Call, Command, Core, Event, Load, Timer};
 use crate::revoke::Announcement;
 use crate::revoke::completeness::Completeness;
@@ -361,29 +360,6 @@ impl State {
             }
             self.happens(config, it.node, Event::Piece(load, piece));
         }
-        self.happens(config, it.node, Event::Answered(answer));
-    }
-
-    /// The node learns that a call failed, if it waits.
-    fn fail(&mut self, config: &Config, it: Pending) {
-        if !it.is_awaited || self.node(it.node).is_none() {
-            return;
-        }
-        if self.node(it.node).is_some_and(|node| node.is_connected) {
-            self.left.strays = self.left.strays.saturating_sub(1);
-        }
-        let error = || StoreError::Unavailable(String::new());
-        let answer = match it.call {
-            Call::Announce(_) => Answer::Announced(Err(error())),
-            Call::Load(load) => Answer::Loaded(load, Err(error())),
-            Call::Follow(_) => Answer::Followed(Err(error())),
-            Call::Publish(publication) => Answer::Published(publication, Err(error())),
-            Call::Raise(raise, attempted) => Answer::Raised(raise, attempted, Err(error())),
-            Call::Read(subject, read_for) => Answer::Read(subject, read_for, Err(error())),
-            Call::Find(ticket, ..) => Answer::Found(ticket, Err(error())),
-            Call::Attest(..) => Answer::Attested(Err(error())),
-            Call::Sweep(ticket) => Answer::Swept(ticket, Err(error())),
-        };
         self.happens(config, it.node, Event::Answered(answer));
     }
 }

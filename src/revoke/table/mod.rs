@@ -23,7 +23,7 @@ pub(super) use self::filter::RandomBytes;
 
 use self::filter::Filter;
 use self::packed::{Fields, Packed};
-use crate::revoke::log::Published;
+use crate::revoke::answers::Published;
 use crate::revoke::revocation::{SessionEntry, SubjectEntry};
 
 /// What a table is made for.

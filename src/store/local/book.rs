@@ -182,7 +182,7 @@ impl Book {
         }
     }
 
-    /// What has to be durable of a revocation that the list holds already, and what came of it. An anonymous one
+    /// What has to be durable of a revocation that the list holds already, and the result. An anonymous one
     /// may have to make room, or have been ended to.
     pub(super) fn entered(&self, revocation: Revocation) -> (Vec<Revocation>, Published) {
         self.use_it();
@@ -207,7 +207,7 @@ impl Book {
         (records, self.standing(&revocation))
     }
 
-    /// What a revocation in the list came to. It is [`Fresh`](Published::Fresh) unless something larger stands
+    /// The result of a revocation that is in the list. It is [`Fresh`](Published::Fresh) unless something larger stands
     /// there: which of two equal ones was first, joining has told.
     fn standing(&self, revocation: &Revocation) -> Published {
         let (id, entry, is_anonymous) = match revocation {

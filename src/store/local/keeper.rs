@@ -26,7 +26,7 @@ pub(super) struct Keeper {
     /// None where nothing is durable, and while dropping.
     tasks: Option<mpsc::Sender<Task>>,
     thread: Option<JoinHandle<()>>,
-    /// What came of loading.
+    /// The result of loading.
     loaded: watch::Receiver<Option<Result<(), StoreError>>>,
 }
 

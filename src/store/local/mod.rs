@@ -22,7 +22,6 @@ use std::sync::{Arc, Mutex};
 use crate::error::StoreError;
 use crate::ids::Generation;
 use crate::lock::lock;
-use crate::random::Random;
 use crate::revoke::completeness::Completeness;
 use crate::revoke::node::Node;
 use crate::revoke::store::{Boxed, Contents, Start, StoreKind};
@@ -125,7 +124,7 @@ impl StoreKind for Local {
         })
     }
 
-    fn raise(&self, target: Target, _: Arc<dyn Random>) -> Boxed<'_, Generation> {
+    fn raise(&self, target: Target) -> Boxed<'_, Generation> {
         Box::pin(async move {
             let keeper = self.by_the_machines_clock().await?;
             Ok(keeper.raise(target).await?.generation)

@@ -2,7 +2,7 @@
 //!
 //! 1. A list of millions is not copied as a whole: it is gone through several times, and each time some of it is
 //!    shown. Nothing of the list is locked while a journal writes.
-//! 2. What changes meanwhile is in the journal all the same: it is appended after the compaction. That goes for what
+//! 2. What changes meanwhile is in the journal too: it is appended after the compaction. That goes for what
 //!    is revoked, and for the rise by which an anonymous entry is missing here; the last piece tells it again.
 
 use std::collections::VecDeque;

@@ -534,14 +534,14 @@ function operations.publish(records, purpose)
   return { table.concat(answers) }
 end
 
--- What the raise came to that this is a repeat of.
+-- The result of the raise that this repeats.
 local function repeated(counter, raise_id)
   for _, past in ipairs(counter.recent) do
     if past.id == raise_id then return past end
   end
 end
 
--- Raises `counter`. Returns what the raise came to; nil at the top.
+-- Raises `counter`. Returns the result; nil at the top.
 local function raise(counter, raise_id, known)
   local previous = math.max(counter.generation, known)
   local generation = math.max(previous + 1, NOW)

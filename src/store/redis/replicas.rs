@@ -26,7 +26,7 @@ pub(super) struct Replicas {
     last: Mutex<Option<Waited>>,
 }
 
-/// What a wait came to.
+/// The result of a wait.
 #[derive(Clone, Copy)]
 struct Waited {
     connection: u64,

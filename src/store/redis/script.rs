@@ -4,7 +4,7 @@
 //!    one text to audit.
 //! 2. It is loaded twice. What adds entries is refused as a whole when the server has no memory left;
 //!    what reads, sweeps or gives a sign of life goes on.
-//! 3. An answer is a list that begins with what came of the call and what the list says of itself.
+//! 3. An answer begins with the result of the call and the list's state.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What came of each check, and what checks are written with.
+//! The result of each check, and what checks are written with.
 
 use std::fmt;
 use std::future::Future;
@@ -11,13 +11,13 @@ use crate::error::StoreError;
 /// After how long a check that has not ended counts as failed.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What came of each check. Prints one line for each.
+/// The result of each check. Prints one line for each.
 #[derive(Debug, Clone)]
 pub struct Report {
     checks: Vec<(&'static str, Outcome)>,
 }
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -35,7 +35,7 @@ impl Report {
         Self { checks: Vec::new() }
     }
 
-    /// Runs a check, and notes what came of it.
+    /// Runs a check, and notes the result.
     pub(super) async fn run(&mut self, name: &'static str, check: impl Future<Output = Checked>) {
         self.checks.push((name, outcome(check).await));
     }

@@ -1,7 +1,7 @@
 //! How generations are handed out: the rule of every shared log.
 //!
 //! 1. Always above: what is stored, what the caller knows, and the log's time.
-//! 2. A repeat of one of the last few raises is told what that one came to. So a retry after a lost
+//! 2. A repeat of one of the last few raises is told that one's result. So a retry after a lost
 //!    reply ends no login that came in between, also if others raised meanwhile.
 
 use crate::error::StoreError;
@@ -29,7 +29,7 @@ pub(super) struct PastRaise {
 }
 
 impl Counter {
-    /// What the raise came to of which `raise` is a repeat.
+    /// The result of the raise that `raise` repeats.
     pub(super) fn repeated(&self, raise: &Raise) -> Option<PastRaise> {
         let mut recent = self.recent.iter().flatten();
         recent.find(|past| past.id == raise.id).copied()

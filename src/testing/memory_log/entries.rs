@@ -247,7 +247,7 @@ impl Entries {
         Ok((last, until))
     }
 
-    /// What the raise came to, and until when it is kept, of which `raise` is a repeat.
+    /// The result of the raise that `raise` repeats, and until when it is kept.
     pub(super) fn repeated(
         &self,
         raise: &Raise,

@@ -1,8 +1,6 @@
 //! An operator who ends everyone's sessions, as after a restored backup, and nodes that know better.
 
-use std::sync::Arc;
 
-use sealed_session::keys::SystemRandom;
 use sealed_session::revoke::{ReplicatedLog, Store, Target};
 
 use super::losses::CutOff;
@@ -13,8 +11,7 @@ use common::{Browser, Node, SECOND, eventually};
 
 /// Ends everyone's sessions, with a tool that is no node.
 async fn order(log: impl ReplicatedLog) {
-    let random = Arc::new(SystemRandom);
-    let raised = Store::shared(log).raise(Target::Everyone, random).await;
+    let raised = Store::shared(log).raise(Target::Everyone).await;
     raised.unwrap();
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn announce(log: &Log, longest: Duration) -> Checked {
     Ok(log.announce(Announcement::new(longest, 0, OUTAGE)).await?)
 }
 
-/// Revokes, and returns what came of each.
+/// Revokes, and returns the result of each.
 pub(super) async fn publish(log: &Log, revocations: &[Revocation]) -> Checked<Vec<Published>> {
     let receipt = log.publish(revocations, Purpose::Revoke).await?;
     Ok(receipt.published)

@@ -1,0 +1,90 @@
+//! Sessions that nobody ever logged in to, and whose ends a store keeps a limited number of: a full list can end
+//! more of them, and revives none.
+
+use common::{Browser, Node, SECOND, builder, log};
+use futures_util::future::join_all;
+use sealed_session::testing::ManualClock;
+use serde_json::json;
+
+/// How many ends are remembered.
+const CAPACITY: u64 = 5;
+
+/// Logs in as an application does that came from actix-session: by an entry and a renewal.
+async fn insert_login(node: &Node) -> Browser {
+    let browser = node.browser();
+    browser
+        .put("/entries/user_id", json!("alice"))
+        .await
+        .is(204);
+    browser.post("/renew").await.is(200);
+    browser.get("/entries/user_id").await.is(200);
+    browser
+}
+
+/// As many visitors come and leave as are remembered, and one more.
+async fn flood(node: &Node) {
+    for _ in 0..=CAPACITY {
+        node.clock.advance(SECOND);
+        let visitor = node.browser();
+        visitor.put("/entries/a", json!(1)).await.is(204);
+        visitor.post("/purge").await.is(204);
+    }
+}
+
+#[actix_web::test]
+async fn a_logout_without_a_login_stays_one_however_many_visitors_leave() {
+    let node = Node::with(|builder| builder.anonymous_capacity(CAPACITY)).await;
+    let user = insert_login(&node).await;
+    let copy = user.copy();
+    user.post("/purge").await.is(204);
+    copy.get("/entries/user_id").await.is(404);
+    flood(&node).await;
+    copy.get("/entries/user_id").await.is(404);
+    // Whoever comes now is not touched, nor is a login.
+    insert_login(&node).await;
+    let login = node.browser();
+    login.post("/login/bob").await.is(200);
+    flood(&node).await;
+    login.get("/me").await.is(200);
+}
+
+#[actix_web::test]
+async fn a_logout_without_a_login_outlives_the_store_that_took_it() {
+    let clock = ManualClock::default();
+    let store = log(&clock);
+    let settings = |store| builder(&clock, store).anonymous_capacity(CAPACITY);
+    let node = Node::serve(clock.clone(), settings(store.clone())).await;
+    let user = insert_login(&node).await;
+    let copy = user.copy();
+    user.post("/purge").await.is(204);
+    flood(&node).await;
+    store.lose_everything();
+    // Another node that starts is told by the one that was there.
+    common::eventually(|| async {
+        store.state().settling > SECOND * 0 && node.sessions.health().lacking == 0
+    })
+    .await;
+    let other = Node::serve(clock.clone(), settings(store.clone())).await;
+    let copy = copy.at(&other);
+    copy.get("/entries/user_id").await.is(503);
+    common::eventually(|| async {
+        store.settle();
+        copy.get("/entries/user_id").await.status == 404
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn three_hundred_logouts_at_once_are_all_done() {
+    let node = Node::start().await;
+    let mut users = Vec::new();
+    for _ in 0..300 {
+        users.push(insert_login(&node).await);
+    }
+    let copies: Vec<_> = users.iter().map(Browser::copy).collect();
+    let answers = join_all(users.iter().map(|user| user.post("/purge"))).await;
+    assert!(answers.iter().all(|answer| answer.status == 204));
+    for copy in copies {
+        copy.get("/entries/user_id").await.is(404);
+    }
+}
