@@ -1,6 +1,5 @@
 //! An operator who ends everyone's sessions, as after a restored backup, and nodes that know better.
 
-
 use sealed_session::revoke::{ReplicatedLog, Store, Target};
 
 use super::losses::CutOff;
