@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use crate::ids::{Generation, RaiseId, Serial, SubjectKey};
-#[cfg(doc)]
-use crate::revoke::log::ReplicatedLog;
 use crate::revoke::revocation::{Revocation, SessionEntry, SubjectEntry};
 use crate::time::UnixMillis;
 
@@ -128,7 +126,7 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// The answer to [`ReplicatedLog::publish`].
+    /// The answer to [`ReplicatedLog::publish`](crate::revoke::ReplicatedLog::publish).
     pub fn new(published: Vec<Published>, incarnation: Incarnation) -> Self {
         Self {
             published,
@@ -266,7 +264,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// The answer to [`ReplicatedLog::read`].
+    /// The answer to [`ReplicatedLog::read`](crate::revoke::ReplicatedLog::read).
     pub fn new(subject: Generation, everyone: Generation, state: LogState) -> Self {
         Self {
             subject,
@@ -287,7 +285,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// The answer to [`ReplicatedLog::find`].
+    /// The answer to [`ReplicatedLog::find`](crate::revoke::ReplicatedLog::find).
     pub fn new(revocations: Vec<Revocation>, state: LogState) -> Self {
         Self { revocations, state }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::faulty::{Call, Faulty, Mode};
+use common::written::Written;
 use common::{Browser, MINUTE, Node, SECOND, eventually, log};
 use sealed_session::revoke::{ReplicatedLog, Revocation, Store, Target};
 use sealed_session::testing::{ManualClock, MemoryLog};
@@ -366,4 +367,27 @@ async fn a_session_is_confirmed_by_the_store_itself() {
     fleet
         .eventually(async || browser.post("/confirm").await.status == 204)
         .await;
+}
+
+/// Each loss is told once, and an operator who has one after the other is told that.
+#[actix_web::test]
+async fn a_store_that_is_lost_again_and_again_is_an_error_in_the_log() {
+    let written = Written::default();
+    let _guard = written.listen();
+    let clock = ManualClock::default();
+    let store = log(&clock);
+    let node = Node::on(&clock, store.clone()).await;
+    for losses in 1..=4 {
+        store.replace_server();
+        eventually(|| async { written.count("taken the revocation store's place") == losses })
+            .await;
+        assert_eq!(written.count("again and again"), losses.saturating_sub(2));
+    }
+    store.settle();
+    clock.advance(SECOND);
+    // A store that has settled in between begins the count anew.
+    eventually(|| async { node.sessions.health().staleness.is_zero() }).await;
+    store.replace_server();
+    eventually(|| async { written.count("taken the revocation store's place") == 5 }).await;
+    assert_eq!(written.count("again and again"), 2);
 }

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
-#[cfg(doc)]
-use crate::replicate::core::ATTEMPT;
 use crate::revoke::{
     Announcement, Cursor, Followed, Found, Incarnation, LogState, Published, Purpose, Raise,
     Raised, Reading, Receipt, Revocation, SnapshotEnd, Target,
@@ -53,7 +51,7 @@ pub(crate) enum Ask {
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Call the store, at most for [`ATTEMPT`] but for loading and following, and tell its result.
+    /// Call the store, at most for [`ATTEMPT`](super::ATTEMPT) but for loading and following, and tell its result.
     Call(Call),
     /// Say so after a while: `after`, and a random part of `spread`, so that the nodes of a fleet which noticed
     /// the same thing do not act as one.
