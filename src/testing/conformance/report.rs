@@ -29,6 +29,14 @@ pub enum Outcome {
     Failed(String),
 }
 
+/// Runs checks one after the other, each with the sentence of the contract that it is about.
+macro_rules! run {
+    ($report:ident, $harness:ident; $($name:literal: $group:ident::$check:ident;)*) => {$(
+        $report.run($name, $group::$check($harness)).await;
+    )*};
+}
+pub(super) use run;
+
 impl Report {
     /// Of no check yet.
     pub(super) fn new() -> Self {

@@ -29,7 +29,7 @@ mod clocks;
 mod lists;
 mod tools;
 
-use super::report::Report;
+use super::report::{Report, run};
 use crate::revoke::Journal;
 
 /// How the suite gets at a journal.
@@ -60,12 +60,7 @@ pub trait JournalHarness: Send + Sync {
 /// Runs every check of a [`Journal`]. The runtime needs its timer, and several threads to find races.
 pub async fn journal(harness: &dyn JournalHarness) -> Report {
     let mut report = Report::new();
-    macro_rules! run {
-        ($($name:literal: $group:ident::$check:ident;)*) => {$(
-            report.run($name, $group::$check(harness)).await;
-        )*};
-    }
-    run! {
+    run! { report, harness;
         "a new journal is empty": bytes::a_new_one_is_empty;
         "what it was given is what it returns, in order": bytes::given_is_returned;
         "any bytes can be appended": bytes::any_bytes;

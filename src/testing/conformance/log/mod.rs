@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::report::Report;
+use super::report::{Report, run};
 use crate::revoke::{ReplicatedLog, SessionId};
 
 /// How the suite gets at a log, and what it can do to the server behind it. What it cannot is skipped.
@@ -84,12 +84,7 @@ pub trait LogHarness: Send + Sync {
 /// ```
 pub async fn log(harness: &dyn LogHarness) -> Report {
     let mut report = Report::new();
-    macro_rules! run {
-        ($($name:literal: $group:ident::$check:ident;)*) => {$(
-            report.run($name, $group::$check(harness)).await;
-        )*};
-    }
-    run! {
+    run! { report, harness;
         "a new log is empty and complete since it was made": stored::a_new_log_is_empty;
         "what was published is in the snapshot": stored::published_is_in_the_snapshot;
         "publishing twice changes nothing and succeeds": stored::publishing_is_idempotent;
