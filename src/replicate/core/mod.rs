@@ -22,6 +22,8 @@ mod outbox;
 mod recovery;
 mod repair;
 mod requests;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -18,14 +18,18 @@
 
 use crate::replicate::core::Core;
 use crate::revoke::completeness::Moment;
+use crate::revoke::policy::Trust;
 use crate::revoke::{Incarnation, LogState};
+use crate::time::UnixMillis;
 
 /// What is known of the store, and of the list as a copy of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Recovery {
     /// The last that was heard of.
     known: Option<Incarnation>,
-    /// When that was.
+    /// The one before it. Answers of it can still be under way.
+    left: Option<Incarnation>,
+    /// When the store that is known was heard of last.
     heard: Option<Moment>,
     /// Whether the list holds all that it did at some time since this node met it.
     has_seen: bool,
@@ -64,8 +68,8 @@ impl Recovery {
         self.waits
     }
 
-    /// Another store than the one that was known. Whether the list is complete when all of it has been seen.
-    fn meet(&mut self, state: &LogState, now: Moment, trust: &crate::revoke::policy::Trust) {
+    /// Another store than the one that was known.
+    fn meet(&mut self, state: &LogState, now: Moment, trust: &Trust) {
         let since = |then: Option<Moment>| then.map(|then| now.since(then));
         let was_whole = match (self.heard, self.complete_at) {
             (Some(heard), Some(complete)) => heard.since(complete) <= trust.max_staleness,
@@ -75,7 +79,8 @@ impl Recovery {
         let is_fresh = since(self.complete_at).is_some_and(|age| age <= trust.max_staleness);
         self.is_sure &= was_whole && in_time && self.has_seen;
         self.waits |= !is_fresh;
-        if self.known.replace(state.incarnation).is_some() {
+        self.left = self.known.replace(state.incarnation);
+        if self.left.is_some() {
             self.losses = self.losses.saturating_add(1);
         }
         self.has_seen = false;
@@ -129,6 +134,14 @@ impl Core {
         is_another
     }
 
+    /// The same by the answer to a request, which can be older than what was heard since: of a store that this node
+    /// has left it says nothing.
+    pub(super) fn heard_aside(&mut self, state: &LogState, now: Moment) {
+        if self.recovery.left != Some(state.incarnation) {
+            self.heard(state, now);
+        }
+    }
+
     fn report_loss(&self, known: Incarnation, state: &LogState) {
         if known.epoch != state.incarnation.epoch {
             tracing::error!(
@@ -169,7 +182,7 @@ impl Core {
     }
 
     /// What this node knows better than the store: since when its list is complete.
-    pub(super) fn to_attest(&self) -> Option<(Incarnation, crate::time::UnixMillis)> {
+    pub(super) fn to_attest(&self) -> Option<(Incarnation, UnixMillis)> {
         let own = self.list.complete_since();
         let known = self.recovery.known?;
         let is_due = self.recovery.is_sure

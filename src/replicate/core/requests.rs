@@ -129,7 +129,7 @@ impl Core {
         let mut commands = Vec::new();
         match &raised {
             Ok(raised) => {
-                self.heard(&raised.state, now);
+                self.heard_aside(&raised.state, now);
                 self.list
                     .join(&raise.target.at(raised.generation, raised.until));
                 self.finish_raise(&raise);
@@ -198,7 +198,7 @@ impl Core {
         let Ok(reading) = reading else {
             return;
         };
-        self.heard(&reading.state, now);
+        self.heard_aside(&reading.state, now);
         let generation = match raise.target {
             Target::Subject(_) => reading.subject,
             Target::Everyone => reading.everyone,
@@ -248,7 +248,7 @@ impl Core {
         now: Moment,
     ) -> Vec<Command> {
         let reading = reading.and_then(|mut reading| {
-            self.heard(&reading.state, now);
+            self.heard_aside(&reading.state, now);
             self.check_clocks(&reading.state, now)?;
             let list = &self.list;
             let known = list.generation(Target::Subject(subject));
@@ -268,7 +268,7 @@ impl Core {
         now: Moment,
     ) -> Vec<Command> {
         let since = found.map(|found| {
-            self.heard(&found.state, now);
+            self.heard_aside(&found.state, now);
             for revocation in &found.revocations {
                 self.list.join(revocation);
             }
