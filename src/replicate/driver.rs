@@ -6,7 +6,6 @@
 //! 4. Nothing here keeps the node alive: when the last handle to it is gone its tasks end.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -20,7 +19,7 @@ use crate::lock::lock;
 use crate::observe::{self, ListState};
 use crate::random;
 use crate::replicate::core::{
-    ATTEMPT, Answer, Ask, Call, Command, Core, Event, Load, Reply, Ticket, Timer,
+    ATTEMPT, Answer, Ask, Call, Core, Effect, Event, Reply, STARTED, Ticket,
 };
 use crate::revoke::completeness::{Completeness, Moment};
 use crate::revoke::list::List;
@@ -38,6 +37,8 @@ const MEASURE: Duration = Duration::from_secs(1);
 /// A node's way to a store that others write to.
 #[derive(Debug)]
 pub(super) struct Driver {
+    /// Itself, for tasks: they must not keep it.
+    this: Weak<Self>,
     core: Mutex<Core>,
     log: Arc<dyn ReplicatedLog>,
     list: Arc<List>,
@@ -45,7 +46,7 @@ pub(super) struct Driver {
     clock: Arc<dyn Clock>,
     worker: Arc<Worker>,
     /// Who waits for which reply.
-    waiting: Mutex<HashMap<Ticket, oneshot::Sender<Reply>>>,
+    waiting: Mutex<HashMap<Ticket, oneshot::Sender<Result<Reply, StoreError>>>>,
     tickets: AtomicU64,
 }
 
@@ -65,7 +66,8 @@ impl Driver {
             start.announcement,
             u64::from_be_bytes(bytes),
         );
-        let driver = Arc::new(Self {
+        let driver = Arc::new_cyclic(|this| Self {
+            this: this.clone(),
             core: Mutex::new(core),
             log,
             list: list.clone(),
@@ -73,22 +75,13 @@ impl Driver {
             clock: start.clock.clone(),
             worker: start.worker,
             waiting: Mutex::default(),
-            tickets: AtomicU64::new(1),
+            tickets: AtomicU64::new(STARTED + 1),
         });
-        let (sender, started) = oneshot::channel();
-        lock(&driver.waiting).insert(0, sender);
+        let started = driver.wait_for(STARTED);
         driver.happens(Event::Start);
-        match started.await {
-            Ok(Reply::Started(outcome)) => outcome?,
-            _ => return Err(StoreError::Closed),
-        }
-        driver.worker.repeat(measure(Arc::downgrade(&driver)));
-        let backend = Arc::new(Handle(driver));
-        Ok(Node::new(list, completeness, backend, start.clock))
-    }
-
-    fn status(&self) -> Status {
-        lock(&self.core).status()
+        started.await.unwrap_or(Err(StoreError::Closed))?;
+        driver.worker.repeat(measure(driver.this.clone()));
+        Ok(Node::new(list, completeness, driver, start.clock))
     }
 
     fn now(&self) -> Moment {
@@ -96,116 +89,62 @@ impl Driver {
     }
 
     /// Lets the core decide, and carries out what it decides.
-    fn happens(self: &Arc<Self>, event: Event) {
-        let commands = lock(&self.core).on(event, self.now());
-        for command in commands {
-            self.carry_out(command);
-        }
-    }
-
-    fn carry_out(self: &Arc<Self>, command: Command) {
-        match command {
-            Command::Reply(ticket, reply) => {
-                if let Some(waiting) = lock(&self.waiting).remove(&ticket) {
-                    // Who does not wait any more misses nothing: it was done.
-                    let _ = waiting.send(reply);
+    fn happens(&self, event: Event) {
+        let effects = lock(&self.core).on(event, self.now());
+        for effect in effects {
+            match effect {
+                Effect::Call(call) => self.call(call),
+                Effect::Wake(timer, after) => {
+                    let this = self.this.clone();
+                    self.worker.repeat(async move {
+                        tokio::time::sleep(after).await;
+                        tell(&this, Event::Woken(timer));
+                    });
+                }
+                Effect::Reply(ticket, reply) => {
+                    if let Some(waiting) = lock(&self.waiting).remove(&ticket) {
+                        // Who does not wait any more misses nothing: it was done.
+                        let _ = waiting.send(reply);
+                    }
                 }
             }
-            Command::Wake {
-                timer,
-                after,
-                spread,
-            } => {
-                let driver = Arc::downgrade(self);
-                let after = after + part_of(spread);
-                self.worker.repeat(wake(driver, timer, after));
-            }
-            Command::Call(call) => self.call(call),
         }
     }
 
-    fn call(self: &Arc<Self>, call: Call) {
-        let log = self.log.clone();
-        let driver = Arc::downgrade(self);
-        let tell = move |answer| {
-            if let Some(driver) = driver.upgrade() {
-                driver.happens(Event::Answered(answer));
-            }
+    fn call(&self, call: Call) {
+        let (this, log, clock) = (self.this.clone(), self.log.clone(), self.clock.clone());
+        let is_endless = matches!(call, Call::Load(_) | Call::Follow(_));
+        let task = async move {
+            let answer = answer(&this, &*log, &*clock, call).await;
+            tell(&this, Event::Answered(answer));
         };
-        let task: Pin<Box<dyn Future<Output = ()> + Send>> = match call {
-            Call::Load(load) => {
-                let driver = Arc::downgrade(self);
-                self.worker.repeat(load_everything(driver, log, load));
-                return;
-            }
-            Call::Follow(cursor) => {
-                let followed = async move {
-                    let followed = tokio::time::timeout(SILENCE, log.follow(cursor)).await;
-                    let silent = |_| Err(StoreError::unavailable("it does not answer a follower"));
-                    let followed = followed.unwrap_or_else(silent);
-                    tell(Answer::Followed(counted("follow", followed)));
-                };
-                self.worker.repeat(followed);
-                return;
-            }
-            Call::Announce(announcement) => Box::pin(async move {
-                tell(Answer::Announced(
-                    in_time("announce", log.announce(announcement)).await,
-                ));
-            }),
-            Call::Publish(publication) => Box::pin(async move {
-                let purpose = publication.purpose();
-                let told = log.publish(&publication.revocations, purpose);
-                let receipt = in_time("publish", told).await;
-                tell(Answer::Published(publication, receipt));
-            }),
-            Call::Raise(raise, attempted) => Box::pin(async move {
-                let raised = in_time("raise", log.raise(raise)).await;
-                tell(Answer::Raised(raise, attempted, raised));
-            }),
-            Call::Read(subject, read_for) => Box::pin(async move {
-                let reading = in_time("read", log.read(subject)).await;
-                tell(Answer::Read(subject, read_for, reading));
-            }),
-            Call::Find(ticket, session, subject) => Box::pin(async move {
-                let found = in_time("find", log.find(session, subject)).await;
-                tell(Answer::Found(ticket, found));
-            }),
-            Call::Attest(incarnation, since) => Box::pin(async move {
-                let attested = in_time("attest", log.attest(incarnation, since)).await;
-                tell(Answer::Attested(attested));
-            }),
-            Call::Sweep(ticket) => Box::pin(async move {
-                tell(Answer::Swept(ticket, counted("sweep", log.sweep().await)));
-            }),
-        };
-        drop(self.worker.finish(task));
+        match is_endless {
+            true => self.worker.repeat(task),
+            false => self.worker.finish(task),
+        }
+    }
+
+    fn wait_for(&self, ticket: Ticket) -> oneshot::Receiver<Result<Reply, StoreError>> {
+        let (sender, reply) = oneshot::channel();
+        lock(&self.waiting).insert(ticket, sender);
+        reply
     }
 
     /// Asks the core, and waits for its reply.
-    fn ask<T: Send + 'static>(
-        self: Arc<Self>,
-        ask: Ask,
-        read: impl FnOnce(Reply) -> Option<Result<T, StoreError>> + Send + 'static,
-    ) -> Attempt<T> {
+    fn ask<T: 'static>(&self, ask: Ask, read: fn(Reply) -> Option<T>) -> Attempt<T> {
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
-        let (sender, reply) = oneshot::channel();
-        lock(&self.waiting).insert(ticket, sender);
+        let reply = self.wait_for(ticket);
         self.happens(Event::Asked(ticket, ask));
         Box::pin(async move {
-            let reply = reply.await.ok().and_then(read);
-            reply.unwrap_or(Err(StoreError::Closed))
+            let reply = reply.await.unwrap_or(Err(StoreError::Closed))?;
+            read(reply).ok_or(StoreError::Closed)
         })
     }
 }
 
-/// What a node holds. It ends the driver's work when it is dropped: nothing else keeps the driver.
-#[derive(Debug)]
-struct Handle(Arc<Driver>);
-
-impl Backend for Handle {
+impl Backend for Driver {
     fn name(&self) -> &'static str {
-        self.0.log.name()
+        self.log.name()
     }
 
     fn publish(&self, revocation: Revocation, here: Published) -> Attempt<Published> {
@@ -214,87 +153,114 @@ impl Backend for Handle {
             revocation,
             is_news,
         };
-        self.0.clone().ask(ask, |reply| match reply {
-            Reply::Published(outcome) => Some(outcome),
+        self.ask(ask, |reply| match reply {
+            Reply::Published(published) => Some(published),
             _ => None,
         })
     }
 
     fn raise(&self, target: Target, familiar: bool) -> Attempt<Raised> {
-        let ask = Ask::Raise { target, familiar };
-        self.0.clone().ask(ask, |reply| match reply {
-            Reply::Raised(outcome) => Some(outcome),
+        self.ask(Ask::Raise { target, familiar }, |reply| match reply {
+            Reply::Raised(raised) => Some(raised),
             _ => None,
         })
     }
 
     fn read(&self, subject: SubjectKey) -> Attempt<Reading> {
-        self.0.clone().ask(Ask::Read(subject), |reply| match reply {
-            Reply::Read(outcome) => Some(outcome),
+        self.ask(Ask::Read(subject), |reply| match reply {
+            Reply::Read(reading) => Some(reading),
             _ => None,
         })
     }
 
     fn find(&self, session: SessionId, subject: Option<SubjectKey>) -> Attempt<UnixMillis> {
-        let ask = Ask::Find(session, subject);
-        self.0.clone().ask(ask, |reply| match reply {
-            Reply::Found(outcome) => Some(outcome),
+        self.ask(Ask::Find(session, subject), |reply| match reply {
+            Reply::Found(since) => Some(since),
             _ => None,
         })
     }
 
     fn sweep(&self) -> Attempt<()> {
-        self.0.clone().ask(Ask::Sweep, |reply| match reply {
-            Reply::Swept(outcome) => Some(outcome),
-            _ => None,
-        })
+        self.ask(Ask::Sweep, |reply| (reply == Reply::Done).then_some(()))
     }
 
     fn close(&self, deadline: Duration) -> Pin<Box<dyn Future<Output = usize> + Send + '_>> {
+        let this = self.this.clone();
+        let tell_all = async move {
+            while let Some(driver) = this.upgrade()
+                && driver.status().outstanding > 0
+            {
+                driver.happens(Event::Closing);
+                tokio::time::sleep(MEASURE / 10).await;
+            }
+        };
         Box::pin(async move {
-            let driver = self.0.clone();
-            let tell = async move {
-                while driver.status().outstanding > 0 {
-                    driver.happens(Event::Closing);
-                    tokio::time::sleep(MEASURE / 10).await;
-                }
-            };
-            let unfinished = self.0.worker.drain(deadline, tell).await;
+            let unfinished = self.worker.drain(deadline, tell_all).await;
             unfinished + self.status().outstanding
         })
     }
 
     fn status(&self) -> Status {
-        self.0.status()
+        lock(&self.core).status()
     }
 }
 
-async fn wake(driver: Weak<Driver>, timer: Timer, after: Duration) {
-    tokio::time::sleep(after).await;
+fn tell(driver: &Weak<Driver>, event: Event) {
     if let Some(driver) = driver.upgrade() {
-        driver.happens(Event::Woken(timer));
+        driver.happens(event);
     }
 }
 
-async fn load_everything(driver: Weak<Driver>, log: Arc<dyn ReplicatedLog>, load: Load) {
-    let Some(clock) = driver.upgrade().map(|driver| driver.clock.clone()) else {
-        return;
-    };
-    let began = clock.monotonic();
-    let mut entries: usize = 0;
-    let mut receive = |revocations: Vec<Revocation>| {
-        entries = entries.saturating_add(revocations.len());
-        if let Some(driver) = driver.upgrade() {
-            driver.happens(Event::Piece(load, revocations));
+/// Calls the store.
+async fn answer(
+    driver: &Weak<Driver>,
+    log: &dyn ReplicatedLog,
+    clock: &dyn Clock,
+    call: Call,
+) -> Answer {
+    match call {
+        Call::Announce(announcement) => {
+            Answer::Announced(in_time("announce", log.announce(announcement)).await)
         }
-    };
-    let end = counted("snapshot", log.snapshot(&mut receive).await);
-    if end.is_ok() {
-        let took = clock.monotonic().saturating_sub(began);
-        observe::snapshot(entries, took.as_secs_f64());
-    }
-    if let Some(driver) = driver.upgrade() {
-        driver.happens(Event::Answered(Answer::Loaded(load, end)));
+        Call::Load(load) => {
+            let began = clock.monotonic();
+            let mut entries: usize = 0;
+            let mut receive = |revocations: Vec<Revocation>| {
+                entries = entries.saturating_add(revocations.len());
+                tell(driver, Event::Piece(load, revocations));
+            };
+            let end = counted("snapshot", log.snapshot(&mut receive).await);
+            if end.is_ok() {
+                let took = clock.monotonic().saturating_sub(began);
+                observe::snapshot(entries, took.as_secs_f64());
+            }
+            Answer::Loaded(load, end)
+        }
+        Call::Follow(cursor) => {
+            let followed = tokio::time::timeout(SILENCE, log.follow(cursor)).await;
+            let silent = |_| Err(StoreError::unavailable("it does not answer a follower"));
+            Answer::Followed(counted("follow", followed.unwrap_or_else(silent)))
+        }
+        Call::Publish(revocations, publish_for) => {
+            let published = log.publish(&revocations, publish_for.purpose());
+            let receipt = in_time("publish", published).await;
+            Answer::Published(revocations, publish_for, receipt)
+        }
+        Call::Raise(raise, raise_for) => {
+            let raised = in_time("raise", log.raise(raise)).await;
+            Answer::Raised(raise, raise_for, raised)
+        }
+        Call::Read(subject, read_for) => {
+            let reading = in_time("read", log.read(subject)).await;
+            Answer::Read(subject, read_for, reading)
+        }
+        Call::Find(ticket, session, subject) => {
+            Answer::Found(ticket, in_time("find", log.find(session, subject)).await)
+        }
+        Call::Attest(incarnation, since) => {
+            Answer::Attested(in_time("attest", log.attest(incarnation, since)).await)
+        }
+        Call::Sweep(ticket) => Answer::Swept(ticket, counted("sweep", log.sweep().await)),
     }
 }
 
@@ -339,10 +305,4 @@ fn counted<T>(operation: &'static str, outcome: Result<T, StoreError>) -> Result
             observe::store_failed(operation);
         }
     })
-}
-
-/// A random part of `whole`.
-fn part_of(whole: Duration) -> Duration {
-    let random = RandomState::new().hash_one(()) % 1024;
-    whole.saturating_mul(u32::try_from(random).unwrap_or(0)) / 1024
 }

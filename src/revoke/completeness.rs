@@ -17,7 +17,7 @@ use crate::revoke::answers::SETTLING;
 use crate::time::{Clock, UnixMillis, millis};
 
 /// A point in time by both clocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Moment {
     pub(crate) wall: UnixMillis,
     pub(crate) monotonic: Duration,
@@ -143,6 +143,11 @@ impl Completeness {
         self.waits.store(waits, Ordering::Release);
     }
 
+    /// The same, to who sets it.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits.load(Ordering::Acquire)
+    }
+
     /// Whether the list can tell of a session that began then, by the store's clock, whether it was ended.
     pub(crate) fn can_judge(
         &self,
@@ -151,8 +156,7 @@ impl Completeness {
         max_staleness: Duration,
     ) -> bool {
         !self.is_shared
-            || self.staleness(now) <= max_staleness
-                && (!self.waits.load(Ordering::Acquire) || began > self.met())
+            || self.staleness(now) <= max_staleness && (!self.waits() || began > self.met())
     }
 
     /// The store says that for so long nodes may still restore what it lost.
@@ -166,17 +170,13 @@ impl Completeness {
         self.is_shared && millis(now.monotonic) < self.settled.load(Ordering::Acquire)
     }
 
-    /// This node met a server that it did not know, or may not have known: one that took another's place need
-    /// not know what that was told.
-    pub(crate) fn meets(&self, now: Moment) {
+    /// This node met a server that it did not know, by whose clock it was `theirs` then, or a while later. One that
+    /// took another's place need not know what that was told.
+    pub(crate) fn meets(&self, now: Moment, theirs: UnixMillis) {
         // In this order: nobody is measured by a meeting from before.
         self.met.store(u64::MAX, Ordering::Release);
         let familiar = now.monotonic.saturating_add(SETTLING);
         self.familiar.store(millis(familiar), Ordering::Release);
-    }
-
-    /// The server's time at the meeting, or a while after it.
-    pub(crate) fn met_at(&self, theirs: UnixMillis) {
         self.met.store(theirs.as_millis(), Ordering::Release);
     }
 
@@ -261,10 +261,9 @@ mod tests {
     #[test]
     fn a_node_that_waits_judges_what_began_after_it_met_the_server() {
         let shared = Completeness::shared();
-        shared.meets(at(100));
         shared.complete(at(101));
         assert!(!shared.can_judge(UnixMillis::new(u64::MAX), at(101), MAX));
-        shared.met_at(time(100));
+        shared.meets(at(100), time(100));
         assert!(!shared.can_judge(time(100), at(101), MAX));
         assert!(shared.can_judge(time(101), at(101), MAX));
         assert!(!shared.can_judge(time(101), at(112), MAX), "it is stale");
@@ -275,8 +274,7 @@ mod tests {
     #[test]
     fn a_store_that_settles_or_was_just_met_judges_what_began_after_the_meeting() {
         let shared = Completeness::shared();
-        shared.meets(at(100));
-        shared.met_at(time(100));
+        shared.meets(at(100), time(100));
         let since = |shared: &Completeness, login, now| {
             shared.store_can_judge(time(50), time(login), at(now))
         };

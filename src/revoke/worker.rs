@@ -52,17 +52,8 @@ impl Worker {
     }
 
     /// Runs `work` to its end, whether or not anyone waits for the outcome.
-    pub(crate) fn finish<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> oneshot::Receiver<T> {
-        let (sender, receiver) = oneshot::channel();
-        let work = async move {
-            // Nobody may be waiting any more; the work was done.
-            let _ = sender.send(work.await);
-        };
+    pub(crate) fn finish(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.unfinished.spawn_on(work, &self.handle);
-        receiver
     }
 
     /// Runs a loop until the worker stops. It must not keep the worker's owner alive.
@@ -120,10 +111,10 @@ mod tests {
     async fn work_is_finished_although_nobody_waits() {
         let worker = Worker::start().unwrap();
         let (sender, receiver) = oneshot::channel();
-        drop(worker.finish(async move {
+        worker.finish(async move {
             tokio::task::yield_now().await;
             sender.send(5).unwrap();
-        }));
+        });
         let left = worker.drain(Duration::from_secs(30), async {}).await;
         assert_eq!(left, 0);
         assert_eq!(receiver.await, Ok(5));
@@ -159,7 +150,11 @@ mod tests {
     #[tokio::test]
     async fn a_worker_that_is_gone_is_an_error() {
         let worker = Worker::start().unwrap();
-        let pending = worker.finish(std::future::pending::<Result<(), StoreError>>());
+        let (sender, pending) = oneshot::channel::<Result<(), StoreError>>();
+        worker.finish(async move {
+            std::future::pending::<()>().await;
+            drop(sender);
+        });
         drop(worker);
         assert_eq!(outcome(pending).await, Err(StoreError::Closed));
     }

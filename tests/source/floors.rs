@@ -50,14 +50,6 @@ const BESIDE: &[(&str, &str)] = &[
 /// Files that name each other in a circle.
 const PENDING_CIRCLES: &[&[&str]] = &[
     &[
-        "replicate/core/following.rs",
-        "replicate/core/mod.rs",
-        "replicate/core/outbox.rs",
-        "replicate/core/recovery.rs",
-        "replicate/core/repair.rs",
-        "replicate/core/requests.rs",
-    ],
-    &[
         "store/local/book.rs",
         "store/local/keeper.rs",
         "store/local/mod.rs",
@@ -96,11 +88,8 @@ const PENDING_CIRCLES: &[&[&str]] = &[
 const PENDING_NAMES: &[&str] = &[
     "Answer",
     "Call",
-    "Cause",
-    "Command",
     "Contents",
     "Entries",
-    "Entry",
     "Fields",
     "Found",
     "List",

@@ -13,6 +13,9 @@ use crate::time::UnixMillis;
 /// Names what a request waits for.
 pub(crate) type Ticket = u64;
 
+/// Waits for the end of the first loading.
+pub(crate) const STARTED: Ticket = 0;
+
 /// What happens.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -24,7 +27,7 @@ pub(crate) enum Event {
     Piece(Load, Vec<Revocation>),
     /// The store answered, or did not.
     Answered(Answer),
-    /// The time of a [`Command::Wake`] has come.
+    /// The time of an [`Effect::Wake`] has come.
     Woken(Timer),
     /// Whoever closes wants the store to be told now what it did not take.
     Closing,
@@ -50,18 +53,14 @@ pub(crate) enum Ask {
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Command {
-    /// Call the store, at most for [`ATTEMPT`](super::ATTEMPT) but for loading and following, and tell its result.
+pub(crate) enum Effect {
+    /// Call the store, at most for [`ATTEMPT`](super::state::ATTEMPT) but for loading and following, and tell
+    /// its result.
     Call(Call),
-    /// Say so after a while: `after`, and a random part of `spread`, so that the nodes of a fleet which noticed
-    /// the same thing do not act as one.
-    Wake {
-        timer: Timer,
-        after: Duration,
-        spread: Duration,
-    },
+    /// Say so after a while.
+    Wake(Timer, Duration),
     /// Tell a request.
-    Reply(Ticket, Reply),
+    Reply(Ticket, Result<Reply, StoreError>),
 }
 
 /// A call of the store.
@@ -70,12 +69,26 @@ pub(crate) enum Call {
     Announce(Announcement),
     Load(Load),
     Follow(Cursor),
-    Publish(Publication),
-    Raise(Raise, Attempted),
+    Publish(Vec<Revocation>, PublishFor),
+    Raise(Raise, RaiseFor),
     Read(SubjectKey, ReadFor),
     Find(Ticket, SessionId, Option<SubjectKey>),
     Attest(Incarnation, UnixMillis),
     Sweep(Option<Ticket>),
+}
+
+/// The result of a call.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    Announced(Result<(), StoreError>),
+    Loaded(Load, Result<SnapshotEnd, StoreError>),
+    Followed(Result<Followed, StoreError>),
+    Published(Vec<Revocation>, PublishFor, Result<Receipt, StoreError>),
+    Raised(Raise, RaiseFor, Result<Raised, StoreError>),
+    Read(SubjectKey, ReadFor, Result<Reading, StoreError>),
+    Found(Ticket, Result<Found, StoreError>),
+    Attested(Result<Option<LogState>, StoreError>),
+    Swept(Option<Ticket>, Result<usize, StoreError>),
 }
 
 /// Why everything is loaded.
@@ -87,16 +100,9 @@ pub(crate) enum Load {
     Compare(u32),
 }
 
-/// Something that is published.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Publication {
-    pub(crate) revocations: Vec<Revocation>,
-    pub(crate) cause: Cause,
-}
-
 /// On whose account something is published.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Cause {
+pub(crate) enum PublishFor {
     /// A request.
     Request(Ticket),
     /// Requests that anyone can make as often as they like, one for each revocation.
@@ -107,23 +113,23 @@ pub(crate) enum Cause {
     Repair { is_first: bool },
 }
 
-impl Publication {
+impl PublishFor {
     pub(crate) fn purpose(&self) -> Purpose {
-        match self.cause {
-            Cause::Repair { is_first: true } => Purpose::FirstRestoration,
-            Cause::Repair { is_first: false } => Purpose::Restoration,
-            Cause::Request(_) | Cause::Crowd(_) | Cause::Retry => Purpose::Revoke,
+        match self {
+            Self::Repair { is_first: true } => Purpose::FirstRestoration,
+            Self::Repair { is_first: false } => Purpose::Restoration,
+            Self::Request(_) | Self::Crowd(_) | Self::Retry => Purpose::Revoke,
         }
     }
 }
 
 /// On whose account a generation is raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Attempted {
+pub(crate) enum RaiseFor {
     /// A request; whether it covers an earlier raise that was still outstanding.
     Request { ticket: Ticket, covers: bool },
-    /// A login, before which it has to be told.
-    Login(Ticket),
+    /// A login of the subject, which has to come after the raise.
+    Login(Ticket, SubjectKey),
     /// The outbox.
     Retry,
 }
@@ -135,20 +141,6 @@ pub(crate) enum ReadFor {
     Login(Ticket),
     /// A raise that the store carried out, and of whose outcome only this is known.
     Adopt(Raise),
-}
-
-/// The result of a call.
-#[derive(Debug, Clone)]
-pub(crate) enum Answer {
-    Announced(Result<(), StoreError>),
-    Loaded(Load, Result<SnapshotEnd, StoreError>),
-    Followed(Result<Followed, StoreError>),
-    Published(Publication, Result<Receipt, StoreError>),
-    Raised(Raise, Attempted, Result<Raised, StoreError>),
-    Read(SubjectKey, ReadFor, Result<Reading, StoreError>),
-    Found(Ticket, Result<Found, StoreError>),
-    Attested(Result<Option<LogState>, StoreError>),
-    Swept(Option<Ticket>, Result<usize, StoreError>),
 }
 
 /// What is waited for.
@@ -166,13 +158,14 @@ pub(crate) enum Timer {
     Sweep,
 }
 
-/// What a request is told.
+/// What a request is told if it succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reply {
-    Started(Result<(), StoreError>),
-    Published(Result<Published, StoreError>),
-    Raised(Result<Raised, StoreError>),
-    Read(Result<Reading, StoreError>),
-    Found(Result<UnixMillis, StoreError>),
-    Swept(Result<(), StoreError>),
+    /// Everything was loaded for the first time, or swept.
+    Done,
+    Published(Published),
+    Raised(Raised),
+    Read(Reading),
+    /// Since when the store knows of sessions.
+    Found(UnixMillis),
 }

@@ -13,9 +13,10 @@ use std::time::Duration;
 use crate::error::StoreError;
 use crate::observe;
 use crate::replicate::core::comparison::Comparison;
-use crate::replicate::core::{Call, Command, Core, Load, Reply, Timer, wake_within};
-use crate::revoke::completeness::Moment;
-use crate::revoke::{Cursor, Delta, Followed, Revocation, SnapshotEnd};
+use crate::replicate::core::event::{Call, Load, Reply, STARTED, Timer};
+use crate::replicate::core::state::{Core, Following, Loading};
+use crate::revoke::node::check_clocks;
+use crate::revoke::{Delta, Followed, Revocation, SnapshotEnd};
 
 /// The wait after an error; doubles up to [`SLOWEST`].
 const BACKOFF: Duration = Duration::from_millis(100);
@@ -28,69 +29,7 @@ const COMPARE_PER_ENTRY: Duration = Duration::from_millis(1);
 const SPREAD: Duration = Duration::from_secs(2);
 const SPREAD_PER_ENTRY: Duration = Duration::from_micros(20);
 
-/// Where a node stands with its store.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Following {
-    /// Up to where everything was taken; `None` before the first loading.
-    cursor: Option<Cursor>,
-    /// When the call under way was made.
-    asked: Option<Moment>,
-    /// What is being loaded to follow from.
-    loading: Option<Loading>,
-    /// What is being loaded to compare.
-    comparing: Option<Comparing>,
-    /// How many comparisons there were. What comes of one that was given up belongs to none.
-    comparisons: u32,
-    /// When to compare although nothing seems to be missed, by the monotonic clock.
-    compare_at: Duration,
-    /// The wait after the next error.
-    backoff: Duration,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Loading {
-    asked: Moment,
-    comparison: Comparison,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Comparing {
-    number: u32,
-    loading: Loading,
-    /// What was told meanwhile, which the store's state at the beginning need not have.
-    told: Vec<Revocation>,
-}
-
 impl Following {
-    pub(super) fn has_loaded(&self) -> bool {
-        self.cursor.is_some()
-    }
-
-    /// Whether a comparison is due in the next minute.
-    #[cfg(test)]
-    pub(super) fn is_to_compare(&self, now: Moment) -> bool {
-        self.compare_at < now.monotonic + Duration::from_secs(60)
-    }
-
-    #[cfg(test)]
-    pub(super) fn digest(&self, state: &mut impl std::hash::Hasher) {
-        use std::hash::Hash;
-        let Self {
-            cursor,
-            asked,
-            compare_at,
-            ..
-        } = self;
-        (cursor, asked, compare_at).hash(state);
-        let comparing = self.comparing.iter();
-        let comparing = comparing.map(|it| (&it.loading, it.told.as_slice()));
-        let loading = self.loading.iter().map(|it| (it, [].as_slice()));
-        for (loading, told) in loading.chain(comparing) {
-            (loading.asked, told).hash(state);
-            loading.comparison.digest(state);
-        }
-    }
-
     fn next_backoff(&mut self) -> Duration {
         let backoff = self.backoff;
         self.backoff = (backoff * 2).clamp(BACKOFF, SLOWEST);
@@ -99,210 +38,163 @@ impl Following {
 }
 
 impl Core {
-    /// Loads everything, to follow from there.
-    pub(super) fn load(&mut self, now: Moment) -> Vec<Command> {
-        self.following.comparing = None;
-        self.following.loading = Some(self.begin_loading(now));
-        vec![Command::Call(Call::Load(Load::Follow))]
-    }
-
-    fn begin_loading(&self, now: Moment) -> Loading {
-        Loading {
-            asked: now,
-            comparison: match self.following.has_loaded() {
-                true => Comparison::new(!self.recovery.has_restored),
-                false => Comparison::first(),
-            },
-        }
+    pub(super) fn load(&mut self, load: Load) {
+        let with_anonymous = !self.recovery.has_restored;
+        let compares = self.following.cursor.is_some();
+        self.following.loading = Some(Loading {
+            load,
+            asked: self.now,
+            comparison: compares.then(|| Comparison::new(with_anonymous)),
+            told: Vec::new(),
+        });
+        self.call(Call::Load(load));
     }
 
     pub(super) fn take_piece(&mut self, load: Load, revocations: &[Revocation]) {
-        let loading = match load {
-            Load::Follow => self.following.loading.as_mut(),
-            Load::Compare(number) => {
-                let comparing = self.following.comparing.as_mut();
-                comparing
-                    .filter(|it| it.number == number)
-                    .map(|it| &mut it.loading)
-            }
-        };
         for revocation in revocations {
             self.list.join(revocation);
         }
-        if let Some(loading) = loading {
-            for revocation in revocations {
-                loading.comparison.holds(revocation, &self.list);
-            }
+        let loading = self.following.loading.as_mut();
+        let loading = loading.filter(|it| it.load == load);
+        if let Some(comparison) = loading.and_then(|it| it.comparison.as_mut()) {
+            comparison.holds(revocations, &self.list);
         }
     }
 
-    pub(super) fn loaded(
-        &mut self,
-        load: Load,
-        end: Result<SnapshotEnd, StoreError>,
-        now: Moment,
-    ) -> Vec<Command> {
+    pub(super) fn loaded(&mut self, load: Load, end: Result<SnapshotEnd, StoreError>) {
+        let loading = &mut self.following.loading;
+        let Some(loading) = loading.take_if(|it| it.load == load) else {
+            return;
+        };
         match load {
-            Load::Follow => self.loaded_to_follow(end, now),
-            Load::Compare(number) => self.loaded_to_compare(number, end, now),
+            Load::Follow => self.loaded_to_follow(loading, end),
+            Load::Compare(_) => self.loaded_to_compare(loading, end),
         }
     }
 
-    fn loaded_to_follow(
-        &mut self,
-        end: Result<SnapshotEnd, StoreError>,
-        now: Moment,
-    ) -> Vec<Command> {
-        let is_first = !self.following.has_loaded();
-        let loading = self.following.loading.take();
+    fn loaded_to_follow(&mut self, loading: Loading, end: Result<SnapshotEnd, StoreError>) {
+        let is_first = self.following.cursor.is_none();
         let end = end.and_then(|end| {
-            self.heard(&end.state, now);
+            self.heard(&end.state);
             // A list that began by a clock which was behind would claim to know of sessions from before it.
-            self.check_clocks(&end.state, now).map(|()| end)
+            check_clocks(self.now.wall, end.state.now).map(|()| end)
         });
-        let (end, loading) = match (end, loading) {
-            (Ok(end), Some(loading)) => (end, loading),
-            (Err(error), _) if is_first => return vec![started(Err(error))],
-            (Err(error), _) => {
+        match end {
+            Ok(end) => {
+                self.saw_everything(&end.state, loading.asked);
+                self.following.cursor = Some(end.cursor);
+                self.compared(loading);
+                if is_first {
+                    self.reply(STARTED, Ok(Reply::Done));
+                }
+                self.follow();
+            }
+            Err(error) if is_first => self.reply(STARTED, Err(error)),
+            Err(error) => {
                 tracing::warn!(%error, "the revocation store cannot be loaded");
                 let after = self.following.next_backoff();
-                return vec![wake_within(Timer::Load, after / 2, after / 2)];
+                self.wake(Timer::Load, after / 2, after / 2);
             }
-            (Ok(_), None) => return Vec::new(),
-        };
-        self.saw_everything(&end.state, loading.asked);
-        self.following.cursor = Some(end.cursor);
-        self.following.compare_at = self.next_comparison(now);
-        let lacking = loading.comparison.lacking(&self.list, now.wall);
-        let mut commands = self.begin_repair(lacking);
-        if is_first {
-            commands.push(started(Ok(())));
         }
-        commands.extend(self.follow(now));
-        commands
     }
 
-    fn loaded_to_compare(
-        &mut self,
-        number: u32,
-        end: Result<SnapshotEnd, StoreError>,
-        now: Moment,
-    ) -> Vec<Command> {
-        let comparing = &mut self.following.comparing;
-        let Some(comparing) = comparing.take_if(|it| it.number == number) else {
-            return Vec::new();
-        };
-        let Comparing {
-            mut loading, told, ..
-        } = comparing;
-        let end = match end {
-            Ok(end) => end,
+    fn loaded_to_compare(&mut self, loading: Loading, end: Result<SnapshotEnd, StoreError>) {
+        match end {
+            // What was compared may be of the one before.
+            Ok(end) if self.heard(&end.state) => (),
+            Ok(_) => self.compared(loading),
             Err(error) => {
                 tracing::warn!(%error, "the revocation store's list cannot be compared with this node's");
-                self.compare_after(SLOWEST, now);
-                return Vec::new();
+                self.compare_after(SLOWEST);
             }
-        };
-        if self.heard(&end.state, now) {
-            // What was compared may be of the one before.
-            return Vec::new();
         }
-        for revocation in &told {
-            loading.comparison.holds(revocation, &self.list);
-        }
-        self.following.compare_at = self.next_comparison(now);
-        let lacking = loading.comparison.lacking(&self.list, now.wall);
-        self.begin_repair(lacking)
     }
 
-    pub(super) fn follow(&mut self, now: Moment) -> Vec<Command> {
-        let Some(cursor) = self.following.cursor else {
-            return Vec::new();
-        };
-        self.following.asked = Some(now);
-        vec![Command::Call(Call::Follow(cursor))]
+    /// The store is known to hold what was loaded, and what it told meanwhile.
+    fn compared(&mut self, loading: Loading) {
+        self.following.compare_at = self.next_comparison();
+        let lacking = loading.comparison.map(|mut comparison| {
+            comparison.holds(&loading.told, &self.list);
+            comparison.lacking(&self.list, self.now.wall)
+        });
+        self.begin_repair(lacking.unwrap_or_default());
     }
 
-    pub(super) fn followed(
-        &mut self,
-        followed: Result<Followed, StoreError>,
-        now: Moment,
-    ) -> Vec<Command> {
+    pub(super) fn follow(&mut self) {
+        if let Some(cursor) = self.following.cursor {
+            self.following.asked = Some(self.now);
+            self.call(Call::Follow(cursor));
+        }
+    }
+
+    pub(super) fn followed(&mut self, followed: Result<Followed, StoreError>) {
         match followed {
-            Ok(Followed::Delta(delta)) => self.take(delta, now),
+            Ok(Followed::Delta(delta)) => self.take(delta),
             Ok(Followed::Gap(state)) => {
                 observe::gap();
                 tracing::warn!(
                     "what the revocation store published may have been missed; loading everything"
                 );
-                if !self.heard(&state, now) {
-                    self.recovery.missed();
+                if !self.heard(&state) {
+                    // The list is not known to be complete any more.
+                    self.recovery.complete_at = None;
                 }
-                self.following.comparing = None;
+                self.following.loading = None;
                 let after = self.following.next_backoff();
-                vec![wake_within(Timer::Load, after, self.spread())]
+                self.wake(Timer::Load, after, self.spread());
             }
             Err(error) => {
                 tracing::warn!(%error, "the revocation store cannot be followed");
                 // Behind the next connection there may be a server that lacks what this node told the last
                 // one, at a cursor that fits. A comparison with the one before says nothing of that one.
-                self.following.comparing = None;
-                self.repair.give_up();
-                self.compare_soon(now);
+                self.repair.lacking = None;
+                self.compare_after(Duration::ZERO);
                 let after = self.following.next_backoff();
-                vec![wake_within(Timer::Follow, after / 2, after / 2)]
+                self.wake(Timer::Follow, after / 2, after / 2);
             }
         }
     }
 
-    fn take(&mut self, delta: Delta, now: Moment) -> Vec<Command> {
+    fn take(&mut self, delta: Delta) {
         for revocation in &delta.revocations {
             self.list.join(revocation);
         }
         self.repair.told(&delta.revocations);
         self.following.cursor = Some(delta.cursor);
         self.following.backoff = Duration::ZERO;
-        if let Some(comparing) = &mut self.following.comparing {
+        if let Some(comparing) = &mut self.following.loading {
             comparing.told.extend(&delta.revocations);
         }
         if let Some(state) = &delta.state {
-            self.heard(state, now);
+            self.heard(state);
             if let Some(asked) = self.following.asked
                 && delta.is_complete
             {
                 self.saw_everything(state, asked);
             }
         }
-        let mut commands = self.repair_if_due();
-        if now.monotonic >= self.following.compare_at && self.following.comparing.is_none() {
-            let number = self.following.comparisons.wrapping_add(1);
-            self.following.comparisons = number;
-            self.following.comparing = Some(Comparing {
-                number,
-                loading: self.begin_loading(now),
-                told: Vec::new(),
-            });
-            commands.push(Command::Call(Call::Load(Load::Compare(number))));
+        self.repair_if_due();
+        let is_due = self.now.monotonic >= self.following.compare_at;
+        if is_due && self.following.loading.is_none() {
+            self.following.comparisons = self.following.comparisons.wrapping_add(1);
+            self.load(Load::Compare(self.following.comparisons));
         }
-        commands.extend(self.follow(now));
-        commands
+        self.follow();
     }
 
-    /// The list is compared with the store, as soon as that does not mean that a whole fleet does it at once.
-    pub(super) fn compare_soon(&mut self, now: Moment) {
-        self.compare_after(Duration::ZERO, now);
-    }
-
-    pub(super) fn compare_after(&mut self, after: Duration, now: Moment) {
-        self.following.comparing = None;
-        let soon = now.monotonic + after + self.part_of(self.spread());
+    /// The list is compared with the store after a while, which is another for each node, so that a whole fleet
+    /// does not do it at once. A comparison that is under way is given up.
+    pub(super) fn compare_after(&mut self, after: Duration) {
+        let loading = &mut self.following.loading;
+        loading.take_if(|it| it.load != Load::Follow);
+        let soon = self.now.monotonic + after + self.part_of(self.spread());
         self.following.compare_at = self.following.compare_at.min(soon);
     }
 
-    fn next_comparison(&self, now: Moment) -> Duration {
+    fn next_comparison(&self) -> Duration {
         let every = COMPARE + COMPARE_PER_ENTRY.saturating_mul(self.count());
         // Between half and the whole of it.
-        now.monotonic + every / 2 + self.part_of(every / 2)
+        self.now.monotonic + every / 2 + self.part_of(every / 2)
     }
 
     fn spread(&self) -> Duration {
@@ -312,8 +204,4 @@ impl Core {
     fn count(&self) -> u32 {
         u32::try_from(self.list.len()).unwrap_or(u32::MAX)
     }
-}
-
-fn started(outcome: Result<(), StoreError>) -> Command {
-    Command::Reply(0, Reply::Started(outcome))
 }

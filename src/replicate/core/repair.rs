@@ -14,12 +14,10 @@ use std::time::Duration;
 use crate::error::StoreError;
 use crate::observe;
 use crate::replicate::core::comparison::Lacking;
-use crate::replicate::core::{Call, Cause, Command, Core, Publication, Timer, wake_within};
-use crate::revoke::completeness::Moment;
+use crate::replicate::core::event::{Call, PublishFor, Timer};
+use crate::replicate::core::state::{BATCH, Core, Repair};
 use crate::revoke::{LogState, Receipt, Revocation};
 
-/// How many entries are published at once.
-const BATCH: usize = 1000;
 /// Over how long the nodes of a fleet spread their beginnings.
 const SPREAD: Duration = Duration::from_secs(2);
 /// The pause between two batches, at least; and how many times as long as a batch took.
@@ -28,40 +26,16 @@ const PAUSES: u32 = 2;
 /// The wait after a failure.
 const RETRY: Duration = Duration::from_secs(2);
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub(super) struct Repair {
-    /// What the server lacks that is known; `None` before a comparison with it.
-    lacking: Option<Lacking>,
-    /// Whether the store has to be told again what this node needs of it.
-    pub(super) must_announce: bool,
-    /// Whether a timer or a call of the repair is under way.
-    is_running: bool,
-    /// When the call under way was made.
-    asked: Option<Moment>,
-}
-
 impl Repair {
-    /// How many entries the store lacks.
-    pub(super) fn len(&self) -> usize {
-        self.lacking.as_ref().map_or(0, Lacking::len)
-    }
-
-    /// Nobody knows any more what the server has that answers next.
-    pub(super) fn give_up(&mut self) {
-        self.lacking = None;
-    }
-
     /// The store holds these.
     pub(super) fn told(&mut self, revocations: &[Revocation]) {
-        let Some(lacking) = self.lacking.as_mut().filter(|lacking| !lacking.is_empty()) else {
+        let Some(lacking) = self.lacking.as_mut().filter(|it| !it.is_empty()) else {
             return;
         };
         for told in revocations {
             let matter = told.matter();
-            if lacking
-                .get(&matter)
-                .is_some_and(|wanted| told.covers(wanted))
-            {
+            let wanted = lacking.get(&matter);
+            if wanted.is_some_and(|wanted| told.covers(wanted)) {
                 lacking.remove(&matter);
             }
         }
@@ -70,7 +44,7 @@ impl Repair {
 
 impl Core {
     /// A comparison with the server has shown what it lacks.
-    pub(super) fn begin_repair(&mut self, lacking: Lacking) -> Vec<Command> {
+    pub(super) fn begin_repair(&mut self, lacking: Lacking) {
         if !lacking.is_empty() {
             tracing::warn!(
                 lacking = lacking.len(),
@@ -79,106 +53,83 @@ impl Core {
         }
         self.recovery.has_restored |= lacking.is_empty();
         self.repair.lacking = Some(lacking);
-        self.repair_if_due()
+        self.repair_if_due();
     }
 
     /// Begins what is to be done, unless it is under way.
-    pub(super) fn repair_if_due(&mut self) -> Vec<Command> {
+    pub(super) fn repair_if_due(&mut self) {
         let is_due =
             self.repair.must_announce || self.repair.len() > 0 || self.to_attest().is_some();
-        if !is_due || self.repair.is_running {
-            return Vec::new();
+        if is_due && self.repair.under_way.is_none() {
+            self.repair.under_way = Some(self.now);
+            self.wake(Timer::Repair, Duration::ZERO, SPREAD);
         }
-        self.repair.is_running = true;
-        vec![wake_within(Timer::Repair, Duration::ZERO, SPREAD)]
     }
 
     /// The next step.
-    pub(super) fn repair(&mut self, now: Moment) -> Vec<Command> {
-        self.repair.asked = Some(now);
-        // First: how long what follows is kept depends on it.
-        if self.repair.must_announce {
-            return vec![Command::Call(Call::Announce(self.announcement))];
-        }
+    pub(super) fn repair(&mut self) {
+        self.repair.under_way = Some(self.now);
         let lacking = self.repair.lacking.iter().flat_map(Lacking::values);
         let revocations: Vec<_> = lacking.take(BATCH).copied().collect();
-        if !revocations.is_empty() {
+        // First: how long what follows is kept depends on it.
+        if self.repair.must_announce {
+            self.call(Call::Announce(self.announcement));
+        } else if !revocations.is_empty() {
             let is_first = !self.recovery.has_restored;
-            let cause = Cause::Repair { is_first };
-            return vec![Command::Call(Call::Publish(Publication {
-                revocations,
-                cause,
-            }))];
+            self.call(Call::Publish(revocations, PublishFor::Repair { is_first }));
+        } else if let Some((incarnation, since)) = self.to_attest() {
+            self.call(Call::Attest(incarnation, since));
+        } else {
+            self.repair.under_way = None;
         }
-        if let Some((incarnation, since)) = self.to_attest() {
-            return vec![Command::Call(Call::Attest(incarnation, since))];
-        }
-        self.repair.is_running = false;
-        Vec::new()
     }
 
-    pub(super) fn repaired(
-        &mut self,
-        publication: &Publication,
-        receipt: Result<Receipt, StoreError>,
-        now: Moment,
-    ) -> Vec<Command> {
+    pub(super) fn repaired(&mut self, told: &[Revocation], receipt: Result<Receipt, StoreError>) {
         match receipt {
-            Ok(receipt) if self.recovery.known() == Some(receipt.incarnation) => {
-                let entries = publication.revocations.len();
+            Ok(receipt) if self.recovery.known == Some(receipt.incarnation) => {
+                let entries = told.len();
                 observe::reasserted(entries);
                 tracing::info!(entries, "gave the revocation store back what it lacked");
-                self.repair.told(&publication.revocations);
+                self.repair.told(told);
                 if self.repair.lacking.as_ref().is_some_and(Lacking::is_empty) {
                     self.recovery.has_restored = true;
                 }
-                let asked = self.repair.asked.unwrap_or(now);
-                let took = now.since(asked);
-                vec![wake_within(Timer::Repair, PAUSE + took * PAUSES, PAUSE)]
+                let asked = self.repair.under_way.unwrap_or(self.now);
+                let took = self.now.since(asked);
+                self.wake(Timer::Repair, PAUSE + took * PAUSES, PAUSE);
             }
-            Ok(_) => self.failed_repair(&StoreError::Replaced, now),
-            Err(error) => self.failed_repair(&error, now),
+            Ok(_) => self.failed_repair(&StoreError::Replaced),
+            Err(error) => self.failed_repair(&error),
         }
     }
 
-    pub(super) fn repair_announced(
-        &mut self,
-        announced: Result<(), StoreError>,
-        now: Moment,
-    ) -> Vec<Command> {
+    pub(super) fn repair_announced(&mut self, announced: Result<(), StoreError>) {
         match announced {
             Ok(()) => {
                 self.repair.must_announce = false;
-                self.repair(now)
+                self.repair();
             }
-            Err(error) => self.failed_repair(&error, now),
+            Err(error) => self.failed_repair(&error),
         }
     }
 
-    pub(super) fn attested(
-        &mut self,
-        attested: Result<Option<LogState>, StoreError>,
-        now: Moment,
-    ) -> Vec<Command> {
-        match attested {
-            Ok(Some(state)) => {
-                self.heard(&state, now);
+    pub(super) fn attested(&mut self, attested: Result<Option<LogState>, StoreError>) {
+        match attested.and_then(|it| it.ok_or(StoreError::Replaced)) {
+            Ok(state) => {
+                self.heard(&state);
                 observe::attested();
                 let since = state.complete_since;
                 tracing::info!(%since, "attested that the revocation store has everything back");
-                self.repair.is_running = false;
-                Vec::new()
+                self.repair.under_way = None;
             }
-            Ok(None) => self.failed_repair(&StoreError::Replaced, now),
-            Err(error) => self.failed_repair(&error, now),
+            Err(error) => self.failed_repair(&error),
         }
     }
 
-    fn failed_repair(&mut self, error: &StoreError, now: Moment) -> Vec<Command> {
+    fn failed_repair(&mut self, error: &StoreError) {
         tracing::warn!(%error, lacking = self.repair.len(), "the revocation store cannot be repaired");
-        self.repair.give_up();
-        self.repair.is_running = false;
-        self.compare_after(RETRY, now);
-        Vec::new()
+        self.repair.lacking = None;
+        self.repair.under_way = None;
+        self.compare_after(RETRY);
     }
 }

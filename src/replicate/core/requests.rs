@@ -8,131 +8,104 @@
 //! 3. A raise that is outstanding is told before a login reads its generation: told after it, it would end that
 //!    login, although it came before.
 
-use std::collections::VecDeque;
-
 use crate::error::StoreError;
-use crate::ids::SubjectKey;
-use crate::replicate::core::{
-    Ask, Attempted, Call, Cause, Command, Core, NOBODY, Publication, ReadFor, Reply, Ticket,
-    published_at,
-};
-use crate::revoke::completeness::Moment;
-use crate::revoke::{Found, Raise, Raised, Reading, Receipt, Revocation, Target};
-
-/// How many revocations of the crowd one publication tells.
-const BATCH: usize = 1000;
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub(super) struct Requests {
-    /// What waits for the batch under way.
-    crowd: VecDeque<(Ticket, Revocation)>,
-    /// Whether one is.
-    is_busy: bool,
-    /// Logins for which raises are being told, and of which targets that was tried.
-    logins: Vec<(Ticket, SubjectKey, Vec<Target>)>,
-}
+use crate::ids::{RaiseId, SubjectKey};
+use crate::replicate::core::event::{Ask, Call, PublishFor, RaiseFor, ReadFor, Reply, Ticket};
+use crate::replicate::core::state::{BATCH, Core, NOBODY, Outstanding};
+use crate::revoke::node::check_clocks;
+use crate::revoke::{Found, Published, Raise, Raised, Reading, Receipt, Revocation, Target};
 
 impl Core {
-    pub(super) fn asked(&mut self, ticket: Ticket, ask: Ask, now: Moment) -> Vec<Command> {
+    pub(super) fn asked(&mut self, ticket: Ticket, ask: Ask) {
         match ask {
             Ask::Publish {
                 revocation,
                 is_news,
-            } if !is_news || revocation.matter().is_anonymous() => {
+            } if is_news && !revocation.matter().is_anonymous() => {
+                let publish_for = PublishFor::Request(ticket);
+                self.call(Call::Publish(vec![revocation], publish_for));
+            }
+            Ask::Publish { revocation, .. } => {
                 self.requests.crowd.push_back((ticket, revocation));
-                self.next_of_crowd()
+                self.next_of_crowd();
             }
-            Ask::Publish { revocation, .. } => vec![Command::Call(Call::Publish(Publication {
-                revocations: vec![revocation],
-                cause: Cause::Request(ticket),
-            }))],
-            Ask::Raise { target, familiar } => self.ask_raise(ticket, target, familiar, now),
-            Ask::Read(subject) => {
-                self.requests.logins.push((ticket, subject, Vec::new()));
-                self.next_of_login(ticket, now)
-            }
-            Ask::Find(session, subject) => {
-                vec![Command::Call(Call::Find(ticket, session, subject))]
-            }
-            Ask::Sweep => self.sweep(Some(ticket), now),
+            Ask::Raise { target, familiar } => self.ask_raise(ticket, target, familiar),
+            Ask::Read(subject) => self.tell_and_read(ticket, subject, None),
+            Ask::Find(session, subject) => self.call(Call::Find(ticket, session, subject)),
+            Ask::Sweep => self.sweep(Some(ticket)),
         }
     }
 
-    fn next_of_crowd(&mut self) -> Vec<Command> {
+    fn next_of_crowd(&mut self) {
         if self.requests.is_busy || self.requests.crowd.is_empty() {
-            return Vec::new();
+            return;
         }
         self.requests.is_busy = true;
         let count = self.requests.crowd.len().min(BATCH);
         let (tickets, revocations) = self.requests.crowd.drain(..count).unzip();
-        vec![Command::Call(Call::Publish(Publication {
-            revocations,
-            cause: Cause::Crowd(tickets),
-        }))]
+        self.call(Call::Publish(revocations, PublishFor::Crowd(tickets)));
     }
 
     pub(super) fn published(
         &mut self,
-        publication: Publication,
+        told: Vec<Revocation>,
+        publish_for: PublishFor,
         receipt: Result<Receipt, StoreError>,
-        now: Moment,
-    ) -> Vec<Command> {
-        let is_of_crowd = matches!(publication.cause, Cause::Crowd(_));
-        let tickets = match &publication.cause {
-            Cause::Request(ticket) => vec![*ticket],
-            Cause::Crowd(tickets) => tickets.clone(),
-            Cause::Retry => return self.retried(&publication, receipt, now),
-            Cause::Repair { .. } => return self.repaired(&publication, receipt, now),
+    ) {
+        let tickets = match publish_for {
+            PublishFor::Request(ticket) => vec![ticket],
+            PublishFor::Crowd(tickets) => {
+                self.requests.is_busy = false;
+                tickets
+            }
+            PublishFor::Retry => return self.retried(&told, receipt),
+            PublishFor::Repair { .. } => return self.repaired(&told, receipt),
         };
-        let mut told: Vec<_> = tickets.into_iter().zip(publication.revocations).collect();
-        self.requests.is_busy &= !is_of_crowd;
-        if receipt.is_err() && is_of_crowd {
+        let mut told: Vec<_> = tickets.into_iter().zip(told).collect();
+        if receipt.is_err() && !self.requests.is_busy {
             told.extend(self.requests.crowd.drain(..));
         }
-        let mut commands = Vec::with_capacity(told.len());
         for (index, (ticket, revocation)) in told.into_iter().enumerate() {
-            let outcome = match &receipt {
-                Ok(receipt) => Ok(published_at(receipt, index)),
+            let published = match &receipt {
+                // A store that answers with fewer breaks its contract; nothing is won by that.
+                Ok(receipt) => Ok(*receipt.published.get(index).unwrap_or(&Published::Known)),
                 Err(error) => {
-                    self.keep(revocation, now);
+                    self.keep(revocation);
                     Err(error.clone())
                 }
             };
-            commands.push(Command::Reply(ticket, Reply::Published(outcome)));
+            self.reply(ticket, published.map(Reply::Published));
         }
-        commands.extend(self.next_of_crowd());
-        commands
+        self.next_of_crowd();
     }
 
-    fn ask_raise(
-        &mut self,
-        ticket: Ticket,
-        target: Target,
-        familiar: bool,
-        now: Moment,
-    ) -> Vec<Command> {
-        let known = self.list.generation(target);
-        let on = self.recovery.known();
-        let (outstanding, covers) = self.outbox.name(target, known, on, familiar);
+    fn ask_raise(&mut self, ticket: Ticket, target: Target, familiar: bool) {
+        self.outbox.named = self.outbox.named.wrapping_add(1);
+        let id = u128::from(self.number) << 64 | u128::from(self.outbox.named);
+        let named_on = self.recovery.known;
+        let outstanding = Outstanding {
+            id: RaiseId::from_bytes(id.to_be_bytes()),
+            known: self.list.generation(target),
+            named_on,
+            on: named_on.filter(|_| familiar),
+        };
+        let covers = self.outbox.raises.insert(target, outstanding).is_some();
         self.list.mark(target);
-        let attempted = Attempted::Request { ticket, covers };
-        vec![self.call_raise(target, outstanding, attempted, now)]
+        self.call_raise(target, outstanding, RaiseFor::Request { ticket, covers });
     }
 
-    pub(super) fn answered_raise(
+    pub(super) fn raised(
         &mut self,
-        raise: Raise,
-        attempted: Attempted,
+        raise: &Raise,
+        raise_for: RaiseFor,
         raised: Result<Raised, StoreError>,
-        now: Moment,
-    ) -> Vec<Command> {
-        let mut commands = Vec::new();
+    ) {
         match &raised {
             Ok(raised) => {
-                self.heard_aside(&raised.state, now);
-                self.list
-                    .join(&raise.target.at(raised.generation, raised.until));
-                self.finish_raise(&raise);
+                self.heard_aside(&raised.state);
+                let revocation = raise.target.at(raised.generation, raised.until);
+                self.list.join(&revocation);
+                self.finish_raise(raise);
             }
             // The store has carried it out, and its replicas may not know. Its result has to be found out.
             Err(StoreError::NotReplicated { .. }) => {
@@ -140,72 +113,54 @@ impl Core {
                     Target::Subject(key) => key,
                     Target::Everyone => NOBODY,
                 };
-                commands.push(Command::Call(Call::Read(subject, ReadFor::Adopt(raise))));
+                self.call(Call::Read(subject, ReadFor::Adopt(*raise)));
             }
             // Nothing was raised, and nobody wants it any more but who asked for an earlier one.
             Err(StoreError::Replaced)
-                if !matches!(attempted, Attempted::Request { covers: true, .. }) =>
+                if !matches!(raise_for, RaiseFor::Request { covers: true, .. }) =>
             {
-                self.finish_raise(&raise);
+                self.finish_raise(raise);
             }
             Err(_) => (),
         }
-        if raised.is_err() && matches!(attempted, Attempted::Request { .. }) {
-            self.outbox.free(raise.target, raise.id);
-        }
-        commands.extend(match attempted {
-            Attempted::Request { ticket, covers } => {
-                let outcome = raised.map(|mut raised| {
-                    if covers {
-                        // The one that it covers had ended every session from before, although no generation
-                        // said so yet.
-                        raised.previous = raised.generation;
-                    }
-                    raised
-                });
-                vec![Command::Reply(ticket, Reply::Raised(outcome))]
+        match (raise_for, raised) {
+            (RaiseFor::Request { ticket, covers }, Ok(mut raised)) => {
+                if covers {
+                    // The one that it covers had ended every session from before, although no generation
+                    // said so yet.
+                    raised.previous = raised.generation;
+                }
+                self.reply(ticket, Ok(Reply::Raised(raised)));
             }
-            Attempted::Login(ticket) => match raised {
-                // It will not come after this login: the store has it.
-                Ok(_) | Err(StoreError::NotReplicated { .. } | StoreError::Replaced) => {
-                    self.next_of_login(ticket, now)
-                }
-                Err(error) => {
-                    self.requests.logins.retain(|(it, ..)| *it != ticket);
-                    vec![Command::Reply(ticket, Reply::Read(Err(error)))]
-                }
-            },
-            Attempted::Retry => self.retried_raise(now),
-        });
-        commands
-    }
-
-    fn finish_raise(&mut self, raise: &Raise) {
-        if self.outbox.raised(raise.target, raise.id) {
-            self.list.unmark(raise.target);
+            (RaiseFor::Request { ticket, .. }, Err(error)) => {
+                self.outbox.free(raise.target, raise.id);
+                self.reply(ticket, Err(error));
+            }
+            // It will not come after this login: the store has it.
+            (
+                RaiseFor::Login(ticket, subject),
+                Ok(_) | Err(StoreError::NotReplicated { .. } | StoreError::Replaced),
+            ) => self.tell_and_read(ticket, subject, Some(raise.target)),
+            (RaiseFor::Login(ticket, _), Err(error)) => self.reply(ticket, Err(error)),
+            (RaiseFor::Retry, _) => self.tell_next(),
         }
     }
 
     /// The store carried `raise` out, but replicas may not have it. The new generation counts from now on, so
     /// the mark goes, which refuses everybody; and the generation is told again.
-    pub(super) fn adopt(
-        &mut self,
-        raise: &Raise,
-        reading: Result<Reading, StoreError>,
-        now: Moment,
-    ) {
+    pub(super) fn adopt(&mut self, raise: &Raise, reading: Result<Reading, StoreError>) {
         // If that could not be found out, then the next attempt at the raise does.
         let Ok(reading) = reading else {
             return;
         };
-        self.heard_aside(&reading.state, now);
+        self.heard_aside(&reading.state);
         let generation = match raise.target {
             Target::Subject(_) => reading.subject,
             Target::Everyone => reading.everyone,
         };
         // A copy that took the store's place meanwhile need not know of it. One that was there from the beginning
         // does: where an earlier attempt was carried out, this node may have heard of it and only lack the answer.
-        let outstanding = self.outbox.raise(raise.target);
+        let outstanding = self.outbox.raises.get(&raise.target);
         let was_there = outstanding.is_some_and(|it| {
             it.id == raise.id
                 && it.named_on == Some(reading.state.incarnation)
@@ -214,30 +169,23 @@ impl Core {
         if generation > raise.known || was_there {
             let raised = raise.target.at(generation, raise.until);
             self.list.join(&raised);
-            self.keep(raised, now);
+            self.keep(raised);
             self.finish_raise(raise);
         }
     }
 
-    /// Tells the next raise that a login has to come after, or reads.
-    fn next_of_login(&mut self, ticket: Ticket, now: Moment) -> Vec<Command> {
-        let Some((_, subject, tried)) = self.requests.logins.iter_mut().find(|it| it.0 == ticket)
-        else {
-            return Vec::new();
-        };
-        let subject = *subject;
+    /// Tells the next raise that a login has to come after, and reads when there is none. `told`: the target of the
+    /// last.
+    fn tell_and_read(&mut self, ticket: Ticket, subject: SubjectKey, told: Option<Target>) {
         for target in [Target::Subject(subject), Target::Everyone] {
-            if tried.contains(&target) {
-                continue;
-            }
-            tried.push(target);
-            if let Some(outstanding) = self.outbox.raise(target) {
-                return vec![self.call_raise(target, outstanding, Attempted::Login(ticket), now)];
+            if told < Some(target)
+                && let Some(&outstanding) = self.outbox.raises.get(&target)
+            {
+                let raise_for = RaiseFor::Login(ticket, subject);
+                return self.call_raise(target, outstanding, raise_for);
             }
         }
-        self.requests.logins.retain(|it| it.0 != ticket);
-        let read = Call::Read(subject, ReadFor::Login(ticket));
-        vec![Command::Call(read)]
+        self.call(Call::Read(subject, ReadFor::Login(ticket)));
     }
 
     pub(super) fn answered_login(
@@ -245,11 +193,10 @@ impl Core {
         ticket: Ticket,
         subject: SubjectKey,
         reading: Result<Reading, StoreError>,
-        now: Moment,
-    ) -> Vec<Command> {
+    ) {
         let reading = reading.and_then(|mut reading| {
-            self.heard_aside(&reading.state, now);
-            self.check_clocks(&reading.state, now)?;
+            self.heard_aside(&reading.state);
+            check_clocks(self.now.wall, reading.state.now)?;
             let list = &self.list;
             let known = list.generation(Target::Subject(subject));
             reading.subject = reading.subject.max(known);
@@ -258,22 +205,17 @@ impl Core {
             *since = (*since).max(list.complete_since());
             Ok(reading)
         });
-        vec![Command::Reply(ticket, Reply::Read(reading))]
+        self.reply(ticket, reading.map(Reply::Read));
     }
 
-    pub(super) fn found(
-        &mut self,
-        ticket: Ticket,
-        found: Result<Found, StoreError>,
-        now: Moment,
-    ) -> Vec<Command> {
+    pub(super) fn found(&mut self, ticket: Ticket, found: Result<Found, StoreError>) {
         let since = found.map(|found| {
-            self.heard_aside(&found.state, now);
+            self.heard_aside(&found.state);
             for revocation in &found.revocations {
                 self.list.join(revocation);
             }
             found.state.complete_since
         });
-        vec![Command::Reply(ticket, Reply::Found(since))]
+        self.reply(ticket, since.map(Reply::Found));
     }
 }

@@ -4,7 +4,7 @@ use super::state::{Pending, State, hash};
 use super::{Config, SUBJECT};
 use crate::error::StoreError;
 use crate::ids::RaiseId;
-use crate::replicate::core::{Answer, Call, Cause, Event, Load, Publication};
+use crate::replicate::core::{Answer, Call, Event, Load, PublishFor};
 use crate::revoke::{Cursor, Followed, Raise, Receipt, Revocation};
 use crate::testing::Call as ServerCall;
 
@@ -69,8 +69,8 @@ impl State {
                 }
                 Answer::Followed(Ok(followed))
             }
-            Call::Publish(publication) => {
-                return (Vec::new(), self.publish(config, publication));
+            Call::Publish(revocations, publish_for) => {
+                return (Vec::new(), self.publish(config, revocations, publish_for));
             }
             Call::Raise(raise, attempted) => {
                 let mut named = raise;
@@ -102,10 +102,15 @@ impl State {
         (Vec::new(), answer)
     }
 
-    fn publish(&mut self, config: &Config, publication: Publication) -> Answer {
+    fn publish(
+        &mut self,
+        config: &Config,
+        revocations: Vec<Revocation>,
+        publish_for: PublishFor,
+    ) -> Answer {
         let call = self.server_call(config);
-        let mut told = publication.revocations.clone();
-        if matches!(publication.cause, Cause::Repair { .. }) {
+        let mut told = revocations.clone();
+        if matches!(publish_for, PublishFor::Repair { .. }) {
             self.seen.restored = true;
             let without = config.without;
             told.retain(|it| !without.restoring_anonymous || !it.matter().is_anonymous());
@@ -113,10 +118,10 @@ impl State {
                 told.clear();
             }
         }
-        let purpose = publication.purpose();
+        let purpose = publish_for.purpose();
         let receipt = self.server.publish(call, &told, purpose).map(|receipt| {
             let mut published = receipt.published.into_iter();
-            let published = publication.revocations.iter().map(|it| {
+            let published = revocations.iter().map(|it| {
                 let was_told = told.contains(it);
                 let known = crate::revoke::Published::Known;
                 was_told
@@ -126,7 +131,7 @@ impl State {
             });
             Receipt::new(published.collect(), receipt.incarnation)
         });
-        Answer::Published(publication, receipt)
+        Answer::Published(revocations, publish_for, receipt)
     }
 
     /// The node learns that a call failed, if it waits.
@@ -142,7 +147,9 @@ impl State {
             Call::Announce(_) => Answer::Announced(Err(error())),
             Call::Load(load) => Answer::Loaded(load, Err(error())),
             Call::Follow(_) => Answer::Followed(Err(error())),
-            Call::Publish(publication) => Answer::Published(publication, Err(error())),
+            Call::Publish(revocations, publish_for) => {
+                Answer::Published(revocations, publish_for, Err(error()))
+            }
             Call::Raise(raise, attempted) => Answer::Raised(raise, attempted, Err(error())),
             Call::Read(subject, read_for) => Answer::Read(subject, read_for, Err(error())),
             Call::Find(ticket, ..) => Answer::Found(ticket, Err(error())),

@@ -148,7 +148,7 @@ impl State {
         self.stores_verdict(config, cookie) != Verdict::Counts(Freshness::Newest)
             || self.calls.iter().any(|it| {
                 use crate::replicate::core::Call;
-                matches!(it.call, Call::Publish(_) | Call::Raise(..))
+                matches!(it.call, Call::Publish(..) | Call::Raise(..))
             })
             || self.live().any(|(_, node)| {
                 let now = config.moment(self.now).wall;

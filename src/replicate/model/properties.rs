@@ -127,7 +127,9 @@ pub(super) fn all() -> Vec<Property<Config>> {
         Property::always(WAITS, |config: &Config, state: &State| {
             every(config, state, |(session, _), _, node, verdict| {
                 let session = state.sessions[session];
-                session.acknowledged.is_none() || !node.core.waits() || !counts(verdict)
+                session.acknowledged.is_none()
+                    || !node.core.completeness().waits()
+                    || !counts(verdict)
             })
         }),
         Property::always(OUTLIVED, |_, state: &State| !state.seen.outlived),
@@ -160,7 +162,11 @@ fn is_deaf(config: &Config, state: &State) -> bool {
 fn is_settled(config: &Config, state: &State) -> bool {
     let mut server = state.server.clone();
     let settling = server.state(state.server_call(config)).settling;
-    settling.is_zero() && state.is_quiet(config) && state.live().all(|(_, node)| !node.core.waits())
+    settling.is_zero()
+        && state.is_quiet(config)
+        && state
+            .live()
+            .all(|(_, node)| !node.core.completeness().waits())
 }
 
 /// Whether `one` holds what `other` does. An anonymous session's end need not be kept where `since` ends it.

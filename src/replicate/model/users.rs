@@ -151,7 +151,13 @@ impl State {
     }
 
     /// A request learns its result.
-    pub(super) fn reply(&mut self, config: &Config, number: u8, ticket: Ticket, reply: Reply) {
+    pub(super) fn reply(
+        &mut self,
+        config: &Config,
+        number: u8,
+        ticket: Ticket,
+        reply: Result<Reply, StoreError>,
+    ) {
         let waiting = &mut self.up(number).waiting;
         let Some(place) = waiting.iter().position(|(it, _)| *it == ticket) else {
             return;
@@ -159,7 +165,7 @@ impl State {
         let (_, wants) = waiting.remove(place);
         let now = self.now;
         match (wants, reply) {
-            (Wants::Login, Reply::Read(Ok(reading))) => {
+            (Wants::Login, Ok(Reply::Read(reading))) => {
                 let at = reading.state.now;
                 let since = reading.state.complete_since + Duration::from_millis(1);
                 let generation = reading.subject;
@@ -167,19 +173,20 @@ impl State {
                 session.is_early = generation < self.seen.highest;
                 self.sessions.push(session);
             }
-            (Wants::Renewal(session, serial), Reply::Published(outcome)) => {
-                let counts = self.is_newest(config, number, (session, serial));
-                let gets = matches!(outcome, Ok(Published::Fresh) | Err(_));
-                if counts && gets {
+            (Wants::Renewal(session, serial), Ok(Reply::Published(Published::Fresh)) | Err(_)) => {
+                if self.is_newest(config, number, (session, serial)) {
                     self.sessions[session].cookies |= 1 << serial;
                 }
             }
-            (Wants::End(session), Reply::Published(Ok(_))) => {
+            (Wants::End(session), Ok(_)) => {
                 self.sessions[session].acknowledged.get_or_insert(now);
             }
-            (Wants::Raise(before), Reply::Raised(Ok(_))) => self.acknowledge(before),
-            (Wants::Others(session, before), Reply::Raised(outcome)) => {
-                self.others_ended(number, session, before, outcome);
+            (Wants::Raise(before), Ok(_)) => self.acknowledge(before),
+            (Wants::Others(session, before), Ok(Reply::Raised(raised))) => {
+                self.others_ended(number, session, before, Ok(raised));
+            }
+            (Wants::Others(session, before), Err(error)) => {
+                self.others_ended(number, session, before, Err(error));
             }
             _ => (),
         }

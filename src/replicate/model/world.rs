@@ -4,7 +4,7 @@ use stateright::{Expectation, Model, Property};
 
 use super::state::{Late, Node, Pending, Seen, State};
 use super::{Config, START, properties};
-use crate::replicate::core::{Answer, Call, Command, Core, Event, Load, Timer};
+use crate::replicate::core::{Answer, Call, Core, Effect, Event, Load, Timer};
 use crate::revoke::Announcement;
 use crate::revoke::completeness::Completeness;
 use crate::revoke::list::List;
@@ -320,24 +320,22 @@ impl State {
     pub(super) fn happens(&mut self, config: &Config, number: u8, event: Event) {
         let now = config.moment(self.now);
         let node = self.up(number);
-        let commands = node.core.on(event, now);
+        let effects = node.core.on(event, now);
         node.note();
-        for command in commands {
-            match command {
+        for effect in effects {
+            match effect {
+                Effect::Wake(Timer::Retry | Timer::Sweep, _) => (),
                 // Whatever a node waits for, what it does then can be as late as any call.
-                Command::Wake { timer, .. } if !matches!(timer, Timer::Retry | Timer::Sweep) => {
-                    self.happens(config, number, Event::Woken(timer));
-                }
-                Command::Wake { .. } => (),
+                Effect::Wake(timer, _) => self.happens(config, number, Event::Woken(timer)),
                 // It only ever grows, so that its place among other calls does not matter.
-                Command::Call(Call::Announce(announcement)) if self.up(number).is_connected => {
+                Effect::Call(Call::Announce(announcement)) if self.up(number).is_connected => {
                     let call = self.server_call(config);
                     self.server.announce(call, announcement);
                     let announced = Event::Answered(Answer::Announced(Ok(())));
                     self.happens(config, number, announced);
                 }
-                Command::Reply(ticket, reply) => self.reply(config, number, ticket, reply),
-                Command::Call(call) => self.calls.push(Pending {
+                Effect::Reply(ticket, reply) => self.reply(config, number, ticket, reply),
+                Effect::Call(call) => self.calls.push(Pending {
                     node: number,
                     call,
                     is_awaited: true,

@@ -57,14 +57,14 @@ impl Size {
 }
 
 /// What is held of a key.
-pub(super) trait Entry: Copy + Eq + Into<Fields> + From<Fields> {
+pub(super) trait TableEntry: Copy + Eq + Into<Fields> + From<Fields> {
     /// What both say.
     fn join(self, other: Self) -> Self;
     /// Whether it is news to who holds `other`.
     fn exceeds(self, other: Self) -> bool;
 }
 
-impl Entry for SessionEntry {
+impl TableEntry for SessionEntry {
     fn join(self, other: Self) -> Self {
         self.join(other)
     }
@@ -74,7 +74,7 @@ impl Entry for SessionEntry {
     }
 }
 
-impl Entry for SubjectEntry {
+impl TableEntry for SubjectEntry {
     fn join(self, other: Self) -> Self {
         self.join(other)
     }
@@ -95,7 +95,9 @@ pub(super) struct Table<K: Eq + Hash, E, S: BuildHasher + Clone> {
     entries: AtomicUsize,
 }
 
-impl<K: RandomBytes + Copy + Eq + Hash, E: Entry, S: BuildHasher + Default + Clone> Table<K, E, S> {
+impl<K: RandomBytes + Copy + Eq + Hash, E: TableEntry, S: BuildHasher + Default + Clone>
+    Table<K, E, S>
+{
     pub(super) fn new(size: Size) -> Self {
         Self {
             filter: Filter::new(size.filter),

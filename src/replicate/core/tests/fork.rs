@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::replicate::core::Core;
+use crate::replicate::core::state::Core;
 use crate::revoke::completeness::{Completeness, Moment};
 use crate::revoke::list::List;
 use crate::revoke::{Incarnation, Revocation, Target};
@@ -14,15 +14,7 @@ impl Core {
         Self {
             list: Arc::new(self.list.fork()),
             completeness: Arc::new(self.completeness.fork()),
-            trust: self.trust,
-            announcement: self.announcement,
-            recovery: self.recovery.clone(),
-            following: self.following.clone(),
-            repair: self.repair.clone(),
-            outbox: self.outbox.clone(),
-            requests: self.requests.clone(),
-            clocks_agree: self.clocks_agree,
-            unreadable: self.unreadable,
+            ..self.clone()
         }
     }
 
@@ -34,27 +26,24 @@ impl Core {
         &self.completeness
     }
 
-    /// Whether the list holds all that the store does now.
+    /// Whether the list holds all that the store does now, and no comparison is due in the next minute.
     pub(crate) fn has_seen_everything(&self, now: Moment) -> bool {
-        self.recovery.has_seen()
+        let soon = now.monotonic + std::time::Duration::from_secs(60);
+        self.recovery.has_seen
             && self.completeness.staleness(now).is_zero()
-            && !self.following.is_to_compare(now)
+            && self.following.compare_at >= soon
     }
 
     pub(crate) fn has_seen(&self) -> bool {
-        self.recovery.has_seen()
+        self.recovery.has_seen
     }
 
     pub(crate) fn is_sure(&self) -> bool {
-        self.recovery.is_sure()
-    }
-
-    pub(crate) fn waits(&self) -> bool {
-        self.recovery.waits()
+        self.recovery.is_sure
     }
 
     pub(crate) fn known(&self) -> Option<Incarnation> {
-        self.recovery.known()
+        self.recovery.known
     }
 
     /// Replaces the list by an empty one, as a core would that assigns what it loads.
@@ -80,7 +69,14 @@ impl Core {
         self.completeness.values().hash(state);
         self.announcement.hash(state);
         self.recovery.hash(state);
-        self.following.digest(state);
+        let following = &self.following;
+        (following.cursor, following.asked, following.compare_at).hash(state);
+        if let Some(loading) = &following.loading {
+            (loading.asked, &loading.told).hash(state);
+            if let Some(comparison) = &loading.comparison {
+                comparison.digest(state);
+            }
+        }
         self.repair.hash(state);
         self.outbox.hash(state);
         self.requests.hash(state);

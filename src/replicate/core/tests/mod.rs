@@ -1,9 +1,14 @@
 //! Orders of events that the model does not try.
 
+mod fork;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::*;
+use crate::revoke::Announcement;
+use crate::revoke::completeness::Completeness;
+use crate::revoke::list::List;
+use crate::revoke::policy::Trust;
 use crate::testing::{Call as ServerCall, LogServer};
 use crate::time::UnixMillis;
 
@@ -59,13 +64,11 @@ impl Bench {
     fn happens(&mut self, event: Event) {
         let monotonic = Duration::from_secs(1000 + self.seconds);
         let wall = self.call().now;
-        for command in self.core.on(event, Moment { wall, monotonic }) {
-            match command {
-                Command::Call(call) => self.calls.push(call),
-                Command::Wake { timer, .. } if timer != Timer::Retry && timer != Timer::Sweep => {
-                    self.happens(Event::Woken(timer));
-                }
-                Command::Wake { .. } | Command::Reply(..) => (),
+        for effect in self.core.on(event, Moment { wall, monotonic }) {
+            match effect {
+                Effect::Call(call) => self.calls.push(call),
+                Effect::Wake(Timer::Retry | Timer::Sweep, _) | Effect::Reply(..) => (),
+                Effect::Wake(timer, _) => self.happens(Event::Woken(timer)),
             }
         }
     }
