@@ -21,8 +21,7 @@ use crate::lock::lock;
 use crate::revoke::answers::Published;
 use crate::revoke::revocation::{Revocation, SessionEntry};
 use crate::revoke::table::{IdHasher, Size, Table};
-use crate::time::SKEW;
-use crate::time::UnixMillis;
+use crate::time::{SKEW, UnixMillis};
 
 /// How many entries at or below `since` one call drops at the most, so that nobody waits long.
 const DROPPED_AT_ONCE: usize = 256;

@@ -159,10 +159,8 @@ impl Published {
 
     /// The same of a session whose entry in the main list, before, was `held`.
     pub(crate) fn over(self, held: Option<SessionEntry>) -> Self {
-        match held {
-            Some(entry) if entry.serial == Serial::SUCCEEDED => Self::Succeeded,
-            _ => self,
-        }
+        let is_succeeded = held.is_some_and(|it| it.serial == Serial::SUCCEEDED);
+        if is_succeeded { Self::Succeeded } else { self }
     }
 }
 

@@ -8,19 +8,19 @@
 //!    so subjects are hashed with a secret of this process.
 //! 4. A subject is kept for as long as any node's cookie could need it.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasherDefault, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use dashmap::DashSet;
-
 use crate::ids::{Generation, SessionId, SubjectKey};
+use crate::lock::lock;
 use crate::revoke::anonymous::AnonymousList;
 use crate::revoke::answers::{Published, Target};
 use crate::revoke::revocation::{Matter, Revocation, SessionEntry, SubjectEntry};
 use crate::revoke::table::{IdHasher, Size, Table};
-use crate::time::SKEW;
-use crate::time::{UnixMillis, millis};
+use crate::time::{SKEW, UnixMillis, millis};
 
 /// The join of all revocations that this node knows of.
 #[derive(Debug)]
@@ -37,12 +37,10 @@ pub(crate) struct List {
     forgot: AtomicU64,
     /// The longest life of a cookie that any node announced, skew included, in milliseconds.
     longest: AtomicU64,
-    /// Subjects that are logged out on this node although no generation says so yet.
-    marked: DashSet<SubjectKey, RandomState>,
-    /// At least as many. There are none on a healthy node, and then nothing has to be looked up: asking the set
-    /// itself would lock its shards.
+    /// Who is logged out on this node although no generation says so yet.
+    marked: Mutex<BTreeSet<Target>>,
+    /// How many they are: none on a healthy node, and then nobody waits for the lock.
     marks: AtomicUsize,
-    everyone_marked: AtomicBool,
 }
 
 /// Empty, and ready for millions of entries.
@@ -70,11 +68,8 @@ impl List {
         fork.set_complete_since(self.complete_since());
         fork.forgot
             .store(self.forgot.load(Ordering::Acquire), Ordering::Release);
-        for key in self.marked.iter() {
-            fork.mark(Target::Subject(*key));
-        }
-        if self.everyone_marked() {
-            fork.mark(Target::Everyone);
+        for target in &*lock(&self.marked) {
+            fork.mark(*target);
         }
         fork
     }
@@ -89,9 +84,8 @@ impl List {
             anew: AtomicU64::default(),
             forgot: AtomicU64::default(),
             longest: AtomicU64::default(),
-            marked: DashSet::default(),
+            marked: Mutex::default(),
             marks: AtomicUsize::default(),
-            everyone_marked: AtomicBool::default(),
         }
     }
 
@@ -138,7 +132,7 @@ impl List {
     /// The subject's generation.
     pub(crate) fn subject(&self, key: &SubjectKey) -> SubjectState {
         // The mark first: it goes only after the generation has come.
-        let marked = self.marks.load(Ordering::Acquire) > 0 && self.marked.contains(key);
+        let marked = self.is_marked(Target::Subject(*key));
         let entry = self.subjects.get(key);
         SubjectState {
             generation: entry.map_or(Generation::NONE, |entry| entry.generation),
@@ -151,7 +145,7 @@ impl List {
     }
 
     pub(crate) fn everyone_marked(&self) -> bool {
-        self.everyone_marked.load(Ordering::Acquire)
+        self.is_marked(Target::Everyone)
     }
 
     /// The largest generation of the target that this node has seen.
@@ -164,27 +158,19 @@ impl List {
 
     /// Logs the target out on this node until its new generation arrives. Never passed on.
     pub(crate) fn mark(&self, target: Target) {
-        match target {
-            Target::Subject(key) => {
-                // Counted first: a mark holds from now on.
-                self.marks.fetch_add(1, Ordering::AcqRel);
-                if !self.marked.insert(key) {
-                    self.marks.fetch_sub(1, Ordering::AcqRel);
-                }
-            }
-            Target::Everyone => self.everyone_marked.store(true, Ordering::Release),
-        }
+        let mut marked = lock(&self.marked);
+        marked.insert(target);
+        self.marks.store(marked.len(), Ordering::Release);
     }
 
     pub(crate) fn unmark(&self, target: Target) {
-        match target {
-            Target::Subject(key) => {
-                if self.marked.remove(&key).is_some() {
-                    self.marks.fetch_sub(1, Ordering::AcqRel);
-                }
-            }
-            Target::Everyone => self.everyone_marked.store(false, Ordering::Release),
-        }
+        let mut marked = lock(&self.marked);
+        marked.remove(&target);
+        self.marks.store(marked.len(), Ordering::Release);
+    }
+
+    fn is_marked(&self, target: Target) -> bool {
+        self.marks.load(Ordering::Acquire) > 0 && lock(&self.marked).contains(&target)
     }
 
     /// Since when the list knows of all revocations. About sessions from before it cannot tell.

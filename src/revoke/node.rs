@@ -17,8 +17,7 @@ use crate::revoke::answers::{Published, Raised, Reading, Target};
 use crate::revoke::completeness::{Completeness, Moment};
 use crate::revoke::list::List;
 use crate::revoke::revocation::{Matter, Revocation};
-use crate::time::SKEW;
-use crate::time::{Clock, UnixMillis};
+use crate::time::{Clock, SKEW, UnixMillis};
 
 /// A call of the store that runs to its end whether or not anyone waits for it.
 pub(crate) type Attempt<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;

@@ -50,22 +50,19 @@ pub(crate) struct Trust {
     pub(crate) max_outage: Duration,
 }
 
-#[derive(Debug, Clone, Copy)]
+impl Default for Trust {
+    fn default() -> Self {
+        Self {
+            max_staleness: MAX_STALENESS,
+            max_outage: MAX_OUTAGE,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Policies {
     pub(crate) when_stale: WhenStale,
     pub(crate) trust: Trust,
-}
-
-impl Default for Policies {
-    fn default() -> Self {
-        Self {
-            when_stale: WhenStale::default(),
-            trust: Trust {
-                max_staleness: MAX_STALENESS,
-                max_outage: MAX_OUTAGE,
-            },
-        }
-    }
 }
 
 /// # Errors

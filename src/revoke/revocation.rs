@@ -6,6 +6,7 @@
 //!    or merged from any node, and every node ends in the same state.
 //! 3. A join can only refuse more. There is no "un-revoke".
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
@@ -66,39 +67,35 @@ impl Revocation {
     }
 
     /// What both say, if they concern the same; else itself.
-    pub(crate) fn join(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Session { id, entry }, Self::Session { entry: other, .. }) => Self::Session {
-                id,
-                entry: entry.join(other),
-            },
+    pub(crate) fn join(mut self, other: Self) -> Self {
+        match (&mut self, other) {
+            (Self::Session { entry, .. }, Self::Session { entry: other, .. }) => {
+                *entry = entry.join(other);
+            }
             (
-                Self::AnonymousSession { id, created, entry },
+                Self::AnonymousSession { created, entry, .. },
                 Self::AnonymousSession {
                     created: other_created,
                     entry: other,
                     ..
                 },
-            ) => Self::AnonymousSession {
-                id,
+            ) => {
                 // A cookie says it once. The later one is dropped later.
-                created: created.max(other_created),
-                entry: entry.join(other),
-            },
-            (Self::Subject { key, entry }, Self::Subject { entry: other, .. }) => Self::Subject {
-                key,
-                entry: entry.join(other),
-            },
-            (Self::Everyone { generation }, Self::Everyone { generation: other }) => {
-                Self::Everyone {
-                    generation: generation.max(other),
-                }
+                *created = other_created.max(*created);
+                *entry = entry.join(other);
             }
-            (Self::Anonymous { since }, Self::Anonymous { since: other }) => Self::Anonymous {
-                since: since.max(other),
-            },
-            (itself, _) => itself,
+            (Self::Subject { entry, .. }, Self::Subject { entry: other, .. }) => {
+                *entry = entry.join(other);
+            }
+            (Self::Everyone { generation }, Self::Everyone { generation: other }) => {
+                *generation = other.max(*generation);
+            }
+            (Self::Anonymous { since }, Self::Anonymous { since: other }) => {
+                *since = other.max(*since);
+            }
+            _ => (),
         }
+        self
     }
 
     /// Whether it says all that `other` says, which concerns the same.
@@ -153,12 +150,7 @@ impl SessionEntry {
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         let until = self.until.max(other.until);
-        let stricter = match self.serial.cmp(&other.serial) {
-            std::cmp::Ordering::Greater => self,
-            std::cmp::Ordering::Less => other,
-            std::cmp::Ordering::Equal if self.from <= other.from => self,
-            std::cmp::Ordering::Equal => other,
-        };
+        let stricter = std::cmp::max_by_key(self, other, |it| (it.serial, Reverse(it.from)));
         Self { until, ..stricter }
     }
 }

@@ -576,7 +576,7 @@ fn each_crate_is_named_where_it_belongs() {
         "memchr::",
         &["sessions/candidates.rs", "store/local/frame.rs"],
     );
-    only_in("dashmap::", &["revoke/list.rs", "revoke/table/mod.rs"]);
+    only_in("dashmap::", &["revoke/table/mod.rs"]);
     only_in("redb::", &["store/redb/", "store/mod.rs", "start/", BINARY]);
     only_in("redis::", &["store/redis/", "store/mod.rs"]);
     only_in("rustls", &["store/redis/options.rs"]);

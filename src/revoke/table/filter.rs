@@ -5,25 +5,22 @@
 //! entered. So the filter can be wrong in one direction only: once many were entered it knows less and
 //! less, and the table is asked, as it would be without.
 
+use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ids::{SessionId, SubjectKey};
+/// Takes a key whose bytes are random, or a hash's, so that any of them will do. The first eight are its hash.
+#[derive(Debug, Default)]
+pub(in crate::revoke) struct IdHasher([u8; 16]);
 
-/// A key whose bytes are random, or a hash's, so that any of them will do.
-pub(in crate::revoke) trait RandomBytes {
-    fn bytes(&self) -> &[u8; 16];
-}
-
-impl RandomBytes for SessionId {
-    fn bytes(&self) -> &[u8; 16] {
-        self.as_bytes()
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.try_into().unwrap_or_default();
     }
-}
 
-impl RandomBytes for SubjectKey {
-    fn bytes(&self) -> &[u8; 16] {
-        self.as_bytes()
+    fn finish(&self) -> u64 {
+        let [hash @ .., _, _, _, _, _, _, _, _] = self.0;
+        u64::from_le_bytes(hash)
     }
 }
 
@@ -48,7 +45,7 @@ impl Filter {
     }
 
     /// From here on [`Self::may_hold`] says so.
-    pub(super) fn enter(&self, key: &impl RandomBytes) {
+    pub(super) fn enter(&self, key: &impl Hash) {
         let pages = self.pages.get_or_init(|| {
             let pages = 0..self.count;
             pages.map(|_| [const { AtomicU64::new(0) }; 512]).collect()
@@ -61,7 +58,7 @@ impl Filter {
 
     /// `false`: the key was never entered.
     #[inline]
-    pub(super) fn may_hold(&self, key: &impl RandomBytes) -> bool {
+    pub(super) fn may_hold(&self, key: &impl Hash) -> bool {
         let Some(pages) = self.pages.get() else {
             return false;
         };
@@ -76,8 +73,10 @@ impl Filter {
 /// wrong about different keys. Without a secret: who makes names whose keys share a bit gains only that the
 /// table is asked.
 #[inline]
-fn place<'w>(words: &'w [AtomicU64], key: &impl RandomBytes) -> (Option<&'w AtomicU64>, u64) {
-    let [.., a, b, c, d, e] = *key.bytes();
+fn place<'w>(words: &'w [AtomicU64], key: &impl Hash) -> (Option<&'w AtomicU64>, u64) {
+    let mut bytes = IdHasher::default();
+    key.hash(&mut bytes);
+    let [.., a, b, c, d, e] = bytes.0;
     let word = u32::from_le_bytes([a, b, c, d]) as usize & (words.len() - 1);
     (words.get(word), 1 << (e & 63))
 }
@@ -85,7 +84,8 @@ fn place<'w>(words: &'w [AtomicU64], key: &impl RandomBytes) -> (Option<&'w Atom
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::hash::{DefaultHasher, Hasher};
+    use crate::ids::SessionId;
+    use std::hash::DefaultHasher;
 
     fn id(number: u64) -> SessionId {
         let half = |salt: u64| {

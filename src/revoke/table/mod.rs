@@ -13,18 +13,17 @@
 mod filter;
 mod packed;
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry as Place;
 
-pub(super) use self::filter::RandomBytes;
+pub(super) use self::filter::IdHasher;
 
 use self::filter::Filter;
-use self::packed::{Fields, Packed};
+use self::packed::{Packed, TableEntry};
 use crate::revoke::answers::Published;
-use crate::revoke::revocation::{SessionEntry, SubjectEntry};
 
 /// What a table is made for.
 #[derive(Debug, Clone, Copy)]
@@ -56,34 +55,6 @@ impl Size {
     };
 }
 
-/// What is held of a key.
-pub(super) trait TableEntry: Copy + Eq + Into<Fields> + From<Fields> {
-    /// What both say.
-    fn join(self, other: Self) -> Self;
-    /// Whether it is news to who holds `other`.
-    fn exceeds(self, other: Self) -> bool;
-}
-
-impl TableEntry for SessionEntry {
-    fn join(self, other: Self) -> Self {
-        self.join(other)
-    }
-
-    fn exceeds(self, other: Self) -> bool {
-        self.serial > other.serial
-    }
-}
-
-impl TableEntry for SubjectEntry {
-    fn join(self, other: Self) -> Self {
-        self.join(other)
-    }
-
-    fn exceeds(self, other: Self) -> bool {
-        self.generation > other.generation
-    }
-}
-
 /// Entries by key.
 #[derive(Debug)]
 pub(super) struct Table<K: Eq + Hash, E, S: BuildHasher + Clone> {
@@ -95,22 +66,12 @@ pub(super) struct Table<K: Eq + Hash, E, S: BuildHasher + Clone> {
     entries: AtomicUsize,
 }
 
-impl<K: RandomBytes + Copy + Eq + Hash, E: TableEntry, S: BuildHasher + Default + Clone>
-    Table<K, E, S>
-{
+impl<K: Copy + Eq + Hash, E: TableEntry, S: BuildHasher + Default + Clone> Table<K, E, S> {
     pub(super) fn new(size: Size) -> Self {
         Self {
             filter: Filter::new(size.filter),
-            packed: DashMap::with_capacity_and_hasher_and_shard_amount(
-                0,
-                S::default(),
-                size.shards,
-            ),
-            overflow: DashMap::with_capacity_and_hasher_and_shard_amount(
-                0,
-                S::default(),
-                size.shards,
-            ),
+            packed: DashMap::with_hasher_and_shard_amount(S::default(), size.shards),
+            overflow: DashMap::with_hasher_and_shard_amount(S::default(), size.shards),
             entries: AtomicUsize::new(0),
         }
     }
@@ -130,7 +91,7 @@ impl<K: RandomBytes + Copy + Eq + Hash, E: TableEntry, S: BuildHasher + Default 
         if packed == Packed::ELSEWHERE {
             self.overflow.get(key).map(|entry| *entry)
         } else {
-            Some(packed.unpack().into())
+            Some(E::from_fields(packed.unpack()))
         }
     }
 
@@ -160,7 +121,7 @@ impl<K: RandomBytes + Copy + Eq + Hash, E: TableEntry, S: BuildHasher + Default 
 
     /// What stands for `entry` in the place of `key`, which is locked.
     fn pack(&self, key: K, entry: E) -> Packed {
-        Packed::new(entry.into()).unwrap_or_else(|| {
+        Packed::new(entry.fields()).unwrap_or_else(|| {
             self.overflow.insert(key, entry);
             Packed::ELSEWHERE
         })
@@ -202,7 +163,7 @@ impl<K: RandomBytes + Copy + Eq + Hash, E: TableEntry, S: BuildHasher + Default 
                 let removed = self.overflow.remove_if(key, |_, entry| has_expired(*entry));
                 removed.is_none()
             } else {
-                !has_expired(packed.unpack().into())
+                !has_expired(E::from_fields(packed.unpack()))
             };
             forgot = forgot.saturating_add(usize::from(!needed));
             needed
@@ -220,22 +181,6 @@ impl<K: RandomBytes + Copy + Eq + Hash, E: TableEntry, S: BuildHasher + Default 
 fn shrink<K: Eq + Hash, V, S: BuildHasher + Clone>(map: &DashMap<K, V, S>) {
     if map.len() < map.capacity() / 4 {
         map.shrink_to_fit();
-    }
-}
-
-/// Takes eight of an id's random bytes as its hash.
-#[derive(Debug, Default)]
-pub(super) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            self.0 = u64::from_le_bytes(*first);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 

@@ -16,43 +16,65 @@ pub(in crate::revoke) struct Fields {
     pub(super) until: u64,
 }
 
-impl From<SessionEntry> for Fields {
-    fn from(entry: SessionEntry) -> Self {
-        Self {
-            serial: entry.serial.get(),
-            since: entry.from.as_millis(),
-            until: entry.until.as_millis(),
-        }
-    }
+/// What can be held of a key.
+pub(in crate::revoke) trait TableEntry: Copy + Eq {
+    fn fields(self) -> Fields;
+    fn from_fields(fields: Fields) -> Self;
+    /// What both say.
+    fn join(self, other: Self) -> Self;
+    /// Whether it is news to who holds `other`.
+    fn exceeds(self, other: Self) -> bool;
 }
 
-impl From<Fields> for SessionEntry {
-    fn from(fields: Fields) -> Self {
+impl TableEntry for SessionEntry {
+    fn fields(self) -> Fields {
+        Fields {
+            serial: self.serial.get(),
+            since: self.from.as_millis(),
+            until: self.until.as_millis(),
+        }
+    }
+
+    fn from_fields(fields: Fields) -> Self {
         Self {
             serial: Serial::new(fields.serial),
             from: UnixMillis::new(fields.since),
             until: UnixMillis::new(fields.until),
         }
     }
-}
 
-/// A generation is the time at which it was handed out.
-impl From<SubjectEntry> for Fields {
-    fn from(entry: SubjectEntry) -> Self {
-        Self {
-            serial: 0,
-            since: entry.generation.get(),
-            until: entry.until.as_millis(),
-        }
+    fn join(self, other: Self) -> Self {
+        self.join(other)
+    }
+
+    fn exceeds(self, other: Self) -> bool {
+        self.serial > other.serial
     }
 }
 
-impl From<Fields> for SubjectEntry {
-    fn from(fields: Fields) -> Self {
+/// A generation is the time at which it was handed out.
+impl TableEntry for SubjectEntry {
+    fn fields(self) -> Fields {
+        Fields {
+            serial: 0,
+            since: self.generation.get(),
+            until: self.until.as_millis(),
+        }
+    }
+
+    fn from_fields(fields: Fields) -> Self {
         Self {
             generation: Generation::new(fields.since),
             until: UnixMillis::new(fields.until),
         }
+    }
+
+    fn join(self, other: Self) -> Self {
+        self.join(other)
+    }
+
+    fn exceeds(self, other: Self) -> bool {
+        self.generation > other.generation
     }
 }
 

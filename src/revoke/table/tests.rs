@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
+use crate::revoke::{SessionEntry, SubjectEntry};
 use crate::time::UnixMillis;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -97,7 +98,7 @@ fn steps<E: Clone + std::fmt::Debug + 'static>(
 }
 
 /// Takes the steps with the table and with a plain map, and looks that both always say the same.
-fn agree<K: RandomBytes + Copy + Ord + Hash + std::fmt::Debug, E: Entry + std::fmt::Debug>(
+fn agree<K: Copy + Ord + Hash + std::fmt::Debug, E: TableEntry + std::fmt::Debug>(
     table: &Table<K, E, impl BuildHasher + Default + Clone>,
     key: impl Fn(u64) -> K,
     steps: Vec<Step<E>>,
@@ -118,11 +119,7 @@ fn agree<K: RandomBytes + Copy + Ord + Hash + std::fmt::Debug, E: Entry + std::f
                 prop_assert_eq!(table.remove(&key(number)), removed);
             }
             Step::Sweep(now) => {
-                let until = |entry: E| {
-                    SessionEntry::from(Into::<Fields>::into(entry))
-                        .until
-                        .as_millis()
-                };
+                let until = |entry: E| SessionEntry::from_fields(entry.fields()).until.as_millis();
                 let before = plain.len();
                 plain.retain(|_, entry| until(*entry) > now);
                 prop_assert_eq!(
