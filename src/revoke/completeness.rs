@@ -155,8 +155,7 @@ impl Completeness {
         now: Moment,
         max_staleness: Duration,
     ) -> bool {
-        !self.is_shared
-            || self.staleness(now) <= max_staleness && (!self.waits() || began > self.met())
+        self.staleness(now) <= max_staleness && (!self.waits() || began > self.met())
     }
 
     /// The store says that for so long nodes may still restore what it lost.
@@ -167,7 +166,7 @@ impl Completeness {
 
     /// Whether nodes may still restore what the store lost.
     pub(crate) fn is_settling(&self, now: Moment) -> bool {
-        self.is_shared && millis(now.monotonic) < self.settled.load(Ordering::Acquire)
+        millis(now.monotonic) < self.settled.load(Ordering::Acquire)
     }
 
     /// This node met a server that it did not know, by whose clock it was `theirs` then, or a while later. One that

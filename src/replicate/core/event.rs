@@ -17,7 +17,7 @@ pub(crate) type Ticket = u64;
 pub(crate) const STARTED: Ticket = 0;
 
 /// What happens.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Event {
     /// The node starts: the first of all.
     Start,

@@ -1,15 +1,25 @@
 //! What the store makes of a call.
 
+use super::Without::*;
 use super::state::{Pending, State, hash};
 use super::{Config, SUBJECT};
 use crate::error::StoreError;
-use crate::ids::RaiseId;
+use crate::ids::{Generation, RaiseId};
 use crate::replicate::core::{Answer, Call, Event, Load, PublishFor};
-use crate::revoke::{Cursor, Followed, Raise, Receipt, Revocation};
+use crate::revoke::{
+    Cursor, Followed, Incarnation, LogState, Raise, Raised, Receipt, Revocation, SnapshotEnd,
+};
 use crate::testing::Call as ServerCall;
+use crate::time::UnixMillis;
 
 /// How many publications one call of a follower reads.
 const LIMIT: usize = 100;
+
+/// To look at a server that says nothing of time, and on a copy of it.
+pub(super) const NO_CALL: ServerCall = ServerCall {
+    now: super::START,
+    fresh: 0,
+};
 
 impl State {
     /// The time by the store's clock, and a name that only the same history gives again.
@@ -21,152 +31,139 @@ impl State {
     }
 
     pub(super) fn store_entries(&self) -> Vec<Revocation> {
-        let mut server = self.server.clone();
-        let call = ServerCall {
-            now: super::START,
-            fresh: 0,
-        };
-        server.snapshot(call).0
+        self.server.clone().snapshot(NO_CALL).0
     }
 
-    /// The store carries a call out. What it hands over, and what it answers.
-    pub(super) fn execute(&mut self, config: &Config, it: &Pending) -> (Vec<Revocation>, Answer) {
+    /// The store carries a call out, if it is `up`. What the node is told.
+    pub(super) fn execute(
+        &mut self,
+        config: &Config,
+        it: &Pending,
+        up: Result<(), StoreError>,
+    ) -> Vec<Event> {
         let call = self.server_call(config);
+        let mut events = Vec::new();
         let server = &mut self.server;
         let answer = match it.call.clone() {
             Call::Announce(announcement) => {
-                server.announce(call, announcement);
-                Answer::Announced(Ok(()))
+                Answer::Announced(up.map(|()| server.announce(call, announcement)))
             }
             Call::Load(load) => {
-                let (mut piece, end) = server.snapshot(call);
-                if let Load::Compare(_) = load
-                    && config.without.comparing
-                    && let Some(node) = self.node(it.node)
-                {
-                    piece = node.core.entries();
-                }
-                piece.retain(|revocation| config.tells(revocation));
-                if config.without.attesting_last
-                    && let Some(node) = self.node(it.node)
-                    && node.core.is_sure()
-                {
-                    let since = node.core.list().complete_since();
-                    let here = end.state.incarnation;
-                    self.seen.attested |= self.server.attest(call, here, since).is_some();
-                }
-                return (piece, Answer::Loaded(load, Ok(end)));
+                let end = up.map(|()| {
+                    let (piece, end) = self.load(config, it.node, load);
+                    events.push(Event::Piece(load, piece));
+                    end
+                });
+                Answer::Loaded(load, end)
             }
-            Call::Follow(mut cursor) => {
-                let end = server.cursor(call);
-                let blind = config.without.marks_of_publications;
-                if blind && (end.epoch, end.sequence) == (cursor.epoch, cursor.sequence) {
-                    cursor = Cursor::new(end.epoch, end.sequence, end.mark);
-                }
-                let mut followed = server.follow(call, cursor, LIMIT);
-                if let Followed::Delta(delta) = &mut followed {
-                    delta.revocations.retain(|it| config.tells(it));
-                }
-                Answer::Followed(Ok(followed))
-            }
+            Call::Follow(cursor) => Answer::Followed(up.map(|()| self.follow(config, cursor))),
             Call::Publish(revocations, publish_for) => {
-                return (Vec::new(), self.publish(config, revocations, publish_for));
+                let receipt = up.and_then(|()| self.publish(config, &revocations, &publish_for));
+                Answer::Published(revocations, publish_for, receipt)
             }
-            Call::Raise(raise, attempted) => {
-                let mut named = raise;
-                if config.without.raise_ids {
-                    named.id = RaiseId::from_bytes(u128::from(call.fresh).to_be_bytes());
-                }
-                let raised = server.raise(call, &named);
-                if let Ok(raised) = &raised {
-                    self.note_raise(&raise, raised.generation);
-                }
-                Answer::Raised(raise, attempted, raised)
+            Call::Raise(raise, raise_for) => {
+                let raised = up.and_then(|()| self.raise_generation(config, &raise));
+                Answer::Raised(raise, raise_for, raised)
             }
             Call::Read(subject, read_for) => {
-                Answer::Read(subject, read_for, Ok(server.read(call, &subject)))
+                let reading = up.map(|()| server.read(call, &subject));
+                Answer::Read(subject, read_for, reading)
             }
             Call::Find(ticket, session, subject) => {
-                Answer::Found(ticket, Ok(server.find(call, session, subject)))
+                Answer::Found(ticket, up.map(|()| server.find(call, session, subject)))
             }
             Call::Attest(incarnation, since) => {
-                if config.without.attesting {
-                    return (Vec::new(), Answer::Attested(Ok(Some(server.state(call)))));
-                }
-                let attested = server.attest(call, incarnation, since);
-                self.seen.attested |= attested.is_some();
-                Answer::Attested(Ok(attested))
+                Answer::Attested(up.map(|()| self.attest(config, incarnation, since)))
             }
-            Call::Sweep(ticket) => Answer::Swept(ticket, server.sweep(call)),
+            Call::Sweep(ticket) => Answer::Swept(ticket, up.and_then(|()| server.sweep(call))),
         };
-        (Vec::new(), answer)
+        events.push(Event::Answered(answer));
+        events
+    }
+
+    fn load(&mut self, config: &Config, node: u8, load: Load) -> (Vec<Revocation>, SnapshotEnd) {
+        let call = self.server_call(config);
+        let (mut piece, end) = self.server.snapshot(call);
+        let core = self.node(node).map(|node| &node.core);
+        if let (Load::Compare(_), Some(core)) = (load, core)
+            && config.lacks(Comparing)
+        {
+            piece = core.entries();
+        }
+        if let Some(core) = core.filter(|core| config.lacks(AttestingLast) && core.is_sure()) {
+            let since = core.list().complete_since();
+            self.attest(config, end.state.incarnation, since);
+        }
+        piece.retain(|revocation| config.tells(revocation));
+        (piece, end)
+    }
+
+    fn follow(&mut self, config: &Config, mut cursor: Cursor) -> Followed {
+        let call = self.server_call(config);
+        let end = self.server.cursor(call);
+        let is_as_long = (end.epoch, end.sequence) == (cursor.epoch, cursor.sequence);
+        if is_as_long && config.lacks(MarksOfPublications) {
+            cursor = end;
+        }
+        let mut followed = self.server.follow(call, cursor, LIMIT);
+        if let Followed::Delta(delta) = &mut followed {
+            delta.revocations.retain(|it| config.tells(it));
+        }
+        followed
     }
 
     fn publish(
         &mut self,
         config: &Config,
-        revocations: Vec<Revocation>,
-        publish_for: PublishFor,
-    ) -> Answer {
-        let call = self.server_call(config);
-        let mut told = revocations.clone();
+        revocations: &[Revocation],
+        publish_for: &PublishFor,
+    ) -> Result<Receipt, StoreError> {
+        let mut told = revocations.to_vec();
         if matches!(publish_for, PublishFor::Repair { .. }) {
             self.seen.restored = true;
-            let without = config.without;
-            told.retain(|it| !without.restoring_anonymous || !it.matter().is_anonymous());
-            if without.restoring {
-                told.clear();
-            }
-        }
-        let purpose = publish_for.purpose();
-        let receipt = self.server.publish(call, &told, purpose).map(|receipt| {
-            let mut published = receipt.published.into_iter();
-            let published = revocations.iter().map(|it| {
-                let was_told = told.contains(it);
-                let known = crate::revoke::Published::Known;
-                was_told
-                    .then(|| published.next())
-                    .flatten()
-                    .unwrap_or(known)
+            told.retain(|it| {
+                let is_anonymous = it.matter().is_anonymous();
+                !config.lacks(Restoring) && !(config.lacks(RestoringAnonymous) && is_anonymous)
             });
-            Receipt::new(published.collect(), receipt.incarnation)
-        });
-        Answer::Published(revocations, publish_for, receipt)
+        }
+        let call = self.server_call(config);
+        self.server.publish(call, &told, publish_for.purpose())
     }
 
-    /// The node learns that a call failed, if it waits.
-    pub(super) fn fail(&mut self, config: &Config, it: Pending) {
-        if !it.is_awaited || self.node(it.node).is_none() {
-            return;
+    fn attest(
+        &mut self,
+        config: &Config,
+        incarnation: Incarnation,
+        since: UnixMillis,
+    ) -> Option<LogState> {
+        let call = self.server_call(config);
+        if config.lacks(Attesting) {
+            return Some(self.server.state(call));
         }
-        if self.node(it.node).is_some_and(|node| node.is_connected) {
-            self.left.strays = self.left.strays.saturating_sub(1);
+        let attested = self.server.attest(call, incarnation, since);
+        self.seen.attested |= attested.is_some();
+        attested
+    }
+
+    fn raise_generation(&mut self, config: &Config, raise: &Raise) -> Result<Raised, StoreError> {
+        let call = self.server_call(config);
+        let mut named = *raise;
+        if config.lacks(RaiseIds) {
+            named.id = RaiseId::from_bytes(u128::from(call.fresh).to_be_bytes());
         }
-        let error = || StoreError::Unavailable(String::new());
-        let answer = match it.call {
-            Call::Announce(_) => Answer::Announced(Err(error())),
-            Call::Load(load) => Answer::Loaded(load, Err(error())),
-            Call::Follow(_) => Answer::Followed(Err(error())),
-            Call::Publish(revocations, publish_for) => {
-                Answer::Published(revocations, publish_for, Err(error()))
-            }
-            Call::Raise(raise, attempted) => Answer::Raised(raise, attempted, Err(error())),
-            Call::Read(subject, read_for) => Answer::Read(subject, read_for, Err(error())),
-            Call::Find(ticket, ..) => Answer::Found(ticket, Err(error())),
-            Call::Attest(..) => Answer::Attested(Err(error())),
-            Call::Sweep(ticket) => Answer::Swept(ticket, Err(error())),
-        };
-        self.happens(config, it.node, Event::Answered(answer));
+        let raised = self.server.raise(call, &named)?;
+        self.note_raise(raise, raised.generation);
+        Ok(raised)
     }
 
     /// A generation was handed out. It has to exceed those of the sessions that it ends.
-    fn note_raise(&mut self, raise: &Raise, generation: crate::ids::Generation) {
+    fn note_raise(&mut self, raise: &Raise, generation: Generation) {
         debug_assert_eq!(raise.target, SUBJECT);
-        let raises = self.seen.raises.iter_mut();
-        let mut raises = raises.filter(|it| it.id == raise.id);
-        let Some(raising) = raises.next() else { return };
+        let mut raises = self.seen.raises.iter_mut();
+        let Some(raising) = raises.find(|it| it.id == raise.id) else {
+            return;
+        };
         let before = raising.done.replace(self.seen.losses);
-        let is_first = before.is_none();
         // A copy that does not know the raise carries it out once more.
         let is_lost = before.is_some_and(|before| before != self.seen.losses);
         for (number, session) in self.sessions.iter_mut().enumerate() {
@@ -177,7 +174,7 @@ impl State {
                 self.seen.not_above |= generation <= of_session;
             }
             // Also who logged in meanwhile, without anybody's fault.
-            session.is_ended |= is_first && raising.spares != Some(number);
+            session.is_ended |= before.is_none() && raising.spares != Some(number);
             session.is_early |= is_lost;
         }
         self.seen.highest = self.seen.highest.max(generation);
@@ -187,6 +184,6 @@ impl State {
 impl Config {
     /// Whether nodes hear of it.
     fn tells(&self, revocation: &Revocation) -> bool {
-        !self.without.since || !matches!(revocation, Revocation::Anonymous { .. })
+        !self.lacks(Since) || !matches!(revocation, Revocation::Anonymous { .. })
     }
 }

@@ -1,14 +1,14 @@
 //! What a node says of a cookie: the rules that requests are judged by, on the node's own list.
 
 use super::state::{Node, State};
-use super::{ALICE, Config, SUBJECT, session_id};
+use super::{ALICE, Config, SUBJECT, Without, session_id};
 use crate::error::Rejected;
 use crate::ids::{Generation, Serial};
-use crate::record::Entries;
-use crate::record::{KeyTrail, LoginFacts, Record};
+use crate::record::{Entries, KeyTrail, LoginFacts, Record};
+use crate::replicate::core::Call;
 use crate::revoke::list::List;
 use crate::session::validity::{Freshness, Rules};
-use crate::time::{Class, Lifetimes, Limits};
+use crate::time::{Class, Lifetimes, Limits, UnixMillis};
 use crate::wire::chunks::{CookieRoom, MAX_COOKIE};
 
 /// A session and the serial of one of its cookies.
@@ -44,26 +44,33 @@ impl Config {
 
 impl State {
     pub(super) fn verdict(&self, config: &Config, node: &Node, cookie: Cookie) -> Verdict {
+        self.judged(config, node, cookie, !config.lacks(Without::Marking))
+    }
+
+    /// Whether it is refused, by a node that can be relied on, for what its list's entries say of it: marks
+    /// aside.
+    pub(super) fn is_revoked(&self, config: &Config, node: &Node, cookie: Cookie) -> bool {
+        self.judged(config, node, cookie, false) == Verdict::Revoked
+    }
+
+    fn judged(&self, config: &Config, node: &Node, cookie: Cookie, with_marks: bool) -> Verdict {
         let now = config.moment(self.now);
         let record = self.record(config, cookie);
-        let completeness = node.core.completeness();
-        let began = match config.without.waiting {
-            true => crate::time::UnixMillis::MAX,
+        let began = match config.lacks(Without::Waiting) {
+            true => UnixMillis::MAX,
             false => record.began(),
         };
+        let completeness = node.core.completeness();
         if !completeness.can_judge(began, now, config.trust.max_staleness) {
             return Verdict::Unavailable;
         }
-        let unmarked;
-        let list = match config.without.marking {
-            false => node.core.list(),
-            true => {
-                unmarked = node.core.list().fork();
-                unmarked.unmark(SUBJECT);
-                &unmarked
-            }
-        };
-        judge(config, list, now.wall, &record)
+        let list = node.core.list();
+        if with_marks || !list.subject(&ALICE).marked {
+            return judge(config, list, now.wall, &record);
+        }
+        let unmarked = list.fork();
+        unmarked.unmark(SUBJECT);
+        judge(config, &unmarked, now.wall, &record)
     }
 
     /// What the store itself knows of a session, as a node does that has just started.
@@ -110,19 +117,6 @@ impl State {
         }
     }
 
-    /// Whether it is refused, by a node that can be relied on, for what its list's entries say of it: marks
-    /// aside.
-    pub(super) fn is_revoked(&self, config: &Config, node: &Node, cookie: Cookie) -> bool {
-        let is_revoked = self.verdict(config, node, cookie) == Verdict::Revoked;
-        if !is_revoked || !node.core.list().subject(&ALICE).marked {
-            return is_revoked;
-        }
-        let unmarked = node.core.list().fork();
-        unmarked.unmark(SUBJECT);
-        let record = self.record(config, cookie);
-        judge(config, &unmarked, config.moment(self.now).wall, &record) == Verdict::Revoked
-    }
-
     /// Notes what the properties will ask for.
     pub(super) fn look(&mut self, config: &Config) {
         for cookie in self.cookies().collect::<Vec<_>>() {
@@ -146,10 +140,10 @@ impl State {
     /// Whether anyone is left who knows that a session was ended, or is being told.
     fn is_known(&self, config: &Config, cookie: Cookie) -> bool {
         self.stores_verdict(config, cookie) != Verdict::Counts(Freshness::Newest)
-            || self.calls.iter().any(|it| {
-                use crate::replicate::core::Call;
-                matches!(it.call, Call::Publish(..) | Call::Raise(..))
-            })
+            || self
+                .calls
+                .iter()
+                .any(|it| matches!(it.call, Call::Publish(..) | Call::Raise(..)))
             || self.live().any(|(_, node)| {
                 let now = config.moment(self.now).wall;
                 let record = self.record(config, cookie);
@@ -159,7 +153,7 @@ impl State {
     }
 }
 
-fn judge(config: &Config, list: &List, now: crate::time::UnixMillis, record: &Record) -> Verdict {
+fn judge(config: &Config, list: &List, now: UnixMillis, record: &Record) -> Verdict {
     let lifetimes = config.lifetimes();
     let rules = Rules {
         room: CookieRoom {
@@ -171,7 +165,7 @@ fn judge(config: &Config, list: &List, now: crate::time::UnixMillis, record: &Re
         list,
         lifetimes: &lifetimes,
         everyone_before: None,
-        accept_older: config.without.complete_since,
+        accept_older: config.lacks(Without::CompleteSince),
         now,
     };
     match rules.judge(record, record.refreshed) {

@@ -68,90 +68,117 @@ struct Config {
     trust: Trust,
     anonymous_capacity: u64,
     bounds: Bounds,
-    without: Without,
+    /// None in a run that has to hold.
+    without: &'static [Without],
     /// The only property to look at, if it is not all.
     only: Option<&'static str>,
 }
 
-/// How often each thing can happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-struct Bounds {
-    logins: u8,
-    renewals: u8,
-    logouts: u8,
+/// What can happen a limited number of times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limited {
+    Logins,
+    Renewals,
+    Logouts,
     /// Logouts everywhere.
-    raises: u8,
+    Raises,
     /// Logouts everywhere else.
-    others: u8,
-    /// Sessions without a login, and ends of them.
-    visits: u8,
-    leaves: u8,
-    /// Calls or answers that are lost, or calls that come after their sender gave up.
-    strays: u8,
-    /// What is loaded or followed, and comes late.
-    late: u8,
+    Others,
+    /// Sessions without a login begin.
+    Visits,
+    /// They end.
+    Leaves,
+    /// Calls or answers are lost, or calls come after their sender gave up.
+    Strays,
+    /// What is loaded or followed comes late.
+    Late,
     /// The store loses all its data.
-    losses: u8,
+    Losses,
     /// The lagging copy catches up.
-    copies: u8,
+    Copies,
     /// It is promoted.
-    failovers: u8,
-    crashes: u8,
-    partitions: u8,
+    Failovers,
+    Crashes,
+    Partitions,
 }
 
-/// Mechanisms that are taken away, and assumptions that do not hold. None in a run that has to hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Without {
+/// How often each of them can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+struct Bounds([u8; Limited::Partitions as usize + 1]);
+
+/// A mechanism that is taken away, or an assumption that does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Without {
     /// Nodes restore what the store lacks.
-    restoring: bool,
+    Restoring,
     /// Nodes restore anonymous sessions' ends.
-    restoring_anonymous: bool,
-    attesting: bool,
+    RestoringAnonymous,
+    /// Whoever is sure attests.
+    Attesting,
     /// A node attests nothing before the store has its list: here it does as soon as it may.
-    attesting_last: bool,
+    AttestingLast,
     /// Only who was whole attests.
-    honesty: bool,
+    Honesty,
     /// A list says since when it is complete.
-    complete_since: bool,
+    CompleteSince,
     /// Anonymous sessions are refused whose ends were dropped.
-    since: bool,
+    Since,
     /// Other histories of the same length are recognised.
-    marks_of_publications: bool,
+    MarksOfPublications,
     /// Lists are compared after a lost connection or a new server.
-    comparing: bool,
+    Comparing,
     /// Who was not whole waits until the store has settled.
-    waiting: bool,
+    Waiting,
     /// While a raise is outstanding its target is marked.
-    marking: bool,
+    Marking,
     /// What the store did not take is told again.
-    telling_again: bool,
+    TellingAgain,
     /// A repeat of a raise is recognised.
-    raise_ids: bool,
+    RaiseIds,
     /// What is loaded is joined.
-    joining: bool,
+    Joining,
     /// A logout is above every renewal.
-    logout_last: bool,
+    LogoutLast,
     /// A raise for others names the server that it is meant for, and who may ask for one.
-    familiarity: bool,
+    Familiarity,
     /// Assumption 1: one holder survives.
-    holders: bool,
+    Holders,
     /// Assumption 2: nobody was cut off alone.
-    company: bool,
+    Company,
     /// Assumption 3: the next store's clock is not behind.
-    clocks: bool,
+    Clocks,
     /// Assumption 4: nobody logs in too early.
-    patience: bool,
+    Patience,
 }
 
 impl Config {
+    fn nodes(self, nodes: u8) -> Self {
+        Self { nodes, ..self }
+    }
+
+    fn ticks(self, ticks: u8) -> Self {
+        Self { ticks, ..self }
+    }
+
+    /// How often what is named can happen.
+    fn with<const N: usize>(mut self, bounds: [(Limited, u8); N]) -> Self {
+        for (what, times) in bounds {
+            self.bounds.0[what as usize] = times;
+        }
+        self
+    }
+
+    fn lacks(&self, without: Without) -> bool {
+        self.without.contains(&without)
+    }
+
     /// The time of a store that so many were lost before.
     fn store_time(&self, now: u8, losses: u8) -> UnixMillis {
-        let behind = match self.without.clocks {
+        let behind = match self.lacks(Without::Clocks) {
             true => self.tick / 2 * losses.into(),
             false => Duration::ZERO,
         };
-        (START + self.tick * now.into()).minus(behind)
+        self.moment(now).wall.minus(behind)
     }
 
     fn moment(&self, now: u8) -> Moment {
@@ -160,6 +187,17 @@ impl Config {
             // Nothing is compared because of its age within a run.
             monotonic: Duration::from_secs(3600) + self.tick * now.into(),
         }
+    }
+}
+
+impl Bounds {
+    fn left(&self, what: Limited) -> u8 {
+        self.0[what as usize]
+    }
+
+    fn take(&mut self, what: Limited) {
+        let left = &mut self.0[what as usize];
+        *left = left.saturating_sub(1);
     }
 }
 

@@ -4,7 +4,7 @@ use stateright::Property;
 
 use super::judge::{Cookie, Verdict};
 use super::state::{Node, Session, State, Wants};
-use super::{Bounds, Config};
+use super::{Bounds, Config, Limited, Without};
 use crate::revoke::Revocation;
 
 /// A session that was ended is refused at once by the nodes that were asked to end it.
@@ -140,11 +140,11 @@ pub(super) fn all() -> Vec<Property<Config>> {
 /// All that the bounds allow has happened, and everything is quiet again.
 pub(super) fn all_happens() -> Property<Config> {
     Property::sometimes(ALL_HAPPENS, |config: &Config, state: &State| {
-        let lost = config.bounds.losses + config.bounds.failovers;
+        let can = |what| config.bounds.left(what) > 0;
         state.left == Bounds::default()
             && state.is_quiet(config)
-            && (lost == 0
-                || config.bounds.logouts + config.bounds.raises == 0
+            && (!(can(Limited::Losses) || can(Limited::Failovers))
+                || !(can(Limited::Logouts) || can(Limited::Raises))
                 || state.seen.restored
                 || state.seen.attested)
     })
@@ -156,7 +156,7 @@ fn counts(verdict: Verdict) -> bool {
 
 /// Whether what assumption 2 excludes has happened.
 fn is_deaf(config: &Config, state: &State) -> bool {
-    state.seen.was_deaf && !config.without.company
+    state.seen.was_deaf && !config.lacks(Without::Company)
 }
 
 fn is_settled(config: &Config, state: &State) -> bool {
@@ -179,9 +179,14 @@ fn holds_all(one: &[Revocation], other: &[Revocation]) -> bool {
         let is_refused = matches!(
             theirs, Revocation::AnonymousSession { created, .. } if Some(*created) <= since
         );
-        let covers = |ours: &Revocation| ours.matter() == theirs.matter() && ours.covers(theirs);
-        is_refused || one.iter().any(covers)
+        is_refused || covers(one, theirs)
     })
+}
+
+/// Whether one of these says all that `it` does.
+pub(super) fn covers(these: &[Revocation], it: &Revocation) -> bool {
+    let mut these = these.iter();
+    these.any(|ours| ours.matter() == it.matter() && ours.covers(it))
 }
 
 fn every(
@@ -209,7 +214,7 @@ fn every_cookie(
 /// Whether a cookie is refused, if it has to be.
 fn ends(config: &Config, session: Session, verdict: Verdict) -> bool {
     let was_told = session.acknowledged.is_some() || session.by != 0;
-    let is_excused = session.is_forgotten && !config.without.holders;
+    let is_excused = session.is_forgotten && !config.lacks(Without::Holders);
     !was_told || is_excused || !counts(verdict)
 }
 
@@ -218,12 +223,13 @@ fn is_innocent(config: &Config, state: &State, (session, serial): Cookie) -> boo
     // Between the raise and its answer the browser has the old cookie.
     let asks = |(_, node): (u8, &Node)| {
         let mut waiting = node.waiting.iter();
-        waiting.any(|(_, wants)| matches!(wants, Wants::Others(asking, _) if *asking == session))
+        waiting
+            .any(|(_, wants)| matches!(wants, Wants::Raise(_, Some(asking)) if *asking == session))
     };
     if state.live().any(asks) {
         return false;
     }
     let session = state.sessions[session];
-    let is_early = session.is_early && !config.without.patience;
+    let is_early = session.is_early && !config.lacks(Without::Patience);
     session.login.is_some() && !session.is_ended && serial >= session.asked && !is_early
 }

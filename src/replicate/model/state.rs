@@ -2,9 +2,9 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::{Bounds, Config, SUBJECT};
+use super::{Bounds, Config, SUBJECT, Without};
 use crate::ids::{Generation, RaiseId};
-use crate::replicate::core::{Answer, Call, Core, Ticket};
+use crate::replicate::core::{Call, Core, Event, Ticket};
 use crate::testing::LogServer;
 use crate::time::UnixMillis;
 
@@ -60,9 +60,7 @@ impl Clone for Node {
 
 impl PartialEq for Node {
     fn eq(&self, other: &Self) -> bool {
-        self.digest == other.digest
-            && self.is_connected == other.is_connected
-            && self.waiting == other.waiting
+        hash(self) == hash(other)
     }
 }
 
@@ -70,9 +68,7 @@ impl Eq for Node {}
 
 impl Hash for Node {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.digest.hash(state);
-        self.is_connected.hash(state);
-        self.waiting.hash(state);
+        (self.digest, self.is_connected, &self.waiting).hash(state);
     }
 }
 
@@ -89,10 +85,8 @@ pub(super) enum Wants {
     /// The serial of a renewal.
     Renewal(usize, u32),
     End(usize),
-    /// The sessions from before, as bits.
-    Raise(u8),
-    /// The session that asks, and those from before.
-    Others(usize, u8),
+    /// Those from before, as bits, and who asks, if the others alone are to end.
+    Raise(u8, Option<usize>),
 }
 
 /// A call under way.
@@ -102,20 +96,19 @@ pub(super) struct Pending {
     pub(super) call: Call,
     /// Whether the node still waits for the answer.
     pub(super) is_awaited: bool,
-    /// What was read, and comes late.
-    pub(super) late: Option<Late>,
+    /// What was read some time ago, and comes late.
+    pub(super) late: Option<Vec<Event>>,
 }
 
-/// What was read of the store some time ago.
-#[derive(Debug, Clone)]
-pub(super) struct Late {
-    pub(super) piece: Vec<crate::revoke::Revocation>,
-    pub(super) answer: Answer,
+impl Pending {
+    pub(super) fn reads(&self) -> bool {
+        matches!(self.call, Call::Follow(_) | Call::Load(_))
+    }
 }
 
 impl PartialEq for Pending {
     fn eq(&self, other: &Self) -> bool {
-        self.words() == other.words()
+        hash(self) == hash(other)
     }
 }
 
@@ -123,21 +116,15 @@ impl Eq for Pending {}
 
 impl Hash for Pending {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.words().hash(state);
-    }
-}
-
-impl Pending {
-    fn words(&self) -> (u8, &Call, bool, Option<String>) {
-        let late = self.late.as_ref().map(|late| format!("{late:?}"));
-        (self.node, &self.call, self.is_awaited, late)
+        (self.node, &self.call, self.is_awaited).hash(state);
+        self.late.as_ref().map(|it| format!("{it:?}")).hash(state);
     }
 }
 
 /// A session, and what was asked of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Session {
-    /// The subject's generation at its login, and when that was by the store's clock; none of a visitor.
+    /// The subject's generation at its login, and when that was by the store's clock; none without a login.
     pub(super) login: Option<(Generation, UnixMillis)>,
     pub(super) created: UnixMillis,
     /// The serials of the cookies that browsers have, as bits.
@@ -228,7 +215,7 @@ impl State {
                 let status = node.core.status();
                 node.is_connected
                     && node.waiting.is_empty()
-                    && (status.outstanding == 0 || config.without.telling_again)
+                    && (status.outstanding == 0 || config.lacks(Without::TellingAgain))
                     && status.lacking == 0
                     && node.core.known() == Some(incarnation)
                     && node.core.has_seen_everything(now)

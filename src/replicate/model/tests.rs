@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use stateright::{Checker, Model};
 
-use super::{Bounds, Config, Without};
+use super::Limited::*;
+use super::{Bounds, Config};
 use crate::revoke::policy::Trust;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -13,7 +14,8 @@ const NODES: u8 = if cfg!(debug_assertions) { 1 } else { 2 };
 /// What optimised runs may do more often.
 const MORE: u8 = if cfg!(debug_assertions) { 0 } else { 1 };
 
-pub(super) fn config(bounds: Bounds) -> Config {
+/// Two nodes and a store, and nothing that happens.
+pub(super) fn quiet() -> Config {
     Config {
         nodes: 2,
         ticks: 2,
@@ -24,185 +26,84 @@ pub(super) fn config(bounds: Bounds) -> Config {
             max_outage: 60 * SECOND,
         },
         anonymous_capacity: 10,
-        bounds,
-        without: Without::default(),
+        bounds: Bounds::default(),
+        without: &[],
         only: None,
     }
 }
 
 /// Every property holds in every state, and all that the bounds allow is reached.
 #[track_caller]
-pub(super) fn holds(config: Config) {
+fn holds(config: Config) {
     let checker = config.checker().spawn_dfs().join();
     println!("{} states", checker.unique_state_count());
     checker.assert_properties();
 }
 
-/// A shortest way to a state in which `property` does not hold, if there is one.
-pub(super) fn counterexample(mut config: Config, property: &'static str) -> Option<String> {
-    config.only = Some(property);
-    let checker = config.checker().spawn_bfs().join();
-    println!("{} states", checker.unique_state_count());
-    let path = checker.discovery(property)?;
-    Some(format!("{:?}", path.into_actions()))
-}
-
-/// A user, somebody who ends the session, and what gets in the way.
-fn one_logout(others: Bounds) -> Bounds {
-    Bounds {
-        logins: 1,
-        logouts: 1,
-        ..others
-    }
+/// A user, and somebody who ends the session.
+pub(super) fn one_logout() -> Config {
+    quiet().with([(Logins, 1), (Logouts, 1)])
 }
 
 #[test]
 fn a_logout_reaches_everyone_whatever_is_lost_or_late() {
-    let strays = Bounds {
-        strays: 1 + MORE,
-        ..Bounds::default()
-    };
-    let late = Bounds {
-        late: 1,
-        strays: MORE,
-        ..Bounds::default()
-    };
-    for bounds in [strays, late] {
-        holds(config(one_logout(bounds)));
-    }
+    holds(one_logout().with([(Strays, 1 + MORE)]));
+    holds(one_logout().with([(Late, 1), (Strays, MORE)]));
 }
 
 #[test]
 fn a_logout_reaches_a_node_that_was_cut_off() {
-    let bounds = Bounds {
-        partitions: 1,
-        ..Bounds::default()
-    };
-    holds(Config {
-        ticks: 1 + MORE,
-        ..config(one_logout(bounds))
-    });
+    holds(one_logout().with([(Partitions, 1)]).ticks(1 + MORE));
 }
 
 #[test]
 fn a_renewal_on_one_node_and_a_logout_on_another_end_in_a_logout() {
-    let bounds = Bounds {
-        renewals: 1,
-        strays: 1,
-        ..Bounds::default()
-    };
-    holds(Config {
-        ticks: MORE,
-        ..config(one_logout(bounds))
-    });
+    holds(one_logout().with([(Renewals, 1), (Strays, 1)]).ticks(MORE));
 }
 
 #[test]
 fn a_raise_ends_what_came_before_and_nothing_else() {
-    let bounds = Bounds {
-        logins: 2,
-        raises: 1 + MORE,
-        strays: 1,
-        ..Bounds::default()
-    };
-    holds(Config {
-        ticks: MORE,
-        ..config(bounds)
-    });
+    let bounds = [(Logins, 2), (Raises, 1 + MORE), (Strays, 1)];
+    holds(quiet().with(bounds).ticks(MORE));
 }
 
 #[test]
 fn logging_others_out_ends_them_and_nobody_else() {
-    let bounds = Bounds {
-        logins: 2,
-        others: 1,
-        strays: MORE,
-        ..Bounds::default()
-    };
-    holds(Config {
-        ticks: 1,
-        ..config(bounds)
-    });
+    let bounds = [(Logins, 2), (Others, 1), (Strays, MORE)];
+    holds(quiet().with(bounds).ticks(1));
 }
 
 /// A store that loses everything after a logout.
 pub(super) fn lost() -> Config {
-    let bounds = Bounds {
-        losses: 1,
-        ..Bounds::default()
-    };
-    Config {
-        nodes: NODES,
-        ticks: 1 + MORE,
-        ..config(one_logout(bounds))
-    }
+    let config = one_logout().with([(Losses, 1)]);
+    config.nodes(NODES).ticks(1 + MORE)
 }
 
 #[test]
 fn a_store_that_lost_everything_gets_it_back_and_nobody_is_logged_out() {
     holds(lost());
-    let bounds = Bounds {
-        logins: 2,
-        logouts: 1,
-        ..lost().bounds
-    };
-    holds(Config {
-        ticks: 1,
-        bounds,
-        ..lost()
-    });
+    holds(lost().with([(Logins, 2)]).ticks(1));
 }
 
 #[test]
 fn a_store_that_loses_everything_twice_gets_it_back() {
-    let bounds = Bounds {
-        losses: 2,
-        ..Bounds::default()
-    };
-    holds(Config {
-        nodes: NODES,
-        ticks: 2,
-        ..config(one_logout(bounds))
-    });
+    holds(lost().with([(Losses, 2)]).ticks(2));
 }
 
 #[test]
 fn a_node_that_dies_while_it_restores_and_one_that_starts_then_take_nothing_that_was_ended() {
-    let bounds = Bounds {
-        crashes: 1,
-        ..lost().bounds
-    };
-    holds(Config {
-        bounds,
-        ticks: 1 + MORE,
-        ..lost()
-    });
+    holds(lost().with([(Crashes, 1)]));
 }
 
 #[test]
 fn a_generation_that_was_lost_stays_above() {
-    let bounds = Bounds {
-        logins: 1 + MORE,
-        raises: 2,
-        losses: 1,
-        ..Bounds::default()
-    };
-    holds(Config {
-        nodes: NODES,
-        ticks: 1,
-        ..config(bounds)
-    });
+    let bounds = [(Logins, 1 + MORE), (Raises, 2), (Losses, 1)];
+    holds(quiet().with(bounds).nodes(NODES).ticks(1));
 }
 
 /// A store that loses everything, and nodes that were stale then, or come too late.
 pub(super) fn away() -> Config {
-    let bounds = Bounds {
-        partitions: 1,
-        losses: 1,
-        ..Bounds::default()
-    };
-    let mut config = config(one_logout(bounds));
-    config.nodes = NODES;
+    let mut config = lost().with([(Partitions, 1)]).ticks(2);
     config.trust.max_staleness = config.tick / 2;
     config.trust.max_outage = config.tick;
     config
@@ -210,122 +111,55 @@ pub(super) fn away() -> Config {
 
 #[test]
 fn a_node_that_was_away_for_too_long_attests_nothing() {
-    holds(Config {
-        ticks: 1 + MORE,
-        ..away()
-    });
+    holds(away().ticks(1 + MORE));
 }
 
 /// A copy that lags is promoted.
 pub(super) fn failed_over() -> Config {
-    let bounds = Bounds {
-        copies: 1,
-        failovers: 1,
-        ..Bounds::default()
-    };
-    Config {
-        nodes: NODES,
-        ticks: 1,
-        ..config(one_logout(bounds))
-    }
+    let config = one_logout().with([(Copies, 1), (Failovers, 1)]);
+    config.nodes(NODES).ticks(1)
 }
 
 #[test]
 fn a_copy_that_lagged_gets_what_it_lacks() {
     holds(failed_over());
-    let bounds = Bounds {
-        logins: 2,
-        logouts: 0,
-        raises: 1,
-        copies: 0,
-        ..failed_over().bounds
-    };
-    holds(Config {
-        bounds,
-        ..failed_over()
-    });
+    let bounds = [(Logins, 2), (Logouts, 0), (Raises, 1), (Copies, 0)];
+    holds(failed_over().with(bounds));
 }
 
 #[test]
 fn a_node_that_starts_on_a_promoted_copy_takes_nothing_that_was_ended() {
-    let bounds = Bounds {
-        crashes: 1,
-        copies: 0,
-        ..failed_over().bounds
-    };
-    holds(Config {
-        bounds,
-        ..failed_over()
-    });
+    holds(failed_over().with([(Crashes, 1), (Copies, 0)]));
 }
 
 /// A logout everywhere, a copy that does not know of it, and a logout everywhere else.
 pub(super) fn others_after_a_failover() -> Config {
-    let bounds = Bounds {
-        logins: 1,
-        raises: 1,
-        others: 1,
-        failovers: 1,
-        ..Bounds::default()
-    };
-    Config {
-        nodes: NODES,
-        ticks: 1,
-        ..config(bounds)
-    }
+    let bounds = [(Logins, 1), (Raises, 1), (Others, 1), (Failovers, 1)];
+    quiet().with(bounds).nodes(NODES).ticks(1)
 }
 
 #[test]
 fn logging_others_out_after_a_failover_revives_nobody_and_ends_nobody_in_silence() {
-    let bounds = Bounds {
-        raises: MORE,
-        ..others_after_a_failover().bounds
-    };
-    holds(Config {
-        bounds,
-        ..others_after_a_failover()
-    });
+    holds(others_after_a_failover().with([(Raises, MORE)]));
 }
 
-/// Visitors who leave, one more than are remembered.
-pub(super) fn visitors() -> Config {
-    let bounds = Bounds {
-        visits: 2,
-        leaves: 2,
-        ..Bounds::default()
-    };
+/// Anonymous sessions that end, one more than are remembered.
+pub(super) fn anonymous() -> Config {
+    let config = quiet().with([(Visits, 2), (Leaves, 2)]).ticks(1);
     Config {
-        ticks: 1,
         anonymous_capacity: 1,
-        ..config(bounds)
+        ..config
     }
 }
 
 #[test]
 fn anonymous_sessions_that_ended_stay_ended_however_many_there_are() {
-    holds(visitors());
-    let bounds = Bounds {
-        strays: 1,
-        ..visitors().bounds
-    };
-    holds(Config {
-        ticks: MORE,
-        bounds,
-        ..visitors()
-    });
+    holds(anonymous());
+    holds(anonymous().with([(Strays, 1)]).ticks(MORE));
 }
 
 #[test]
 fn anonymous_sessions_that_ended_stay_ended_when_the_store_is_lost() {
-    let bounds = Bounds {
-        visits: 1 + MORE,
-        leaves: 1 + MORE,
-        losses: 1,
-        ..Bounds::default()
-    };
-    holds(Config {
-        ticks: 1,
-        bounds,
-        ..visitors()
-    });
+    let bounds = [(Visits, 1 + MORE), (Leaves, 1 + MORE), (Losses, 1)];
+    holds(anonymous().with(bounds));
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::state::{Raising, Session, State, Wants};
-use super::{ALICE, Config, SUBJECT, session_id};
+use super::{ALICE, Config, SUBJECT, Without, session_id};
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial};
-use crate::replicate::core::{Ask, Event, Reply, Ticket};
+use crate::replicate::core::{Ask, Call, Event, Reply, Ticket};
 use crate::revoke::{Published, Raised, Revocation, SessionEntry};
-use crate::time::SKEW;
+use crate::time::{SKEW, UnixMillis};
 
 impl State {
     fn ask(&mut self, config: &Config, number: u8, ask: Ask, wants: Wants) {
@@ -20,19 +20,15 @@ impl State {
     }
 
     pub(super) fn login(&mut self, config: &Config, node: u8) {
-        self.left.logins -= 1;
         self.ask(config, node, Ask::Read(ALICE), Wants::Login);
     }
 
     /// A session without a login begins, after all that such sessions are refused for.
     pub(super) fn visit(&mut self, config: &Config, node: u8) {
-        self.left.visits -= 1;
         let list = self.up(node).core.list();
         let since = list.complete_since().max(list.anonymous().since());
-        let created = config
-            .moment(self.now)
-            .wall
-            .max(since + Duration::from_millis(1));
+        let now = config.moment(self.now).wall;
+        let created = now.max(since + Duration::from_millis(1));
         self.sessions.push(Session::new(None, created));
     }
 
@@ -41,38 +37,22 @@ impl State {
         if serial >= 1 || !self.is_newest(config, node, (session, serial)) {
             return;
         }
-        self.left.renewals -= 1;
         let next = serial + 1;
         let from = config.moment(self.now).wall + config.lifetimes().renew_grace;
         let revocation = self.revocation(config, session, Serial::new(next), from);
         let asked = &mut self.sessions[session].asked;
         *asked = next.max(*asked);
         if self.up(node).core.list().join(&revocation) == Published::Fresh {
-            let wants = Wants::Renewal(session, next);
-            self.ask(
-                config,
-                node,
-                Ask::Publish {
-                    revocation,
-                    is_news: true,
-                },
-                wants,
-            );
+            let ask = Ask::Publish {
+                revocation,
+                is_news: true,
+            };
+            self.ask(config, node, ask, Wants::Renewal(session, next));
         }
     }
 
-    pub(super) fn logout(&mut self, config: &Config, node: u8, session: usize) {
-        self.left.logouts -= 1;
-        self.end(config, node, session);
-    }
-
-    pub(super) fn leave(&mut self, config: &Config, node: u8, session: usize) {
-        self.left.leaves -= 1;
-        self.end(config, node, session);
-    }
-
-    fn end(&mut self, config: &Config, node: u8, session: usize) {
-        let serial = match config.without.logout_last {
+    pub(super) fn end(&mut self, config: &Config, node: u8, session: usize) {
+        let serial = match config.lacks(Without::LogoutLast) {
             true => Serial::new(self.sessions[session].newest() + 1),
             false => Serial::ENDED,
         };
@@ -87,62 +67,35 @@ impl State {
         self.ask(config, node, ask, Wants::End(session));
     }
 
-    pub(super) fn logout_all(&mut self, config: &Config, node: u8) {
-        self.left.raises -= 1;
+    pub(super) fn logout_others(&mut self, config: &Config, node: u8, session: usize) {
+        let facts = self.sessions[session];
+        let Some((_, at)) = facts.login else { return };
+        let now = config.moment(self.now);
+        let completeness = self.up(node).core.completeness();
+        let may = config.lacks(Without::Familiarity)
+            || completeness.store_can_judge(facts.created, at, now);
+        if may && self.is_newest(config, node, (session, facts.newest())) {
+            self.raise(config, node, Some(session));
+        }
+    }
+
+    /// A logout everywhere, or everywhere else.
+    pub(super) fn raise(&mut self, config: &Config, node: u8, spares: Option<usize>) {
         let mut before = 0;
         for (number, session) in self.sessions.iter_mut().enumerate() {
-            if session.login.is_some() {
+            if session.login.is_some() && spares != Some(number) {
                 session.end(node);
                 before |= 1 << number;
             }
         }
         let ask = Ask::Raise {
             target: SUBJECT,
-            familiar: false,
+            familiar: spares.is_some() && !config.lacks(Without::Familiarity),
         };
-        self.ask(config, node, ask, Wants::Raise(before));
-        self.name_raise(node, before, None);
-    }
-
-    pub(super) fn logout_others(&mut self, config: &Config, node: u8, session: usize) {
-        let facts = self.sessions[session];
-        let Some((_, at)) = facts.login else { return };
-        let now = config.moment(self.now);
-        let completeness = self.up(node).core.completeness();
-        let can_judge = completeness.store_can_judge(facts.created, at, now);
-        let careless = config.without.familiarity;
-        let cookie = (session, facts.newest());
-        if !self.is_newest(config, node, cookie) || !(careless || can_judge) {
-            return;
-        }
-        self.left.others -= 1;
-        let mut before = 0;
-        for number in 0..self.sessions.len() {
-            if number != session && self.sessions[number].login.is_some() {
-                self.sessions[number].end(node);
-                before |= 1 << number;
-            }
-        }
-        let ask = Ask::Raise {
-            target: SUBJECT,
-            familiar: !careless,
-        };
-        self.ask(config, node, ask, Wants::Others(session, before));
-        self.name_raise(node, before, Some(session));
-    }
-
-    /// Notes which sessions the raise ends that was just asked for.
-    fn name_raise(&mut self, node: u8, before: u8, spares: Option<usize>) {
-        let calls = self.calls.iter().rev();
-        let mut raises = calls
-            .filter(|it| it.node == node)
-            .filter_map(|it| match &it.call {
-                crate::replicate::core::Call::Raise(raise, _) => Some(raise.id),
-                _ => None,
-            });
-        if let Some(id) = raises.next() {
+        self.ask(config, node, ask, Wants::Raise(before, spares));
+        if let Some(Call::Raise(raise, _)) = self.calls.last().map(|it| &it.call) {
             self.seen.raises.push(Raising {
-                id,
+                id: raise.id,
                 before,
                 spares,
                 done: None,
@@ -181,51 +134,35 @@ impl State {
             (Wants::End(session), Ok(_)) => {
                 self.sessions[session].acknowledged.get_or_insert(now);
             }
-            (Wants::Raise(before), Ok(_)) => self.acknowledge(before),
-            (Wants::Others(session, before), Ok(Reply::Raised(raised))) => {
-                self.others_ended(number, session, before, Ok(raised));
+            (Wants::Raise(before, None), Ok(_)) => self.acknowledge(before),
+            (Wants::Raise(before, Some(session)), Ok(Reply::Raised(raised))) => {
+                self.acknowledge(before);
+                self.others_ended(number, session, &raised);
             }
-            (Wants::Others(session, before), Err(error)) => {
-                self.others_ended(number, session, before, Err(error));
+            (Wants::Raise(before, Some(_)), Err(StoreError::Replaced)) => {
+                for (session, it) in self.sessions.iter_mut().enumerate() {
+                    it.by &= !(u8::from(before >> session & 1 == 1) << number);
+                }
             }
+            (Wants::Raise(_, Some(session)), Err(_)) => self.sessions[session].end(number),
             _ => (),
         }
     }
 
-    fn others_ended(
-        &mut self,
-        node: u8,
-        session: usize,
-        before: u8,
-        outcome: Result<Raised, StoreError>,
-    ) {
-        match outcome {
-            Ok(raised) => {
-                self.acknowledge(before);
-                let facts = &mut self.sessions[session];
-                let (generation, at) = facts.login.unwrap();
-                let was_alive =
-                    facts.created > raised.state.complete_since && generation >= raised.previous;
-                if was_alive {
-                    // A later raise ends it by its generation.
-                    self.seen.outlived |=
-                        facts.acknowledged.is_some() && raised.generation == self.seen.highest;
-                    facts.login = Some((raised.generation, at));
-                    // Its cookie is another one.
-                    facts.refused = 0;
-                } else {
-                    self.seen.ended_in_silence |= !facts.is_ended && !facts.is_early;
-                    facts.end(node);
-                }
-            }
-            Err(StoreError::Replaced) => {
-                for (number, it) in self.sessions.iter_mut().enumerate() {
-                    if before >> number & 1 == 1 {
-                        it.by &= !(1 << node);
-                    }
-                }
-            }
-            Err(_) => self.sessions[session].end(node),
+    /// Whoever logged others out is sealed again, if it was alive.
+    fn others_ended(&mut self, node: u8, session: usize, raised: &Raised) {
+        let facts = &mut self.sessions[session];
+        let (generation, at) = facts.login.unwrap();
+        if facts.created > raised.state.complete_since && generation >= raised.previous {
+            // A later raise ends it by its generation.
+            self.seen.outlived |=
+                facts.acknowledged.is_some() && raised.generation == self.seen.highest;
+            facts.login = Some((raised.generation, at));
+            // Its cookie is another one.
+            facts.refused = 0;
+        } else {
+            self.seen.ended_in_silence |= !facts.is_ended && !facts.is_early;
+            facts.end(node);
         }
     }
 
@@ -244,7 +181,7 @@ impl State {
         config: &Config,
         session: usize,
         serial: Serial,
-        from: crate::time::UnixMillis,
+        from: UnixMillis,
     ) -> Revocation {
         let facts = self.sessions[session];
         let id = session_id(session);
@@ -265,10 +202,7 @@ impl State {
 }
 
 impl Session {
-    fn new(
-        login: Option<(Generation, crate::time::UnixMillis)>,
-        created: crate::time::UnixMillis,
-    ) -> Self {
+    fn new(login: Option<(Generation, UnixMillis)>, created: UnixMillis) -> Self {
         Self {
             login,
             created,

@@ -2,12 +2,15 @@
 
 use stateright::{Expectation, Model, Property};
 
-use super::state::{Late, Node, Pending, Seen, State};
-use super::{Config, START, properties};
+use super::Limited::*;
+use super::state::{Node, Pending, Seen, State};
+use super::{Config, Limited, START, Without, properties};
+use crate::error::StoreError;
 use crate::replicate::core::{Answer, Call, Core, Effect, Event, Load, Timer};
 use crate::revoke::Announcement;
 use crate::revoke::completeness::Completeness;
 use crate::revoke::list::List;
+use crate::revoke::policy::Trust;
 use crate::testing::LogServer;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +49,28 @@ pub(super) enum Action {
 
 use Action::*;
 
+impl Action {
+    /// What it is one of.
+    fn limited(self) -> Option<Limited> {
+        Some(match self {
+            Login(_) => Logins,
+            Renew(..) => Renewals,
+            Logout(..) => Logouts,
+            LogoutAll(_) => Raises,
+            LogoutOthers(..) => Others,
+            Visit(_) => Visits,
+            Leave(..) => Leaves,
+            ReadLate(_) => Late,
+            Lose => Losses,
+            CatchUp => Copies,
+            FailOver => Failovers,
+            Crash(_) => Crashes,
+            Cut(_) => Partitions,
+            _ => return None,
+        })
+    }
+}
+
 impl Model for Config {
     type State = State;
     type Action = Action;
@@ -55,66 +80,53 @@ impl Model for Config {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        let left = state.left;
-        let mut may = |action, so: bool| {
-            if so {
+        let mut may = |action: Action, so: bool| {
+            let is_left = |it| state.left.left(it) > 0;
+            if so && action.limited().is_none_or(is_left) {
                 actions.push(action);
             }
         };
         may(Tick, state.now < self.ticks);
         for (number, it) in state.calls.iter().enumerate() {
-            let reads = matches!(it.call, Call::Follow(_) | Call::Load(_));
+            let is_late = it.late.is_some();
             let reachable = state.node(it.node).is_some_and(|node| node.is_connected);
-            let stray = !reachable || left.strays > 0;
-            may(
-                Answer(number),
-                it.is_awaited && (reachable || it.late.is_some()),
-            );
-            may(
-                ReadLate(number),
-                reads && reachable && it.late.is_none() && left.late > 0,
-            );
-            may(Unanswered(number), !reads && (!it.is_awaited || stray));
-            may(GiveUp(number), it.is_awaited && stray && !reads);
+            let stray = !reachable || state.left.left(Strays) > 0;
+            may(Answer(number), it.is_awaited && (reachable || is_late));
+            may(ReadLate(number), it.reads() && reachable && !is_late);
+            may(Unanswered(number), !it.reads() && (!it.is_awaited || stray));
+            may(GiveUp(number), !it.reads() && it.is_awaited && stray);
             may(Drop(number), !it.is_awaited);
         }
         // A loss takes time: more than what a session is dated ahead.
         let now = self.store_time(state.now, state.seen.losses);
         let is_ahead = state.sessions.iter().any(|it| it.created > now);
         let outage = state.now < self.ticks && state.seen.lost_at != Some(state.now) && !is_ahead;
-        may(Lose, outage && left.losses > 0);
-        may(
-            FailOver,
-            outage && left.failovers > 0 && state.copy.is_some(),
-        );
-        let is_behind = state.copy.as_deref() != Some(&state.server);
-        may(CatchUp, left.copies > 0 && is_behind);
+        may(Lose, outage);
+        may(FailOver, outage && state.copy.is_some());
+        may(CatchUp, state.copy.as_deref() != Some(&state.server));
         for number in 0..self.nodes {
             let Some(node) = state.node(number) else {
                 may(Start(number), true);
                 continue;
             };
-            may(Crash(number), left.crashes > 0);
-            may(Cut(number), node.is_connected && left.partitions > 0);
+            may(Crash(number), true);
+            may(Cut(number), node.is_connected);
             may(Heal(number), !node.is_connected);
-            let tells = node.core.status().outstanding > 0 && !self.without.telling_again;
+            let tells = node.core.status().outstanding > 0 && !self.lacks(Without::TellingAgain);
             may(Retry(number), tells && node.is_connected);
             // Nothing is answered before everything was loaded once.
             if node.core.known().is_none() {
                 continue;
             }
-            may(Login(number), left.logins > 0);
-            may(Visit(number), left.visits > 0);
-            may(
-                LogoutAll(number),
-                left.raises > 0 && !state.sessions.is_empty(),
-            );
+            may(Login(number), true);
+            may(Visit(number), true);
+            may(LogoutAll(number), !state.sessions.is_empty());
             for (session, facts) in state.sessions.iter().enumerate() {
                 let is_known = facts.login.is_some();
-                may(Renew(number, session), left.renewals > 0 && is_known);
-                may(Logout(number, session), left.logouts > 0 && is_known);
-                may(LogoutOthers(number, session), left.others > 0 && is_known);
-                may(Leave(number, session), left.leaves > 0 && !is_known);
+                may(Renew(number, session), is_known);
+                may(Logout(number, session), is_known);
+                may(LogoutOthers(number, session), is_known);
+                may(Leave(number, session), !is_known);
             }
         }
     }
@@ -124,7 +136,13 @@ impl Model for Config {
         state.act(self, action);
         state.look(self);
         state.calls.sort_by_cached_key(super::state::hash);
-        (state != *last).then_some(state)
+        if state == *last {
+            return None;
+        }
+        if let Some(what) = action.limited() {
+            state.left.take(what);
+        }
+        Some(state)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -145,17 +163,15 @@ impl State {
     /// A store that settled long ago, and nodes that have loaded it.
     fn initial(config: &Config) -> Self {
         let mut server = LogServer::new(1);
-        server.announce(
-            crate::testing::Call {
-                now: START.minus(Duration::from_secs(3600)),
-                fresh: 1,
-            },
-            config.announcement(),
-        );
+        let call = crate::testing::Call {
+            now: START.minus(Duration::from_secs(3600)),
+            fresh: 1,
+        };
+        server.announce(call, config.announcement());
         server.settle();
         let mut state = Self {
             now: 0,
-            copy: (config.bounds.failovers > 0).then(|| Box::new(server.clone())),
+            copy: (config.bounds.left(Failovers) > 0).then(|| Box::new(server.clone())),
             server,
             nodes: (0..config.nodes).map(|_| None).collect(),
             calls: Vec::new(),
@@ -179,89 +195,73 @@ impl State {
             Tick => self.now += 1,
             Login(node) => self.login(config, node),
             Renew(node, session) => self.renew(config, node, session),
-            Logout(node, session) => self.logout(config, node, session),
-            LogoutAll(node) => self.logout_all(config, node),
+            Logout(node, session) | Leave(node, session) => self.end(config, node, session),
+            LogoutAll(node) => self.raise(config, node, None),
             LogoutOthers(node, session) => self.logout_others(config, node, session),
             Visit(node) => self.visit(config, node),
-            Leave(node, session) => self.leave(config, node, session),
             Answer(call) => self.answer(config, call),
             Unanswered(call) => {
                 let it = self.calls.remove(call);
-                let _ = self.execute(config, &it);
-                self.fail(config, it);
+                self.execute(config, &it, Ok(()));
+                self.fail(config, &it);
             }
             GiveUp(call) => {
                 let it = self.calls[call].clone();
                 self.calls[call].is_awaited = false;
-                self.fail(config, it);
+                self.fail(config, &it);
             }
             Drop(call) => {
                 self.calls.remove(call);
             }
             ReadLate(call) => {
-                self.left.late -= 1;
                 let it = self.calls[call].clone();
-                let (piece, answer) = self.execute(config, &it);
-                self.calls[call].late = Some(Late { piece, answer });
+                self.calls[call].late = Some(self.execute(config, &it, Ok(())));
             }
             Retry(node) => self.happens(config, node, Event::Closing),
-            Lose => self.lose(),
-            CatchUp => {
-                self.left.copies -= 1;
-                self.copy = Some(Box::new(self.server.clone()));
-            }
-            FailOver => {
-                self.left.failovers -= 1;
+            Lose => {
                 self.lost();
-                let mut copy = *self.copy.take().expect("there is one");
-                copy.move_to(2 + u64::from(self.seen.losses));
-                self.server = copy;
+                self.server.lose_everything();
+                self.server.move_to(2 + u64::from(self.seen.losses));
+                self.copy = None;
+            }
+            CatchUp => self.copy = Some(Box::new(self.server.clone())),
+            FailOver => {
+                self.lost();
+                self.server = *self.copy.take().expect("there is one");
+                self.server.move_to(2 + u64::from(self.seen.losses));
                 self.seen.failed_over = true;
             }
-            Crash(node) => {
-                self.left.crashes -= 1;
-                self.crash(node);
-            }
+            Crash(node) => self.crash(node),
             Start(node) => self.start(config, node),
             Cut(node) => {
-                self.left.partitions -= 1;
                 self.up(node).is_connected = false;
-                self.disconnect(config, node);
+                // What it was reading fails, and is asked for again as soon as that can be.
+                let is_failing = |it: &Pending| it.node == node && it.reads();
+                let (failing, others) = self.calls.drain(..).partition(is_failing);
+                self.calls = others;
+                failing
+                    .iter()
+                    .for_each(|it: &Pending| self.fail(config, it));
             }
             Heal(node) => self.up(node).is_connected = true,
         }
-    }
-
-    fn lose(&mut self) {
-        self.left.losses -= 1;
-        self.lost();
-        self.server.lose_everything();
-        self.server.move_to(2 + u64::from(self.seen.losses));
-        self.copy = None;
     }
 
     /// The store is lost. Who held all that it did?
     fn lost(&mut self) {
         self.seen.losses += 1;
         self.seen.lost_at = Some(self.now);
-        let lost = self.server.clone().state(crate::testing::Call {
-            now: START,
-            fresh: 0,
-        });
-        let held: Vec<_> = self.store_entries();
+        let held = self.store_entries();
+        let lost = self.server.clone().state(super::calls::NO_CALL);
         for number in 0..self.nodes.len() {
             let holds = self.nodes[number].as_ref().is_some_and(|node| {
                 // Who met a store and never saw what it had cannot know what that took.
                 let has_met = node.core.known() == Some(lost.incarnation);
-                if node.core.known().is_none() || has_met && !node.core.has_seen() {
-                    return false;
-                }
                 let entries = node.core.entries();
-                held.iter().all(|it| {
-                    entries
-                        .iter()
-                        .any(|ours| ours.matter() == it.matter() && ours.covers(it))
-                })
+                let covers = |it| super::properties::covers(&entries, it);
+                node.core.known().is_some()
+                    && (!has_met || node.core.has_seen())
+                    && held.iter().all(covers)
             });
             let bit = 1 << number;
             if holds && (self.seen.losses == 1 || self.seen.whole & bit != 0) {
@@ -273,20 +273,16 @@ impl State {
         }
     }
 
-    pub(super) fn crash(&mut self, node: u8) {
+    fn crash(&mut self, node: u8) {
         self.nodes[usize::from(node)] = None;
         self.seen.whole &= !(1 << node);
         for session in &mut self.sessions {
             session.by &= !(1 << node);
             session.refused &= !(0b11 << (2 * node));
         }
-        self.calls.retain_mut(|call| {
-            let comes = call.node != node || !matches!(call.call, Call::Follow(_) | Call::Load(_));
-            if call.node == node {
-                call.is_awaited = false;
-            }
-            comes
-        });
+        self.calls.retain(|it| it.node != node || !it.reads());
+        let of_node = self.calls.iter_mut().filter(|it| it.node == node);
+        of_node.for_each(|it| it.is_awaited = false);
     }
 
     fn start(&mut self, config: &Config, node: u8) {
@@ -303,17 +299,6 @@ impl State {
 
     pub(super) fn up(&mut self, node: u8) -> &mut Node {
         self.nodes[usize::from(node)].as_mut().expect("it is up")
-    }
-
-    /// What a node was reading fails, and is asked for again as soon as that can be.
-    fn disconnect(&mut self, config: &Config, node: u8) {
-        let reads =
-            |it: &Pending| it.node == node && matches!(it.call, Call::Follow(_) | Call::Load(_));
-        let (failing, others) = self.calls.drain(..).partition(reads);
-        self.calls = others;
-        for it in failing {
-            self.fail(config, it);
-        }
     }
 
     /// Lets a node's core decide, and begins what it decides.
@@ -348,17 +333,31 @@ impl State {
     /// The store answers.
     fn answer(&mut self, config: &Config, call: usize) {
         let it = self.calls.remove(call);
-        let (piece, answer) = match it.late.clone() {
-            Some(late) => (late.piece, late.answer),
-            None => self.execute(config, &it),
+        let events = match it.late.clone() {
+            Some(late) => late,
+            None => self.execute(config, &it, Ok(())),
         };
-        if let Call::Load(load) = it.call {
-            if config.without.joining && load == Load::Follow {
-                self.up(it.node).core.forget_list();
-            }
-            self.happens(config, it.node, Event::Piece(load, piece));
+        if config.lacks(Without::Joining) && it.call == Call::Load(Load::Follow) {
+            self.up(it.node).core.forget_list();
         }
-        self.happens(config, it.node, Event::Answered(answer));
+        for event in events {
+            self.happens(config, it.node, event);
+        }
+    }
+
+    /// The node learns that a call failed, if it waits.
+    fn fail(&mut self, config: &Config, it: &Pending) {
+        let node = self.node(it.node).filter(|_| it.is_awaited);
+        let Some(is_connected) = node.map(|it| it.is_connected) else {
+            return;
+        };
+        if is_connected {
+            self.left.take(Strays);
+        }
+        let error = StoreError::Unavailable(String::new());
+        for event in self.execute(config, it, Err(error)) {
+            self.happens(config, it.node, event);
+        }
     }
 }
 
@@ -369,9 +368,9 @@ impl Config {
     }
 
     /// What cores are told of how far to trust their lists.
-    fn core_trust(&self) -> crate::revoke::policy::Trust {
+    fn core_trust(&self) -> Trust {
         let mut trust = self.trust;
-        if self.without.honesty {
+        if self.lacks(Without::Honesty) {
             trust.max_staleness = Duration::from_secs(1_000_000);
             trust.max_outage = Duration::from_secs(1_000_000);
         }
