@@ -75,15 +75,18 @@ impl Core {
     fn loaded_to_follow(&mut self, loading: Loading, end: Result<SnapshotEnd, StoreError>) {
         let is_first = self.following.cursor.is_none();
         let end = end.and_then(|end| {
-            self.heard(&end.state);
+            let is_another = self.heard(&end.state);
             // A list that began by a clock which was behind would claim to know of sessions from before it.
-            check_clocks(self.now.wall, end.state.now).map(|()| end)
+            check_clocks(self.now.wall, end.state.now).map(|()| (end, is_another))
         });
         match end {
-            Ok(end) => {
+            Ok((end, is_another)) => {
                 self.saw_everything(&end.state, loading.asked);
                 self.following.cursor = Some(end.cursor);
-                self.compared(loading);
+                // A server that was met just now was not asked for anonymous sessions: it is compared anew.
+                if is_first || !is_another {
+                    self.compared(loading);
+                }
                 if is_first {
                     self.reply(STARTED, Ok(Reply::Done));
                 }

@@ -1,58 +1,74 @@
-//! Orders of events that the model does not try.
+//! Orders of events that the model does not try: many batches, stores that settle for long, nodes of different
+//! settings.
 
 mod fork;
 
 use std::sync::Arc;
 
+use super::event::Load;
 use super::*;
-use crate::revoke::Announcement;
+use crate::ids::{Serial, SessionId};
 use crate::revoke::completeness::Completeness;
 use crate::revoke::list::List;
 use crate::revoke::policy::Trust;
+use crate::revoke::{Announcement, Revocation, SETTLING, SessionEntry};
 use crate::testing::{Call as ServerCall, LogServer};
 use crate::time::UnixMillis;
 
 const START: UnixMillis = UnixMillis::from_secs(1_800_000_000);
+const HOUR: Duration = Duration::from_secs(3600);
+const MAX_OUTAGE: Duration = Duration::from_secs(60);
+const TRUST: Trust = Trust {
+    max_staleness: Duration::from_secs(10),
+    max_outage: MAX_OUTAGE,
+};
 
-/// A node, and the store that it talks to.
+/// Nodes, and the store that they talk to.
 struct Bench {
-    core: Core,
+    nodes: Vec<Node>,
     server: LogServer,
-    calls: Vec<Call>,
     seconds: u64,
+}
+
+struct Node {
+    core: Core,
+    calls: Vec<Call>,
     attested: bool,
 }
 
 impl Bench {
-    /// A store that has settled, and a node that has loaded it.
-    fn start() -> Self {
-        let trust = Trust {
-            max_staleness: Duration::from_secs(10),
-            max_outage: Duration::from_secs(300),
-        };
-        let core = Core::new(
-            Arc::new(List::small()),
-            Arc::new(Completeness::shared()),
-            trust,
-            Announcement::new(Duration::from_secs(3600), 10, trust.max_outage),
-            0,
-        );
+    /// A store that has settled, and as many nodes that have loaded it.
+    fn start(nodes: usize) -> Self {
         let mut bench = Self {
-            core,
+            nodes: Vec::new(),
             server: LogServer::new(1),
-            calls: Vec::new(),
             seconds: 0,
-            attested: false,
         };
-        let call = bench.call();
-        bench.server.state(call);
+        bench.server.state(bench.call());
         bench.server.settle();
-        bench.happens(Event::Start);
-        // The announcement, everything, and what follows.
-        for _ in 0..3 {
-            bench.answer_next();
+        for _ in 0..nodes {
+            bench.join(Announcement::new(HOUR, 10, MAX_OUTAGE));
         }
         bench
+    }
+
+    /// Another node starts. Returns which.
+    fn join(&mut self, announcement: Announcement) -> usize {
+        let node = self.nodes.len();
+        let completeness = Arc::new(Completeness::shared());
+        let list = Arc::new(List::small());
+        let core = Core::new(list, completeness, TRUST, announcement, (node as u64) << 10);
+        self.nodes.push(Node {
+            core,
+            calls: Vec::new(),
+            attested: false,
+        });
+        self.happens(node, Event::Start);
+        // The announcement, everything, and what follows.
+        for _ in 0..3 {
+            self.answer(node);
+        }
+        node
     }
 
     fn call(&self) -> ServerCall {
@@ -61,57 +77,283 @@ impl Bench {
         ServerCall { now, fresh }
     }
 
-    fn happens(&mut self, event: Event) {
-        let monotonic = Duration::from_secs(1000 + self.seconds);
-        let wall = self.call().now;
-        for effect in self.core.on(event, Moment { wall, monotonic }) {
+    fn moment(&self) -> Moment {
+        Moment {
+            wall: self.call().now,
+            monotonic: Duration::from_secs(1000 + self.seconds),
+        }
+    }
+
+    fn happens(&mut self, node: usize, event: Event) {
+        let now = self.moment();
+        for effect in self.nodes[node].core.on(event, now) {
             match effect {
-                Effect::Call(call) => self.calls.push(call),
+                Effect::Call(call) => self.nodes[node].calls.push(call),
                 Effect::Wake(Timer::Retry | Timer::Sweep, _) | Effect::Reply(..) => (),
-                Effect::Wake(timer, _) => self.happens(Event::Woken(timer)),
+                Effect::Wake(timer, _) => self.happens(node, Event::Woken(timer)),
             }
         }
     }
 
-    fn answer_next(&mut self) {
-        let call = self.call();
-        let answer = match self.calls.remove(0) {
+    /// The store answers the node's next call.
+    fn answer(&mut self, node: usize) {
+        let call = self.nodes[node].calls.remove(0);
+        self.answer_to(node, call);
+    }
+
+    /// The store answers the node's next publication, if there is one.
+    fn answer_publication(&mut self, node: usize) -> bool {
+        let calls = &mut self.nodes[node].calls;
+        let next = calls.iter().position(|it| matches!(it, Call::Publish(..)));
+        let call = next.map(|next| calls.remove(next));
+        let is_one = call.is_some();
+        if let Some(call) = call {
+            self.answer_to(node, call);
+        }
+        is_one
+    }
+
+    fn answer_to(&mut self, node: usize, call: Call) {
+        let (server, now) = (&mut self.server, self.seconds);
+        let server_call = ServerCall {
+            now: START + Duration::from_secs(now),
+            fresh: 1 + now,
+        };
+        let answer = match call {
             Call::Announce(announcement) => {
-                self.server.announce(call, announcement);
+                server.announce(server_call, announcement);
                 Answer::Announced(Ok(()))
             }
             Call::Load(load) => {
-                let (all, end) = self.server.snapshot(call);
-                self.happens(Event::Piece(load, all));
+                let (all, end) = server.snapshot(server_call);
+                self.happens(node, Event::Piece(load, all));
                 Answer::Loaded(load, Ok(end))
             }
-            Call::Follow(cursor) => Answer::Followed(Ok(self.server.follow(call, cursor, 100))),
+            Call::Follow(cursor) => {
+                Answer::Followed(Ok(server.follow(server_call, cursor, 100_000)))
+            }
+            Call::Publish(told, publish_for) => {
+                let receipt = server.publish(server_call, &told, publish_for.purpose());
+                Answer::Published(told, publish_for, receipt)
+            }
             Call::Attest(incarnation, since) => {
-                self.attested = true;
-                Answer::Attested(Ok(self.server.attest(call, incarnation, since)))
+                self.nodes[node].attested = true;
+                Answer::Attested(Ok(server.attest(server_call, incarnation, since)))
             }
             other => unreachable!("{other:?}"),
         };
-        self.happens(Event::Answered(answer));
+        self.happens(node, Event::Answered(answer));
+    }
+
+    /// A second goes by, in which a node has as many calls answered as it makes.
+    fn passes(&mut self, node: usize) {
+        self.seconds += 1;
+        for _ in 0..8 {
+            if !self.nodes[node].calls.is_empty() {
+                self.answer(node);
+            }
+        }
+    }
+
+    fn lose(&mut self) {
+        self.server.lose_everything();
+        self.server.move_to(2 + self.seconds);
+        self.seconds += 1;
+    }
+
+    /// A request on the node ends a session, and the store is told.
+    fn end(&mut self, node: usize, revocation: Revocation) {
+        self.nodes[node].core.list().join(&revocation);
+        let ask = Ask::Publish {
+            revocation,
+            is_news: true,
+        };
+        self.happens(node, Event::Asked(1, ask));
+        assert!(self.answer_publication(node));
+    }
+
+    /// The store is told of as many ends of sessions, and all nodes have heard of them.
+    fn all_hold(&mut self, entries: usize) {
+        let all: Vec<_> = (0..entries).map(ended).collect();
+        let (call, purpose) = (self.call(), crate::revoke::Purpose::Revoke);
+        self.server.publish(call, &all, purpose).unwrap();
+        for node in 0..self.nodes.len() {
+            self.seconds += 1;
+            self.answer(node);
+            assert_eq!(self.nodes[node].core.list().len(), entries);
+        }
+    }
+
+    fn settling(&self) -> Duration {
+        self.server.clone().state(self.call()).settling
+    }
+
+    /// Whether the node judges a session from before everything.
+    fn judges(&self, node: usize) -> bool {
+        let completeness = self.nodes[node].core.completeness();
+        completeness.can_judge(START, self.moment(), TRUST.max_staleness)
+    }
+}
+
+fn id(number: usize) -> SessionId {
+    SessionId::from_bytes((number as u128 + 1).to_be_bytes())
+}
+
+fn ended(number: usize) -> Revocation {
+    Revocation::Session {
+        id: id(number),
+        entry: entry(24),
+    }
+}
+
+fn anonymous(number: usize, created: u64, hours: u32) -> Revocation {
+    Revocation::AnonymousSession {
+        id: id(number),
+        created: START + Duration::from_secs(created),
+        entry: entry(hours),
+    }
+}
+
+fn entry(hours: u32) -> SessionEntry {
+    SessionEntry {
+        serial: Serial::ENDED,
+        from: UnixMillis::EPOCH,
+        until: START + HOUR * hours,
     }
 }
 
 #[test]
 fn a_late_answer_of_a_store_that_was_left_takes_no_node_the_right_to_attest() {
-    let mut bench = Bench::start();
+    let mut bench = Bench::start(1);
     bench.seconds += 1;
-    bench.answer_next();
+    bench.answer(0);
     let call = bench.call();
     let late = bench.server.read(call, &NOBODY);
-    bench.server.lose_everything();
-    bench.server.move_to(2);
-    bench.seconds += 1;
+    bench.lose();
     // The node hears of the other store, and only then what the first one answered.
-    bench.answer_next();
+    bench.answer(0);
     let read_for = ReadFor::Login(1);
-    bench.happens(Event::Answered(Answer::Read(NOBODY, read_for, Ok(late))));
-    for _ in 0..6 {
-        bench.answer_next();
+    let answer = Answer::Read(NOBODY, read_for, Ok(late));
+    bench.happens(0, Event::Answered(answer));
+    bench.passes(0);
+    assert!(bench.nodes[0].attested);
+}
+
+/// As of ten million entries: each batch comes within the time that a store settles, all of them do not within
+/// `max_outage`.
+#[test]
+fn a_first_restoration_that_outlasts_max_outage_is_waited_for() {
+    let mut bench = Bench::start(1);
+    bench.all_hold(4_000);
+    let complete_since = bench.nodes[0].core.list().complete_since();
+    bench.lose();
+    let began = bench.seconds;
+    // The gap, everything, and what the new store needs to be told.
+    for _ in 0..3 {
+        bench.answer(0);
     }
-    assert!(bench.attested);
+    let late = bench.join(Announcement::new(HOUR, 10, MAX_OUTAGE));
+    loop {
+        bench.seconds += 28;
+        bench.passes(late);
+        assert!(!bench.judges(late), "{} s", bench.seconds - began);
+        if !bench.answer_publication(0) {
+            break;
+        }
+        assert!(!bench.settling().is_zero());
+    }
+    assert!(Duration::from_secs(bench.seconds - began) > MAX_OUTAGE);
+    bench.passes(0);
+    assert!(bench.nodes[0].attested);
+    bench.seconds += SETTLING.as_secs();
+    bench.passes(late);
+    assert!(bench.judges(late));
+    let list = bench.nodes[late].core.list();
+    assert_eq!(list.len(), 4_000);
+    assert_eq!(list.complete_since(), complete_since);
+}
+
+#[test]
+fn what_a_node_that_dies_while_it_restores_has_not_told_another_one_does() {
+    let mut bench = Bench::start(2);
+    bench.all_hold(3_000);
+    bench.lose();
+    for _ in 0..3 {
+        bench.answer(0);
+    }
+    assert!(bench.answer_publication(0), "and then it dies");
+    let late = bench.join(Announcement::new(HOUR, 10, MAX_OUTAGE));
+    assert!(!bench.judges(late));
+    for _ in 0..5 {
+        bench.passes(1);
+    }
+    assert!(bench.nodes[1].attested);
+    bench.seconds += SETTLING.as_secs();
+    bench.passes(late);
+    assert!(bench.judges(late));
+    let list = bench.nodes[late].core.list();
+    assert!((0..3_000).all(|number| list.session(&id(number), false).is_some()));
+}
+
+/// The node whose sessions live longer ended some that began before those of the other.
+#[test]
+fn a_full_list_of_anonymous_ends_revives_nobody_where_nodes_differ_in_lifetimes() {
+    let mut bench = Bench::start(0);
+    let short = bench.join(Announcement::new(HOUR, 2, MAX_OUTAGE));
+    let long = bench.join(Announcement::new(HOUR * 24, 4, MAX_OUTAGE));
+    for (node, number, created, hours) in [
+        (long, 1, 1, 24),
+        (long, 2, 2, 24),
+        (short, 3, 3, 1),
+        (short, 4, 4, 1),
+    ] {
+        bench.end(node, anonymous(number, created, hours));
+    }
+    let ends = |bench: &mut Bench, node: usize, number: usize, created: u64| {
+        bench.passes(node);
+        let list = bench.nodes[node].core.list();
+        let created = START + Duration::from_secs(created);
+        created <= list.anonymous().since() || list.session(&id(number), true).is_some()
+    };
+    // What has expired makes room, although it began later.
+    bench.seconds += 2 * HOUR.as_secs();
+    bench.end(short, anonymous(5, 5, 24));
+    bench.end(long, anonymous(6, 6, 24));
+    for node in [short, long] {
+        assert!(ends(&mut bench, node, 1, 1) && ends(&mut bench, node, 2, 2));
+        assert_eq!(
+            bench.nodes[node].core.list().anonymous().since(),
+            UnixMillis::EPOCH
+        );
+    }
+    // Where nothing has, those that began first are refused by all.
+    bench.end(short, anonymous(7, 7, 24));
+    bench.end(short, anonymous(8, 8, 24));
+    for node in [short, long] {
+        for number in [1, 2, 5, 6, 7, 8] {
+            assert!(ends(&mut bench, node, number, number as u64), "{number}");
+        }
+        let since = bench.nodes[node].core.list().anonymous().since();
+        assert_eq!(since, START + Duration::from_secs(2));
+    }
+}
+
+#[test]
+fn anonymous_ends_are_restored_to_a_server_that_is_met_while_everything_is_loaded() {
+    let mut bench = Bench::start(1);
+    bench.end(0, anonymous(1, 1, 24));
+    bench.passes(0);
+    // Something was missed of the store that is known, and another one answers.
+    let state = bench.server.state(bench.call());
+    let gap = crate::revoke::Followed::Gap(state);
+    bench.nodes[0].calls.clear();
+    bench.happens(0, Event::Answered(Answer::Followed(Ok(gap))));
+    assert_eq!(bench.nodes[0].calls, [Call::Load(Load::Follow)]);
+    bench.lose();
+    for _ in 0..4 {
+        bench.passes(0);
+    }
+    let call = bench.call();
+    let stored = bench.server.snapshot(call).0;
+    assert_eq!(stored, [anonymous(1, 1, 24)]);
 }
