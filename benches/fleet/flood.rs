@@ -63,8 +63,11 @@ fn purged(number: u64) -> Revocation {
 
 /// Without the news, which are forgotten after a minute.
 fn used_memory(server: &RedisServer) -> u64 {
-    let news = format!("sealed-session:{{{LIST}}}:news");
-    let news = server.command(&["MEMORY", "USAGE", &news, "SAMPLES", "0"]);
+    let key = format!("sealed-session:{{{LIST}}}:news");
     let used: u64 = server.info("memory")["used_memory"].parse().unwrap();
-    used - u64::try_from(news.integer()).unwrap_or_default()
+    if server.command(&["EXISTS", &key]).integer() == 0 {
+        return used;
+    }
+    let news = server.command(&["MEMORY", "USAGE", &key, "SAMPLES", "0"]);
+    used - u64::try_from(news.integer()).unwrap()
 }
