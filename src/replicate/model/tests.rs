@@ -143,6 +143,12 @@ fn logging_others_out_after_a_failover_revives_nobody_and_ends_nobody_in_silence
     holds(others_after_a_failover().with([(Raises, MORE)]));
 }
 
+#[test]
+fn logging_others_out_after_a_loss_revives_nobody_and_ends_nobody_in_silence() {
+    let bounds = [(Failovers, 0), (Losses, 1)];
+    holds(others_after_a_failover().with(bounds));
+}
+
 /// Anonymous sessions that end, one more than are remembered.
 pub(super) fn anonymous() -> Config {
     let config = quiet().with([(Visits, 2), (Leaves, 2)]).ticks(1);
