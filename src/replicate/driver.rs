@@ -220,7 +220,7 @@ async fn answer(
 ) -> Answer {
     match call {
         Call::Announce(announcement) => {
-            Answer::Announced(in_time("announce", log.announce(announcement)).await)
+            Answer::Announced(within(ATTEMPT, "announce", log.announce(announcement)).await)
         }
         Call::Load(load) => {
             let began = clock.monotonic();
@@ -237,28 +237,27 @@ async fn answer(
             Answer::Loaded(load, end)
         }
         Call::Follow(cursor) => {
-            let followed = tokio::time::timeout(SILENCE, log.follow(cursor)).await;
-            let silent = |_| Err(StoreError::unavailable("it does not answer a follower"));
-            Answer::Followed(counted("follow", followed.unwrap_or_else(silent)))
+            Answer::Followed(within(SILENCE, "follow", log.follow(cursor)).await)
         }
         Call::Publish(revocations, publish_for) => {
             let published = log.publish(&revocations, publish_for.purpose());
-            let receipt = in_time("publish", published).await;
+            let receipt = within(ATTEMPT, "publish", published).await;
             Answer::Published(revocations, publish_for, receipt)
         }
         Call::Raise(raise, raise_for) => {
-            let raised = in_time("raise", log.raise(raise)).await;
+            let raised = within(ATTEMPT, "raise", log.raise(raise)).await;
             Answer::Raised(raise, raise_for, raised)
         }
         Call::Read(subject, read_for) => {
-            let reading = in_time("read", log.read(subject)).await;
+            let reading = within(ATTEMPT, "read", log.read(subject)).await;
             Answer::Read(subject, read_for, reading)
         }
-        Call::Find(ticket, session, subject) => {
-            Answer::Found(ticket, in_time("find", log.find(session, subject)).await)
-        }
+        Call::Find(ticket, session, subject) => Answer::Found(
+            ticket,
+            within(ATTEMPT, "find", log.find(session, subject)).await,
+        ),
         Call::Attest(incarnation, since) => {
-            Answer::Attested(in_time("attest", log.attest(incarnation, since)).await)
+            Answer::Attested(within(ATTEMPT, "attest", log.attest(incarnation, since)).await)
         }
         Call::Sweep(ticket) => Answer::Swept(ticket, counted("sweep", log.sweep().await)),
     }
@@ -282,20 +281,18 @@ async fn measure(driver: Weak<Driver>) {
     }
 }
 
-/// The outcome of an `operation` of the store, or an error if it takes too long.
-async fn in_time<T>(
+/// The outcome of an `operation` of the store, or an error if it takes longer than `limit`.
+async fn within<T>(
+    limit: Duration,
     operation: &'static str,
     work: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    let outcome = tokio::time::timeout(ATTEMPT, work)
-        .await
-        .unwrap_or_else(|_| {
-            let waited = ATTEMPT.as_secs();
-            Err(StoreError::Unavailable(format!(
-                "no answer within {waited} s"
-            )))
-        });
-    counted(operation, outcome)
+    let outcome = tokio::time::timeout(limit, work).await;
+    let silent = |_| {
+        let problem = format!("no answer within {} s", limit.as_secs());
+        Err(StoreError::Unavailable(problem))
+    };
+    counted(operation, outcome.unwrap_or_else(silent))
 }
 
 fn counted<T>(operation: &'static str, outcome: Result<T, StoreError>) -> Result<T, StoreError> {

@@ -8,6 +8,7 @@ mod driver;
 #[cfg(test)]
 mod model;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::error::StoreError;
@@ -15,7 +16,7 @@ use crate::ids::{Generation, RaiseId};
 use crate::random::SystemRandom;
 use crate::revoke::node::Node;
 use crate::revoke::store::{Boxed, Contents, Start, StoreKind};
-use crate::revoke::{Announcement, Purpose, Raise, ReplicatedLog, Revocation, SnapshotEnd, Target};
+use crate::revoke::{Announcement, Purpose, Raise, ReplicatedLog, Revocation, Target};
 use crate::time::{Clock, SystemClock, UnixMillis};
 
 use self::driver::Driver;
@@ -32,15 +33,6 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(log: Arc<dyn ReplicatedLog>) -> Self {
         Self { log }
-    }
-
-    async fn snapshot(&self) -> Result<(Vec<Revocation>, SnapshotEnd), StoreError> {
-        let mut all = Vec::new();
-        let end = self.log.snapshot(&mut |batch| all.extend(batch)).await?;
-        // It may show an entry twice.
-        let mut seen = std::collections::HashSet::new();
-        all.retain(|each| seen.insert(*each));
-        Ok((all, end))
     }
 }
 
@@ -69,8 +61,12 @@ impl StoreKind for Shared {
 
     fn contents(&self) -> Boxed<'_, Contents> {
         Box::pin(async {
-            let (revocations, end) = self.snapshot().await?;
-            let mut contents = Contents::new(revocations, end.state.complete_since);
+            let mut all = Vec::new();
+            let end = self.log.snapshot(&mut |batch| all.extend(batch)).await?;
+            // It may show an entry twice.
+            let mut seen = HashSet::new();
+            all.retain(|each| seen.insert(*each));
+            let mut contents = Contents::new(all, end.state.complete_since);
             contents.announced = end.state.announced;
             contents.unreadable = end.state.unreadable;
             contents.now = end.state.now;

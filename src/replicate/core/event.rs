@@ -150,7 +150,7 @@ pub(crate) enum Timer {
     Follow,
     /// To load again after a gap or an error.
     Load,
-    /// To give the store more of what it lacks.
+    /// To restore more of what the store lacks.
     Repair,
     /// To tell the store what it did not take.
     Retry,

@@ -6,7 +6,7 @@
 //! 4. After a connection failed, when another server was met, and from time to time in any case, the list
 //!    is compared with the store's whole state. Following goes on meanwhile: that may take longer than a list may
 //!    be old.
-//! 5. What the store turns out to lack is given back to it ([`repair`](super::repair)).
+//! 5. What the store turns out to lack is restored to it ([`repair`](super::repair)).
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@
 //!
 //! 1. [`recovery`]: which store this is, whether it was lost, and what this node may say of it then;
 //! 2. [`following`]: loading everything, following what comes, comparing from time to time;
-//! 3. [`repair`]: giving the store what it lacks, and attesting since when it knows of everything;
+//! 3. [`repair`]: restoring what the store lacks, and attesting since when it knows of everything;
 //! 4. [`outbox`]: what the store was told and did not take;
 //! 5. [`requests`]: what handlers wait for;
 //! 6. [`sweeping`]: forgetting what has expired.

@@ -1,4 +1,4 @@
-//! Giving the store what it lacks, and attesting since when it knows of everything.
+//! Restoring what the store lacks, and attesting since when it knows of everything.
 //!
 //! 1. What a comparison found lacking is published, in batches, after a random wait and with pauses that
 //!    grow with how long the store takes, so that many nodes at once do not make a storm.
@@ -7,7 +7,7 @@
 //!    A comparison begins the next.
 //! 4. A server has taken the whole list when nothing is lacking after a comparison with it. Only then is anything
 //!    attested to it.
-//! 5. Anonymous sessions' ends are given to a server once, in a node's first repair of it.
+//! 5. Anonymous sessions' ends are restored to a server once, in a node's first repair of it.
 
 use std::time::Duration;
 

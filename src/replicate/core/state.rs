@@ -26,7 +26,7 @@ pub(crate) const ATTEMPT: Duration = Duration::from_secs(3);
 /// How many entries are published at once.
 pub(super) const BATCH: usize = 1000;
 
-/// A node's replication. See the module above.
+/// A node's replication. [`on`](Self::on) is what it does.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct Core {
@@ -45,9 +45,9 @@ pub(crate) struct Core {
     pub(super) unreadable: u64,
     /// No other node has it.
     pub(super) number: u64,
-    /// When that happened which is being answered.
+    /// When the event happened that is being handled.
     pub(super) now: Moment,
-    /// What has to be done about it.
+    /// What has to be done about it, so far.
     pub(super) effects: Vec<Effect>,
 }
 
@@ -146,10 +146,10 @@ pub(super) struct Round {
     pub(super) targets: Vec<Target>,
 }
 
-/// Requests whose ends anyone can bring about, in the order in which they came.
+/// What anyone can ask for as often as they like.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Requests {
-    /// What waits for the batch under way.
+    /// What waits for the batch under way, in the order in which it came.
     pub(super) crowd: VecDeque<(Ticket, Revocation)>,
     /// Whether one is.
     pub(super) is_busy: bool,

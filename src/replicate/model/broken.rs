@@ -151,15 +151,8 @@ fn if_nobody_attests_a_store_that_was_lost_logs_everyone_out() {
 
 /// Assumption 3.
 #[test]
-#[cfg_attr(debug_assertions, ignore = "takes minutes unless it is optimised")]
 fn a_generation_that_was_lost_rests_on_the_next_stores_clock() {
     // Whoever logs others out has a generation without a second login.
-    let bounds = [
-        (Logins, 1),
-        (Others, 1),
-        (Raises, 1),
-        (Losses, 1),
-        (Crashes, 1),
-    ];
+    let bounds = [(Logins, 1), (Others, 1), (Raises, 1), (Losses, 1)];
     needs(ABOVE, quiet().with(bounds).nodes(1).ticks(2), &[Clocks]);
 }

@@ -174,13 +174,13 @@ impl Config {
         self.without.contains(&without)
     }
 
-    /// The time of a store that so many were lost before.
+    /// The time of a store that so many were lost before. A loss takes a millisecond at least.
     fn store_time(&self, now: u8, losses: u8) -> UnixMillis {
-        let behind = match self.lacks(Without::Clocks) {
-            true => self.tick / 2 * losses.into(),
-            false => Duration::ZERO,
-        };
-        self.moment(now).wall.minus(behind)
+        let time = self.moment(now).wall;
+        match self.lacks(Without::Clocks) {
+            true => time.minus(self.tick / 2 * losses.into()),
+            false => time + Duration::from_millis(losses.into()),
+        }
     }
 
     fn moment(&self, now: u8) -> Moment {

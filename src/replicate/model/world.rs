@@ -286,12 +286,14 @@ impl State {
     }
 
     fn start(&mut self, config: &Config, node: u8) {
+        // A node that starts again draws another number.
+        let starts = u64::from(config.bounds.left(Crashes) - self.left.left(Crashes));
         let core = Core::new(
             Arc::new(List::small()),
             Arc::new(Completeness::shared()),
             config.core_trust(),
             config.announcement(),
-            u64::from(node) << 10,
+            (starts << 8 | u64::from(node)) << 10,
         );
         self.nodes[usize::from(node)] = Some(Node::new(core));
         self.happens(config, node, Event::Start);
