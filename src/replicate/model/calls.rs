@@ -121,10 +121,11 @@ impl State {
         let mut told = revocations.to_vec();
         if matches!(publish_for, PublishFor::Repair { .. }) {
             self.seen.restored = true;
-            told.retain(|it| {
-                let is_anonymous = it.matter().is_anonymous();
-                !config.lacks(Restoring) && !(config.lacks(RestoringAnonymous) && is_anonymous)
-            });
+            let is_kept = |it: &Revocation| {
+                let restores_all = !config.lacks(RestoringAnonymous);
+                !config.lacks(Restoring) && (restores_all || !it.matter().is_anonymous())
+            };
+            told.retain(is_kept);
         }
         let call = self.server_call(config);
         self.server.publish(call, &told, publish_for.purpose())
