@@ -253,6 +253,19 @@ fn rmp<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     writer.into_inner()
 }
 
+/// Why it does not write and read values itself.
+#[test]
+fn rmp_serde_breaks_the_rules_on_strings_numbers_errors_and_nesting() {
+    let bytes = rmp(&ByteBuf::from(*b"text"));
+    assert_eq!(rmp_serde::from_slice::<String>(&bytes).unwrap(), "text");
+    assert!(rmp_serde::from_slice::<ByteBuf>(&rmp("text")).is_ok());
+    assert_eq!(rmp(&u128::MAX), rmp(&-1i128));
+    let error = rmp_serde::from_slice::<Vec<u8>>(&rmp("4111 1111")).unwrap_err();
+    assert!(error.to_string().contains("4111"), "{error}");
+    let nested = (0..200).fold(json!([]), |inner, _| json!([inner]));
+    assert_eq!(rmp(&nested).len(), 201);
+}
+
 fn any_json() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
         Just(Json::Null),
