@@ -73,16 +73,6 @@ impl Minutes {
 }
 
 impl Head {
-    fn to_bytes(self) -> [u8; HEAD] {
-        let mut bytes = [0; HEAD];
-        let (version, rest) = bytes.split_at_mut(1);
-        let (key, sealed_at) = rest.split_at_mut(16);
-        version.copy_from_slice(&[self.version]);
-        key.copy_from_slice(self.key.as_bytes());
-        sealed_at.copy_from_slice(&self.sealed_at.to_bytes());
-        bytes
-    }
-
     fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let (version, rest) = bytes.split_first()?;
         let (key, rest) = rest.split_first_chunk()?;
@@ -152,7 +142,9 @@ impl Envelope {
     pub(crate) fn new(head: Head, nonce: [u8; NONCE], content: &[u8]) -> Option<Self> {
         let padded = padding::padded_len(content.len());
         let mut bytes = Vec::with_capacity(HEAD + NONCE + padded + TAG);
-        bytes.extend_from_slice(&head.to_bytes());
+        bytes.push(head.version);
+        bytes.extend_from_slice(head.key.as_bytes());
+        bytes.extend_from_slice(&head.sealed_at.to_bytes());
         bytes.extend_from_slice(&nonce);
         padding::pad(content, &mut bytes)?;
         bytes.extend_from_slice(&[0; TAG]);
