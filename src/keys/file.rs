@@ -71,7 +71,12 @@ pub(crate) fn read_password(path: std::path::PathBuf) -> Result<String, ConfigEr
 
 /// The tables in the bytes of the key file at `path`.
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<KeyTables, ConfigError> {
-    KeyTables::parse(file::text(path, bytes)?).map_err(|error| match error {
+    named(path, KeyTables::parse(file::text(path, bytes)?))
+}
+
+/// Names the file in what is wrong with its keys.
+pub(super) fn named<T>(path: &Path, read: Result<T, ConfigError>) -> Result<T, ConfigError> {
+    read.map_err(|error| match error {
         ConfigError::Keys(problem) => ConfigError::file(path, problem),
         other => other,
     })

@@ -16,9 +16,8 @@ use base64::engine::{DecodePaddingMode, general_purpose};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{derive, weak};
+use super::weak;
 use crate::error::ConfigError;
-use crate::ids::KeyId;
 use crate::random::{Random, RandomError};
 
 /// 32 secret bytes from which everything else of a key is derived.
@@ -36,7 +35,7 @@ use crate::random::{Random, RandomError};
 /// # Ok::<(), sealed_session::ConfigError>(())
 /// ```
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct Secret([u8; 32]);
+pub struct Secret(pub(super) [u8; 32]);
 
 impl Secret {
     /// A fresh secret.
@@ -82,13 +81,6 @@ impl Secret {
         secret.checked()
     }
 
-    /// The public name of the key that this secret makes.
-    ///
-    /// The first 16 bytes of HKDF-SHA256 with the salt `sealed-session/v1` and the info `key id`.
-    pub fn key_id(&self) -> KeyId {
-        derive::key_id(&self.0)
-    }
-
     /// The secret as base64url without padding, 43 characters, as a key file holds it. The text is
     /// erased when dropped.
     pub fn to_text(&self) -> Zeroizing<String> {
@@ -96,14 +88,6 @@ impl Secret {
         let mut text = Zeroizing::new(String::with_capacity(43));
         URL_SAFE_NO_PAD.encode_string(self.0, &mut text);
         text
-    }
-
-    pub(super) fn activity_key(&self) -> Zeroizing<[u8; 32]> {
-        derive::activity_key(&self.0)
-    }
-
-    pub(super) fn cipher_key(&self) -> Zeroizing<[u8; 32]> {
-        derive::cipher_key(&self.0)
     }
 
     /// A secret that may be weak or published, for test vectors.

@@ -117,10 +117,10 @@ impl KeyTables {
             builder = builder.key(key.secret.clone(), key.activate, key.retire);
         }
         for revoked in &self.revoked {
-            builder = builder.revoked(revoked.id, revoked.at);
+            builder = builder.revoked(revoked.id);
         }
         for pruned in &self.pruned {
-            builder = builder.pruned(pruned.id, pruned.retired);
+            builder = builder.pruned(pruned.id);
         }
         match self.everyone_before {
             Some(time) => builder.everyone_before(time),

@@ -118,11 +118,7 @@ impl KeyWatch {
 }
 
 fn ring(path: &Path, bytes: &[u8], now: UnixMillis) -> Result<KeyRing, ConfigError> {
-    let tables = file::parse(path, bytes)?;
-    tables.ring(now).map_err(|error| match error {
-        ConfigError::Keys(problem) => ConfigError::file(path, problem),
-        other => other,
-    })
+    file::named(path, file::parse(path, bytes)?.ring(now))
 }
 
 #[cfg(test)]
