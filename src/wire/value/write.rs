@@ -51,8 +51,8 @@ impl ValueWriter {
     }
 
     fn length(&mut self, kind: Kind, length: usize) -> Result<(), Error> {
-        // The marker that holds a few, and how many are too many for it; that of a byte behind it, and the
-        // smallest width.
+        // The marker that holds a short length, and which length is too long for it. Then the marker of a length
+        // in one byte, and the smallest width: arrays and maps have only the next two.
         let (small, few, marker, least) = match kind {
             Kind::Text => (0xa0, 32, 0xd9, 0),
             Kind::Bytes => (0, 0, 0xc4, 0),
@@ -78,22 +78,18 @@ impl ValueWriter {
     }
 
     /// The only pair of a map, whose value is an array or a map.
-    fn open_variant(&mut self, name: &str, kind: Kind, count: usize) -> Result<Open<'_>, Error> {
+    fn open_variant(&mut self, name: &str, kind: Kind) -> Result<Open<'_>, Error> {
         let outer = self.levels;
         self.variant(name)?;
-        let open = self.open(kind, Some(count))?;
+        let open = self.open(kind)?;
         Ok(Open { outer, ..open })
     }
 
-    fn open(&mut self, kind: Kind, count: Option<usize>) -> Result<Open<'_>, Error> {
+    fn open(&mut self, kind: Kind) -> Result<Open<'_>, Error> {
         let outer = self.levels;
         self.levels = deeper(outer, MOST_LEVELS)?;
-        if let Some(count) = count {
-            self.length(kind, count)?;
-        }
         Ok(Open {
             kind,
-            announced: count,
             count: 0,
             start: self.bytes.len(),
             outer,
@@ -106,8 +102,7 @@ impl ValueWriter {
 pub(super) struct Open<'w> {
     writer: &'w mut ValueWriter,
     kind: Kind,
-    announced: Option<usize>,
-    /// How many there are so far.
+    /// How many there are so far, keys included.
     count: usize,
     /// Where they begin.
     start: usize,
@@ -116,27 +111,21 @@ pub(super) struct Open<'w> {
 }
 
 impl Open<'_> {
-    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        self.count += 1;
         value.serialize(&mut *self.writer)
     }
 
-    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.count += 1;
-        self.value(value)
-    }
-
+    /// Puts the count in front. Before, nobody knew it for certain: some types say none, or another one.
     fn close(self) -> Result<(), Error> {
         let writer = self.writer;
-        match self.announced {
-            Some(announced) if announced == self.count => (),
-            Some(_) => return Err(Error::other("has another length than it says")),
-            // Nobody knew: the count is put in front now.
-            None => {
-                let values = writer.bytes.split_off(self.start);
-                writer.length(self.kind, self.count)?;
-                writer.bytes.extend(values);
-            }
-        }
+        let values = writer.bytes.split_off(self.start);
+        let count = match self.kind {
+            Kind::Map => self.count / 2,
+            _ => self.count,
+        };
+        writer.length(self.kind, count)?;
+        writer.bytes.extend(values);
         writer.levels = self.outer;
         Ok(())
     }
@@ -299,16 +288,16 @@ impl<'w> Serializer for &'w mut ValueWriter {
         Ok(())
     }
 
-    fn serialize_seq(self, count: Option<usize>) -> Result<Open<'w>, Error> {
-        self.open(Kind::Array, count)
+    fn serialize_seq(self, _: Option<usize>) -> Result<Open<'w>, Error> {
+        self.open(Kind::Array)
     }
 
-    fn serialize_tuple(self, count: usize) -> Result<Open<'w>, Error> {
-        self.open(Kind::Array, Some(count))
+    fn serialize_tuple(self, _: usize) -> Result<Open<'w>, Error> {
+        self.open(Kind::Array)
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, count: usize) -> Result<Open<'w>, Error> {
-        self.open(Kind::Array, Some(count))
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Open<'w>, Error> {
+        self.open(Kind::Array)
     }
 
     fn serialize_tuple_variant(
@@ -316,17 +305,17 @@ impl<'w> Serializer for &'w mut ValueWriter {
         _: &'static str,
         _: u32,
         variant: &'static str,
-        count: usize,
+        _: usize,
     ) -> Result<Open<'w>, Error> {
-        self.open_variant(variant, Kind::Array, count)
+        self.open_variant(variant, Kind::Array)
     }
 
-    fn serialize_map(self, count: Option<usize>) -> Result<Open<'w>, Error> {
-        self.open(Kind::Map, count)
+    fn serialize_map(self, _: Option<usize>) -> Result<Open<'w>, Error> {
+        self.open(Kind::Map)
     }
 
-    fn serialize_struct(self, _: &'static str, count: usize) -> Result<Open<'w>, Error> {
-        self.open(Kind::Map, Some(count))
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Open<'w>, Error> {
+        self.open(Kind::Map)
     }
 
     fn serialize_struct_variant(
@@ -334,20 +323,25 @@ impl<'w> Serializer for &'w mut ValueWriter {
         _: &'static str,
         _: u32,
         variant: &'static str,
-        count: usize,
+        _: usize,
     ) -> Result<Open<'w>, Error> {
-        self.open_variant(variant, Kind::Map, count)
+        self.open_variant(variant, Kind::Map)
     }
 }
 
-/// What serde calls by four names and MessagePack by one.
-macro_rules! arrays {
-    ($($name:ident: $method:ident;)*) => {$(
+/// What serde calls by six names and MessagePack by two.
+macro_rules! containers {
+    ($($name:ident: $method:ident($($key:ident)?);)*) => {$(
         impl $name for Open<'_> {
             type Ok = ();
             type Error = Error;
 
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+            fn $method<T: Serialize + ?Sized>(
+                &mut self,
+                $($key: &'static str,)?
+                value: &T,
+            ) -> Result<(), Error> {
+                $(self.item($key)?;)?
                 self.item(value)
             }
 
@@ -358,11 +352,13 @@ macro_rules! arrays {
     )*};
 }
 
-arrays! {
-    SerializeSeq: serialize_element;
-    SerializeTuple: serialize_element;
-    SerializeTupleStruct: serialize_field;
-    SerializeTupleVariant: serialize_field;
+containers! {
+    SerializeSeq: serialize_element();
+    SerializeTuple: serialize_element();
+    SerializeTupleStruct: serialize_field();
+    SerializeTupleVariant: serialize_field();
+    SerializeStruct: serialize_field(key);
+    SerializeStructVariant: serialize_field(key);
 }
 
 impl SerializeMap for Open<'_> {
@@ -374,34 +370,10 @@ impl SerializeMap for Open<'_> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.value(value)
+        self.item(value)
     }
 
     fn end(self) -> Result<(), Error> {
         self.close()
     }
 }
-
-macro_rules! structs {
-    ($($name:ident),*) => {$(
-        impl $name for Open<'_> {
-            type Ok = ();
-            type Error = Error;
-
-            fn serialize_field<T: Serialize + ?Sized>(
-                &mut self,
-                key: &'static str,
-                value: &T,
-            ) -> Result<(), Error> {
-                self.item(key)?;
-                self.value(value)
-            }
-
-            fn end(self) -> Result<(), Error> {
-                self.close()
-            }
-        }
-    )*};
-}
-
-structs!(SerializeStruct, SerializeStructVariant);
