@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn the_panic_button_can_not_be_set_into_the_future() {
+    fn the_panic_button_cannot_be_set_into_the_future() {
         let ring = |time| {
             KeyRing::builder()
                 .key(secret(1), at(0), None)

@@ -109,7 +109,7 @@ pub(crate) struct Parts<'e> {
     pub(crate) tag: &'e mut [u8; TAG],
 }
 
-/// What a text turned out to be.
+/// A text that was taken apart.
 #[derive(Debug)]
 pub(crate) enum Parsed {
     Token(Envelope),
@@ -138,7 +138,7 @@ impl Envelope {
         Ok(Parsed::Token(Self { head, bytes }))
     }
 
-    /// A token that is to be encrypted; `None` when the content is longer than can be said.
+    /// A token that is to be encrypted. `None`: the content is longer than four bytes can say.
     pub(crate) fn new(head: Head, nonce: [u8; NONCE], content: &[u8]) -> Option<Self> {
         let padded = padding::padded_len(content.len());
         let mut bytes = Vec::with_capacity(HEAD + NONCE + padded + TAG);

@@ -124,7 +124,7 @@ async fn copy(source: &Contents, to: &Store) -> Result<String, Failure> {
     let target = to.contents().await?;
     trusted_time(to.name(), &target)?;
     let known: HashSet<_> = entries.iter().collect();
-    // The remains of a copy that was cut off say nothing that this one does not.
+    // What a copy that was cut off has left there is part of this one.
     let is_new = target.revocations.iter().all(|each| known.contains(each));
     if !is_new {
         return Err(Failure::Failed(
