@@ -30,8 +30,8 @@ pub(crate) use words::tag;
 /// same numbers without explanations.
 pub(crate) fn describe() {
     for (kind, name, label, meaning) in METRICS {
-        sink::describe(kind, name, meaning);
-        if kind == MetricKind::Counter && label.is_none() {
+        sink::describe(*kind, name, meaning);
+        if *kind == MetricKind::Counter && label.is_empty() {
             // From the start, or the first event would be no increase.
             sink::add(name, &[], 0);
         }
