@@ -9,7 +9,7 @@ use crate::time::UnixMillis;
 
 /// Collects the keys of a [`KeyRing`].
 #[derive(Clone, Debug)]
-pub struct KeyRingBuilder(KeyRing);
+pub struct KeyRingBuilder(pub(super) KeyRing);
 
 impl KeyRingBuilder {
     /// Adds a key that seals from `activate` on (until a newer one does) and opens until `retire`.
