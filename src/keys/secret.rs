@@ -9,10 +9,9 @@
 
 use std::fmt;
 
-use base64::Engine;
-use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use base64::engine::{DecodePaddingMode, general_purpose};
+use base64::{DecodeSliceError, Engine, alphabet};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -138,23 +137,16 @@ fn decode(text: &str) -> Result<Secret, ConfigError> {
     };
     // Room for more than 32 bytes, so that "too long" is told from "not base64".
     let mut buffer = Zeroizing::new([0; 96]);
-    let length = match engine.decode_slice(text, buffer.as_mut_slice()) {
-        Ok(length) => length,
-        Err(base64::DecodeSliceError::OutputSliceTooSmall) => usize::MAX,
-        Err(base64::DecodeSliceError::DecodeError(_)) => {
-            return Err(ConfigError::WeakSecret("it is not base64"));
+    let decoded = engine.decode_slice(text, buffer.as_mut_slice());
+    match (decoded, buffer.first_chunk()) {
+        (Ok(32), Some(bytes)) => Ok(Secret(*bytes)),
+        (Err(DecodeSliceError::DecodeError(_)), _) => {
+            Err(ConfigError::WeakSecret("it is not base64"))
         }
-    };
-    let mut secret = Secret([0; 32]);
-    match buffer.get(..32) {
-        Some(bytes) if length == 32 => secret.0.copy_from_slice(bytes),
-        _ => {
-            return Err(ConfigError::WeakSecret(
-                "it is not 32 bytes, which are 43 characters of base64",
-            ));
-        }
+        _ => Err(ConfigError::WeakSecret(
+            "it is not 32 bytes, which are 43 characters of base64",
+        )),
     }
-    Ok(secret)
 }
 
 #[cfg(test)]
