@@ -151,7 +151,7 @@ impl Envelope {
         Some(Self { head, bytes })
     }
 
-    /// What the cipher works on. `None` never: both makers have seen to the length.
+    /// What the cipher works on. Never `None`: both makers have seen to the length.
     pub(crate) fn parts(&mut self) -> Option<Parts<'_>> {
         let (_, rest) = self.bytes.split_at_mut_checked(HEAD)?;
         let (nonce, rest) = rest.split_first_chunk_mut()?;

@@ -37,7 +37,7 @@ impl<'r> Reader<'r> {
     #[inline]
     pub(crate) fn bytes(&mut self) -> Option<&'r [u8]> {
         let length = match self.rest {
-            // Most are this short.
+            // Most are this short. The read of a medium session takes 5 % more instructions without this.
             [length @ ..0x80, rest @ ..] => {
                 self.rest = rest;
                 usize::from(*length)
