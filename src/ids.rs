@@ -27,7 +27,7 @@ macro_rules! id {
             }
         }
 
-        /// Its bytes alone. A derived one adds their number, which is always the same.
+        /// Its bytes in one write, so that a hasher can take them as the hash. A derived one writes their number first.
         impl Hash for $name {
             fn hash<H: Hasher>(&self, hasher: &mut H) {
                 hasher.write(&self.0);

@@ -19,14 +19,12 @@ impl<'r> Reader<'r> {
         self.rest
     }
 
-    #[inline]
     pub(crate) fn byte(&mut self) -> Option<u8> {
         let (byte, rest) = self.rest.split_first()?;
         self.rest = rest;
         Some(*byte)
     }
 
-    #[inline]
     pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (array, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
@@ -34,7 +32,6 @@ impl<'r> Reader<'r> {
     }
 
     /// A length, and as many bytes.
-    #[inline]
     pub(crate) fn bytes(&mut self) -> Option<&'r [u8]> {
         let length = match self.rest {
             // Most are this short. The read of a medium session takes 5 % more instructions without this.
@@ -49,18 +46,15 @@ impl<'r> Reader<'r> {
         Some(bytes)
     }
 
-    #[inline]
     pub(crate) fn u64(&mut self) -> Option<u64> {
         self.number(u64::BITS)
     }
 
     /// How many follow: less than 128, so in a byte.
-    #[inline]
     pub(crate) fn count(&mut self) -> Option<u8> {
         self.byte().filter(|count| *count < 0x80)
     }
 
-    #[inline]
     pub(crate) fn flag(&mut self) -> Option<bool> {
         match self.byte()? {
             0 => Some(false),
@@ -70,19 +64,16 @@ impl<'r> Reader<'r> {
     }
 
     /// A length, and as many bytes of UTF-8.
-    #[inline]
     pub(crate) fn text(&mut self) -> Option<&'r str> {
         str::from_utf8(self.bytes()?).ok()
     }
 
-    #[inline]
     pub(crate) fn u32(&mut self) -> Option<u32> {
         u32::try_from(self.number(u32::BITS)?).ok()
     }
 
     /// Seven bits a byte, the lowest first; the eighth says that more follow. In no more bytes than the number
     /// needs, and no more than so many `bits`.
-    #[inline]
     fn number(&mut self, bits: u32) -> Option<u64> {
         let mut number = 0;
         let mut shift = 0;

@@ -88,7 +88,7 @@ impl StoreArgument {
                 let store = config.open_used_store().await.map_err(failed)?;
                 (store, Some(config.audience().to_owned()))
             }
-            Self::File(path) => (Redb::open(path).map_err(in_use)?.into(), None),
+            Self::File(path) => (Redb::open(path).map_err(failed)?.into(), None),
         };
         Ok(OpenStore { store, audience })
     }
@@ -102,10 +102,10 @@ impl StoreArgument {
                 (config.open_store().map_err(failed)?, None)
             }
             Self::File(path) if Path::new(path).exists() => {
-                (Redb::open(path).map_err(in_use)?.into(), None)
+                (Redb::open(path).map_err(failed)?.into(), None)
             }
             Self::File(path) => {
-                let store = Redb::create(path).map_err(in_use)?;
+                let store = Redb::create(path).map_err(failed)?;
                 (store.into(), Some(path.into()))
             }
         };
@@ -136,18 +136,12 @@ fn name(list: &ListName) -> Result<&str, Failure> {
     list.list.as_deref().ok_or_else(which)
 }
 
-fn failed(error: ConfigError) -> Failure {
-    match error {
-        ConfigError::Store(error) => in_use(error),
-        other => other.into(),
-    }
-}
-
-fn in_use(error: StoreError) -> Failure {
-    match error {
-        StoreError::InUse(_) => Failure::Failed(format!(
+fn failed(error: impl Into<ConfigError>) -> Failure {
+    match error.into() {
+        ConfigError::Store(error @ StoreError::InUse(_)) => Failure::Failed(format!(
             "{error}; stop the server first, or let the application end the sessions"
         )),
+        ConfigError::Store(error) => error.into(),
         other => other.into(),
     }
 }
