@@ -72,6 +72,7 @@ impl<'a> Layout<'a> {
     }
 
     /// Takes the fields off the front. `None`: this is no record of this version in its one form.
+    #[inline]
     pub(crate) fn read(reader: &mut Reader<'a>) -> Option<Self> {
         let version = reader.byte()?;
         if version != VERSION {
@@ -97,6 +98,7 @@ impl<'a> Layout<'a> {
 }
 
 impl<'a> LoginLayout<'a> {
+    #[inline]
     fn read(reader: &mut Reader<'a>) -> Option<Self> {
         Some(Self {
             subject: reader.text()?,

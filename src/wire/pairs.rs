@@ -13,6 +13,7 @@ pub(crate) struct Pair<'p> {
 }
 
 impl<'p> Pair<'p> {
+    #[inline]
     pub(crate) fn read(reader: &mut Reader<'p>) -> Option<Self> {
         let before = reader.rest();
         let name = reader.bytes()?;
