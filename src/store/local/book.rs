@@ -21,7 +21,7 @@ use crate::revoke::list::List;
 use crate::revoke::{
     ANONYMOUS_CAPACITY, Announcement, Incarnation, LogState, Published, Revocation, Target,
 };
-use crate::store::check_clock;
+use crate::store::sweep::check_clock;
 use crate::time::SKEW;
 use crate::time::{Clock, UnixMillis};
 

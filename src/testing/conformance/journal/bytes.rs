@@ -1,6 +1,6 @@
 //! The journal alone. It knows nothing of what the bytes mean, and so gets any.
 
-use super::JournalHarness;
+use super::harness::JournalHarness;
 use super::tools::{durable, fresh, load, open};
 use crate::revoke::Journal;
 use crate::testing::conformance::report::{Checked, Stop, require};

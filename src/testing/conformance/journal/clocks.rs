@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::JournalHarness;
+use super::harness::JournalHarness;
 use super::tools::{
     DAY, HOUR, MINUTE, Open, announcement, anonymous, durable, id, open, require_all, session,
     subject,

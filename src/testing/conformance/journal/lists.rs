@@ -1,6 +1,6 @@
 //! A store on the journal: what was acknowledged is there when it is opened again.
 
-use super::JournalHarness;
+use super::harness::JournalHarness;
 use super::tools::{
     DAY, HOUR, MINUTE, Open, announcement, anonymous, durable, fresh, id, one_of_each, require_all,
     session, subject,

@@ -23,41 +23,21 @@
 //! report.assert_passed();
 //! # }
 //! ```
+//!
+//! [`Journal`]: crate::revoke::Journal
 
 mod bytes;
 mod clocks;
+mod harness;
 mod lists;
 mod tools;
 
+pub use harness::JournalHarness;
+
 use super::report::{Report, run};
-use crate::revoke::Journal;
 
-/// How the suite gets at a journal.
-pub trait JournalHarness: Send + Sync {
-    /// A new journal with nothing in it, which shares nothing with those from before.
-    ///
-    /// # Errors
-    /// When there is none; the check that asked for it then fails with this message.
-    fn fresh(&self) -> Result<Box<dyn Journal>, String>;
-
-    /// Opens the place of the last [`fresh`](Self::fresh) one again, as a restarted process would. `None`, the
-    /// default, says that it does not survive that.
-    ///
-    /// # Errors
-    /// When it cannot be opened. That is what it must do while it is open elsewhere.
-    fn open(&self) -> Option<Result<Box<dyn Journal>, String>> {
-        None
-    }
-
-    /// Lets every append to the last [`fresh`](Self::fresh) one fail, or no longer. False, the default, says that
-    /// this cannot be done.
-    fn fail_appends(&self, fail: bool) -> bool {
-        let _ = fail;
-        false
-    }
-}
-
-/// Runs every check of a [`Journal`]. The runtime needs its timer, and several threads to find races.
+/// Runs every check of a [`Journal`](crate::revoke::Journal). The runtime needs its timer, and several threads to
+/// find races.
 pub async fn journal(harness: &dyn JournalHarness) -> Report {
     let mut report = Report::new();
     run! { report, harness;
