@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::ids::{Generation, RaiseId};
 use crate::random::SystemRandom;
 use crate::revoke::node::Node;
-use crate::revoke::store::{Boxed, Contents, Start, StoreKind};
+use crate::revoke::store::{Boxed, Contents, NodeStart, StoreKind};
 use crate::revoke::{Announcement, Purpose, Raise, ReplicatedLog, Revocation, SnapshotEnd, Target};
 use crate::time::{Clock, SystemClock, UnixMillis};
 
@@ -63,7 +63,7 @@ impl StoreKind for Shared {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn start(&self, start: Start) -> Boxed<'_, Node> {
+    fn start(&self, start: NodeStart) -> Boxed<'_, Node> {
         Box::pin(Driver::start(self.log.clone(), start))
     }
 

@@ -40,7 +40,7 @@ pub(crate) trait StoreKind: Send + Sync + fmt::Debug {
     fn open(&self, clock: Arc<dyn Clock>) -> Boxed<'_, ()>;
 
     /// Loads the whole state before it returns, so that nothing is ever answered from an empty list.
-    fn start(&self, start: Start) -> Boxed<'_, Node>;
+    fn start(&self, start: NodeStart) -> Boxed<'_, Node>;
 
     fn contents(&self) -> Boxed<'_, Contents>;
     fn announce(&self, announcement: Announcement) -> Boxed<'_, ()>;
@@ -50,7 +50,7 @@ pub(crate) trait StoreKind: Send + Sync + fmt::Debug {
 }
 
 /// What a node starts with.
-pub(crate) struct Start {
+pub(crate) struct NodeStart {
     pub(crate) worker: Arc<Worker>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -107,7 +107,7 @@ impl Store {
         WeakStore(Arc::downgrade(&self.kind))
     }
 
-    pub(crate) async fn start(&self, start: Start) -> Result<Node, StoreError> {
+    pub(crate) async fn start(&self, start: NodeStart) -> Result<Node, StoreError> {
         self.kind.start(start).await
     }
 }

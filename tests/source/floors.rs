@@ -96,7 +96,6 @@ const PENDING_NAMES: &[&str] = &[
     "Rules",
     "Shared",
     "Source",
-    "Start",
     "State",
 ];
 

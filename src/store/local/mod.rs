@@ -24,7 +24,7 @@ use crate::ids::Generation;
 use crate::lock::lock;
 use crate::revoke::completeness::Completeness;
 use crate::revoke::node::Node;
-use crate::revoke::store::{Boxed, Contents, Start, StoreKind};
+use crate::revoke::store::{Boxed, Contents, NodeStart, StoreKind};
 use crate::revoke::{Announcement, Journal, Revocation, Target};
 use crate::time::{Clock, SystemClock, UnixMillis};
 
@@ -94,7 +94,7 @@ impl StoreKind for Local {
         Box::pin(async move { self.open(|| clock).await.map(|_| ()) })
     }
 
-    fn start(&self, start: Start) -> Boxed<'_, Node> {
+    fn start(&self, start: NodeStart) -> Boxed<'_, Node> {
         Box::pin(async move {
             let clock = Arc::clone(&start.clock);
             let keeper = self.open(|| clock).await?;

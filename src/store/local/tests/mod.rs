@@ -18,7 +18,7 @@ use crate::ids::{Serial, SessionId};
 use crate::random::SystemRandom;
 use crate::revoke::node::Node;
 use crate::revoke::policy::Trust;
-use crate::revoke::store::Start;
+use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
 use crate::revoke::{Announcement, Journal, Published, Revocation, SessionEntry, Store};
 use crate::testing::ManualClock;
@@ -108,7 +108,7 @@ impl Journal for Ram {
 }
 
 async fn started(store: &Store, clock: &ManualClock, capacity: u64) -> Result<Node, StoreError> {
-    let start = Start {
+    let start = NodeStart {
         worker: Arc::new(Worker::start()?),
         clock: Arc::new(clock.clone()),
         random: Arc::new(SystemRandom),

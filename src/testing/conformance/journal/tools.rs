@@ -9,7 +9,7 @@ use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::random::SystemRandom;
 use crate::revoke::node::Node;
 use crate::revoke::policy::Trust;
-use crate::revoke::store::Start;
+use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
 use crate::revoke::{
     Announcement, Journal, Published, Revocation, SessionEntry, Store, SubjectEntry,
@@ -67,7 +67,7 @@ impl Open {
         announcement: Announcement,
     ) -> Result<Self, StoreError> {
         let store = Store::of(Local::new(journal));
-        let start = Start {
+        let start = NodeStart {
             worker: Arc::new(Worker::start()?),
             clock: Arc::new(clock.clone()),
             random: Arc::new(SystemRandom),
