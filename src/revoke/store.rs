@@ -1,8 +1,9 @@
 //! A store, whichever contract it keeps.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::{Arc, Weak};
+
+use async_trait::async_trait;
 
 use crate::error::StoreError;
 use crate::ids::Generation;
@@ -26,9 +27,8 @@ pub struct Store {
     kind: Arc<dyn StoreKind>,
 }
 
-pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
-
 /// What can be done with a store of either contract.
+#[async_trait]
 pub(crate) trait StoreKind: Send + Sync + fmt::Debug {
     /// Whether other processes write to it.
     fn is_shared(&self) -> bool;
@@ -37,16 +37,16 @@ pub(crate) trait StoreKind: Send + Sync + fmt::Debug {
     fn name(&self) -> &'static str;
 
     /// Loads a journal now, by this clock.
-    fn open(&self, clock: Arc<dyn Clock>) -> Boxed<'_, ()>;
+    async fn open(&self, clock: Arc<dyn Clock>) -> Result<(), StoreError>;
 
     /// Loads the whole state before it returns, so that nothing is ever answered from an empty list.
-    fn start(&self, start: NodeStart) -> Boxed<'_, Node>;
+    async fn start(&self, start: NodeStart) -> Result<Node, StoreError>;
 
-    fn contents(&self) -> Boxed<'_, Contents>;
-    fn announce(&self, announcement: Announcement) -> Boxed<'_, ()>;
-    fn publish<'a>(&'a self, revocations: &'a [Revocation]) -> Boxed<'a, ()>;
-    fn raise(&self, target: Target) -> Boxed<'_, Generation>;
-    fn attest(&self, since: UnixMillis) -> Boxed<'_, ()>;
+    async fn contents(&self) -> Result<Contents, StoreError>;
+    async fn announce(&self, announcement: Announcement) -> Result<(), StoreError>;
+    async fn publish(&self, revocations: &[Revocation]) -> Result<(), StoreError>;
+    async fn raise(&self, target: Target) -> Result<Generation, StoreError>;
+    async fn attest(&self, since: UnixMillis) -> Result<(), StoreError>;
 }
 
 /// What a node starts with.

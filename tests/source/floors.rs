@@ -82,21 +82,16 @@ const PENDING_NAMES: &[&str] = &[
     "Call",
     "Cause",
     "Command",
-    "Contents",
     "Entries",
     "Entry",
     "Fields",
-    "Found",
     "List",
     "Open",
     "Publication",
-    "Raise",
-    "Reader",
     "Record",
     "Rules",
     "Shared",
     "Source",
-    "State",
 ];
 
 /// A file of the library or of the command line.

@@ -1,6 +1,6 @@
 //! Journals that are cut off, damaged, foreign, or of another release.
 
-use super::super::record::Record;
+use super::super::record::JournalRecord;
 use super::{Disk, SECOND, about, framed, frames, id, node, opened, publish, session};
 use crate::error::StoreError;
 use crate::testing::ManualClock;
@@ -61,10 +61,10 @@ fn any_cut_loads_as_a_prefix_or_is_refused_and_what_is_torn_is_cut_off_first() {
 /// What a compaction wrote was all acknowledged.
 #[test]
 fn a_compaction_that_is_cut_off_is_damage_also_between_two_frames() {
-    let record = |n| Record::Revocation(session(n));
+    let record = |n| JournalRecord::Revocation(session(n));
     let base = [
         framed(0, &[about(), record(1)]),
-        framed(1, &[record(2), Record::End]),
+        framed(1, &[record(2), JournalRecord::End]),
     ];
     assert!(opened(&Disk::holding(&base.concat())).is_ok());
     assert_damaged(&base[0], "its end is missing");

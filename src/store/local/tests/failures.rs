@@ -177,9 +177,8 @@ async fn a_journal_that_has_grown_is_compacted_and_stays_small() {
     assert_eq!(opened(&it.disk).unwrap().list.len(), 1000);
 }
 
-/// What the list holds of the last records of a compaction is all of it, however often it is gone through.
 #[tokio::test]
-async fn a_long_list_is_compacted_in_parts() {
+async fn a_long_list_is_compacted_whole() {
     let it = setup().await;
     let all: Vec<_> = (0..300_000).map(session).collect();
     it.store.publish(&all).await.unwrap();
