@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use ::redb::{Database, ReadableDatabase, ReadableTable};
 
-use self::fault::{Fault, guarded};
+use self::fault::guarded;
 use self::file::JOURNAL;
 use crate::error::StoreError;
 use crate::revoke::Journal;
@@ -168,7 +168,7 @@ impl Journal for Redb {
             }
             drop(table);
             transaction.commit()?;
-            Ok::<u64, Fault>(next)
+            Ok(next)
         });
         self.has_failed |= compacted.is_err();
         self.next = compacted?;
