@@ -86,7 +86,6 @@ const PENDING_NAMES: &[&str] = &[
     "Entry",
     "Fields",
     "List",
-    "Open",
     "Publication",
     "Record",
     "Rules",

@@ -62,6 +62,7 @@ pub async fn journal(harness: &dyn JournalHarness) -> Report {
         "a sweep forgets what has expired, for good, and nothing else": clocks::a_sweep_forgets;
         "a clock that cannot be right forgets nothing and opens nothing": clocks::a_wrong_clock_is_refused;
         "a list that is still empty begins anew when its clock was wrong": clocks::an_empty_list_begins_anew;
+        "a list in which anything was revoked never begins anew": clocks::a_used_list_never_begins_anew;
     }
     report
 }
