@@ -72,11 +72,7 @@ impl StoreKind for Shared {
 
     async fn contents(&self) -> Result<Contents, StoreError> {
         let (revocations, end) = self.snapshot().await?;
-        let mut contents = Contents::new(revocations, end.state.complete_since);
-        contents.announced = end.state.announced;
-        contents.unreadable = end.state.unreadable;
-        contents.now = end.state.now;
-        Ok(contents)
+        Ok(Contents::new(revocations, &end.state))
     }
 
     async fn announce(&self, announcement: Announcement) -> Result<(), StoreError> {

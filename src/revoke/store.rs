@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::error::StoreError;
 use crate::ids::Generation;
 use crate::random::Random;
-use crate::revoke::answers::{Announcement, Target};
+use crate::revoke::answers::{Announcement, LogState, Target};
 use crate::revoke::node::Node;
 use crate::revoke::policy::Trust;
 use crate::revoke::revocation::Revocation;
@@ -75,13 +75,13 @@ pub struct Contents {
 }
 
 impl Contents {
-    pub(crate) fn new(revocations: Vec<Revocation>, complete_since: UnixMillis) -> Self {
+    pub(crate) fn new(revocations: Vec<Revocation>, state: &LogState) -> Self {
         Self {
             revocations,
-            complete_since,
-            announced: Announcement::default(),
-            unreadable: 0,
-            now: UnixMillis::EPOCH,
+            complete_since: state.complete_since,
+            announced: state.announced,
+            unreadable: state.unreadable,
+            now: state.now,
         }
     }
 }

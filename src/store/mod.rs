@@ -49,16 +49,9 @@ impl Store {
     }
 }
 
-impl From<Memory> for Store {
-    fn from(memory: Memory) -> Self {
-        Self::journal(memory)
-    }
-}
-
-#[cfg(feature = "redb")]
-impl From<Redb> for Store {
-    fn from(redb: Redb) -> Self {
-        Self::journal(redb)
+impl<J: Journal> From<J> for Store {
+    fn from(journal: J) -> Self {
+        Self::journal(journal)
     }
 }
 

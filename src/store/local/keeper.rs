@@ -145,11 +145,7 @@ impl Keeper {
             other => revocations.push(other),
         });
         revocations.extend(list.find(Matter::Anonymous));
-        let state = self.book.log_state();
-        let mut contents = Contents::new(revocations, state.complete_since);
-        contents.announced = state.announced;
-        contents.now = state.now;
-        contents
+        Contents::new(revocations, &self.book.log_state())
     }
 }
 
