@@ -64,7 +64,7 @@ impl Journal for AppendOnly {
         for piece in pieces {
             new.write_all(&piece).map_err(unavailable)?;
         }
-        // On the disk under its own name first, then under the list's: whoever reads it finds either list whole.
+        // On the disk under its own name first, then under the list's: a reader finds either list whole.
         new.sync_all().map_err(unavailable)?;
         fs::rename(&beside, &self.path).map_err(unavailable)?;
         self.file = new;
@@ -83,7 +83,7 @@ fn unavailable(error: std::io::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-/// How the suite gets at it: each new list is the next file in a folder.
+/// Opens journals for the suite: each new list is the next file in a folder.
 struct InFolder(tempfile::TempDir, AtomicU32);
 
 impl JournalHarness for InFolder {

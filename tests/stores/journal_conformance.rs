@@ -268,7 +268,7 @@ async fn a_broken_promise_is_found_by_the_check_of_it() {
         (Flaw::HoldsSomethingAtFirst, "a new journal is empty"),
         (
             Flaw::ReturnsInAnotherOrder,
-            "what it was given is what it returns, in order",
+            "it returns what it was given, in order",
         ),
         (Flaw::IsText, "any bytes can be appended"),
         (
@@ -281,7 +281,7 @@ async fn a_broken_promise_is_found_by_the_check_of_it() {
         ),
         (
             Flaw::ForgetsTheLastAppend,
-            "what it was given is what it returns, in order",
+            "it returns what it was given, in order",
         ),
         (
             Flaw::CompactsByAppending,
@@ -293,12 +293,12 @@ async fn a_broken_promise_is_found_by_the_check_of_it() {
         ),
         (
             Flaw::OverwritesTheCompaction,
-            "what is appended after a compaction follows it",
+            "appends after a compaction follow it",
         ),
         (Flaw::IsOpenTwice, "it is open once"),
         (
             Flaw::HidesFailures,
-            "after a failed append a compaction mends everything",
+            "after a failed append a compaction repairs everything",
         ),
     ] {
         let report = report(flaw).await;

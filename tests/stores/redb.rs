@@ -166,7 +166,7 @@ fn other_things_than_a_list_are_errors() {
 }
 
 #[test]
-fn a_folder_that_can_not_be_written_is_an_error() {
+fn a_folder_that_cannot_be_written_is_an_error() {
     // Not even root can write here.
     let created = Redb::create("/proc/revocations.redb");
     assert!(
@@ -483,7 +483,7 @@ async fn child_whose_disk_is_full() {
         panic!("after a failed write: {second:?}");
     };
     assert!(later.contains("earlier write failed"), "{later}");
-    // What was revoked holds all the same.
+    // The revocations hold in this process.
     assert!(sessions(&store).await.unwrap().len() as u64 > acknowledged);
     println!("\nacknowledged {acknowledged}");
 }

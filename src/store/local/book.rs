@@ -1,6 +1,6 @@
-//! What the store of one process holds: the list, and what else its journal says of it.
+//! The state of a store of one process: the list, and the facts about it that its journal keeps.
 //!
-//! 1. All `Sessions` on a store share one book, and so one list. What is joined into it counts at once.
+//! 1. All `Sessions` on a store share one book, and so one list. A revocation that is joined into it counts at once.
 //! 2. A raise counts only once it is durable. Until then its target is marked, and its generation is outstanding:
 //!    the next raise is above it, and a login waits for it.
 //! 3. Before anything is forgotten, the time of that sweep is durable: a clock that stands before it cannot be
@@ -35,8 +35,8 @@ pub(super) struct Book {
 #[derive(Debug, Default)]
 struct BookState {
     about: About,
-    /// What was announced, as far as it is durable.
-    told: Announcement,
+    /// As far as announcements are durable.
+    durable: Announcement,
     /// The newest raise of each target that is not durable.
     raises: HashMap<Target, Raised>,
     /// How many revocations hold here that are not durable.
@@ -48,22 +48,22 @@ struct BookState {
 /// Something to be made durable.
 #[derive(Debug)]
 pub(super) enum Job {
-    /// What the list holds already.
+    /// Revocations that the list holds already.
     Join(Vec<Revocation>),
-    /// What it does not hold before it is durable.
+    /// A raise, which the list holds once it is durable.
     Raise(Target, Raised),
     /// Something about the list has changed.
     About,
-    /// The same. What has expired by then is forgotten once that is durable.
+    /// The same, and then entries are forgotten that have expired by this time.
     Sweep(UnixMillis),
-    /// Nothing but what was told before.
+    /// Nothing: it waits for the jobs before it.
     Flush,
     /// The same, and at once: a compaction that is needed is not put off.
     Close,
 }
 
 impl Job {
-    /// How many revocations it tells.
+    /// How many revocations it makes durable.
     pub(super) fn count(&self) -> usize {
         match self {
             Self::Join(revocations) => revocations.len(),
@@ -98,17 +98,17 @@ impl Book {
         self.list.set_complete_since(now);
     }
 
-    /// Takes what a journal says about the list.
+    /// Takes the facts about the list that a journal holds.
     pub(super) fn load(&self, about: &About) {
         let mut state = self.state();
         let is_used = state.about.is_used || about.is_used;
         state.about = About { is_used, ..*about };
-        state.told = about.announced;
+        state.durable = about.announced;
         self.list.set_complete_since(about.complete_since);
         self.list.announce(about.announced.longest);
     }
 
-    /// What a journal is told about the list.
+    /// The facts about the list that a journal keeps.
     pub(super) fn about(&self) -> About {
         self.state().about
     }
@@ -148,7 +148,7 @@ impl Book {
         let announced = state.about.announced.join(announcement);
         state.about.announced = announced;
         self.list.announce(announced.longest);
-        announced != state.told
+        announced != state.durable
     }
 
     /// The list knows of sessions since then, if that is earlier. It counts once it is durable.
@@ -169,8 +169,8 @@ impl Book {
         }
     }
 
-    /// Joins a revocation in. Returns what has to be durable of it, and the result. An anonymous one may have to
-    /// make room, or have been ended to.
+    /// Joins a revocation in. Returns the revocations that have to be durable for it, and the result. An anonymous
+    /// one may need room, or come too late because room was made.
     pub(super) fn enter(&self, revocation: &Revocation) -> (Vec<Revocation>, Published) {
         self.join(revocation);
         let Revocation::AnonymousSession { created, .. } = revocation else {
@@ -187,15 +187,15 @@ impl Book {
         }
         let since = self.list.anonymous().since();
         if *created <= since {
-            // Durable together with the answer, whoever raised it.
+            // The rise has to be durable before this is answered, whichever call raised it.
             return (vec![Revocation::Anonymous { since }], Published::Ended);
         }
         let records = risen.into_iter().chain([*revocation]).collect();
         (records, self.standing(revocation))
     }
 
-    /// The result of a revocation that is in the list. It is [`Fresh`](Published::Fresh) unless something larger stands
-    /// there: which of two equal ones was first, joining has told.
+    /// The result of a revocation that is in the list: [`Fresh`](Published::Fresh) unless the list holds a larger one.
+    /// Of two equal ones, the node's own join has found the first.
     fn standing(&self, revocation: &Revocation) -> Published {
         let (id, entry, is_anonymous) = match revocation {
             Revocation::Session { id, entry } => (id, entry, false),
@@ -261,8 +261,8 @@ impl Book {
         raises.map(|(target, raised)| (*target, *raised)).collect()
     }
 
-    /// Prepares to forget what has expired by `now`. What is [`about`](Self::about) the list has to be durable
-    /// before. Says whether the list begins anew instead.
+    /// Prepares to forget the entries that have expired by `now`: the new time of the last sweep has to be durable
+    /// before. Returns whether the list begins anew instead.
     ///
     /// # Errors
     /// When the clock cannot be right.
@@ -285,20 +285,20 @@ impl Book {
         Ok(false)
     }
 
-    /// The job is durable, and so is this about the list: what waited for that counts now.
+    /// The job and these facts about the list are durable. They count now.
     pub(super) fn carried_out(&self, job: &Job, about: &About) {
         match job {
             Job::Raise(target, raised) => self.raised(*target, raised),
-            Job::About => self.told(about),
+            Job::About => self.about_is_durable(about),
             Job::Sweep(now) => {
-                self.told(about);
+                self.about_is_durable(about);
                 observe::forgotten(self.list.sweep(*now));
             }
             Job::Join(_) | Job::Flush | Job::Close => {}
         }
     }
 
-    /// The list takes a raise that is durable, and the mark goes if no other one is outstanding.
+    /// The list takes a raise that is durable. The mark goes unless a newer one is outstanding.
     pub(super) fn raised(&self, target: Target, raised: &Raised) {
         let mut state = self.state();
         self.list.join(&target.at(raised.generation, raised.until));
@@ -308,9 +308,10 @@ impl Book {
         }
     }
 
-    pub(super) fn told(&self, about: &About) {
+    /// The journal holds these facts: they count now.
+    pub(super) fn about_is_durable(&self, about: &About) {
         let mut state = self.state();
-        state.told = about.announced;
+        state.durable = about.announced;
         // Unless the list has begun anew meanwhile.
         if state.about.complete_since == about.complete_since {
             self.list.set_complete_since(about.complete_since);

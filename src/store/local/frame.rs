@@ -4,14 +4,14 @@
 //!    body, and a checksum of both. Frames are numbered without a gap, over compactions too.
 //! 2. Only the last append can be torn, because nothing follows one that failed. So bad bytes at the end, with no
 //!    header of a later frame behind them, were never acknowledged: they are cut off.
-//! 3. Anything else that is bad is damage. A list is never made of what is around it.
+//! 3. Anything else that is bad is damage. A list is never made of the rest.
 //! 4. The checksums are the first eight bytes of SHA-256, which is here already. A million entries take a tenth of
 //!    a second, an entry much less than its fsync; and a search for headers in arbitrary bytes finds none by chance.
 
 use memchr::memmem;
 use sha2::{Digest, Sha256};
 
-/// What each frame begins with.
+/// The first bytes of each frame.
 const MAGIC: [u8; 4] = *b"SSRJ";
 /// Which records a body can hold, and how. Another one is refused by number.
 const VERSION: u32 = 1;
@@ -51,9 +51,9 @@ pub(super) fn split<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
 /// Reads frames from pieces that begin and end anywhere.
 #[derive(Debug, Default)]
 pub(super) struct FrameReader {
-    /// What came and was not read yet.
+    /// Bytes that were not read yet.
     bytes: Vec<u8>,
-    /// How much was read before that.
+    /// How many were read before them.
     before: u64,
     /// The number of the last frame.
     last: Option<u64>,
@@ -61,14 +61,14 @@ pub(super) struct FrameReader {
     bad: Option<u64>,
 }
 
-/// What a journal ended with.
+/// The end of a journal.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct End {
-    /// The number of the last frame; none if nothing was there.
+    /// The number of the last frame; none in an empty journal.
     pub(super) last: Option<u64>,
-    /// Whether a part of a frame follows, or what else an append left that was never acknowledged.
+    /// Whether bytes follow that are no frame: an append that was never acknowledged.
     pub(super) is_torn: bool,
-    /// How many bytes were there.
+    /// How many bytes the journal holds.
     pub(super) length: u64,
 }
 
@@ -76,7 +76,7 @@ impl FrameReader {
     /// Takes a piece, and hands the bodies of the frames that it completes to `take`.
     ///
     /// # Errors
-    /// What is wrong, in words, if something is damaged, or `take` says so.
+    /// The problem in words, if something is damaged or `take` fails.
     pub(super) fn feed(
         &mut self,
         piece: &[u8],
@@ -139,10 +139,10 @@ impl FrameReader {
         })
     }
 
-    /// Forgets what was read; behind something bad, all that is no header of a later frame.
+    /// Drops the bytes that were read. Behind bad ones, looks for the header of a later frame.
     fn advance(&mut self, mut read: usize) -> Result<(), String> {
         while let Some(bad) = self.bad {
-            // What is bad may itself begin with a header.
+            // Bad bytes may themselves begin with a header.
             let is_bad = self.before.saturating_add(read as u64) == bad;
             read = read.saturating_add(usize::from(is_bad));
             let rest = self.bytes.get(read..).unwrap_or_default();
@@ -168,7 +168,7 @@ impl FrameReader {
     }
 }
 
-/// What some bytes begin with.
+/// How some bytes begin.
 enum Header {
     /// The header of the frame with this number, of this length in all.
     Good {

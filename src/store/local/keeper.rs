@@ -49,10 +49,10 @@ impl Keeper {
                 loading.send_replace(Some(Ok(())));
                 writer.run(&inbox);
             }
-            // The journal is closed before anybody hears of it.
+            // The journal is closed before the error is known.
             Err(error) => drop(loading.send_replace(Some(Err(error)))),
         };
-        // What the thread logs reaches the subscriber of whoever opened the store.
+        // The thread logs to the subscriber of the thread that opened the store.
         let listener = tracing::dispatcher::get_default(Clone::clone);
         let thread = std::thread::Builder::new().name("revocations".into());
         let thread = thread.spawn(move || tracing::dispatcher::with_default(&listener, work));
@@ -72,7 +72,7 @@ impl Keeper {
         }
     }
 
-    /// Lets the thread do it, whether or not anyone waits, and then answers.
+    /// Sends the job to the thread, which does it whether or not the answer is awaited.
     pub(super) fn submit<T: Send + 'static>(&self, job: Job, answer: T) -> Attempt<T> {
         let Some(tasks) = &self.tasks else {
             self.book.carried_out(&job, &self.book.about());
@@ -91,7 +91,7 @@ impl Keeper {
         }
     }
 
-    /// Joins all of them in, or none, and makes them durable. Returns the result of the last.
+    /// Joins all of them in, or none, and makes them durable. Answers with the result of the last.
     pub(super) fn publish(&self, all: &[Revocation]) -> Attempt<Published> {
         if let Some(error) = all.iter().find_map(|each| self.book.check(each).err()) {
             return done(Err(error));
@@ -118,7 +118,7 @@ impl Keeper {
         self.submit(Job::About, ())
     }
 
-    /// Forgets what has expired.
+    /// Forgets expired entries.
     pub(super) fn sweep(&self) -> Attempt<()> {
         let now = self.book.clock.now();
         let list = &self.book.list;
@@ -140,7 +140,7 @@ impl Keeper {
         let list = &self.book.list;
         let mut revocations = Vec::with_capacity(list.len());
         list.for_each(|revocation| match revocation {
-            // It may rise meanwhile, and what it refuses be missing.
+            // It may rise meanwhile, and entries that it refuses be missing.
             Revocation::Anonymous { .. } => (),
             other => revocations.push(other),
         });

@@ -16,7 +16,7 @@ use crate::revoke::store::{Contents, NodeStart, StoreKind};
 use crate::revoke::{Announcement, Journal, Revocation, Target};
 use crate::time::{Clock, SystemClock, UnixMillis};
 
-/// A journal, and once it is used, all that it holds.
+/// A journal; once it is used, the store on it.
 pub(crate) struct Local {
     name: &'static str,
     /// What the journal says of itself.
@@ -38,14 +38,14 @@ impl Local {
         }
     }
 
-    /// What the journal holds, once that is loaded. By the machine's clock where nobody brings one.
+    /// The store, once its journal is loaded. Without a `clock` it has the machine's.
     async fn keeper(&self, clock: Option<Arc<dyn Clock>>) -> Result<Arc<Keeper>, StoreError> {
         let keeper = self.begin(clock)?;
         keeper.loaded().await?;
         Ok(keeper)
     }
 
-    /// Begins to load the journal, unless that was done.
+    /// Begins to load the journal when first called.
     fn begin(&self, clock: Option<Arc<dyn Clock>>) -> Result<Arc<Keeper>, StoreError> {
         let mut place = lock(&self.place);
         let journal = match &mut *place {

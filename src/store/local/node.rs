@@ -1,4 +1,4 @@
-//! What a node needs of a store of its own process.
+//! A node on a store of its own process.
 
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
@@ -97,7 +97,7 @@ impl Backend for LocalNode {
     }
 }
 
-/// Forgets what has expired, from time to time, for as long as anyone holds the store.
+/// Forgets expired entries from time to time, for as long as the store is open.
 async fn sweep(keeper: Weak<Keeper>) {
     loop {
         tokio::time::sleep(SWEEP).await;
@@ -110,7 +110,7 @@ async fn sweep(keeper: Weak<Keeper>) {
     }
 }
 
-/// Measures, for as long as anyone holds the store.
+/// Measures the list, for as long as the store is open.
 async fn measure(keeper: Weak<Keeper>) {
     loop {
         tokio::time::sleep(MEASURE).await;

@@ -1,8 +1,8 @@
-//! Opening a journal: what it holds becomes the list.
+//! Opening a journal: its records become the list.
 //!
-//! 1. Whatever cannot be understood, or may be missing, is an error, and not left out.
-//! 2. What an append left behind that was never acknowledged is cut off, by a compaction before anything is
-//!    appended. If that fails, nothing can be appended until one succeeds.
+//! 1. A record that cannot be understood, or may be missing, is an error. None is skipped.
+//! 2. The rest of an append that was never acknowledged is cut off, by a compaction before anything is appended.
+//!    If that fails, nothing can be appended until one succeeds.
 //! 3. A journal with nothing in it is a new list. It knows of sessions from now on, so that a lost file logs everyone
 //!    out, and it is written before anyone can log in.
 
@@ -32,7 +32,7 @@ pub(super) fn open(book: &Arc<Book>, mut journal: Box<dyn Journal>) -> Result<Wr
         writer.compact()?;
     } else if end.is_torn {
         tracing::info!("the end of the revocation journal was not acknowledged; it is cut off");
-        // If it fails, that is said in the log, and it is tried again.
+        // The log says so if it fails, and it is tried again.
         drop(writer.compact());
     }
     Ok(writer)
@@ -40,7 +40,7 @@ pub(super) fn open(book: &Arc<Book>, mut journal: Box<dyn Journal>) -> Result<Wr
 
 fn load(book: &Book, journal: &mut dyn Journal) -> Result<End, StoreError> {
     let mut reader = FrameReader::default();
-    // Whether all is there that the last compaction wrote.
+    // Whether the last compaction is there to its end.
     let mut is_whole = false;
     let mut outcome = Ok(());
     journal.load(&mut |piece| {

@@ -1,4 +1,4 @@
-//! What a frame says: records of fixed width, numbers big endian.
+//! The records in a frame: of fixed width, numbers big endian.
 //!
 //! | kind | what | then |
 //! |---|---|---|
@@ -10,8 +10,8 @@
 //! | 5 | all anonymous sessions | since |
 //! | 6 | the end of what a compaction wrote | |
 //!
-//! Times are milliseconds since 1970, durations milliseconds. A kind that is not known is of a later release, and
-//! nobody can tell what it revokes: it is refused.
+//! Times are milliseconds since 1970, durations milliseconds. A kind that is not known is of a later release: it is
+//! refused, because it may revoke something.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::revoke::{Announcement, Revocation, SessionEntry, SubjectEntry};
 use crate::time::{UnixMillis, millis};
 
-/// What a list is, besides its entries.
+/// The facts about a list, besides its entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct About {
     /// Since when it knows of sessions.
@@ -37,7 +37,7 @@ pub(super) struct About {
 pub(super) enum JournalRecord {
     About(About),
     Revocation(Revocation),
-    /// What a compaction wrote ends here. Without it something is missing that was acknowledged.
+    /// The end of a compaction. Without it something is missing that was acknowledged.
     End,
 }
 
@@ -96,7 +96,7 @@ fn put_entry(out: &mut Vec<u8>, entry: &SessionEntry) {
 /// Hands all records in a frame's body to `take`.
 ///
 /// # Errors
-/// What is wrong, in words, if there is anything that this release does not write.
+/// The problem in words, if there is a record that this release does not write.
 pub(super) fn read(mut body: &[u8], mut take: impl FnMut(JournalRecord)) -> Result<(), String> {
     while let Some((kind, rest)) = body.split_first() {
         body = rest;

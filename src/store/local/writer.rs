@@ -4,13 +4,13 @@
 //!    one wait for the disk. No job is answered before it is durable.
 //! 2. After a failed append nobody knows what the journal ends with. Every further job fails at once, until a
 //!    compaction has replaced all of it: tried with a job, and without one, once a second.
-//! 3. What failed holds in the list already, or is an outstanding raise. Compactions write both, so it is durable
-//!    after the next one, and nobody has to remember or repeat it.
-//! 4. A compaction also runs when much was appended since the last: more than four megabytes, and twice what that
-//!    wrote. It runs alone: logins and logouts meanwhile wait for it, a second or so for a million entries. Requests
+//! 3. A revocation whose append failed is in the list already, or is an outstanding raise. A compaction writes both,
+//!    so no job has to be remembered or repeated.
+//! 4. A compaction also runs when more than four megabytes were appended since the last, and more than twice its
+//!    size. It runs alone: logins and logouts meanwhile wait for it, a second or so for a million entries. Requests
 //!    do not wait.
-//! 5. A compaction holds all that it writes in memory, 37 bytes for most entries. Nothing of the list is locked
-//!    while the journal writes: what changes meanwhile is appended afterwards.
+//! 5. A compaction holds its bytes in memory, 37 for most entries. The list is not locked while the journal writes:
+//!    changes are appended afterwards.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -34,7 +34,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How much is appended before a compaction, at least.
 const LEAST_GROWTH: u64 = 4 << 20;
 
-/// A job, and who waits for it.
+/// A job, and where its outcome is awaited.
 pub(super) type Task = (Job, oneshot::Sender<Result<(), StoreError>>);
 
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// After a journal was loaded that ended so.
+    /// The writer of a journal that was loaded.
     pub(super) fn new(book: Arc<Book>, journal: Box<dyn Journal>, end: &End) -> Self {
         Self {
             book,
@@ -63,7 +63,7 @@ impl Writer {
         }
     }
 
-    /// Works until nobody is left who could send a job.
+    /// Works until no sender of jobs is left.
     pub(super) fn run(mut self, inbox: &Receiver<Task>) {
         loop {
             let wait = self.broken.map_or(Duration::MAX, |_| RETRY);
@@ -72,12 +72,12 @@ impl Writer {
                     let more = inbox.try_iter().take(BATCH - 1);
                     self.work([first].into_iter().chain(more).collect());
                 }
-                // If it fails, the log says so, and the answer to every job.
+                // The log says so if it fails, and so does the answer to every job.
                 Err(RecvTimeoutError::Timeout) => drop(self.compact()),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             if self.broken.is_none() && self.grown > LEAST_GROWTH.max(self.base.saturating_mul(2)) {
-                // If it fails it is tried again as after an append that failed.
+                // If it fails, it is tried again as after a failed append.
                 drop(self.compact());
             }
         }
@@ -93,12 +93,12 @@ impl Writer {
         for (job, reply) in tasks {
             let outcome = outcome.clone();
             let outcome = outcome.map(|about| self.book.carried_out(&job, &about));
-            // A caller that no longer waits is no reason not to have written.
+            // The caller may have stopped waiting.
             let _ = reply.send(outcome);
         }
     }
 
-    /// Makes the jobs durable. Returns what is durable about the list then, if one of them changed that.
+    /// Makes the jobs durable. Returns the facts about the list that are durable if a job was about them.
     fn carry_out(&mut self, tasks: &[Task]) -> Result<About, StoreError> {
         if let Some(tried) = self.broken {
             let is_urgent = tasks.iter().any(|(job, _)| matches!(job, Job::Close));
@@ -107,7 +107,7 @@ impl Writer {
                     "an earlier write failed, and what was told since is not written either yet",
                 ));
             }
-            // It holds all that the jobs tell.
+            // It holds all of the jobs.
             return self.compact();
         }
         let about = self.book.about();
@@ -131,8 +131,7 @@ impl Writer {
         Ok(about)
     }
 
-    /// Appends one frame. An append is never more than one: of two, the second could be on a disk without the
-    /// first.
+    /// Appends one frame, never two: the second could be on a disk without the first.
     fn append(&mut self, body: &[u8]) -> Result<(), StoreError> {
         let frame = frame::frame(self.next, body);
         self.journal.append(&frame).inspect_err(|error| {
@@ -148,7 +147,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Replaces all of the journal by what still counts. Returns what is durable about the list then.
+    /// Replaces all of the journal by the list as it is. Returns the facts about it that are durable then.
     pub(super) fn compact(&mut self) -> Result<About, StoreError> {
         let (about, raises) = (self.book.about(), self.book.raises());
         let mut bodies = Vec::new();
@@ -159,7 +158,7 @@ impl Writer {
         }
         let list = &self.book.list;
         list.for_each(|it| push(&mut bodies, JournalRecord::Revocation(it)));
-        // It may have risen meanwhile, and what it refuses be missing.
+        // It may have risen meanwhile, and entries that it refuses be missing.
         if let Some(since) = list.find(Matter::Anonymous) {
             push(&mut bodies, JournalRecord::Revocation(since));
         }
@@ -196,7 +195,7 @@ impl Writer {
         for (target, raised) in &raises {
             self.book.raised(*target, raised);
         }
-        self.book.told(&about);
+        self.book.about_is_durable(&about);
         self.book.settle();
         Ok(about)
     }

@@ -1,4 +1,4 @@
-//! What can go wrong between this store and its file.
+//! The errors of this store: which of redb's means what to an operator.
 
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,14 +25,14 @@ pub(super) fn guarded<T>(
     path: &Path,
     work: impl FnOnce() -> Result<T, RedbError>,
 ) -> Result<T, StoreError> {
-    // What `work` touched is not looked at again, or is redb's, which guards itself.
+    // After a panic nothing is read but redb's own state, which redb guards.
     match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(result) => result.map_err(|error| told(path, error)),
+        Ok(result) => result.map_err(|error| store_error(path, error)),
         Err(_) => Err(damaged(path, "reading the file failed with a panic")),
     }
 }
 
-fn told(path: &Path, error: RedbError) -> StoreError {
+fn store_error(path: &Path, error: RedbError) -> StoreError {
     use RedbError as E;
     match error {
         E::DatabaseAlreadyOpen => StoreError::InUse(path.to_owned()),
@@ -43,7 +43,7 @@ fn told(path: &Path, error: RedbError) -> StoreError {
         | E::TableIsNotMultimap(_)
         | E::TypeDefinitionChanged { .. }
         | E::TableDoesNotExist(_) => damaged(path, error.to_string()),
-        // What redb says of a file that is none of its own, or shorter than its header says.
+        // redb's error for a foreign file, or one that is shorter than its header says.
         E::Io(ref io) if matches!(io.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
             damaged(path, error.to_string())
         }

@@ -3,9 +3,9 @@
 //! 1. **A missing file is an error.** An empty one is made only when told to, and never in place of
 //!    an existing one.
 //! 2. **A new file appears whole or not at all.** It is written under a temporary name first.
-//! 3. **A file is checked in full at every open**, because redb's reads do not verify checksums. What
-//!    was found damaged once stays refused, also if redb could repair it: a repair may have gone
-//!    back to an earlier list.
+//! 3. **A file is checked in full at every open**, because redb's reads do not verify checksums. A
+//!    damaged file stays refused, also if redb could repair it: a repair may have gone back to an
+//!    earlier list.
 //! 4. **Commits are in two phases.** With one phase, redb takes a damaged last commit in a file that
 //!    was not closed cleanly for one that never completed, and silently goes back to the one before.
 
@@ -21,7 +21,7 @@ use ::redb::{
 use super::fault::{damaged, guarded, unavailable};
 use crate::error::StoreError;
 
-/// What was appended, in order.
+/// The appended frames, in order.
 pub(super) const JOURNAL: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("journal");
 
 /// About the file.
@@ -64,7 +64,7 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    // For nobody else to read, which is how tempfile makes them.
+    // tempfile makes files that only their owner can read.
     let file = tempfile::Builder::new()
         .prefix(".revocations-")
         .suffix(".new")

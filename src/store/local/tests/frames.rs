@@ -85,7 +85,7 @@ fn a_flipped_bit_is_damage_or_costs_the_last_frame_alone() {
 
 /// A disk need not write the pages of an append in order.
 #[test]
-fn what_an_append_left_is_cut_off_whatever_it_is() {
+fn the_rest_of_a_torn_append_is_cut_off_whatever_it_holds() {
     let (bodies, frames) = bodies(3);
     let good = frames[..2].concat();
     let last = &frames[2];
@@ -221,7 +221,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_ours_is_no_list(bytes in prop::collection::vec(any::<u8>(), 4..300)) {
+    fn foreign_bytes_are_no_list(bytes in prop::collection::vec(any::<u8>(), 4..300)) {
         prop_assume!(bytes[0] != b'S');
         prop_assert!(read(&bytes, 64).is_err());
     }

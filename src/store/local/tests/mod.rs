@@ -129,7 +129,7 @@ async fn publish(node: &Node, revocation: Revocation) -> Result<Published, Store
     node.revoke(revocation).there.await
 }
 
-/// What opening a journal comes to that holds these bytes: the book, or what is wrong.
+/// Opens a journal on this disk.
 fn opened(disk: &Disk) -> Result<Arc<Book>, StoreError> {
     let book = Arc::new(Book::new(Arc::new(ManualClock::default())));
     open::open(&book, disk.journal()).map(|_| book)

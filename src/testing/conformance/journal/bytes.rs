@@ -1,4 +1,4 @@
-//! The journal alone. It knows nothing of what the bytes mean, and so gets any.
+//! The journal alone. It does not know what the bytes mean, so it gets any.
 
 use super::harness::JournalHarness;
 use super::tools::{durable, fail_appends, fresh, load, open};
@@ -94,7 +94,7 @@ pub(super) async fn it_is_open_once(h: &dyn JournalHarness) -> Checked {
     open(h).map(drop)
 }
 
-pub(super) async fn a_compaction_mends(h: &dyn JournalHarness) -> Checked {
+pub(super) async fn a_compaction_repairs(h: &dyn JournalHarness) -> Checked {
     let mut journal = begun(h, &[b"begin "])?;
     journal.append(b"kept ")?;
     fail_appends(h)?;

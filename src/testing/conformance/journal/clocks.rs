@@ -1,4 +1,4 @@
-//! A store on the journal: what may be forgotten, and when.
+//! A store on the journal: it forgets expired entries alone, and none by a wrong clock.
 
 use super::harness::JournalHarness;
 use super::tools::{

@@ -1,8 +1,8 @@
-//! What an author of a journal writes to have it checked.
+//! The interface that gives the suite its journals.
 
 use crate::revoke::Journal;
 
-/// How the suite gets at a journal.
+/// Opens journals for the suite.
 pub trait JournalHarness: Send + Sync {
     /// A new journal with nothing in it, which shares nothing with those from before.
     ///

@@ -1,4 +1,4 @@
-//! A store on the journal: what was acknowledged is there when it is opened again.
+//! A store on the journal: opened again, it holds what was acknowledged.
 
 use super::harness::JournalHarness;
 use super::tools::{

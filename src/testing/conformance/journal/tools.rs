@@ -1,4 +1,4 @@
-//! What the checks are written with.
+//! Helpers of the checks: stores on a journal, and entries to publish.
 
 use std::sync::Arc;
 use std::time::Duration;
