@@ -101,8 +101,7 @@ impl Book {
     /// Takes the facts about the list that a journal holds.
     pub(super) fn load(&self, about: &About) {
         let mut state = self.state();
-        let is_used = state.about.is_used || about.is_used;
-        state.about = About { is_used, ..*about };
+        state.about = *about;
         state.durable = about.announced;
         self.list.set_complete_since(about.complete_since);
         self.list.announce(about.announced.longest);
@@ -113,10 +112,9 @@ impl Book {
         self.state().about
     }
 
-    /// Joins a revocation in.
-    pub(super) fn join(&self, revocation: &Revocation) {
+    /// Something is revoked.
+    pub(super) fn use_it(&self) {
         self.state().about.is_used = true;
-        self.list.join(revocation);
     }
 
     pub(super) fn outstanding(&self) -> usize {
@@ -172,7 +170,8 @@ impl Book {
     /// Joins a revocation in. Returns the revocations that have to be durable for it, and the result. An anonymous
     /// one may need room, or come too late because room was made.
     pub(super) fn enter(&self, revocation: &Revocation) -> (Vec<Revocation>, Published) {
-        self.join(revocation);
+        self.use_it();
+        self.list.join(revocation);
         let Revocation::AnonymousSession { created, .. } = revocation else {
             return (vec![*revocation], self.standing(revocation));
         };

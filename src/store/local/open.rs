@@ -42,18 +42,25 @@ fn load(book: &Book, journal: &mut dyn Journal) -> Result<End, StoreError> {
     let mut reader = FrameReader::default();
     // Whether the last compaction is there to its end.
     let mut is_whole = false;
+    let mut is_used = false;
     let mut outcome = Ok(());
     journal.load(&mut |piece| {
         if outcome.is_ok() {
             outcome = reader.feed(piece, |body| {
                 record::read(body, |record| match record {
                     JournalRecord::About(about) => book.load(&about),
-                    JournalRecord::Revocation(revocation) => book.join(&revocation),
+                    JournalRecord::Revocation(revocation) => {
+                        is_used = true;
+                        book.list.join(&revocation);
+                    }
                     JournalRecord::End => is_whole = true,
                 })
             });
         }
     })?;
+    if is_used {
+        book.use_it();
+    }
     let end = outcome.and_then(|()| reader.finish());
     let end = end.and_then(|end| match is_whole || end.length == 0 {
         true => Ok(end),

@@ -27,8 +27,9 @@ use crate::revoke::{Journal, Matter};
 
 /// How many jobs go into one append at most.
 const BATCH: usize = 1024;
-/// How long the body of a frame gets before another one is begun.
-const BODY: usize = 64 << 10;
+/// How long the body of a frame gets before another one is begun: with a last record it just fills an allocation of
+/// 64 KiB.
+const BODY: usize = (64 << 10) - 64;
 /// How often a compaction is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How much is appended before a compaction, at least.

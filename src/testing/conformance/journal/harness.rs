@@ -20,7 +20,7 @@ pub trait JournalHarness: Send + Sync {
     }
 
     /// Lets every append to the last [`fresh`](Self::fresh) one fail, or no longer. False, the default, says that
-    /// this cannot be done.
+    /// this cannot be done. A limit on the size of the process's files (`prlimit --fsize`) does it to a file.
     fn fail_appends(&self, fail: bool) -> bool {
         let _ = fail;
         false
