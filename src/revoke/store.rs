@@ -17,11 +17,11 @@ use crate::time::{Clock, UnixMillis};
 
 /// Where revocations are remembered: what [`SessionsBuilder::store`](crate::SessionsBuilder::store) takes.
 ///
-/// The stores of [`store`](crate::store) turn into one. A [`Journal`](crate::revoke::Journal) of your own does by
-/// [`Store::journal`], a [`ReplicatedLog`](crate::revoke::ReplicatedLog) by [`Store::shared`]. Clones are the same
-/// store. Several `Sessions` of one process may share one that keeps a journal: they have one list.
+/// The stores of [`store`](crate::store) turn into one, and so does any [`Journal`](crate::revoke::Journal). A
+/// [`ReplicatedLog`](crate::revoke::ReplicatedLog) of your own does by [`Store::shared`]. Clones are the same
+/// store. Several `Sessions` of one process may share a store on a journal: they have one list.
 ///
-/// A journal is loaded when the store is first used, by the clock of whoever uses it first.
+/// A journal is loaded when the store is first used, by the clock of its first user.
 #[derive(Clone)]
 pub struct Store {
     kind: Arc<dyn StoreKind>,
@@ -110,9 +110,7 @@ impl Store {
     pub(crate) async fn start(&self, start: NodeStart) -> Result<Node, StoreError> {
         self.kind.start(start).await
     }
-}
 
-impl Store {
     /// Loads the store's journal now, by `clock`, instead of when it is first used. Nothing is done where it is
     /// loaded already, or other nodes write to the store.
     ///
