@@ -44,7 +44,7 @@ impl Place {
 
     /// The store, loaded by this place's clock.
     async fn open(&self) -> Result<Store, StoreError> {
-        let store = Store::journal(AppendOnly::open(&self.path())?);
+        let store = Store::from(AppendOnly::open(&self.path())?);
         store.open(Arc::new(self.clock.clone())).await?;
         Ok(store)
     }
