@@ -126,10 +126,10 @@ impl State {
                 session.is_early = generation < self.seen.highest;
                 self.sessions.push(session);
             }
-            (Wants::Renewal(session, serial), Ok(Reply::Published(Published::Fresh)) | Err(_)) => {
-                if self.is_newest(config, number, (session, serial)) {
-                    self.sessions[session].cookies |= 1 << serial;
-                }
+            (Wants::Renewal(session, serial), Ok(Reply::Published(Published::Fresh)) | Err(_))
+                if self.is_newest(config, number, (session, serial)) =>
+            {
+                self.sessions[session].cookies |= 1 << serial;
             }
             (Wants::End(session), Ok(_)) => {
                 self.sessions[session].acknowledged.get_or_insert(now);
