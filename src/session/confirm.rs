@@ -20,9 +20,9 @@ impl Session {
     /// Asks the store whether the session still counts, for what must not happen in a session that
     /// another node ended a moment ago: a transfer, a change of password.
     ///
-    /// Without it a node relies on its own list, which may be behind the others' by the time that news
-    /// take, or at worst by `max_staleness`. This costs a round trip. With a store in this process it
-    /// costs nothing, because the list is never behind.
+    /// Without it a node relies on its own list, which may lack the others' latest revocations, at worst those of the
+    /// last `max_staleness`. This costs a round trip. With a store in this process it costs nothing, because the
+    /// list is never behind.
     ///
     /// ```no_run
     /// use sealed_session::{session::ConfirmError, Session};
@@ -51,7 +51,7 @@ impl Session {
         self.with(|state| {
             let rules = service.rules(service.now());
             if let Some(record) = state.record()
-                && !rules.vouches(since, record)
+                && !rules.covers(since, record)
             {
                 let problem = "it has lost its data, and does not have it back yet";
                 return Err(StoreError::unavailable(problem).into());

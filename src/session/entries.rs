@@ -52,11 +52,8 @@ impl Session {
 
     /// Whether there is an entry of this name.
     pub fn contains_key(&self, key: &str) -> bool {
-        self.look(|state| {
-            state
-                .entries()
-                .is_some_and(|entries| entries.get(key).is_some())
-        })
+        self.look(|state| state.entries()?.get(key).map(drop))
+            .is_some()
     }
 
     /// All entries that the application has set, by name.
@@ -161,9 +158,7 @@ impl Session {
         record: Option<&Record>,
         key: &str,
     ) -> Result<Option<T>, SessionGetError> {
-        let Some(value) = record.and_then(|record| record.entries.get(key)) else {
-            return Ok(None);
-        };
-        value::decoded(key, value).map(Some)
+        let bytes = record.and_then(|record| record.entries.get(key));
+        bytes.map(|bytes| value::decoded(key, bytes)).transpose()
     }
 }

@@ -14,7 +14,7 @@ use crate::record::Record;
 use crate::seal::NotOpened;
 use crate::time::{SKEW, UnixMillis};
 use crate::wire::Malformed;
-use crate::wire::envelope::{Minutes, VERSION};
+use crate::wire::envelope::{Head, Minutes, VERSION};
 
 /// How far apart nodes may learn of a new key or release.
 const DISTRIBUTION: Duration = Duration::from_secs(3600);
@@ -97,31 +97,31 @@ impl From<Refusal> for Refused {
 
 impl From<NotOpened> for Refused {
     fn from(not_opened: NotOpened) -> Self {
-        let (refusal, record) = match not_opened {
-            NotOpened::Malformed(malformed) => (Refusal::worthless(malformed.into()), None),
-            NotOpened::OtherVersion(head) => {
-                let reason = Rejected::Version(head.version);
-                // A token of an older version is nobody's: none was released. One of a newer version may be
-                // a session to a neighbour.
-                let standing = match head.version > VERSION {
-                    true => Standing::Unread(head.sealed_at),
-                    false => Standing::Worthless,
-                };
-                (Refusal { reason, standing }, None)
+        let unread = |reason, head: &Head| Refusal {
+            reason,
+            standing: Standing::Unread(head.sealed_at),
+        };
+        let refusal = match &not_opened {
+            NotOpened::Malformed(malformed) => Refusal::worthless((*malformed).into()),
+            // A newer version's may be a session to a neighbour. No older version was ever released.
+            NotOpened::OtherVersion(head) if head.version > VERSION => {
+                unread(Rejected::Version(head.version), head)
             }
-            NotOpened::UnknownKey(head) => {
-                let reason = Rejected::UnknownKey(head.key);
-                let standing = Standing::Unread(head.sealed_at);
-                (Refusal { reason, standing }, None)
+            NotOpened::OtherVersion(head) => Refusal::worthless(Rejected::Version(head.version)),
+            NotOpened::UnknownKey(head) => unread(Rejected::UnknownKey(head.key), head),
+            NotOpened::RetiredKey(key) => Refusal::worthless(Rejected::RetiredKey(*key)),
+            NotOpened::NotAuthentic => Refusal::worthless(Rejected::NotAuthentic),
+            NotOpened::Implausible => Refusal::worthless(Rejected::Implausible),
+            NotOpened::RevokedKey | NotOpened::PassedRevokedKey(..) => {
+                Refusal::dead(Rejected::RevokedKey)
             }
-            NotOpened::RetiredKey(key) => (Refusal::worthless(Rejected::RetiredKey(key)), None),
-            NotOpened::RevokedKey => (Refusal::dead(Rejected::RevokedKey), None),
-            NotOpened::NotAuthentic => (Refusal::worthless(Rejected::NotAuthentic), None),
-            NotOpened::Implausible => (Refusal::worthless(Rejected::Implausible), None),
-            NotOpened::PassedRevokedKey(record, key) => {
-                (Refusal::dead(Rejected::RevokedKey), Some((record, key)))
+            NotOpened::Ahead(..) => Refusal::ahead(),
+        };
+        let record = match not_opened {
+            NotOpened::PassedRevokedKey(record, key) | NotOpened::Ahead(record, key) => {
+                Some((record, key))
             }
-            NotOpened::Ahead(record, key) => (Refusal::ahead(), Some((record, key))),
+            _ => None,
         };
         Self { refusal, record }
     }
@@ -153,38 +153,29 @@ pub(crate) enum Obstacle {
     EndedMeanwhile,
 }
 
-/// What a node has to know to tell whether a refused cookie is an obstacle.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Surroundings {
-    /// Whether there are other nodes, which may know more.
-    pub(crate) is_fleet: bool,
-    /// For how long after a list was begun another node may restore what was before.
-    pub(crate) max_outage: Duration,
-    pub(crate) now: UnixMillis,
-}
-
 impl Refusal {
     /// Why no other session may begin over the cookie, but by a login.
-    pub(crate) fn obstacle(&self, surroundings: Surroundings) -> Option<Obstacle> {
-        let Surroundings {
-            is_fleet,
-            max_outage,
-            now,
-        } = surroundings;
-        match self.standing {
-            Standing::Replaced { since, held } => {
-                (now < since + held).then_some(Obstacle::Replaced)
-            }
-            Standing::Ahead => Some(Obstacle::Later),
+    ///
+    /// In a fleet other nodes may know more: of keys, and for `max_outage` after a list was begun of what was before.
+    pub(crate) fn obstacle(
+        &self,
+        is_fleet: bool,
+        max_outage: Duration,
+        now: UnixMillis,
+    ) -> Option<Obstacle> {
+        let (obstacle, holds) = match self.standing {
+            Standing::Replaced { since, held } => (Obstacle::Replaced, now < since + held),
+            Standing::Ahead => (Obstacle::Later, true),
             Standing::OlderThanList(since) => {
-                (is_fleet && now < since + max_outage).then_some(Obstacle::Later)
+                (Obstacle::Later, is_fleet && now < since + max_outage)
             }
             Standing::Unread(sealed_at) => {
                 let newer = matches!(self.reason, Rejected::Version(_));
                 let recent = sealed_at.is_within(DISTRIBUTION, now, SKEW);
-                ((is_fleet || newer) && recent).then_some(Obstacle::Unread)
+                (Obstacle::Unread, (is_fleet || newer) && recent)
             }
-            Standing::Dead | Standing::Worthless => None,
-        }
+            Standing::Dead | Standing::Worthless => return None,
+        };
+        holds.then_some(obstacle)
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::error::Rejected;
 use crate::ids::{KeyId, SubjectKey};
 use crate::keys::{Key, KeyRing};
 use crate::random::Random;
@@ -50,12 +51,15 @@ impl Service {
         }
     }
 
-    /// Whether a key that sealed the session, or one that it passed through, has been revoked since it was opened.
-    pub(crate) fn distrusts(&self, record: &Record, opened_with: Option<KeyId>) -> bool {
+    /// Fails if a key that sealed the session, or one that it passed through, has been revoked since it was opened.
+    pub(super) fn check_keys(&self, record: &Record, key: Option<KeyId>) -> Result<(), Rejected> {
         let ring = self.keys.load();
-        let opened_with = opened_with.as_ref().map(KeyId::prefix);
-        let mut keys = opened_with.into_iter().chain(record.keys.iter());
-        keys.any(|key| ring.is_revoked(key))
+        let key = key.as_ref().map(KeyId::prefix);
+        let mut keys = key.into_iter().chain(record.keys.iter());
+        match keys.any(|key| ring.is_revoked(key)) {
+            true => Err(Rejected::RevokedKey),
+            false => Ok(()),
+        }
     }
 
     /// The key by which the list knows `subject`.
@@ -63,10 +67,10 @@ impl Service {
         self.binding.names().key(subject)
     }
 
-    /// When a session that is made at `now` began: after everything whose sessions do not count. It
-    /// is made by someone who knows of both, so it did begin after them, whatever the clocks say.
-    pub(crate) fn beginning(&self, now: UnixMillis, born: UnixMillis) -> UnixMillis {
+    /// When a session that is made at `now` began: after everything whose sessions do not count. This node knows of
+    /// both when it makes one, so the session did begin after them, whatever the clocks say.
+    pub(crate) fn beginning(&self, now: UnixMillis, complete_since: UnixMillis) -> UnixMillis {
         let ordered = self.keys.load().everyone_before().unwrap_or_default();
-        now.max(born.max(ordered) + Duration::from_millis(1))
+        now.max(complete_since.max(ordered) + Duration::from_millis(1))
     }
 }

@@ -39,7 +39,7 @@ pub struct SessionsBuilder {
     policy: Policies,
     anonymous_capacity: u64,
     pub(super) plan: Option<Plan>,
-    // A test gives its own; else they are the machine's.
+    // A test sets its own. By default they are the machine's.
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
 }
@@ -64,14 +64,8 @@ impl Sessions {
     /// # Ok(()) }
     /// ```
     pub fn builder(audience: impl Into<String>) -> SessionsBuilder {
-        SessionsBuilder::new(audience.into())
-    }
-}
-
-impl SessionsBuilder {
-    fn new(audience: String) -> Self {
-        Self {
-            audience,
+        SessionsBuilder {
+            audience: audience.into(),
             keys: None,
             store: None,
             cookie: CookieSettings::default(),
@@ -84,7 +78,9 @@ impl SessionsBuilder {
             random: None,
         }
     }
+}
 
+impl SessionsBuilder {
     /// The keys, as a ring.
     pub fn keys(self, ring: KeyRing) -> Self {
         self.key_source(KeySource::Ring(ring))
@@ -97,10 +93,11 @@ impl SessionsBuilder {
     }
 
     /// The revocation store. Several `Sessions` of one process may share a [`Store`] that keeps a journal,
-    /// as `Memory` and `Redb` do. Do not share
-    /// one `Redis` between several `Sessions`: open one each. [`start`](Self::start) fails otherwise.
+    /// as `Memory` and `Redb` do. Do not share one `Redis` between several `Sessions`: open one each.
+    /// [`start`](Self::start) fails otherwise.
     pub fn store(self, store: impl Into<Store>) -> Self {
-        self.opener(Opener::Opened(store.into()))
+        let store = store.into();
+        self.opener(Opener::new(move || Ok(store)))
     }
 
     /// The revocation store, opened when the settings and the keys are known to be good: a start that
@@ -122,8 +119,9 @@ impl SessionsBuilder {
         self,
         open: impl FnOnce() -> Result<S, E> + Send + 'static,
     ) -> Self {
-        let open = move || open().map(Into::into).map_err(Into::into);
-        self.opener(Opener::later("opened later", open))
+        self.opener(Opener::new(move || {
+            open().map(Into::into).map_err(Into::into)
+        }))
     }
 
     pub(crate) fn opener(mut self, store: Opener) -> Self {
@@ -160,22 +158,22 @@ impl SessionsBuilder {
         self
     }
 
-    /// How long the store may have been away, at most, if this node is to vouch for it after it lost its
-    /// data. Default: 5 minutes. Matters only for stores that other nodes write to.
+    /// How long the store may have been away, at most, if this node is to attest what it restored after the store
+    /// lost its data. Default: 5 minutes. Matters only for stores that other nodes write to.
     ///
-    /// Such a store refuses every session from before, until a node that held all of it has given it back
-    /// and says so. A node that was cut off alone cannot tell that from an outage, and might vouch
-    /// although others went on without it: the longer this is, the longer that may have been.
+    /// Such a store refuses every session from before, until a node that held all revocations has restored and
+    /// attested them. A node that was cut off alone cannot tell that from an outage, and might attest although
+    /// others went on without it: the longer this is, the longer that may have been.
     pub fn max_outage(mut self, max_outage: Duration) -> Self {
         self.policy.trust.max_outage = max_outage;
         self
     }
 
-    /// How many ended or renewed sessions of visitors without a login the store remembers, of about 100 bytes
-    /// each. Default: 500,000. Of several nodes' settings the largest counts.
+    /// How many ended or renewed anonymous sessions the store remembers, of about 100 bytes each. Default: 500,000.
+    /// Of several nodes' settings the largest counts.
     ///
     /// Anyone can begin and end such sessions. Where there are more, those that began first make room, and all
-    /// anonymous sessions from then or before are over: visitors begin anew, and nothing that was ended comes
+    /// anonymous sessions from then or before are over: their users begin anew, and nothing that was ended comes
     /// back. Sessions that were logged in to are not touched.
     pub fn anonymous_capacity(mut self, entries: u64) -> Self {
         self.anonymous_capacity = entries;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use super::keys::Watch;
 use super::log::Log;
@@ -36,14 +35,9 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Whether both are for the same cookie of the same application and environment.
-    pub(super) fn shares_sessions_with(&self, other: &Self) -> bool {
-        let (ours, theirs) = (&self.service.binding, &other.service.binding);
-        ours.cookie() == theirs.cookie() && ours.audience() == theirs.audience()
-    }
-
-    pub(super) fn staleness(&self) -> Duration {
-        self.service.node.staleness()
+    /// The cookies that are read, the current one first.
+    pub(super) fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        std::iter::once(&self.current).chain(&self.earlier)
     }
 
     /// Whether the list cannot be relied on for a session that began then: it may lack what others revoked or
@@ -51,10 +45,6 @@ impl Engine {
     pub(super) fn is_stale(&self, began: UnixMillis, now: UnixMillis) -> bool {
         let node = &self.service.node;
         !node.can_judge(began, self.policy.trust.max_staleness) || node.list().has_forgotten(now)
-    }
-
-    pub(super) fn key_problem(&self) -> Option<ConfigError> {
-        self.watch.as_ref().and_then(Watch::problem)
     }
 
     pub(super) fn reload_keys(&self) -> Result<(), ConfigError> {

@@ -15,7 +15,7 @@ use crate::record::Record;
 use crate::revoke::WhenStale;
 use crate::seal::{self, Opened, activity};
 use crate::session::Session;
-use crate::session::refusal::{Obstacle, Refusal, Refused, Standing, Surroundings};
+use crate::session::refusal::{Obstacle, Refusal, Refused, Standing};
 use crate::session::state::{Dead, RequestState};
 use crate::session::validity::{Freshness, Live, Rules};
 use crate::sessions::candidates::FoundCookies;
@@ -162,11 +162,8 @@ impl Engine {
     }
 
     pub(super) fn obstacle_of(&self, refusal: &Refusal, now: UnixMillis) -> Option<Obstacle> {
-        refusal.obstacle(Surroundings {
-            is_fleet: self.service.node.is_shared(),
-            max_outage: self.policy.trust.max_outage,
-            now,
-        })
+        let max_outage = self.policy.trust.max_outage;
+        refusal.obstacle(self.service.node.is_shared(), max_outage, now)
     }
 
     fn report(&self, reason: &Rejected) {

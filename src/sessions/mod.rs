@@ -114,7 +114,8 @@ impl Sessions {
             until: now + service.node.list().longest() + SKEW,
         };
         let revocation = Revocation::Session { id, entry };
-        service.node.revoke(revocation).there.await.map(|_| ())
+        service.node.revoke(revocation).there.await?;
+        Ok(())
     }
 
     /// Ends all sessions of one subject, as their `logout_all` would: after a password change, say.
@@ -122,13 +123,8 @@ impl Sessions {
     /// # Errors
     /// When other nodes may not know yet; this one refuses the sessions.
     pub async fn end_subject(&self, subject: &str) -> Result<(), StoreError> {
-        let service = &self.engine.service;
-        let target = Target::Subject(service.subject_key(subject));
-        service
-            .node
-            .raise(target, Generation::NONE, false)
-            .await
-            .map(|_| ())
+        let key = self.engine.service.subject_key(subject);
+        self.raise(Target::Subject(key)).await
     }
 
     /// Ends all sessions of everyone, in every application that shares the store.
@@ -136,10 +132,13 @@ impl Sessions {
     /// # Errors
     /// When other nodes may not know yet; this one refuses the sessions.
     pub async fn end_everyone(&self) -> Result<(), StoreError> {
+        self.raise(Target::Everyone).await
+    }
+
+    async fn raise(&self, target: Target) -> Result<(), StoreError> {
         let node = &self.engine.service.node;
-        node.raise(Target::Everyone, Generation::NONE, false)
-            .await
-            .map(|_| ())
+        node.raise(target, Generation::NONE, false).await?;
+        Ok(())
     }
 
     /// Looks at the key file now instead of within the next seconds. Reads a file.
@@ -163,12 +162,13 @@ impl Sessions {
         let service = &self.engine.service;
         let now = service.now();
         let ring = service.keys.load();
+        let watch = self.engine.watch.as_ref();
         let status = service.node.status();
         Health {
             sealing: ring.sealing(now).map(|key| key.id()),
             opening: ring.opening(now).map(|key| key.id()).collect(),
-            key_problem: self.engine.key_problem(),
-            key_file_modified: self.engine.watch.as_ref().and_then(keys::Watch::modified),
+            key_problem: watch.and_then(keys::Watch::problem),
+            key_file_modified: watch.and_then(keys::Watch::modified),
             unknown_keys: self.engine.log.unknown_keys(),
             store: service.node.store_name(),
             entries: service.node.list().len(),
@@ -176,7 +176,7 @@ impl Sessions {
             lacking: status.lacking,
             unreadable: status.unreadable,
             complete_since: service.node.list().complete_since(),
-            staleness: self.engine.staleness(),
+            staleness: service.node.staleness(),
         }
     }
 
@@ -215,7 +215,8 @@ impl Sessions {
     /// To be called where a handler asks for the session of a request that could not be loaded: counts
     /// and logs that it is answered with 503.
     pub fn note_unavailable(&self) {
-        self.engine.log.unavailable(self.engine.staleness());
+        let staleness = self.engine.service.node.staleness();
+        self.engine.log.unavailable(staleness);
     }
 
     /// Closes the session when the response's head is ready, and says what the response gets.
@@ -232,7 +233,8 @@ impl Sessions {
 
     /// Whether both are for the same cookie of the same application and environment.
     pub fn shares_sessions_with(&self, other: &Self) -> bool {
-        self.engine.shares_sessions_with(&other.engine)
+        let [ours, theirs] = [self, other].map(|it| &it.engine.service.binding);
+        ours.cookie() == theirs.cookie() && ours.audience() == theirs.audience()
     }
 }
 

@@ -17,9 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Rejected;
-use crate::ids::{Generation, Serial, SessionId};
+use crate::ids::{Generation, SessionId};
 use crate::migrate::{ActixSessionCookie, OldEntries, OldSession};
-use crate::record::{Entries, KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
+use crate::record::{LONGEST_SUBJECT, LoginFacts, Record};
 use crate::session::begin::fresh_id;
 use crate::session::encoded;
 use crate::session::refusal::Refusal;
@@ -157,19 +157,11 @@ impl Engine {
         });
         // Dated back, so that an order to end everyone reaches it which this node has not read yet.
         let created = service.beginning(now.minus(UNREAD), service.node.list().complete_since());
-        let end = created + service.lifetimes.of(class).absolute;
+        let record = service.begin(id, login, class, Generation::NONE, created);
         Some(Record {
-            id,
-            serial: Serial::FIRST,
-            login,
-            everyone: Generation::NONE,
-            created,
-            refreshed: now,
             // Whoever ends it ends it for as long as this says. It lives no longer than its class allows.
-            expires: end.max(cookie.until()),
-            class,
-            keys: KeyTrail::default(),
-            entries: Entries::default(),
+            expires: record.expires.max(cookie.until()),
+            ..record
         })
     }
 

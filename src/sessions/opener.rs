@@ -9,39 +9,21 @@ use std::fmt;
 use crate::error::ConfigError;
 use crate::revoke::Store;
 
-type Open = dyn FnOnce() -> Result<Store, ConfigError> + Send;
-
-/// A store, or how to open it.
-pub(crate) enum Opener {
-    Opened(Store),
-    Later { place: String, open: Box<Open> },
-}
+/// How to open a store.
+pub(crate) struct Opener(Box<dyn FnOnce() -> Result<Store, ConfigError> + Send>);
 
 impl Opener {
-    /// A store that `open` opens; `place` says which, for `Debug`.
-    pub(crate) fn later(
-        place: impl Into<String>,
-        open: impl FnOnce() -> Result<Store, ConfigError> + Send + 'static,
-    ) -> Self {
-        Self::Later {
-            place: place.into(),
-            open: Box::new(open),
-        }
+    pub(crate) fn new(open: impl FnOnce() -> Result<Store, ConfigError> + Send + 'static) -> Self {
+        Self(Box::new(open))
     }
 
     pub(crate) fn open(self) -> Result<Store, ConfigError> {
-        match self {
-            Self::Opened(store) => Ok(store),
-            Self::Later { open, .. } => open(),
-        }
+        (self.0)()
     }
 }
 
 impl fmt::Debug for Opener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Opened(store) => store.fmt(f),
-            Self::Later { place, .. } => f.write_str(place),
-        }
+        f.write_str("Opener")
     }
 }

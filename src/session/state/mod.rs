@@ -60,7 +60,7 @@ enum Presence {
         dead: Option<Dead>,
     },
     /// The one that the request came with.
-    Presented { held: HeldSession, edit: Edit },
+    Presented(HeldSession),
     /// One that no browser holds a live cookie of yet.
     Begun { record: Arc<Record>, cause: Cause },
     /// The application ended it, or ended none.
@@ -85,6 +85,7 @@ struct HeldSession {
     last_use: UnixMillis,
     /// Which of the cookies that are read carried it.
     scope: usize,
+    edit: Edit,
 }
 
 /// An authentic session that does not count here. A logout still ends it, because other nodes may not know
@@ -133,6 +134,30 @@ pub(crate) struct RequestState {
     attempts: Vec<Attempt<Published>>,
 }
 
+impl Presence {
+    fn absent(obstacle: Option<Obstacle>, dead: Option<Dead>) -> Self {
+        Self::Absent {
+            obstacle,
+            is_overridden: false,
+            dead,
+        }
+    }
+}
+
+impl HeldSession {
+    /// A session's newest cookie, under the name that is written.
+    fn new(record: Arc<Record>, key: Option<KeyId>, last_use: UnixMillis) -> Self {
+        Self {
+            record,
+            key,
+            freshness: Freshness::Newest,
+            last_use,
+            scope: 0,
+            edit: Edit::Clean,
+        }
+    }
+}
+
 /// # Making one
 impl RequestState {
     /// No session, and why.
@@ -143,11 +168,7 @@ impl RequestState {
         rejected: Option<Rejected>,
     ) -> Self {
         Self {
-            presence: Presence::Absent {
-                obstacle,
-                is_overridden: false,
-                dead,
-            },
+            presence: Presence::absent(obstacle, dead),
             others,
             rejected,
             renewed: false,
@@ -161,16 +182,14 @@ impl RequestState {
     pub(crate) fn live(live: Live, scope: usize, others: Vec<Arc<Record>>) -> Self {
         let (freshness, last_use) = (live.freshness(), live.last_use());
         let opened = live.into_opened();
+        let key = Some(opened.key());
         let held = HeldSession {
-            key: Some(opened.key()),
-            record: opened.into_record(),
             freshness,
-            last_use,
             scope,
+            ..HeldSession::new(opened.into_record(), key, last_use)
         };
-        let edit = Edit::Clean;
         Self {
-            presence: Presence::Presented { held, edit },
+            presence: Presence::Presented(held),
             ..Self::absent(None, None, others, None)
         }
     }
@@ -183,15 +202,11 @@ impl RequestState {
         last_use: UnixMillis,
     ) -> Self {
         let held = HeldSession {
-            record,
-            key: None,
             freshness,
-            last_use,
-            scope: 0,
+            ..HeldSession::new(record, None, last_use)
         };
-        let edit = Edit::Clean;
         Self {
-            presence: Presence::Presented { held, edit },
+            presence: Presence::Presented(held),
             ..Self::absent(None, None, Vec::new(), None)
         }
     }
@@ -205,9 +220,22 @@ impl RequestState {
 
     pub(crate) fn record(&self) -> Option<&Arc<Record>> {
         match &self.presence {
-            Presence::Presented { held, .. } => Some(&held.record),
+            Presence::Presented(held) => Some(&held.record),
             Presence::Begun { record, .. } => Some(record),
             Presence::Absent { .. } | Presence::Ended(_) => None,
+        }
+    }
+
+    /// The key that sealed the session, or the dead one.
+    fn key(&self) -> Option<KeyId> {
+        match &self.presence {
+            Presence::Presented(held) => held.key,
+            Presence::Absent { dead, .. } => dead.as_ref()?.key,
+            Presence::Begun {
+                cause: Cause::OthersEnded(key),
+                ..
+            } => *key,
+            Presence::Begun { .. } | Presence::Ended(_) => None,
         }
     }
 
@@ -244,7 +272,7 @@ impl RequestState {
 
     fn record_mut(&mut self) -> Option<&mut Record> {
         let record = match &mut self.presence {
-            Presence::Presented { held, .. } => &mut held.record,
+            Presence::Presented(held) => &mut held.record,
             Presence::Begun { record, .. } => record,
             Presence::Absent { .. } | Presence::Ended(_) => return None,
         };
@@ -258,13 +286,12 @@ impl RequestState {
 
     /// Whether this node cannot tell what the browser holds, and another one may.
     pub(crate) fn may_live_elsewhere(&self) -> bool {
-        let obstacle = match &self.presence {
-            Presence::Absent { obstacle, .. } => *obstacle,
-            _ => None,
-        };
         matches!(
-            obstacle,
-            Some(Obstacle::Unread | Obstacle::Untried | Obstacle::Later)
+            self.presence,
+            Presence::Absent {
+                obstacle: Some(Obstacle::Unread | Obstacle::Untried | Obstacle::Later),
+                ..
+            }
         )
     }
 
@@ -277,7 +304,7 @@ impl RequestState {
             Presence::Ended(_) => SessionStatus::Purged,
             _ if self.renewed => SessionStatus::Renewed,
             Presence::Absent { .. } => SessionStatus::Unchanged,
-            Presence::Presented { edit, .. } => match edit {
+            Presence::Presented(held) => match held.edit {
                 Edit::Clean => SessionStatus::Unchanged,
                 Edit::Changed => SessionStatus::Changed,
                 Edit::Renewed => SessionStatus::Renewed,
@@ -300,7 +327,7 @@ impl RequestState {
                 is_overridden: false,
                 ..
             } => Err((*obstacle).into()),
-            Presence::Presented { held, .. } if held.freshness == Freshness::Superseded => {
+            Presence::Presented(held) if held.freshness == Freshness::Superseded => {
                 Err(NotWritable::Superseded)
             }
             _ => Ok(()),
@@ -310,32 +337,24 @@ impl RequestState {
     /// Whether there is a session and it still counts. One that ended during its request is dropped here;
     /// the cookie is left as it is, for the browser may hold a successor by now.
     pub(crate) fn still_counts(&mut self, service: &Service) -> bool {
-        match &self.presence {
-            Presence::Presented { held, .. } => {
-                let rules = service.rules(service.now());
-                let checked = match rules.check(&held.record, held.last_use) {
-                    Ok(()) if service.distrusts(&held.record, held.key) => {
-                        Err(Rejected::RevokedKey)
-                    }
-                    checked => checked,
-                };
-                match checked {
-                    Ok(()) => true,
-                    Err(reason) => {
-                        self.drop_dead(reason);
-                        false
-                    }
-                }
-            }
-            Presence::Begun { .. } => true,
-            Presence::Absent { .. } | Presence::Ended(_) => false,
+        let held = match &self.presence {
+            Presence::Presented(held) => held,
+            Presence::Begun { .. } => return true,
+            Presence::Absent { .. } | Presence::Ended(_) => return false,
+        };
+        let rules = service.rules(service.now());
+        let checked = rules.check(&held.record, held.last_use);
+        let checked = checked.and_then(|()| service.check_keys(&held.record, held.key));
+        if let Err(reason) = checked {
+            self.drop_dead(reason);
         }
+        checked.is_ok()
     }
 
     /// Drops a session that turned out to be ended. What is left of it can still be ended elsewhere.
     fn drop_dead(&mut self, reason: Rejected) {
         let dead = match &self.presence {
-            Presence::Presented { held, .. } => Some(Dead {
+            Presence::Presented(held) => Some(Dead {
                 record: Arc::clone(&held.record),
                 key: held.key,
                 reason,
@@ -343,11 +362,7 @@ impl RequestState {
             Presence::Begun { .. } => None,
             Presence::Absent { .. } | Presence::Ended(_) => return,
         };
-        self.presence = Presence::Absent {
-            obstacle: Some(Obstacle::EndedMeanwhile),
-            is_overridden: false,
-            dead,
-        };
+        self.presence = Presence::absent(Some(Obstacle::EndedMeanwhile), dead);
         self.rejected = Some(reason);
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::{Cause, Edit, Ending, Presence, RequestState};
 use crate::error::Rejected;
 use crate::record::{Entries, Record};
-use crate::session::begin;
 use crate::session::error::{NotWritable, SessionInsertError};
 use crate::session::refusal::Obstacle;
 use crate::session::service::Service;
@@ -25,13 +24,10 @@ impl RequestState {
         self.writable()?;
         let mut began = match self.record() {
             Some(_) => None,
-            None => Some(begin::anonymous(service)?),
+            None => Some(service.begin_anonymous()?),
         };
-        let record = match &mut began {
-            Some(record) => Some(Arc::make_mut(record)),
-            None => self.record_mut(),
-        };
-        if let Some(record) = record {
+        let new = began.as_mut().map(Arc::make_mut);
+        if let Some(record) = new.or_else(|| self.record_mut()) {
             let after = record.entries.with(key, value);
             let before = mem::replace(&mut record.entries, after);
             if let Err(too_large) = service.room.admit(record.longest_len()) {
@@ -117,10 +113,10 @@ impl RequestState {
 
     /// A renewal outranks a change.
     fn note(&mut self, new: Edit) {
-        if let Presence::Presented { edit, .. } = &mut self.presence
-            && *edit != Edit::Renewed
+        if let Presence::Presented(held) = &mut self.presence
+            && held.edit != Edit::Renewed
         {
-            *edit = new;
+            held.edit = new;
         }
     }
 
