@@ -63,7 +63,7 @@ async fn what_a_204_ended_stays_ended() {
             "logout-others",
             "login",
             "switch",
-            "visitor",
+            "anonymous",
             "renew",
         ] {
             let server = Server::configured(&config);
@@ -101,11 +101,11 @@ async fn what_a_204_ended_stays_ended() {
                     one.login(&other).await;
                     live.extend([(other, one), (user, two)]);
                 }
-                "visitor" => {
-                    let visitor = server.browser();
-                    visitor.set("a", json!(1)).await.is(204);
-                    dead = vec![visitor.copy()];
-                    visitor.post("/api/logout").await.is(204);
+                "anonymous" => {
+                    let anonymous = server.browser();
+                    anonymous.set("a", json!(1)).await.is(204);
+                    dead = vec![anonymous.copy()];
+                    anonymous.post("/api/logout").await.is(204);
                     live.extend([(user.clone(), one), (user, two)]);
                 }
                 _ => {

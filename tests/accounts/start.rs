@@ -86,7 +86,7 @@ async fn a_cookie_without_secure_stays_on_the_loopback_interface() {
 }
 
 #[actix_web::test]
-async fn a_folder_that_can_not_be_used_is_said() {
+async fn a_folder_that_cannot_be_used_is_said() {
     let folder = folder();
     let file = folder.path().join("file");
     fs::write(&file, "x").unwrap();

@@ -22,18 +22,18 @@ async fn insert_login(node: &Node) -> Browser {
     browser
 }
 
-/// As many visitors come and leave as are remembered, and one more.
+/// One more anonymous session begins and ends than are remembered.
 async fn flood(node: &Node) {
     for _ in 0..=CAPACITY {
         node.clock.advance(SECOND);
-        let visitor = node.browser();
-        visitor.put("/entries/a", json!(1)).await.is(204);
-        visitor.post("/purge").await.is(204);
+        let anonymous = node.browser();
+        anonymous.put("/entries/a", json!(1)).await.is(204);
+        anonymous.post("/purge").await.is(204);
     }
 }
 
 #[actix_web::test]
-async fn a_logout_without_a_login_stays_one_however_many_visitors_leave() {
+async fn a_logout_without_a_login_holds_however_many_anonymous_sessions_end() {
     let node = Node::with(|builder| builder.anonymous_capacity(CAPACITY)).await;
     let user = insert_login(&node).await;
     let copy = user.copy();

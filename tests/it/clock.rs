@@ -51,7 +51,7 @@ async fn a_clock_that_was_ahead_while_the_list_was_swept_revives_nobody() {
         }
         node.browser().get("/plain").await.is(200);
 
-        // The next sweep draws the line: what began before is not vouched for.
+        // The next sweep draws the line: what began before cannot be judged.
         node.sessions.sweep().await.unwrap_err();
         stolen.get("/me").await.is(401);
         living.get("/me").await.is(401);

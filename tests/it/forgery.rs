@@ -1,4 +1,4 @@
-//! What somebody who holds a key can forge, and what is refused all the same.
+//! What the holder of a key can forge, and what is refused nevertheless.
 
 use common::forge::{Forge, Login, Record};
 use common::{HOUR, Node, with};

@@ -123,7 +123,7 @@ async fn values_are_read_by_type() {
         session.remove_as::<String>("number").unwrap().unwrap_err();
         assert!(
             session.remove_as::<u32>("number").is_none(),
-            "removed all the same"
+            "removed nevertheless"
         );
         Result::<_>::Ok(done())
     });

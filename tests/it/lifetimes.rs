@@ -142,8 +142,8 @@ async fn the_idle_and_the_absolute_limit_are_the_servers() {
     let browser = node.browser();
     browser.post("/login/alice").await.is(200);
     let unused = browser.copy();
-    let visitor = node.browser();
-    visitor.put("/entries/a", json!(1)).await.is(204);
+    let anonymous = node.browser();
+    anonymous.put("/entries/a", json!(1)).await.is(204);
     node.clock.advance(HOUR - MINUTE);
     let answer = browser.get("/me").await.is(200);
     assert_eq!(
@@ -159,7 +159,7 @@ async fn the_idle_and_the_absolute_limit_are_the_servers() {
     }
     node.clock.advance(HOUR / 2);
     browser.get("/me").await.is(401);
-    visitor.get("/entries/a").await.is(404);
+    anonymous.get("/entries/a").await.is(404);
 }
 
 #[actix_web::test]
@@ -208,19 +208,19 @@ async fn a_persistent_cookie_outlives_the_browser_for_every_session() {
         }))
     })
     .await;
-    let visitor = node.browser();
-    let write = visitor.put("/entries/a", json!(1)).await.is(204);
+    let anonymous = node.browser();
+    let write = anonymous.put("/entries/a", json!(1)).await.is(204);
     assert_eq!(max_age(&write), Some(DAY.as_secs()));
     node.clock.advance(MINUTE);
-    let write = visitor.put("/entries/a", json!(2)).await.is(204);
+    let write = anonymous.put("/entries/a", json!(2)).await.is(204);
     assert_eq!(max_age(&write), Some((DAY - MINUTE).as_secs()));
-    let login = visitor.post("/login/alice").await.is(200);
+    let login = anonymous.post("/login/alice").await.is(200);
     assert_eq!(max_age(&login), Some(DAY.as_secs()));
     let login = node.browser().post("/remember/bob").await.is(200);
     assert_eq!(max_age(&login), Some(30 * DAY.as_secs()));
     // The class, and with it the limits, stay what they were.
-    let me = visitor.get("/me").await.is(200).json();
+    let me = anonymous.get("/me").await.is(200).json();
     assert_eq!(me["remembered"], false);
     node.clock.advance(HOUR);
-    visitor.get("/me").await.is(401);
+    anonymous.get("/me").await.is(401);
 }

@@ -100,7 +100,7 @@ async fn a_key_file_that_others_can_read_is_one_warning_at_the_start() {
         assert!(written.lines("others can read").iter().all(|line| {
             line.contains("WARN") && line.contains("keys.toml") && line.contains("0600")
         }));
-        // Mended, and undone.
+        // Repaired, and undone.
         set_mode(0o600);
         sessions.reload_keys().unwrap();
         set_mode(0o604);

@@ -127,7 +127,7 @@ async fn applications_that_share_a_store_do_not_meet() {
         member.post("/login/alice").await.is(200);
     };
     log_in().await;
-    // The keys are the same, and the cookies are worth nothing to each other all the same.
+    // The keys are the same, and yet neither takes the other's cookies.
     let swapped = [
         Browser::new(&shop_url).holding(member.session().unwrap()),
         Browser::new(&forum_url).holding(customer.session().unwrap()),

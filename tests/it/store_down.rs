@@ -212,19 +212,19 @@ async fn logout_everyone_without_a_store_holds_on_this_node() {
 #[actix_web::test]
 async fn there_is_no_login_without_a_store_and_nothing_changes() {
     let fleet = Fleet::start().await;
-    let visitor = fleet.node.browser();
-    visitor.put("/entries/cart", json!(1)).await.is(204);
-    let before = visitor.session();
+    let anonymous = fleet.node.browser();
+    anonymous.put("/entries/cart", json!(1)).await.is(204);
+    let before = anonymous.session();
     fleet.store.set(Mode::Down);
-    let answer = is_unavailable(visitor.post("/login/alice").await);
+    let answer = is_unavailable(anonymous.post("/login/alice").await);
     assert!(answer.set_cookies().is_empty(), "{answer:?}");
-    assert_eq!(visitor.session(), before);
-    visitor.get("/entries/cart").await.is(200);
-    visitor.get("/me").await.is(401);
+    assert_eq!(anonymous.session(), before);
+    anonymous.get("/entries/cart").await.is(200);
+    anonymous.get("/me").await.is(401);
 }
 
 #[actix_web::test]
-async fn a_login_that_can_not_end_the_session_from_before_is_none() {
+async fn a_login_that_cannot_end_the_session_from_before_is_none() {
     let fleet = Fleet::start().await;
     let browser = fleet.logged_in("mallory").await;
     let before = browser.copy();
@@ -290,12 +290,12 @@ async fn without_random_bytes_nothing_is_sealed() {
         |builder| builder.random(random)
     })
     .await;
-    let (visitor, user) = (node.browser(), node.browser());
+    let (anonymous, user) = (node.browser(), node.browser());
     user.post("/login/alice").await.is(200);
     random.fail(true);
     for answer in [
-        visitor.put("/entries/a", json!(1)).await,
-        visitor.post("/login/bob").await,
+        anonymous.put("/entries/a", json!(1)).await,
+        anonymous.post("/login/bob").await,
         user.put("/entries/a", json!(1)).await,
     ] {
         let answer = answer.is(500);

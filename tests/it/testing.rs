@@ -53,13 +53,13 @@ async fn a_login_for_a_test_is_a_login() {
 #[actix_web::test]
 async fn a_session_is_prepared_as_a_handler_would_write_it() {
     let sessions = testing::sessions().await;
-    let visitor = testing::cookie(&sessions, async |session| {
+    let anonymous = testing::cookie(&sessions, async |session| {
         session.insert("cart", ["tea"]).unwrap();
     })
     .await;
-    let (status, body) = answer(&sessions, get("/entries/cart", &visitor)).await;
+    let (status, body) = answer(&sessions, get("/entries/cart", &anonymous)).await;
     assert_eq!((status.as_u16(), body.as_str()), (200, "[\"tea\"]"));
-    assert_eq!(answer(&sessions, get("/me", &visitor)).await.0, 401);
+    assert_eq!(answer(&sessions, get("/me", &anonymous)).await.0, 401);
 
     // A closure that moves what it is given is taken as well.
     let remembered = testing::cookie(&sessions, |session: Session| async move {

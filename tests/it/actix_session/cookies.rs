@@ -150,7 +150,7 @@ async fn a_session_that_was_cleared_is_still_one() {
 }
 
 #[actix_web::test]
-async fn a_cookie_that_is_no_session_is_a_visitors_first_request() {
+async fn a_cookie_that_is_no_session_counts_as_none() {
     let clock = ManualClock::default();
     let sessions = started(&clock, CookieSettings::plain_http(), DAY).await;
     let browser = serve(&sessions);

@@ -191,6 +191,6 @@ async fn a_store_that_fails_is_503_where_it_is_needed_and_tells_nothing() {
     let answer = browser.post("/logout").await.is(503);
     assert_eq!(answer.body, "Service Unavailable");
     assert!(answer.header("retry-after").is_some(), "{answer:?}");
-    // The browser is logged out all the same.
+    // The browser is logged out nevertheless.
     assert_eq!(browser.session(), None);
 }

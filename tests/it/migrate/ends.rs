@@ -80,7 +80,7 @@ async fn an_order_that_logs_everyone_out_ends_old_cookies_too() {
 }
 
 #[actix_web::test]
-async fn a_visitors_logout_holds_until_the_date() {
+async fn an_anonymous_logout_holds_until_the_date() {
     let old = Old::new(CookieContentSecurity::Private);
     let node = node(&old).await;
     let browser = old.browser(&node, json!({ "cart": 1 })).await;
@@ -267,7 +267,7 @@ async fn several_old_cookies_of_a_request_end_together() {
 
 /// An application that names its users only after a while.
 #[actix_web::test]
-async fn the_end_of_a_visitor_holds_for_the_user_that_the_old_cookie_is_named_for_later() {
+async fn the_end_of_an_anonymous_session_holds_for_the_user_that_the_old_cookie_names_later() {
     let old = Old::new(CookieContentSecurity::Private);
     let clock = ManualClock::default();
     let store = memory(&clock);

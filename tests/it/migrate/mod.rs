@@ -87,7 +87,7 @@ async fn what_was_inserted_reads_back_by_the_same_types() {
 }
 
 #[actix_web::test]
-async fn a_session_without_a_user_is_a_visitors() {
+async fn a_session_without_a_user_is_anonymous() {
     for content in CONTENTS {
         let old = Old::new(content);
         let node = node(&old).await;
@@ -168,7 +168,7 @@ async fn requests_at_the_same_time_get_the_same_session() {
 }
 
 #[actix_web::test]
-async fn visitors_whose_signed_cookies_are_equal_share_nothing() {
+async fn anonymous_sessions_with_equal_signed_cookies_share_nothing() {
     let old = Old::new(CookieContentSecurity::Signed);
     let node = node(&old).await;
     let one = old.browser(&node, json!({ "theme": "dark" })).await;

@@ -87,8 +87,8 @@ async fn logins_are_remembered_if_the_application_says_so() {
             .get("/me")
             .await
             .is(if remember { 200 } else { 401 });
-        let visitor = old.browser(&node, json!({ "theme": "dark" })).await;
-        let answer = visitor.get("/entries/theme").await.is(200);
+        let anonymous = old.browser(&node, json!({ "theme": "dark" })).await;
+        let answer = anonymous.get("/entries/theme").await.is(200);
         assert!(!answer.set_cookies()[0].contains("Max-Age"), "{answer:?}");
     }
 }
