@@ -59,11 +59,8 @@ pub(super) fn attach(
 pub(super) fn is_attached(request: &ServiceRequest, sessions: &Sessions) -> bool {
     let extensions = request.extensions();
     let attached = extensions.get::<Attached>();
-    attached.is_some_and(|attached| {
-        attached
-            .inside_out()
-            .any(|entry| entry.sessions.shares_sessions_with(sessions))
-    })
+    let mut all = attached.into_iter().flat_map(Attached::inside_out);
+    all.any(|entry| entry.sessions.shares_sessions_with(sessions))
 }
 
 impl Attached {
@@ -80,8 +77,8 @@ impl Attached {
         extensions: &'e Extensions,
         cookie: &str,
     ) -> Result<&'e AttachedSession, MissingMiddleware> {
-        let attached = extensions.get::<Self>().ok_or(MissingMiddleware)?;
-        let mut all = attached.inside_out();
+        let attached = extensions.get::<Self>();
+        let mut all = attached.into_iter().flat_map(Self::inside_out);
         all.find(|entry| entry.sessions.cookie_name() == cookie)
             .ok_or(MissingMiddleware)
     }
@@ -224,11 +221,7 @@ impl FromRequest for Authenticated {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(authenticated(request))
+        let session = request.get_session().map_err(Error::from);
+        ready(session.and_then(|session| Ok(Self::try_from(session)?)))
     }
-}
-
-fn authenticated(request: &HttpRequest) -> Result<Authenticated, Error> {
-    let session = request.get_session()?;
-    Ok(Authenticated::try_from(session)?)
 }
