@@ -22,7 +22,7 @@ impl Session {
         Self::read(record.as_deref(), key)
     }
 
-    /// Reads an entry, and discards one that cannot be read as `T`: what an earlier release of the
+    /// Reads an entry, and discards one that cannot be read as `T`: an entry that an earlier release of the
     /// application wrote as another type would stay for as long as the session. The log then names the
     /// entry, and not its value.
     ///
@@ -69,7 +69,7 @@ impl Session {
 
     /// Sets an entry. The session is sealed into its cookie when the response is ready.
     ///
-    /// What `T`'s [`Serialize`] writes has to be what its `Deserialize` reads, in serde's human-readable form.
+    /// `T`'s `Deserialize` has to read what its [`Serialize`] writes, in serde's human-readable form.
     /// Where a crate turns on serde_json's feature `arbitrary_precision`, a number inside a
     /// `serde_json::Value` is not: it becomes a map that reads back as a `serde_json::Value` alone. Nor do
     /// `i128` and `u128` pass through `#[serde(flatten)]`, `tag` and `untagged`: serde itself has no room for them.
@@ -129,8 +129,8 @@ impl Session {
 
     /// Removes an entry and returns it.
     ///
-    /// Where the session cannot be written ([`NotWritable`](crate::session::NotWritable)) nothing is removed, and the response
-    /// becomes that error.
+    /// Where the session cannot be written ([`NotWritable`](crate::session::NotWritable)) nothing is removed, and the
+    /// response becomes that error.
     pub fn remove(&self, key: &str) -> Option<Value> {
         self.with(|state| {
             state.look();

@@ -1,4 +1,4 @@
-//! What a handler can get wrong or be refused.
+//! The errors of a session's methods.
 
 use crate::error::{Rejected, StoreError};
 use crate::random::RandomError;

@@ -25,14 +25,15 @@ pub struct Login {
     session: Session,
     subject: String,
     class: Class,
-    entries: Vec<(String, Result<Vec<u8>, SessionInsertError>)>,
+    /// Or why one of them is none.
+    entries: Result<Vec<(String, Vec<u8>)>, SessionInsertError>,
 }
 
 /// # Beginning
 impl Session {
     /// Logs `subject` in, when awaited: a new session with a new id. It keeps the entries of an anonymous session or of
     /// the same subject, and none of another's. The session from before is ended, so a cookie that
-    /// someone else planted or copied is worth nothing.
+    /// someone else planted or copied is dead.
     ///
     /// The subject is the application's name for the user, 1 to 255 bytes, which does not change: what
     /// [`logout_all`](Self::logout_all) ends is found by it. Check the password first.
@@ -48,7 +49,7 @@ impl Session {
             session: self.clone(),
             subject: subject.into(),
             class: Class::Standard,
-            entries: Vec::new(),
+            entries: Ok(Vec::new()),
         }
     }
 
@@ -80,24 +81,23 @@ impl Login {
     /// An entry that the new session starts with, over one of the same name from before.
     pub fn entry<T: Serialize>(mut self, key: impl Into<String>, entry: T) -> Self {
         let key = key.into();
-        let encoded = value::encoded(&key, &entry);
-        self.entries.push((key, encoded));
+        self.entries = self.entries.and_then(|mut entries| {
+            let value = value::encoded(&key, &entry)?;
+            entries.push((key, value));
+            Ok(entries)
+        });
         self
     }
 
     async fn run(self) -> Result<LoggedIn, LoginError> {
         let (session, subject) = (self.session, self.subject);
-        if subject.is_empty() || subject.len() > LONGEST_SUBJECT {
+        if !(1..=LONGEST_SUBJECT).contains(&subject.len()) {
             return Err(LoginError::InvalidSubject);
         }
-        let added: Result<Vec<_>, _> = self
-            .entries
-            .into_iter()
-            .map(|(key, encoded)| encoded.map(|bytes| (key, bytes)))
-            .collect();
+        let added = self.entries?;
+        let added = added.iter().map(|(key, value)| (&**key, &**value));
         let service = session.service();
         let key = service.subject_key(&subject);
-        let added = added?;
         let reading = service.node.read(key).await?;
         let at = service.beginning(reading.state.now, reading.state.complete_since);
         let login = LoginFacts {
@@ -111,10 +111,7 @@ impl Login {
         };
         let id = fresh_id(&*service.random).map_err(SessionInsertError::from)?;
         let record = Record {
-            entries: added
-                .iter()
-                .map(|(key, bytes)| (key.as_str(), bytes.as_slice()))
-                .collect(),
+            entries: added.collect(),
             ..service.begin(id, Some(login), self.class, reading.everyone, at)
         };
         // This node refuses the old session before anyone can hold the new one's cookie.
@@ -150,7 +147,7 @@ pub struct LoggedIn {
     pub entries_dropped: bool,
 }
 
-/// Tells neither who logs in nor what the session starts with.
+/// Shows neither the user nor the entries.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Login")

@@ -2,7 +2,7 @@
 //!
 //! 1. [`Session`] is a handle: cheap to clone, `Send`, and the same session for everyone in a request.
 //! 2. Writes are collected and sealed once, when the response is ready. A session that was only read costs a
-//!    small cookie now and then, which tells that it was used.
+//!    small cookie now and then, the activity cookie.
 //! 3. Names and meanings follow actix-session where it has them.
 
 pub(crate) mod begin;
@@ -71,8 +71,7 @@ struct SharedState {
 
 /// # What the session is
 impl Session {
-    /// The session's id; `None` before anything was written. A login makes a new one, which this tells from then on; a
-    /// renewal keeps it.
+    /// The session's id; `None` before anything was written. From a login on it is a new one. A renewal keeps it.
     pub fn id(&self) -> Option<SessionId> {
         self.record(|record| record.id)
     }
@@ -115,9 +114,9 @@ impl Session {
     }
 
     /// Why there is no session although the request carried a cookie for one: to say "you were logged out
-    /// on another device". `None` where there is a session, or was no cookie. Of several cookies that of an
-    /// authentic session tells, else the first. The answer is the same with every request that carries the cookie:
-    /// until another session replaces it, or a logout removes it.
+    /// on another device". `None` where there is a session, or was no cookie. Of several cookies the first
+    /// authentic one counts, or the first if none is. The answer is the same with every request that carries the
+    /// cookie, until another session replaces it or a logout removes it.
     ///
     /// The browser cannot tell the reasons apart unless the application lets it.
     pub fn rejected(&self) -> Option<Rejected> {

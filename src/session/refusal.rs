@@ -1,9 +1,9 @@
-//! A cookie that is no session: the reason, and what it is worth.
+//! A cookie that is no session: the reason, and whether something may be written over it.
 //!
-//! 1. The reason is for logs and for the handler. What may be written over the cookie, and whether it may be
-//!    removed, follows from its [`Standing`] alone.
-//! 2. A [`Standing`] is what is known of one cookie. An [`Obstacle`] is what follows from it at a given time
-//!    on a given node, and of several cookies the largest counts.
+//! 1. The reason is for logs and for the handler. Writing over the cookie, and removing it, is decided by its
+//!    [`Standing`] alone.
+//! 2. A [`Standing`] holds for one cookie everywhere and always. An [`Obstacle`] follows from it on one node at one
+//!    time. Of several cookies the largest counts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,10 +38,10 @@ pub(crate) enum Standing {
     /// The same, because this browser replaced the cookie or gave it up at `since`: for the time `held` it
     /// holds or awaits a successor under the same name.
     Replaced { since: UnixMillis, held: Duration },
-    /// Authentic, but from before the list was complete, which is since then: it cannot tell whether the
-    /// session was ended.
+    /// Authentic, but from before this time, since which the list is complete: it cannot tell whether the session
+    /// was ended.
     OlderThanList(UnixMillis),
-    /// Authentic, from a time that has not come: alive where the clock is right.
+    /// Authentic, from a time that has not come: a session where the clock is right.
     Ahead,
 }
 
@@ -60,8 +60,8 @@ impl Refusal {
         }
     }
 
-    /// Authentic, and from a time that has not come by this node's clock. The clock may be what is
-    /// wrong, so the browser keeps it.
+    /// Authentic, and from a time that has not come by this node's clock. The clock may be wrong, so the browser
+    /// keeps the cookie.
     pub(crate) fn ahead() -> Self {
         Self {
             reason: Rejected::Implausible,
@@ -74,7 +74,7 @@ impl Refusal {
         self.is_authentic() || matches!(self.reason, Rejected::NotAuthentic | Rejected::Implausible)
     }
 
-    /// Whether the cookie is some session of ours: its tag verified, or its key was revoked and nobody can
+    /// Whether the cookie is a session of ours, dead or alive: its tag verified, or its key was revoked and nobody can
     /// tell any more.
     pub(crate) fn is_authentic(&self) -> bool {
         !matches!(self.standing, Standing::Worthless | Standing::Unread(_))

@@ -38,7 +38,7 @@ impl Service {
         self.rules_with(&self.keys.load(), now)
     }
 
-    /// The same for who holds the ring already.
+    /// The same where the ring is at hand already.
     pub(crate) fn rules_with(&self, ring: &KeyRing, now: UnixMillis) -> Rules<'_> {
         Rules {
             list: self.node.list(),

@@ -84,9 +84,9 @@ pub(crate) struct Rules<'a> {
     pub(crate) lifetimes: &'a Lifetimes,
     /// Sessions from this time or before do not count, by order of the operator.
     pub(crate) everyone_before: Option<UnixMillis>,
-    /// Whether sessions older than the list count in spite of that.
+    /// Whether sessions older than the list count nevertheless.
     pub(crate) accept_older: bool,
-    /// What a sealed session has to fit into.
+    /// The room that a sealed session has.
     pub(crate) room: CookieRoom,
     /// The key that seals now.
     pub(crate) sealing: Option<KeyId>,
@@ -135,8 +135,8 @@ impl Rules<'_> {
         record.created > complete_since || self.accept_older
     }
 
-    /// Whether an anonymous session that a login succeeded hands its entries on to a second login: the first was a
-    /// moment ago, and nothing else has ended the session or this cookie of it.
+    /// Whether a second login takes over the entries of an anonymous session: the first login was a moment ago, and
+    /// nothing else has ended the session or this cookie of it.
     pub(crate) fn is_double_click(&self, record: &Record) -> bool {
         let succeeded = self.list.session(&record.id, record.login.is_none());
         let ended = self.list.anonymous().get(&record.id);
@@ -292,7 +292,7 @@ const DOUBLE_CLICK: Duration = Duration::from_secs(10);
 /// For how long after it replaced a cookie, by a login or a renewal, a browser may hold or await the
 /// successor while late answers to its requests from before still arrive. `from` is another node's time.
 const AFTER_REPLACING: Duration = Duration::from_secs(60 + SKEW.as_secs());
-/// The same after a logout, whose browser may have begun anew.
+/// The same after a logout: its browser may have begun anew.
 const AFTER_LOGOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

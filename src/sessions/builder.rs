@@ -19,10 +19,9 @@ use crate::revoke::worker::Worker;
 use crate::revoke::{ANONYMOUS_CAPACITY, Announcement, Store};
 use crate::seal::{Binding, check_audience};
 use crate::session::service::Service;
-use crate::sessions::engine::Engine;
+use crate::sessions::engine::{Engine, Scope};
 use crate::sessions::moving::{Moving, Plan};
 use crate::sessions::opener::Opener;
-use crate::sessions::scope::Scope;
 use crate::sessions::{Sessions, keys, log, twins};
 use crate::time::{Clock, Lifetimes, SystemClock};
 
@@ -96,8 +95,7 @@ impl SessionsBuilder {
     /// as `Memory` and `Redb` do. Do not share one `Redis` between several `Sessions`: open one each.
     /// [`start`](Self::start) fails otherwise.
     pub fn store(self, store: impl Into<Store>) -> Self {
-        let store = store.into();
-        self.opener(Opener::new(move || Ok(store)))
+        self.opener(Opener::opened(store.into()))
     }
 
     /// The revocation store, opened when the settings and the keys are known to be good: a start that
@@ -119,9 +117,8 @@ impl SessionsBuilder {
         self,
         open: impl FnOnce() -> Result<S, E> + Send + 'static,
     ) -> Self {
-        self.opener(Opener::new(move || {
-            open().map(Into::into).map_err(Into::into)
-        }))
+        let open = move || open().map(Into::into).map_err(Into::into);
+        self.opener(Opener::new("opened later", open))
     }
 
     pub(crate) fn opener(mut self, store: Opener) -> Self {

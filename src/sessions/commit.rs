@@ -11,9 +11,8 @@ use crate::seal::{self, activity};
 use crate::session::begin::revocation;
 use crate::session::state::{Change, RequestState, Seen};
 use crate::session::{NotWritable, Session};
-use crate::sessions::engine::Engine;
-use crate::sessions::outcome::{CommitError, Committed};
-use crate::sessions::scope::{HeldCookies, Ticket, removals};
+use crate::sessions::adapter::{CommitError, Committed, HeldCookies, Ticket};
+use crate::sessions::engine::{Engine, removals};
 use crate::time::{Class, UnixMillis};
 
 impl Engine {
@@ -84,13 +83,13 @@ impl Engine {
     }
 
     /// The activity cookie of a session that still counts. It belongs to the cookie that the session came with.
-    /// The use lasts until the response is ready: a long upload moves the idle limit too, and of two answers the
-    /// later one tells the later time.
+    /// The use lasts until the response is ready: a long upload moves the idle limit too, and the later of two
+    /// answers carries the later time.
     fn activity(&self, seen: &Seen, now: UnixMillis) -> Option<String> {
         let ring = self.service.keys.load();
         let record = &seen.record;
         let counts = self.service.rules_with(&ring, now).clear(record).is_ok();
-        if !counts || self.is_untrusted(record, now) {
+        if !counts || self.is_untrusted(record.began(), now) {
             return None;
         }
         let scope = self.scopes().nth(seen.scope)?;
@@ -159,7 +158,7 @@ impl Engine {
     }
 
     fn require_trust_to_write(&self, record: &Record, now: UnixMillis) -> Result<(), CommitError> {
-        if self.is_untrusted(record, now) {
+        if self.is_untrusted(record.began(), now) {
             self.log.unavailable(self.service.node.staleness());
             return Err(CommitError::Stale);
         }

@@ -46,7 +46,7 @@ pub struct Inspected {
 pub struct InspectedLogin {
     /// Who is logged in.
     pub subject: String,
-    /// What the revocation list calls them.
+    /// The subject's key in the revocation list.
     pub key: SubjectKey,
     /// The subject's generation at the login.
     pub generation: Generation,

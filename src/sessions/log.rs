@@ -1,7 +1,7 @@
-//! What was refused, for the log and the counters.
+//! Refusals and troubles, for the log and the counters.
 //!
-//! Anyone can send rubbish, so the log is rate-limited: a few lines a second, and the number of those
-//! that were left out. Lines carry the reason and the key id, never the cookie. Counters count all.
+//! Anyone can send rubbish, so the log is rate-limited: a few lines a second, with the number of those that were left
+//! out. Lines carry the reason and the key id, never the cookie. Counters count all.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -64,7 +64,7 @@ impl Log {
         }
     }
 
-    /// What moved in from another library lacks an entry.
+    /// A session that moved in from another library lacks an entry.
     #[cfg(feature = "migrate-actix-session")]
     pub(crate) fn entry_left_behind(&self, entry: &str, problem: &str) {
         if let Some(left_out) = self.refusals.admit(&*self.clock) {

@@ -3,11 +3,11 @@
 //! [`Engine::load`] and [`Engine::commit`] are the two halves. Everything that they combine is made
 //! elsewhere: opening, checking, the session's own rules, sealing, rendering.
 
+mod adapter;
 mod builder;
 mod candidates;
 mod commit;
 mod engine;
-mod incoming;
 mod inspect;
 mod keys;
 mod load;
@@ -23,8 +23,6 @@ mod moving;
 #[path = "stay.rs"]
 mod moving;
 mod opener;
-mod outcome;
-mod scope;
 mod twins;
 
 use std::fmt;
@@ -38,13 +36,11 @@ use crate::revoke::{Revocation, SessionEntry, Target};
 use crate::session::Session;
 use crate::time::{SKEW, UnixMillis};
 
+pub use adapter::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};
 pub use builder::SessionsBuilder;
 use engine::Engine;
-pub use incoming::{Incoming, Loaded, Unavailable};
 pub use inspect::{Inspected, InspectedLogin, token};
 pub(crate) use opener::Opener;
-pub use outcome::{CommitError, Committed};
-pub use scope::Ticket;
 
 /// Everything that the sessions of one cookie share: keys, the revocation list, lifetimes, the
 /// cookie's settings. Made once and cloned; all clones are the same.
@@ -84,12 +80,12 @@ pub struct Health {
     pub store: &'static str,
     /// How many revocations this node holds.
     pub entries: usize,
-    /// How many revocations the store has not taken yet. They hold on this node and are told again.
+    /// How many revocations the store has not taken yet. They hold on this node, and it sends them again.
     pub outstanding: usize,
-    /// How many revocations this node holds that the store has lost, and is being given back.
+    /// How many revocations this node holds that the store has lost and does not have back yet.
     pub lacking: usize,
-    /// How many entries of the store this release does not understand, and how many publications it did
-    /// not since it started. Each entry counts as revoked, where it can be told whose it is.
+    /// How many entries of the store this release does not understand, and how many publications since it started.
+    /// Each counts as a revocation, if its session or subject can be told.
     pub unreadable: u64,
     /// Since when the list knows of all revocations. Sessions from before are refused, unless they are accepted
     /// by [`SessionsBuilder::older_sessions`].
@@ -108,7 +104,7 @@ impl Sessions {
         let now = service.now();
         let entry = SessionEntry {
             serial: Serial::ENDED,
-            // Not given up by its browser, which so awaits no successor.
+            // Its browser did not give it up, so awaits no successor.
             from: UnixMillis::EPOCH,
             // Nothing is known of the session but that it began before now, on whichever node.
             until: now + service.node.list().longest() + SKEW,
@@ -224,8 +220,8 @@ impl Sessions {
         self.engine.commit(session, &ticket).await
     }
 
-    /// Whether the cookie is Secure and this is the first call, of which there is no second. For an adapter that sees the cookie go out
-    /// over plain http, where browsers drop it: it says so once.
+    /// Whether the cookie is Secure, at the first call; no other call says so. For an adapter that sees the cookie go
+    /// out over plain http, where browsers drop it: it warns once.
     pub fn take_plain_http_warning(&self) -> bool {
         let engine = &self.engine;
         engine.current.template.is_secure() && !engine.plain_http.swap(true, Ordering::Relaxed)

@@ -5,11 +5,11 @@
 //!
 //! 1. It becomes a session only where the request carries nothing of ours that is, was or may be one. Beside one
 //!    it ends with that.
-//! 2. It is under no generation: whoever raised one since the list began has ended it, and so has an operator
-//!    who ordered everyone out.
-//! 3. Its id follows from the old cookie, so that what ends it ends the old cookie and every copy. It says that
-//!    it ends no earlier than the old cookie is read, so that the list remembers that for as long. Only of an
-//!    anonymous signed cookie, which strangers may have too, the id is random.
+//! 2. It is under no generation: any that was raised since the list began has ended it, and so has an operator's
+//!    order to end everyone.
+//! 3. Its id follows from the old cookie, so its end is that of the old cookie and of every copy. Its record ends no
+//!    earlier than the old cookie is read, so the list remembers the end for as long. Only for an anonymous signed
+//!    cookie, which strangers may have too, the id is random.
 //! 4. It costs no I/O, and a request that does not look at it sets no cookie.
 
 use std::mem;
@@ -26,12 +26,11 @@ use crate::session::refusal::Refusal;
 use crate::session::state::{Dead, RequestState};
 use crate::session::validity::Freshness;
 use crate::sessions::SessionsBuilder;
+use crate::sessions::adapter::{Ticket, Unavailable};
 use crate::sessions::engine::Engine;
-use crate::sessions::incoming::Unavailable;
-use crate::sessions::scope::Ticket;
 use crate::time::{Class, UnixMillis};
 
-/// For how long a node may not have read a change of its key file, which orders everyone out, say.
+/// How long a node may take to read a change of its key file, such as an order to end everyone.
 const UNREAD: Duration = Duration::from_secs(60);
 
 impl SessionsBuilder {
@@ -82,13 +81,13 @@ impl Engine {
         if record.login.is_none() && record.entries.is_empty() {
             return Ok(());
         }
-        // While others may still tell what the store lost, nobody knows what ended it.
-        if self.is_untrusted(&record, now) || self.service.node.is_settling() {
+        // While other nodes may still restore what the store lost, nobody knows whether it was ended.
+        if self.is_untrusted(record.began(), now) || self.service.node.is_settling() {
             return Err(Unavailable);
         }
         let record = Arc::new(record);
         *state = match self.judge_old(&record, now) {
-            Ok(freshness) => RequestState::moved_in(record, freshness, now),
+            Ok(freshness) => RequestState::moved_in(record, freshness),
             Err(refusal) => {
                 self.log.rejected(&refusal.reason);
                 let reason = refusal.reason;
@@ -107,7 +106,7 @@ impl Engine {
 
     fn judge_old(&self, record: &Record, now: UnixMillis) -> Result<Freshness, Refusal> {
         let rules = self.service.rules(now);
-        // Whenever that was: the old cookie may be from before.
+        // Whatever its time: the old cookie may be from before.
         if rules.everyone_before.is_some() {
             return Err(Refusal::dead(Rejected::EveryoneEnded));
         }
@@ -155,11 +154,11 @@ impl Engine {
             groups: Vec::new(),
             fingerprint: None,
         });
-        // Dated back, so that an order to end everyone reaches it which this node has not read yet.
+        // Dated back: this node may not have read an order to end everyone yet, and it must reach this session.
         let created = service.beginning(now.minus(UNREAD), service.node.list().complete_since());
         let record = service.begin(id, login, class, Generation::NONE, created);
         Some(Record {
-            // Whoever ends it ends it for as long as this says. It lives no longer than its class allows.
+            // Its end is remembered until then. It lives no longer than its class allows.
             expires: record.expires.max(cookie.until()),
             ..record
         })

@@ -10,20 +10,34 @@ use crate::error::ConfigError;
 use crate::revoke::Store;
 
 /// How to open a store.
-pub(crate) struct Opener(Box<dyn FnOnce() -> Result<Store, ConfigError> + Send>);
+pub(crate) struct Opener {
+    /// Which store it is, for `Debug`.
+    place: String,
+    open: Box<dyn FnOnce() -> Result<Store, ConfigError> + Send>,
+}
 
 impl Opener {
-    pub(crate) fn new(open: impl FnOnce() -> Result<Store, ConfigError> + Send + 'static) -> Self {
-        Self(Box::new(open))
+    pub(crate) fn new(
+        place: impl Into<String>,
+        open: impl FnOnce() -> Result<Store, ConfigError> + Send + 'static,
+    ) -> Self {
+        Self {
+            place: place.into(),
+            open: Box::new(open),
+        }
+    }
+
+    pub(crate) fn opened(store: Store) -> Self {
+        Self::new(format!("{store:?}"), || Ok(store))
     }
 
     pub(crate) fn open(self) -> Result<Store, ConfigError> {
-        (self.0)()
+        (self.open)()
     }
 }
 
 impl fmt::Debug for Opener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Opener")
+        f.write_str(&self.place)
     }
 }

@@ -45,7 +45,7 @@ fn check_among(living: &[Living], store: &Store) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Remembers what was started, and says so where a twin of it is alive.
+/// Remembers the sessions that were started, and logs an error if a twin of them is alive.
 ///
 /// # Errors
 /// As [`check_followers`]: others may have been started meanwhile.

@@ -22,11 +22,11 @@ impl RevocationTable {
             // It connects when it is first used.
             let store = open_redis(self, self.list(audience), directory)?;
             check_staleness(store.is_shared(), self.max_staleness())?;
-            return Ok(Opener::new(move || Ok(store)));
+            return Ok(Opener::opened(store));
         }
         self.check_local()?;
         match self.store.0.split_once(':') {
-            None if self.store.0 == "memory" => Ok(Opener::new(|| Ok(Memory::new().into()))),
+            None if self.store.0 == "memory" => Ok(Opener::opened(Memory::new().into())),
             Some(("redb", file)) if !file.is_empty() => {
                 redb_opener(directory.join(file), self.create)
             }
@@ -60,13 +60,15 @@ impl RevocationTable {
 #[cfg(feature = "redb")]
 fn redb_opener(path: PathBuf, create: bool) -> Result<Opener, ConfigError> {
     use crate::store::Redb;
-    Ok(Opener::new(move || {
+    let place = format!("redb:{}", path.display());
+    let open = move || {
         let store = match create {
             true => Redb::open_or_create(&path),
             false => Redb::open(&path),
         };
         Ok(store?.into())
-    }))
+    };
+    Ok(Opener::new(place, open))
 }
 
 #[cfg(not(feature = "redb"))]

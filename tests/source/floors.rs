@@ -96,7 +96,6 @@ const PENDING_CIRCLES: &[&[&str]] = &[
 const PENDING_NAMES: &[&str] = &[
     "Answer",
     "Call",
-    "Cause",
     "Command",
     "Contents",
     "Entries",
@@ -112,7 +111,6 @@ const PENDING_NAMES: &[&str] = &[
     "Rules",
     "Shared",
     "Source",
-    "Start",
     "State",
 ];
 

@@ -1,9 +1,9 @@
-//! What the response has to do for the session.
+//! Closing a session: the response's part.
 
 use std::mem;
 use std::sync::Arc;
 
-use super::{Cause, Edit, HeldSession, Presence, RequestState};
+use super::{Edit, Presence, RequestState};
 use crate::ids::KeyId;
 use crate::record::Record;
 use crate::revoke::Published;
@@ -18,7 +18,7 @@ use crate::time::UnixMillis;
 pub(crate) enum Change {
     /// Nothing: the browser keeps what it has.
     Keep,
-    /// Nothing was written, but the session was used, which the browser gets to know.
+    /// Nothing was written, but the session was used, and the browser is told so.
     Seen(Seen),
     /// Seal what was written.
     Write(Arc<Record>),
@@ -51,8 +51,8 @@ pub(crate) struct Closing {
 impl RequestState {
     /// Says what the response has to do. From here on nothing can be written.
     ///
-    /// `is_due` tells of a session that was only looked at, and when it was last used, whether the browser gets
-    /// to know that it was used again.
+    /// `is_due` decides whether the browser is told of a further use, given a session that was only looked at and its
+    /// last use.
     pub(crate) fn close(
         &mut self,
         service: &Service,
@@ -78,17 +78,15 @@ impl RequestState {
         let held = match &self.presence {
             Presence::Absent { .. } => return Change::Keep,
             Presence::Ended(_) => return Change::Destroy,
-            // A new session that ended up empty is not worth a cookie.
-            Presence::Begun {
-                record,
-                cause: Cause::Write,
-            } if record.entries.is_empty() => return Change::Keep,
-            Presence::Begun { record, .. } => return Change::Write(Arc::clone(record)),
-            Presence::Presented(held) => held,
+            Presence::Present(held) => held,
         };
         let record = Arc::clone(&held.record);
         match (held.edit, held.key) {
-            (Edit::Changed, _) => Change::Write(record),
+            // A new session that ended up empty is not worth a cookie.
+            (Edit::Begun, _) if record.entries.is_empty() => Change::Keep,
+            (Edit::Changed | Edit::Begun | Edit::LoggedIn | Edit::OthersEnded, _) => {
+                Change::Write(record)
+            }
             (Edit::Renewed, _) => Change::Renew(record),
             (Edit::Clean, _) if !self.looked || held.freshness != Freshness::Newest => Change::Keep,
             (Edit::Clean, None) => Change::MoveIn(record),
@@ -100,15 +98,17 @@ impl RequestState {
         }
     }
 
-    /// What is sent now can be ended by a handler that is still streaming its body.
+    /// A handler that is still streaming its body can end the session that is sent now.
     fn sent(&mut self, change: &Change, service: &Service) {
         let now = service.now();
-        if let Presence::Begun { record, .. } = &self.presence
+        if let Presence::Present(held) = &mut self.presence
+            && !held.is_presented()
             && matches!(change, Change::Write(_))
             && let Some(key) = service.keys.load().sealing(now)
         {
-            let held = HeldSession::new(Arc::clone(record), Some(key.id()), now);
-            self.presence = Presence::Presented(held);
+            held.key = Some(key.id());
+            held.last_use = now;
+            held.edit = Edit::Clean;
         }
     }
 

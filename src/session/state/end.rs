@@ -1,9 +1,8 @@
 //! Ending the session, and outliving the end of all others.
 
 use std::mem;
-use std::sync::Arc;
 
-use super::{Cause, Ending, Presence, RequestState};
+use super::{Edit, Ending, Presence, RequestState};
 use crate::error::Rejected;
 use crate::revoke::node::Attempt;
 use crate::revoke::{Published, Raised};
@@ -13,7 +12,7 @@ use crate::session::service::Service;
 use crate::time::UnixMillis;
 
 impl RequestState {
-    /// Ends the session: this node refuses it from now on, the store is being told.
+    /// Ends the session: this node refuses it from now on, and the store is being told.
     ///
     /// A cookie that only another node may understand cannot be ended here.
     pub(crate) fn end(
@@ -25,7 +24,7 @@ impl RequestState {
         // the store is harmless, and ends one that was only renewed.
         self.still_counts(service);
         let (record, obstacle) = match &self.presence {
-            Presence::Presented(held) => (Some(&held.record), None),
+            Presence::Present(held) if held.is_presented() => (Some(&held.record), None),
             Presence::Absent {
                 dead: Some(dead), ..
             } if dead.reason == Rejected::Succeeded => return Err(LogoutError::Succeeded),
@@ -36,13 +35,11 @@ impl RequestState {
             Presence::Absent { obstacle, dead, .. } => {
                 (dead.as_ref().map(|dead| &dead.record), *obstacle)
             }
-            Presence::Begun { .. } | Presence::Ended(_) => (None, None),
+            Presence::Present(_) | Presence::Ended(_) => (None, None),
         };
-        let mut attempts: Vec<_> = record
-            .map(|record| service.end(record))
-            .into_iter()
-            .collect();
-        attempts.extend(mem::take(&mut self.others).iter().map(|it| service.end(it)));
+        let others = mem::take(&mut self.others);
+        let ended = record.into_iter().chain(&others);
+        let attempts = ended.map(|record| service.end(record)).collect();
         self.presence = match obstacle {
             // The cookie stays, but what comes after this logout is its own affair.
             Some(Obstacle::Replaced) => Presence::absent(obstacle, None),
@@ -53,7 +50,7 @@ impl RequestState {
         Ok(attempts)
     }
 
-    /// Ends what else the request carried; the response waits for it.
+    /// Ends the other sessions that the request carried; the response waits for it.
     pub(crate) fn end_others(&mut self, service: &Service) {
         let others = mem::take(&mut self.others);
         let attempts = others.iter().map(|record| service.end(record));
@@ -86,8 +83,8 @@ impl RequestState {
     /// Whether the session could stand alone: by its newest cookie, and sealed once more.
     pub(crate) fn may_outlive(&self, service: &Service) -> Result<(), LogoutError> {
         self.writable()?;
-        // A server that this node has just met, or that has lost data, need not know that the session was
-        // ended. One whose login was after the meeting was not. Of one that moved in nobody knows.
+        // A server that this node has just met, or that has lost data, need not know that the session was ended. A
+        // session whose login was after the meeting was not. Nobody knows of one that moved in.
         if let Some(record) = self.record()
             && let Some(login) = &record.login
         {
@@ -100,7 +97,9 @@ impl RequestState {
             }
         }
         let rules = service.rules(service.now());
-        if let Presence::Presented(held) = &self.presence {
+        if let Presence::Present(held) = &self.presence
+            && held.is_presented()
+        {
             // A renewal elsewhere would leave nobody: its cookie ends with the raise, and this one by it.
             if let Err(refusal) = rules.clear(&held.record) {
                 return Err(match refusal.reason {
@@ -134,10 +133,10 @@ impl RequestState {
         match (was_alive, verdict) {
             (true, Ok(())) => {
                 // The raise has ended every cookie that a browser holds, this one's too.
-                if let Presence::Presented(held) = &self.presence {
-                    let cause = Cause::OthersEnded(held.key);
-                    let record = Arc::clone(&held.record);
-                    self.presence = Presence::Begun { record, cause };
+                if let Presence::Present(held) = &mut self.presence
+                    && held.is_presented()
+                {
+                    held.edit = Edit::OthersEnded;
                 }
                 true
             }

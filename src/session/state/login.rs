@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Cause, Presence, RequestState};
+use super::{Edit, HeldSession, Presence, RequestState};
 use crate::error::Rejected;
 use crate::ids::KeyId;
 use crate::record::Record;
@@ -15,13 +15,13 @@ pub(crate) struct Before<'s> {
     pub(crate) heir: Option<(&'s Arc<Record>, Option<KeyId>)>,
     /// The session that counted until now.
     pub(crate) live: Option<&'s Arc<Record>>,
-    /// What else the request carried. None of it is the session that the browser shows, but it may count.
+    /// The other sessions that the request carried. None is the one that the handlers saw, but they may count.
     pub(crate) dead: Vec<Arc<Record>>,
 }
 
 impl RequestState {
-    /// What a login has to know. A session that was ended while this request ran hands nothing on, but to the second
-    /// of two logins at once.
+    /// The sessions from before a login. One that was ended while this request ran hands its entries on only to the
+    /// second of two logins at once.
     pub(crate) fn before_login(&mut self, service: &Service) -> Result<Before<'_>, NotWritable> {
         if self.committed {
             return Err(NotWritable::AlreadyCommitted);
@@ -30,11 +30,10 @@ impl RequestState {
         let mut live = None;
         let mut dead = self.others.clone();
         let heir = match &self.presence {
-            Presence::Presented(held) => {
-                live = Some(&held.record);
+            Presence::Present(held) => {
+                live = held.is_presented().then_some(&held.record);
                 Some(&held.record)
             }
-            Presence::Begun { record, .. } => Some(record),
             Presence::Absent {
                 dead: Some(old), ..
             } => {
@@ -60,8 +59,7 @@ impl RequestState {
         if self.committed {
             return Err(NotWritable::AlreadyCommitted);
         }
-        let cause = Cause::Login;
-        self.presence = Presence::Begun { record, cause };
+        self.presence = Presence::Present(HeldSession::new(record, Edit::LoggedIn));
         // They have ended with the login, and what was refused to the old session does not concern the new one.
         self.others.clear();
         self.refused = None;

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::{Cause, Edit, Ending, Presence, RequestState};
+use super::{Edit, Ending, HeldSession, Presence, RequestState};
 use crate::error::Rejected;
 use crate::record::{Entries, Record};
 use crate::session::error::{NotWritable, SessionInsertError};
@@ -44,8 +44,8 @@ impl RequestState {
 
     /// Begins a session by a write. A login or a logout still ends what the browser holds.
     fn begin(&mut self, record: Arc<Record>) {
-        let cause = Cause::Write;
-        let before = mem::replace(&mut self.presence, Presence::Begun { record, cause });
+        let held = HeldSession::new(record, Edit::Begun);
+        let before = mem::replace(&mut self.presence, Presence::Present(held));
         if let Presence::Absent {
             dead: Some(dead), ..
         } = before
@@ -57,64 +57,60 @@ impl RequestState {
 
     /// Changes the entries in a way that cannot fail but for the whole session's state.
     pub(crate) fn change<T: Default>(&mut self, change: impl FnOnce(&mut Entries) -> T) -> T {
-        if self.is_purged() {
-            return T::default();
+        if self.admits_writes()
+            && let Some(record) = self.record_mut()
+        {
+            let outcome = change(&mut record.entries);
+            self.note(Edit::Changed);
+            return outcome;
         }
-        if let Err(refused) = self.writable() {
-            self.refuse(refused);
-            return T::default();
-        }
-        let Some(record) = self.record_mut() else {
-            return T::default();
-        };
-        let outcome = change(&mut record.entries);
-        self.note(Edit::Changed);
-        outcome
+        T::default()
     }
 
     pub(crate) fn renew(&mut self) {
-        if self.is_purged() {
-            return;
+        if self.admits_writes() {
+            self.renewed = true;
+            self.note(Edit::Renewed);
         }
+    }
+
+    /// Whether a method that returns no error writes. A refusal becomes the response.
+    fn admits_writes(&mut self) -> bool {
         match self.writable() {
-            Ok(()) => {
-                self.renewed = true;
-                self.note(Edit::Renewed);
+            _ if self.is_purged() => false,
+            Ok(()) => true,
+            Err(refused) => {
+                self.refuse(refused);
+                false
             }
-            Err(refused) => self.refuse(refused),
         }
     }
 
     /// Lets a session begin over a cookie that may have a successor, or may be one elsewhere. Over one
     /// that ended while the request ran it does not.
     pub(crate) fn start_over(&mut self) -> Result<(), NotWritable> {
-        if self.committed {
-            return Err(NotWritable::AlreadyCommitted);
-        }
         match &mut self.presence {
+            _ if self.committed => Err(NotWritable::AlreadyCommitted),
             Presence::Absent {
-                obstacle,
-                is_overridden,
+                obstacle: Some(Obstacle::EndedMeanwhile),
                 ..
-            } => match obstacle {
-                Some(Obstacle::EndedMeanwhile) => Err(NotWritable::EndedMeanwhile),
-                _ => {
-                    *is_overridden = true;
-                    Ok(())
-                }
-            },
+            } => Err(NotWritable::EndedMeanwhile),
+            Presence::Absent { is_overridden, .. } => {
+                *is_overridden = true;
+                Ok(())
+            }
             _ => self.writable(),
         }
     }
 
-    pub(super) fn is_purged(&self) -> bool {
+    fn is_purged(&self) -> bool {
         matches!(self.presence, Presence::Ended(Ending::Purge))
     }
 
     /// A renewal outranks a change.
     fn note(&mut self, new: Edit) {
-        if let Presence::Presented(held) = &mut self.presence
-            && held.edit != Edit::Renewed
+        if let Presence::Present(held) = &mut self.presence
+            && matches!(held.edit, Edit::Clean | Edit::Changed)
         {
             held.edit = new;
         }
