@@ -87,7 +87,7 @@ async fn a_store_that_cannot_write_is_503_and_no_session_comes_back() {
 }
 
 #[actix_web::test]
-async fn a_disk_without_room_for_a_list_is_said() {
+async fn a_start_reports_a_disk_without_room_for_a_list() {
     let folder = folder();
     let data = [Path::new("--data"), folder.path()];
     let mut starting = limited(&command(data), 8);

@@ -67,7 +67,7 @@ async fn a_stored_null_is_not_a_missing_entry() {
 }
 
 #[actix_web::test]
-async fn names_are_what_the_path_spells() {
+async fn an_entrys_name_is_the_decoded_path() {
     let data = folder();
     let server = Server::on(data.path());
     let browser = server.browser();

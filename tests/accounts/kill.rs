@@ -52,7 +52,7 @@ async fn logged_in(server: &Server, user: &str) -> Browser {
 }
 
 #[actix_web::test]
-async fn what_a_204_ended_stays_ended() {
+async fn a_session_that_a_204_ended_stays_ended() {
     let folder = folder();
     let config = configure(folder.path());
     let mut ledger = Ledger::default();

@@ -102,7 +102,7 @@ async fn other_sites_cannot_change_anything() {
 }
 
 #[actix_web::test]
-async fn what_is_no_cookie_of_ours_is_nobody() {
+async fn a_foreign_cookie_logs_nobody_in() {
     let data = folder();
     let server = Server::on(data.path());
     let browser = server.browser();

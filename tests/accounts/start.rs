@@ -86,7 +86,7 @@ async fn a_cookie_without_secure_stays_on_the_loopback_interface() {
 }
 
 #[actix_web::test]
-async fn a_folder_that_cannot_be_used_is_said() {
+async fn a_start_names_a_folder_that_cannot_be_used() {
     let folder = folder();
     let file = folder.path().join("file");
     fs::write(&file, "x").unwrap();
@@ -296,7 +296,7 @@ async fn a_configuration_says_everything() {
 }
 
 #[actix_web::test]
-async fn what_a_first_start_can_lack_is_said_in_words() {
+async fn a_first_start_says_what_it_lacks() {
     let folder = folder();
     let file = folder.path().join("session.toml");
     let config = [Path::new("--config"), &file];

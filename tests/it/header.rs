@@ -346,7 +346,7 @@ async fn what_is_encoded_or_quoted_is_not_decoded() {
 }
 
 #[actix_web::test]
-async fn what_is_sent_besides_the_session_is_never_sent_back() {
+async fn the_text_of_a_refused_cookie_is_never_sent_back() {
     let bench = Bench::start().await;
     let secret = "<script>alert(1)</script>";
     for header in [

@@ -82,7 +82,7 @@ async fn an_upload_that_was_buffered_while_another_tab_logged_out_and_in_replace
 
 /// The server had the head, and so the live session, before the other tab did it.
 #[actix_web::test]
-async fn what_began_live_and_was_succeeded_while_it_ran_replaces_nothing() {
+async fn a_request_whose_session_was_succeeded_while_it_ran_replaces_nothing() {
     let (_node, nobody) = node_at(common::routes).await;
     for (number, meanwhile) in [
         ["/login/alice", ""],

@@ -72,7 +72,7 @@ async fn needs_a_session(
 }
 
 #[actix_web::test]
-async fn middleware_in_the_wrong_order_is_told_which_is_the_right_one() {
+async fn the_error_for_middleware_in_the_wrong_order_names_the_right_one() {
     let clock = ManualClock::default();
     let sessions = builder(&clock, memory(&clock)).start().await.unwrap();
     let server = |sessions: &Sessions, in_order: bool| {

@@ -224,7 +224,7 @@ async fn there_is_no_login_without_a_store_and_nothing_changes() {
 }
 
 #[actix_web::test]
-async fn a_login_that_cannot_end_the_session_from_before_is_none() {
+async fn a_login_that_cannot_end_the_session_from_before_fails() {
     let fleet = Fleet::start().await;
     let browser = fleet.logged_in("mallory").await;
     let before = browser.copy();

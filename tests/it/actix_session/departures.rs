@@ -155,7 +155,7 @@ async fn the_cookie_has_the_strictest_name_unless_it_is_named() {
 
 /// There it is ignored and stays.
 #[actix_web::test]
-async fn what_cannot_be_a_session_is_removed_where_somebody_looks() {
+async fn a_cookie_that_cannot_be_a_session_is_removed_where_somebody_looks() {
     let clock = ManualClock::default();
     let sessions = started(&clock, CookieSettings::plain_http(), DAY).await;
     let (url, _server) = serve_app!(

@@ -127,7 +127,7 @@ async fn an_old_cookie_reads_through_the_grace_of_a_renewal_and_no_longer() {
 }
 
 #[actix_web::test]
-async fn whom_an_administrator_ends_comes_back_by_no_old_cookie() {
+async fn a_session_that_an_administrator_ended_does_not_come_back_by_an_old_cookie() {
     let old = Old::new(CookieContentSecurity::Private);
     let node = node(&old).await;
     let browser = old.browser(&node, json!({ "user_id": "alice" })).await;
@@ -145,7 +145,7 @@ async fn whom_an_administrator_ends_comes_back_by_no_old_cookie() {
 }
 
 #[actix_web::test]
-async fn what_one_node_ended_is_ended_on_all() {
+async fn a_session_that_one_node_ended_is_ended_on_all() {
     let old = Old::new(CookieContentSecurity::Private);
     let clock = ManualClock::default();
     let store = memory(&clock);
@@ -189,7 +189,7 @@ async fn a_session_that_was_taken_over_outlives_no_logout_that_a_copy_of_the_sto
 }
 
 #[actix_web::test]
-async fn no_old_cookie_is_judged_while_others_may_give_back_what_the_store_lost() {
+async fn no_old_cookie_is_judged_while_others_may_restore_a_lost_store() {
     let old = Old::new(CookieContentSecurity::Private);
     let clock = ManualClock::default();
     // It began a second ago, perhaps for the second time.
