@@ -167,3 +167,15 @@ pub enum LogoutError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// Why a session is not confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfirmError {
+    /// There is no session, or it was ended, here or on another node. Answer 401.
+    #[error("there is no session, or it was ended")]
+    Ended,
+    /// Nobody could find out. Answer 503.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

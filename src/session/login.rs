@@ -12,9 +12,8 @@ use crate::observe;
 use crate::record::{LONGEST_SUBJECT, LoginFacts, Record};
 use crate::revoke::Published;
 use crate::revoke::node::Attempt;
-use crate::session::begin::{fresh_id, revocation};
 use crate::session::error::{LoginError, SessionInsertError};
-use crate::session::service::Service;
+use crate::session::service::{Service, revocation};
 use crate::session::state::RequestState;
 use crate::session::{Session, value};
 use crate::time::Class;
@@ -109,7 +108,7 @@ impl Login {
             groups: Vec::new(),
             fingerprint: None,
         };
-        let id = fresh_id(&*service.random).map_err(SessionInsertError::from)?;
+        let id = service.fresh_id().map_err(SessionInsertError::from)?;
         let record = Record {
             entries: added.collect(),
             ..service.begin(id, Some(login), self.class, reading.everyone, at)

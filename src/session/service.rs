@@ -1,4 +1,4 @@
-//! What all sessions of one cookie share.
+//! What all sessions of one cookie share, how one begins, and the revocation that ends it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,14 +6,15 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::error::Rejected;
-use crate::ids::{KeyId, SubjectKey};
+use crate::ids::{Generation, KeyId, Serial, SessionId, SubjectKey};
 use crate::keys::{Key, KeyRing};
-use crate::random::Random;
-use crate::record::Record;
-use crate::revoke::node::Node;
+use crate::random::{self, Random, RandomError};
+use crate::record::{Entries, KeyTrail, LoginFacts, Record};
+use crate::revoke::node::{Attempt, Node};
+use crate::revoke::{Published, Revocation, SessionEntry};
 use crate::seal::Binding;
 use crate::session::validity::Rules;
-use crate::time::{Clock, Lifetimes, UnixMillis};
+use crate::time::{Class, Clock, Lifetimes, SKEW, UnixMillis};
 use crate::wire::chunks::CookieRoom;
 
 #[derive(Debug)]
@@ -72,5 +73,72 @@ impl Service {
     pub(crate) fn beginning(&self, now: UnixMillis, complete_since: UnixMillis) -> UnixMillis {
         let ordered = self.keys.load().everyone_before().unwrap_or_default();
         now.max(complete_since.max(ordered) + Duration::from_millis(1))
+    }
+}
+
+/// # Beginning and ending sessions
+impl Service {
+    /// A session without entries that begins at `created`.
+    pub(crate) fn begin(
+        &self,
+        id: SessionId,
+        login: Option<LoginFacts>,
+        class: Class,
+        everyone: Generation,
+        created: UnixMillis,
+    ) -> Record {
+        Record {
+            id,
+            serial: Serial::FIRST,
+            login,
+            everyone,
+            created,
+            refreshed: self.now(),
+            expires: created + self.lifetimes.of(class).absolute,
+            class,
+            keys: KeyTrail::default(),
+            entries: Entries::default(),
+        }
+    }
+
+    /// The session of someone who has not logged in.
+    pub(super) fn begin_anonymous(&self) -> Result<Arc<Record>, RandomError> {
+        let list = self.node.list();
+        // Also after those that are refused because their entries were dropped.
+        let since = list.complete_since().max(list.anonymous().since());
+        let created = self.beginning(self.now(), since);
+        let id = self.fresh_id()?;
+        let record = self.begin(id, None, Class::Standard, list.everyone(), created);
+        Ok(Arc::new(record))
+    }
+
+    /// The id of a session that begins.
+    pub(crate) fn fresh_id(&self) -> Result<SessionId, RandomError> {
+        random::bytes(&*self.random).map(SessionId::from_bytes)
+    }
+
+    /// Ends a session on this node. The attempt tells the store.
+    pub(super) fn end(&self, record: &Record) -> Attempt<Published> {
+        let revocation = revocation(record, Serial::ENDED, self.now());
+        self.node.revoke(revocation).there
+    }
+}
+
+/// The revocation after which only cookies from `serial` on count. Until `from` the one before still reads.
+///
+/// For an anonymous session it goes to the list of limited capacity. But [`Serial::SUCCEEDED`] goes to the main list:
+/// the end by a login is kept for its whole time.
+pub(crate) fn revocation(record: &Record, serial: Serial, from: UnixMillis) -> Revocation {
+    let entry = SessionEntry {
+        serial,
+        from,
+        until: record.expires + SKEW,
+    };
+    let id = record.id;
+    if record.login.is_none() && serial != Serial::SUCCEEDED {
+        let created = record.created;
+        Revocation::AnonymousSession { id, created, entry }
+    } else {
+        Revocation::Session { id, entry }
     }
 }

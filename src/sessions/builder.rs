@@ -205,18 +205,13 @@ impl SessionsBuilder {
         let previous = Template::previous(&self.cookie)?;
         let settings = self.cookie.clone();
         let cookie = Template::new(self.cookie)?;
-        let source = self.keys.ok_or_else(|| {
-            ConfigError::setting(
-                "keys",
-                "are not set; `sealed-session keys new` makes a file",
-            )
-        })?;
-        let store = self.store.ok_or_else(|| {
-            ConfigError::setting(
-                "revocation.store",
-                "is not set; \"redb:FILE\" is a good start",
-            )
-        })?;
+        let missing = ConfigError::setting;
+        let problem = "are not set; `sealed-session keys new` makes a file";
+        let source = self.keys.ok_or_else(|| missing("keys", problem))?;
+        let problem = "is not set; \"redb:FILE\" is a good start";
+        let store = self
+            .store
+            .ok_or_else(|| missing("revocation.store", problem))?;
         let is_test = self.clock.is_some() || self.random.is_some();
         let clock = self
             .clock

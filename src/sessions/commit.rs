@@ -8,7 +8,7 @@ use crate::ids::KeyId;
 use crate::record::Record;
 use crate::revoke::Published;
 use crate::seal::{self, activity};
-use crate::session::begin::revocation;
+use crate::session::service::revocation;
 use crate::session::state::{Change, RequestState, Seen};
 use crate::session::{NotWritable, Session};
 use crate::sessions::adapter::{CommitError, Committed, HeldCookies, Ticket};
@@ -62,7 +62,7 @@ impl Engine {
                     if !cookies.is_empty() {
                         session.with(RequestState::sent_renewal);
                     }
-                    outcome.error = error.map(CommitError::from);
+                    outcome.error = outcome.error.take().or(error.map(CommitError::from));
                     cookies
                 })
             }

@@ -20,7 +20,6 @@ use crate::error::Rejected;
 use crate::ids::{Generation, SessionId};
 use crate::migrate::{ActixSessionCookie, OldEntries, OldSession};
 use crate::record::{LONGEST_SUBJECT, LoginFacts, Record};
-use crate::session::begin::fresh_id;
 use crate::session::encoded;
 use crate::session::refusal::Refusal;
 use crate::session::state::{Dead, RequestState};
@@ -137,7 +136,7 @@ impl Engine {
             return None;
         }
         let id = match &subject {
-            None if !cookie.is_unique() => fresh_id(&*service.random).ok()?,
+            None if !cookie.is_unique() => service.fresh_id().ok()?,
             _ => SessionId::of_token(service.binding.audience(), &old.token),
         };
         let class = match &subject {
