@@ -1,5 +1,6 @@
 //! What all sessions of one cookie share, how one begins, and the revocation that ends it.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::revoke::{Published, Revocation, SessionEntry};
 use crate::seal::Binding;
 use crate::session::validity::Rules;
 use crate::time::{Class, Clock, Lifetimes, SKEW, UnixMillis};
-use crate::wire::chunks::CookieRoom;
+use crate::wire::chunks::{CookieRoom, TooLarge};
 
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -110,6 +111,19 @@ impl Service {
         let id = self.fresh_id()?;
         let record = self.begin(id, None, Class::Standard, list.everyone(), created);
         Ok(Arc::new(record))
+    }
+
+    /// Sets an entry, if the session then still fits into its cookies.
+    pub(crate) fn set_entry(
+        &self,
+        record: &mut Record,
+        key: &str,
+        value: &[u8],
+    ) -> Result<(), TooLarge> {
+        let after = record.entries.with(key, value);
+        let before = mem::replace(&mut record.entries, after);
+        let fits = self.room.admit(record.longest_len());
+        fits.inspect_err(|_| record.entries = before)
     }
 
     /// The id of a session that begins.

@@ -12,7 +12,6 @@
 //!    cookie, which strangers may have too, the id is random.
 //! 4. It costs no I/O, and a request that does not look at it sets no cookie.
 
-use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -166,23 +165,14 @@ impl Engine {
     /// Adds the entries, as many as fit.
     fn fill(&self, record: &mut Record, entries: &OldEntries) {
         for (name, value) in entries.iter() {
-            let Some(value) = value else {
-                self.log
-                    .entry_left_behind(name, "is no JSON that can be read here");
-                continue;
-            };
-            let bytes = match encoded(name, &value) {
-                Ok(bytes) => bytes,
-                Err(error) => {
-                    self.log.entry_left_behind(name, &error.to_string());
-                    continue;
-                }
-            };
-            let with = record.entries.with(name, &bytes);
-            let without = mem::replace(&mut record.entries, with);
-            if let Err(error) = self.service.room.admit(record.longest_len()) {
-                record.entries = without;
-                self.log.entry_left_behind(name, &error.to_string());
+            let value = value.ok_or_else(|| "is no JSON that can be read here".to_owned());
+            let added = value.and_then(|value| {
+                let bytes = encoded(name, &value).map_err(|error| error.to_string())?;
+                let fits = self.service.set_entry(record, name, &bytes);
+                fits.map_err(|error| error.to_string())
+            });
+            if let Err(problem) = added {
+                self.log.entry_left_behind(name, &problem);
             }
         }
     }

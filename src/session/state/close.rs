@@ -76,38 +76,38 @@ impl RequestState {
 
     fn outcome(&self, is_due: impl FnOnce(&Record, UnixMillis) -> bool) -> Change {
         let held = match &self.presence {
-            Presence::Absent { .. } => return Change::Keep,
+            Presence::Absent(_) => return Change::Keep,
             Presence::Ended(_) => return Change::Destroy,
             Presence::Present(held) => held,
         };
-        let record = Arc::clone(&held.record);
+        let record = || Arc::clone(&held.record);
         match (held.edit, held.key) {
             // A new session that ended up empty is not worth a cookie.
-            (Edit::Begun, _) if record.entries.is_empty() => Change::Keep,
+            (Edit::Begun, _) if held.record.entries.is_empty() => Change::Keep,
             (Edit::Changed | Edit::Begun | Edit::LoggedIn | Edit::OthersEnded, _) => {
-                Change::Write(record)
+                Change::Write(record())
             }
-            (Edit::Renewed, _) => Change::Renew(record),
+            (Edit::Renewed, _) => Change::Renew(record()),
             (Edit::Clean, _) if !self.looked || held.freshness != Freshness::Newest => Change::Keep,
-            (Edit::Clean, None) => Change::MoveIn(record),
-            (Edit::Clean, Some(key)) if is_due(&record, held.last_use) => {
-                let scope = held.scope;
-                Change::Seen(Seen { record, key, scope })
-            }
+            (Edit::Clean, None) => Change::MoveIn(record()),
+            (Edit::Clean, Some(key)) if is_due(&held.record, held.last_use) => Change::Seen(Seen {
+                record: record(),
+                key,
+                scope: held.scope,
+            }),
             (Edit::Clean, Some(_)) => Change::Keep,
         }
     }
 
     /// A handler that is still streaming its body can end the session that is sent now.
     fn sent(&mut self, change: &Change, service: &Service) {
-        let now = service.now();
         if let Presence::Present(held) = &mut self.presence
             && !held.is_presented()
             && matches!(change, Change::Write(_))
-            && let Some(key) = service.keys.load().sealing(now)
+            && let Some(key) = service.keys.load().sealing(service.now())
         {
             held.key = Some(key.id());
-            held.last_use = now;
+            held.last_use = service.now();
             held.edit = Edit::Clean;
         }
     }

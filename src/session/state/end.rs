@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{Edit, Ending, Presence, RequestState};
+use super::{Absence, Edit, Ending, Presence, RequestState};
 use crate::error::Rejected;
 use crate::revoke::node::Attempt;
 use crate::revoke::{Published, Raised};
@@ -25,16 +25,15 @@ impl RequestState {
         self.still_counts(service);
         let (record, obstacle) = match &self.presence {
             Presence::Present(held) if held.is_presented() => (Some(&held.record), None),
-            Presence::Absent {
-                dead: Some(dead), ..
-            } if dead.reason == Rejected::Succeeded => return Err(LogoutError::Succeeded),
-            Presence::Absent {
-                obstacle: Some(Obstacle::Unread | Obstacle::Untried),
-                ..
-            } => return Err(LogoutError::MayLiveElsewhere),
-            Presence::Absent { obstacle, dead, .. } => {
-                (dead.as_ref().map(|dead| &dead.record), *obstacle)
-            }
+            Presence::Absent(Absence { obstacle, dead, .. }) => match (obstacle, dead) {
+                (_, Some(dead)) if dead.reason == Rejected::Succeeded => {
+                    return Err(LogoutError::Succeeded);
+                }
+                (Some(Obstacle::Unread | Obstacle::Untried), _) => {
+                    return Err(LogoutError::MayLiveElsewhere);
+                }
+                (obstacle, dead) => (dead.as_ref().map(|dead| &dead.record), *obstacle),
+            },
             Presence::Present(_) | Presence::Ended(_) => (None, None),
         };
         let others = mem::take(&mut self.others);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Edit, HeldSession, Presence, RequestState};
+use super::{Absence, Edit, HeldSession, Presence, RequestState};
 use crate::error::Rejected;
 use crate::ids::KeyId;
 use crate::record::Record;
@@ -34,9 +34,9 @@ impl RequestState {
                 live = held.is_presented().then_some(&held.record);
                 Some(&held.record)
             }
-            Presence::Absent {
+            Presence::Absent(Absence {
                 dead: Some(old), ..
-            } => {
+            }) => {
                 let succeeded = old.reason == Rejected::Succeeded;
                 // Where another login was first there is nothing to add.
                 if !succeeded {
@@ -45,7 +45,7 @@ impl RequestState {
                 let rules = service.rules(service.now());
                 (succeeded && rules.is_double_click(&old.record)).then_some(&old.record)
             }
-            Presence::Absent { dead: None, .. } | Presence::Ended(_) => None,
+            Presence::Absent(_) | Presence::Ended(_) => None,
         };
         Ok(Before {
             heir: heir.map(|record| (record, self.key())),

@@ -50,14 +50,7 @@ pub enum SessionStatus {
 /// What the session is.
 enum Presence {
     /// There is none.
-    Absent {
-        /// Why none may begin but by a login.
-        obstacle: Option<Obstacle>,
-        /// Whether the handler started over.
-        is_overridden: bool,
-        /// An authentic one that does not count.
-        dead: Option<Dead>,
-    },
+    Absent(Absence),
     /// There is one.
     Present(HeldSession),
     /// The application ended it, or ended none.
@@ -71,6 +64,16 @@ pub(crate) enum Ending {
     Logout,
     /// Later writes are ignored, as actix-session does.
     Purge,
+}
+
+/// The cookies that are no session.
+struct Absence {
+    /// Why no session may begin over them but by a login.
+    obstacle: Option<Obstacle>,
+    /// Whether the handler started over.
+    is_overridden: bool,
+    /// An authentic one that does not count.
+    dead: Option<Dead>,
 }
 
 /// A session that counts.
@@ -128,11 +131,11 @@ pub(crate) struct RequestState {
 
 impl Presence {
     fn absent(obstacle: Option<Obstacle>, dead: Option<Dead>) -> Self {
-        Self::Absent {
+        Self::Absent(Absence {
             obstacle,
             is_overridden: false,
             dead,
-        }
+        })
     }
 }
 
@@ -216,7 +219,7 @@ impl RequestState {
     pub(crate) fn record(&self) -> Option<&Arc<Record>> {
         match &self.presence {
             Presence::Present(held) => Some(&held.record),
-            Presence::Absent { .. } | Presence::Ended(_) => None,
+            Presence::Absent(_) | Presence::Ended(_) => None,
         }
     }
 
@@ -224,7 +227,7 @@ impl RequestState {
     fn key(&self) -> Option<KeyId> {
         match &self.presence {
             Presence::Present(held) => held.key,
-            Presence::Absent { dead, .. } => dead.as_ref()?.key,
+            Presence::Absent(absence) => absence.dead.as_ref()?.key,
             Presence::Ended(_) => None,
         }
     }
@@ -232,27 +235,21 @@ impl RequestState {
     /// Whether the request carried nothing that is, was or may be a session.
     #[cfg(feature = "migrate-actix-session")]
     pub(crate) fn is_vacant(&self) -> bool {
-        // Under a key that is known to be dead there was one.
-        let was_one = matches!(
-            self.rejected,
-            Some(Rejected::RevokedKey | Rejected::RetiredKey(_))
-        );
-        let vacant = matches!(
-            &self.presence,
-            Presence::Absent {
-                obstacle: None,
-                dead: None,
-                ..
-            }
-        );
-        vacant && !was_one
+        let Presence::Absent(Absence { obstacle, dead, .. }) = &self.presence else {
+            return false;
+        };
+        match self.rejected {
+            // Under a key that is known to be dead there was one.
+            Some(Rejected::RevokedKey | Rejected::RetiredKey(_)) => false,
+            _ => obstacle.is_none() && dead.is_none(),
+        }
     }
 
     /// Adds another session that the request carries, so that it ends with the rest.
     #[cfg(feature = "migrate-actix-session")]
     pub(crate) fn carries(&mut self, record: Arc<Record>) {
         let own = match &self.presence {
-            Presence::Absent { dead, .. } => dead.as_ref().map(|dead| &dead.record),
+            Presence::Absent(absence) => absence.dead.as_ref().map(|dead| &dead.record),
             _ => self.record(),
         };
         if own.is_none_or(|own| own.id != record.id) {
@@ -264,7 +261,7 @@ impl RequestState {
         match &mut self.presence {
             // Usually uniquely owned, so this does not copy.
             Presence::Present(held) => Some(Arc::make_mut(&mut held.record)),
-            Presence::Absent { .. } | Presence::Ended(_) => None,
+            Presence::Absent(_) | Presence::Ended(_) => None,
         }
     }
 
@@ -274,13 +271,11 @@ impl RequestState {
 
     /// Whether this node cannot tell what the browser holds, and another one may.
     pub(crate) fn may_live_elsewhere(&self) -> bool {
-        matches!(
-            self.presence,
-            Presence::Absent {
-                obstacle: Some(Obstacle::Unread | Obstacle::Untried | Obstacle::Later),
-                ..
-            }
-        )
+        let Presence::Absent(Absence { obstacle, .. }) = self.presence else {
+            return false;
+        };
+        obstacle
+            .is_some_and(|it| matches!(it, Obstacle::Unread | Obstacle::Untried | Obstacle::Later))
     }
 
     pub(crate) fn rejected(&self) -> Option<Rejected> {
@@ -291,7 +286,7 @@ impl RequestState {
         match &self.presence {
             Presence::Ended(_) => SessionStatus::Purged,
             _ if self.renewed => SessionStatus::Renewed,
-            Presence::Absent { .. } => SessionStatus::Unchanged,
+            Presence::Absent(_) => SessionStatus::Unchanged,
             Presence::Present(held) => match held.edit {
                 Edit::Clean => SessionStatus::Unchanged,
                 Edit::Changed | Edit::Begun | Edit::OthersEnded => SessionStatus::Changed,
@@ -304,11 +299,9 @@ impl RequestState {
     pub(crate) fn writable(&self) -> Result<(), NotWritable> {
         match &self.presence {
             _ if self.committed => Err(NotWritable::AlreadyCommitted),
-            Presence::Absent {
-                obstacle: Some(obstacle),
-                is_overridden: false,
-                ..
-            } => Err((*obstacle).into()),
+            Presence::Absent(absence) if !absence.is_overridden => {
+                absence.obstacle.map_or(Ok(()), |it| Err(it.into()))
+            }
             Presence::Present(held) if held.freshness == Freshness::Superseded => {
                 Err(NotWritable::Superseded)
             }
@@ -322,7 +315,7 @@ impl RequestState {
         let held = match &self.presence {
             Presence::Present(held) if held.is_presented() => held,
             Presence::Present(_) => return true,
-            Presence::Absent { .. } | Presence::Ended(_) => return false,
+            Presence::Absent(_) | Presence::Ended(_) => return false,
         };
         let rules = service.rules(service.now());
         let checked = rules.check(&held.record, held.last_use);

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::{Edit, Ending, HeldSession, Presence, RequestState};
+use super::{Absence, Edit, Ending, HeldSession, Presence, RequestState};
 use crate::error::Rejected;
 use crate::record::{Entries, Record};
 use crate::session::error::{NotWritable, SessionInsertError};
@@ -28,12 +28,7 @@ impl RequestState {
         };
         let new = began.as_mut().map(Arc::make_mut);
         if let Some(record) = new.or_else(|| self.record_mut()) {
-            let after = record.entries.with(key, value);
-            let before = mem::replace(&mut record.entries, after);
-            if let Err(too_large) = service.room.admit(record.longest_len()) {
-                record.entries = before;
-                return Err(too_large.into());
-            }
+            service.set_entry(record, key, value)?;
         }
         if let Some(record) = began {
             self.begin(record);
@@ -46,9 +41,9 @@ impl RequestState {
     fn begin(&mut self, record: Arc<Record>) {
         let held = HeldSession::new(record, Edit::Begun);
         let before = mem::replace(&mut self.presence, Presence::Present(held));
-        if let Presence::Absent {
+        if let Presence::Absent(Absence {
             dead: Some(dead), ..
-        } = before
+        }) = before
             && dead.reason != Rejected::Succeeded
         {
             self.others.push(dead.record);
@@ -91,12 +86,11 @@ impl RequestState {
     pub(crate) fn start_over(&mut self) -> Result<(), NotWritable> {
         match &mut self.presence {
             _ if self.committed => Err(NotWritable::AlreadyCommitted),
-            Presence::Absent {
-                obstacle: Some(Obstacle::EndedMeanwhile),
-                ..
-            } => Err(NotWritable::EndedMeanwhile),
-            Presence::Absent { is_overridden, .. } => {
-                *is_overridden = true;
+            Presence::Absent(absence) if absence.obstacle == Some(Obstacle::EndedMeanwhile) => {
+                Err(NotWritable::EndedMeanwhile)
+            }
+            Presence::Absent(absence) => {
+                absence.is_overridden = true;
                 Ok(())
             }
             _ => self.writable(),
