@@ -1,4 +1,4 @@
-//! `kill -9` right after an answer: what was acknowledged has happened.
+//! `kill -9` right after an answer: whatever was acknowledged holds.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What `/metrics` shows.
+//! The page `/metrics`.
 
 use std::fs;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What holds for all requests: methods, paths, origins, headers, pages.
+//! Rules for all requests: methods, paths, origins, headers, pages.
 
 use reqwest::Method;
 use serde_json::json;

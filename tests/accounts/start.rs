@@ -1,4 +1,4 @@
-//! Starting and stopping, and what makes a start fail.
+//! Starting and stopping, and the reasons for which a start fails.
 
 use std::fs;
 use std::net::TcpListener;

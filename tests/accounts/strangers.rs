@@ -1,5 +1,5 @@
-//! Cookies that this server knows no key of: from before its folder was lost, and of a neighbour that the
-//! browser mistakes for it, because cookies know no ports.
+//! Cookies whose key this server does not know: from before its folder was lost, and of a neighbour on another port,
+//! which browsers do not tell apart.
 
 use std::fs;
 

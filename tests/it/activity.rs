@@ -1,4 +1,4 @@
-//! When a session was last used: the activity cookie, and what a response that wrote nothing carries.
+//! The last use of a session: the activity cookie, and the cookies of a response that wrote nothing.
 
 use common::gate::during;
 use common::upload::Upload;

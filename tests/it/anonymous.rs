@@ -1,5 +1,5 @@
-//! Sessions that nobody ever logged in to, and whose ends a store keeps a limited number of: a full list can end
-//! more of them, and revives none.
+//! Anonymous sessions. A store keeps a limited number of their ends: a full list can end more of them, and revives
+//! none.
 
 use common::{Browser, Node, SECOND, builder, log};
 use futures_util::future::join_all;

@@ -1,4 +1,4 @@
-//! What caches and other readers of a response are told, and when a response carries nothing of the session.
+//! Headers for caches, and responses that carry nothing of the session.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};

@@ -1,4 +1,4 @@
-//! The cookie itself: what fits into it, its attributes, its removal, and the names that it had before.
+//! The cookie itself: its size, its attributes, its removal, and its earlier names.
 
 use common::{Answer, MINUTE, Node, builder, memory, with};
 use sealed_session::testing::ManualClock;

@@ -1,4 +1,4 @@
-//! What the holder of a key can forge, and what is refused nevertheless.
+//! The holder of a key can forge records; some are refused nevertheless.
 
 use common::forge::{Forge, Login, Record};
 use common::{HOUR, Node, with};

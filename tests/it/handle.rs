@@ -1,4 +1,4 @@
-//! What calls mean, one after another in a handler: as users of actix-session know them.
+//! Calls one after another in a handler mean what users of actix-session know.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the browser, the log and a debugger are told: nothing that helps an attacker.
+//! The browser, the log and a debugger learn nothing that helps an attacker.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;

@@ -1,4 +1,4 @@
-//! A logout (`logout`, `purge`) ends what the browser holds, on every node, and is an error where it cannot.
+//! A logout (`logout`, `purge`) ends the browser's session on every node, and is an error where it cannot.
 //!
 //! 1. Every session that the request carried ends, and stays so until it would have ended.
 //! 2. Where a cookie may be a session that was not ended, the logout is not acknowledged.

@@ -1,6 +1,6 @@
 //! Middleware of others, around the session's and inside it.
 //!
-//! 1. What inner middleware wrote into a response's head stays when the response is replaced.
+//! 1. Headers of inner middleware stay when the response is replaced.
 //! 2. Whoever stands in the wrong order is told so.
 //! 3. An error of theirs hides none of ours.
 

@@ -1,4 +1,4 @@
-//! What the log and the counters say of requests.
+//! Log lines and counters of requests.
 #![cfg(feature = "metrics")]
 
 use common::faulty::{Call, Faulty, Mode};

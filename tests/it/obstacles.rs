@@ -1,6 +1,6 @@
 //! A cookie that is no session: when a handler may begin another one over it, and when it is removed.
 //!
-//! 1. Garbage, and what ended otherwise than by this browser, is no obstacle.
+//! 1. Garbage is no obstacle, and no more is a session that ended otherwise than by this browser.
 //! 2. What this browser gave up or replaced is one for a short while; what may be a session elsewhere, for an hour.
 //!    Then only a login sets a cookie, or a handler that starts over.
 //! 3. Nothing authentic is removed unasked.

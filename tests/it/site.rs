@@ -1,4 +1,4 @@
-//! What several modules ask: nodes with somebody logged in, servers with a handler of a test's own, and a site with
+//! Helpers of several modules: nodes with somebody logged in, servers with a handler of a test's own, and a site with
 //! handlers that wait or do two things at once, on a store that fails when it is told to.
 
 use std::time::Duration;

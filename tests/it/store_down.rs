@@ -1,6 +1,6 @@
 //! A revocation store that fails, hangs or loses its replies, and a generator that fails.
 //!
-//! 1. A logout holds on its node at once, is an error to the handler, and is told to the store when that is back.
+//! 1. A logout holds on its node at once, is an error to the handler, and reaches the store when that is back.
 //! 2. There is no login without a store. Whoever does not ask for a session is served.
 
 use std::sync::Arc;

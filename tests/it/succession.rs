@@ -1,6 +1,6 @@
 //! A cookie that a login replaced, in several tabs of one browser.
 //!
-//! 1. Whoever logs in, logs in: over a dead cookie, over one that was succeeded, and five times at once.
+//! 1. A login succeeds over a dead cookie, over one that was succeeded, and five times at once.
 //! 2. Anonymous entries are in every session that a double click makes.
 //! 3. The succession of a cookie counts from its login, whenever a node hears of it.
 //! 4. A logout over it is an error, for its successor lives.

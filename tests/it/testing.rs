@@ -1,4 +1,4 @@
-//! What applications have for their own tests.
+//! The helpers that applications have for their own tests.
 
 use std::sync::Arc;
 

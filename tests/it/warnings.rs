@@ -1,4 +1,4 @@
-//! Mistakes that nobody would notice are told in the log, once, and nothing else is.
+//! Mistakes that nobody would notice are logged once, and nothing else is.
 
 use actix_web::App;
 use actix_web::test::{TestRequest, call_service, init_service};

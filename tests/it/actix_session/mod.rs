@@ -1,5 +1,5 @@
-//! What applications rely on that come from actix-session 0.11: everything that its own tests ask for, written
-//! anew. `departures` has what differs on purpose, and what the tables of docs/MIGRATION.md say of it.
+//! The behaviour that applications from actix-session 0.11 rely on: everything that its own tests ask for, written
+//! anew. `departures` has the differences on purpose, as the tables of docs/MIGRATION.md list them.
 
 mod cookies;
 mod departures;

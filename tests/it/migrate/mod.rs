@@ -1,4 +1,4 @@
-//! Whoever was logged in with actix-session stays so, and whoever logged out does not.
+//! A login of actix-session's lives on, and one that was ended does not come back.
 #![cfg(feature = "migrate-actix-session")]
 
 mod ends;
