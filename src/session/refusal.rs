@@ -13,8 +13,7 @@ use crate::ids::KeyId;
 use crate::record::Record;
 use crate::seal::NotOpened;
 use crate::time::{SKEW, UnixMillis};
-use crate::wire::Malformed;
-use crate::wire::envelope::{Head, Minutes, VERSION};
+use crate::wire::envelope::Minutes;
 
 /// How far apart nodes may learn of a new key or release.
 const DISTRIBUTION: Duration = Duration::from_secs(3600);
@@ -97,43 +96,16 @@ impl From<Refusal> for Refused {
 
 impl From<NotOpened> for Refused {
     fn from(not_opened: NotOpened) -> Self {
-        let unread = |reason, head: &Head| Refusal {
-            reason,
-            standing: Standing::Unread(head.sealed_at),
-        };
-        let refusal = match &not_opened {
-            NotOpened::Malformed(malformed) => Refusal::worthless((*malformed).into()),
-            // A newer version's may be a session to a neighbour. No older version was ever released.
-            NotOpened::OtherVersion(head) if head.version > VERSION => {
-                unread(Rejected::Version(head.version), head)
+        let (refusal, record) = match not_opened {
+            NotOpened::Worthless(reason) => (Refusal::worthless(reason), None),
+            NotOpened::Unread(reason, sealed_at) => {
+                let standing = Standing::Unread(sealed_at);
+                (Refusal { reason, standing }, None)
             }
-            NotOpened::OtherVersion(head) => Refusal::worthless(Rejected::Version(head.version)),
-            NotOpened::UnknownKey(head) => unread(Rejected::UnknownKey(head.key), head),
-            NotOpened::RetiredKey(key) => Refusal::worthless(Rejected::RetiredKey(*key)),
-            NotOpened::NotAuthentic => Refusal::worthless(Rejected::NotAuthentic),
-            NotOpened::Implausible => Refusal::worthless(Rejected::Implausible),
-            NotOpened::RevokedKey | NotOpened::PassedRevokedKey(..) => {
-                Refusal::dead(Rejected::RevokedKey)
-            }
-            NotOpened::Ahead(..) => Refusal::ahead(),
-        };
-        let record = match not_opened {
-            NotOpened::PassedRevokedKey(record, key) | NotOpened::Ahead(record, key) => {
-                Some((record, key))
-            }
-            _ => None,
+            NotOpened::RevokedKey(record) => (Refusal::dead(Rejected::RevokedKey), record),
+            NotOpened::Ahead(record, key) => (Refusal::ahead(), Some((record, key))),
         };
         Self { refusal, record }
-    }
-}
-
-impl From<Malformed> for Rejected {
-    fn from(malformed: Malformed) -> Self {
-        match malformed {
-            Malformed::Length => Self::Length,
-            Malformed::Text => Self::Malformed,
-            Malformed::Padding => Self::Implausible,
-        }
     }
 }
 
