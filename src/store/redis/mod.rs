@@ -31,7 +31,6 @@ use self::link::{Link, Server};
 use self::replicas::Replicas;
 use self::script::{Answer, Call, Operation, Scripts};
 use self::snapshot::{Values, of_all};
-use super::SWEEP_BATCH;
 use crate::error::{ConfigError, StoreError};
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::lock::lock;
@@ -40,6 +39,7 @@ use crate::revoke::{
     Announcement, Cursor, Followed, Found, Incarnation, LogState, Published, Purpose, Raise,
     Raised, Reading, Receipt, ReplicatedLog, Revocation, SnapshotEnd, Target,
 };
+use crate::store::sweep::SWEEP_BATCH;
 use crate::time::{SystemClock, UnixMillis};
 
 /// How many revocations one publication may hold: about 0.1 s of the server's time, in which

@@ -15,6 +15,7 @@ use super::link::{Held, Link};
 use super::record::time;
 use crate::error::StoreError;
 use crate::revoke::{Announcement, Cursor, Incarnation, LogState};
+use crate::store::sweep::check_clock;
 use crate::time::SKEW;
 use crate::time::UnixMillis;
 
@@ -224,7 +225,7 @@ impl Answer {
             b"replaced" => StoreError::Replaced,
             b"clock" => {
                 let (now, last_sweep) = (self.time()?, self.time()?);
-                crate::store::check_clock(now, last_sweep)?;
+                check_clock(now, last_sweep)?;
                 odd(&self.address)
             }
             b"ahead" => {
@@ -338,7 +339,7 @@ mod tests {
     use super::super::record::REMEMBERED;
     use super::*;
     use crate::revoke::{ANONYMOUS_CAPACITY, SETTLING};
-    use crate::store::{BACKWARD, FORWARD};
+    use crate::store::sweep::{BACKWARD, FORWARD};
     use crate::time::millis;
 
     #[test]
