@@ -116,8 +116,8 @@ async fn a_field_that_is_no_id_concerns_nobody() {
 async fn a_list_of_another_format_is_left_alone() {
     let server = Server::start();
     for (name, value) in [
-        ("format", "1"),
-        ("format", "3"),
+        ("format", "2"),
+        ("format", "4"),
         ("complete_since", "yesterday"),
         ("seq", "-1"),
         ("seq", "1e3"),
