@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use super::LogHarness;
-use super::tools::{
-    DAY, HOUR, Log, MINUTE, anonymous, ended, fresh, move_clock, now, replace, seen, session,
-    snapshot, state,
-};
+use super::harness::LogHarness;
+use super::tools::*;
 use crate::revoke::{Announcement, Followed, Published, Purpose, Revocation, SETTLING};
 use crate::testing::conformance::report::{Checked, Stop, require};
 
@@ -49,17 +46,11 @@ pub(super) async fn what_is_restored_is_stored(h: &dyn LogHarness) -> Checked {
     for (n, purpose) in [(1, Purpose::Restoration), (2, Purpose::FirstRestoration)] {
         let restored = session(n, ended(at, at + HOUR));
         let receipt = log.publish(&[restored], purpose).await?;
-        require(receipt.published == [Published::Fresh], || {
-            format!("something new was restored: {receipt:?}")
-        })?;
+        equal("restored", receipt.published, [Published::Fresh])?;
         let state = state(&log).await?;
-        require(receipt.incarnation == state.incarnation, || {
-            format!("{receipt:?} is of another incarnation than {state:?}")
-        })?;
+        equal("who took it", receipt.incarnation, state.incarnation)?;
         let stored = seen(&log).await?;
-        require(stored.contains(&restored), || {
-            format!("{restored:?} was restored, stored is {stored:?}")
-        })?;
+        includes(&stored, &restored)?;
     }
     Ok(())
 }

@@ -1,16 +1,17 @@
 //! What the checks are written with.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::LogHarness;
+use super::harness::LogHarness;
 use crate::ids::{Generation, RaiseId, Serial, SessionId, SubjectKey};
 use crate::revoke::{
     Announcement, Cursor, Followed, LogState, Matter, Published, Purpose, Raise, ReplicatedLog,
-    Revocation, SessionEntry, SnapshotEnd, SubjectEntry, Target,
+    Revocation, SessionEntry, SnapshotEnd, Target,
 };
-use crate::testing::conformance::report::{Checked, Stop};
+use crate::testing::conformance::report::{Checked, Stop, require};
 use crate::time::UnixMillis;
 
 pub(super) type Log = Arc<dyn ReplicatedLog>;
@@ -21,6 +22,15 @@ pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Longer than any check takes: so nobody announces less than what its entries need.
 const OUTAGE: Duration = Duration::from_secs(600);
+
+/// Fails unless both are the same.
+pub(super) fn equal<A, B>(what: &str, got: A, want: B) -> Checked
+where
+    A: PartialEq<B> + fmt::Debug,
+    B: fmt::Debug,
+{
+    require(got == want, || format!("{what}: {got:?}, not {want:?}"))
+}
 
 pub(super) async fn fresh(h: &dyn LogHarness) -> Checked<Log> {
     let failed = |error| Stop::failed(format!("no log: {error}"));
@@ -66,6 +76,29 @@ pub(super) async fn announce(log: &Log, longest: Duration) -> Checked {
     Ok(log.announce(Announcement::new(longest, 0, OUTAGE)).await?)
 }
 
+/// Fails if it is earlier.
+pub(super) fn at_least(what: &str, got: UnixMillis, want: UnixMillis) -> Checked {
+    require(got >= want, || format!("{what} {got}, not {want} or later"))
+}
+
+/// A log that was announced how long cookies live.
+pub(super) async fn announced(h: &dyn LogHarness, longest: Duration) -> Checked<Log> {
+    let log = fresh(h).await?;
+    announce(&log, longest).await?;
+    Ok(log)
+}
+
+/// Publishes one after the other, and fails unless each is answered so.
+pub(super) async fn answers(log: &Log, steps: &[(Revocation, Published)]) -> Checked {
+    for (revocation, want) in steps {
+        let got = publish(log, &[*revocation]).await?;
+        require(got == [*want], || {
+            format!("{revocation:?} answered {got:?}, wanted {want:?}")
+        })?;
+    }
+    Ok(())
+}
+
 /// Revokes, and returns the result of each.
 pub(super) async fn publish(log: &Log, revocations: &[Revocation]) -> Checked<Vec<Published>> {
     let receipt = log.publish(revocations, Purpose::Revoke).await?;
@@ -97,6 +130,28 @@ pub(super) async fn until(log: &Log, of: SubjectKey) -> Checked<UnixMillis> {
         }
     }
     Err(Stop::failed("a raised subject is not in the snapshot"))
+}
+
+/// Fails unless this is among all.
+pub(super) fn includes(all: &[Revocation], want: &Revocation) -> Checked {
+    require(all.contains(want), || {
+        format!("{want:?} is missing in {all:?}")
+    })
+}
+
+/// Fails unless the log says everywhere that it is complete since then.
+pub(super) async fn complete_since(log: &Log, want: UnixMillis, when: &str) -> Checked {
+    let read = state(log).await?.complete_since;
+    let snapshot = snapshot(log).await?.1.state.complete_since;
+    require((read, snapshot) == (want, want), || {
+        format!("{when} it is complete since {read} and {snapshot}, not {want}")
+    })
+}
+
+/// As [`follow_until`], where there is no gap.
+pub(super) async fn told(log: &Log, cursor: Cursor, count: usize) -> Checked<Vec<Revocation>> {
+    let told = follow_until(log, cursor, count).await?;
+    told.ok_or_else(|| Stop::failed("a gap, and nothing is missing"))
 }
 
 /// What is told after `cursor`, at least `count` entries or until nothing more comes. `None` at a
@@ -150,6 +205,16 @@ pub(super) async fn generation(log: &Log, target: Target) -> Checked<Generation>
     })
 }
 
+/// Fails unless the target has this generation.
+pub(super) async fn reads(log: &Log, target: Target, want: Generation) -> Checked {
+    equal("the generation", generation(log, target).await?, want)
+}
+
+/// Fails unless so many entries are swept.
+pub(super) async fn sweeps(log: &Log, want: usize) -> Checked {
+    equal("swept", sweep_all(log).await?, want)
+}
+
 /// Entries of every kind that overlap, so that their order could matter.
 pub(super) fn some_of_each(now: UnixMillis) -> Vec<Revocation> {
     let mut all = Vec::new();
@@ -160,11 +225,9 @@ pub(super) fn some_of_each(now: UnixMillis) -> Vec<Revocation> {
         let generation = Generation::new(now.as_millis() + (n * 7) % 5);
         all.push(session(n / 3, entry(serial, from, until)));
         all.push(anonymous(n / 3, now, entry(serial, from, until)));
-        all.push(Revocation::Subject {
-            key: subject(n / 3),
-            entry: SubjectEntry { generation, until },
-        });
-        all.push(Revocation::Everyone { generation });
+        for target in [Target::Subject(subject(n / 3)), Target::Everyone] {
+            all.push(target.at(generation, until));
+        }
     }
     all
 }
