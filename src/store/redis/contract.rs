@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 
 use super::handle::{Answered, Redis};
-use super::record::{self, LARGEST, time};
+use super::record::{self, ANONYMOUS_SESSION, LARGEST, SESSION, SUBJECT, stored, time};
 use super::script::incarnation;
+use super::snapshot::of_all;
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::revoke::{
@@ -105,7 +106,23 @@ impl ReplicatedLog for Redis {
         session: SessionId,
         subject: Option<SubjectKey>,
     ) -> Result<Found, StoreError> {
-        self.find_one(session, subject).await
+        type Values = (u64, u64, Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>);
+        let id = session.as_bytes();
+        let key = subject.as_ref().map(SubjectKey::as_bytes);
+        let arguments = (id, key.map_or(&[][..], |key| key));
+        let answered = self.call(&self.link, "find", arguments).await?;
+        let (everyone, since, session, anonymous, subject): Values = answered.result;
+        let mut found = of_all(everyone, since);
+        for (kind, id, value) in [
+            (SESSION, Some(id), session),
+            (ANONYMOUS_SESSION, Some(id), anonymous),
+            (SUBJECT, key, subject),
+        ] {
+            if let (Some(id), Some(value)) = (id, value) {
+                found.push(stored(kind, *id, &value, &answered.state).0);
+            }
+        }
+        Ok(Found::new(found, answered.state))
     }
 
     async fn snapshot(
@@ -132,7 +149,7 @@ impl ReplicatedLog for Redis {
 
     async fn sweep(&self) -> Result<usize, StoreError> {
         if self.replicas.are_wanted() {
-            // Otherwise it is silent between two logouts, and closed by whoever does not like that.
+            // A connection that is silent between two logouts may be closed by a proxy.
             self.writer.ask(&redis::cmd("TIME")).await?;
         }
         let (mut dropped, mut seen) = (0_usize, 0_usize);
@@ -151,7 +168,7 @@ impl ReplicatedLog for Redis {
     }
 }
 
-/// Whether it matters who was first.
+/// Whether only the first of two publications may succeed.
 fn is_renewal(revocation: &Revocation) -> bool {
     match revocation {
         Revocation::Session { entry, .. } | Revocation::AnonymousSession { entry, .. } => {

@@ -2,7 +2,7 @@
 //!
 //! 1. The server's own words are not repeated: an error of Redis may quote a command's arguments,
 //!    and so ids, or a password. Its code says enough.
-//! 2. An error after which nobody can say what the connection still holds ends the connection.
+//! 2. An error ends the connection if the next answer on it could belong to another command.
 
 use std::error::Error;
 
@@ -27,11 +27,6 @@ pub(super) fn ends_connection(error: &RedisError) -> bool {
     error.code().is_none_or(|code| ELSEWHERE.contains(&code))
 }
 
-/// Whether the server does not know the script yet.
-pub(super) fn is_unknown_script(error: &RedisError) -> bool {
-    error.code() == Some("NOSCRIPT")
-}
-
 /// Whether the user may not do this.
 pub(super) fn is_forbidden(error: &RedisError) -> bool {
     // Inside of a script, and while connecting, the code is a general one.
@@ -45,11 +40,6 @@ pub(super) fn is_forbidden(error: &RedisError) -> bool {
 pub(super) fn is_unknown_command(error: &RedisError) -> bool {
     let unknown = |detail: &str| detail.starts_with("unknown");
     error.code() == Some("ERR") && error.detail().is_some_and(unknown)
-}
-
-fn is_unknown_database(error: &RedisError) -> bool {
-    let unknown = |detail: &str| detail.starts_with("DB index");
-    error.detail().is_some_and(unknown)
 }
 
 /// To which host and port the list has moved within its cluster. The host is empty where it is the
@@ -66,6 +56,7 @@ pub(super) fn moved(error: &RedisError) -> Option<(String, u16)> {
 
 /// What is told about `error`, which came from the server at `address`. The script's own errors come first.
 pub(super) fn told(address: &str, error: &RedisError) -> StoreError {
+    let detail = error.detail().unwrap_or_default();
     let problem = match error.code() {
         Some("EXHAUSTED") => return StoreError::Exhausted,
         Some("REPLACED") => return StoreError::Replaced,
@@ -75,7 +66,7 @@ pub(super) fn told(address: &str, error: &RedisError) -> StoreError {
             ));
         }
         Some("UNREADABLE") => {
-            let what = word(error.detail().unwrap_or_default());
+            let what = word(detail);
             return StoreError::Unsuitable(format!(
                 "{address}: the list is not one that this release can read ({what}). It is left as it is"
             ));
@@ -84,7 +75,7 @@ pub(super) fn told(address: &str, error: &RedisError) -> StoreError {
             "the user lacks a permission; `store::Redis` documents which are needed"
         }
         _ if is_unknown_command(error) => "the server lacks a command that is needed",
-        _ if is_unknown_database(error) => "the server has no such database",
+        _ if detail.starts_with("DB index") => "the server has no such database",
         Some("READONLY") => "the server is a replica that cannot be written to",
         Some("LOADING") => "the server is still loading its data",
         Some("MASTERDOWN") => "the server is a replica without its primary",

@@ -2,17 +2,16 @@
 //!
 //! 1. The chain decides. Publications are numbered without gaps, and each names the one before it.
 //!    Anything else than the next link is a gap.
-//! 2. A stream that was deleted or begun anew answers "nothing new" for ever. So every half a second
-//!    at the most the list itself is asked how far it has come, by a call that writes: it fails on a
-//!    server that may not be written to, which could be a lonely half of what was one.
-//! 3. Complete is what has reached the place that this call was told of when it began.
-//! 4. After a gap or an error no connection is used again: it may lead to the wrong server. What is
-//!    told or compared over another one than the news come over says nothing to those who follow these.
-//! 5. When any connection was lost, or any answer came from another server, following fails once. A server that
-//!    took its place may lack what was told, at a cursor that fits, and only a comparison of everything shows
-//!    that.
-//! 6. After news the server is left alone for a moment. Where little happens nobody waits for that.
-//!    Where much happens news come in batches, and a node need not ask for each logout of the fleet.
+//! 2. A stream that was deleted or begun anew answers "nothing new" for ever. So the list itself is asked how far
+//!    it has come, every half second. This call writes, so it fails on a server that is read-only, as one is that
+//!    was cut off from its fleet and demoted.
+//! 3. A delta is complete if it reaches the place where the list was when the call began.
+//! 4. After a gap or an error no connection is used again: it may lead to the wrong server. Publishing and
+//!    comparing have to use the server that is followed.
+//! 5. When any connection was lost, or any answer came from another server, following fails once. The server that
+//!    took over may lack some publications although the cursor fits. Only a comparison of everything shows that.
+//! 6. After a delta the server is left alone for a moment. Where little is published nobody waits for that.
+//!    Where much is published it comes in batches, and a node need not ask for each logout of the fleet.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -26,10 +25,10 @@ use crate::lock::lock;
 use crate::revoke::{Cursor, Delta, Followed, LogState, Revocation};
 use crate::time::{Clock, millis};
 
-/// How long one call waits for news, and how many publications it asks for at once.
+/// How long one call waits for publications, and how many publications it asks for at once.
 const QUIET: Duration = Duration::from_secs(1);
 const BATCH: usize = 500;
-/// How long news may gather after the last. A call costs a node as much as several publications do.
+/// How long publications may gather after a delta. A call costs a node as much as several publications do.
 const GATHERING: Duration = Duration::from_millis(1);
 /// How often the list is asked how far it has come.
 const BEAT: Duration = Duration::from_millis(500);
@@ -48,7 +47,7 @@ impl Redis {
             lock(&self.following).last_beat = None;
             self.follower.reset().await;
             self.reset_others().await;
-            // The caller compares all it knows, with whichever server answers next.
+            // The caller compares all it knows with the server that answers next.
             *lock(&self.heard) = None;
             self.has_new_losses();
         }
@@ -61,13 +60,13 @@ impl Redis {
         std::mem::replace(&mut lock(&self.following).losses_seen, lost) != lost
     }
 
-    /// Makes anew what is told and compared over.
+    /// Closes the connections for publishing and comparing.
     async fn reset_others(&self) {
         self.link.reset().await;
         self.writer.reset().await;
     }
 
-    /// Something may have been missed, of the list as it is now.
+    /// Publications may have been missed.
     async fn gap(&self) -> Result<Followed, StoreError> {
         Ok(Followed::Gap(self.beat().await?.1))
     }
@@ -98,7 +97,7 @@ impl Redis {
                     Some(true) => {}
                     Some(false) => return self.gap().await,
                     None => {
-                        self.unreadable_news.fetch_add(1, Ordering::Relaxed);
+                        self.unreadable_publications.fetch_add(1, Ordering::Relaxed);
                         tracing::error!(
                             list = self.list,
                             "the revocation store told something that is not understood"
@@ -122,7 +121,7 @@ impl Redis {
         }
     }
 
-    /// Waits until news had time to gather since the last. Returns when that was.
+    /// Waits until publications had time to gather since the last delta. Returns the time then.
     async fn let_gather(&self) -> Duration {
         let until = lock(&self.following).gathering;
         let now = self.clock.monotonic();
@@ -142,8 +141,8 @@ impl Redis {
         (!left.is_zero()).then_some(left)
     }
 
-    /// How far the list has come, and what it says of itself. Over the connection that the news come over: of
-    /// another server it would say nothing.
+    /// How far the list has come, and its state. Asked over the follower's own connection, so that the answer is of
+    /// the server that is followed.
     async fn beat(&self) -> Result<(Cursor, LogState), StoreError> {
         let at = self.clock.monotonic();
         let before = *lock(&self.heard);
@@ -152,7 +151,7 @@ impl Redis {
             self.call(&self.follower, "beat", retention).await?;
         let incarnation = answered.state.incarnation;
         if before.is_some_and(|before| before != incarnation) {
-            // They may lead to another server.
+            // The others may lead to another server.
             self.reset_others().await;
         }
         let epoch = incarnation.epoch;

@@ -18,10 +18,10 @@ use crate::time::SystemClock;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_millis(2_500);
-/// The same with waiting for replicas. Less than callers wait: only who has waited finds out that a
-/// connection is dead.
+/// The same with waiting for replicas. Less than callers wait: only a call that ran out of time finds out that
+/// its connection is dead.
 const WRITERS_PATIENCE: Duration = Duration::from_millis(2_900);
-/// The same with waiting for news.
+/// The same with waiting for publications.
 const FOLLOWERS_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A revocation store on a Redis server (7.0 or later, or Valkey) that nodes share.
@@ -73,11 +73,11 @@ const FOLLOWERS_PATIENCE: Duration = Duration::from_secs(3);
 pub struct Redis {
     pub(super) list: String,
     pub(super) keys: [String; 7],
-    /// For everything but what has a link of its own.
+    /// For all other calls.
     pub(super) link: Link,
-    /// For what waits for replicas: waiting holds up what comes after it.
+    /// For calls that wait for replicas: a wait holds up everything after it.
     pub(super) writer: Link,
-    /// For reading on, which waits too.
+    /// For following, which waits too.
     pub(super) follower: Link,
     pub(super) replicas: Replicas,
     pub(super) retention: Duration,
@@ -85,12 +85,12 @@ pub struct Redis {
     /// For intervals only.
     pub(super) clock: SystemClock,
     pub(super) following: Mutex<Listening>,
-    /// Which list on which server was last heard of, since the caller last compared all it knows.
+    /// The incarnation of the last answer since the caller last compared all it knows.
     pub(super) heard: Mutex<Option<Incarnation>>,
     /// Entries of the last snapshot that were not understood.
     pub(super) unreadable: AtomicU64,
     /// Publications since the store was opened that were not.
-    pub(super) unreadable_news: AtomicU64,
+    pub(super) unreadable_publications: AtomicU64,
 }
 
 /// What is remembered from one call of a follower to the next.
@@ -100,7 +100,7 @@ pub(super) struct Listening {
     pub(super) last_beat: Option<(Duration, u64)>,
     /// How many connections had been lost when that was last looked at.
     pub(super) losses_seen: u64,
-    /// Until when news may gather before they are read.
+    /// Until when publications may gather.
     pub(super) gathering: Duration,
 }
 
@@ -110,7 +110,7 @@ pub(super) struct Answered<T> {
     pub(super) state: LogState,
     /// The connection that it came over.
     pub(super) held: Held,
-    /// Whether the call was said twice, so that this may be the answer to what had been done already.
+    /// Whether the call was said twice, so that the first attempt may have succeeded.
     pub(super) is_repeated: bool,
 }
 
@@ -140,7 +140,7 @@ impl Redis {
             following: Mutex::default(),
             heard: Mutex::default(),
             unreadable: AtomicU64::new(0),
-            unreadable_news: AtomicU64::new(0),
+            unreadable_publications: AtomicU64::new(0),
         }
     }
 
@@ -161,8 +161,8 @@ impl Redis {
         let heard = link.ask(&call).await?;
         let answer = script::answer(heard.value).ok_or_else(|| self.server().odd())?;
         let (mut state, result) = answer;
-        let news = self.unreadable_news.load(Ordering::Relaxed);
-        state.unreadable = news.saturating_add(self.unreadable.load(Ordering::Relaxed));
+        let publications = self.unreadable_publications.load(Ordering::Relaxed);
+        state.unreadable = publications.saturating_add(self.unreadable.load(Ordering::Relaxed));
         self.hear(state.incarnation);
         Ok(Answered {
             result,
@@ -172,7 +172,7 @@ impl Redis {
         })
     }
 
-    /// What is said of the list as a whole.
+    /// The state of the list as a whole.
     pub(super) async fn whole(&self) -> Result<Answered<Whole>, StoreError> {
         self.call(&self.link, "state", None::<u64>).await
     }

@@ -20,7 +20,7 @@ use redis::{
 use tokio::time::timeout;
 
 use super::check::check;
-use super::fault::{ends_connection, is_unknown_script, moved, told};
+use super::fault::{ends_connection, moved, told};
 use super::script;
 use crate::error::StoreError;
 use crate::lock::lock;
@@ -61,13 +61,13 @@ impl Server {
         lock(&self.addr).to_string()
     }
 
-    /// How many connections were lost or left. Behind the next one there may be another server, which
-    /// does not know what was told over the last one.
+    /// How many connections were lost or left. The next one may lead to another server, which may lack what was
+    /// published over the last one.
     pub(super) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Acquire)
     }
 
-    /// Another server answers than before: what was told to that may be lost.
+    /// Another server answers than before. It may lack what the last one was told.
     pub(super) fn note_loss(&self) {
         self.lost.fetch_add(1, Ordering::AcqRel);
     }
@@ -113,8 +113,8 @@ pub(super) struct Link {
     server: Arc<Server>,
     /// How long an answer may take.
     patience: Duration,
-    /// Whether it is the one that news come over. That of another server must be noticed at once, so nothing
-    /// is said twice; and the server is looked at on the others.
+    /// Whether it is the follower's. Another server must be noticed at once there, so nothing is said twice. The
+    /// server is checked on the others.
     follows: bool,
     slot: tokio::sync::Mutex<Slot>,
     /// How many attempts to connect have ended.
@@ -136,11 +136,11 @@ pub(super) struct Held {
     connection: MultiplexedConnection,
 }
 
-/// The answer to what was asked, and the connection that it came over.
+/// An answer, and the connection that it came over.
 pub(super) struct Heard {
     pub(super) held: Held,
     pub(super) value: Value,
-    /// Whether it was asked twice, so that this may be the answer to what had been done already.
+    /// Whether it was asked twice, so that the first attempt may have succeeded.
     pub(super) is_repeated: bool,
 }
 
@@ -187,19 +187,17 @@ impl Link {
             .set_connection_timeout(Some(CONNECTING))
             .set_response_timeout(Some(self.patience));
         let info = self.server.info.clone().set_addr(addr);
+        let told = |error| told(&address, &error);
         let connecting = async {
-            let connection = Client::open(info)?;
-            let connection = connection.get_multiplexed_async_connection_with_config(&config);
-            connection.await
-        };
-        let checked = async {
-            let connection = connecting.await.map_err(|error| told(&address, &error))?;
+            let client = Client::open(info).map_err(told)?;
+            let connection = client.get_multiplexed_async_connection_with_config(&config);
+            let connection = connection.await.map_err(told)?;
             if !self.follows {
                 check(&connection, &address, &self.server.warned).await?;
             }
             Ok(connection)
         };
-        timeout(CONNECTING, checked).await.unwrap_or_else(|_| {
+        timeout(CONNECTING, connecting).await.unwrap_or_else(|_| {
             let waited = CONNECTING.as_secs();
             Err(StoreError::unavailable(format_args!(
                 "{address}: no connection within {waited} s"
@@ -211,7 +209,8 @@ impl Link {
     pub(super) async fn say(&self, held: &Held, command: &Cmd) -> Result<Value, RedisError> {
         let mut connection = held.connection.clone();
         let mut answer = command.query_async(&mut connection).await;
-        if answer.as_ref().is_err_and(is_unknown_script) {
+        let is_unknown = |error: &RedisError| error.code() == Some("NOSCRIPT");
+        if answer.as_ref().is_err_and(is_unknown) {
             answer = match script::load(&mut connection).await {
                 Ok(()) => command.query_async(&mut connection).await,
                 Err(error) => Err(error),

@@ -30,7 +30,7 @@ local SUCCEEDED = 4294967295
 local BACKWARD = 60000
 -- How long after a sweep no session from before it lives any more.
 local FORWARD = 34560000000
--- For how long after it began anew, or something was restored, the list may lack what nodes hold.
+-- How long the list settles after it began, or something was restored: nodes may hold what it lacks.
 local SETTLING = 30000
 -- How far ahead of this clock a session may have begun.
 local SKEW = 60000
@@ -134,18 +134,6 @@ local function set(field, value)
   changed[field] = true
 end
 
-local function save()
-  local arguments = {}
-  for field in pairs(changed) do
-    local value = list[field]
-    if field == 'everyone' then value = write_value(EVERYONE, value) end
-    if type(value) == 'number' then value = text(value) end
-    table.insert(arguments, field)
-    table.insert(arguments, value)
-  end
-  if #arguments > 0 then redis.call('HSET', META, unpack(arguments)) end
-end
-
 -- A new epoch of the same entries, which knows of no session that began at `since` or before.
 local function begin_epoch(since)
   redis.call('UNLINK', STREAM)
@@ -173,7 +161,7 @@ local function begin_anew()
   end
 end
 
--- Reads the list, or makes it. Returns the name of what is not understood, if there is such a thing.
+-- Reads the list, or makes it. Returns the name of a field or key that is not understood.
 local function read_list()
   local fields = redis.call(
     'HMGET', META, 'format', 'epoch', 'mark', 'everyone', 'server', unpack(NUMBERS))
@@ -204,30 +192,6 @@ local function read_list()
     -- this one, nothing is missing.
     begin_epoch(math.max(NOW, list.complete_since))
   end
-end
-
--- The same, and notes which server it is on. Returns what is wrong, if anything.
-local function open()
-  if not SERVER then return 'NAMELESS without a run_id' end
-  local unreadable = read_list()
-  if unreadable then return 'UNREADABLE ' .. unreadable end
-  if list.server ~= SERVER then
-    set('server', SERVER)
-    set('server_since', NOW)
-    set('settled', NOW + SETTLING)
-  end
-  -- A later time was said by a clock that was ahead.
-  if list.settled > NOW + SETTLING then set('settled', NOW + SETTLING) end
-end
-
--- Something was restored that the list lacked: it settles for longer. Only a node's first restoration may go
--- on without an end.
-local function prolong(is_first)
-  local ends = NOW + SETTLING
-  if not is_first then
-    ends = math.min(ends, math.max(list.began, list.server_since) + list.max_outage)
-  end
-  if ends > list.settled then set('settled', ends) end
 end
 
 -- Tells the followers: the next number, the mark before it and its own.
@@ -295,20 +259,19 @@ local function joined(kind, old, new)
     math.max(old.created, new.created), old.raises)
 end
 
-local function same(a, b)
-  return a.serial == b.serial and a.from == b.from and a.ends == b.ends
-    and a.created == b.created
-end
-
 -- Returns whether the entry was fresh and, if it changed anything, the entry that is there now. The last
--- result is true if what is stored was not understood. That is left alone and refuses all that it could to
--- whoever reads it. Followers, who did not read it, are told what came.
+-- result is true if the stored value is not understood. It is left alone, and readers take it for the strictest
+-- one. Followers have not read it, so they are told of the new entry.
 local function join(kind, id, entry)
   local old, is_odd = lookup(kind, id)
   if is_odd then return false, entry, true end
   local new = old and joined(kind, old, entry) or entry
   if kind == SUBJECT then new.ends = kept(new) end
-  if old and same(old, new) then return false end
+  if old and old.serial == new.serial and old.from == new.from
+    and old.ends == new.ends and old.created == new.created
+  then
+    return false
+  end
   store(kind, id, old, new)
   local is_fresh = not old or entry.serial > old.serial
   local is_generation = kind == SUBJECT or kind == EVERYONE
@@ -359,8 +322,8 @@ end
 -- How many entries this call may still look at or drop to make room. If they do not do, the next one goes on.
 local room = ROOM_STEP
 
--- Makes room for anonymous sessions: what is refused already goes first, then what expired, then all that
--- began first, which are refused from now on.
+-- Makes room for anonymous sessions. Entries of refused sessions go first, then expired ones, then those of the
+-- sessions that began first, which are refused from now on.
 local function make_room()
   local capacity = list.capacity > 0 and list.capacity or ANONYMOUS_CAPACITY
   if list.anonymous <= capacity then return end
@@ -380,7 +343,7 @@ local function make_room()
   end
 end
 
--- What can be asked for. Each returns its result, or nil and what is wrong.
+-- The operations. Each returns its result, or nil and an error.
 
 local operations = {}
 
@@ -392,7 +355,7 @@ function operations.announce(...)
   return {}
 end
 
--- As `join`. What is refused by when it began is not stored.
+-- As `join`. An entry of a refused session is not stored.
 local function publish_one(kind, id, entry)
   if kind == SINCE then
     local is_fresh = entry.from > list.since
@@ -410,8 +373,7 @@ local function publish_one(kind, id, entry)
   return is_fresh, new, is_odd
 end
 
--- The second result is when what was refused for that began: too far ahead of this clock. Nothing is stored
--- then.
+-- Stores nothing if a session began too far ahead of this clock. The second result is then when it began.
 function operations.publish(records, purpose)
   local entries = {}
   for at = 1, #records, RECORD_LENGTH do
@@ -420,7 +382,7 @@ function operations.publish(records, purpose)
     if began > NOW + SKEW then return { '', capped(began) } end
     table.insert(entries, { kind, id, new_entry(serial, from, ends, created) })
   end
-  local answers, news, is_serious, since = {}, {}, false, list.since
+  local answers, told, is_serious, since = {}, {}, false, list.since
   for _, published in ipairs(entries) do
     local kind, id, entry = unpack(published)
     local held = (kind == SESSION or kind == ANONYMOUS_SESSION) and lookup(SESSION, id)
@@ -432,15 +394,23 @@ function operations.publish(records, purpose)
     table.insert(answers, answer)
     if new then
       if not is_odd and kind ~= ANONYMOUS_SESSION then is_serious = true end
-      table.insert(news, record(kind, id, new))
+      table.insert(told, record(kind, id, new))
     end
   end
   if list.since > since then
-    table.insert(news, record(SINCE, NOBODY, new_entry(0, list.since, LARGEST)))
+    table.insert(told, record(SINCE, NOBODY, new_entry(0, list.since, LARGEST)))
   end
-  if #news > 0 then append('e', table.concat(news)) end
-  if purpose == 'first' and #entries > 0 then prolong(true) end
-  if purpose == 'restoration' and is_serious then prolong(false) end
+  if #told > 0 then append('e', table.concat(told)) end
+  -- Something was restored that the list lacked: it settles for longer. Only a node's first restoration may go
+  -- on without an end.
+  local settled = list.settled
+  if purpose == 'first' and #entries > 0 then
+    settled = NOW + SETTLING
+  elseif purpose == 'restoration' and is_serious then
+    local last = math.max(list.began, list.server_since) + list.max_outage
+    settled = math.min(NOW + SETTLING, last)
+  end
+  if settled > list.settled then set('settled', settled) end
   return { table.concat(answers), 0 }
 end
 
@@ -455,7 +425,7 @@ function operations.raise(subject, raise_id, known, ends_after, only_on)
   for _, each in ipairs(new.raises) do
     if each.id == raise_id then past = each end
   end
-  -- What was raised was raised, whichever server it is now.
+  -- A repeat is answered by any server.
   local is_raised = not past
   if is_raised then
     if only_on ~= '' and only_on ~= list.epoch .. list.server then
@@ -506,19 +476,6 @@ function operations.sweep(limit)
   return { dropped + refused, math.max(looked_at, refused), list.last_sweep }
 end
 
--- Forgets news by age. `trim_seq` was the last number at `trim_time`: once that is `retention` ago,
--- everything below it is older still.
-local function trim(retention)
-  local is_due = NOW >= list.trim_time + retention
-  if is_due then set('trim_below', list.trim_seq) end
-  if is_due or NOW < list.trim_time then
-    set('trim_time', NOW)
-    set('trim_seq', list.seq)
-  end
-  -- In whole nodes and limited batches, so that it never takes long.
-  redis.call('XTRIM', STREAM, 'MINID', '~', text(list.trim_below) .. '-0')
-end
-
 -- A sign of life, which only a server that can be written to gives.
 function operations.beat(retention)
   if NOW + BACKWARD < list.beat then
@@ -527,18 +484,45 @@ function operations.beat(retention)
     append('h', '')
   end
   set('beat', NOW)
-  trim(tonumber(retention))
+  -- Publications are forgotten by age. `trim_seq` was the last number at `trim_time`: once that is `retention` ago,
+  -- everything below it is older still.
+  local is_due = NOW >= list.trim_time + tonumber(retention)
+  if is_due then set('trim_below', list.trim_seq) end
+  if is_due or NOW < list.trim_time then
+    set('trim_time', NOW)
+    set('trim_seq', list.seq)
+  end
+  -- In whole nodes and limited batches, so that it never takes long.
+  redis.call('XTRIM', STREAM, 'MINID', '~', text(list.trim_below) .. '-0')
   return { list.seq, list.mark }
 end
 
 -- These callers may wait for replicas, and need something to wait for, also where nothing changes.
 local WAITED_FOR = { publish = true, raise = true, attest = true }
 
-local problem = open()
-if problem then return redis.error_reply(problem) end
+if not SERVER then return redis.error_reply('NAMELESS without a run_id') end
+local unreadable = read_list()
+if unreadable then return redis.error_reply('UNREADABLE ' .. unreadable) end
+if list.server ~= SERVER then
+  set('server', SERVER)
+  set('server_since', NOW)
+  set('settled', NOW + SETTLING)
+end
+-- A later time was said by a clock that was ahead.
+if list.settled > NOW + SETTLING then set('settled', NOW + SETTLING) end
 if WAITED_FOR[OPERATION] then set('touches', (list.touches + 1) % LARGEST) end
+
 local result, problem = operations[OPERATION](unpack(ARGV, 4))
-save()
+
+local arguments = {}
+for field in pairs(changed) do
+  local value = list[field]
+  if field == 'everyone' then value = write_value(EVERYONE, value) end
+  if type(value) == 'number' then value = text(value) end
+  table.insert(arguments, field)
+  table.insert(arguments, value)
+end
+if #arguments > 0 then redis.call('HSET', META, unpack(arguments)) end
 if problem then return redis.error_reply(problem) end
 local state = {
   list.epoch, list.server, NOW, list.complete_since, math.max(list.settled - NOW, 0),

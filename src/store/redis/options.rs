@@ -19,7 +19,7 @@ use super::link::Server;
 use crate::error::{ConfigError, StoreError};
 use crate::random::{Random, SystemRandom};
 
-/// How long news are kept at the least.
+/// How long publications are kept at the least.
 const RETENTION: Duration = Duration::from_secs(60);
 const SHORTEST_RETENTION: Duration = Duration::from_secs(30);
 
@@ -59,7 +59,7 @@ impl Redis {
         Self::options(url, list).open()
     }
 
-    /// For waiting for replicas, a certificate authority of one's own, and how long news are kept.
+    /// For waiting for replicas, a certificate authority of one's own, and how long publications are kept.
     pub fn options(url: impl Into<String>, list: impl Into<String>) -> RedisOptions {
         RedisOptions {
             url: url.into(),
@@ -101,7 +101,7 @@ impl RedisOptions {
         self
     }
 
-    /// How long news are kept for nodes that are slow to read them; 60 s by default, at least 30 s.
+    /// How long publications are kept for nodes that are slow to read them; 60 s by default, at least 30 s.
     /// The shortest that any node sets counts.
     #[must_use]
     pub fn retention(mut self, retention: Duration) -> Self {
@@ -153,7 +153,7 @@ impl RedisOptions {
     /// have misspelt its name. No list is made.
     ///
     /// # Errors
-    /// As there; [`StoreError::Unused`] for another list, and what keeps it from being looked at.
+    /// As there; [`StoreError::Unused`] for another list; other errors of the store where it cannot be asked.
     pub async fn open_used(self) -> Result<Redis, ConfigError> {
         let list = self.list.clone();
         let store = self.open()?;

@@ -4,8 +4,8 @@
 //!    [`LARGEST`] stands for [`UnixMillis::MAX`], and times above it become that.
 //! 2. An entry is a serial, a `from` (of a subject and of everyone the generation), and an `until`.
 //! 3. Records travel packed, all of one length: kind, id, entry, and when an anonymous session began.
-//! 4. Stored values are a version, the entry, and what only its kind has. They have an exact length. What is not
-//!    understood is told apart from what is not there, and refuses all it could.
+//! 4. Stored values are a version, the entry, and the fields that only its kind has. They have an exact length. A
+//!    value that is not understood refuses all it could, unlike one that is not there.
 
 use std::time::Duration;
 

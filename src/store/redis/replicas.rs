@@ -1,6 +1,6 @@
-//! Waiting until replicas have what was written.
+//! Waiting until replicas have a write.
 //!
-//! 1. A wait is said over the connection of the write, which is what it waits for.
+//! 1. A wait is said over the connection of the write: it waits for that connection's writes.
 //! 2. It holds up everything else on that connection. So one wait serves all whose writes were answered
 //!    before it began: with a replica that is down, many callers wait three times at the most (for the
 //!    wait under way, for one that began a moment too early, and for their own), not in a row.

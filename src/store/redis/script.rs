@@ -2,8 +2,8 @@
 //!
 //! 1. The list is changed by one script alone, `list.lua`, so that each change is atomic and there is
 //!    one text to audit.
-//! 2. It is loaded twice. What adds entries is refused as a whole when the server has no memory left;
-//!    what reads, sweeps or gives a sign of life goes on.
+//! 2. It is loaded twice. When the server has no memory left, operations that add entries are refused as a whole;
+//!    reading, sweeping and signs of life go on.
 //! 3. An answer is the list's state and the result of the operation.
 
 use std::sync::LazyLock;
@@ -17,14 +17,14 @@ use crate::revoke::{Announcement, Incarnation, LogState};
 
 const LIST: &str = include_str!("list.lua");
 
-/// For what adds entries, and for everything else.
+/// For operations that add entries, and for all others.
 static SCRIPTS: LazyLock<[Script; 2]> = LazyLock::new(|| {
     let script = |flags| Script::new(&format!("#!lua{flags}\n{LIST}"));
     ["", " flags=allow-oom"].map(script)
 });
 
 /// The keys of the list called `list`, in the order in which the script takes them. The braces are for the cluster:
-/// what is between them decides which node has the keys.
+/// the text between them decides which node has the keys.
 pub(super) fn keys(list: &str) -> [String; 7] {
     [
         "meta",

@@ -1,4 +1,4 @@
-//! Reading the whole list, and what concerns one session.
+//! Reading the whole list.
 //!
 //! 1. The cursor is noted first, and all is read over one connection. If that breaks, or the list
 //!    is another one at the end, there is no snapshot: a list that was emptied on the way must not
@@ -13,15 +13,15 @@ use super::handle::{Answered, Redis, Whole};
 use super::link::Held;
 use super::record::{ANONYMOUS_SESSION, Id, SESSION, SUBJECT, stored, time};
 use crate::error::StoreError;
-use crate::ids::{Generation, SessionId, SubjectKey};
-use crate::revoke::{Cursor, Found, Revocation, SnapshotEnd};
+use crate::ids::Generation;
+use crate::revoke::{Cursor, Revocation, SnapshotEnd};
 use crate::time::UnixMillis;
 
 /// How many entries the server is asked for at once.
 const BATCH: usize = 1000;
 
 /// What concerns more than one session or subject.
-fn of_all(everyone: u64, since: u64) -> Vec<Revocation> {
+pub(super) fn of_all(everyone: u64, since: u64) -> Vec<Revocation> {
     let (generation, since) = (Generation::new(everyone), time(since));
     let everyone = (generation > Generation::NONE).then_some(Revocation::Everyone { generation });
     let anonymous = (since > UnixMillis::EPOCH).then_some(Revocation::Anonymous { since });
@@ -29,30 +29,6 @@ fn of_all(everyone: u64, since: u64) -> Vec<Revocation> {
 }
 
 impl Redis {
-    pub(super) async fn find_one(
-        &self,
-        session: SessionId,
-        subject: Option<SubjectKey>,
-    ) -> Result<Found, StoreError> {
-        type Values = (u64, u64, Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>);
-        let id = session.as_bytes();
-        let key = subject.as_ref().map(SubjectKey::as_bytes);
-        let arguments = (id, key.map_or(&[][..], |key| key));
-        let answered = self.call(&self.link, "find", arguments).await?;
-        let (everyone, since, session, anonymous, subject): Values = answered.result;
-        let mut found = of_all(everyone, since);
-        for (kind, id, value) in [
-            (SESSION, Some(id), session),
-            (ANONYMOUS_SESSION, Some(id), anonymous),
-            (SUBJECT, key, subject),
-        ] {
-            if let (Some(id), Some(value)) = (id, value) {
-                found.push(stored(kind, *id, &value, &answered.state).0);
-            }
-        }
-        Ok(Found::new(found, answered.state))
-    }
-
     pub(super) async fn read_all(
         &self,
         receive: &mut (dyn FnMut(Vec<Revocation>) + Send),

@@ -50,9 +50,9 @@ pub(super) struct Terms {
     pub(super) may_sweep: bool,
 }
 
-/// What a publication changes.
+/// All that one call changes.
 #[derive(Debug, Default)]
-pub(super) struct News {
+pub(super) struct Changes {
     /// What is there now.
     pub(super) revocations: Vec<Revocation>,
     /// Whether anything changed that not anyone can change as often as they like.
@@ -80,7 +80,7 @@ impl StoredEntries {
         &mut self,
         revocation: Revocation,
         terms: Terms,
-        news: &mut News,
+        changes: &mut Changes,
     ) -> Published {
         let main = match revocation {
             Revocation::Session { id, .. } | Revocation::AnonymousSession { id, .. } => {
@@ -90,14 +90,19 @@ impl StoredEntries {
             | Revocation::Everyone { .. }
             | Revocation::Anonymous { .. } => None,
         };
-        self.join_one(revocation, terms, news).over(main)
+        self.join_one(revocation, terms, changes).over(main)
     }
 
-    fn join_one(&mut self, revocation: Revocation, terms: Terms, news: &mut News) -> Published {
+    fn join_one(
+        &mut self,
+        revocation: Revocation,
+        terms: Terms,
+        changes: &mut Changes,
+    ) -> Published {
         let matter = revocation.matter();
         if self.is_damaged(matter) {
             // Followers, who cannot read it either, are told what came.
-            news.revocations.push(revocation);
+            changes.revocations.push(revocation);
             return Published::Known;
         }
         if self.has_ended(&revocation) {
@@ -114,7 +119,7 @@ impl StoredEntries {
         match new {
             Revocation::AnonymousSession { id, created, .. } => {
                 self.order.insert((created, id));
-                self.make_room(terms, news);
+                self.make_room(terms, changes);
             }
             Revocation::Anonymous { .. } => self.drop_refused(),
             Revocation::Session { .. }
@@ -122,8 +127,8 @@ impl StoredEntries {
             | Revocation::Everyone { .. } => {}
         }
         if !self.has_ended(&new) {
-            news.is_serious |= !matter.is_anonymous();
-            news.revocations.push(new);
+            changes.is_serious |= !matter.is_anonymous();
+            changes.revocations.push(new);
         }
         if self.has_ended(&revocation) {
             return Published::Ended;
@@ -140,16 +145,16 @@ impl StoredEntries {
         matches!(revocation, Revocation::AnonymousSession { created, .. } if *created <= since)
     }
 
-    fn make_room(&mut self, terms: Terms, news: &mut News) {
+    fn make_room(&mut self, terms: Terms, changes: &mut Changes) {
         if self.order.len() > terms.anonymous_capacity && terms.may_sweep {
-            news.has_swept = true;
+            changes.has_swept = true;
             self.sweep(terms, usize::MAX);
         }
         while self.order.len() > terms.anonymous_capacity
             && let Some(&(since, _)) = self.order.first()
             && since <= terms.now + SKEW
         {
-            self.join_one(Revocation::Anonymous { since }, terms, news);
+            self.join_one(Revocation::Anonymous { since }, terms, changes);
         }
     }
 
@@ -176,12 +181,12 @@ impl StoredEntries {
         }
     }
 
-    /// Raises a generation. What it changes is in `news`.
+    /// Raises a generation. What it changes is in `changes`.
     pub(super) fn raise(
         &mut self,
         raise: &Raise,
         terms: Terms,
-        news: &mut News,
+        changes: &mut Changes,
     ) -> Result<(PastRaise, UnixMillis), StoreError> {
         let previous = self.generation(raise.target).max(raise.known);
         let generation = previous
@@ -197,7 +202,7 @@ impl StoredEntries {
         raises.truncate(REMEMBERED);
         let until = raise.until.max(terms.now + terms.longest);
         let raised = raise.target.at(generation, until);
-        self.join(raised, terms, news);
+        self.join(raised, terms, changes);
         let raised = self.get(raised.matter(), terms.longest);
         Ok((last, raised.map_or(until, |raised| raised.until())))
     }

@@ -29,7 +29,7 @@ use crate::revoke::{
 };
 use crate::time::{Clock, UnixMillis};
 
-/// After how long without news a follower is told that there are none.
+/// After how long a follower is told that nothing was published.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// A store that several nodes share, in this process's memory: for tests of how nodes behave together.

@@ -7,7 +7,7 @@
 //! 3. A clock that stands before the last sweep begins a new epoch of the same entries. It was wrong then, and
 //!    what was swept may be missing, or it is wrong now.
 
-use super::entries::{News, PastRaise, StoredEntries, Terms};
+use super::entries::{Changes, PastRaise, StoredEntries, Terms};
 use super::stream::Stream;
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
@@ -113,21 +113,21 @@ impl LogServer {
             StoredEntries::check(revocation, call.now)?;
         }
         let terms = list.terms(call.now);
-        let mut news = News::default();
-        let join = |it: &Revocation| list.entries.join(*it, terms, &mut news);
+        let mut changes = Changes::default();
+        let join = |it: &Revocation| list.entries.join(*it, terms, &mut changes);
         let published = revocations.iter().map(join).collect();
         let prolongs = match purpose {
             Purpose::Revoke => false,
-            Purpose::Restoration => news.is_serious,
+            Purpose::Restoration => changes.is_serious,
             Purpose::FirstRestoration => !revocations.is_empty(),
         };
         if prolongs {
             list.prolong(call.now, purpose);
         }
-        if news.has_swept {
+        if changes.has_swept {
             list.last_sweep = list.last_sweep.max(call.now);
         }
-        list.tell(call, news);
+        list.tell(call, changes);
         Ok(Receipt::new(published, list.incarnation()))
     }
 
@@ -145,9 +145,9 @@ impl LogServer {
         if raise.on.is_some_and(|on| on != list.incarnation()) {
             return Err(StoreError::Replaced);
         }
-        let mut news = News::default();
-        let raised = list.entries.raise(raise, terms, &mut news)?;
-        list.tell(call, news);
+        let mut changes = Changes::default();
+        let raised = list.entries.raise(raise, terms, &mut changes)?;
+        list.tell(call, changes);
         Ok(answer(raised))
     }
 
@@ -289,9 +289,9 @@ impl LogList {
         self.settled = self.settled.max(end.min(now + SETTLING));
     }
 
-    fn tell(&mut self, call: LogCall, news: News) {
-        if !news.revocations.is_empty() {
-            self.stream.push(call.fresh, news.revocations);
+    fn tell(&mut self, call: LogCall, changes: Changes) {
+        if !changes.revocations.is_empty() {
+            self.stream.push(call.fresh, changes.revocations);
         }
     }
 }

@@ -294,7 +294,9 @@ impl ReplicatedLog for Broken {
         self.told(&mut delta.revocations, 0, true);
         match self.fault {
             SkipsTheLastPublication => drop(delta.revocations.pop()),
-            NeverAnswersWithoutNews if delta.revocations.is_empty() => std::future::pending().await,
+            NeverAnswersWithNothingToTell if delta.revocations.is_empty() => {
+                std::future::pending().await
+            }
             NeverTellsItsState => delta.state = None,
             HidesAttestations => delta.state.iter_mut().for_each(|state| {
                 state.complete_since = state.complete_since.max(self.clock.now());

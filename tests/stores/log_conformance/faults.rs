@@ -32,7 +32,7 @@ pub enum Fault {
     EveryoneExpires,
     SkipsTheLastPublication,
     HidesRaises,
-    NeverAnswersWithoutNews,
+    NeverAnswersWithNothingToTell,
     NeverTellsItsState,
     FollowsAnyCursor,
     NotesTheCursorLast,
@@ -156,7 +156,7 @@ pub const FAULTS: &[(Fault, &str)] = &[
     ),
     (HidesRaises, "following delivers raises"),
     (
-        NeverAnswersWithoutNews,
+        NeverAnswersWithNothingToTell,
         "a waiting follower is woken or answered",
     ),
     (
@@ -208,6 +208,10 @@ pub const FAULTS: &[(Fault, &str)] = &[
     (
         RestoringProlongsWithoutAnEnd,
         "ends of anonymous sessions prolong nothing but in a first restoration",
+    ),
+    (
+        RestoringProlongsWithoutAnEnd,
+        "what is restored over what is not understood prolongs nothing",
     ),
     (
         NoRestorationIsTheFirst,

@@ -9,7 +9,7 @@ use super::tools::*;
 use common::moved_clock::MovedClock;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn news_are_trimmed_by_age_and_who_was_away_for_longer_is_told() {
+async fn publications_are_trimmed_by_age_and_a_follower_that_was_away_for_longer_has_a_gap() {
     let server = Server::start();
     let list = new_list();
     let store = filled(&server, &list).await;
@@ -57,7 +57,7 @@ async fn many_followers_share_one_heartbeat_a_second() {
             let mut cursor = start;
             while started.elapsed() < Duration::from_secs(5) {
                 match store.follow(cursor).await.unwrap() {
-                    Followed::Delta(news) => cursor = news.cursor,
+                    Followed::Delta(delta) => cursor = delta.cursor,
                     other => panic!("{other:?}"),
                 }
             }
@@ -74,7 +74,7 @@ async fn many_followers_share_one_heartbeat_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn news_have_a_millisecond_to_gather_before_they_are_read_again() {
+async fn publications_have_a_millisecond_to_gather_before_they_are_read_again() {
     let server = Server::start();
     let store = server.open(&new_list());
     let start = cursor(&store).await;
@@ -82,8 +82,8 @@ async fn news_have_a_millisecond_to_gather_before_they_are_read_again() {
     let began = Instant::now();
     for _ in 0..50 {
         // From the same place, there is something to tell each time.
-        let news = follow(&store, start).await;
-        assert_eq!(sessions(&news.revocations), [id(1)]);
+        let delta = follow(&store, start).await;
+        assert_eq!(sessions(&delta.revocations), [id(1)]);
     }
     let took = began.elapsed();
     assert!(took >= Duration::from_millis(49), "{took:?}");
@@ -103,12 +103,12 @@ async fn complete_means_that_nothing_from_before_the_call_is_missing() {
     for n in 100..150 {
         let store = server.open(&list);
         let asked = Instant::now();
-        let news = follow(&store, start).await;
-        assert!(news.is_complete);
-        assert_eq!(sessions(&news.revocations).len(), usize::from(n));
+        let delta = follow(&store, start).await;
+        assert!(delta.is_complete);
+        assert_eq!(sessions(&delta.revocations).len(), usize::from(n));
         // At once again: it is not asked so soon how far the list is, so nothing is promised.
         end(&store, n).await.unwrap();
-        let next = follow(&store, news.cursor).await;
+        let next = follow(&store, delta.cursor).await;
         assert_eq!(sessions(&next.revocations), [id(n)]);
         reached = Some(next.cursor);
         if asked.elapsed() < Duration::from_millis(500) {
@@ -117,7 +117,7 @@ async fn complete_means_that_nothing_from_before_the_call_is_missing() {
         }
         assert!(n < 149, "never within half a second");
     }
-    // Without news it is complete, and answers in time.
+    // Where nothing is published it is complete, and answers in time.
     tokio::time::sleep(Duration::from_millis(600)).await;
     let quiet = catch_up(&store, reached.unwrap());
     // As long as a node waits.
@@ -126,16 +126,16 @@ async fn complete_means_that_nothing_from_before_the_call_is_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn long_news_are_read_in_one_call() {
+async fn many_publications_are_read_in_one_call() {
     let server = Server::start();
     let store = server.open(&new_list());
     let start = cursor(&store).await;
     for n in 0..1200u16 {
         end(&store, (n % 250) as u8).await.unwrap();
     }
-    let news = follow(&store, start).await;
-    assert!(news.is_complete, "more than one batch");
-    assert!(news.cursor.sequence >= 250);
+    let delta = follow(&store, start).await;
+    assert!(delta.is_complete, "more than one batch");
+    assert!(delta.cursor.sequence >= 250);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +158,7 @@ async fn foreign_cursors_and_entries_are_gaps() {
     ] {
         assert!(is_gap(&store, foreign).await, "{foreign:?}");
     }
-    // At once again, and where the list has no news at all.
+    // At once again, and where nothing was ever published.
     let empty = server.open(&new_list());
     for _ in 0..2 {
         assert!(is_gap(&empty, here).await);
@@ -169,16 +169,16 @@ async fn foreign_cursors_and_entries_are_gaps() {
         let number = format!("{}-0", here.sequence + ahead);
         server.tell(&["XADD", &key(&list, "stream"), &number, field, "x"]);
         // A gap, or the next heartbeat has already taken its place.
-        let news = catch_up(&store, here).await.unwrap();
-        assert!(news.is_none_or(|news| news.revocations.is_empty()));
+        let delta = catch_up(&store, here).await.unwrap();
+        assert!(delta.is_none_or(|delta| delta.revocations.is_empty()));
         // It does not stand in the way of what comes next.
         let n = (ahead % 100) as u8 + 50;
         end(&store, n).await.unwrap();
         let (all, end_of) = snapshot(&store).await.unwrap();
         assert!(sessions(&all).contains(&id(n)));
         end(&store, n + 1).await.unwrap();
-        let news = catch_up(&store, end_of.cursor).await.unwrap().unwrap();
-        assert_eq!(sessions(&news.revocations), [id(n + 1)]);
+        let delta = catch_up(&store, end_of.cursor).await.unwrap().unwrap();
+        assert_eq!(sessions(&delta.revocations), [id(n + 1)]);
     }
 }
 
@@ -191,13 +191,13 @@ async fn a_longer_life_and_an_attestation_are_told_with_the_next_beat() {
     announce(&store, HOUR).await.unwrap();
     assert!(!is_gap(&store, start).await, "nothing changed");
     announce(&store, DAY).await.unwrap();
-    let news = catch_up(&store, start).await.unwrap().unwrap();
-    assert_eq!(news.state.unwrap().announced.longest, DAY);
+    let delta = catch_up(&store, start).await.unwrap().unwrap();
+    assert_eq!(delta.state.unwrap().announced.longest, DAY);
     let here = state(&store).await;
     let earlier = here.complete_since.minus(HOUR);
     store.attest(here.incarnation, earlier).await.unwrap();
-    let news = catch_up(&store, news.cursor).await.unwrap().unwrap();
-    assert_eq!(news.state.unwrap().complete_since, earlier);
+    let delta = catch_up(&store, delta.cursor).await.unwrap().unwrap();
+    assert_eq!(delta.state.unwrap().complete_since, earlier);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -210,9 +210,9 @@ async fn a_clock_that_jumps_back_is_a_gap_and_a_list_that_was_swept_before_it_be
     clock.set(600_000);
     let start = cursor(&store).await;
     assert_eq!(store.sweep().await.unwrap(), 0);
-    let news = catch_up(&store, start).await.unwrap().unwrap();
+    let delta = catch_up(&store, start).await.unwrap().unwrap();
     clock.set(570_000);
-    assert!(!is_gap(&store, news.cursor).await, "half a minute is fine");
+    assert!(!is_gap(&store, delta.cursor).await, "half a minute is fine");
     let here = cursor(&store).await;
     clock.set(0);
     tokio::time::sleep(Duration::from_millis(600)).await;

@@ -44,7 +44,7 @@ async fn a_million_entries() {
         started.elapsed()
     );
     // Without the stream, which holds the last minute only.
-    let stream: u64 = server.ask(&["MEMORY", "USAGE", "sealed-session:{large}:news"]);
+    let stream: u64 = server.ask(&["MEMORY", "USAGE", "sealed-session:{large}:stream"]);
     let used = memory(&server) - before - stream;
     println!("{} bytes an entry", used / ENTRIES);
 

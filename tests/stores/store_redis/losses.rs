@@ -106,8 +106,8 @@ async fn a_stream_that_is_gone_is_a_gap_only_for_who_was_behind() {
     let (all, end_of) = snapshot(&store).await.unwrap();
     assert_eq!(sessions(&all), [id(1), id(4)], "nothing else was lost");
     end(&store, 5).await.unwrap();
-    let news = catch_up(&store, end_of.cursor).await.unwrap().unwrap();
-    assert_eq!(sessions(&news.revocations), [id(5)]);
+    let delta = catch_up(&store, end_of.cursor).await.unwrap().unwrap();
+    assert_eq!(sessions(&delta.revocations), [id(5)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

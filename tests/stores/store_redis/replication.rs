@@ -113,8 +113,8 @@ async fn a_replica_is_refused_until_it_is_promoted() {
     // At that position, but another server than was asked before.
     let error = catch_up(&store, from).await.unwrap_err();
     assert!(error.to_string().contains("was lost"), "{error}");
-    let news = catch_up(&store, from).await.unwrap().unwrap();
-    assert_eq!(sessions(&news.revocations), [id(2), id(3)]);
+    let delta = catch_up(&store, from).await.unwrap().unwrap();
+    assert_eq!(sessions(&delta.revocations), [id(2), id(3)]);
 
     // The other way round: what was a primary is demoted under the store's hands.
     let port = replica.port().to_string();

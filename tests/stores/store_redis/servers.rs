@@ -35,8 +35,8 @@ async fn a_server_that_comes_back_is_used_again() {
     assert!(started.elapsed() < Duration::from_secs(15), "no back-off");
     server.restart();
     eventually("back", || async { end(&store, 2).await.is_ok() }).await;
-    let news = catch_up(&store, from).await.unwrap().unwrap();
-    assert_eq!(sessions(&news.revocations), [id(2)]);
+    let delta = catch_up(&store, from).await.unwrap().unwrap();
+    assert_eq!(sessions(&delta.revocations), [id(2)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,13 +170,13 @@ async fn a_list_is_found_where_the_cluster_has_it() {
             end(&store, 1).await.unwrap();
             let (all, _) = snapshot(&store).await.unwrap();
             assert_eq!(all.len(), 1);
-            let news = match catch_up(&store, from).await {
+            let delta = match catch_up(&store, from).await {
                 // Once: the list was asked for where it is not.
                 Err(_) => catch_up(&store, from).await,
-                news => news,
+                delta => delta,
             };
-            let news = news.unwrap().unwrap();
-            assert!(news.cursor.sequence >= from.sequence);
+            let delta = delta.unwrap().unwrap();
+            assert!(delta.cursor.sequence >= from.sequence);
         }
     }
     assert!(on[0] > 0 && on[1] > 0, "{on:?}");

@@ -114,10 +114,10 @@ pub(super) async fn making_room_is_told(h: &dyn LogHarness) -> Checked {
     publish(&log, &all(1..3)).await?;
     let cursor = snapshot(&log).await?.1.cursor;
     publish(&log, &all(3..5)).await?;
-    let news = told(&log, cursor, 3).await?;
+    let later = told(&log, cursor, 3).await?;
     let since = base + 2 * MINUTE;
-    includes(&news, &Revocation::Anonymous { since })?;
-    includes(&news, &end(base, 4, now + DAY))?;
+    includes(&later, &Revocation::Anonymous { since })?;
+    includes(&later, &end(base, 4, now + DAY))?;
     // A rise that was published is told as well.
     let cursor = snapshot(&log).await?.1.cursor;
     let rise = Revocation::Anonymous { since: now };

@@ -2,10 +2,10 @@
 
 mod anonymous;
 mod epochs;
+mod following;
 mod generations;
 mod harness;
 mod lifetimes;
-mod news;
 mod settling;
 mod stored;
 mod tools;
@@ -81,12 +81,12 @@ pub async fn log(harness: &dyn LogHarness) -> Report {
         "a sweep drops nothing before its time": lifetimes::a_sweep_keeps;
         "a later `until` is what counts": lifetimes::the_later_until_counts;
         "everyone's generation never expires": lifetimes::everyone_stays;
-        "following delivers what came after the snapshot": news::following_delivers;
-        "following delivers raises": news::following_delivers_raises;
-        "a waiting follower is woken or answered": news::a_follower_is_answered;
-        "a follower is told the state at least once a second": news::the_state_is_told;
-        "following from a foreign cursor is a gap": news::a_foreign_cursor_is_a_gap;
-        "nothing is missed between snapshot and following": news::nothing_is_missed;
+        "following delivers what came after the snapshot": following::following_delivers;
+        "following delivers raises": following::following_delivers_raises;
+        "a waiting follower is woken or answered": following::a_follower_is_answered;
+        "a follower is told the state at least once a second": following::the_state_is_told;
+        "following from a foreign cursor is a gap": following::a_foreign_cursor_is_a_gap;
+        "nothing is missed between snapshot and following": following::nothing_is_missed;
         "the earliest attestation counts": epochs::the_earliest_attestation_counts;
         "an attestation of another incarnation changes nothing": epochs::another_incarnation_attests_nothing;
         "a follower is told of an attestation": epochs::followers_are_told_of_attestations;
@@ -101,6 +101,7 @@ pub async fn log(harness: &dyn LogHarness) -> Report {
         "ends of anonymous sessions prolong nothing but in a first restoration": settling::anonymous_ends_prolong_once;
         "settling ends with the outage announced, but for first restorations": settling::settling_has_an_end;
         "another server settles": settling::another_server_settles;
+        "what is restored over what is not understood prolongs nothing": settling::the_unreadable_prolongs_nothing;
         "what is not understood is counted, left alone and counts as ended": epochs::the_unreadable_has_ended;
     }
     report

@@ -148,3 +148,21 @@ pub(super) async fn another_server_settles(h: &dyn LogHarness) -> Checked {
     restore(&log, &lost, Purpose::Restoration).await?;
     settles(&log, SETTLING, "after something was restored to it").await
 }
+
+/// Nobody can keep a log settling with what no node can read.
+pub(super) async fn the_unreadable_prolongs_nothing(h: &dyn LogHarness) -> Checked {
+    let log = settled(h).await?;
+    let at = now(&log).await?;
+    let lost = session(1, ended(at, at + DAY));
+    publish(&log, &[lost]).await?;
+    if !h.damage(id(1)).await {
+        return Err(Stop::skipped("entries cannot be damaged"));
+    }
+    for _ in 0..3 {
+        restore(&log, &[lost], Purpose::Restoration).await?;
+        let when = "after what is not understood was restored";
+        settles(&log, Duration::ZERO, when).await?;
+        move_clock(h, MINUTE)?;
+    }
+    Ok(())
+}

@@ -165,11 +165,11 @@ pub(super) async fn follow_until(
     let mut quiet = 0;
     while told.len() < count && quiet < 3 {
         match log.follow(cursor).await? {
-            Followed::Delta(news) => {
-                let silent = news.revocations.is_empty() && news.is_complete;
+            Followed::Delta(delta) => {
+                let silent = delta.revocations.is_empty() && delta.is_complete;
                 quiet = if silent { quiet + 1 } else { 0 };
-                told.extend(news.revocations);
-                cursor = news.cursor;
+                told.extend(delta.revocations);
+                cursor = delta.cursor;
             }
             Followed::Gap(_) => return Ok(None),
         }

@@ -48,21 +48,21 @@ pub(super) async fn a_follower_is_answered(h: &dyn LogHarness) -> Checked {
     let cursor = snapshot(&log).await?.1.cursor;
     let quiet = tokio::time::timeout(Duration::from_secs(5), log.follow(cursor));
     match quiet.await {
-        Ok(Ok(Followed::Delta(news))) if news.revocations.is_empty() => {}
-        Ok(other) => return Err(Stop::failed(format!("without news: {other:?}"))),
-        Err(_) => return Err(Stop::failed("no answer in 5 s without news")),
+        Ok(Ok(Followed::Delta(delta))) if delta.revocations.is_empty() => {}
+        Ok(other) => return Err(Stop::failed(format!("with nothing to tell: {other:?}"))),
+        Err(_) => return Err(Stop::failed("no answer in 5 s with nothing to tell")),
     }
     let follower = tokio::spawn({
         let log = log.clone();
         async move { follow_until(&log, cursor, 1).await }
     });
     tokio::task::yield_now().await;
-    let news = session(1, ended(now, now + DAY));
-    publish(&log, &[news]).await?;
+    let later = session(1, ended(now, now + DAY));
+    publish(&log, &[later]).await?;
     let told = follower
         .await
         .map_err(|error| Stop::failed(error.to_string()))??;
-    equal("a waiting follower is told", told, Some(vec![news]))
+    equal("a waiting follower is told", told, Some(vec![later]))
 }
 
 pub(super) async fn a_foreign_cursor_is_a_gap(h: &dyn LogHarness) -> Checked {
