@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used)]
 
+mod flood;
 mod following;
 mod loading;
 #[path = "../common/node.rs"]
@@ -21,11 +22,12 @@ mod publishing;
 use std::io;
 use std::process::{Command, ExitCode, Stdio};
 
-const PARTS: [(&str, fn()); 4] = [
+const PARTS: [(&str, fn()); 5] = [
     ("propagation", propagation::run),
     ("loading", loading::run),
     ("following", following::run),
     ("idle", following::idle),
+    ("flood", flood::run),
 ];
 
 fn main() -> ExitCode {

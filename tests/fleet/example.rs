@@ -243,7 +243,7 @@ fn a_redis_that_is_too_old_is_an_error() {
 }
 
 #[test]
-fn a_fleet_that_can_not_start_says_so_and_leaves_nothing() {
+fn a_fleet_that_cannot_start_says_so_and_leaves_nothing() {
     // The load balancer starts last, when everything else runs.
     let is_expected = |errors: &str| errors.contains("fleet: haproxy does not start");
     let mut said = String::new();

@@ -195,7 +195,7 @@ async fn a_node_that_starts_before_the_store_has_everything_back_removes_no_cook
     let mut fleet = Fleet::start(1).await;
     let (browser, stolen) = fleet.in_and_out().await;
     let since = fleet.complete_since();
-    // What is given back does not arrive yet.
+    // What it restores does not arrive yet.
     fleet.store(0).set_call(Call::Publish, Mode::Down);
     fleet.lose(SECOND).await;
     fleet.join().await;

@@ -72,6 +72,37 @@ async fn a_logout_without_a_login_outlives_the_store_that_took_it() {
     copy.get("/entries/user_id").await.is(404);
 }
 
+/// Purges and renewals in turn, many times as many as are remembered.
+#[actix_web::test]
+async fn a_flood_fills_no_list_revives_nobody_and_touches_no_login() {
+    let node = Node::with(|builder| builder.anonymous_capacity(CAPACITY)).await;
+    let (login, logged_out) = (node.browser(), node.browser());
+    login.post("/login/alice").await.is(200);
+    logged_out.post("/login/bob").await.is(200);
+    let mut dead = vec![logged_out.copy()];
+    logged_out.post("/logout").await.is(204);
+    let logins = u64::try_from(node.sessions.health().entries).unwrap();
+    for number in 0..20 * CAPACITY {
+        node.clock.advance(SECOND);
+        let stranger = node.browser();
+        stranger.put("/entries/a", json!(1)).await.is(204);
+        dead.push(stranger.copy());
+        match number % 2 {
+            0 => stranger.post("/purge").await.is(204),
+            _ => stranger.post("/renew").await.is(200),
+        };
+        let entries = u64::try_from(node.sessions.health().entries).unwrap();
+        assert!(entries <= logins + CAPACITY, "{number}: {entries}");
+    }
+    // A cookie that was renewed reads during its grace.
+    node.clock.advance(11 * SECOND);
+    for copy in &dead {
+        copy.get("/entries/a").await.is(404);
+        copy.get("/me").await.is(401);
+    }
+    login.get("/me").await.is(200);
+}
+
 #[actix_web::test]
 async fn three_hundred_logouts_at_once_are_all_done() {
     let node = Node::start().await;

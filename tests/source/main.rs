@@ -3,5 +3,6 @@
 mod documents;
 mod floors;
 mod format;
+mod house;
 mod manual;
 mod readme;

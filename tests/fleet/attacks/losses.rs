@@ -323,7 +323,7 @@ async fn a_long_comparison_keeps_nobody_waiting_for_news() {
     assert_eq!(store.restored(), 0);
 }
 
-/// What the store said last may be overtaken by what was given back since: only a word of now counts.
+/// What the store said last may be overtaken by what was restored since: only what it says now counts.
 #[actix_web::test]
 async fn a_node_that_was_cut_off_waits_until_the_store_itself_says_that_it_has_settled() {
     let fleet = CutOff::start().await;
@@ -353,7 +353,7 @@ async fn a_node_that_was_cut_off_waits_until_the_store_itself_says_that_it_has_s
         .await;
 }
 
-/// Where a node has only just met its server, that may be a copy which was not given back yet what it lacks:
+/// Where a node has only just met its server, that may be a copy to which nobody has restored yet what it lacks:
 /// of a session from before the meeting it need not know that it was ended.
 #[actix_web::test]
 async fn nobody_outlives_the_others_at_a_server_that_was_only_just_met() {

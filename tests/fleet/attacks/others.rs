@@ -1,4 +1,4 @@
-//! Entries of other releases, and visitors.
+//! Entries of other releases, and crowds of anonymous sessions.
 
 use futures_util::future::join_all;
 use sealed_session::testing::ManualClock;
@@ -59,7 +59,7 @@ async fn crowd(store: &Faulty, user: &Browser, crowd: &[Browser], ways: usize) {
 }
 
 #[actix_web::test]
-async fn visitors_can_not_crowd_out_those_who_log_out() {
+async fn anonymous_sessions_cannot_crowd_out_those_who_log_out() {
     let (node, store, user) = one_user().await;
     let mut visitors = Vec::new();
     for _ in 0..70 {
@@ -72,7 +72,7 @@ async fn visitors_can_not_crowd_out_those_who_log_out() {
 
 /// Nor can those who hold a cookie of a session that is ended.
 #[actix_web::test]
-async fn ended_sessions_can_not_crowd_out_those_who_log_out() {
+async fn ended_sessions_cannot_crowd_out_those_who_log_out() {
     let (node, store, user) = one_user().await;
     let ended = node.browser();
     ended.post("/login/mallory").await.is(200);
