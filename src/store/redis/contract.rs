@@ -1,4 +1,7 @@
-//! The store's contract: one call of the script for each method.
+//! The store's contract.
+//!
+//! 1. Each method is one call of the script, but reading everything, following, and a sweep in steps.
+//! 2. A renewal whose call was said twice is an error unless it was the first: nobody can tell which attempt won.
 
 use async_trait::async_trait;
 

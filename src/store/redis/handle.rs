@@ -1,4 +1,9 @@
 //! A list on a server, and how it is called.
+//!
+//! 1. Every call goes to the script, over the connection of its purpose.
+//! 2. Every answer says which server gives it. Another one than before counts as a lost connection, so that the
+//!    follower compares everything.
+//! 3. A call that waits for replicas waits over the connection that it was made on.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -277,8 +277,14 @@ impl StoredEntries {
     }
 
     fn get(&self, matter: Matter, longest: Duration) -> Option<Revocation> {
-        let stored = self.stored.get(&matter)?;
-        Some(kept(*stored, longest))
+        let (generation, since) = (Generation::NONE, UnixMillis::EPOCH);
+        let stored = self.stored.get(&matter).copied();
+        let stored = stored.or(match matter {
+            Matter::Everyone => Some(Revocation::Everyone { generation }),
+            Matter::Anonymous => Some(Revocation::Anonymous { since }),
+            _ => None,
+        });
+        stored.map(|stored| kept(stored, longest))
     }
 
     /// The session's entry in the main list, if it is understood.

@@ -57,7 +57,7 @@ use Fault::*;
 
 /// Each fault, and the check that has to notice it. Others may as well.
 pub const FAULTS: &[(Fault, &str)] = &[
-    (ForgetsPublications, "what was published is in the snapshot"),
+    (ForgetsPublications, "published entries are in the snapshot"),
     (
         StoresTheFirstOfABatch,
         "ten thousand entries in one publication",
@@ -72,15 +72,18 @@ pub const FAULTS: &[(Fault, &str)] = &[
     ),
     (
         HidesSuccessions,
-        "a login over a session is told to whoever publishes after it",
+        "a login over a session shows in later publications about it",
     ),
     (Assigns, "joining takes the stricter of two entries"),
     (Assigns, "the order of publications does not matter"),
     (KeepsTheShorterUntil, "a later `until` is what counts"),
-    (FindsNothingOfSubjects, "what concerns one session is found"),
+    (
+        FindsNothingOfSubjects,
+        "all entries that concern one session are found",
+    ),
     (
         FindsNothingOfAnonymousSessions,
-        "what concerns one session is found",
+        "all entries that concern one session are found",
     ),
     (
         RaisesRepeatsAgain,
@@ -88,7 +91,7 @@ pub const FAULTS: &[(Fault, &str)] = &[
     ),
     (
         RemembersOneRaise,
-        "a repeat of one of the last raises is recognised, too",
+        "a repeat of one of the last four raises is recognised, too",
     ),
     (
         IgnoresWhatTheCallerKnows,
@@ -129,7 +132,7 @@ pub const FAULTS: &[(Fault, &str)] = &[
     ),
     (
         SaysFreshOfWhatHasEnded,
-        "what is refused by its beginning is not stored, and has ended",
+        "an entry of a refused session is not stored, and answered as ended",
     ),
     (
         TakesWhatIsAheadOfItsClock,
@@ -152,7 +155,7 @@ pub const FAULTS: &[(Fault, &str)] = &[
     (EveryoneExpires, "everyone's generation never expires"),
     (
         SkipsTheLastPublication,
-        "following delivers what came after the snapshot",
+        "following delivers publications after the snapshot",
     ),
     (HidesRaises, "following delivers raises"),
     (
@@ -188,18 +191,15 @@ pub const FAULTS: &[(Fault, &str)] = &[
     ),
     (
         AnswersForAnotherIncarnation,
-        "what is restored is stored, and answered by who took it",
+        "a restoration is stored, and answered with the incarnation that took it",
     ),
     (NeverSettles, "a log settles after it began"),
     (IsSettledAtOnce, "a log settles after it began"),
     (IsSettledAtOnce, "another server settles"),
-    (
-        RevokingProlongs,
-        "what is revoked does not prolong settling",
-    ),
+    (RevokingProlongs, "revoking does not prolong settling"),
     (
         RestoringProlongsNothing,
-        "what is restored prolongs settling if it is news",
+        "restoring prolongs settling if it changes something",
     ),
     (
         RestoringProlongsWithoutAnEnd,
@@ -211,7 +211,7 @@ pub const FAULTS: &[(Fault, &str)] = &[
     ),
     (
         RestoringProlongsWithoutAnEnd,
-        "what is restored over what is not understood prolongs nothing",
+        "restoring over an entry that is not understood prolongs nothing",
     ),
     (
         NoRestorationIsTheFirst,
@@ -219,10 +219,10 @@ pub const FAULTS: &[(Fault, &str)] = &[
     ),
     (
         CountsNothingUnreadable,
-        "what is not understood is counted, left alone and counts as ended",
+        "an entry that is not understood is counted, left alone and counts as ended",
     ),
     (
         LeavesOutTheUnreadable,
-        "what is not understood is counted, left alone and counts as ended",
+        "an entry that is not understood is counted, left alone and counts as ended",
     ),
 ];
