@@ -1,7 +1,7 @@
 //! A revocation store of your own: an append-only file, for one process.
 //!
 //! The library makes the bytes, and notices what was cut off or damaged. A journal only has to keep them:
-//! `Sessions::builder(..).store(Store::journal(journal))`. Run it, and the conformance suite says whether it does:
+//! `Sessions::builder(..).store(journal)`. Run it, and the conformance suite says whether it does:
 //! `cargo run --example own_store --features testing`
 
 use std::fs::{self, File, TryLockError};
@@ -14,7 +14,7 @@ use sealed_session::store::StoreError;
 use sealed_session::testing::conformance::{self, JournalHarness, Report};
 
 #[derive(Debug)]
-struct AppendOnly {
+pub struct AppendOnly {
     path: PathBuf,
     file: File,
     /// A file beside it, because a compaction puts another one in the place of the first. Locked while it is open.
@@ -23,7 +23,7 @@ struct AppendOnly {
 
 impl AppendOnly {
     /// Opens the list at `path`, or makes an empty one: then everyone is logged out.
-    fn open(path: &Path) -> Result<Self, StoreError> {
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
         let path = path.to_owned();
         let mut options = File::options();
         options.read(true).append(true).create(true);
@@ -64,7 +64,7 @@ impl Journal for AppendOnly {
         for piece in pieces {
             new.write_all(&piece).map_err(unavailable)?;
         }
-        // On the disk under its own name first, then under the list's: whoever reads it finds either list whole.
+        // On the disk under its own name first, then under the list's: a reader finds either list whole.
         new.sync_all().map_err(unavailable)?;
         fs::rename(&beside, &self.path).map_err(unavailable)?;
         self.file = new;
@@ -83,7 +83,7 @@ fn unavailable(error: std::io::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-/// How the suite gets at it: each new list is the next file in a folder.
+/// Opens journals for the suite: each new list is the next file in a folder.
 struct InFolder(tempfile::TempDir, AtomicU32);
 
 impl JournalHarness for InFolder {

@@ -1,7 +1,7 @@
-//! Reading what an operator wrote: a configuration, a key file, a certificate.
+//! Reading an operator's files: a configuration, a key file, a certificate.
 //!
 //! 1. A file is read as a whole, and at most 1 MiB of it.
-//! 2. It is a regular file, or a link to one. A pipe would hold up a start until somebody writes to it.
+//! 2. It is a regular file, or a link to one. A pipe would hold up a start until something is written to it.
 
 use std::fs::{self, File, Metadata};
 use std::io::Read;
@@ -22,7 +22,7 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
     look(path).map(|(bytes, _)| bytes)
 }
 
-/// The same, and what else is known of the file that was read: another one may have taken its name since.
+/// The same, with the metadata of the file that was read: another one may have taken its name since.
 ///
 /// # Errors
 /// As [`read`].

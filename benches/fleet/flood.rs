@@ -1,5 +1,6 @@
 //! Strangers end anonymous sessions, several times as many as the list holds.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use sealed_session::revoke::{Purpose, ReplicatedLog, Revocation, SessionId};
@@ -37,14 +38,17 @@ pub fn run() {
         }
         let took = began.elapsed();
         // What the system gets back it has by then.
-        std::thread::sleep(Duration::from_secs(2));
+        thread::sleep(Duration::from_secs(2));
         let state = node.state();
+        let stream = stream(&server);
         println!(
-            "  {} ends, published in {took:.1?}: node +{} MiB with {} entries, Redis +{} MiB",
+            "  {} ends, published in {took:.1?}: node +{} MiB with {} entries, \
+             Redis +{} MiB and {} MiB of its stream",
             first + CAPACITY,
             state.memory.now.saturating_sub(node_before) / 1024,
             state.entries,
-            used_memory(&server).saturating_sub(redis_before) >> 20,
+            (used_memory(&server) - redis_before - stream) >> 20,
+            stream >> 20,
         );
         // A publication may be over the capacity until it is heard.
         assert!(state.entries as u64 <= CAPACITY + BATCH, "{state:?}");
@@ -61,13 +65,13 @@ fn purged(number: u64) -> Revocation {
     }
 }
 
-/// Without the news, which are forgotten after a minute.
 fn used_memory(server: &RedisServer) -> u64 {
-    let key = format!("sealed-session:{{{LIST}}}:news");
-    let used: u64 = server.info("memory")["used_memory"].parse().unwrap();
-    if server.command(&["EXISTS", &key]).integer() == 0 {
-        return used;
-    }
-    let news = server.command(&["MEMORY", "USAGE", &key, "SAMPLES", "0"]);
-    used - u64::try_from(news.integer()).unwrap()
+    server.info("memory")["used_memory"].parse().unwrap()
+}
+
+/// The stream is cut after a minute or two, and is no part of the list.
+fn stream(server: &RedisServer) -> u64 {
+    let key = format!("sealed-session:{{{LIST}}}:stream");
+    let usage = server.command(&["MEMORY", "USAGE", &key, "SAMPLES", "0"]);
+    u64::try_from(usage.integer()).unwrap()
 }

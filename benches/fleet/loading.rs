@@ -36,10 +36,10 @@ fn measure(server: &RedisServer, what: &str, revocations: &[Revocation]) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let before = used_memory(server);
     let took = runtime.block_on(fill(&url, LIST, revocations));
-    // The news are forgotten after a minute, and are no part of the list.
-    let news = format!("sealed-session:{{{LIST}}}:news");
-    let news = server.command(&["MEMORY", "USAGE", &news, "SAMPLES", "0"]);
-    let used = used_memory(server) - before - u64::try_from(news.integer()).unwrap();
+    // The stream is cut after a minute, and is no part of the list.
+    let stream = format!("sealed-session:{{{LIST}}}:stream");
+    let stream = server.command(&["MEMORY", "USAGE", &stream, "SAMPLES", "0"]);
+    let used = used_memory(server) - before - u64::try_from(stream.integer()).unwrap();
     println!(
         "  {} entries, {what}: published in {took:.1?}, {} bytes each in Redis",
         revocations.len(),

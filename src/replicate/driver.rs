@@ -25,7 +25,7 @@ use crate::replicate::core::{
 use crate::revoke::completeness::{Completeness, Moment};
 use crate::revoke::list::List;
 use crate::revoke::node::{Attempt, Backend, Node, Status};
-use crate::revoke::store::Start;
+use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
 use crate::revoke::{Published, Raised, Reading, ReplicatedLog, Revocation, Target};
 use crate::time::{Clock, UnixMillis};
@@ -53,7 +53,7 @@ impl Driver {
     /// Loads the store's whole state before it returns.
     pub(super) async fn start(
         log: Arc<dyn ReplicatedLog>,
-        start: Start,
+        start: NodeStart,
     ) -> Result<Node, StoreError> {
         let list = Arc::new(List::default());
         let completeness = Arc::new(Completeness::shared());

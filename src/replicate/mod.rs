@@ -10,11 +10,13 @@ mod model;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use crate::error::StoreError;
 use crate::ids::{Generation, RaiseId};
 use crate::random::SystemRandom;
 use crate::revoke::node::Node;
-use crate::revoke::store::{Boxed, Contents, Start, StoreKind};
+use crate::revoke::store::{Contents, NodeStart, StoreKind};
 use crate::revoke::{Announcement, Purpose, Raise, ReplicatedLog, Revocation, SnapshotEnd, Target};
 use crate::time::{Clock, SystemClock, UnixMillis};
 
@@ -50,6 +52,7 @@ impl std::fmt::Debug for Shared {
     }
 }
 
+#[async_trait]
 impl StoreKind for Shared {
     fn is_shared(&self) -> bool {
         true
@@ -59,57 +62,41 @@ impl StoreKind for Shared {
         self.log.name()
     }
 
-    fn open(&self, _: Arc<dyn Clock>) -> Boxed<'_, ()> {
-        Box::pin(std::future::ready(Ok(())))
+    async fn open(&self, _: Arc<dyn Clock>) -> Result<(), StoreError> {
+        Ok(())
     }
 
-    fn start(&self, start: Start) -> Boxed<'_, Node> {
-        Box::pin(Driver::start(self.log.clone(), start))
+    async fn start(&self, start: NodeStart) -> Result<Node, StoreError> {
+        Driver::start(self.log.clone(), start).await
     }
 
-    fn contents(&self) -> Boxed<'_, Contents> {
-        Box::pin(async {
-            let (revocations, end) = self.snapshot().await?;
-            let mut contents = Contents::new(revocations, end.state.complete_since);
-            contents.announced = end.state.announced;
-            contents.unreadable = end.state.unreadable;
-            contents.now = end.state.now;
-            Ok(contents)
-        })
+    async fn contents(&self) -> Result<Contents, StoreError> {
+        let (revocations, end) = self.snapshot().await?;
+        Ok(Contents::new(revocations, &end.state))
     }
 
-    fn announce(&self, announcement: Announcement) -> Boxed<'_, ()> {
-        Box::pin(self.log.announce(announcement))
+    async fn announce(&self, announcement: Announcement) -> Result<(), StoreError> {
+        self.log.announce(announcement).await
     }
 
-    fn publish<'a>(&'a self, revocations: &'a [Revocation]) -> Boxed<'a, ()> {
-        Box::pin(async move {
-            for batch in revocations.chunks(BATCH) {
-                self.log.publish(batch, Purpose::Revoke).await?;
-            }
-            Ok(())
-        })
+    async fn publish(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
+        for batch in revocations.chunks(BATCH) {
+            self.log.publish(batch, Purpose::Revoke).await?;
+        }
+        Ok(())
     }
 
-    fn raise(&self, target: Target) -> Boxed<'_, Generation> {
-        Box::pin(async move {
-            let state = self.log.read(core::NOBODY).await?.state;
-            let until = SystemClock::default().now().max(state.now) + state.announced.longest;
-            let raise = Raise::new(
-                target,
-                RaiseId::random(&SystemRandom)?,
-                Generation::NONE,
-                until,
-            );
-            Ok(self.log.raise(raise).await?.generation)
-        })
+    async fn raise(&self, target: Target) -> Result<Generation, StoreError> {
+        let state = self.log.read(core::NOBODY).await?.state;
+        let until = SystemClock::default().now().max(state.now) + state.announced.longest;
+        let id = RaiseId::random(&SystemRandom)?;
+        let raise = Raise::new(target, id, Generation::NONE, until);
+        Ok(self.log.raise(raise).await?.generation)
     }
 
-    fn attest(&self, since: UnixMillis) -> Boxed<'_, ()> {
-        Box::pin(async move {
-            let state = self.log.read(core::NOBODY).await?.state;
-            let attested = self.log.attest(state.incarnation, since).await?;
-            attested.map(|_| ()).ok_or(StoreError::Replaced)
-        })
+    async fn attest(&self, since: UnixMillis) -> Result<(), StoreError> {
+        let state = self.log.read(core::NOBODY).await?.state;
+        let attested = self.log.attest(state.incarnation, since).await?;
+        attested.map(drop).ok_or(StoreError::Replaced)
     }
 }

@@ -1,13 +1,13 @@
 //! The contract of a store of one process.
 //!
-//! Such a store only keeps bytes. What they say, joining, handing out generations, how long entries are kept
-//! and when they are forgotten is decided once, by the library, for all of them.
+//! Such a store only keeps bytes. The library decides once, for all of them, what the bytes mean, how revocations
+//! join, how generations are handed out, and when entries are forgotten.
 
 use crate::error::StoreError;
 
 /// Where the revocations of one process are kept: a file, or whatever else one process writes to.
 ///
-/// The library loads it once, appends to it, and now and then replaces all of it by what still counts. All calls
+/// The library loads it once, appends to it, and now and then replaces all of it by the entries that still count. All calls
 /// come from one thread, one after the other; they may block.
 ///
 /// The bytes are the library's: a sequence of frames with length and checksum. A journal need not know where one
@@ -18,10 +18,10 @@ use crate::error::StoreError;
 /// - **What returned `Ok` is durable**, as far as the journal's documentation says.
 /// - **It belongs to one process.** Opening it takes a lock that excludes others, until it is dropped.
 /// - **[`compact`](Self::compact) replaces everything or nothing.** A process that ends in the middle leaves
-///   what was there before, or what should be there.
+///   the bytes from before, or the new ones.
 ///
-/// After a failed append the library appends nothing more before a compaction has succeeded: nobody knows what
-/// the bytes end with, and after a failed fsync a page cache may show what the disk lacks.
+/// After a failed append the library appends nothing more before a compaction has succeeded: the end of the
+/// bytes is unknown, and after a failed fsync a page cache may show bytes that the disk lacks.
 ///
 /// The suite `testing::conformance` (feature `testing`) checks all of it against any journal.
 pub trait Journal: Send + std::fmt::Debug + 'static {
@@ -51,6 +51,6 @@ pub trait Journal: Send + std::fmt::Debug + 'static {
     /// Replaces everything by `pieces`, in their order. Durable when it returns.
     ///
     /// # Errors
-    /// When everything may still be what it was.
+    /// When the bytes from before may still be there.
     fn compact(&mut self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> Result<(), StoreError>;
 }

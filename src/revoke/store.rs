@@ -1,13 +1,14 @@
 //! A store, whichever contract it keeps.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::{Arc, Weak};
+
+use async_trait::async_trait;
 
 use crate::error::StoreError;
 use crate::ids::Generation;
 use crate::random::Random;
-use crate::revoke::answers::{Announcement, Target};
+use crate::revoke::answers::{Announcement, LogState, Target};
 use crate::revoke::node::Node;
 use crate::revoke::policy::Trust;
 use crate::revoke::revocation::Revocation;
@@ -16,19 +17,18 @@ use crate::time::{Clock, UnixMillis};
 
 /// Where revocations are remembered: what [`SessionsBuilder::store`](crate::SessionsBuilder::store) takes.
 ///
-/// The stores of [`store`](crate::store) turn into one. A [`Journal`](crate::revoke::Journal) of your own does by
-/// [`Store::journal`], a [`ReplicatedLog`](crate::revoke::ReplicatedLog) by [`Store::shared`]. Clones are the same
-/// store. Several `Sessions` of one process may share one that keeps a journal: they have one list.
+/// The stores of [`store`](crate::store) turn into one, and so does any [`Journal`](crate::revoke::Journal). A
+/// [`ReplicatedLog`](crate::revoke::ReplicatedLog) of your own does by [`Store::shared`]. Clones are the same
+/// store. Several `Sessions` of one process may share a store on a journal: they have one list.
 ///
-/// A journal is loaded when the store is first used, by the clock of whoever uses it first.
+/// A journal is loaded when the store is first used, by the clock of its first user.
 #[derive(Clone)]
 pub struct Store {
     kind: Arc<dyn StoreKind>,
 }
 
-pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
-
 /// What can be done with a store of either contract.
+#[async_trait]
 pub(crate) trait StoreKind: Send + Sync + fmt::Debug {
     /// Whether other processes write to it.
     fn is_shared(&self) -> bool;
@@ -37,20 +37,20 @@ pub(crate) trait StoreKind: Send + Sync + fmt::Debug {
     fn name(&self) -> &'static str;
 
     /// Loads a journal now, by this clock.
-    fn open(&self, clock: Arc<dyn Clock>) -> Boxed<'_, ()>;
+    async fn open(&self, clock: Arc<dyn Clock>) -> Result<(), StoreError>;
 
     /// Loads the whole state before it returns, so that nothing is ever answered from an empty list.
-    fn start(&self, start: Start) -> Boxed<'_, Node>;
+    async fn start(&self, start: NodeStart) -> Result<Node, StoreError>;
 
-    fn contents(&self) -> Boxed<'_, Contents>;
-    fn announce(&self, announcement: Announcement) -> Boxed<'_, ()>;
-    fn publish<'a>(&'a self, revocations: &'a [Revocation]) -> Boxed<'a, ()>;
-    fn raise(&self, target: Target) -> Boxed<'_, Generation>;
-    fn attest(&self, since: UnixMillis) -> Boxed<'_, ()>;
+    async fn contents(&self) -> Result<Contents, StoreError>;
+    async fn announce(&self, announcement: Announcement) -> Result<(), StoreError>;
+    async fn publish(&self, revocations: &[Revocation]) -> Result<(), StoreError>;
+    async fn raise(&self, target: Target) -> Result<Generation, StoreError>;
+    async fn attest(&self, since: UnixMillis) -> Result<(), StoreError>;
 }
 
 /// What a node starts with.
-pub(crate) struct Start {
+pub(crate) struct NodeStart {
     pub(crate) worker: Arc<Worker>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -75,13 +75,13 @@ pub struct Contents {
 }
 
 impl Contents {
-    pub(crate) fn new(revocations: Vec<Revocation>, complete_since: UnixMillis) -> Self {
+    pub(crate) fn new(revocations: Vec<Revocation>, state: &LogState) -> Self {
         Self {
             revocations,
-            complete_since,
-            announced: Announcement::default(),
-            unreadable: 0,
-            now: UnixMillis::EPOCH,
+            complete_since: state.complete_since,
+            announced: state.announced,
+            unreadable: state.unreadable,
+            now: state.now,
         }
     }
 }
@@ -107,12 +107,10 @@ impl Store {
         WeakStore(Arc::downgrade(&self.kind))
     }
 
-    pub(crate) async fn start(&self, start: Start) -> Result<Node, StoreError> {
+    pub(crate) async fn start(&self, start: NodeStart) -> Result<Node, StoreError> {
         self.kind.start(start).await
     }
-}
 
-impl Store {
     /// Loads the store's journal now, by `clock`, instead of when it is first used. Nothing is done where it is
     /// loaded already, or other nodes write to the store.
     ///

@@ -14,7 +14,7 @@ use crate::keys::{KeyRing, KeySource};
 use crate::observe;
 use crate::random::{Random, SystemRandom};
 use crate::revoke::policy::{OlderSessions, Policies, WhenStale, check_staleness};
-use crate::revoke::store::Start;
+use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
 use crate::revoke::{ANONYMOUS_CAPACITY, Announcement, Store};
 use crate::seal::{Binding, check_audience};
@@ -235,7 +235,7 @@ impl SessionsBuilder {
         twins::check_followers(&store)?;
         let worker = Arc::new(Worker::start()?);
         let longest = self.lifetimes.longest();
-        let start = Start {
+        let start = NodeStart {
             worker: worker.clone(),
             clock: clock.clone(),
             random: random.clone(),

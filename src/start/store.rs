@@ -1,4 +1,4 @@
-//! Opening a revocation store by what a configuration calls it.
+//! Opening a revocation store by its name in a configuration.
 //!
 //! 1. It comes last, when settings and keys are known to be good: a start that fails for them has made no
 //!    file.
@@ -16,7 +16,7 @@ use crate::sessions::Opener;
 use crate::store::Memory;
 
 impl RevocationTable {
-    /// What opens the store. Nothing is made, and nobody is spoken to, before it does.
+    /// Opens the store later. Until then no file is made, and no server is connected to.
     pub(super) fn opener(&self, directory: &Path, audience: &str) -> Result<Opener, ConfigError> {
         if self.is_on_a_server() {
             // It connects when it is first used.

@@ -5,8 +5,8 @@ use crate::revoke::Journal;
 
 /// A revocation store in this process's memory, for tests and throw-away processes.
 ///
-/// Nothing survives the process: after a restart every session from before is refused, because
-/// nobody knows any more which of them were logged out.
+/// Nothing survives the process: after a restart every session from before is refused, because the
+/// store no longer knows which of them were logged out.
 #[derive(Debug, Default)]
 pub struct Memory(());
 

@@ -21,6 +21,7 @@ mod memory;
 mod redb;
 #[cfg(feature = "redis")]
 mod redis;
+pub(crate) mod sweep;
 
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
@@ -31,12 +32,8 @@ pub use memory::Memory;
 #[cfg_attr(docsrs, doc(cfg(feature = "redb")))]
 pub use redb::Redb;
 
-use std::time::Duration;
-
 use crate::replicate::Shared;
 use crate::revoke::{Journal, ReplicatedLog, Store};
-use crate::time::LONGEST;
-use crate::time::UnixMillis;
 
 pub(crate) use self::local::Local;
 
@@ -52,16 +49,9 @@ impl Store {
     }
 }
 
-impl From<Memory> for Store {
-    fn from(memory: Memory) -> Self {
-        Self::journal(memory)
-    }
-}
-
-#[cfg(feature = "redb")]
-impl From<Redb> for Store {
-    fn from(redb: Redb) -> Self {
-        Self::journal(redb)
+impl<J: Journal> From<J> for Store {
+    fn from(journal: J) -> Self {
+        Self::journal(journal)
     }
 }
 
@@ -70,35 +60,4 @@ impl From<Redis> for Store {
     fn from(redis: Redis) -> Self {
         Self::shared(redis)
     }
-}
-
-/// How many expired entries one sweep of a shared store forgets at most, so that no sweep keeps writers waiting
-/// long.
-#[cfg(any(test, feature = "redis", feature = "testing"))]
-pub(crate) const SWEEP_BATCH: usize = 10_000;
-
-/// How far a clock may stand behind the last sweep.
-pub(crate) const BACKWARD: Duration = Duration::from_secs(60);
-
-/// How far a clock may stand ahead of the last sweep: no session lives longer than this, so a list
-/// that was not swept for so long has nothing left to tell.
-pub(crate) const FORWARD: Duration = LONGEST;
-
-/// Whether `now` can follow a sweep at `last_sweep`.
-pub(crate) fn check_clock(now: UnixMillis, last_sweep: UnixMillis) -> Result<(), StoreError> {
-    if now + BACKWARD < last_sweep {
-        return Err(StoreError::Clock(format!(
-            "it is {now}, but the list was last swept at {last_sweep}, which is later. Set the \
-             clock right; if it is right now, then it was wrong at that sweep, entries may have \
-             been forgotten too early, and the list must be replaced by a new one"
-        )));
-    }
-    if now > last_sweep + FORWARD {
-        return Err(StoreError::Clock(format!(
-            "it is {now}, but the list was last swept at {last_sweep}, more than 400 days before. \
-             Set the clock right; if it is right, then every session that the list could concern \
-             has ended, and the list must be replaced by a new one"
-        )));
-    }
-    Ok(())
 }

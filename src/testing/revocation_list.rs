@@ -1,4 +1,4 @@
-//! A node's own list of revocations, for who measures it.
+//! A node's own list of revocations, for benchmarks.
 
 use crate::ids::{Generation, SessionId, SubjectKey};
 use crate::revoke::list::List;

@@ -1,29 +1,26 @@
-//! What the store of one process holds: the list, and what else its journal says of it.
+//! The state of a store of one process: the list, and the facts about it that its journal keeps.
 //!
-//! 1. All `Sessions` on a store share one book, and so one list. What is joined into it counts at once.
+//! 1. All `Sessions` on a store share one book, and so one list. A revocation that is joined into it counts at once.
 //! 2. A raise counts only once it is durable. Until then its target is marked, and its generation is outstanding:
 //!    the next raise is above it, and a login waits for it.
-//! 3. When something is forgotten, that it may have been is durable already: a clock that stands before it cannot
-//!    be right. But a list in which nothing was ever revoked has nothing that it could have forgotten, and begins
-//!    anew.
+//! 3. Before anything is forgotten, the time of that sweep is durable: a clock that stands before it cannot be
+//!    right. But a list in which nothing was ever revoked has forgotten nothing, and begins anew.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::record::About;
 use crate::error::StoreError;
-use crate::ids::{Generation, Serial};
+use crate::ids::Serial;
 use crate::lock::lock;
 use crate::observe;
 use crate::revoke::list::List;
 use crate::revoke::{
-    ANONYMOUS_CAPACITY, Announcement, Incarnation, LogState, Published, Revocation, Target,
+    ANONYMOUS_CAPACITY, Announcement, Incarnation, LogState, Published, Raised, Revocation, Target,
 };
-use crate::store::check_clock;
-use crate::time::SKEW;
-use crate::time::{Clock, UnixMillis};
+use crate::store::sweep::check_clock;
+use crate::time::{Clock, SKEW, UnixMillis};
 
 /// How often the log may say that anonymous sessions were ended to make room.
 const QUIET: Duration = Duration::from_secs(60);
@@ -32,37 +29,47 @@ const QUIET: Duration = Duration::from_secs(60);
 pub(super) struct Book {
     pub(super) list: Arc<List>,
     pub(super) clock: Arc<dyn Clock>,
-    state: Mutex<State>,
-    is_used: AtomicBool,
-    /// How many revocations hold here that are not durable.
-    outstanding: AtomicUsize,
+    state: Mutex<BookState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    complete_since: UnixMillis,
-    announced: Announcement,
-    /// What of it is durable.
-    told: Announcement,
-    last_sweep: UnixMillis,
+struct BookState {
+    about: About,
+    /// As far as announcements are durable.
+    durable: Announcement,
     /// The newest raise of each target that is not durable.
-    raises: HashMap<Target, Raise>,
+    raises: HashMap<Target, Raised>,
+    /// How many revocations hold here that are not durable.
+    outstanding: usize,
     /// When the log last said that anonymous sessions were ended to make room.
     warned: Option<Duration>,
 }
 
-/// A raise that is not durable, or was not a moment ago.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Raise {
-    pub(super) target: Target,
-    pub(super) generation: Generation,
-    pub(super) until: UnixMillis,
+/// Something to be made durable.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// Revocations that the list holds already.
+    Join(Vec<Revocation>),
+    /// A raise, which the list holds once it is durable.
+    Raise(Target, Raised),
+    /// Something about the list has changed.
+    About,
+    /// The same, and then entries are forgotten that have expired by this time.
+    Sweep(UnixMillis),
+    /// Nothing: it waits for the jobs before it.
+    Flush,
+    /// The same, and at once: a compaction that is needed is not put off.
+    Close,
 }
 
-impl Raise {
-    /// What says so.
-    pub(super) fn revocation(&self) -> Revocation {
-        self.target.at(self.generation, self.until)
+impl Job {
+    /// How many revocations it makes durable.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::Join(revocations) => revocations.len(),
+            Self::Raise(..) => 1,
+            Self::About | Self::Sweep(_) | Self::Flush | Self::Close => 0,
+        }
     }
 }
 
@@ -72,102 +79,80 @@ impl Book {
             list: Arc::default(),
             clock,
             state: Mutex::default(),
-            is_used: AtomicBool::new(false),
-            outstanding: AtomicUsize::new(0),
         }
     }
 
     /// No state is left half changed where this is used.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BookState> {
         lock(&self.state)
     }
 
     /// Begins a new list, which knows of sessions from now on.
     pub(super) fn begin(&self) {
-        let now = self.clock.now();
-        let mut state = self.state();
-        state.complete_since = now;
-        state.last_sweep = now;
+        self.begin_at(&mut self.state(), self.clock.now());
+    }
+
+    fn begin_at(&self, state: &mut BookState, now: UnixMillis) {
+        state.about.complete_since = now;
+        state.about.last_sweep = now;
         self.list.set_complete_since(now);
     }
 
-    /// Takes what a journal says about the list.
+    /// Takes the facts about the list that a journal holds.
     pub(super) fn load(&self, about: &About) {
         let mut state = self.state();
-        state.complete_since = about.complete_since;
-        state.announced = about.announced;
-        state.told = about.announced;
-        state.last_sweep = about.last_sweep;
-        if about.is_used {
-            self.use_it();
-        }
+        state.about = *about;
+        state.durable = about.announced;
         self.list.set_complete_since(about.complete_since);
         self.list.announce(about.announced.longest);
     }
 
-    /// What a journal is told about the list.
+    /// The facts about the list that a journal keeps.
     pub(super) fn about(&self) -> About {
-        let state = self.state();
-        About {
-            complete_since: state.complete_since,
-            announced: state.announced,
-            last_sweep: state.last_sweep,
-            is_used: self.is_used.load(Ordering::Acquire),
-        }
+        self.state().about
     }
 
     /// Something is revoked.
     pub(super) fn use_it(&self) {
-        self.is_used.store(true, Ordering::Release);
+        self.state().about.is_used = true;
     }
 
     pub(super) fn outstanding(&self) -> usize {
-        self.outstanding.load(Ordering::Acquire)
+        self.state().outstanding
     }
 
     /// So many revocations may not be durable.
     pub(super) fn fail(&self, count: usize) {
-        self.outstanding.fetch_add(count, Ordering::AcqRel);
+        self.state().outstanding += count;
     }
 
     /// All are.
     pub(super) fn settle(&self) {
-        self.outstanding.store(0, Ordering::Release);
+        self.state().outstanding = 0;
     }
 
     /// The state that a store tells with each answer.
     pub(super) fn log_state(&self) -> LogState {
-        let now = self.clock.now();
         let since = self.list.complete_since();
-        let announced = self.state().announced;
         LogState {
-            announced,
-            ..LogState::new(Incarnation::default(), now, since)
+            announced: self.about().announced,
+            ..LogState::new(Incarnation::default(), self.clock.now(), since)
         }
     }
 
     /// Joins an announcement in, and says whether that has to be made durable.
     pub(super) fn announce(&self, announcement: Announcement) -> bool {
         let mut state = self.state();
-        state.announced = state.announced.join(announcement);
-        self.list.announce(state.announced.longest);
-        state.announced != state.told
+        let announced = state.about.announced.join(announcement);
+        state.about.announced = announced;
+        self.list.announce(announced.longest);
+        announced != state.durable
     }
 
-    /// The list knows of sessions since then, if that is earlier.
+    /// The list knows of sessions since then, if that is earlier. It counts once it is durable.
     pub(super) fn attest(&self, since: UnixMillis) {
-        let mut state = self.state();
-        state.complete_since = state.complete_since.min(since);
-    }
-
-    /// The journal was told this about the list: it counts now.
-    pub(super) fn told(&self, about: &About) {
-        let mut state = self.state();
-        state.told = about.announced;
-        // Unless the list has begun anew meanwhile.
-        if state.complete_since == about.complete_since {
-            self.list.set_complete_since(about.complete_since);
-        }
+        let about = &mut self.state().about;
+        about.complete_since = about.complete_since.min(since);
     }
 
     /// # Errors
@@ -182,50 +167,49 @@ impl Book {
         }
     }
 
-    /// What has to be durable of a revocation that the list holds already, and the result. An anonymous one
-    /// may have to make room, or have been ended to.
-    pub(super) fn entered(&self, revocation: Revocation) -> (Vec<Revocation>, Published) {
+    /// Joins a revocation in. Returns the revocations that have to be durable for it, and the result. An anonymous
+    /// one may need room, or come too late because room was made.
+    pub(super) fn enter(&self, revocation: &Revocation) -> (Vec<Revocation>, Published) {
         self.use_it();
+        self.list.join(revocation);
         let Revocation::AnonymousSession { created, .. } = revocation else {
-            return (vec![revocation], self.standing(&revocation));
+            return (vec![*revocation], self.standing(revocation));
         };
-        let capacity = match self.state().announced.anonymous_capacity {
+        let capacity = match self.about().announced.anonymous_capacity {
             0 => ANONYMOUS_CAPACITY,
             announced => announced,
         };
         let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
         let risen = self.list.anonymous().make_room(capacity, self.clock.now());
         if risen.is_some() {
-            self.tell_of_rise(capacity);
+            self.report_rise(capacity);
         }
         let since = self.list.anonymous().since();
-        if created <= since {
-            // Durable together with the answer, whoever raised it.
+        if *created <= since {
+            // The rise has to be durable before this is answered, whichever call raised it.
             return (vec![Revocation::Anonymous { since }], Published::Ended);
         }
-        let records = risen.into_iter().chain([revocation]).collect();
-        (records, self.standing(&revocation))
+        let records = risen.into_iter().chain([*revocation]).collect();
+        (records, self.standing(revocation))
     }
 
-    /// The result of a revocation that is in the list. It is [`Fresh`](Published::Fresh) unless something larger stands
-    /// there: which of two equal ones was first, joining has told.
+    /// The result of a revocation that is in the list: [`Fresh`](Published::Fresh) unless the list holds a larger one.
+    /// Of two equal ones, the node's own join has found the first.
     fn standing(&self, revocation: &Revocation) -> Published {
         let (id, entry, is_anonymous) = match revocation {
             Revocation::Session { id, entry } => (id, entry, false),
             Revocation::AnonymousSession { id, entry, .. } => (id, entry, true),
             _ => return Published::Fresh,
         };
-        let held = self.list.session(id, is_anonymous);
-        match held.map(|held| held.serial) {
+        match self.list.session(id, is_anonymous).map(|it| it.serial) {
             Some(serial) if serial <= entry.serial => Published::Fresh,
             Some(Serial::SUCCEEDED) => Published::Succeeded,
-            Some(_) => Published::Known,
-            // Swept meanwhile, because it has expired.
-            None => Published::Known,
+            // Without an entry it was swept meanwhile, because it has expired.
+            Some(_) | None => Published::Known,
         }
     }
 
-    fn tell_of_rise(&self, capacity: usize) {
+    fn report_rise(&self, capacity: usize) {
         observe::anonymous_since_rose();
         let now = self.clock.monotonic();
         let mut state = self.state();
@@ -240,43 +224,28 @@ impl Book {
         }
     }
 
-    /// Draws the target's next generation, and says what it was before. It is outstanding, and the target marked,
-    /// until it is [`raised`](Self::raised).
+    /// Draws the target's next generation. It is outstanding, and the target marked, until it is durable.
     ///
     /// # Errors
     /// At the top of the range. Nothing is marked then.
-    pub(super) fn raise(&self, target: Target) -> Result<(Raise, Generation), StoreError> {
-        let now = self.clock.now();
+    pub(super) fn raise(&self, target: Target) -> Result<Raised, StoreError> {
+        let answer = self.log_state();
         let mut state = self.state();
         let held = self.list.generation(target);
-        let earlier = state.raises.get(&target).map(|raise| raise.generation);
-        let generation = held.next(earlier.unwrap_or_default(), now);
+        let earlier = state.raises.get(&target).map(|it| it.generation);
+        let generation = held.next(earlier.unwrap_or_default(), answer.now);
         let generation = generation.ok_or(StoreError::Exhausted)?;
         let until = match target {
-            Target::Subject(_) => now + self.list.longest(),
+            Target::Subject(_) => answer.now + self.list.longest(),
             Target::Everyone => UnixMillis::MAX,
         };
-        let raise = Raise {
-            target,
-            generation,
-            until,
-        };
-        state.raises.insert(target, raise);
-        self.list.mark(target);
-        self.use_it();
         // One that it covers had ended every session from before, although no generation said so yet.
         let previous = earlier.map_or(held, |_| generation);
-        Ok((raise, previous))
-    }
-
-    /// The raise is durable: the list takes it, and the mark goes if it was the newest.
-    pub(super) fn raised(&self, raise: &Raise) {
-        let mut state = self.state();
-        self.list.join(&raise.revocation());
-        if state.raises.get(&raise.target) == Some(raise) {
-            state.raises.remove(&raise.target);
-            self.list.unmark(raise.target);
-        }
+        let raised = Raised::new(previous, generation, until, answer);
+        state.raises.insert(target, raised);
+        state.about.is_used = true;
+        self.list.mark(target);
+        Ok(raised)
     }
 
     /// Whether a raise of the target is outstanding.
@@ -285,36 +254,66 @@ impl Book {
     }
 
     /// All raises that are outstanding.
-    pub(super) fn raises(&self) -> Vec<Raise> {
-        self.state().raises.values().copied().collect()
+    pub(super) fn raises(&self) -> Vec<(Target, Raised)> {
+        let state = self.state();
+        let raises = state.raises.iter();
+        raises.map(|(target, raised)| (*target, *raised)).collect()
     }
 
-    /// Prepares to forget what has expired by `now`. What is [`about`](Self::about) the list has to be durable
-    /// before.
+    /// Prepares to forget the entries that have expired by `now`: the new time of the last sweep has to be durable
+    /// before. Returns whether the list begins anew instead.
     ///
     /// # Errors
     /// When the clock cannot be right.
-    pub(super) fn prepare_sweep(&self, now: UnixMillis) -> Result<(), StoreError> {
+    pub(super) fn prepare_sweep(&self, now: UnixMillis) -> Result<bool, StoreError> {
         let mut state = self.state();
-        if let Err(error) = check_clock(now, state.last_sweep) {
-            if self.is_used.load(Ordering::Acquire) {
+        let last_sweep = state.about.last_sweep;
+        if let Err(error) = check_clock(now, last_sweep) {
+            if state.about.is_used {
                 return Err(error);
             }
             tracing::warn!(
                 %now,
-                last_sweep = %state.last_sweep,
+                %last_sweep,
                 "the clock was wrong when the empty revocation list was made or swept; it begins anew, and refuses sessions from before"
             );
-            state.complete_since = now;
-            state.last_sweep = now;
-            self.list.set_complete_since(now);
+            self.begin_at(&mut state, now);
+            return Ok(true);
         }
-        state.last_sweep = state.last_sweep.max(now);
-        Ok(())
+        state.about.last_sweep = last_sweep.max(now);
+        Ok(false)
     }
 
-    /// Forgets what has expired by `now`.
-    pub(super) fn sweep(&self, now: UnixMillis) {
-        observe::forgotten(self.list.sweep(now));
+    /// The job and these facts about the list are durable. They count now.
+    pub(super) fn carried_out(&self, job: &Job, about: &About) {
+        match job {
+            Job::Raise(target, raised) => self.raised(*target, raised),
+            Job::About => self.about_is_durable(about),
+            Job::Sweep(now) => {
+                self.about_is_durable(about);
+                observe::forgotten(self.list.sweep(*now));
+            }
+            Job::Join(_) | Job::Flush | Job::Close => {}
+        }
+    }
+
+    /// The list takes a raise that is durable. The mark goes unless a newer one is outstanding.
+    pub(super) fn raised(&self, target: Target, raised: &Raised) {
+        let mut state = self.state();
+        self.list.join(&target.at(raised.generation, raised.until));
+        if state.raises.get(&target) == Some(raised) {
+            state.raises.remove(&target);
+            self.list.unmark(target);
+        }
+    }
+
+    /// The journal holds these facts: they count now.
+    pub(super) fn about_is_durable(&self, about: &About) {
+        let mut state = self.state();
+        state.durable = about.announced;
+        // Unless the list has begun anew meanwhile.
+        if state.about.complete_since == about.complete_since {
+            self.list.set_complete_since(about.complete_since);
+        }
     }
 }

@@ -2,16 +2,16 @@
 //!
 //! 1. Each append is one frame: a header (what it is, the frame's number, the body's length) with a checksum, the
 //!    body, and a checksum of both. Frames are numbered without a gap, over compactions too.
-//! 2. Only the last append can be torn, because nothing follows one that failed. So what is bad at the end, and
-//!    followed by no header of a later frame, was never acknowledged: it is cut off.
-//! 3. Anything else that is bad is damage. A list is never made of what is around it.
+//! 2. Only the last append can be torn, because nothing follows one that failed. So bad bytes at the end, with no
+//!    header of a later frame behind them, were never acknowledged: they are cut off.
+//! 3. Anything else that is bad is damage. A list is never made of the rest.
 //! 4. The checksums are the first eight bytes of SHA-256, which is here already. A million entries take a tenth of
 //!    a second, an entry much less than its fsync; and a search for headers in arbitrary bytes finds none by chance.
 
 use memchr::memmem;
 use sha2::{Digest, Sha256};
 
-/// What each frame begins with.
+/// The first bytes of each frame.
 const MAGIC: [u8; 4] = *b"SSRJ";
 /// Which records a body can hold, and how. Another one is refused by number.
 const VERSION: u32 = 1;
@@ -41,13 +41,19 @@ fn check(bytes: &[u8]) -> [u8; CHECK] {
     [a, b, c, d, e, f, g, h]
 }
 
+/// Takes the first bytes away, if there are as many.
+pub(super) fn split<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(*first)
+}
+
 /// Reads frames from pieces that begin and end anywhere.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
-    /// What came and was not read yet, from `read` on.
+pub(super) struct FrameReader {
+    /// Bytes that were not read yet.
     bytes: Vec<u8>,
-    read: usize,
-    /// How much was read before that.
+    /// How many were read before them.
     before: u64,
     /// The number of the last frame.
     last: Option<u64>,
@@ -55,85 +61,65 @@ pub(super) struct Reader {
     bad: Option<u64>,
 }
 
-/// What a journal ended with.
+/// The end of a journal.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct End {
-    /// The number of the last frame; none if nothing was there.
+    /// The number of the last frame; none in an empty journal.
     pub(super) last: Option<u64>,
-    /// Whether a part of a frame follows, or what else an append left that was never acknowledged.
+    /// Whether bytes follow that are no frame: an append that was never acknowledged.
     pub(super) is_torn: bool,
-    /// How many bytes were there.
+    /// How many bytes the journal holds.
     pub(super) length: u64,
 }
 
-/// What some bytes begin with.
-enum Found<'b> {
-    Frame {
-        number: u64,
-        body: &'b [u8],
-        length: usize,
-    },
-    /// A good header, whose body is not there, or not yet, or bad.
-    Header {
-        number: u64,
-        is_whole: bool,
-    },
-    /// Too little to tell.
-    Beginning,
-    Version(u32),
-    Bad,
-}
-
-impl Reader {
+impl FrameReader {
     /// Takes a piece, and hands the bodies of the frames that it completes to `take`.
     ///
     /// # Errors
-    /// What is wrong, in words, if something is damaged, or `take` says so.
+    /// The problem in words, if something is damaged or `take` fails.
     pub(super) fn feed(
         &mut self,
         piece: &[u8],
         mut take: impl FnMut(&[u8]) -> Result<(), String>,
     ) -> Result<(), String> {
-        if self.read > 0 {
-            self.before = self.before.saturating_add(self.read as u64);
-            self.bytes.drain(..self.read.min(self.bytes.len()));
-            self.read = 0;
-        }
         self.bytes.extend(piece);
+        let mut read = 0;
         while self.bad.is_none() {
-            let rest = self.bytes.get(self.read..).unwrap_or_default();
-            match find(rest) {
-                Found::Frame {
-                    number,
-                    body,
-                    length,
-                } => {
-                    self.follows(number)?;
+            let at = self.before.saturating_add(read as u64);
+            let rest = self.bytes.get(read..).unwrap_or_default();
+            match header(rest) {
+                Header::Good { number, length } => {
+                    let Some(frame) = rest.get(..length) else {
+                        break;
+                    };
+                    let Some(body) = body(frame) else {
+                        self.bad = Some(at);
+                        continue;
+                    };
+                    if let Some(last) = self.last
+                        && last.checked_add(1) != Some(number)
+                    {
+                        return Err(format!("entry {number} follows entry {last}, at byte {at}"));
+                    }
                     take(body)?;
                     self.last = Some(number);
-                    self.read = self.read.saturating_add(length);
+                    read = read.saturating_add(length);
                 }
-                Found::Beginning
-                | Found::Header {
-                    is_whole: false, ..
-                } => return Ok(()),
-                Found::Version(version) if self.last.is_none() => {
+                Header::Cut => break,
+                Header::Version(version) if self.last.is_none() => {
                     return Err(format!(
                         "its format is version {version}, and this release reads version {VERSION}"
                     ));
                 }
-                Found::Bad if self.last.is_none() => {
+                Header::Bad if self.last.is_none() => {
                     return Err(
                         "this is no list of revocations, or its beginning is damaged".into(),
                     );
                 }
-                Found::Bad | Found::Version(_) | Found::Header { .. } => {
-                    self.bad = Some(self.position());
-                    self.read = self.read.saturating_add(1);
-                }
+                Header::Version(_) | Header::Bad => self.bad = Some(at),
             }
         }
-        self.search()
+        self.advance(read)
     }
 
     /// Nothing more comes.
@@ -141,11 +127,10 @@ impl Reader {
     /// # Errors
     /// As [`feed`](Self::feed).
     pub(super) fn finish(mut self) -> Result<End, String> {
-        if self.bad.is_none() && self.read < self.bytes.len() {
+        if self.bad.is_none() && !self.bytes.is_empty() {
             // A frame is cut off. Where bytes are missing from its middle, others follow it.
-            self.bad = Some(self.position());
-            self.read = self.read.saturating_add(1);
-            self.search()?;
+            self.bad = Some(self.before);
+            self.advance(0)?;
         }
         Ok(End {
             last: self.last,
@@ -154,103 +139,75 @@ impl Reader {
         })
     }
 
-    fn position(&self) -> u64 {
-        self.before.saturating_add(self.read as u64)
-    }
-
-    fn follows(&self, number: u64) -> Result<(), String> {
-        match self.last {
-            Some(last) if last.checked_add(1) != Some(number) => Err(format!(
-                "entry {number} follows entry {last}, at byte {}",
-                self.position()
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    /// Looks for the header of a later frame behind something bad.
-    fn search(&mut self) -> Result<(), String> {
-        let magic = memmem::Finder::new(&MAGIC);
-        loop {
-            let rest = self.bytes.get(self.read..).unwrap_or_default();
-            let Some(at) = magic.find(rest) else {
-                // It may begin in the last bytes.
-                let searched = rest.len().saturating_sub(MAGIC.len() - 1);
-                self.read = self.read.saturating_add(searched);
-                return Ok(());
+    /// Drops the bytes that were read. Behind bad ones, looks for the header of a later frame.
+    fn advance(&mut self, mut read: usize) -> Result<(), String> {
+        while let Some(bad) = self.bad {
+            // Bad bytes may themselves begin with a header.
+            let is_bad = self.before.saturating_add(read as u64) == bad;
+            read = read.saturating_add(usize::from(is_bad));
+            let rest = self.bytes.get(read..).unwrap_or_default();
+            let Some(at) = memmem::find(rest, &MAGIC) else {
+                // One may begin in the last bytes.
+                read = read.saturating_add(rest.len().saturating_sub(MAGIC.len() - 1));
+                break;
             };
-            self.read = self.read.saturating_add(at);
-            match find(rest.get(at..).unwrap_or_default()) {
-                Found::Frame { number, .. } | Found::Header { number, .. }
-                    if Some(number) > self.last =>
-                {
+            read = read.saturating_add(at);
+            match header(rest.get(at..).unwrap_or_default()) {
+                Header::Good { number, .. } if Some(number) > self.last => {
                     return Err(format!(
-                        "it is damaged at byte {}, before entry {number}",
-                        self.bad.unwrap_or_default()
+                        "it is damaged at byte {bad}, before entry {number}"
                     ));
                 }
-                Found::Beginning => return Ok(()),
-                _ => self.read = self.read.saturating_add(1),
+                Header::Cut => break,
+                _ => read = read.saturating_add(1),
             }
         }
+        self.before = self.before.saturating_add(read as u64);
+        self.bytes.drain(..read.min(self.bytes.len()));
+        Ok(())
     }
 }
 
-fn find(bytes: &[u8]) -> Found<'_> {
+/// How some bytes begin.
+enum Header {
+    /// The header of the frame with this number, of this length in all.
+    Good {
+        number: u64,
+        length: usize,
+    },
+    /// Too little to tell.
+    Cut,
+    Version(u32),
+    Bad,
+}
+
+fn header(bytes: &[u8]) -> Header {
     let magic = bytes.get(..MAGIC.len()).unwrap_or(bytes);
     if !MAGIC.starts_with(magic) {
-        return Found::Bad;
+        return Header::Bad;
     }
-    let Some((header, after)) = bytes.split_at_checked(HEADER) else {
-        return Found::Beginning;
+    let rest = &mut bytes.get(MAGIC.len()..).unwrap_or_default();
+    let fields = (split(rest), split(rest), split(rest), split(rest));
+    let (Some(version), Some(number), Some(body), Some(sum)) = fields else {
+        return Header::Cut;
     };
-    let Some((sum, after)) = after.split_at_checked(CHECK) else {
-        return Found::Beginning;
-    };
-    let Some((version, number, length)) = fields(header) else {
-        return Found::Bad;
-    };
+    let version = u32::from_be_bytes(version);
     if version != VERSION {
-        return Found::Version(version);
+        return Header::Version(version);
     }
-    if sum != check(header) || length > LONGEST_BODY {
-        return Found::Bad;
-    }
-    let whole = HEADER + CHECK + length;
-    let (Some(checked), Some((body, after))) = (bytes.get(..whole), after.split_at_checked(length))
-    else {
-        return Found::Header {
-            number,
-            is_whole: false,
-        };
-    };
-    match after.get(..CHECK) {
-        None => Found::Header {
-            number,
-            is_whole: false,
+    let is_good = bytes.get(..HEADER).map(check) == Some(sum);
+    match usize::try_from(u32::from_be_bytes(body)) {
+        Ok(body) if is_good && body <= LONGEST_BODY => Header::Good {
+            number: u64::from_be_bytes(number),
+            length: HEADER + body + 2 * CHECK,
         },
-        Some(sum) if sum == check(checked) => Found::Frame {
-            number,
-            body,
-            length: whole + CHECK,
-        },
-        Some(_) => Found::Header {
-            number,
-            is_whole: true,
-        },
+        _ => Header::Bad,
     }
 }
 
-/// A header's version, number and length.
-fn fields(header: &[u8]) -> Option<(u32, u64, usize)> {
-    let (_, rest) = header.split_first_chunk::<4>()?;
-    let (version, rest) = rest.split_first_chunk()?;
-    let (number, rest) = rest.split_first_chunk()?;
-    let (length, _) = rest.split_first_chunk()?;
-    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-    Some((
-        u32::from_be_bytes(*version),
-        u64::from_be_bytes(*number),
-        length,
-    ))
+/// The body of a whole frame, if it is good.
+fn body(frame: &[u8]) -> Option<&[u8]> {
+    let (checked, sum) = frame.split_last_chunk()?;
+    let body = checked.get(HEADER + CHECK..)?;
+    (*sum == check(checked)).then_some(body)
 }

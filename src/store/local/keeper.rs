@@ -1,23 +1,20 @@
 //! A store of one process that is open: the book, and the way to its journal.
 //!
-//! What only lives in memory has no journal that would have to be told, and no thread: everything counts at once.
+//! A store that only lives in memory has no journal to write, and no thread: everything counts at once.
 
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use tokio::sync::{oneshot, watch};
 
-use super::book::Book;
+use super::book::{Book, Job};
 use super::open;
-use super::writer::{Job, Task};
+use super::writer::Task;
 use crate::error::StoreError;
-use crate::ids::SubjectKey;
 use crate::revoke::node::Attempt;
 use crate::revoke::store::Contents;
 use crate::revoke::worker::outcome;
-use crate::revoke::{
-    Announcement, Journal, Matter, Published, Raised, Reading, Revocation, Target,
-};
+use crate::revoke::{Announcement, Journal, Matter, Published, Raised, Revocation, Target};
 use crate::time::{Clock, UnixMillis};
 
 #[derive(Debug)]
@@ -35,41 +32,33 @@ impl Keeper {
     pub(super) fn open(journal: Box<dyn Journal>, clock: Arc<dyn Clock>) -> Self {
         let book = Arc::new(Book::new(clock));
         let (loading, loaded) = watch::channel(None);
+        let mut keeper = Self {
+            book: Arc::clone(&book),
+            tasks: None,
+            thread: None,
+            loaded,
+        };
         if !journal.is_durable() {
             book.begin();
             loading.send_replace(Some(Ok(())));
-            return Self {
-                book,
-                tasks: None,
-                thread: None,
-                loaded,
-            };
+            return keeper;
         }
         let (tasks, inbox) = mpsc::channel();
-        let entries = Arc::clone(&book);
-        let failed = loading.clone();
-        let thread = std::thread::Builder::new().name("revocations".into());
-        // What the thread has to say is said to whoever listens to its opener.
-        let listener = tracing::dispatcher::get_default(Clone::clone);
-        let work = move || match open::open(&entries, journal) {
+        let work = move || match open::open(&book, journal) {
             Ok(writer) => {
                 loading.send_replace(Some(Ok(())));
-                drop(loading);
                 writer.run(&inbox);
             }
-            // The journal is closed before anybody hears of it.
+            // The journal is closed before the error is known.
             Err(error) => drop(loading.send_replace(Some(Err(error)))),
         };
+        // The thread logs to the subscriber of the thread that opened the store.
+        let listener = tracing::dispatcher::get_default(Clone::clone);
+        let thread = std::thread::Builder::new().name("revocations".into());
         let thread = thread.spawn(move || tracing::dispatcher::with_default(&listener, work));
-        if let Err(error) = &thread {
-            failed.send_replace(Some(Err(StoreError::unavailable(error))));
-        }
-        Self {
-            book,
-            tasks: Some(tasks),
-            thread: thread.ok(),
-            loaded,
-        }
+        keeper.tasks = Some(tasks);
+        keeper.thread = thread.ok();
+        keeper
     }
 
     /// Waits until everything is loaded.
@@ -77,119 +66,59 @@ impl Keeper {
         let mut loaded = self.loaded.clone();
         match loaded.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(outcome)) => outcome.clone(),
-            Ok(None) | Err(_) => Err(StoreError::unavailable("loading the list panicked")),
+            Ok(None) | Err(_) => Err(StoreError::unavailable(
+                "the thread that loads the list could not be started, or panicked",
+            )),
         }
     }
 
-    /// Lets the thread do it, whether or not anyone waits.
-    fn submit(&self, job: Job) -> Attempt<()> {
+    /// Sends the job to the thread, which does it whether or not the answer is awaited.
+    pub(super) fn submit<T: Send + 'static>(&self, job: Job, answer: T) -> Attempt<T> {
         let Some(tasks) = &self.tasks else {
-            return done(Ok(()));
+            self.book.carried_out(&job, &self.book.about());
+            return done(Ok(answer));
         };
-        let (reply, answer) = oneshot::channel();
+        let (reply, receiver) = oneshot::channel();
         // Fails only if the thread has ended, which a panic in the journal can do; the answer says so too.
         let _ = tasks.send((job, reply));
-        Box::pin(outcome(answer))
-    }
-
-    /// Waits until all that was told before is durable.
-    pub(super) fn flush(&self, is_urgent: bool) -> Attempt<()> {
-        self.submit(Job {
-            is_urgent,
-            ..Job::default()
-        })
+        Box::pin(async move { outcome(receiver).await.map(|()| answer) })
     }
 
     pub(super) fn announce(&self, announcement: Announcement) -> Attempt<()> {
         match self.book.announce(announcement) {
             false => done(Ok(())),
-            true => self.submit(Job {
-                about: true,
-                ..Job::default()
-            }),
+            true => self.submit(Job::About, ()),
         }
     }
 
-    /// Makes what the list holds already durable.
-    pub(super) fn publish(&self, revocation: Revocation) -> Attempt<Published> {
-        if let Err(error) = self.book.check(&revocation) {
-            return done(Err(error));
-        }
-        let (revocations, published) = self.book.entered(revocation);
-        if self.tasks.is_none() {
-            return done(Ok(published));
-        }
-        let durable = self.submit(Job {
-            revocations,
-            ..Job::default()
-        });
-        Box::pin(async move { durable.await.map(|()| published) })
-    }
-
-    /// Joins all of them in, and makes them durable.
-    pub(super) fn publish_all(&self, all: &[Revocation]) -> Attempt<()> {
+    /// Joins all of them in, or none, and makes them durable. Answers with the result of the last.
+    pub(super) fn publish(&self, all: &[Revocation]) -> Attempt<Published> {
         if let Some(error) = all.iter().find_map(|each| self.book.check(each).err()) {
             return done(Err(error));
         }
-        let entered = all.iter().flat_map(|revocation| {
-            self.book.list.join(revocation);
-            self.book.entered(*revocation).0
-        });
-        let revocations = entered.collect();
-        self.submit(Job {
-            revocations,
-            ..Job::default()
-        })
+        let mut records = Vec::with_capacity(all.len());
+        let mut last = Published::Known;
+        for revocation in all {
+            let (entered, published) = self.book.enter(revocation);
+            records.extend(entered);
+            last = published;
+        }
+        self.submit(Job::Join(records), last)
     }
 
     pub(super) fn raise(&self, target: Target) -> Attempt<Raised> {
-        let (raise, previous) = match self.book.raise(target) {
-            Ok(drawn) => drawn,
-            Err(error) => return done(Err(error)),
-        };
-        let state = self.book.log_state();
-        let raised = Raised::new(previous, raise.generation, raise.until, state);
-        if self.tasks.is_none() {
-            self.book.raised(&raise);
-            return done(Ok(raised));
+        match self.book.raise(target) {
+            Ok(raised) => self.submit(Job::Raise(target, raised), raised),
+            Err(error) => done(Err(error)),
         }
-        let durable = self.submit(Job {
-            raise: Some(raise),
-            ..Job::default()
-        });
-        Box::pin(async move { durable.await.map(|()| raised) })
-    }
-
-    /// What a login needs. A raise from before it, which is not durable yet, would end it: that is waited for.
-    pub(super) fn read(self: &Arc<Self>, subject: SubjectKey) -> Attempt<Reading> {
-        let targets = [Target::Subject(subject), Target::Everyone];
-        let durable = match targets.iter().any(|target| self.book.is_raising(*target)) {
-            true => self.flush(false),
-            false => done(Ok(())),
-        };
-        let book = Arc::clone(&self.book);
-        Box::pin(async move {
-            durable.await?;
-            Ok(Reading::new(
-                book.list.generation(Target::Subject(subject)),
-                book.list.everyone(),
-                book.log_state(),
-            ))
-        })
     }
 
     pub(super) fn attest(&self, since: UnixMillis) -> Attempt<()> {
         self.book.attest(since);
-        if self.tasks.is_none() {
-            self.book.told(&self.book.about());
-        }
-        self.submit(Job {
-            about: true,
-            ..Job::default()
-        })
+        self.submit(Job::About, ())
     }
 
-    /// Forgets what has expired.
+    /// Forgets expired entries.
     pub(super) fn sweep(&self) -> Attempt<()> {
         let now = self.book.clock.now();
         let list = &self.book.list;
@@ -201,37 +130,26 @@ impl Keeper {
             );
             list.begin_anew(now);
         }
-        if let Err(error) = self.book.prepare_sweep(now) {
-            return done(Err(error));
+        match self.book.prepare_sweep(now) {
+            Ok(_) => self.submit(Job::Sweep(now), ()),
+            Err(error) => done(Err(error)),
         }
-        if self.tasks.is_none() {
-            self.book.sweep(now);
-        }
-        self.submit(Job {
-            about: true,
-            sweep: Some(now),
-            ..Job::default()
-        })
     }
 
     pub(super) fn contents(&self) -> Contents {
         let list = &self.book.list;
         let mut revocations = Vec::with_capacity(list.len());
         list.for_each(|revocation| match revocation {
-            // It may rise meanwhile, and what it refuses be missing.
+            // It may rise meanwhile, and entries that it refuses be missing.
             Revocation::Anonymous { .. } => (),
             other => revocations.push(other),
         });
         revocations.extend(list.find(Matter::Anonymous));
-        let state = self.book.log_state();
-        let mut contents = Contents::new(revocations, state.complete_since);
-        contents.announced = state.announced;
-        contents.now = state.now;
-        contents
+        Contents::new(revocations, &self.book.log_state())
     }
 }
 
-fn done<T: Send + 'static>(outcome: Result<T, StoreError>) -> Attempt<T> {
+pub(super) fn done<T: Send + 'static>(outcome: Result<T, StoreError>) -> Attempt<T> {
     Box::pin(std::future::ready(outcome))
 }
 

@@ -1,10 +1,11 @@
-//! What a node needs of a store of its own process.
+//! A node on a store of its own process.
 
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::keeper::Keeper;
+use super::book::Job;
+use super::keeper::{Keeper, done};
 use crate::ids::{SessionId, SubjectKey};
 use crate::observe::{self, ListState};
 use crate::revoke::node::{Attempt, Backend, Status};
@@ -44,21 +45,31 @@ impl Backend for LocalNode {
     }
 
     fn publish(&self, revocation: Revocation, _here: Published) -> Attempt<Published> {
-        self.keeper.publish(revocation)
+        self.keeper.publish(&[revocation])
     }
 
     fn raise(&self, target: Target, _familiar: bool) -> Attempt<Raised> {
         self.keeper.raise(target)
     }
 
+    /// A raise from before the login, which is not durable yet, would end it: that is waited for.
     fn read(&self, subject: SubjectKey) -> Attempt<Reading> {
-        self.keeper.read(subject)
+        let book = Arc::clone(&self.keeper.book);
+        let target = Target::Subject(subject);
+        let is_raising = book.is_raising(target) || book.is_raising(Target::Everyone);
+        let raises = is_raising.then(|| self.keeper.submit(Job::Flush, ()));
+        Box::pin(async move {
+            if let Some(raises) = raises {
+                raises.await?;
+            }
+            let (subject, everyone) = (book.list.generation(target), book.list.everyone());
+            Ok(Reading::new(subject, everyone, book.log_state()))
+        })
     }
 
     /// The list is the store.
     fn find(&self, _: SessionId, _: Option<SubjectKey>) -> Attempt<UnixMillis> {
-        let since = self.keeper.book.list.complete_since();
-        Box::pin(std::future::ready(Ok(since)))
+        done(Ok(self.keeper.book.list.complete_since()))
     }
 
     fn sweep(&self) -> Attempt<()> {
@@ -68,7 +79,7 @@ impl Backend for LocalNode {
     fn close(&self, deadline: Duration) -> Pin<Box<dyn Future<Output = usize> + Send + '_>> {
         let keeper = Arc::clone(&self.keeper);
         let written = async move {
-            while keeper.flush(true).await.is_err() {
+            while keeper.submit(Job::Close, ()).await.is_err() {
                 tokio::time::sleep(AGAIN).await;
             }
         };
@@ -86,7 +97,7 @@ impl Backend for LocalNode {
     }
 }
 
-/// Forgets what has expired, from time to time, for as long as anyone holds the store.
+/// Forgets expired entries from time to time, for as long as the store is open.
 async fn sweep(keeper: Weak<Keeper>) {
     loop {
         tokio::time::sleep(SWEEP).await;
@@ -99,7 +110,7 @@ async fn sweep(keeper: Weak<Keeper>) {
     }
 }
 
-/// Measures, for as long as anyone holds the store.
+/// Measures the list, for as long as the store is open.
 async fn measure(keeper: Weak<Keeper>) {
     loop {
         tokio::time::sleep(MEASURE).await;

@@ -1,4 +1,4 @@
-//! What a frame says: records of fixed width, numbers big endian.
+//! The records in a frame: of fixed width, numbers big endian.
 //!
 //! | kind | what | then |
 //! |---|---|---|
@@ -10,16 +10,17 @@
 //! | 5 | all anonymous sessions | since |
 //! | 6 | the end of what a compaction wrote | |
 //!
-//! Times are milliseconds since 1970, durations milliseconds. A kind that is not known is of a later release, and
-//! nobody can tell what it revokes: it is refused.
+//! Times are milliseconds since 1970, durations milliseconds. A kind that is not known is of a later release: it is
+//! refused, because it may revoke something.
 
 use std::time::Duration;
 
+use super::frame::split;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::revoke::{Announcement, Revocation, SessionEntry, SubjectEntry};
 use crate::time::{UnixMillis, millis};
 
-/// What a list is, besides its entries.
+/// The facts about a list, besides its entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct About {
     /// Since when it knows of sessions.
@@ -32,25 +33,24 @@ pub(super) struct About {
     pub(super) is_used: bool,
 }
 
-/// A record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Record {
+pub(super) enum JournalRecord {
     About(About),
     Revocation(Revocation),
-    /// What a compaction wrote ends here. Without it something is missing that was acknowledged.
+    /// The end of a compaction. Without it something is missing that was acknowledged.
     End,
 }
 
-impl Record {
+impl JournalRecord {
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::About(about) => {
                 out.push(0);
-                put_time(out, about.complete_since);
+                put(out, about.complete_since.as_millis());
                 put(out, millis(about.announced.longest));
                 put(out, about.announced.anonymous_capacity);
                 put(out, millis(about.announced.max_outage));
-                put_time(out, about.last_sweep);
+                put(out, about.last_sweep.as_millis());
                 out.push(u8::from(about.is_used));
             }
             Self::Revocation(Revocation::Session { id, entry }) => {
@@ -61,14 +61,14 @@ impl Record {
             Self::Revocation(Revocation::AnonymousSession { id, created, entry }) => {
                 out.push(2);
                 out.extend(id.as_bytes());
-                put_time(out, *created);
+                put(out, created.as_millis());
                 put_entry(out, entry);
             }
             Self::Revocation(Revocation::Subject { key, entry }) => {
                 out.push(3);
                 out.extend(key.as_bytes());
                 put(out, entry.generation.get());
-                put_time(out, entry.until);
+                put(out, entry.until.as_millis());
             }
             Self::Revocation(Revocation::Everyone { generation }) => {
                 out.push(4);
@@ -76,7 +76,7 @@ impl Record {
             }
             Self::Revocation(Revocation::Anonymous { since }) => {
                 out.push(5);
-                put_time(out, *since);
+                put(out, since.as_millis());
             }
             Self::End => out.push(6),
         }
@@ -87,113 +87,85 @@ fn put(out: &mut Vec<u8>, number: u64) {
     out.extend(number.to_be_bytes());
 }
 
-fn put_time(out: &mut Vec<u8>, time: UnixMillis) {
-    put(out, time.as_millis());
-}
-
 fn put_entry(out: &mut Vec<u8>, entry: &SessionEntry) {
     out.extend(entry.serial.get().to_be_bytes());
-    put_time(out, entry.from);
-    put_time(out, entry.until);
+    put(out, entry.from.as_millis());
+    put(out, entry.until.as_millis());
 }
 
 /// Hands all records in a frame's body to `take`.
 ///
 /// # Errors
-/// What is wrong, in words, if there is anything that this release does not write.
-pub(super) fn read(body: &[u8], mut take: impl FnMut(Record)) -> Result<(), String> {
-    let mut rest = body;
-    while let Some((&kind, after)) = rest.split_first() {
-        let mut fields = Fields(after);
-        let record = fields.record(kind)?;
-        let cut = || "a record in it is cut off".to_owned();
-        take(record.ok_or_else(cut)?);
-        rest = fields.0;
-    }
-    Ok(())
-}
-
-struct Fields<'b>(&'b [u8]);
-
-impl Fields<'_> {
-    /// The record of this kind; none if it is cut off.
-    fn record(&mut self, kind: u8) -> Result<Option<Record>, String> {
-        Ok(match kind {
-            0 => self.about().map(Record::About),
-            1..=5 => self.revocation(kind).map(Record::Revocation),
-            6 => Some(Record::End),
+/// The problem in words, if there is a record that this release does not write.
+pub(super) fn read(mut body: &[u8], mut take: impl FnMut(JournalRecord)) -> Result<(), String> {
+    while let Some((kind, rest)) = body.split_first() {
+        body = rest;
+        let record = match kind {
+            0 => about(&mut body).map(JournalRecord::About),
+            1..=5 => revocation(*kind, &mut body).map(JournalRecord::Revocation),
+            6 => Some(JournalRecord::End),
             other => {
                 return Err(format!(
                     "it holds a record of kind {other}, which a later release wrote"
                 ));
             }
-        })
+        };
+        take(record.ok_or("a record in it is cut off")?);
     }
+    Ok(())
+}
 
-    fn about(&mut self) -> Option<About> {
-        let complete_since = self.time()?;
-        let announced = Announcement::new(self.span()?, self.number()?, self.span()?);
-        let last_sweep = self.time()?;
-        let [is_used] = self.bytes()?;
-        Some(About {
-            complete_since,
-            announced,
-            last_sweep,
-            // Whatever it is: a list that was used is trusted with less.
-            is_used: is_used != 0,
-        })
-    }
+fn about(body: &mut &[u8]) -> Option<About> {
+    Some(About {
+        complete_since: time(body)?,
+        announced: Announcement::new(span(body)?, number(body)?, span(body)?),
+        last_sweep: time(body)?,
+        // Whatever it is: a list that was used is trusted with less.
+        is_used: split(body)? != [0],
+    })
+}
 
-    fn revocation(&mut self, kind: u8) -> Option<Revocation> {
-        Some(match kind {
-            1 => Revocation::Session {
-                id: SessionId::from_bytes(self.bytes()?),
-                entry: self.entry()?,
+fn revocation(kind: u8, body: &mut &[u8]) -> Option<Revocation> {
+    Some(match kind {
+        1 => Revocation::Session {
+            id: SessionId::from_bytes(split(body)?),
+            entry: entry(body)?,
+        },
+        2 => Revocation::AnonymousSession {
+            id: SessionId::from_bytes(split(body)?),
+            created: time(body)?,
+            entry: entry(body)?,
+        },
+        3 => Revocation::Subject {
+            key: SubjectKey::from_bytes(split(body)?),
+            entry: SubjectEntry {
+                generation: Generation::new(number(body)?),
+                until: time(body)?,
             },
-            2 => Revocation::AnonymousSession {
-                id: SessionId::from_bytes(self.bytes()?),
-                created: self.time()?,
-                entry: self.entry()?,
-            },
-            3 => Revocation::Subject {
-                key: SubjectKey::from_bytes(self.bytes()?),
-                entry: SubjectEntry {
-                    generation: Generation::new(self.number()?),
-                    until: self.time()?,
-                },
-            },
-            4 => Revocation::Everyone {
-                generation: Generation::new(self.number()?),
-            },
-            _ => Revocation::Anonymous {
-                since: self.time()?,
-            },
-        })
-    }
+        },
+        4 => Revocation::Everyone {
+            generation: Generation::new(number(body)?),
+        },
+        _ => Revocation::Anonymous { since: time(body)? },
+    })
+}
 
-    fn entry(&mut self) -> Option<SessionEntry> {
-        Some(SessionEntry {
-            serial: Serial::new(u32::from_be_bytes(self.bytes()?)),
-            from: self.time()?,
-            until: self.time()?,
-        })
-    }
+fn entry(body: &mut &[u8]) -> Option<SessionEntry> {
+    Some(SessionEntry {
+        serial: Serial::new(u32::from_be_bytes(split(body)?)),
+        from: time(body)?,
+        until: time(body)?,
+    })
+}
 
-    fn span(&mut self) -> Option<Duration> {
-        self.number().map(Duration::from_millis)
-    }
+fn span(body: &mut &[u8]) -> Option<Duration> {
+    number(body).map(Duration::from_millis)
+}
 
-    fn time(&mut self) -> Option<UnixMillis> {
-        self.number().map(UnixMillis::new)
-    }
+fn time(body: &mut &[u8]) -> Option<UnixMillis> {
+    number(body).map(UnixMillis::new)
+}
 
-    fn number(&mut self) -> Option<u64> {
-        self.bytes().map(u64::from_be_bytes)
-    }
-
-    fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (bytes, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*bytes)
-    }
+fn number(body: &mut &[u8]) -> Option<u64> {
+    split(body).map(u64::from_be_bytes)
 }

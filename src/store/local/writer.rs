@@ -1,14 +1,16 @@
 //! The one thread that calls a journal.
 //!
-//! 1. What gathered while an append was under way goes into the next one together, so many logouts at once cost one
-//!    wait for the disk. Nobody is answered before what they told is durable.
-//! 2. After a failed append nobody knows what the journal ends with. Everything told since fails at once, until a
-//!    compaction has replaced all of it: tried when something is told, and by itself, once a second.
-//! 3. What failed holds in the list already, or is an outstanding raise. Compactions write both, so it is durable
-//!    after the next one, and nobody has to remember or repeat it.
-//! 4. A compaction also runs when much was appended since the last: more than four megabytes, and twice what that
-//!    wrote. It runs alone: who logs in or out meanwhile waits for it, a second or so for a million entries. Requests
+//! 1. Jobs that gathered while an append was under way go into the next one together, so many logouts at once cost
+//!    one wait for the disk. No job is answered before it is durable.
+//! 2. After a failed append nobody knows what the journal ends with. Every further job fails at once, until a
+//!    compaction has replaced all of it: tried with a job, and without one, once a second.
+//! 3. A revocation whose append failed is in the list already, or is an outstanding raise. A compaction writes both,
+//!    so no job has to be remembered or repeated.
+//! 4. A compaction also runs when more than four megabytes were appended since the last, and more than twice its
+//!    size. It runs alone: logins and logouts meanwhile wait for it, a second or so for a million entries. Requests
 //!    do not wait.
+//! 5. A compaction holds its bytes in memory, 37 for most entries. The list is not locked while the journal writes:
+//!    changes are appended afterwards.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -16,44 +18,24 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::book::{Book, Raise};
-use super::frame;
-use super::pieces::{BODY, Pieces};
-use super::record::Record;
+use super::book::{Book, Job};
+use super::frame::{self, End};
+use super::record::{About, JournalRecord};
 use crate::error::StoreError;
 use crate::observe;
-use crate::revoke::{Journal, Revocation};
-use crate::time::UnixMillis;
+use crate::revoke::{Journal, Matter};
 
 /// How many jobs go into one append at most.
 const BATCH: usize = 1024;
+/// How long the body of a frame gets before another one is begun: with a last record it just fills an allocation of
+/// 64 KiB.
+const BODY: usize = (64 << 10) - 64;
 /// How often a compaction is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How much is appended before a compaction, at least.
 const LEAST_GROWTH: u64 = 4 << 20;
 
-/// Something to be made durable.
-#[derive(Debug, Default)]
-pub(super) struct Job {
-    /// What the list holds already.
-    pub(super) revocations: Vec<Revocation>,
-    /// What it does not hold before it is durable.
-    pub(super) raise: Option<Raise>,
-    /// Whether something about the list has changed.
-    pub(super) about: bool,
-    /// Until when to forget, once that is durable.
-    pub(super) sweep: Option<UnixMillis>,
-    /// Whether to try a compaction now, if one is needed.
-    pub(super) is_urgent: bool,
-}
-
-impl Job {
-    fn count(&self) -> usize {
-        self.revocations.len() + usize::from(self.raise.is_some())
-    }
-}
-
-/// A job, and who waits for it.
+/// A job, and where its outcome is awaited.
 pub(super) type Task = (Job, oneshot::Sender<Result<(), StoreError>>);
 
 #[derive(Debug)]
@@ -70,105 +52,87 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// After a journal was loaded whose last frame was the one before `next`, of `length` bytes in all.
-    pub(super) fn new(book: Arc<Book>, journal: Box<dyn Journal>, next: u64, length: u64) -> Self {
+    /// The writer of a journal that was loaded.
+    pub(super) fn new(book: Arc<Book>, journal: Box<dyn Journal>, end: &End) -> Self {
         Self {
             book,
             journal,
-            next,
-            base: length,
+            next: end.last.map_or(0, |last| last.saturating_add(1)),
+            base: end.length,
             grown: 0,
             broken: None,
         }
     }
 
-    /// Works until nobody can tell anything any more.
+    /// Works until no sender of jobs is left.
     pub(super) fn run(mut self, inbox: &Receiver<Task>) {
         loop {
-            let first = match self.broken {
-                Some(_) => match inbox.recv_timeout(RETRY) {
-                    Ok(task) => task,
-                    Err(RecvTimeoutError::Timeout) => {
-                        // Said in the log; whoever is told something hears of it too.
-                        let _ = self.compact();
-                        continue;
-                    }
-                    Err(RecvTimeoutError::Disconnected) => return,
-                },
-                None => match inbox.recv() {
-                    Ok(task) => task,
-                    Err(_) => return,
-                },
-            };
-            let mut tasks = vec![first];
-            tasks.extend(inbox.try_iter().take(BATCH - 1));
-            let outcome = self.carry_out(&tasks);
-            if outcome.is_err() {
-                observe::store_failed("append");
-                let count = tasks.iter().map(|(job, _)| job.count());
-                self.book.fail(count.sum());
-            }
-            for (job, reply) in tasks {
-                if outcome.is_ok() {
-                    self.count(&job);
+            let wait = self.broken.map_or(Duration::MAX, |_| RETRY);
+            match inbox.recv_timeout(wait) {
+                Ok(first) => {
+                    let more = inbox.try_iter().take(BATCH - 1);
+                    self.work([first].into_iter().chain(more).collect());
                 }
-                // A caller that no longer waits is no reason not to have written.
-                let _ = reply.send(outcome.clone());
+                // The log says so if it fails, and so does the answer to every job.
+                Err(RecvTimeoutError::Timeout) => drop(self.compact()),
+                Err(RecvTimeoutError::Disconnected) => return,
             }
             if self.broken.is_none() && self.grown > LEAST_GROWTH.max(self.base.saturating_mul(2)) {
-                // If it fails it is tried again as after an append that failed.
-                let _ = self.compact();
+                // If it fails, it is tried again as after a failed append.
+                drop(self.compact());
             }
         }
     }
 
-    /// The job is durable.
-    fn count(&self, job: &Job) {
-        if let Some(raise) = &job.raise {
-            self.book.raised(raise);
+    fn work(&mut self, tasks: Vec<Task>) {
+        let outcome = self.carry_out(&tasks);
+        if outcome.is_err() {
+            observe::store_failed("append");
+            self.book
+                .fail(tasks.iter().map(|(job, _)| job.count()).sum());
         }
-        if let Some(now) = job.sweep {
-            self.book.sweep(now);
+        for (job, reply) in tasks {
+            let outcome = outcome.clone();
+            let outcome = outcome.map(|about| self.book.carried_out(&job, &about));
+            // The caller may have stopped waiting.
+            let _ = reply.send(outcome);
         }
     }
 
-    fn carry_out(&mut self, tasks: &[Task]) -> Result<(), StoreError> {
+    /// Makes the jobs durable. Returns the facts about the list that are durable if a job was about them.
+    fn carry_out(&mut self, tasks: &[Task]) -> Result<About, StoreError> {
         if let Some(tried) = self.broken {
-            let is_urgent = tasks.iter().any(|(job, _)| job.is_urgent);
+            let is_urgent = tasks.iter().any(|(job, _)| matches!(job, Job::Close));
             if !is_urgent && self.book.clock.monotonic() < tried + RETRY {
                 return Err(StoreError::unavailable(
                     "an earlier write failed, and what was told since is not written either yet",
                 ));
             }
-            // It holds all that the jobs tell.
+            // It holds all of the jobs.
             return self.compact();
         }
-        let mut body = Vec::new();
-        let about = tasks.iter().any(|(job, _)| job.about);
-        let about = about.then(|| self.book.about());
-        if let Some(about) = about {
-            Record::About(about).write(&mut body);
-        }
+        let about = self.book.about();
+        let mut bodies = Vec::new();
         for (job, _) in tasks {
-            let raise = job.raise.iter().map(Raise::revocation);
-            for revocation in job.revocations.iter().copied().chain(raise) {
-                Record::Revocation(revocation).write(&mut body);
-                if body.len() >= BODY {
-                    self.append(&std::mem::take(&mut body))?;
+            match job {
+                Job::Join(revocations) => {
+                    for revocation in revocations {
+                        push(&mut bodies, JournalRecord::Revocation(*revocation));
+                    }
                 }
+                Job::Raise(target, raised) => {
+                    let raise = target.at(raised.generation, raised.until);
+                    push(&mut bodies, JournalRecord::Revocation(raise));
+                }
+                Job::About | Job::Sweep(_) => push(&mut bodies, JournalRecord::About(about)),
+                Job::Flush | Job::Close => {}
             }
         }
-        if !body.is_empty() {
-            self.append(&body)?;
-        }
-        if let Some(about) = about {
-            self.book.told(&about);
-        }
-        Ok(())
+        bodies.iter().try_for_each(|body| self.append(body))?;
+        Ok(about)
     }
 
-    /// Appends one frame. An append is never more than one: of two, the second could be on a disk without the
-    /// first.
+    /// Appends one frame, never two: the second could be on a disk without the first.
     fn append(&mut self, body: &[u8]) -> Result<(), StoreError> {
         let frame = frame::frame(self.next, body);
         self.journal.append(&frame).inspect_err(|error| {
@@ -184,17 +148,38 @@ impl Writer {
         Ok(())
     }
 
-    /// Replaces all of the journal by what still counts.
-    pub(super) fn compact(&mut self) -> Result<(), StoreError> {
+    /// Replaces all of the journal by the list as it is. Returns the facts about it that are durable then.
+    pub(super) fn compact(&mut self) -> Result<About, StoreError> {
         let (about, raises) = (self.book.about(), self.book.raises());
-        let revocations = raises.iter().map(Raise::revocation);
-        let mut pieces = Pieces::new(&self.book, about, revocations, self.next);
-        let compacted = self.journal.compact(&mut pieces);
-        let written = compacted.and_then(|()| {
-            let incomplete = || StoreError::unavailable("the journal did not take all of the list");
-            pieces.finish().ok_or_else(incomplete)
+        let mut bodies = Vec::new();
+        push(&mut bodies, JournalRecord::About(about));
+        for (target, raised) in &raises {
+            let raise = target.at(raised.generation, raised.until);
+            push(&mut bodies, JournalRecord::Revocation(raise));
+        }
+        let list = &self.book.list;
+        list.for_each(|it| push(&mut bodies, JournalRecord::Revocation(it)));
+        // It may have risen meanwhile, and entries that it refuses be missing.
+        if let Some(since) = list.find(Matter::Anonymous) {
+            push(&mut bodies, JournalRecord::Revocation(since));
+        }
+        push(&mut bodies, JournalRecord::End);
+
+        let mut length: u64 = 0;
+        let numbered = (self.next..).zip(&bodies);
+        let mut frames = numbered.map(|(number, body)| {
+            let frame = frame::frame(number, body);
+            length = length.saturating_add(frame.len() as u64);
+            frame
         });
-        let (next, length) = written.inspect_err(|error| {
+        let compacted = self.journal.compact(&mut frames);
+        let written = compacted.and_then(|()| match frames.next() {
+            None => Ok(()),
+            Some(_) => Err(StoreError::unavailable(
+                "the journal did not take all of the list",
+            )),
+        });
+        written.inspect_err(|error| {
             observe::store_failed("compact");
             tracing::warn!(
                 %error,
@@ -204,15 +189,25 @@ impl Writer {
             );
             self.broken = Some(self.book.clock.monotonic());
         })?;
-        self.next = next;
+        self.next = self.next.saturating_add(bodies.len() as u64);
         self.base = length;
         self.grown = 0;
         self.broken = None;
-        for raise in &raises {
-            self.book.raised(raise);
+        for (target, raised) in &raises {
+            self.book.raised(*target, raised);
         }
-        self.book.told(&about);
+        self.book.about_is_durable(&about);
         self.book.settle();
-        Ok(())
+        Ok(about)
+    }
+}
+
+/// Writes a record to the last of the bodies, or to a new one if that is full.
+fn push(bodies: &mut Vec<Vec<u8>>, record: JournalRecord) {
+    if bodies.last().is_none_or(|last| last.len() >= BODY) {
+        bodies.push(Vec::new());
+    }
+    if let Some(last) = bodies.last_mut() {
+        record.write(last);
     }
 }

@@ -3,9 +3,9 @@
 //! 1. **A missing file is an error.** An empty one is made only when told to, and never in place of
 //!    an existing one.
 //! 2. **A new file appears whole or not at all.** It is written under a temporary name first.
-//! 3. **A file is checked in full at every open**, because redb's reads do not verify checksums. What
-//!    was found damaged once stays refused, also if redb could repair it: a repair may have gone
-//!    back to an earlier list.
+//! 3. **A file is checked in full at every open**, because redb's reads do not verify checksums. A
+//!    damaged file stays refused, also if redb could repair it: a repair may have gone back to an
+//!    earlier list.
 //! 4. **Commits are in two phases.** With one phase, redb takes a damaged last commit in a file that
 //!    was not closed cleanly for one that never completed, and silently goes back to the one before.
 
@@ -14,13 +14,14 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use ::redb::{
-    Database, Durability, ReadableDatabase, TableDefinition, TableError, WriteTransaction,
+    Database, Durability, Error as RedbError, ReadableDatabase, TableDefinition, TableError,
+    WriteTransaction,
 };
 
-use super::fault::{Fault, damaged, guarded, unavailable};
+use super::fault::{damaged, guarded, unavailable};
 use crate::error::StoreError;
 
-/// What was appended, in order.
+/// The appended frames, in order.
 pub(super) const JOURNAL: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("journal");
 
 /// About the file.
@@ -49,7 +50,7 @@ pub(super) fn open(path: &Path) -> Result<Database, StoreError> {
         let mut database = Database::builder().set_cache_size(CACHE_BYTES).open(path)?;
         if !database.check_integrity()? {
             mark_damaged(&database)?;
-            return Err(Fault::Damaged("the file failed its checksums".into()));
+            return Err(RedbError::Corrupted("the file failed its checksums".into()));
         }
         check_format(&database)?;
         Ok(database)
@@ -58,38 +59,39 @@ pub(super) fn open(path: &Path) -> Result<Database, StoreError> {
 
 /// Makes a new file, with nothing in it.
 pub(super) fn create(path: &Path) -> Result<(), StoreError> {
-    let failed = |error: &dyn std::fmt::Display| unavailable(path, error);
+    let failed = |error: std::io::Error| unavailable(path, error);
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    // For nobody else to read, which is how tempfile makes them.
+    // tempfile makes files that only their owner can read.
     let file = tempfile::Builder::new()
         .prefix(".revocations-")
         .suffix(".new")
         .tempfile_in(folder)
-        .map_err(|error| failed(&error))?
+        .map_err(failed)?
         .into_temp_path();
     guarded(path, || write_empty(&file))?;
-    file.persist_noclobber(path).map_err(|error| {
-        if error.error.kind() == ErrorKind::AlreadyExists {
-            failed(&"the file exists already, and a new list never replaces one")
-        } else {
-            failed(&error.error)
-        }
-    })?;
-    sync_folder(folder).map_err(|error| failed(&error))
+    file.persist_noclobber(path)
+        .map_err(|error| match error.error.kind() {
+            ErrorKind::AlreadyExists => unavailable(
+                path,
+                "the file exists already, and a new list never replaces one",
+            ),
+            _ => failed(error.error),
+        })?;
+    sync_folder(folder).map_err(failed)
 }
 
 /// Begins a transaction with the durability that an acknowledged logout needs.
-pub(super) fn begin_write(database: &Database) -> Result<WriteTransaction, Fault> {
+pub(super) fn begin_write(database: &Database) -> Result<WriteTransaction, RedbError> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     transaction.set_two_phase_commit(true);
     Ok(transaction)
 }
 
-fn write_empty(path: &Path) -> Result<(), Fault> {
+fn write_empty(path: &Path) -> Result<(), RedbError> {
     let database = Database::create(path)?;
     let transaction = begin_write(&database)?;
     transaction
@@ -101,9 +103,9 @@ fn write_empty(path: &Path) -> Result<(), Fault> {
 }
 
 /// Whether the file is one that this release understands.
-fn check_format(database: &Database) -> Result<(), Fault> {
+fn check_format(database: &Database) -> Result<(), RedbError> {
     let transaction = database.begin_read()?;
-    let foreign = || Fault::Damaged("this is not a revocation list".into());
+    let foreign = || RedbError::Corrupted("this is not a revocation list".into());
     let meta = match transaction.open_table(META) {
         Ok(meta) => meta,
         Err(TableError::Storage(error)) => return Err(error.into()),
@@ -113,20 +115,20 @@ fn check_format(database: &Database) -> Result<(), Fault> {
     if format.value() != FORMAT.as_bytes() {
         let found = String::from_utf8_lossy(format.value());
         let found: String = found.chars().take(64).collect();
-        return Err(Fault::Damaged(format!(
+        return Err(RedbError::Corrupted(format!(
             "the file's format is {found:?}, this release reads {FORMAT:?}"
         )));
     }
     if meta.get(DAMAGED_KEY)?.is_some() {
         let problem = "the file failed its checksums at an earlier start";
-        return Err(Fault::Damaged(problem.into()));
+        return Err(RedbError::Corrupted(problem.into()));
     }
     // Opened here, so that a table that is missing is found now and not when it is loaded.
     transaction.open_table(JOURNAL)?;
     Ok(())
 }
 
-fn mark_damaged(database: &Database) -> Result<(), Fault> {
+fn mark_damaged(database: &Database) -> Result<(), RedbError> {
     let transaction = begin_write(database)?;
     transaction
         .open_table(META)?

@@ -1,9 +1,9 @@
-//! A journal in one file, which a database looks after.
+//! A journal in one file, a redb database.
 //!
-//! 1. One process, one file; what was appended is on disk. An append is a row, and a transaction.
+//! 1. One process, one file. An append is a row, and a transaction that is on disk when it returns.
 //! 2. A compaction is one transaction: all rows go, and the new ones come.
-//! 3. Whatever could be misread is an error, when the file is opened. The database notices what the list's own
-//!    checksums cannot: that the last rows are missing.
+//! 3. A file that could be misread is an error when it is opened. The database notices what the checksums of the
+//!    frames cannot: that the last rows are missing.
 //! 4. After a failed write the database refuses every other. So a compaction, which must come next, opens the file
 //!    anew first.
 
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use ::redb::{Database, ReadableDatabase, ReadableTable};
 
-use self::fault::{Fault, guarded};
+use self::fault::guarded;
 use self::file::JOURNAL;
 use crate::error::StoreError;
 use crate::revoke::Journal;
@@ -63,7 +63,7 @@ pub struct Redb {
     path: PathBuf,
     /// The key of the next row.
     next: u64,
-    /// Whether a write failed since it was opened.
+    /// Whether a write has failed since it was opened.
     has_failed: bool,
 }
 
@@ -93,7 +93,7 @@ impl Redb {
 
     /// Opens the list in the file `path`, or creates an empty one if there is none.
     ///
-    /// Convenient where losing the file may log everyone out without anyone being told.
+    /// Convenient where a lost file may log everyone out without an error.
     ///
     /// # Errors
     /// When there is a list that cannot be trusted, or none and none can be created.
@@ -109,7 +109,7 @@ impl Redb {
         self.database.as_ref().ok_or_else(closed)
     }
 
-    /// Opens the file anew where nothing could be written any more.
+    /// Opens the file anew after a failed write.
     fn recover(&mut self) -> Result<(), StoreError> {
         if self.has_failed {
             // Closed first: it is locked.
@@ -168,7 +168,7 @@ impl Journal for Redb {
             }
             drop(table);
             transaction.commit()?;
-            Ok::<u64, Fault>(next)
+            Ok(next)
         });
         self.has_failed |= compacted.is_err();
         self.next = compacted?;

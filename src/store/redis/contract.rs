@@ -15,7 +15,7 @@ use crate::revoke::{
     Announcement, Cursor, Followed, Found, Incarnation, LogState, Published, Purpose, Raise,
     Raised, Reading, Receipt, ReplicatedLog, Revocation, SnapshotEnd, Target,
 };
-use crate::store::{SWEEP_BATCH, check_clock};
+use crate::store::sweep::{SWEEP_BATCH, check_clock};
 use crate::time::{SKEW, UnixMillis};
 
 /// How many revocations one publication may hold: about 0.1 s of the server's time, in which

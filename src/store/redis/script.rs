@@ -92,7 +92,7 @@ mod tests {
     use super::super::record::REMEMBERED;
     use super::*;
     use crate::revoke::{ANONYMOUS_CAPACITY, SETTLING};
-    use crate::store::{BACKWARD, FORWARD};
+    use crate::store::sweep::{BACKWARD, FORWARD};
     use crate::time::{SKEW, millis};
 
     #[test]

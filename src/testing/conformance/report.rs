@@ -114,6 +114,13 @@ pub(super) fn require(holds: bool, problem: impl FnOnce() -> String) -> Checked 
     }
 }
 
+/// Fails the check unless both are equal.
+pub(super) fn require_eq<T: PartialEq + fmt::Debug>(held: T, want: T, what: &str) -> Checked {
+    require(held == want, || {
+        format!("{what} is {held:?} and should be {want:?}")
+    })
+}
+
 async fn outcome(check: impl Future<Output = Checked>) -> Outcome {
     match tokio::time::timeout(PATIENCE, caught(check)).await {
         Ok(Some(Ok(()))) => Outcome::Passed,

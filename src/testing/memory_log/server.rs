@@ -15,7 +15,7 @@ use crate::revoke::{
     ANONYMOUS_CAPACITY, Announcement, Cursor, Delta, Followed, Found, Incarnation, LogState,
     Purpose, Raise, Raised, Reading, Receipt, Revocation, SETTLING, SnapshotEnd, Target,
 };
-use crate::store::{BACKWARD, SWEEP_BATCH, check_clock};
+use crate::store::sweep::{BACKWARD, SWEEP_BATCH, check_clock};
 use crate::time::UnixMillis;
 
 /// What each call brings.

@@ -1,6 +1,6 @@
 //! Journals that are cut off, damaged, foreign, or of another release.
 
-use super::super::record::Record;
+use super::super::record::JournalRecord;
 use super::{Disk, SECOND, about, framed, frames, id, node, opened, publish, session};
 use crate::error::StoreError;
 use crate::testing::ManualClock;
@@ -34,7 +34,7 @@ fn a_journal_with_nothing_in_it_is_a_new_list_and_is_written_at_once() {
 }
 
 #[test]
-fn any_cut_loads_as_a_prefix_or_is_refused_and_what_is_torn_is_cut_off_first() {
+fn any_cut_loads_as_a_prefix_or_is_refused_and_a_torn_end_is_cut_off_first() {
     let frames = frames(3);
     let first = frames[0].len();
     let good = frames.concat();
@@ -58,13 +58,13 @@ fn any_cut_loads_as_a_prefix_or_is_refused_and_what_is_torn_is_cut_off_first() {
     }
 }
 
-/// What a compaction wrote was all acknowledged.
+/// All that a compaction wrote was acknowledged.
 #[test]
 fn a_compaction_that_is_cut_off_is_damage_also_between_two_frames() {
-    let record = |n| Record::Revocation(session(n));
+    let record = |n| JournalRecord::Revocation(session(n));
     let base = [
         framed(0, &[about(), record(1)]),
-        framed(1, &[record(2), Record::End]),
+        framed(1, &[record(2), JournalRecord::End]),
     ];
     assert!(opened(&Disk::holding(&base.concat())).is_ok());
     assert_damaged(&base[0], "its end is missing");
@@ -99,7 +99,7 @@ async fn a_journal_that_was_refused_is_closed_and_untouched() {
 }
 
 #[tokio::test]
-async fn a_torn_end_that_cannot_be_cut_off_keeps_nobody_out_but_takes_nothing() {
+async fn a_torn_end_that_cannot_be_cut_off_lets_a_node_start_and_takes_no_write() {
     let good = frames(3).concat();
     let disk = Disk::holding(&good[..good.len() - 1]);
     disk.fail(true);

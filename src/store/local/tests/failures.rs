@@ -61,7 +61,7 @@ async fn a_raise_that_failed_keeps_its_mark_until_a_compaction_lifts_it() {
     assert_eq!(reading.subject, it.node.list().generation(TARGET));
     assert!(reading.subject > Generation::NONE);
     assert_eq!(it.node.status().outstanding, 0);
-    // What failed meanwhile is there, too.
+    // A publication that failed meanwhile is there, too.
     drop((it.node, it.store));
     let book = opened(&it.disk).unwrap();
     assert!(book.list.session(&id(1), false).is_some());
@@ -69,7 +69,7 @@ async fn a_raise_that_failed_keeps_its_mark_until_a_compaction_lifts_it() {
 }
 
 #[tokio::test]
-async fn a_failure_is_made_good_without_anybody_asking() {
+async fn a_failed_raise_is_written_later_without_a_request() {
     let it = setup().await;
     it.disk.fail(true);
     assert!(it.raise().await.is_err());
@@ -133,7 +133,7 @@ async fn a_raise_at_the_top_of_the_range_fails_for_itself_alone() {
 }
 
 #[tokio::test]
-async fn nothing_is_forgotten_before_it_is_durable_that_it_may_have_been() {
+async fn a_sweep_forgets_nothing_before_its_time_is_durable() {
     let it = setup().await;
     publish(&it.node, session(1)).await.unwrap();
     it.clock.advance(HOUR);
@@ -147,7 +147,7 @@ async fn nothing_is_forgotten_before_it_is_durable_that_it_may_have_been() {
 }
 
 #[tokio::test]
-async fn what_gathers_is_appended_together() {
+async fn revocations_that_gather_are_appended_together() {
     let it = setup().await;
     let before = it.disk.lock().appends;
     let told: Vec<_> = {
@@ -177,9 +177,8 @@ async fn a_journal_that_has_grown_is_compacted_and_stays_small() {
     assert_eq!(opened(&it.disk).unwrap().list.len(), 1000);
 }
 
-/// What the list holds of the last records of a compaction is all of it, however often it is gone through.
 #[tokio::test]
-async fn a_long_list_is_compacted_in_parts() {
+async fn a_long_list_is_compacted_whole() {
     let it = setup().await;
     let all: Vec<_> = (0..300_000).map(session).collect();
     it.store.publish(&all).await.unwrap();

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::frame::{Reader, frame};
-use super::super::record::{self, About, Record};
+use super::super::frame::{FrameReader, frame};
+use super::super::record::{self, About, JournalRecord};
 use super::{ended, framed, frames, id};
 use crate::ids::{Generation, SubjectKey};
 use crate::revoke::{Announcement, Revocation, SubjectEntry};
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// The bodies in `bytes`, read in pieces of this length, and whether something was cut off.
 fn read(bytes: &[u8], piece: usize) -> Result<(Vec<Vec<u8>>, bool), String> {
-    let mut reader = Reader::default();
+    let mut reader = FrameReader::default();
     let mut bodies = Vec::new();
     for piece in bytes.chunks(piece) {
         reader.feed(piece, |body| {
@@ -85,7 +85,7 @@ fn a_flipped_bit_is_damage_or_costs_the_last_frame_alone() {
 
 /// A disk need not write the pages of an append in order.
 #[test]
-fn what_an_append_left_is_cut_off_whatever_it_is() {
+fn the_rest_of_a_torn_append_is_cut_off_whatever_it_holds() {
     let (bodies, frames) = bodies(3);
     let good = frames[..2].concat();
     let last = &frames[2];
@@ -152,7 +152,7 @@ fn a_record_of_a_later_release_is_refused() {
 #[test]
 fn a_frame_is_laid_out_as_documented() {
     let since = UnixMillis::new(0x0102_0304_0506_0708);
-    let record = Record::Revocation(Revocation::Anonymous { since });
+    let record = JournalRecord::Revocation(Revocation::Anonymous { since });
     let bytes = framed(9, &[record]);
     let mut header = b"SSRJ\0\0\0\x01\0\0\0\0\0\0\0\x09\0\0\0\x09".to_vec();
     assert_eq!(bytes[..20], header);
@@ -166,7 +166,7 @@ fn a_frame_is_laid_out_as_documented() {
     assert_eq!(bytes[37..], sum(&header));
 }
 
-fn records() -> impl Strategy<Value = Record> {
+fn records() -> impl Strategy<Value = JournalRecord> {
     (
         0..7u8,
         any::<u64>(),
@@ -183,7 +183,7 @@ fn records() -> impl Strategy<Value = Record> {
             };
             let generation = Generation::new(a);
             match kind {
-                0 => Record::About(About {
+                0 => JournalRecord::About(About {
                     complete_since: created,
                     announced: Announcement::new(
                         Duration::from_millis(b),
@@ -193,19 +193,19 @@ fn records() -> impl Strategy<Value = Record> {
                     last_sweep: until,
                     is_used,
                 }),
-                1 => Record::Revocation(Revocation::Session { id: id(c), entry }),
-                2 => Record::Revocation(Revocation::AnonymousSession {
+                1 => JournalRecord::Revocation(Revocation::Session { id: id(c), entry }),
+                2 => JournalRecord::Revocation(Revocation::AnonymousSession {
                     id: id(c),
                     created,
                     entry,
                 }),
-                3 => Record::Revocation(Revocation::Subject {
+                3 => JournalRecord::Revocation(Revocation::Subject {
                     key: SubjectKey::from_bytes(*id(c).as_bytes()),
                     entry: SubjectEntry { generation, until },
                 }),
-                4 => Record::Revocation(Revocation::Everyone { generation }),
-                5 => Record::Revocation(Revocation::Anonymous { since: until }),
-                _ => Record::End,
+                4 => JournalRecord::Revocation(Revocation::Everyone { generation }),
+                5 => JournalRecord::Revocation(Revocation::Anonymous { since: until }),
+                _ => JournalRecord::End,
             }
         })
 }
@@ -221,7 +221,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_ours_is_no_list(bytes in prop::collection::vec(any::<u8>(), 4..300)) {
+    fn foreign_bytes_are_no_list(bytes in prop::collection::vec(any::<u8>(), 4..300)) {
         prop_assume!(bytes[0] != b'S');
         prop_assert!(read(&bytes, 64).is_err());
     }
@@ -231,6 +231,6 @@ proptest! {
 fn an_ended_session_takes_37_bytes() {
     let mut body = Vec::new();
     let id = id(1);
-    Record::Revocation(Revocation::Session { id, entry: ended() }).write(&mut body);
+    JournalRecord::Revocation(Revocation::Session { id, entry: ended() }).write(&mut body);
     assert_eq!(body.len(), 37);
 }

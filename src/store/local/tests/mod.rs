@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use super::Local;
 use super::book::Book;
-use super::record::{About, Record};
+use super::record::{About, JournalRecord};
 use super::{frame, open};
 use crate::error::StoreError;
 use crate::ids::{Serial, SessionId};
 use crate::random::SystemRandom;
 use crate::revoke::node::Node;
 use crate::revoke::policy::Trust;
-use crate::revoke::store::Start;
+use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
 use crate::revoke::{Announcement, Journal, Published, Revocation, SessionEntry, Store};
 use crate::testing::ManualClock;
@@ -108,7 +108,7 @@ impl Journal for Ram {
 }
 
 async fn started(store: &Store, clock: &ManualClock, capacity: u64) -> Result<Node, StoreError> {
-    let start = Start {
+    let start = NodeStart {
         worker: Arc::new(Worker::start()?),
         clock: Arc::new(clock.clone()),
         random: Arc::new(SystemRandom),
@@ -129,7 +129,7 @@ async fn publish(node: &Node, revocation: Revocation) -> Result<Published, Store
     node.revoke(revocation).there.await
 }
 
-/// What opening a journal comes to that holds these bytes: the book, or what is wrong.
+/// Opens a journal on this disk.
 fn opened(disk: &Disk) -> Result<Arc<Book>, StoreError> {
     let book = Arc::new(Book::new(Arc::new(ManualClock::default())));
     open::open(&book, disk.journal()).map(|_| book)
@@ -165,16 +165,16 @@ fn ended() -> SessionEntry {
 
 /// The frames of a journal: what a compaction wrote, and then a session in each.
 fn frames(sessions: u64) -> Vec<Vec<u8>> {
-    let mut frames = vec![framed(5, &[about(), Record::End])];
+    let mut frames = vec![framed(5, &[about(), JournalRecord::End])];
     for n in 0..sessions {
-        frames.push(framed(6 + n, &[Record::Revocation(session(n))]));
+        frames.push(framed(6 + n, &[JournalRecord::Revocation(session(n))]));
     }
     frames
 }
 
-fn about() -> Record {
+fn about() -> JournalRecord {
     let now = ManualClock::default().now();
-    Record::About(About {
+    JournalRecord::About(About {
         complete_since: now,
         announced: Announcement::new(HOUR, 1000, HOUR),
         last_sweep: now,
@@ -182,7 +182,7 @@ fn about() -> Record {
     })
 }
 
-fn framed(number: u64, records: &[Record]) -> Vec<u8> {
+fn framed(number: u64, records: &[JournalRecord]) -> Vec<u8> {
     let mut body = Vec::new();
     for record in records {
         record.write(&mut body);

@@ -26,7 +26,7 @@ enum Step {
 struct Model {
     entries: BTreeMap<(u8, [u8; 16]), Revocation>,
     longest: Duration,
-    /// What expired: it may be in the journal still, and come back until the next sweep.
+    /// Expired entries: they may be in the journal still, and come back until the next sweep.
     forgotten: BTreeSet<(u8, [u8; 16])>,
 }
 

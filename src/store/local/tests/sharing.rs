@@ -41,7 +41,7 @@ async fn the_journal_is_closed_with_the_last_of_store_and_nodes() {
     assert!(disk.lock().is_open);
     drop(node);
     assert!(!disk.lock().is_open);
-    // What was under way was finished.
+    // The publication under way was finished.
     assert_eq!(there.await, Ok(Published::Fresh));
     assert_eq!(opened(&disk).unwrap().list.len(), 1);
 }

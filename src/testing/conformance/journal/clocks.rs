@@ -1,96 +1,75 @@
-//! A store on the journal: what may be forgotten, and when.
+//! A store on the journal: it forgets expired entries alone, and none by a wrong clock.
 
-use std::time::Duration;
-
-use super::JournalHarness;
+use super::harness::JournalHarness;
 use super::tools::{
-    DAY, HOUR, MINUTE, Open, announcement, anonymous, durable, id, open, require_all, session,
-    subject,
+    DAY, HOUR, MINUTE, SECOND, TestedStore, anonymous, one_of_each, raised, refuses_clock, renewed,
+    session, subject,
 };
 use crate::error::StoreError;
-use crate::ids::{Generation, Serial};
-use crate::revoke::{Revocation, SessionEntry, SubjectEntry};
+use crate::ids::Generation;
+use crate::revoke::{Revocation, Target};
 use crate::testing::ManualClock;
 use crate::testing::conformance::report::{Checked, require};
 use crate::time::{Clock, UnixMillis};
 
 pub(super) async fn a_sweep_forgets(h: &dyn JournalHarness) -> Checked {
     let clock = ManualClock::default();
-    let mut open = Open::new(durable(h)?, &clock).await?;
+    let mut open = TestedStore::new(h, &clock).await?;
     let now = clock.now();
-    let subject = |n, until| Revocation::Subject {
-        key: subject(n),
-        entry: SubjectEntry {
+    let all = |first, until| {
+        [
+            session(first, until),
+            renewed(first + 1, now, until),
+            anonymous(first + 2, now, until),
             // From long ago, so that `until` is what counts.
-            generation: Generation::new(1),
-            until,
-        },
+            raised(first + 3, Generation::new(1), until),
+        ]
     };
-    let serial = Serial::new(3);
-    let renewed = |n, until| Revocation::Session {
-        id: id(n),
-        entry: SessionEntry {
-            serial,
-            from: now,
-            until,
-        },
-    };
-    let kept = [
-        session(1, now + 2 * HOUR),
-        renewed(2, now + 2 * HOUR),
-        anonymous(3, now, now + 2 * HOUR),
-        subject(4, now + 2 * HOUR),
-    ];
-    let expired = [
-        session(5, now + HOUR),
-        renewed(6, now + HOUR),
-        anonymous(7, now, now + HOUR),
-        subject(8, now + HOUR),
-    ];
     let everyone = Revocation::Everyone {
         generation: Generation::new(9),
     };
-    for revocation in kept.iter().chain(&expired).chain([&everyone]) {
+    let (expired, mut kept) = (all(1, now + HOUR), all(5, now + 2 * HOUR).to_vec());
+    kept.push(everyone);
+    for revocation in expired.iter().chain(&kept) {
         open.publish(*revocation).await?;
     }
     clock.advance(HOUR);
     for when in ["after a sweep", "opened again and swept again"] {
         open.node.sweep().await?;
-        let mut want = kept.to_vec();
-        want.push(everyone);
-        require_all(&open, &want, when).await?;
+        open.holds(&kept, when).await?;
         open = open.again(h, &clock).await?;
     }
     clock.advance(HOUR);
     open.node.sweep().await?;
-    require_all(&open, &[everyone], "after everything has expired").await
+    open.holds(&[everyone], "after everything has expired")
+        .await
+}
+
+/// Times that cannot follow a sweep.
+fn wrong_after(swept: UnixMillis) -> [UnixMillis; 2] {
+    [swept.minus(MINUTE + SECOND), swept + 400 * DAY + SECOND]
 }
 
 pub(super) async fn a_wrong_clock_is_refused(h: &dyn JournalHarness) -> Checked {
     let clock = ManualClock::default();
-    let mut opened = Open::new(durable(h)?, &clock).await?;
+    let mut open = TestedStore::new(h, &clock).await?;
     let used = session(1, clock.now() + HOUR);
-    opened.publish(used).await?;
+    open.publish(used).await?;
     clock.advance(10 * MINUTE);
-    opened.node.sweep().await?;
+    open.node.sweep().await?;
     let swept = clock.now();
-    let second = Duration::from_secs(1);
-    for wrong in [swept.minus(MINUTE + second), swept + 400 * DAY + second] {
+    for wrong in wrong_after(swept) {
         clock.set(wrong);
-        let answer = opened.node.sweep().await;
+        let answer = open.node.sweep().await;
         require(matches!(answer, Err(StoreError::Clock(_))), || {
             format!("swept at {swept}, a sweep at {wrong} answers {answer:?}")
         })?;
-        require_all(&opened, &[used], "after that sweep").await?;
-        drop(opened);
-        let answer = Open::announcing(open(h)?, &clock, announcement()).await;
-        let is_refused = matches!(answer, Err(StoreError::Clock(_)));
-        require(is_refused, || {
-            format!("swept at {swept}, it opens at {wrong}")
-        })?;
+        open.holds(&[used], "after that sweep").await?;
+        drop(open);
+        refuses_clock(h, &clock).await?;
         clock.set(swept);
-        opened = Open::new(open(h)?, &clock).await?;
-        require_all(&opened, &[used], "opened by the right clock").await?;
+        open = TestedStore::reopened(h, &clock).await?;
+        open.holds(&[used], "opened by the right clock").await?;
     }
     Ok(())
 }
@@ -100,18 +79,39 @@ pub(super) async fn an_empty_list_begins_anew(h: &dyn JournalHarness) -> Checked
     let right = clock.now();
     for wrong in [right + 2 * HOUR, UnixMillis::from_secs(1)] {
         clock.set(wrong);
-        let open = Open::new(durable(h)?, &clock).await?;
+        let open = TestedStore::new(h, &clock).await?;
         open.node.sweep().await?;
         clock.set(right);
         let mut open = open.again(h, &clock).await?;
         for _ in 0..2 {
-            let since = open.complete_since().await?;
-            require(since == right, || {
-                format!("made at {wrong}, opened at {right}, it knows of sessions since {since}")
-            })?;
+            let when = format!("made at {wrong}, opened at {right}");
+            open.begins(right, &when).await?;
             open.node.sweep().await?;
             open = open.again(h, &clock).await?;
         }
+    }
+    Ok(())
+}
+
+pub(super) async fn a_used_list_never_begins_anew(h: &dyn JournalHarness) -> Checked {
+    let clock = ManualClock::default();
+    let made = clock.now();
+    let writes = one_of_each(&clock).into_iter().map(Ok);
+    let raises = [Target::Subject(subject(1)), Target::Everyone].map(Err);
+    for write in writes.chain(raises) {
+        let open = TestedStore::new(h, &clock).await?;
+        match write {
+            Ok(revocation) => open.publish(revocation).await.map(drop)?,
+            Err(target) => open.raise(target).await.map(drop)?,
+        }
+        drop(open);
+        for wrong in wrong_after(made) {
+            clock.set(wrong);
+            refuses_clock(h, &clock).await?;
+        }
+        clock.set(made);
+        let open = TestedStore::reopened(h, &clock).await?;
+        open.begins(made, &format!("after {write:?}")).await?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! The part for stores of one process: what a [`Journal`] promises, and what the library makes of it.
+//! The part for stores of one process: the promises of a [`Journal`], and of the library's store on it.
 //!
-//! 1. First the journal alone: what it was given is what it returns.
-//! 2. Then a store on it: what was acknowledged is there when it is opened again, and nothing else is.
+//! 1. First the journal alone: it returns what it was given.
+//! 2. Then a store on it: opened again, it holds what was acknowledged, and nothing else.
 //!
 //! ```
 //! use sealed_session::revoke::Journal;
@@ -23,65 +23,46 @@
 //! report.assert_passed();
 //! # }
 //! ```
+//!
+//! [`Journal`]: crate::revoke::Journal
 
 mod bytes;
 mod clocks;
+mod harness;
 mod lists;
 mod tools;
 
+pub use harness::JournalHarness;
+
 use super::report::{Report, run};
-use crate::revoke::Journal;
 
-/// How the suite gets at a journal.
-pub trait JournalHarness: Send + Sync {
-    /// A new journal with nothing in it, which shares nothing with those from before.
-    ///
-    /// # Errors
-    /// When there is none; the check that asked for it then fails with this message.
-    fn fresh(&self) -> Result<Box<dyn Journal>, String>;
-
-    /// Opens the place of the last [`fresh`](Self::fresh) one again, as a restarted process would. `None`, the
-    /// default, says that it does not survive that.
-    ///
-    /// # Errors
-    /// When it cannot be opened. That is what it must do while it is open elsewhere.
-    fn open(&self) -> Option<Result<Box<dyn Journal>, String>> {
-        None
-    }
-
-    /// Lets every append to the last [`fresh`](Self::fresh) one fail, or no longer. False, the default, says that
-    /// this cannot be done.
-    fn fail_appends(&self, fail: bool) -> bool {
-        let _ = fail;
-        false
-    }
-}
-
-/// Runs every check of a [`Journal`]. The runtime needs its timer, and several threads to find races.
+/// Runs every check of a [`Journal`](crate::revoke::Journal). The runtime needs its timer, and several threads to
+/// find races.
 pub async fn journal(harness: &dyn JournalHarness) -> Report {
     let mut report = Report::new();
     run! { report, harness;
         "a new journal is empty": bytes::a_new_one_is_empty;
-        "what it was given is what it returns, in order": bytes::given_is_returned;
+        "it returns what it was given, in order": bytes::given_is_returned;
         "any bytes can be appended": bytes::any_bytes;
         "large and many appends are all returned": bytes::large_and_many;
         "it goes on where it was when it is opened again": bytes::it_goes_on;
         "a compaction replaces everything, by all pieces": bytes::a_compaction_replaces;
-        "what is appended after a compaction follows it": bytes::appends_follow_a_compaction;
+        "appends after a compaction follow it": bytes::appends_follow_a_compaction;
         "it is open once": bytes::it_is_open_once;
-        "after a failed append a compaction mends everything": bytes::a_compaction_mends;
+        "after a failed append a compaction repairs everything": bytes::a_compaction_repairs;
         "a new list is empty and begins when it is made": lists::a_new_list_begins_now;
-        "what was published is there again": lists::published_is_kept;
+        "published revocations are there again": lists::published_is_kept;
         "raises are there again, and grow": lists::raises_are_kept;
-        "what was announced only grows, and is there again": lists::announcements_are_kept;
+        "announcements only grow, and are there again": lists::announcements_are_kept;
         "an earlier time that was attested counts, and is there again": lists::attestations_are_kept;
         "anonymous sessions that make room are refused for good": lists::capacity_is_kept;
         "three hundred at once are all there again": lists::many_at_once_are_kept;
-        "a list that is compacted on its way is all there again": lists::a_long_list_is_kept;
-        "what failed is there once it could be written": lists::a_failure_is_made_good;
-        "a sweep forgets what has expired, for good, and nothing else": clocks::a_sweep_forgets;
+        "a list that is compacted meanwhile is all there again": lists::a_long_list_is_kept;
+        "a failed write is made good once it is possible": lists::a_failure_is_made_good;
+        "a sweep forgets expired entries for good, and nothing else": clocks::a_sweep_forgets;
         "a clock that cannot be right forgets nothing and opens nothing": clocks::a_wrong_clock_is_refused;
         "a list that is still empty begins anew when its clock was wrong": clocks::an_empty_list_begins_anew;
+        "a list in which anything was revoked never begins anew": clocks::a_used_list_never_begins_anew;
     }
     report
 }

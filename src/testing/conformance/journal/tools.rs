@@ -1,24 +1,25 @@
-//! What the checks are written with.
+//! Helpers of the checks: stores on a journal, and entries to publish.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::JournalHarness;
+use super::harness::JournalHarness;
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::random::SystemRandom;
 use crate::revoke::node::Node;
 use crate::revoke::policy::Trust;
-use crate::revoke::store::Start;
+use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
 use crate::revoke::{
-    Announcement, Journal, Published, Revocation, SessionEntry, Store, SubjectEntry,
+    Announcement, Journal, Published, Revocation, SessionEntry, Store, SubjectEntry, Target,
 };
 use crate::store::Local;
 use crate::testing::ManualClock;
-use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::testing::conformance::report::{Checked, Stop, require, require_eq};
 use crate::time::{Clock, UnixMillis};
 
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -44,6 +45,14 @@ pub(super) fn open(h: &dyn JournalHarness) -> Checked<Box<dyn Journal>> {
     opened.map_err(|error| Stop::failed(format!("not opened again: {error}")))
 }
 
+/// Lets appends fail from now on.
+pub(super) fn fail_appends(h: &dyn JournalHarness) -> Checked {
+    match h.fail_appends(true) {
+        true => Ok(()),
+        false => Err(Stop::skipped("its appends cannot be made to fail")),
+    }
+}
+
 pub(super) fn load(journal: &mut dyn Journal) -> Checked<Vec<u8>> {
     let mut all = Vec::new();
     journal.load(&mut |piece| all.extend(piece))?;
@@ -51,14 +60,15 @@ pub(super) fn load(journal: &mut dyn Journal) -> Checked<Vec<u8>> {
 }
 
 /// A store on a journal, and a node of it.
-pub(super) struct Open {
+pub(super) struct TestedStore {
     pub(super) store: Store,
     pub(super) node: Node,
 }
 
-impl Open {
-    pub(super) async fn new(journal: Box<dyn Journal>, clock: &ManualClock) -> Checked<Self> {
-        Ok(Self::announcing(journal, clock, announcement()).await?)
+impl TestedStore {
+    /// A store on a new journal that keeps something.
+    pub(super) async fn new(h: &dyn JournalHarness, clock: &ManualClock) -> Checked<Self> {
+        Ok(Self::announcing(durable(h)?, clock, announcement()).await?)
     }
 
     pub(super) async fn announcing(
@@ -67,7 +77,7 @@ impl Open {
         announcement: Announcement,
     ) -> Result<Self, StoreError> {
         let store = Store::of(Local::new(journal));
-        let start = Start {
+        let start = NodeStart {
             worker: Arc::new(Worker::start()?),
             clock: Arc::new(clock.clone()),
             random: Arc::new(SystemRandom),
@@ -84,47 +94,49 @@ impl Open {
     /// Closes it, and opens it again.
     pub(super) async fn again(self, h: &dyn JournalHarness, clock: &ManualClock) -> Checked<Self> {
         drop(self);
-        Self::new(open(h)?, clock).await
+        Self::reopened(h, clock).await
+    }
+
+    /// Opens a store that was closed.
+    pub(super) async fn reopened(h: &dyn JournalHarness, clock: &ManualClock) -> Checked<Self> {
+        Ok(Self::announcing(open(h)?, clock, announcement()).await?)
     }
 
     pub(super) async fn publish(&self, revocation: Revocation) -> Result<Published, StoreError> {
         self.node.revoke(revocation).there.await
     }
 
-    /// All that it holds, in an order of its own.
-    pub(super) async fn all(&self) -> Checked<Vec<String>> {
-        let contents = self.store.contents().await?;
-        Ok(sorted(contents.revocations))
+    pub(super) async fn raise(&self, target: Target) -> Result<Generation, StoreError> {
+        let raised = self.node.raise(target, Generation::NONE, false).await?;
+        Ok(raised.generation)
     }
 
-    pub(super) async fn complete_since(&self) -> Checked<UnixMillis> {
-        Ok(self.store.contents().await?.complete_since)
+    /// Fails the check unless the store holds these, and nothing else.
+    pub(super) async fn holds(&self, want: &[Revocation], when: &str) -> Checked {
+        let held = self.store.contents().await?.revocations;
+        let first = |of: &[Revocation], not_in: &[Revocation]| -> Vec<Revocation> {
+            let missing = of.iter().filter(|it| !not_in.contains(it));
+            missing.take(3).copied().collect()
+        };
+        let (lost, extra) = (first(want, &held), first(&held, want));
+        let is_same = lost.is_empty() && extra.is_empty() && held.len() == want.len();
+        require(is_same, || {
+            format!("{when}, {lost:?} is missing and {extra:?} too much")
+        })
+    }
+
+    /// Fails the check unless the list knows of sessions since then.
+    pub(super) async fn begins(&self, since: UnixMillis, when: &str) -> Checked {
+        let held = self.store.contents().await?.complete_since;
+        require_eq(held, since, &format!("{when}, the begin of the list"))
     }
 }
 
-/// Fails the check unless the store holds these, and nothing else.
-pub(super) async fn require_all(open: &Open, want: &[Revocation], when: &str) -> Checked {
-    let (held, want) = (open.all().await?, sorted(want.to_vec()));
-    let difference = || {
-        let lost: Vec<_> = want
-            .iter()
-            .filter(|it| !held.contains(it))
-            .take(3)
-            .collect();
-        let extra: Vec<_> = held
-            .iter()
-            .filter(|it| !want.contains(it))
-            .take(3)
-            .collect();
-        format!("{when}, {lost:?} is missing and {extra:?} too much")
-    };
-    require(held == want, difference)
-}
-
-pub(super) fn sorted(revocations: Vec<Revocation>) -> Vec<String> {
-    let mut all: Vec<_> = revocations.iter().map(|it| format!("{it:?}")).collect();
-    all.sort();
-    all
+/// Fails the check unless the journal, which was closed, refuses to open by this clock.
+pub(super) async fn refuses_clock(h: &dyn JournalHarness, clock: &ManualClock) -> Checked {
+    let opened = TestedStore::announcing(open(h)?, clock, announcement()).await;
+    let is_refused = matches!(opened, Err(StoreError::Clock(_)));
+    require(is_refused, || format!("it opens at {}", clock.now()))
 }
 
 pub(super) fn announcement() -> Announcement {
@@ -146,29 +158,31 @@ pub(super) fn anonymous(n: u64, created: UnixMillis, until: UnixMillis) -> Revoc
     }
 }
 
+pub(super) fn renewed(n: u64, from: UnixMillis, until: UnixMillis) -> Revocation {
+    let entry = SessionEntry {
+        serial: Serial::new(7),
+        from,
+        until,
+    };
+    Revocation::Session { id: id(n), entry }
+}
+
+pub(super) fn raised(n: u64, generation: Generation, until: UnixMillis) -> Revocation {
+    Revocation::Subject {
+        key: subject(n),
+        entry: SubjectEntry { generation, until },
+    }
+}
+
 /// One of each kind, of which none has expired.
 pub(super) fn one_of_each(clock: &ManualClock) -> Vec<Revocation> {
     let now = clock.now();
     let generation = Generation::new(now.as_millis());
-    let renewed = SessionEntry {
-        serial: Serial::new(7),
-        from: now + MINUTE,
-        until: now + HOUR,
-    };
     vec![
         session(1, now + DAY),
-        Revocation::Session {
-            id: id(2),
-            entry: renewed,
-        },
+        renewed(2, now + MINUTE, now + HOUR),
         anonymous(3, now, now + DAY),
-        Revocation::Subject {
-            key: subject(4),
-            entry: SubjectEntry {
-                generation,
-                until: now + 2 * DAY,
-            },
-        },
+        raised(4, generation, now + 2 * DAY),
         Revocation::Everyone { generation },
         Revocation::Anonymous {
             since: now.minus(MINUTE),

@@ -1,0 +1,115 @@
+//! A journal as a [`Store`](crate::revoke::Store): closed at first, then open.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+
+use super::keeper::Keeper;
+use super::node::LocalNode;
+use crate::error::StoreError;
+use crate::ids::Generation;
+use crate::lock::lock;
+use crate::revoke::completeness::Completeness;
+use crate::revoke::node::Node;
+use crate::revoke::store::{Contents, NodeStart, StoreKind};
+use crate::revoke::{Announcement, Journal, Revocation, Target};
+use crate::time::{Clock, SystemClock, UnixMillis};
+
+/// A journal; once it is used, the store on it.
+pub(crate) struct Local {
+    name: &'static str,
+    /// What the journal says of itself.
+    text: String,
+    place: Mutex<Place>,
+}
+
+enum Place {
+    Closed(Option<Box<dyn Journal>>),
+    Open(Arc<Keeper>),
+}
+
+impl Local {
+    pub(crate) fn new(journal: Box<dyn Journal>) -> Self {
+        Self {
+            name: journal.name(),
+            text: format!("{journal:?}"),
+            place: Mutex::new(Place::Closed(Some(journal))),
+        }
+    }
+
+    /// The store, once its journal is loaded. Without a `clock` it has the machine's.
+    async fn keeper(&self, clock: Option<Arc<dyn Clock>>) -> Result<Arc<Keeper>, StoreError> {
+        let keeper = self.begin(clock)?;
+        keeper.loaded().await?;
+        Ok(keeper)
+    }
+
+    /// Begins to load the journal when first called.
+    fn begin(&self, clock: Option<Arc<dyn Clock>>) -> Result<Arc<Keeper>, StoreError> {
+        let mut place = lock(&self.place);
+        let journal = match &mut *place {
+            Place::Open(keeper) => return Ok(Arc::clone(keeper)),
+            Place::Closed(journal) => journal.take(),
+        };
+        // It is gone only if opening it panicked.
+        let journal = journal.ok_or(StoreError::Closed)?;
+        let clock = clock.unwrap_or_else(|| Arc::new(SystemClock::default()));
+        let keeper = Arc::new(Keeper::open(journal, clock));
+        *place = Place::Open(Arc::clone(&keeper));
+        Ok(keeper)
+    }
+}
+
+#[async_trait]
+impl StoreKind for Local {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    async fn open(&self, clock: Arc<dyn Clock>) -> Result<(), StoreError> {
+        self.keeper(Some(clock)).await.map(drop)
+    }
+
+    async fn start(&self, start: NodeStart) -> Result<Node, StoreError> {
+        let keeper = self.keeper(Some(Arc::clone(&start.clock))).await?;
+        keeper.announce(start.announcement).await?;
+        let list = Arc::clone(&keeper.book.list);
+        let backend = Arc::new(LocalNode::new(self.name, keeper, start.worker));
+        let completeness = Arc::new(Completeness::local());
+        Ok(Node::new(list, completeness, backend, start.clock))
+    }
+
+    async fn contents(&self) -> Result<Contents, StoreError> {
+        Ok(self.keeper(None).await?.contents())
+    }
+
+    async fn announce(&self, announcement: Announcement) -> Result<(), StoreError> {
+        self.keeper(None).await?.announce(announcement).await
+    }
+
+    async fn publish(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
+        let publishing = self.keeper(None).await?.publish(revocations);
+        publishing.await.map(drop)
+    }
+
+    async fn raise(&self, target: Target) -> Result<Generation, StoreError> {
+        let raising = self.keeper(None).await?.raise(target);
+        Ok(raising.await?.generation)
+    }
+
+    async fn attest(&self, since: UnixMillis) -> Result<(), StoreError> {
+        self.keeper(None).await?.attest(since).await
+    }
+}
+
+/// What the journal says of itself: a file's name, where it has one.
+impl fmt::Debug for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

@@ -1,0 +1,87 @@
+//! The store in a file: damage, crashes, full disks and second starts.
+//!
+//! That it keeps the contract of a journal, clocks included, is what `journal_conformance.rs` shows.
+#![cfg(feature = "redb")]
+
+mod crashes;
+mod damage;
+mod files;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use sealed_session::revoke::{Revocation, Serial, SessionEntry, SessionId, Store};
+use sealed_session::store::{Redb, StoreError};
+use sealed_session::time::UnixMillis;
+use tempfile::TempDir;
+
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        Self { folder }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("revocations.redb")
+    }
+
+    fn create(&self) -> Result<Redb, StoreError> {
+        Redb::create(self.path())
+    }
+
+    fn open(&self) -> Result<Redb, StoreError> {
+        Redb::open(self.path())
+    }
+
+    /// The sessions in the list.
+    async fn read(&self) -> Result<HashSet<u64>, StoreError> {
+        sessions(&self.open()?.into()).await
+    }
+
+    /// A closed file that holds `count` sessions, each a write of its own.
+    async fn filled(&self, count: u64) {
+        let store = Store::from(self.create().unwrap());
+        for n in 0..count {
+            store.publish(&[ended(n)]).await.unwrap();
+        }
+    }
+}
+
+fn id(n: u64) -> SessionId {
+    // Spread out, so that the tree is written to in many places.
+    let spread = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    SessionId::from_bytes((u128::from(spread) << 64 | u128::from(n)).to_be_bytes())
+}
+
+fn number(id: SessionId) -> u64 {
+    u128::from_be_bytes(*id.as_bytes()) as u64
+}
+
+fn ended(n: u64) -> Revocation {
+    let entry = SessionEntry {
+        serial: Serial::ENDED,
+        from: UnixMillis::EPOCH,
+        until: UnixMillis::MAX,
+    };
+    Revocation::Session { id: id(n), entry }
+}
+
+async fn sessions(store: &Store) -> Result<HashSet<u64>, StoreError> {
+    let contents = store.contents().await?;
+    let sessions = contents.revocations.iter().map(|each| match each {
+        Revocation::Session { id, .. } => number(*id),
+        other => panic!("{other:?}"),
+    });
+    Ok(sessions.collect())
+}
+
+fn assert_damaged<T: std::fmt::Debug>(opened: Result<T, StoreError>, what: &str) {
+    match opened {
+        Err(StoreError::Damaged { .. }) => {}
+        other => panic!("{what}: {other:?}"),
+    }
+}
