@@ -4,7 +4,7 @@ use super::harness::LogHarness;
 use super::tools::*;
 use crate::error::StoreError;
 use crate::revoke::{Announcement, Published, Revocation};
-use crate::testing::conformance::report::{Checked, require};
+use crate::testing::conformance::report::{Checked, equal, require};
 use crate::time::SKEW;
 use crate::time::UnixMillis;
 

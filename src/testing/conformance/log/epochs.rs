@@ -4,7 +4,7 @@ use super::harness::LogHarness;
 use super::tools::*;
 use crate::ids::{Generation, Serial};
 use crate::revoke::{Followed, Incarnation, Published, Revocation, Target};
-use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::testing::conformance::report::{Checked, Stop, equal, require};
 
 pub(super) async fn the_earliest_attestation_counts(h: &dyn LogHarness) -> Checked {
     let log = fresh(h).await?;

@@ -6,7 +6,7 @@ use super::harness::LogHarness;
 use super::tools::*;
 use crate::ids::Generation;
 use crate::revoke::{Cursor, Followed, Revocation, Target};
-use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::testing::conformance::report::{Checked, Stop, equal, require};
 
 pub(super) async fn following_delivers(h: &dyn LogHarness) -> Checked {
     let log = fresh(h).await?;

@@ -9,7 +9,7 @@ use super::tools::*;
 use crate::error::StoreError;
 use crate::ids::Generation;
 use crate::revoke::{Incarnation, Raise, Target};
-use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::testing::conformance::report::{Checked, Stop, equal, require};
 use crate::time::UnixMillis;
 
 pub(super) async fn a_raise_follows_all(h: &dyn LogHarness) -> Checked {

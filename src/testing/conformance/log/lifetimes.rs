@@ -6,7 +6,7 @@ use super::harness::LogHarness;
 use super::tools::*;
 use crate::ids::Generation;
 use crate::revoke::{Announcement, Raise, Revocation, SessionEntry, Target};
-use crate::testing::conformance::report::Checked;
+use crate::testing::conformance::report::{Checked, equal};
 use crate::time::UnixMillis;
 
 pub(super) async fn announcements_only_grow(h: &dyn LogHarness) -> Checked {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::harness::LogHarness;
 use super::tools::*;
 use crate::revoke::{Announcement, Followed, Published, Purpose, Revocation, SETTLING};
-use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::testing::conformance::report::{Checked, Stop, equal, require};
 
 const OUTAGE: Duration = Duration::from_secs(600);
 /// What may pass while a check runs.

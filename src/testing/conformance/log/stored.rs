@@ -8,7 +8,7 @@ use super::harness::LogHarness;
 use super::tools::*;
 use crate::ids::{Generation, Serial};
 use crate::revoke::{Matter, Published, Purpose, Revocation, SessionEntry, Target};
-use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::testing::conformance::report::{Checked, Stop, equal, require};
 use crate::time::UnixMillis;
 
 pub(super) async fn a_new_log_is_empty(h: &dyn LogHarness) -> Checked {

@@ -1,7 +1,6 @@
 //! What the checks are written with.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use crate::revoke::{
     Announcement, Cursor, Followed, LogState, Matter, Published, Purpose, Raise, ReplicatedLog,
     Revocation, SessionEntry, SnapshotEnd, Target,
 };
-use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::testing::conformance::report::{Checked, Stop, equal, require};
 use crate::time::UnixMillis;
 
 pub(super) type Log = Arc<dyn ReplicatedLog>;
@@ -22,15 +21,6 @@ pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Longer than any check takes: so nobody announces less than what its entries need.
 const OUTAGE: Duration = Duration::from_secs(600);
-
-/// Fails unless both are the same.
-pub(super) fn equal<A, B>(what: &str, got: A, want: B) -> Checked
-where
-    A: PartialEq<B> + fmt::Debug,
-    B: fmt::Debug,
-{
-    require(got == want, || format!("{what}: {got:?}, not {want:?}"))
-}
 
 pub(super) async fn fresh(h: &dyn LogHarness) -> Checked<Log> {
     let failed = |error| Stop::failed(format!("no log: {error}"));
