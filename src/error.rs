@@ -83,7 +83,7 @@ pub enum Rejected {
     /// Everyone was logged out.
     #[error("all sessions were ended")]
     EveryoneEnded,
-    /// Older than the list that would have to vouch for it.
+    /// Older than the revocation list, which may not know of its end.
     #[error("the session is older than the revocation list")]
     OlderThanList,
 }
@@ -262,8 +262,8 @@ pub enum StoreError {
     /// No answer, or an answer that says "not now". Trying again may help.
     #[error("the revocation store is not available: {0}")]
     Unavailable(String),
-    /// The store's file does not exist. Creating it is an explicit act, because a new list vouches
-    /// for no session from before.
+    /// The store's file does not exist. Creating it is an explicit act, because a new list knows of no
+    /// session that was ended before.
     #[error("{} does not exist; an empty list is created only when told to", .0.display())]
     Missing(PathBuf),
     /// What is stored is not what was written. No list is made of it, and no entry is changed or dropped.

@@ -27,7 +27,7 @@ macro_rules! id {
             }
         }
 
-        /// Its bytes alone. A derived one adds their number, which is always the same.
+        /// Its bytes in one write, so that a hasher can take them as the hash. A derived one writes their number first.
         impl Hash for $name {
             fn hash<H: Hasher>(&self, hasher: &mut H) {
                 hasher.write(&self.0);
@@ -154,19 +154,9 @@ impl KeyId {
 }
 
 fn unhex(text: &str) -> Option<[u8; 16]> {
-    let digits = text.as_bytes();
-    if digits.len() != 32 {
-        return None;
-    }
-    let mut bytes = [0; 16];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let mut value = 0;
-        for digit in pair {
-            value = value << 4 | char::from(*digit).to_digit(16)?;
-        }
-        *byte = u8::try_from(value).ok()?;
-    }
-    Some(bytes)
+    let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = is_hex.then(|| u128::from_str_radix(text, 16));
+    Some(number?.ok()?.to_be_bytes())
 }
 
 /// A generation of a subject, or of everyone: sessions of an older one are dead.

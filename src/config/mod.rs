@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::cookie::Template;
+use crate::cookie::{CookieSettings, Template};
 use crate::error::ConfigError;
 use crate::file;
 use crate::keys::{KeySource, toml_problem};
 use crate::seal::check_audience;
-use tables::{CookieTable, LifetimeTable};
+use crate::time::Lifetimes;
+use tables::LifetimeTable;
 
 pub(crate) use revocation::RevocationTable;
 
@@ -33,7 +34,7 @@ pub(crate) use revocation::RevocationTable;
 pub struct SessionConfig {
     pub(crate) audience: String,
     #[serde(default)]
-    pub(crate) cookie: CookieTable,
+    pub(crate) cookie: CookieSettings,
     #[serde(default)]
     pub(crate) lifetime: LifetimeTable,
     keys: KeySource,
@@ -66,7 +67,7 @@ impl SessionConfig {
     fn check(&self) -> Result<(), ConfigError> {
         check_audience(&self.audience)?;
         self.lifetime.lifetimes().validate()?;
-        Template::new(self.cookie.settings()).map(|_| ())
+        Template::new(self.cookie.clone()).map(|_| ())
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -87,7 +88,7 @@ impl SessionConfig {
 
     /// The name of the cookie.
     pub fn cookie_name(&self) -> String {
-        self.cookie.settings().name
+        self.cookie.name.clone()
     }
 
     /// The name of the application and its environment.
@@ -102,10 +103,11 @@ impl SessionConfig {
 
     /// The longest that a cookie under these settings can live, as `sealed-session keys rotate` needs it.
     pub fn longest_lifetime(&self) -> Duration {
-        let lifetimes = self.lifetime.lifetimes();
-        lifetimes
-            .standard
-            .absolute
-            .max(lifetimes.remembered.absolute)
+        let Lifetimes {
+            standard,
+            remembered,
+            ..
+        } = self.lifetime.lifetimes();
+        standard.absolute.max(remembered.absolute)
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct RevocationTable {
     #[serde(default)]
     pub(crate) when_stale: WhenStale,
     max_outage: Option<Span>,
-    /// How many ended sessions of visitors are remembered.
+    /// How many ended anonymous sessions are remembered.
     pub(crate) anonymous_capacity: Option<u64>,
 }
 
@@ -64,23 +64,27 @@ impl RevocationTable {
 
     /// Settings that only a server has.
     pub(crate) fn check_local(&self) -> Result<(), ConfigError> {
-        let refuse = |setting, problem: &str| Err(ConfigError::setting(setting, problem));
-        if self.list.is_some() {
-            let problem = "only a store on a server has several lists";
-            return refuse("revocation.list", problem);
+        let (password, certificate) = (&self.password_file, &self.root_certificate);
+        let settings = [
+            ("revocation.list", self.list.is_some(), "several lists"),
+            ("revocation.password_file", password.is_some(), "a password"),
+            (
+                "revocation.root_certificate",
+                certificate.is_some(),
+                "a certificate",
+            ),
+            (
+                "revocation.wait_for_replicas",
+                self.wait_for_replicas > 0,
+                "replicas",
+            ),
+        ];
+        match settings.into_iter().find(|(_, is_set, _)| *is_set) {
+            Some((setting, _, what)) => {
+                let problem = format!("only a store on a server has {what}");
+                Err(ConfigError::setting(setting, problem))
+            }
+            None => Ok(()),
         }
-        if self.password_file.is_some() {
-            let problem = "only a store on a server has a password";
-            return Err(ConfigError::setting("revocation.password_file", problem));
-        }
-        if self.root_certificate.is_some() {
-            let problem = "only a store on a server has a certificate";
-            return refuse("revocation.root_certificate", problem);
-        }
-        if self.wait_for_replicas > 0 {
-            let problem = "only a store on a server has replicas";
-            return refuse("revocation.wait_for_replicas", problem);
-        }
-        Ok(())
     }
 }

@@ -1,44 +1,10 @@
-//! The tables `[cookie]` and `[lifetime]`: what is left out has the default that code has.
+//! The table `[lifetime]`: what is left out has the default that code has.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::cookie::{CookieSettings, PreviousCookie, SameSite};
 use crate::time::{Lifetimes, Limits};
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct CookieTable {
-    name: Option<String>,
-    path: Option<String>,
-    domain: Option<String>,
-    secure: Option<bool>,
-    same_site: Option<SameSite>,
-    partitioned: Option<bool>,
-    max_bytes: Option<usize>,
-    max_chunks: Option<u8>,
-    persistent: Option<bool>,
-    previous: Vec<PreviousCookie>,
-}
-
-impl CookieTable {
-    pub(crate) fn settings(&self) -> CookieSettings {
-        let default = CookieSettings::default();
-        CookieSettings {
-            name: self.name.clone().unwrap_or(default.name),
-            path: self.path.clone().unwrap_or(default.path),
-            domain: self.domain.clone().or(default.domain),
-            secure: self.secure.unwrap_or(default.secure),
-            same_site: self.same_site.unwrap_or(default.same_site),
-            partitioned: self.partitioned.unwrap_or(default.partitioned),
-            max_bytes: self.max_bytes.unwrap_or(default.max_bytes),
-            max_chunks: self.max_chunks.unwrap_or(default.max_chunks),
-            persistent: self.persistent.unwrap_or(default.persistent),
-            previous: self.previous.clone(),
-        }
-    }
-}
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -64,10 +30,7 @@ impl LifetimeTable {
                 idle: or(self.remembered_idle, default.remembered.idle),
                 absolute: or(self.remembered_absolute, default.remembered.absolute),
             },
-            refresh_after: self
-                .refresh_after
-                .map(|span| span.0)
-                .or(default.refresh_after),
+            refresh_after: self.refresh_after.map(|span| span.0),
             renew_grace: or(self.renew_grace, default.renew_grace),
         }
     }

@@ -7,7 +7,8 @@ const DEFAULT_BYTES: usize = 3584;
 ///
 /// The defaults are the strictest that work for most applications: `__Host-session`, `Path=/`,
 /// `Secure`, `HttpOnly`, `SameSite=Lax`, no `Domain` (OWASP ASVS 5.0, 3.3.1 to 3.3.4).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct CookieSettings {
     /// The cookie's name. `__Host-` and `__Secure-` promise attributes that must then be set.

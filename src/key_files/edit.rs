@@ -8,7 +8,7 @@
 use super::error::EditError;
 use super::plan::at_once;
 use crate::ids::KeyId;
-use crate::keys::tables::{KeyTables, PrunedEntry};
+use crate::keys::tables::{KeyEntry, KeyTables, PrunedEntry};
 use crate::random::{Random, RandomError};
 use crate::time::{SKEW, UnixMillis};
 
@@ -36,23 +36,15 @@ impl KeyTables {
     /// Removes the secrets of keys that retired before `now`, or were revoked, and leaves their tombstones.
     /// Returns the ids of the keys.
     pub fn prune(&mut self, now: UnixMillis) -> Vec<KeyId> {
-        let is_revoked = |id: &KeyId| self.revoked.iter().any(|revoked| revoked.id == *id);
-        let keys = std::mem::take(&mut self.keys);
-        let (gone, kept): (Vec<_>, Vec<_>) = keys
-            .into_iter()
-            .partition(|key| key.is_retired(now) || is_revoked(&key.id));
-        for key in &gone {
-            match key.retire {
-                Some(retired) if !is_revoked(&key.id) => {
-                    self.pruned.push(PrunedEntry {
-                        id: key.id,
-                        retired,
-                    });
-                }
-                _ => {}
+        let keys = std::mem::take(&mut self.keys).into_iter();
+        let (gone, kept): (Vec<_>, _) =
+            keys.partition(|key| key.is_retired(now) || self.is_revoked(&key.id));
+        self.keys = kept;
+        for KeyEntry { id, retire, .. } in &gone {
+            if let (Some(retired), false) = (*retire, self.is_revoked(id)) {
+                self.pruned.push(PrunedEntry { id: *id, retired });
             }
         }
-        self.keys = kept;
         gone.iter().map(|key| key.id).collect()
     }
 

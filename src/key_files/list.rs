@@ -27,14 +27,7 @@ pub enum KeyStatus {
 /// In lower case.
 impl fmt::Display for KeyStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Pending => "pending",
-            Self::Sealing => "sealing",
-            Self::Opening => "opening",
-            Self::Retired => "retired",
-            Self::Pruned => "pruned",
-            Self::Revoked => "revoked",
-        })
+        f.write_str(&format!("{self:?}").to_lowercase())
     }
 }
 
@@ -75,29 +68,22 @@ impl KeyTables {
             revoked: self.revoked_at(&key.id),
             has_secret: true,
         });
-        let gone = self.pruned.iter().map(|pruned| KeyInfo {
-            id: pruned.id,
-            status: match self.revoked_at(&pruned.id) {
-                Some(_) => KeyStatus::Revoked,
-                None => KeyStatus::Pruned,
+        let gone = |id: KeyId, retired: Option<UnixMillis>| KeyInfo {
+            id,
+            status: match self.is_revoked(&id) {
+                true => KeyStatus::Revoked,
+                false => KeyStatus::Pruned,
             },
             activate: None,
-            retire: Some(pruned.retired),
-            revoked: self.revoked_at(&pruned.id),
+            retire: retired,
+            revoked: self.revoked_at(&id),
             has_secret: false,
-        });
-        let only_revoked = self.revoked.iter().filter(|revoked| {
-            self.keys.iter().all(|key| key.id != revoked.id)
-                && self.pruned.iter().all(|pruned| pruned.id != revoked.id)
-        });
-        let revoked = only_revoked.map(|revoked| KeyInfo {
-            id: revoked.id,
-            status: KeyStatus::Revoked,
-            activate: None,
-            retire: None,
-            revoked: Some(revoked.at),
-            has_secret: false,
-        });
-        with_secret.chain(gone).chain(revoked).collect()
+        };
+        let pruned = self.pruned.iter().map(|it| gone(it.id, Some(it.retired)));
+        let listed: Vec<KeyInfo> = with_secret.chain(pruned).collect();
+        let revoked = self.revoked.iter().map(|it| gone(it.id, None));
+        let others = revoked.filter(|it| listed.iter().all(|key| key.id != it.id));
+        let others: Vec<_> = others.collect();
+        [listed, others].concat()
     }
 }

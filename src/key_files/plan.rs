@@ -21,6 +21,18 @@ impl KeyTables {
         active.rev().max_by_key(|key| key.activate)
     }
 
+    pub(super) fn key_mut(&mut self, id: KeyId) -> Option<&mut KeyEntry> {
+        self.keys.iter_mut().find(|key| key.id == id)
+    }
+
+    /// Those of keys that are in use, and of those that are gone: some may come twice.
+    pub(super) fn ids(&self) -> impl Iterator<Item = KeyId> {
+        let keys = self.keys.iter().map(|key| key.id);
+        let pruned = self.pruned.iter().map(|pruned| pruned.id);
+        let revoked = self.revoked.iter().map(|revoked| revoked.id);
+        keys.chain(pruned).chain(revoked)
+    }
+
     pub(super) fn is_revoked(&self, id: &KeyId) -> bool {
         self.revoked_at(id).is_some()
     }
@@ -72,14 +84,7 @@ impl KeyTables {
         for _ in 0..8 {
             let key = KeyEntry::new(Secret::generate(random)?, activate);
             let prefix = key.id.prefix();
-            let keys = self.keys.iter().map(|key| key.id);
-            let revoked = self.revoked.iter().map(|revoked| revoked.id);
-            let pruned = self.pruned.iter().map(|pruned| pruned.id);
-            if keys
-                .chain(revoked)
-                .chain(pruned)
-                .all(|id| id.prefix() != prefix)
-            {
+            if self.ids().all(|id| id.prefix() != prefix) {
                 let id = key.id;
                 self.keys.push(key);
                 return Ok(id);

@@ -42,10 +42,7 @@ impl KeyTables {
         now: UnixMillis,
         random: &dyn Random,
     ) -> Result<Successor, EditError> {
-        let is_known = self.keys.iter().any(|key| key.id == id)
-            || self.pruned.iter().any(|pruned| pruned.id == id)
-            || self.is_revoked(&id);
-        if !is_known {
+        if self.ids().all(|known| known != id) {
             return Err(EditError::Unknown(id));
         }
         let before = self.sealing(now).map(|key| key.id);
@@ -58,7 +55,12 @@ impl KeyTables {
                 if before == Some(id) && is_replaced {
                     Successor::Unchanged
                 } else {
-                    self.reinstate(id)
+                    // Its end was planned from when it was to stop, and no longer holds; the next rotation
+                    // plans another.
+                    if let Some(key) = self.key_mut(id) {
+                        key.retire = None;
+                    }
+                    Successor::Reinstated(id)
                 }
             }
             Some(_) => Successor::Unchanged,
@@ -103,36 +105,20 @@ impl KeyTables {
                 Some(_) => Some(retire),
                 None => None,
             };
-            for key in &mut self.keys {
-                if key.id == *id {
-                    key.retire = end;
-                }
+            if let Some(key) = self.key_mut(*id) {
+                key.retire = end;
             }
         }
-    }
-
-    /// The key `id` seals again, because its successor is gone. Its end was planned from when it was to
-    /// stop, and no longer holds; the next rotation plans another.
-    fn reinstate(&mut self, id: KeyId) -> Successor {
-        for key in &mut self.keys {
-            if key.id == id {
-                key.retire = None;
-            }
-        }
-        Successor::Reinstated(id)
     }
 
     /// Puts a key in the place of the last one that sealed.
     fn replace(&mut self, now: UnixMillis, random: &dyn Random) -> Result<Successor, EditError> {
         let activate = at_once(now);
-        match self.pending(now).map(|key| key.id) {
-            Some(id) => {
-                for key in &mut self.keys {
-                    if key.id == id {
-                        key.activate = activate;
-                    }
-                }
-                Ok(Successor::Activated(id))
+        let pending = self.pending(now).map(|key| key.id);
+        match pending.and_then(|id| self.key_mut(id)) {
+            Some(key) => {
+                key.activate = activate;
+                Ok(Successor::Activated(key.id))
             }
             None => Ok(Successor::Fresh(self.add_fresh(activate, random)?)),
         }

@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_mounted_alone_says_why_it_can_not_be_replaced() {
+    fn a_file_that_is_mounted_alone_says_why_it_cannot_be_replaced() {
         let path = Path::new("keys.toml");
         let busy = not_replaced(path, io::ErrorKind::ResourceBusy.into()).to_string();
         for part in [

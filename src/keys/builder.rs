@@ -8,40 +8,35 @@ use crate::random::{RandomError, SystemRandom};
 use crate::time::UnixMillis;
 
 /// Collects the keys of a [`KeyRing`].
-#[derive(Clone, Debug, Default)]
-pub struct KeyRingBuilder {
-    keys: Vec<Key>,
-    revoked: Vec<(KeyId, UnixMillis)>,
-    pruned: Vec<(KeyId, UnixMillis)>,
-    everyone_before: Option<UnixMillis>,
-}
+#[derive(Clone, Debug)]
+pub struct KeyRingBuilder(pub(super) KeyRing);
 
 impl KeyRingBuilder {
     /// Adds a key that seals from `activate` on (until a newer one does) and opens until `retire`.
     #[must_use]
     pub fn key(mut self, secret: Secret, activate: UnixMillis, retire: Option<UnixMillis>) -> Self {
-        self.keys.push(Key::new(&secret, activate, retire));
+        self.0.keys.push(Key::new(&secret, activate, retire));
         self
     }
 
-    /// Says that the key `id` was revoked, at the time `at`. Wins over a [`key`](Self::key) with the same id.
+    /// Says that the key `id` was revoked. Wins over a [`key`](Self::key) with the same id.
     #[must_use]
-    pub fn revoked(mut self, id: KeyId, at: UnixMillis) -> Self {
-        self.revoked.push((id, at));
+    pub fn revoked(mut self, id: KeyId) -> Self {
+        self.0.revoked.push(id);
         self
     }
 
-    /// Says that the key `id` retired at the time `retired` and that its secret is gone.
+    /// Says that the key `id` retired and that its secret is gone.
     #[must_use]
-    pub fn pruned(mut self, id: KeyId, retired: UnixMillis) -> Self {
-        self.pruned.push((id, retired));
+    pub fn pruned(mut self, id: KeyId) -> Self {
+        self.0.pruned.push(id);
         self
     }
 
     /// The time before which no session counts.
     #[must_use]
     pub fn everyone_before(mut self, time: UnixMillis) -> Self {
-        self.everyone_before = Some(time);
+        self.0.everyone_before = Some(time);
         self
     }
 
@@ -52,10 +47,11 @@ impl KeyRingBuilder {
     /// [`ConfigError::Keys`] if there is no key, if an id is listed twice, if a key retires before it
     /// activates, or if two ids begin with the same four bytes.
     pub fn build(self) -> Result<KeyRing, ConfigError> {
-        if self.keys.is_empty() {
+        let Self(mut ring) = self;
+        if ring.keys.is_empty() {
             return Err(problem("there is no key"));
         }
-        for key in &self.keys {
+        for key in &ring.keys {
             if key.retire().is_some_and(|retire| retire <= key.activate()) {
                 return Err(problem(format!(
                     "key {} retires before it activates",
@@ -63,49 +59,35 @@ impl KeyRingBuilder {
                 )));
             }
         }
-        self.check_ids()?;
-
-        let Self {
-            mut keys,
-            revoked,
-            pruned,
-            everyone_before,
-        } = self;
-        keys.retain(|key| revoked.iter().all(|(id, _)| *id != key.id()));
-        if keys.is_empty() {
+        check_ids(&ring)?;
+        ring.keys.retain(|key| !ring.revoked.contains(&key.id()));
+        if ring.keys.is_empty() {
             return Err(problem("every key is revoked"));
         }
-        Ok(KeyRing {
-            keys,
-            revoked,
-            pruned,
-            everyone_before,
-        })
+        Ok(ring)
     }
+}
 
-    fn check_ids(&self) -> Result<(), ConfigError> {
-        let keys: Vec<KeyId> = self.keys.iter().map(Key::id).collect();
-        let revoked: Vec<KeyId> = self.revoked.iter().map(|(id, _)| *id).collect();
-        let pruned: Vec<KeyId> = self.pruned.iter().map(|(id, _)| *id).collect();
-
-        // A key or a pruned one may be revoked as well; apart from that an id stands once.
-        for ids in [[keys.as_slice(), &pruned].concat(), revoked.clone()] {
-            if let Some((id, _)) = first_pair(ids, |a, b| a == b) {
-                return Err(problem(format!("key {id} is listed twice")));
-            }
+fn check_ids(ring: &KeyRing) -> Result<(), ConfigError> {
+    let keys = ring.keys.iter().map(Key::id);
+    let keys: Vec<KeyId> = keys.chain(ring.pruned.iter().copied()).collect();
+    // A key or a pruned one may be revoked as well; apart from that an id stands once.
+    for ids in [&keys, &ring.revoked] {
+        if let Some((id, _)) = first_pair(ids, |a, b| a == b) {
+            return Err(problem(format!("key {id} is listed twice")));
         }
-        let all = [keys, revoked, pruned].concat();
-        match first_pair(all, |a, b| a != b && a.prefix() == b.prefix()) {
-            Some((one, other)) => Err(problem(format!(
-                "the ids {one} and {other} begin alike and could be confused; make another key"
-            ))),
-            None => Ok(()),
-        }
+    }
+    let all = [keys, ring.revoked.clone()].concat();
+    match first_pair(&all, |a, b| a != b && a.prefix() == b.prefix()) {
+        Some((one, other)) => Err(problem(format!(
+            "the ids {one} and {other} begin alike and could be confused; make another key"
+        ))),
+        None => Ok(()),
     }
 }
 
 /// The first two ids of which `matches` is true. Few keys, so every pair is looked at.
-fn first_pair(ids: Vec<KeyId>, matches: impl Fn(&KeyId, &KeyId) -> bool) -> Option<(KeyId, KeyId)> {
+fn first_pair(ids: &[KeyId], matches: impl Fn(&KeyId, &KeyId) -> bool) -> Option<(KeyId, KeyId)> {
     ids.iter().enumerate().find_map(|(index, one)| {
         let mut others = ids.iter().skip(index + 1);
         others
@@ -134,17 +116,21 @@ impl KeyRing {
 
     /// One key, active always.
     pub fn single(secret: Secret) -> Self {
-        Self {
-            keys: vec![Key::new(&secret, UnixMillis::EPOCH, None)],
-            revoked: Vec::new(),
-            pruned: Vec::new(),
-            everyone_before: None,
-        }
+        Self::of(vec![Key::new(&secret, UnixMillis::EPOCH, None)])
     }
 
     /// A ring of several keys.
     pub fn builder() -> KeyRingBuilder {
-        KeyRingBuilder::default()
+        KeyRingBuilder(Self::of(Vec::new()))
+    }
+
+    fn of(keys: Vec<Key>) -> Self {
+        Self {
+            keys,
+            revoked: Vec::new(),
+            pruned: Vec::new(),
+            everyone_before: None,
+        }
     }
 }
 
@@ -186,11 +172,11 @@ mod tests {
 
         assert!(refusal(KeyRing::builder()).contains("no key"));
         assert!(refusal(one().key(secret(1), at(5), None)).contains("twice"));
-        assert!(refusal(one().pruned(id, at(5))).contains("twice"));
-        assert!(refusal(one().revoked(alike, at(5)).revoked(alike, at(6))).contains("twice"));
-        assert!(refusal(one().revoked(id, at(5))).contains("revoked"));
-        assert!(refusal(one().revoked(alike, at(5))).contains("begin alike"));
-        assert!(refusal(one().pruned(alike, at(5))).contains("begin alike"));
+        assert!(refusal(one().pruned(id)).contains("twice"));
+        assert!(refusal(one().revoked(alike).revoked(alike)).contains("twice"));
+        assert!(refusal(one().revoked(id)).contains("revoked"));
+        assert!(refusal(one().revoked(alike)).contains("begin alike"));
+        assert!(refusal(one().pruned(alike)).contains("begin alike"));
         assert!(refusal(one().key(secret(2), at(5), Some(at(5)))).contains("retires before"));
     }
 }

@@ -10,6 +10,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::secret::Secret;
 use crate::ids::KeyId;
 
 /// The salt of every derivation.
@@ -21,28 +22,32 @@ pub(crate) const CIPHER: &[u8] = b"xchacha20poly1305";
 /// The label of the key that authenticates activity cookies, 32 bytes.
 pub(crate) const ACTIVITY: &[u8] = b"activity";
 
-/// The public name of the key.
-pub(super) fn key_id(secret: &[u8; 32]) -> KeyId {
-    KeyId::from_bytes(*derive::<16>(secret, KEY_ID))
-}
+impl Secret {
+    /// The public name of the key that this secret makes.
+    ///
+    /// The first 16 bytes of HKDF-SHA256 with the salt `sealed-session/v1` and the info `key id`.
+    pub fn key_id(&self) -> KeyId {
+        KeyId::from_bytes(*self.derive::<16>(KEY_ID))
+    }
 
-/// The key of XChaCha20-Poly1305.
-pub(super) fn cipher_key(secret: &[u8; 32]) -> Zeroizing<[u8; 32]> {
-    derive(secret, CIPHER)
-}
+    /// The key of XChaCha20-Poly1305.
+    pub(super) fn cipher_key(&self) -> Zeroizing<[u8; 32]> {
+        self.derive(CIPHER)
+    }
 
-/// The key of HMAC-SHA256 over activity cookies.
-pub(super) fn activity_key(secret: &[u8; 32]) -> Zeroizing<[u8; 32]> {
-    derive(secret, ACTIVITY)
-}
+    /// The key of HMAC-SHA256 over activity cookies.
+    pub(super) fn activity_key(&self) -> Zeroizing<[u8; 32]> {
+        self.derive(ACTIVITY)
+    }
 
-fn derive<const N: usize>(secret: &[u8; 32], label: &[u8]) -> Zeroizing<[u8; N]> {
-    // The one way in which HKDF can fail: more output than 255 hashes.
-    const { assert!(N <= 255 * 32) };
-    let mut output = Zeroizing::new([0; N]);
-    match Hkdf::<Sha256>::new(Some(SALT), secret).expand(label, output.as_mut_slice()) {
-        Ok(()) => output,
-        Err(_) => unreachable!("the length was checked when this was compiled"),
+    fn derive<const N: usize>(&self, label: &[u8]) -> Zeroizing<[u8; N]> {
+        // The one way in which HKDF can fail: more output than 255 hashes.
+        const { assert!(N <= 255 * 32) };
+        let mut output = Zeroizing::new([0; N]);
+        match Hkdf::<Sha256>::new(Some(SALT), &self.0).expand(label, output.as_mut_slice()) {
+            Ok(()) => output,
+            Err(_) => unreachable!("the length was checked when this was compiled"),
+        }
     }
 }
 
@@ -57,17 +62,17 @@ mod tests {
     /// Computed with Python's `hmac` and `hashlib`, from the definition in RFC 5869.
     #[test]
     fn an_independent_implementation_agrees() {
-        let secret = crate::keys::weak::published_bytes(1);
+        let secret = Secret::unchecked(crate::keys::weak::published_bytes(1));
         assert_eq!(
-            key_id(&secret).to_string(),
+            secret.key_id().to_string(),
             "6789e288cc54f87cd3139249a9e9b6ae"
         );
         assert_eq!(
-            hex(&*cipher_key(&secret)),
+            hex(&*secret.cipher_key()),
             "fe4c900c98039ec49ce1228afd10e7c4aa6d39dee05ac8df0b6204a0bd03d6b9"
         );
         assert_eq!(
-            hex(&*activity_key(&secret)),
+            hex(&*secret.activity_key()),
             "3f41c0b23473f7dcb2aeba50c35d89590aabc8b506ff7a74fb22c57f1185d6c3"
         );
     }

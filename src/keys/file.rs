@@ -3,12 +3,9 @@
 use std::fs::Metadata;
 use std::path::Path;
 
-use zeroize::Zeroizing;
-
 use super::tables::KeyTables;
 use crate::error::ConfigError;
 use crate::file;
-use crate::time::UnixMillis;
 
 impl KeyTables {
     /// Reads a key file.
@@ -22,35 +19,11 @@ impl KeyTables {
     }
 }
 
-/// A key file as it was read.
-pub(super) struct SeenFile {
-    pub(super) bytes: Zeroizing<Vec<u8>>,
-    /// When it was last modified, where files have such a time.
-    pub(super) modified: Option<UnixMillis>,
-    /// Whether others than the owner may read or write it, apart from a group that may read.
-    pub(super) is_loose: bool,
-}
-
-/// Reads a key file, and what else is known of it.
-pub(super) fn look(path: &Path) -> Result<SeenFile, ConfigError> {
-    let (bytes, metadata) = file::look(path)?;
-    let modified = metadata.modified().ok();
-    Ok(SeenFile {
-        bytes,
-        modified: modified.and_then(|time| time.try_into().ok()),
-        is_loose: is_loose(&metadata),
-    })
-}
-
 /// Reads the one line of a file that holds a password: no key, and as little for others to read.
 #[cfg(feature = "redis")]
 pub(crate) fn read_password(path: std::path::PathBuf) -> Result<String, ConfigError> {
-    let SeenFile {
-        bytes, is_loose, ..
-    } = look(&path)?;
-    let Ok(text) = std::str::from_utf8(&bytes) else {
-        return Err(ConfigError::file(path, "is not UTF-8 text"));
-    };
+    let (bytes, metadata) = file::look(&path)?;
+    let text = file::text(&path, &bytes)?;
     // Editors end a line with it.
     let line = text.strip_suffix('\n').unwrap_or(text);
     let line = line.strip_suffix('\r').unwrap_or(line);
@@ -60,7 +33,7 @@ pub(crate) fn read_password(path: std::path::PathBuf) -> Result<String, ConfigEr
     if line.contains('\n') {
         return Err(ConfigError::file(path, "has more than one line"));
     }
-    if is_loose {
+    if is_loose(&metadata) {
         tracing::warn!(
             file = %path.display(),
             "others can read or change the file with the revocation store's password; set its mode to 0600"
@@ -71,7 +44,12 @@ pub(crate) fn read_password(path: std::path::PathBuf) -> Result<String, ConfigEr
 
 /// The tables in the bytes of the key file at `path`.
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<KeyTables, ConfigError> {
-    KeyTables::parse(file::text(path, bytes)?).map_err(|error| match error {
+    named(path, KeyTables::parse(file::text(path, bytes)?))
+}
+
+/// Names the file in what is wrong with its keys.
+pub(super) fn named<T>(path: &Path, read: Result<T, ConfigError>) -> Result<T, ConfigError> {
+    read.map_err(|error| match error {
         ConfigError::Keys(problem) => ConfigError::file(path, problem),
         other => other,
     })

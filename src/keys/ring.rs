@@ -110,8 +110,8 @@ impl fmt::Debug for Key {
 pub struct KeyRing {
     /// Without the revoked ones: nothing is derived for a key that must not be used.
     pub(super) keys: Vec<Key>,
-    pub(super) revoked: Vec<(KeyId, UnixMillis)>,
-    pub(super) pruned: Vec<(KeyId, UnixMillis)>,
+    pub(super) revoked: Vec<KeyId>,
+    pub(super) pruned: Vec<KeyId>,
     pub(super) everyone_before: Option<UnixMillis>,
 }
 
@@ -174,20 +174,20 @@ impl KeyRing {
 
     /// What is known about the key `id` at `now`. Exactly one key has an id; revoked wins over all.
     pub(crate) fn find(&self, id: &KeyId, now: UnixMillis) -> KeyState<'_> {
-        if self.revoked.iter().any(|(revoked, _)| revoked == id) {
+        if self.revoked.contains(id) {
             return KeyState::Revoked;
         }
         match self.keys.iter().find(|key| key.id == *id) {
             Some(key) if key.opens(now) => KeyState::Opens(key),
             Some(_) => KeyState::Retired,
-            None if self.pruned.iter().any(|(pruned, _)| pruned == id) => KeyState::Retired,
+            None if self.pruned.contains(id) => KeyState::Retired,
             None => KeyState::Unknown,
         }
     }
 
-    /// When the key whose id begins with `prefix` was revoked, if it was.
+    /// Whether the key whose id begins with `prefix` was revoked.
     pub(crate) fn is_revoked(&self, prefix: [u8; 4]) -> bool {
-        self.revoked.iter().any(|(id, _)| id.prefix() == prefix)
+        self.revoked.iter().any(|id| id.prefix() == prefix)
     }
 }
 
@@ -250,7 +250,7 @@ mod tests {
         let ring = KeyRing::builder()
             .key(secret(1), at(0), None)
             .key(secret(2), at(5), None)
-            .revoked(two, at(7))
+            .revoked(two)
             .build()
             .unwrap();
         assert_eq!(ring.sealing(at(9)).unwrap().id(), one);
@@ -264,9 +264,9 @@ mod tests {
     fn tombstones_are_told_apart() {
         let ring = KeyRing::builder()
             .key(secret(1), at(0), None)
-            .pruned(secret(2).key_id(), at(3))
-            .pruned(secret(3).key_id(), at(3))
-            .revoked(secret(3).key_id(), at(4))
+            .pruned(secret(2).key_id())
+            .pruned(secret(3).key_id())
+            .revoked(secret(3).key_id())
             .build()
             .unwrap();
         let find = |number| ring.find(&secret(number).key_id(), at(9));
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn the_panic_button_can_not_be_set_into_the_future() {
+    fn the_panic_button_cannot_be_set_into_the_future() {
         let ring = |time| {
             KeyRing::builder()
                 .key(secret(1), at(0), None)

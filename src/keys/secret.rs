@@ -9,16 +9,14 @@
 
 use std::fmt;
 
-use base64::Engine;
-use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use base64::engine::{DecodePaddingMode, general_purpose};
+use base64::{DecodeSliceError, Engine, alphabet};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{derive, weak};
+use super::weak;
 use crate::error::ConfigError;
-use crate::ids::KeyId;
 use crate::random::{Random, RandomError};
 
 /// 32 secret bytes from which everything else of a key is derived.
@@ -36,7 +34,7 @@ use crate::random::{Random, RandomError};
 /// # Ok::<(), sealed_session::ConfigError>(())
 /// ```
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct Secret([u8; 32]);
+pub struct Secret(pub(super) [u8; 32]);
 
 impl Secret {
     /// A fresh secret.
@@ -82,13 +80,6 @@ impl Secret {
         secret.checked()
     }
 
-    /// The public name of the key that this secret makes.
-    ///
-    /// The first 16 bytes of HKDF-SHA256 with the salt `sealed-session/v1` and the info `key id`.
-    pub fn key_id(&self) -> KeyId {
-        derive::key_id(&self.0)
-    }
-
     /// The secret as base64url without padding, 43 characters, as a key file holds it. The text is
     /// erased when dropped.
     pub fn to_text(&self) -> Zeroizing<String> {
@@ -96,14 +87,6 @@ impl Secret {
         let mut text = Zeroizing::new(String::with_capacity(43));
         URL_SAFE_NO_PAD.encode_string(self.0, &mut text);
         text
-    }
-
-    pub(super) fn activity_key(&self) -> Zeroizing<[u8; 32]> {
-        derive::activity_key(&self.0)
-    }
-
-    pub(super) fn cipher_key(&self) -> Zeroizing<[u8; 32]> {
-        derive::cipher_key(&self.0)
     }
 
     /// A secret that may be weak or published, for test vectors.
@@ -154,23 +137,16 @@ fn decode(text: &str) -> Result<Secret, ConfigError> {
     };
     // Room for more than 32 bytes, so that "too long" is told from "not base64".
     let mut buffer = Zeroizing::new([0; 96]);
-    let length = match engine.decode_slice(text, buffer.as_mut_slice()) {
-        Ok(length) => length,
-        Err(base64::DecodeSliceError::OutputSliceTooSmall) => usize::MAX,
-        Err(base64::DecodeSliceError::DecodeError(_)) => {
-            return Err(ConfigError::WeakSecret("it is not base64"));
+    let decoded = engine.decode_slice(text, buffer.as_mut_slice());
+    match (decoded, buffer.first_chunk()) {
+        (Ok(32), Some(bytes)) => Ok(Secret(*bytes)),
+        (Err(DecodeSliceError::DecodeError(_)), _) => {
+            Err(ConfigError::WeakSecret("it is not base64"))
         }
-    };
-    let mut secret = Secret([0; 32]);
-    match buffer.get(..32) {
-        Some(bytes) if length == 32 => secret.0.copy_from_slice(bytes),
-        _ => {
-            return Err(ConfigError::WeakSecret(
-                "it is not 32 bytes, which are 43 characters of base64",
-            ));
-        }
+        _ => Err(ConfigError::WeakSecret(
+            "it is not 32 bytes, which are 43 characters of base64",
+        )),
     }
-    Ok(secret)
 }
 
 #[cfg(test)]

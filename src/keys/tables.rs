@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::builder::KeyRingBuilder;
 use super::problem::toml_problem;
-use super::ring::KeyRing;
+use super::ring::{Key, KeyRing};
 use super::secret::Secret;
 use super::written::{WrittenKey, id, optional_time, time};
 use crate::error::ConfigError;
@@ -112,20 +112,15 @@ impl KeyTables {
     }
 
     pub(crate) fn builder(&self) -> KeyRingBuilder {
-        let mut builder = KeyRing::builder();
-        for key in &self.keys {
-            builder = builder.key(key.secret.clone(), key.activate, key.retire);
-        }
-        for revoked in &self.revoked {
-            builder = builder.revoked(revoked.id, revoked.at);
-        }
-        for pruned in &self.pruned {
-            builder = builder.pruned(pruned.id, pruned.retired);
-        }
-        match self.everyone_before {
-            Some(time) => builder.everyone_before(time),
-            None => builder,
-        }
+        let keys = self.keys.iter();
+        KeyRingBuilder(KeyRing {
+            keys: keys
+                .map(|key| Key::new(&key.secret, key.activate, key.retire))
+                .collect(),
+            revoked: self.revoked.iter().map(|revoked| revoked.id).collect(),
+            pruned: self.pruned.iter().map(|pruned| pruned.id).collect(),
+            everyone_before: self.everyone_before,
+        })
     }
 }
 

@@ -7,13 +7,15 @@
 //!    reported once, not at every look.
 //! 3. That others can read the file is told once, and again when its mode was set right and loosened once more.
 
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::file::{self, SeenFile};
+use super::file::{is_loose, named, parse};
 use super::ring::KeyRing;
 use crate::error::ConfigError;
+use crate::file;
 use crate::time::UnixMillis;
 
 /// What a look at the key file found.
@@ -47,13 +49,13 @@ type Hash = [u8; 32];
 impl KeyWatch {
     /// Reads the file for the first time.
     pub(crate) fn start(path: PathBuf, now: UnixMillis) -> Result<(KeyRing, Self), ConfigError> {
-        let seen = file::look(&path)?;
-        let ring = ring(&path, &seen.bytes, now)?;
+        let (bytes, metadata) = file::look(&path)?;
+        let ring = ring(&path, &bytes, now)?;
         let watch = Self {
             path,
-            in_use: Sha256::digest(&*seen.bytes).into(),
-            modified: seen.modified,
-            is_loose: seen.is_loose,
+            in_use: Sha256::digest(&*bytes).into(),
+            modified: modified(&metadata),
+            is_loose: is_loose(&metadata),
             loose_is_told: false,
             reported: None,
         };
@@ -62,32 +64,26 @@ impl KeyWatch {
 
     /// Reads the file again. Does I/O, so not to be called on a thread that serves requests.
     pub(crate) fn poll(&mut self, now: UnixMillis) -> KeyChange {
-        let SeenFile {
-            bytes,
-            modified,
-            is_loose,
-        } = match file::look(&self.path) {
+        let (bytes, metadata) = match file::look(&self.path) {
             Ok(seen) => seen,
             Err(error) => return self.broken(None, error),
         };
-        self.is_loose = is_loose;
-        self.loose_is_told &= is_loose;
+        self.is_loose = is_loose(&metadata);
+        self.loose_is_told &= self.is_loose;
         let hash = Sha256::digest(&*bytes).into();
-        if hash == self.in_use {
-            self.modified = modified;
-            self.reported = None;
-            return KeyChange::Unchanged;
-        }
-        // A broken content is tried at every look: it may be good later, when its key has activated.
-        match ring(&self.path, &bytes, now) {
-            Ok(ring) => {
-                self.in_use = hash;
-                self.modified = modified;
-                self.reported = None;
-                KeyChange::Changed(ring)
+        let change = if hash == self.in_use {
+            KeyChange::Unchanged
+        } else {
+            // A broken content is tried at every look: it may be good later, when its key has activated.
+            match ring(&self.path, &bytes, now) {
+                Ok(ring) => KeyChange::Changed(ring),
+                Err(error) => return self.broken(Some(hash), error),
             }
-            Err(error) => self.broken(Some(hash), error),
-        }
+        };
+        self.in_use = hash;
+        self.modified = modified(&metadata);
+        self.reported = None;
+        change
     }
 
     /// Why the file's current ring could not be loaded, if so.
@@ -118,11 +114,12 @@ impl KeyWatch {
 }
 
 fn ring(path: &Path, bytes: &[u8], now: UnixMillis) -> Result<KeyRing, ConfigError> {
-    let tables = file::parse(path, bytes)?;
-    tables.ring(now).map_err(|error| match error {
-        ConfigError::Keys(problem) => ConfigError::file(path, problem),
-        other => other,
-    })
+    named(path, parse(path, bytes)?.ring(now))
+}
+
+/// Where files have such a time.
+fn modified(metadata: &Metadata) -> Option<UnixMillis> {
+    metadata.modified().ok()?.try_into().ok()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserializer, Unexpected, Visitor};
 use zeroize::Zeroizing;
 
 use super::secret::Secret;
@@ -54,28 +54,19 @@ fn optional_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<KeyI
 }
 
 pub(super) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixMillis, D::Error> {
-    struct Time;
-    impl<'de> Visitor<'de> for Time {
-        type Value = UnixMillis;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a time such as 2026-11-21T08:00:00Z")
+    const EXAMPLE: &str = "time such as 2026-11-21T08:00:00Z";
+    let text = Zeroizing::new(match toml::Value::deserialize(deserializer)? {
+        toml::Value::String(text) => text,
+        toml::Value::Datetime(date) => date.to_string(),
+        _ => {
+            let found = Unexpected::Other("something else");
+            let expected = format!("a {EXAMPLE}");
+            return Err(de::Error::invalid_type(found, &expected.as_str()));
         }
-
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<UnixMillis, E> {
-            // The error of `parse` would show the text.
-            let bad = |_| E::custom("not an RFC 3339 time such as 2026-11-21T08:00:00Z");
-            text.parse().map_err(bad)
-        }
-
-        /// TOML's own date-times arrive as a map with one private field.
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<UnixMillis, A::Error> {
-            let map = de::value::MapAccessDeserializer::new(map);
-            let date = toml::value::Datetime::deserialize(map)?;
-            self.visit_str(&date.to_string())
-        }
-    }
-    deserializer.deserialize_any(Time)
+    });
+    // The error of `parse` would show the text.
+    let bad = |_| de::Error::custom(format!("not an RFC 3339 {EXAMPLE}"));
+    text.parse().map_err(bad)
 }
 
 pub(super) fn optional_time<'de, D: Deserializer<'de>>(

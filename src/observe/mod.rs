@@ -30,8 +30,8 @@ pub(crate) use words::tag;
 /// same numbers without explanations.
 pub(crate) fn describe() {
     for (kind, name, label, meaning) in METRICS {
-        sink::describe(kind, name, meaning);
-        if kind == MetricKind::Counter && label.is_none() {
+        sink::describe(*kind, name, meaning);
+        if *kind == MetricKind::Counter && label.is_empty() {
             // From the start, or the first event would be no increase.
             sink::add(name, &[], 0);
         }
@@ -63,7 +63,7 @@ pub(crate) fn keys_reloaded(outcome: &'static str) {
     sink::add(KEY_RELOADS, &[("outcome", outcome)], 1);
 }
 
-/// A `session`, a `visitor`, a `subject` or `everyone` was revoked through this node.
+/// A `session`, a `visitor` (an anonymous session), a `subject` or `everyone` was revoked through this node.
 pub(crate) fn revoked(kind: &'static str) {
     sink::add(REVOCATIONS, &[("kind", kind)], 1);
 }

@@ -19,14 +19,14 @@ fn a_tag_is_the_same_everywhere_and_says_nothing_of_its_id() {
 fn every_metric_has_a_name_of_its_own_that_says_its_type() {
     let names: BTreeSet<_> = METRICS.iter().map(|(_, name, ..)| *name).collect();
     assert_eq!(names.len(), METRICS.len());
-    for (kind, name, label, meaning) in METRICS {
+    for (kind, name, label, meaning) in METRICS.iter().copied() {
         assert!(name.starts_with("sealed_session_"), "{name}");
         assert_eq!(
             name.ends_with("_total"),
             kind == MetricKind::Counter,
             "{name}"
         );
-        assert!(label.is_none() || kind == MetricKind::Counter, "{name}");
+        assert!(label.is_empty() || kind == MetricKind::Counter, "{name}");
         assert!(meaning.ends_with('.'), "{name}");
     }
 }

@@ -13,7 +13,7 @@ use crate::time::{Class, UnixMillis};
 use crate::wire::layout::{Layout, LoginLayout, VERSION};
 use crate::wire::read::Reader;
 
-/// The largest time that an honest record is to hold, in the year 19809; a byte longer than today's.
+/// The largest time of an honest record, in the year 19809; a byte longer than today's.
 const LATEST: u64 = (1 << 49) - 1;
 /// The longest name that a subject can have.
 const LONGEST_NAME: &str = match str::from_utf8(&[b'x'; LONGEST_SUBJECT]) {
@@ -22,7 +22,7 @@ const LONGEST_NAME: &str = match str::from_utf8(&[b'x'; LONGEST_SUBJECT]) {
 };
 
 impl Record {
-    /// When the session began, of one with a login by the revocation store's clock.
+    /// When the session began. With a login, that is when it was made, by the revocation store's clock.
     pub(crate) fn began(&self) -> UnixMillis {
         self.login.as_ref().map_or(self.created, |login| login.at)
     }
@@ -87,7 +87,7 @@ impl Record {
     /// Reads the record that `bytes` holds from `start` on, and keeps them for its entries. `None`: no honest
     /// writer made them, or some are left over.
     ///
-    /// Shared from here on: who reads a value holds it meanwhile, and who writes makes a copy.
+    /// Shared from here on: a reader of a value holds the record meanwhile, and a writer makes a copy.
     pub(crate) fn decode(bytes: Vec<u8>, start: usize) -> Option<Arc<Self>> {
         let mut reader = Reader::new(bytes.get(start..)?);
         let (record, count) = Self::read(&mut reader)?;

@@ -152,7 +152,7 @@ fn a_trail_with_a_key_twice_is_refused() {
 }
 
 #[test]
-fn a_trail_remembers_each_key_once_and_refuses_what_it_can_not_hold() {
+fn a_trail_remembers_each_key_once_and_refuses_what_it_cannot_hold() {
     let mut trail = KeyTrail::default();
     for key in 0..KeyTrail::CAPACITY as u8 {
         assert!(trail.add(KeyId::from_bytes([key; 16])));

@@ -71,7 +71,7 @@ pub(crate) fn read(
     ])))
 }
 
-/// `None` never: HMAC takes keys of any length.
+/// Never `None`: HMAC takes keys of any length.
 fn mac(
     key: &Key,
     binding: &Binding,

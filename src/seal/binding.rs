@@ -97,7 +97,6 @@ pub(crate) fn check_audience(audience: &str) -> Result<(), ConfigError> {
 const AROUND: usize = 5 * 4 + LABEL.len() + HEAD + 1;
 
 /// Appends one field, after its length.
-#[inline]
 fn push(data: &mut Vec<u8>, field: &[u8]) {
     // Names and audiences are capped far below 4 GiB when they are configured.
     let length = u32::try_from(field.len()).unwrap_or(u32::MAX);

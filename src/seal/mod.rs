@@ -2,8 +2,8 @@
 //!
 //! 1. [`open`] is the only maker of an [`Opened`]: whoever holds one knows that its record is
 //!    authentic and plausible. It does not say that the session still counts.
-//! 2. [`seal`] takes only what the [`Judge`] has cleared. Who that is, is decided above, once, and the
-//!    compiler sees to it ([`Appointed`]).
+//! 2. [`seal`] takes only what the [`Judge`] has cleared. A room above appoints it, once, and the compiler sees
+//!    to that ([`Appointed`]).
 //! 3. The key id in the token picks one key. There is no trial of others.
 //! 4. When a session was last used stands in a cookie of its own, which [`activity`] makes and reads.
 

@@ -31,7 +31,7 @@ pub(crate) enum NotOpened {
     UnknownKey(Head),
     /// The key was retired or pruned.
     RetiredKey(KeyId),
-    /// The key was revoked. Whether the token is authentic nobody can tell any more.
+    /// The key was revoked. Nobody can tell any more whether the token is authentic.
     RevokedKey,
     /// The tag does not verify.
     NotAuthentic,

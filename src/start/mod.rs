@@ -53,7 +53,7 @@ impl SessionConfig {
         Ok(Sessions::builder(self.audience)
             .key_source(keys)
             .opener(store)
-            .cookie(self.cookie.settings())
+            .cookie(self.cookie)
             .lifetimes(self.lifetime.lifetimes())
             .older_sessions(revocation.older_sessions)
             .when_stale(revocation.when_stale, revocation.max_staleness())

@@ -1,7 +1,7 @@
 //! Points in time.
 //!
-//! 1. One unit: milliseconds since 1970 (UTC), because a session and the list that vouches for it
-//!    can be made within the same second and must still be told apart.
+//! 1. One unit: milliseconds since 1970 (UTC). A session and the list of revocations can begin within the same
+//!    second, and it counts which came first.
 //! 2. Arithmetic saturates: a time from outside can be absurd, but it cannot overflow.
 //! 3. Converting does not saturate: a time that the other type cannot hold is an error.
 

@@ -57,13 +57,6 @@ pub(crate) struct LifetimeError {
     pub(crate) problem: String,
 }
 
-impl LifetimeError {
-    fn new(setting: &'static str, problem: impl Into<String>) -> Self {
-        let problem = problem.into();
-        Self { setting, problem }
-    }
-}
-
 /// The lifetimes of all sessions of an application.
 ///
 /// | setting | default |
@@ -142,33 +135,29 @@ impl Lifetimes {
             ),
         ];
         for (idle, absolute, limits) in classes {
-            if limits.idle.is_zero() {
-                return Err(LifetimeError::new(idle, "must be longer than zero"));
-            }
-            if limits.absolute < limits.idle {
-                return Err(LifetimeError::new(
-                    absolute,
-                    format!("must not be shorter than `{idle}`"),
-                ));
-            }
-            if limits.absolute > LONGEST {
-                return Err(LifetimeError::new(
-                    absolute,
-                    "must not exceed 400 days, the age that browsers grant a cookie",
-                ));
-            }
-            if self.refresh_after() >= limits.idle {
-                return Err(LifetimeError::new(
-                    "lifetime.refresh_after",
-                    format!("must be shorter than `{idle}`, or sessions in use would die idle"),
-                ));
-            }
+            let (setting, problem) = if limits.idle.is_zero() {
+                (idle, "must be longer than zero".to_owned())
+            } else if limits.absolute < limits.idle {
+                (absolute, format!("must not be shorter than `{idle}`"))
+            } else if limits.absolute > LONGEST {
+                let problem = "must not exceed 400 days, the age that browsers grant a cookie";
+                (absolute, problem.to_owned())
+            } else if self.refresh_after() >= limits.idle {
+                let problem =
+                    format!("must be shorter than `{idle}`, or sessions in use would die idle");
+                ("lifetime.refresh_after", problem)
+            } else {
+                continue;
+            };
+            return Err(LifetimeError { setting, problem });
         }
         if self.renew_grace > 5 * MINUTE {
-            return Err(LifetimeError::new(
-                "lifetime.renew_grace",
-                "must not exceed 5 minutes: until it ends, a stolen old cookie still reads",
-            ));
+            let problem =
+                "must not exceed 5 minutes: until it ends, a stolen old cookie still reads";
+            return Err(LifetimeError {
+                setting: "lifetime.renew_grace",
+                problem: problem.to_owned(),
+            });
         }
         Ok(())
     }

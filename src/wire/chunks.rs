@@ -51,19 +51,17 @@ impl CookieRoom {
         let count = text.div_ceil(self.chunk());
         match u8::try_from(count) {
             Ok(count) if count <= self.max_chunks => Ok(count),
-            _ => Err(self.too_large(text)),
-        }
-    }
-
-    fn too_large(&self, text: usize) -> TooLarge {
-        let cookies = usize::from(self.max_chunks);
-        let overhead = match cookies {
-            1 => self.overhead,
-            _ => cookies * (self.overhead + 2),
-        };
-        TooLarge {
-            bytes: text + overhead,
-            limit: cookies * self.max_bytes,
+            _ => {
+                let cookies = usize::from(self.max_chunks);
+                let overhead = match cookies {
+                    1 => self.overhead,
+                    _ => cookies * (self.overhead + 2),
+                };
+                Err(TooLarge {
+                    bytes: text + overhead,
+                    limit: cookies * self.max_bytes,
+                })
+            }
         }
     }
 

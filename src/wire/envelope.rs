@@ -73,16 +73,6 @@ impl Minutes {
 }
 
 impl Head {
-    fn to_bytes(self) -> [u8; HEAD] {
-        let mut bytes = [0; HEAD];
-        let (version, rest) = bytes.split_at_mut(1);
-        let (key, sealed_at) = rest.split_at_mut(16);
-        version.copy_from_slice(&[self.version]);
-        key.copy_from_slice(self.key.as_bytes());
-        sealed_at.copy_from_slice(&self.sealed_at.to_bytes());
-        bytes
-    }
-
     fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let (version, rest) = bytes.split_first()?;
         let (key, rest) = rest.split_first_chunk()?;
@@ -119,7 +109,7 @@ pub(crate) struct Parts<'e> {
     pub(crate) tag: &'e mut [u8; TAG],
 }
 
-/// What a text turned out to be.
+/// A text that was taken apart.
 #[derive(Debug)]
 pub(crate) enum Parsed {
     Token(Envelope),
@@ -148,18 +138,20 @@ impl Envelope {
         Ok(Parsed::Token(Self { head, bytes }))
     }
 
-    /// A token that is to be encrypted; `None` when the content is longer than can be said.
+    /// A token that is to be encrypted. `None`: the content is longer than four bytes can say.
     pub(crate) fn new(head: Head, nonce: [u8; NONCE], content: &[u8]) -> Option<Self> {
         let padded = padding::padded_len(content.len());
         let mut bytes = Vec::with_capacity(HEAD + NONCE + padded + TAG);
-        bytes.extend_from_slice(&head.to_bytes());
+        bytes.push(head.version);
+        bytes.extend_from_slice(head.key.as_bytes());
+        bytes.extend_from_slice(&head.sealed_at.to_bytes());
         bytes.extend_from_slice(&nonce);
         padding::pad(content, &mut bytes)?;
         bytes.extend_from_slice(&[0; TAG]);
         Some(Self { head, bytes })
     }
 
-    /// What the cipher works on. `None` never: both makers have seen to the length.
+    /// What the cipher works on. Never `None`: both makers have seen to the length.
     pub(crate) fn parts(&mut self) -> Option<Parts<'_>> {
         let (_, rest) = self.bytes.split_at_mut_checked(HEAD)?;
         let (nonce, rest) = rest.split_first_chunk_mut()?;

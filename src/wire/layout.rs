@@ -15,7 +15,8 @@ use super::read::Reader;
 
 /// The version of the record, which is not the token's.
 pub(crate) const VERSION: u8 = 1;
-/// What a record mostly takes without its entries.
+/// What a record mostly takes without its entries. The write of a small session takes 15 % more instructions where
+/// its buffer has to grow.
 const ROOM: usize = 192;
 
 /// The fields, in order.
@@ -105,8 +106,12 @@ impl<'a> LoginLayout<'a> {
             key: reader.array()?,
             generation: reader.u64()?,
             at: reader.u64()?,
-            roles: read_roles(reader)?,
-            groups: read_groups(reader)?,
+            roles: sorted(reader, Reader::text, |one, next| one < next)?,
+            groups: sorted(
+                reader,
+                |reader| Some((reader.array()?, reader.u64()?)),
+                |(one, _), (next, _)| one < next,
+            )?,
             fingerprint: match reader.flag()? {
                 false => None,
                 true => Some(reader.array()?),
@@ -115,30 +120,16 @@ impl<'a> LoginLayout<'a> {
     }
 }
 
-fn read_roles<'a>(reader: &mut Reader<'a>) -> Option<Vec<&'a str>> {
-    let count = reader.count()?;
-    // Not by the count: it may announce more than there is.
-    let mut roles: Vec<&str> = Vec::new();
-    for _ in 0..count {
-        let role = reader.text()?;
-        if roles.last().is_some_and(|last| *last >= role) {
-            return None;
-        }
-        roles.push(role);
+/// A list in the order that `before` tells, each item once.
+fn sorted<'a, T>(
+    reader: &mut Reader<'a>,
+    item: impl Fn(&mut Reader<'a>) -> Option<T>,
+    before: impl Fn(&T, &T) -> bool,
+) -> Option<Vec<T>> {
+    // Not as long as it announces: that may be more than there is.
+    let mut list = Vec::new();
+    for _ in 0..reader.count()? {
+        list.push(item(reader)?);
     }
-    Some(roles)
-}
-
-fn read_groups(reader: &mut Reader<'_>) -> Option<Vec<([u8; 16], u64)>> {
-    let count = reader.count()?;
-    let mut groups: Vec<([u8; 16], u64)> = Vec::new();
-    for _ in 0..count {
-        let key = reader.array()?;
-        let generation = reader.u64()?;
-        if groups.last().is_some_and(|(last, _)| *last >= key) {
-            return None;
-        }
-        groups.push((key, generation));
-    }
-    Some(groups)
+    list.is_sorted_by(before).then_some(list)
 }

@@ -329,7 +329,7 @@ fn ring(keys: &Value) -> KeyRing {
     for key in keys.as_array().unwrap() {
         let secret = published_secret(u8::try_from(key["published"].as_u64().unwrap()).unwrap());
         match key.get("revoked") {
-            Some(at) => builder = builder.revoked(secret.key_id(), time(at)),
+            Some(_) => builder = builder.revoked(secret.key_id()),
             None => {
                 let activate = key.get("activate").map_or(UnixMillis::EPOCH, time);
                 let retire = key.get("retire").map(time);

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sealed_session::{
-    KeyRing, SessionConfig,
+    SessionConfig,
     inspect::{self, Inspected},
     keys::KeySource,
     session::Value,
@@ -16,7 +16,7 @@ use sealed_session::{
 };
 use serde_json::json;
 
-use crate::failure::Failure;
+use crate::failure::{CommandAnswer, Failure};
 
 /// More than any Cookie header that a server takes.
 const LONGEST_INPUT: u64 = 256 * 1024;
@@ -43,19 +43,19 @@ pub struct Inspect {
     at: Option<UnixMillis>,
 }
 
-pub fn run(arguments: Inspect) -> Result<String, Failure> {
+pub fn run(arguments: Inspect) -> Result<CommandAnswer, Failure> {
     let now = arguments.at.unwrap_or_else(|| SystemClock::default().now());
-    let place = place(arguments, now)?;
+    let (keys, cookie, audience) = origin(arguments)?;
+    let keys = keys.load(now)?;
     let mut text = String::new();
     std::io::stdin()
         .take(LONGEST_INPUT)
         .read_to_string(&mut text)
         .map_err(|error| Failure::Failed(format!("standard input: {error}")))?;
-    let inspected = inspect::token(&text, &place.cookie, &place.audience, &place.keys, now)
+    let inspected = inspect::token(&text, &cookie, &audience, &keys, now)
         .map_err(|reason| Failure::Failed(reason.to_string()))?;
-    let text = serde_json::to_string_pretty(&describe(&inspected));
-    let text = text.map_err(|error| Failure::Failed(error.to_string()))?;
-    Ok(escaped(&text) + "\n")
+    let text = serde_json::to_string_pretty(&describe(&inspected))?;
+    Ok((escaped(&text) + "\n").into())
 }
 
 /// JSON leaves control characters beyond ASCII as they are. What a session holds may be a user's, and
@@ -71,28 +71,17 @@ fn escaped(json: &str) -> String {
     text
 }
 
-/// Where a cookie is valid, and what opens it.
-struct CookieOrigin {
-    keys: KeyRing,
-    cookie: String,
-    audience: String,
-}
-
-fn place(arguments: Inspect, now: UnixMillis) -> Result<CookieOrigin, Failure> {
+/// What opens the cookie, its name, and the audience.
+fn origin(arguments: Inspect) -> Result<(KeySource, String, String), Failure> {
     match (arguments.config, arguments.keys, arguments.audience) {
         (Some(path), _, _) => {
             let config = SessionConfig::from_file(path)?;
-            Ok(CookieOrigin {
-                keys: config.key_source().load(now)?,
-                cookie: config.cookie_name(),
-                audience: config.audience().to_owned(),
-            })
+            let audience = config.audience().to_owned();
+            Ok((config.key_source(), config.cookie_name(), audience))
         }
-        (None, Some(keys), Some(audience)) => Ok(CookieOrigin {
-            keys: KeySource::File(keys).load(now)?,
-            cookie: arguments.cookie,
-            audience,
-        }),
+        (None, Some(keys), Some(audience)) => {
+            Ok((KeySource::File(keys), arguments.cookie, audience))
+        }
         _ => Err(Failure::Failed(
             "either --config, or --keys and --audience".into(),
         )),

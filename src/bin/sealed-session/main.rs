@@ -48,33 +48,39 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let answer = match Arguments::parse().command {
         Command::Keys(command) => keys::run(command),
-        Command::Inspect(arguments) => inspect::run(arguments).map(CommandAnswer::from),
-        Command::Revoke(command) => in_runtime(revoke::run(command)).map(CommandAnswer::from),
-        Command::Store(command) => in_runtime(store::run(command)).map(CommandAnswer::from),
-    };
-    let (report, code) = match &outcome {
-        Ok(report) => (Some(report), 0),
-        Err(failure) => (failure.report(), failure.exit_code()),
+        Command::Inspect(arguments) => inspect::run(arguments),
+        Command::Revoke(command) => in_runtime(revoke::run(command)),
+        Command::Store(command) => in_runtime(store::run(command)),
     };
     // A reader that has gone away, such as `head`, is no failure of the command.
-    if let Some(CommandAnswer { output, warnings }) = report {
-        let _ = io::stdout().write_all(output.as_bytes());
-        for warning in warnings {
-            let _ = writeln!(io::stderr(), "warning: {warning}");
+    let tell = |line: String| drop(writeln!(io::stderr(), "{line}"));
+    let code = match answer {
+        Ok(CommandAnswer {
+            output,
+            warnings,
+            problems,
+        }) => {
+            let _ = io::stdout().write_all(output.as_bytes());
+            let code = u8::from(!problems.is_empty());
+            let warnings = warnings.iter().map(|it| format!("warning: {it}"));
+            let problems = problems.iter().map(|it| format!("problem: {it}"));
+            warnings.chain(problems).for_each(tell);
+            code
         }
-    }
-    if let Err(failure) = &outcome {
-        let _ = writeln!(io::stderr(), "{failure}");
-    }
+        Err(failure) => {
+            tell(failure.to_string());
+            failure.exit_code()
+        }
+    };
     ExitCode::from(code)
 }
 
-fn in_runtime(command: impl Future<Output = Result<String, Failure>>) -> Result<String, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Failed(error.to_string()))?;
-    runtime.block_on(command)
+fn in_runtime(
+    command: impl Future<Output = Result<String, Failure>>,
+) -> Result<CommandAnswer, Failure> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build()?;
+    runtime.block_on(command).map(CommandAnswer::from)
 }

@@ -39,7 +39,7 @@ impl std::str::FromStr for StoreArgument {
     }
 }
 
-/// An opened store.
+/// A store that exists.
 pub struct OpenStore {
     pub store: Store,
     /// The application's, if a configuration tells it.
@@ -54,23 +54,17 @@ pub struct ListName {
     list: Option<String>,
 }
 
-impl ListName {
-    /// An error if a name was given: this one would not be heeded.
-    fn must_be_absent(&self, because: &str) -> Result<(), Failure> {
-        match self.list {
-            Some(_) => Err(Failure::Failed(format!(
-                "--list is of no use here: {because}"
-            ))),
-            None => Ok(()),
-        }
-    }
-}
-
 impl StoreArgument {
     /// Refuses the name of a list where none of `places` has a use for it.
     pub fn check_list(places: &[&Self], list: &ListName) -> Result<(), Failure> {
         let reasons: Option<Vec<_>> = places.iter().map(|place| place.why_no_list()).collect();
-        reasons.map_or(Ok(()), |reasons| list.must_be_absent(&reasons.join("; ")))
+        match (&list.list, reasons) {
+            (Some(_), Some(reasons)) => Err(Failure::Failed(format!(
+                "--list is of no use here: {}",
+                reasons.join("; ")
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Why it cannot be told which list, if so.
@@ -84,20 +78,19 @@ impl StoreArgument {
 
     /// Opens a list that exists: on a server, one that a node has used. Makes nothing.
     pub async fn open(&self, list: &ListName) -> Result<OpenStore, Failure> {
-        match self {
+        let (store, audience): (Store, _) = match self {
             Self::Server(url) => {
                 let used = Redis::options(url.as_str(), name(list)?).open_used();
-                Ok(OpenStore::of(used.await.map_err(failed)?))
+                (used.await.map_err(failed)?.into(), None)
             }
             Self::Configured(path) => {
                 let config = SessionConfig::from_file(path)?;
-                Ok(OpenStore {
-                    store: config.open_used_store().await.map_err(failed)?,
-                    audience: Some(config.audience().to_owned()),
-                })
+                let store = config.open_used_store().await.map_err(failed)?;
+                (store, Some(config.audience().to_owned()))
             }
-            Self::File(path) => Ok(OpenStore::of(Redb::open(path).map_err(in_use)?)),
-        }
+            Self::File(path) => (Redb::open(path).map_err(failed)?.into(), None),
+        };
+        Ok(OpenStore { store, audience })
     }
 
     /// Opens a list that is to be written to. A file that is missing is made.
@@ -109,23 +102,14 @@ impl StoreArgument {
                 (config.open_store().map_err(failed)?, None)
             }
             Self::File(path) if Path::new(path).exists() => {
-                (Redb::open(path).map_err(in_use)?.into(), None)
+                (Redb::open(path).map_err(failed)?.into(), None)
             }
             Self::File(path) => {
-                let store = Redb::create(path).map_err(in_use)?;
+                let store = Redb::create(path).map_err(failed)?;
                 (store.into(), Some(path.into()))
             }
         };
         Ok(WritableList { store, made })
-    }
-}
-
-impl OpenStore {
-    fn of(store: impl Into<Store>) -> Self {
-        Self {
-            store: store.into(),
-            audience: None,
-        }
     }
 }
 
@@ -152,18 +136,12 @@ fn name(list: &ListName) -> Result<&str, Failure> {
     list.list.as_deref().ok_or_else(which)
 }
 
-fn failed(error: ConfigError) -> Failure {
-    match error {
-        ConfigError::Store(error) => in_use(error),
-        other => other.into(),
-    }
-}
-
-fn in_use(error: StoreError) -> Failure {
-    match error {
-        StoreError::InUse(_) => Failure::Failed(format!(
+fn failed(error: impl Into<ConfigError>) -> Failure {
+    match error.into() {
+        ConfigError::Store(error @ StoreError::InUse(_)) => Failure::Failed(format!(
             "{error}; stop the server first, or let the application end the sessions"
         )),
+        ConfigError::Store(error) => error.into(),
         other => other.into(),
     }
 }

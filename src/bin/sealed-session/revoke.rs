@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use sealed_session::revoke::{Announcement, Revocation, SessionEntry, Target};
-use sealed_session::{
-    revoke::{Generation, Serial, SessionId, SubjectKey},
-    time::{Clock, LONGEST, SystemClock},
+use sealed_session::revoke::{
+    Announcement, Generation, Revocation, Serial, SessionEntry, SessionId, Store, SubjectKey,
+    Target,
 };
+use sealed_session::time::{Clock, LONGEST, SystemClock};
 
 use crate::failure::Failure;
 use crate::place::{ListName, OpenStore, StoreArgument};
@@ -77,76 +77,59 @@ impl WhichStore {
 /// Carries a command out. The text is for standard output.
 pub async fn run(command: Revoke) -> Result<String, Failure> {
     match command {
-        Revoke::Session { store, id } => session(&store.open().await?.store, id).await,
+        Revoke::Session { store, id } => {
+            let store = store.open().await?.store;
+            let now = SystemClock::default().now();
+            let entry = SessionEntry {
+                serial: Serial::ENDED,
+                from: now,
+                // Nothing is known of the session but that it began before now.
+                until: now + longest(&store).await?,
+            };
+            store.publish(&[Revocation::Session { id, entry }]).await?;
+            Ok(format!("session {id} is ended\n"))
+        }
         Revoke::User {
             store,
             audience,
             name,
         } => {
-            let opened = store.open().await?;
-            let audience = match (opened.audience, audience) {
+            let OpenStore {
+                store,
+                audience: configured,
+            } = store.open().await?;
+            let audience = match (configured, audience) {
                 (Some(_), Some(_)) => {
                     Err("--audience is of no use here: the configuration names it")
                 }
+                (Some(audience), None) | (None, Some(audience)) => Ok(audience),
                 (None, None) => Err("of which application? --audience NAME"),
-                (configured, named) => Ok(configured.or(named).unwrap_or_default()),
             };
             let audience = audience.map_err(|problem| Failure::Failed(problem.into()))?;
-            user(&opened.store, &audience, &name).await
-        }
-        Revoke::Everyone { store, yes } => {
-            if !yes {
-                return Err(Failure::WouldLogOut(
-                    "everyone who is logged in would have to log in anew; --yes if that is meant"
-                        .into(),
-                ));
+            for (what, text) in [("an audience", &audience), ("a user's name", &name)] {
+                if text.is_empty() || text.len() > 255 {
+                    return Err(Failure::Failed(format!("{what} has 1 to 255 bytes")));
+                }
             }
-            everyone(&store.open().await?.store).await
+            let target = Target::Subject(SubjectKey::new(&audience, &name));
+            let generation = raise(&store, target).await?;
+            Ok(format!(
+                "all sessions of {name:?} in {audience:?} from before generation {generation} are ended\n"
+            ))
+        }
+        Revoke::Everyone { yes: false, .. } => Err(Failure::WouldLogOut(
+            "everyone who is logged in would have to log in anew; --yes if that is meant".into(),
+        )),
+        Revoke::Everyone { store, .. } => {
+            let generation = raise(&store.open().await?.store, Target::Everyone).await?;
+            Ok(format!(
+                "all sessions of everyone from before generation {generation} are ended\n"
+            ))
         }
     }
 }
 
-async fn session(store: &sealed_session::revoke::Store, id: SessionId) -> Result<String, Failure> {
-    let now = SystemClock::default().now();
-    let entry = SessionEntry {
-        serial: Serial::ENDED,
-        from: now,
-        // Nothing is known of the session but that it began before now.
-        until: now + longest(store).await?,
-    };
-    let revocation = Revocation::Session { id, entry };
-    store.publish(&[revocation]).await?;
-    Ok(format!("session {id} is ended\n"))
-}
-
-async fn user(
-    store: &sealed_session::revoke::Store,
-    audience: &str,
-    name: &str,
-) -> Result<String, Failure> {
-    for (what, text) in [("an audience", audience), ("a user's name", name)] {
-        if text.is_empty() || text.len() > 255 {
-            return Err(Failure::Failed(format!("{what} has 1 to 255 bytes")));
-        }
-    }
-    let target = Target::Subject(SubjectKey::new(audience, name));
-    let generation = raise(store, target).await?;
-    Ok(format!(
-        "all sessions of {name:?} in {audience:?} from before generation {generation} are ended\n"
-    ))
-}
-
-async fn everyone(store: &sealed_session::revoke::Store) -> Result<String, Failure> {
-    let generation = raise(store, Target::Everyone).await?;
-    Ok(format!(
-        "all sessions of everyone from before generation {generation} are ended\n"
-    ))
-}
-
-async fn raise(
-    store: &sealed_session::revoke::Store,
-    target: Target,
-) -> Result<Generation, Failure> {
+async fn raise(store: &Store, target: Target) -> Result<Generation, Failure> {
     let mut needs = Announcement::default();
     needs.longest = longest(store).await?;
     store.announce(needs).await?;
@@ -154,7 +137,7 @@ async fn raise(
 }
 
 /// The longest that a cookie can live, as far as the store was ever told.
-async fn longest(store: &sealed_session::revoke::Store) -> Result<Duration, Failure> {
+async fn longest(store: &Store) -> Result<Duration, Failure> {
     let longest = store.contents().await?.announced.longest;
     Ok(if longest.is_zero() { LONGEST } else { longest })
 }

@@ -1,11 +1,10 @@
 //! `sealed-session store`: looking at a list of revocations, and moving it.
 
 use std::collections::HashSet;
-use std::fmt::Write;
 use std::time::Duration;
 
 use clap::Subcommand;
-use sealed_session::revoke::{Contents, Revocation};
+use sealed_session::revoke::{Contents, Revocation, Store};
 use sealed_session::time::{Clock, SystemClock, UnixMillis};
 
 use crate::failure::Failure;
@@ -58,10 +57,10 @@ pub async fn run(command: StoreCommand) -> Result<String, Failure> {
         StoreCommand::Copy { from, to, list } => {
             StoreArgument::check_list(&[&from, &to], &list)?;
             let from = from.open(&list).await?.store;
-            let source = CopiedList::read(&from).await?;
+            let source = what_to_copy(&from).await?;
             // Nothing is made before there is something to copy.
             let to = to.open_or_create(&list)?;
-            let copied = source.copy(&to.store).await;
+            let copied = copy(&source, &to.store).await;
             if copied.is_err() {
                 to.undo();
             }
@@ -76,107 +75,92 @@ pub async fn run(command: StoreCommand) -> Result<String, Failure> {
 }
 
 fn show(name: &str, contents: &Contents) -> String {
-    let mut counts = [0_usize; 3];
-    let [sessions, anonymous, subjects] = &mut counts;
-    let (mut everyone, mut since) = (None, None);
+    let (mut sessions, mut anonymous, mut subjects) = (0_usize, 0_usize, 0_usize);
+    let (mut everyone, mut since) = ("-".to_owned(), "-".to_owned());
     for revocation in &contents.revocations {
         match revocation {
-            Revocation::Session { .. } => *sessions += 1,
-            Revocation::AnonymousSession { .. } => *anonymous += 1,
-            Revocation::Subject { .. } => *subjects += 1,
-            Revocation::Everyone { generation } => everyone = Some(generation.to_string()),
-            Revocation::Anonymous { since: time } => since = Some(time.to_string()),
+            Revocation::Session { .. } => sessions += 1,
+            Revocation::AnonymousSession { .. } => anonymous += 1,
+            Revocation::Subject { .. } => subjects += 1,
+            Revocation::Everyone { generation } => everyone = generation.to_string(),
+            Revocation::Anonymous { since: time } => since = time.to_string(),
         }
     }
-    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let mut text = String::new();
-    // Writing to a String does not fail.
-    let _ = write!(
-        text,
+    format!(
         "store      {name}\nsince      {}\nlongest    {}\nsessions   {sessions}\nanonymous  {anonymous}, of \
-         sessions since {}\nsubjects   {subjects}\neveryone   {}\nunreadable {}\n",
+         sessions since {since}\nsubjects   {subjects}\neveryone   {everyone}\nunreadable {}\n",
         contents.complete_since,
         humantime::format_duration(contents.announced.longest),
-        or_none(since),
-        or_none(everyone),
         contents.unreadable,
-    );
-    text
+    )
 }
 
-/// What is to be copied.
-struct CopiedList {
-    entries: Vec<Revocation>,
-    contents: Contents,
-}
-
-impl CopiedList {
-    async fn read(from: &sealed_session::revoke::Store) -> Result<Self, Failure> {
-        let mut contents = from.contents().await?;
-        let now = trusted_time(from.name(), &contents)?;
-        if contents.unreadable > 0 {
-            return Err(Failure::Failed(format!(
-                "{} entries of the list were not understood, and would be missing in the copy",
-                contents.unreadable
-            )));
-        }
-        let mut entries = std::mem::take(&mut contents.revocations);
-        let since = entries.iter().find_map(|entry| match entry {
-            Revocation::Anonymous { since } => Some(*since),
-            _ => None,
-        });
-        entries.retain(|entry| match entry {
-            // It is refused in another way, and a list need not keep it.
-            Revocation::AnonymousSession { created, .. } if Some(*created) <= since => false,
-            entry => entry.until() > now,
-        });
-        Ok(Self { entries, contents })
+/// The list without what has expired.
+async fn what_to_copy(from: &Store) -> Result<Contents, Failure> {
+    let mut contents = from.contents().await?;
+    let now = trusted_time(from.name(), &contents)?;
+    if contents.unreadable > 0 {
+        return Err(Failure::Failed(format!(
+            "{} entries of the list were not understood, and would be missing in the copy",
+            contents.unreadable
+        )));
     }
+    let entries = &mut contents.revocations;
+    let since = entries.iter().find_map(|entry| match entry {
+        Revocation::Anonymous { since } => Some(*since),
+        _ => None,
+    });
+    entries.retain(|entry| match entry {
+        // It is refused in another way, and a list need not keep it.
+        Revocation::AnonymousSession { created, .. } if Some(*created) <= since => false,
+        entry => entry.until() > now,
+    });
+    Ok(contents)
+}
 
-    async fn copy(&self, to: &sealed_session::revoke::Store) -> Result<String, Failure> {
-        let (entries, source) = (&self.entries, &self.contents);
-        to.announce(source.announced).await?;
-        let target = to.contents().await?;
-        trusted_time(to.name(), &target)?;
-        let known: HashSet<_> = entries.iter().collect();
-        // The remains of a copy that was cut off say nothing that this one does not.
-        let is_new = target.revocations.iter().all(|each| known.contains(each));
-        if !is_new {
-            return Err(Failure::Failed(
-                "there is a list already, with revocations of its own; of two lists that are merged \
+async fn copy(source: &Contents, to: &Store) -> Result<String, Failure> {
+    let entries = &source.revocations;
+    to.announce(source.announced).await?;
+    let target = to.contents().await?;
+    trusted_time(to.name(), &target)?;
+    let known: HashSet<_> = entries.iter().collect();
+    // What a copy that was cut off has left there is part of this one.
+    let is_new = target.revocations.iter().all(|each| known.contains(each));
+    if !is_new {
+        return Err(Failure::Failed(
+            "there is a list already, with revocations of its own; of two lists that are merged \
                  only the younger one's age would count. Copy into a new one"
-                    .into(),
-            ));
-        }
-        if target.complete_since < source.complete_since {
-            return Err(Failure::Failed(format!(
-                "the list there is empty and claims to remember since {}, this one since {}. Copy into \
-                 a newer one",
-                target.complete_since, source.complete_since
-            )));
-        }
-        for batch in entries.chunks(BATCH) {
-            to.publish(batch).await?;
-        }
-        // Last: a copy that is cut off before knows of no session from before it.
-        to.attest(source.complete_since).await?;
-        let copy = to.contents().await?;
-        let copied: HashSet<_> = copy.revocations.iter().collect();
-        if copy.complete_since != source.complete_since
-            || !entries.iter().all(|each| copied.contains(each))
-        {
-            return Err(Failure::Failed(
-                "the copy is not what was written; was somebody else writing there? Nothing was \
-                 changed in the list that was copied"
-                    .into(),
-            ));
-        }
-        Ok(format!(
-            "{} revocations copied; the list remembers since {}\n",
-            entries.len(),
-            source.complete_since
-        ))
+                .into(),
+        ));
     }
+    if target.complete_since < source.complete_since {
+        return Err(Failure::Failed(format!(
+            "the list there is empty and claims to remember since {}, this one since {}. Copy into \
+                 a newer one",
+            target.complete_since, source.complete_since
+        )));
+    }
+    for batch in entries.chunks(BATCH) {
+        to.publish(batch).await?;
+    }
+    // Last: a copy that is cut off before knows of no session from before it.
+    to.attest(source.complete_since).await?;
+    let copy = to.contents().await?;
+    let copied: HashSet<_> = copy.revocations.iter().collect();
+    if copy.complete_since != source.complete_since
+        || !entries.iter().all(|each| copied.contains(each))
+    {
+        return Err(Failure::Failed(
+            "the copy is not what was written; was somebody else writing there? Nothing was \
+                 changed in the list that was copied"
+                .into(),
+        ));
+    }
+    Ok(format!(
+        "{} revocations copied; the list remembers since {}\n",
+        entries.len(),
+        source.complete_since
+    ))
 }
 
 /// This machine's time, if the store agrees: of two clocks that disagree one is wrong, and what has

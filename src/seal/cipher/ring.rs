@@ -54,7 +54,6 @@ fn inner(
 }
 
 /// As ring takes it. Such a key is large, so it is made where it is used.
-#[inline]
 fn usable(subkey: &[u8; 32]) -> Result<LessSafeKey, CipherError> {
     let key = UnboundKey::new(&CHACHA20_POLY1305, subkey).map_err(|_| CipherError)?;
     Ok(LessSafeKey::new(key))

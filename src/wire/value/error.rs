@@ -1,11 +1,15 @@
 //! What is wrong with a value, without what it is.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 
 use serde::de::{self, Expected, Unexpected};
 use serde::ser;
 
-use super::limits::MOST_LEVELS;
+/// How many arrays and maps may stand in one another. An enum with data counts as the map that it is.
+pub(super) const MOST_LEVELS: u16 = 128;
+/// How many options and newtypes may stand in one another. They add nothing to the bytes, and a type that
+/// holds itself by them alone has no end.
+pub(super) const MOST_WRAPPERS: u16 = 512;
 
 /// Why a value cannot be written, or not be read as a type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +28,16 @@ impl Error {
     pub(super) fn expected(expected: &dyn Expected) -> Self {
         Self::Other(format!("holds something else, expected {expected}"))
     }
+
+    fn expected_one_of(expected: &[&str]) -> Self {
+        Self::expected(&format!("one of {expected:?}").as_str())
+    }
+}
+
+/// One deeper than `depth`, up to `most`.
+pub(super) fn deeper(depth: u16, most: u16) -> Result<u16, Error> {
+    let deeper = (depth < most).then_some(depth + 1);
+    deeper.ok_or(Error::TooDeep)
 }
 
 /// Of what the type says, which may not be written.
@@ -52,11 +66,11 @@ impl de::Error for Error {
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
-        Self::expected(&OneOf(expected).to_string().as_str())
+        Self::expected_one_of(expected)
     }
 
     fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
-        Self::expected(&OneOf(expected).to_string().as_str())
+        Self::expected_one_of(expected)
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -65,13 +79,5 @@ impl de::Error for Error {
 
     fn duplicate_field(field: &'static str) -> Self {
         Self::Other(format!("duplicate field `{field}`"))
-    }
-}
-
-struct OneOf(&'static [&'static str]);
-
-impl Display for OneOf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "one of {:?}", self.0)
     }
 }

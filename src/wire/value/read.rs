@@ -1,19 +1,16 @@
 //! MessagePack to a type, by what the bytes say.
 
-use serde::de::value::{BorrowedStrDeserializer, SeqDeserializer};
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
-};
-use serde::{Deserialize, forward_to_deserialize_any};
+use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer, SeqDeserializer};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::forward_to_deserialize_any;
 
-use super::depth::Depth;
-use super::error::Error;
-use super::limits::MOST_LEVELS;
+use super::error::{Error, MOST_LEVELS, MOST_WRAPPERS, deeper};
 
 /// Takes values off the front of some bytes.
 pub(super) struct ValueReader<'v> {
     rest: &'v [u8],
-    depth: Depth,
+    /// How many options and newtypes are open.
+    wrappers: u16,
 }
 
 /// The beginning of a value, or all of it.
@@ -27,9 +24,9 @@ enum Token<'v> {
     Text(&'v str),
     Bytes(&'v [u8]),
     /// As many values follow.
-    Array(u64),
+    Array(usize),
     /// As many pairs follow.
-    Map(u64),
+    Map(usize),
 }
 
 /// How many arrays and maps stand in one another at the deepest place of the first value.
@@ -39,12 +36,12 @@ enum Token<'v> {
 pub(super) fn levels(bytes: &[u8]) -> Result<usize, Error> {
     let mut reader = ValueReader::new(bytes);
     // How many values are to come in each that is open.
-    let mut open: Vec<u64> = Vec::new();
+    let mut open: Vec<usize> = Vec::new();
     let mut deepest = 0;
     loop {
         match reader.token()? {
             Token::Array(count) => open.push(count),
-            Token::Map(count) => open.push(count * 2),
+            Token::Map(count) => open.push(count.saturating_mul(2)),
             _ => (),
         }
         deepest = deepest.max(open.len());
@@ -65,7 +62,7 @@ impl<'v> ValueReader<'v> {
     pub(super) fn new(bytes: &'v [u8]) -> Self {
         Self {
             rest: bytes,
-            depth: Depth::default(),
+            wrappers: 0,
         }
     }
 
@@ -73,41 +70,44 @@ impl<'v> ValueReader<'v> {
         self.rest.is_empty()
     }
 
-    fn take(&mut self, count: u64) -> Result<&'v [u8], Error> {
-        let count = usize::try_from(count).ok();
-        let (taken, rest) = count
-            .and_then(|count| self.rest.split_at_checked(count))
-            .ok_or_else(|| Error::other("ends early"))?;
+    fn take(&mut self, count: usize) -> Result<&'v [u8], Error> {
+        let split = self.rest.split_at_checked(count);
+        let (taken, rest) = split.ok_or_else(|| Error::other("ends early"))?;
         self.rest = rest;
         Ok(taken)
     }
 
     /// A big-endian number of so many bytes, eight at the most.
-    fn number(&mut self, bytes: u64) -> Result<u64, Error> {
+    fn number(&mut self, bytes: usize) -> Result<u64, Error> {
         let bytes = self.take(bytes)?.iter();
         Ok(bytes.fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
-    fn text(&mut self, length: u64) -> Result<Token<'v>, Error> {
+    /// A number of so many bytes, of what follows.
+    fn length(&mut self, bytes: usize) -> Result<usize, Error> {
+        let length = self.number(bytes)?;
+        usize::try_from(length).map_err(|_| Error::other("ends early"))
+    }
+
+    fn text(&mut self, length: usize) -> Result<Token<'v>, Error> {
         let text = str::from_utf8(self.take(length)?);
         text.map(Token::Text)
             .map_err(|_| Error::other("holds text that is not UTF-8"))
     }
 
     fn token(&mut self) -> Result<Token<'v>, Error> {
-        let [marker] = *self.take(1)? else {
-            return Err(Error::other("ends early"));
-        };
-        let small = u64::from(marker);
+        // One byte.
+        let marker = self.number(1)? as u8;
+        let small = usize::from(marker);
         Ok(match marker {
-            ..=0x7f => Token::Unsigned(small),
+            ..=0x7f => Token::Unsigned(marker.into()),
             0x80..=0x8f => Token::Map(small & 0x0f),
             0x90..=0x9f => Token::Array(small & 0x0f),
             0xa0..=0xbf => self.text(small & 0x1f)?,
             0xc0 => Token::Nil,
             0xc2 | 0xc3 => Token::Bool(marker == 0xc3),
             0xc4..=0xc6 => {
-                let length = self.number(1 << (marker - 0xc4))?;
+                let length = self.length(1 << (marker - 0xc4))?;
                 Token::Bytes(self.take(length)?)
             }
             0xca => Token::F32(f32::from_bits(self.number(4)? as u32)),
@@ -118,11 +118,11 @@ impl<'v> ValueReader<'v> {
             0xd2 => Token::Signed((self.number(4)? as i32).into()),
             0xd3 => Token::Signed(self.number(8)? as i64),
             0xd9..=0xdb => {
-                let length = self.number(1 << (marker - 0xd9))?;
+                let length = self.length(1 << (marker - 0xd9))?;
                 self.text(length)?
             }
-            0xdc | 0xdd => Token::Array(self.number(2 << (marker - 0xdc))?),
-            0xde | 0xdf => Token::Map(self.number(2 << (marker - 0xde))?),
+            0xdc | 0xdd => Token::Array(self.length(2 << (marker - 0xdc))?),
+            0xde | 0xdf => Token::Map(self.length(2 << (marker - 0xde))?),
             0xe0.. => Token::Signed((marker as i8).into()),
             // Never used, and extensions, which serde has no word for.
             0xc1 | 0xc7..=0xc9 | 0xd4..=0xd8 => {
@@ -149,7 +149,7 @@ impl<'v> ValueReader<'v> {
     /// What is in an array or a map: all of it has to be taken.
     fn all<T>(
         &mut self,
-        count: u64,
+        count: usize,
         take: impl FnOnce(&mut Items<'_, 'v>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut items = Items {
@@ -161,6 +161,15 @@ impl<'v> ValueReader<'v> {
             return Err(Error::other("holds more than was expected"));
         }
         Ok(taken)
+    }
+
+    /// What is in an option or a newtype.
+    fn wrapped<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        let outer = self.wrappers;
+        self.wrappers = deeper(outer, MOST_WRAPPERS)?;
+        let value = read(self)?;
+        self.wrappers = outer;
+        Ok(value)
     }
 }
 
@@ -223,10 +232,7 @@ impl<'v> Deserializer<'v> for &mut ValueReader<'v> {
             self.rest = rest;
             return visitor.visit_none();
         }
-        self.depth.enter_wrapper()?;
-        let value = visitor.visit_some(&mut *self)?;
-        self.depth.leave_wrapper();
-        Ok(value)
+        self.wrapped(|reader| visitor.visit_some(reader))
     }
 
     fn deserialize_newtype_struct<V: Visitor<'v>>(
@@ -234,10 +240,7 @@ impl<'v> Deserializer<'v> for &mut ValueReader<'v> {
         _: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        self.depth.enter_wrapper()?;
-        let value = visitor.visit_newtype_struct(&mut *self)?;
-        self.depth.leave_wrapper();
-        Ok(value)
+        self.wrapped(|reader| visitor.visit_newtype_struct(reader))
     }
 
     fn deserialize_enum<V: Visitor<'v>>(
@@ -248,7 +251,9 @@ impl<'v> Deserializer<'v> for &mut ValueReader<'v> {
     ) -> Result<V::Value, Error> {
         match self.token()? {
             Token::Text(variant) => visitor.visit_enum(BorrowedStrDeserializer::new(variant)),
-            Token::Map(1) => visitor.visit_enum(Variant { reader: self }),
+            Token::Map(1) => self.all(1, |items| {
+                visitor.visit_enum(MapAccessDeserializer::new(items))
+            }),
             _ => Err(Error::expected(&visitor)),
         }
     }
@@ -274,16 +279,7 @@ fn wide<'v, V: Visitor<'v>>(bytes: &[u8], visitor: V) -> Result<V::Value, Error>
 /// The values in an array, or the keys and values in a map.
 struct Items<'r, 'v> {
     reader: &'r mut ValueReader<'v>,
-    left: u64,
-}
-
-impl Items<'_, '_> {
-    /// How many there can be at the most: each takes a byte.
-    fn hint(&self) -> usize {
-        usize::try_from(self.left).map_or(self.reader.rest.len(), |left| {
-            left.min(self.reader.rest.len())
-        })
-    }
+    left: usize,
 }
 
 impl<'v> SeqAccess<'v> for Items<'_, 'v> {
@@ -299,10 +295,6 @@ impl<'v> SeqAccess<'v> for Items<'_, 'v> {
         self.left = left;
         seed.deserialize(&mut *self.reader).map(Some)
     }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.hint())
-    }
 }
 
 impl<'v> MapAccess<'v> for Items<'_, 'v> {
@@ -317,48 +309,5 @@ impl<'v> MapAccess<'v> for Items<'_, 'v> {
 
     fn next_value_seed<T: DeserializeSeed<'v>>(&mut self, seed: T) -> Result<T::Value, Error> {
         seed.deserialize(&mut *self.reader)
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.hint())
-    }
-}
-
-/// An enum with data: a map of one.
-struct Variant<'r, 'v> {
-    reader: &'r mut ValueReader<'v>,
-}
-
-impl<'v> EnumAccess<'v> for Variant<'_, 'v> {
-    type Error = Error;
-    type Variant = Self;
-
-    fn variant_seed<T: DeserializeSeed<'v>>(self, seed: T) -> Result<(T::Value, Self), Error> {
-        let variant = seed.deserialize(&mut *self.reader)?;
-        Ok((variant, self))
-    }
-}
-
-impl<'v> VariantAccess<'v> for Variant<'_, 'v> {
-    type Error = Error;
-
-    fn unit_variant(self) -> Result<(), Error> {
-        <()>::deserialize(self.reader)
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'v>>(self, seed: T) -> Result<T::Value, Error> {
-        seed.deserialize(self.reader)
-    }
-
-    fn tuple_variant<V: Visitor<'v>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
-        self.reader.deserialize_seq(visitor)
-    }
-
-    fn struct_variant<V: Visitor<'v>>(
-        self,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        self.reader.deserialize_any(visitor)
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use serde::de;
+use serde::ser::SerializeSeq;
 
 #[test]
 fn a_changed_type_is_an_error_and_not_another_value() {
@@ -122,6 +123,19 @@ fn trailing_bytes_and_cut_values_are_errors() {
     // More than the bytes can hold is announced.
     assert!(decode::<Vec<u64>>(&[0xdd, 0xff, 0xff, 0xff, 0xff]).is_err());
     assert!(decode::<ByteBuf>(&[0xc6, 0xff, 0xff, 0xff, 0xff]).is_err());
+}
+
+#[test]
+fn a_type_that_says_a_wrong_length_is_written_with_the_right_one() {
+    struct Wrong;
+    impl Serialize for Wrong {
+        fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+            let mut list = to.serialize_seq(Some(5))?;
+            list.serialize_element(&7)?;
+            list.end()
+        }
+    }
+    assert_eq!(decode::<Vec<u8>>(&encode(&Wrong).unwrap()), Ok(vec![7]));
 }
 
 /// Every shape in which serde reads a field by way of a buffer of its own, and those in which it does not.
@@ -251,6 +265,19 @@ fn rmp<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
         .with_human_readable();
     value.serialize(&mut writer).unwrap();
     writer.into_inner()
+}
+
+/// Why it does not write and read values itself.
+#[test]
+fn rmp_serde_breaks_the_rules_on_strings_numbers_errors_and_nesting() {
+    let bytes = rmp(&ByteBuf::from(*b"text"));
+    assert_eq!(rmp_serde::from_slice::<String>(&bytes).unwrap(), "text");
+    assert!(rmp_serde::from_slice::<ByteBuf>(&rmp("text")).is_ok());
+    assert_eq!(rmp(&u128::MAX), rmp(&-1i128));
+    let error = rmp_serde::from_slice::<Vec<u8>>(&rmp("4111 1111")).unwrap_err();
+    assert!(error.to_string().contains("4111"), "{error}");
+    let nested = (0..200).fold(json!([]), |inner, _| json!([inner]));
+    assert_eq!(rmp(&nested).len(), 201);
 }
 
 fn any_json() -> impl Strategy<Value = Json> {

@@ -8,20 +8,34 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-use super::depth::Depth;
-use super::error::Error;
+use super::error::{Error, MOST_LEVELS, MOST_WRAPPERS, deeper};
 
 #[derive(Default)]
 pub(super) struct ValueWriter {
     bytes: Vec<u8>,
-    depth: Depth,
+    /// How many arrays and maps are open.
+    levels: u16,
+    /// How many options and newtypes are.
+    wrappers: u16,
 }
 
-/// What begins with how many values follow.
+/// What begins with how long it is.
 #[derive(Clone, Copy)]
-enum Container {
+enum Kind {
+    Text,
+    Bytes,
     Array,
     Map,
+}
+
+/// The power of two of the bytes that a number needs.
+fn width(number: u64) -> u8 {
+    match number {
+        ..=0xff => 0,
+        0x100..=0xffff => 1,
+        0x1_0000..=0xffff_ffff => 2,
+        _ => 3,
+    }
 }
 
 impl ValueWriter {
@@ -29,70 +43,56 @@ impl ValueWriter {
         self.bytes
     }
 
-    /// A marker, and a number behind it.
-    fn number<const N: usize>(&mut self, marker: u8, number: [u8; N]) {
-        self.bytes.push(marker);
-        self.bytes.extend_from_slice(&number);
+    /// The marker of numbers of this width, which follows those of smaller ones, and the number's last bytes.
+    fn number(&mut self, marker: u8, width: u8, number: u64) {
+        self.bytes.push(marker + width);
+        let unused = 8 - (1 << width);
+        self.bytes.extend(number.to_be_bytes().iter().skip(unused));
     }
 
-    /// A marker, the next one or the one after it, by how many bytes the length needs.
-    fn length(&mut self, marker: u8, length: usize) -> Result<(), Error> {
-        if let Ok(length) = u8::try_from(length) {
-            self.number(marker, [length]);
-        } else if let Ok(length) = u16::try_from(length) {
-            self.number(marker + 1, length.to_be_bytes());
-        } else {
-            let length = u32::try_from(length).map_err(|_| Error::other("is too long"))?;
-            self.number(marker + 2, length.to_be_bytes());
-        }
-        Ok(())
-    }
-
-    /// How many values follow: in the marker, or in two bytes or four.
-    fn count(&mut self, kind: Container, count: usize) -> Result<(), Error> {
-        let (small, marker) = match kind {
-            Container::Array => (0x90, 0xdc),
-            Container::Map => (0x80, 0xde),
+    fn length(&mut self, kind: Kind, length: usize) -> Result<(), Error> {
+        // The marker that holds a short length, and which length is too long for it. Then the marker of a length
+        // in one byte, and the smallest width: arrays and maps have only the next two.
+        let (small, few, marker, least) = match kind {
+            Kind::Text => (0xa0, 32, 0xd9, 0),
+            Kind::Bytes => (0, 0, 0xc4, 0),
+            Kind::Array => (0x90, 16, 0xdb, 1),
+            Kind::Map => (0x80, 16, 0xdd, 1),
         };
-        match u8::try_from(count) {
-            Ok(few @ ..=15) => self.bytes.push(small | few),
-            Ok(more) => self.number(marker, u16::from(more).to_be_bytes()),
-            Err(_) => self.length(marker - 1, count)?,
+        match u32::try_from(length) {
+            Ok(length) if length < few => self.bytes.push(small | length as u8),
+            Ok(length) => {
+                let length = u64::from(length);
+                self.number(marker, width(length).max(least), length);
+            }
+            Err(_) => return Err(Error::other("is too long")),
         }
         Ok(())
     }
 
     /// The only pair of a map, up to its value.
     fn variant(&mut self, name: &str) -> Result<(), Error> {
-        self.depth.enter()?;
-        self.count(Container::Map, 1)?;
+        self.levels = deeper(self.levels, MOST_LEVELS)?;
+        self.length(Kind::Map, 1)?;
         self.serialize_str(name)
     }
 
     /// The only pair of a map, whose value is an array or a map.
-    fn open_variant(
-        &mut self,
-        name: &str,
-        kind: Container,
-        count: usize,
-    ) -> Result<Open<'_>, Error> {
+    fn open_variant(&mut self, name: &str, kind: Kind) -> Result<Open<'_>, Error> {
+        let outer = self.levels;
         self.variant(name)?;
-        let open = self.open(kind, Some(count))?;
-        let is_variant = true;
-        Ok(Open { is_variant, ..open })
+        let open = self.open(kind)?;
+        Ok(Open { outer, ..open })
     }
 
-    fn open(&mut self, kind: Container, count: Option<usize>) -> Result<Open<'_>, Error> {
-        self.depth.enter()?;
-        if let Some(count) = count {
-            self.count(kind, count)?;
-        }
+    fn open(&mut self, kind: Kind) -> Result<Open<'_>, Error> {
+        let outer = self.levels;
+        self.levels = deeper(outer, MOST_LEVELS)?;
         Ok(Open {
             kind,
-            announced: count,
             count: 0,
             start: self.bytes.len(),
-            is_variant: false,
+            outer,
             writer: self,
         })
     }
@@ -101,42 +101,32 @@ impl ValueWriter {
 /// An array or a map whose values are being written.
 pub(super) struct Open<'w> {
     writer: &'w mut ValueWriter,
-    kind: Container,
-    announced: Option<usize>,
-    /// How many there are so far.
+    kind: Kind,
+    /// How many there are so far, keys included.
     count: usize,
     /// Where they begin.
     start: usize,
-    /// Whether it is what the map of an enum holds.
-    is_variant: bool,
+    /// How many arrays and maps stand around it.
+    outer: u16,
 }
 
 impl Open<'_> {
-    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        self.count += 1;
         value.serialize(&mut *self.writer)
     }
 
-    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.count += 1;
-        self.value(value)
-    }
-
+    /// Puts the count in front. Before, nobody knew it for certain: some types say none, or another one.
     fn close(self) -> Result<(), Error> {
         let writer = self.writer;
-        match self.announced {
-            Some(announced) if announced == self.count => (),
-            Some(_) => return Err(Error::other("has another length than it says")),
-            // Nobody knew: the count is put in front now.
-            None => {
-                let values = writer.bytes.split_off(self.start);
-                writer.count(self.kind, self.count)?;
-                writer.bytes.extend(values);
-            }
-        }
-        writer.depth.leave();
-        if self.is_variant {
-            writer.depth.leave();
-        }
+        let values = writer.bytes.split_off(self.start);
+        let count = match self.kind {
+            Kind::Map => self.count / 2,
+            _ => self.count,
+        };
+        writer.length(self.kind, count)?;
+        writer.bytes.extend(values);
+        writer.levels = self.outer;
         Ok(())
     }
 }
@@ -173,17 +163,11 @@ impl<'w> Serializer for &'w mut ValueWriter {
         if let Ok(value) = u64::try_from(value) {
             return self.serialize_u64(value);
         }
-        match (
-            i8::try_from(value),
-            i16::try_from(value),
-            i32::try_from(value),
-        ) {
-            // The marker says it.
-            (Ok(value @ -32..), ..) => self.bytes.extend(value.to_be_bytes()),
-            (Ok(value), ..) => self.number(0xd0, value.to_be_bytes()),
-            (_, Ok(value), _) => self.number(0xd1, value.to_be_bytes()),
-            (.., Ok(value)) => self.number(0xd2, value.to_be_bytes()),
-            _ => self.number(0xd3, value.to_be_bytes()),
+        match value {
+            // The marker holds it.
+            -32.. => self.bytes.push(value as u8),
+            // The sign takes a bit.
+            _ => self.number(0xd0, width((!value as u64) << 1), value as u64),
         }
         Ok(())
     }
@@ -209,17 +193,10 @@ impl<'w> Serializer for &'w mut ValueWriter {
     }
 
     fn serialize_u64(self, value: u64) -> Result<(), Error> {
-        match (
-            u8::try_from(value),
-            u16::try_from(value),
-            u32::try_from(value),
-        ) {
-            // The marker says it.
-            (Ok(value @ ..=0x7f), ..) => self.bytes.push(value),
-            (Ok(value), ..) => self.number(0xcc, value.to_be_bytes()),
-            (_, Ok(value), _) => self.number(0xcd, value.to_be_bytes()),
-            (.., Ok(value)) => self.number(0xce, value.to_be_bytes()),
-            _ => self.number(0xcf, value.to_be_bytes()),
+        match value {
+            // The marker holds it.
+            ..=0x7f => self.bytes.push(value as u8),
+            _ => self.number(0xcc, width(value), value),
         }
         Ok(())
     }
@@ -233,12 +210,13 @@ impl<'w> Serializer for &'w mut ValueWriter {
     }
 
     fn serialize_f32(self, value: f32) -> Result<(), Error> {
-        self.number(0xca, value.to_be_bytes());
+        // 0xca, after those of one byte and two, which nothing has.
+        self.number(0xc8, 2, value.to_bits().into());
         Ok(())
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), Error> {
-        self.number(0xcb, value.to_be_bytes());
+        self.number(0xc8, 3, value.to_bits());
         Ok(())
     }
 
@@ -247,16 +225,13 @@ impl<'w> Serializer for &'w mut ValueWriter {
     }
 
     fn serialize_str(self, value: &str) -> Result<(), Error> {
-        match u8::try_from(value.len()) {
-            Ok(few @ ..=31) => self.bytes.push(0xa0 | few),
-            _ => self.length(0xd9, value.len())?,
-        }
+        self.length(Kind::Text, value.len())?;
         self.bytes.extend_from_slice(value.as_bytes());
         Ok(())
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<(), Error> {
-        self.length(0xc4, value.len())?;
+        self.length(Kind::Bytes, value.len())?;
         self.bytes.extend_from_slice(value);
         Ok(())
     }
@@ -266,9 +241,10 @@ impl<'w> Serializer for &'w mut ValueWriter {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
-        self.depth.enter_wrapper()?;
+        let outer = self.wrappers;
+        self.wrappers = deeper(outer, MOST_WRAPPERS)?;
         value.serialize(&mut *self)?;
-        self.depth.leave_wrapper();
+        self.wrappers = outer;
         Ok(())
     }
 
@@ -305,22 +281,23 @@ impl<'w> Serializer for &'w mut ValueWriter {
         variant: &'static str,
         value: &T,
     ) -> Result<(), Error> {
+        let outer = self.levels;
         self.variant(variant)?;
         value.serialize(&mut *self)?;
-        self.depth.leave();
+        self.levels = outer;
         Ok(())
     }
 
-    fn serialize_seq(self, count: Option<usize>) -> Result<Open<'w>, Error> {
-        self.open(Container::Array, count)
+    fn serialize_seq(self, _: Option<usize>) -> Result<Open<'w>, Error> {
+        self.open(Kind::Array)
     }
 
-    fn serialize_tuple(self, count: usize) -> Result<Open<'w>, Error> {
-        self.open(Container::Array, Some(count))
+    fn serialize_tuple(self, _: usize) -> Result<Open<'w>, Error> {
+        self.open(Kind::Array)
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, count: usize) -> Result<Open<'w>, Error> {
-        self.open(Container::Array, Some(count))
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Open<'w>, Error> {
+        self.open(Kind::Array)
     }
 
     fn serialize_tuple_variant(
@@ -328,17 +305,17 @@ impl<'w> Serializer for &'w mut ValueWriter {
         _: &'static str,
         _: u32,
         variant: &'static str,
-        count: usize,
+        _: usize,
     ) -> Result<Open<'w>, Error> {
-        self.open_variant(variant, Container::Array, count)
+        self.open_variant(variant, Kind::Array)
     }
 
-    fn serialize_map(self, count: Option<usize>) -> Result<Open<'w>, Error> {
-        self.open(Container::Map, count)
+    fn serialize_map(self, _: Option<usize>) -> Result<Open<'w>, Error> {
+        self.open(Kind::Map)
     }
 
-    fn serialize_struct(self, _: &'static str, count: usize) -> Result<Open<'w>, Error> {
-        self.open(Container::Map, Some(count))
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Open<'w>, Error> {
+        self.open(Kind::Map)
     }
 
     fn serialize_struct_variant(
@@ -346,20 +323,25 @@ impl<'w> Serializer for &'w mut ValueWriter {
         _: &'static str,
         _: u32,
         variant: &'static str,
-        count: usize,
+        _: usize,
     ) -> Result<Open<'w>, Error> {
-        self.open_variant(variant, Container::Map, count)
+        self.open_variant(variant, Kind::Map)
     }
 }
 
-/// What serde calls by four names and MessagePack by one.
-macro_rules! arrays {
-    ($($name:ident: $method:ident;)*) => {$(
+/// What serde calls by six names and MessagePack by two.
+macro_rules! containers {
+    ($($name:ident: $method:ident($($key:ident)?);)*) => {$(
         impl $name for Open<'_> {
             type Ok = ();
             type Error = Error;
 
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+            fn $method<T: Serialize + ?Sized>(
+                &mut self,
+                $($key: &'static str,)?
+                value: &T,
+            ) -> Result<(), Error> {
+                $(self.item($key)?;)?
                 self.item(value)
             }
 
@@ -370,11 +352,13 @@ macro_rules! arrays {
     )*};
 }
 
-arrays! {
-    SerializeSeq: serialize_element;
-    SerializeTuple: serialize_element;
-    SerializeTupleStruct: serialize_field;
-    SerializeTupleVariant: serialize_field;
+containers! {
+    SerializeSeq: serialize_element();
+    SerializeTuple: serialize_element();
+    SerializeTupleStruct: serialize_field();
+    SerializeTupleVariant: serialize_field();
+    SerializeStruct: serialize_field(key);
+    SerializeStructVariant: serialize_field(key);
 }
 
 impl SerializeMap for Open<'_> {
@@ -386,34 +370,10 @@ impl SerializeMap for Open<'_> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.value(value)
+        self.item(value)
     }
 
     fn end(self) -> Result<(), Error> {
         self.close()
     }
 }
-
-macro_rules! structs {
-    ($($name:ident),*) => {$(
-        impl $name for Open<'_> {
-            type Ok = ();
-            type Error = Error;
-
-            fn serialize_field<T: Serialize + ?Sized>(
-                &mut self,
-                key: &'static str,
-                value: &T,
-            ) -> Result<(), Error> {
-                self.item(key)?;
-                self.value(value)
-            }
-
-            fn end(self) -> Result<(), Error> {
-                self.close()
-            }
-        }
-    )*};
-}
-
-structs!(SerializeStruct, SerializeStructVariant);

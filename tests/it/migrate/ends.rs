@@ -314,7 +314,7 @@ async fn beside_a_cookie_of_a_revoked_key_nothing_is_taken_over() {
         let clock = ManualClock::default();
         let keys = KeyRing::builder().key(published_secret(2), clock.now().minus(DAY), None);
         match revoked {
-            true => keys.revoked(leaked.key_id(), clock.now()),
+            true => keys.revoked(leaked.key_id()),
             false => keys.key(published_secret(1), clock.now().minus(SECOND), None),
         }
         .build()

@@ -1,7 +1,7 @@
 //! How deep values may be, on the stack that a worker has.
 
 use super::*;
-use crate::wire::value::limits::MOST_LEVELS;
+use crate::wire::value::error::MOST_LEVELS;
 
 /// What a thread of tokio has, and a thread of std.
 const STACK: usize = 2 << 20;
