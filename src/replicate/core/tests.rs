@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::testing::{Call as ServerCall, LogServer};
+use crate::testing::{LogCall, LogServer};
 use crate::time::UnixMillis;
 
 const START: UnixMillis = UnixMillis::from_secs(1_800_000_000);
@@ -50,10 +50,10 @@ impl Bench {
         bench
     }
 
-    fn call(&self) -> ServerCall {
+    fn call(&self) -> LogCall {
         let now = START + Duration::from_secs(self.seconds);
         let fresh = 1 + self.seconds;
-        ServerCall { now, fresh }
+        LogCall { now, fresh }
     }
 
     fn happens(&mut self, event: Event) {

@@ -6,15 +6,15 @@ use crate::error::StoreError;
 use crate::ids::RaiseId;
 use crate::replicate::core::{Answer, Call, Cause, Event, Load, Publication};
 use crate::revoke::{Cursor, Followed, Raise, Receipt, Revocation};
-use crate::testing::Call as ServerCall;
+use crate::testing::LogCall;
 
 /// How many publications one call of a follower reads.
 const LIMIT: usize = 100;
 
 impl State {
     /// The time by the store's clock, and a name that only the same history gives again.
-    pub(super) fn server_call(&self, config: &Config) -> ServerCall {
-        ServerCall {
+    pub(super) fn server_call(&self, config: &Config) -> LogCall {
+        LogCall {
             now: config.store_time(self.now, self.seen.losses),
             fresh: hash(&(&self.server, self.now, self.seen.losses)),
         }
@@ -22,7 +22,7 @@ impl State {
 
     pub(super) fn store_entries(&self) -> Vec<Revocation> {
         let mut server = self.server.clone();
-        let call = ServerCall {
+        let call = LogCall {
             now: super::START,
             fresh: 0,
         };

@@ -146,7 +146,7 @@ impl State {
     fn initial(config: &Config) -> Self {
         let mut server = LogServer::new(1);
         server.announce(
-            crate::testing::Call {
+            crate::testing::LogCall {
                 now: START.minus(Duration::from_secs(3600)),
                 fresh: 1,
             },
@@ -244,7 +244,7 @@ impl State {
     fn lost(&mut self) {
         self.seen.losses += 1;
         self.seen.lost_at = Some(self.now);
-        let lost = self.server.clone().state(crate::testing::Call {
+        let lost = self.server.clone().state(crate::testing::LogCall {
             now: START,
             fresh: 0,
         });
