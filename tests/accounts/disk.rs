@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use reqwest::Method;
 use serde_json::json;
 
-use common::Browser;
-use common::accounts::{Errors, Server, Steps, command, folder, refuses};
+use support::Browser;
+use support::accounts::{Errors, Server, Steps, command, folder, refuses};
 
 /// The command, under a limit for the size of files: what is written beyond it fails.
 fn limited(command: &Command, kilobytes: u64) -> Command {

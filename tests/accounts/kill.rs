@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use common::Browser;
-use common::accounts::{Server, Steps, folder};
+use support::Browser;
+use support::accounts::{Server, Steps, folder};
 
 /// A configuration without a grace, so that a renewal ends the older cookie at once; the first start
 /// made its keys.

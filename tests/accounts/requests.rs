@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use common::accounts::{Errors, Server, Steps, folder};
+use support::accounts::{Errors, Server, Steps, folder};
 
 const ALL: [(&str, &str); 9] = [
     ("POST", "/api/login"),

@@ -5,7 +5,7 @@ use sealed_session::time::UnixMillis;
 use serde_json::json;
 
 use crate::kill::configure;
-use common::accounts::{Errors, Server, Steps, folder};
+use support::accounts::{Errors, Server, Steps, folder};
 
 #[actix_web::test]
 async fn a_login_says_who_and_which_session() {

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use common::Browser;
-use common::accounts::{Errors, Server, Steps, command, command_at, folder, refuses};
+use support::Browser;
+use support::accounts::{Errors, Server, Steps, command, command_at, folder, refuses};
 
 fn data(path: &Path) -> [&Path; 2] {
     [Path::new("--data"), path]

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::json;
 
-use common::accounts::{Errors, Server, Steps, folder};
+use support::accounts::{Errors, Server, Steps, folder};
 
 /// Keys and list are gone, and with them every session; the cookies of then are in nobody's way.
 #[actix_web::test]

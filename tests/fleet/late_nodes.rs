@@ -8,10 +8,10 @@
 
 use std::sync::Arc;
 
-use common::faulty::{Faulty, Mode};
-use common::{Browser, Node, SECOND, builder, eventually, log};
 use sealed_session::revoke::WhenStale;
 use sealed_session::testing::{ManualClock, MemoryLog};
+use support::faulty::{Faulty, Mode};
+use support::{Browser, Node, SECOND, builder, eventually, log};
 
 /// In seconds.
 const LATE: u32 = 45;

@@ -1,11 +1,11 @@
 //! Anonymous sessions. A store keeps a limited number of their ends: a full list can end more of them, and revives
 //! none.
 
-use common::{Browser, Node, SECOND, builder, log};
 use futures_util::future::join_all;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
 use serde_json::json;
+use support::{Browser, Node, SECOND, builder, log};
 
 /// How many ends are remembered.
 const CAPACITY: u64 = 5;
@@ -64,7 +64,7 @@ async fn a_logout_without_a_login_outlives_the_store_that_took_it() {
     let lost = clock.now();
     store.lose_everything();
     // The node that was there restores what it holds, and attests since when that is all.
-    common::eventually(|| async { store.state().complete_since < lost }).await;
+    support::eventually(|| async { store.state().complete_since < lost }).await;
     store.settle();
     let other = Node::serve(clock.clone(), settings(store.clone())).await;
     let (kept, copy) = (kept.at(&other), copy.at(&other));

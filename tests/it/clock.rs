@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, log, memory};
 use sealed_session::store::StoreError;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
+use support::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, log, memory};
 
 use super::site::target;
 use super::store_down::is_unavailable;

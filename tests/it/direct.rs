@@ -1,9 +1,9 @@
 //! Sessions without a server: a Cookie header goes in, and the next one comes out.
 
-use common::{builder, memory};
 use sealed_session::Sessions;
 use sealed_session::adapter::{Incoming, Loaded};
 use sealed_session::testing::ManualClock;
+use support::{builder, memory};
 
 pub async fn sessions() -> (Sessions, ManualClock) {
     let clock = ManualClock::default();

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use actix_web::Result;
-use common::Node;
 use sealed_session::{Session, SessionStatus};
 use serde_json::json;
+use support::Node;
 
 use super::site::{done, handler};
 

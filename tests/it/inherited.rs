@@ -1,9 +1,9 @@
 //! Which entries a login takes over: those of its own browser's anonymous session, and no others.
 
-use common::gate::during;
-use common::{Browser, HOUR, MINUTE, Node, SECOND};
 use sealed_session::Sessions;
 use serde_json::json;
+use support::gate::during;
+use support::{Browser, HOUR, MINUTE, Node, SECOND};
 
 use super::direct::{anonymous, cart, load, login, sent, sessions};
 use super::site::target;

@@ -3,13 +3,13 @@
 //! 1. Both limits are the server's; Max-Age is the time to the absolute end.
 //! 2. A request is a use of its session however long it takes.
 
-use common::faulty::{Call, Mode};
-use common::gate::during;
-use common::upload::Upload;
-use common::{DAY, HOUR, MINUTE, Node, SECOND, eventually, logged_in, node_at, with};
 use sealed_session::CookieSettings;
 use sealed_session::adapter::{Incoming, Loaded};
 use serde_json::json;
+use support::faulty::{Call, Mode};
+use support::gate::during;
+use support::upload::Upload;
+use support::{DAY, HOUR, MINUTE, Node, SECOND, eventually, logged_in, node_at, with};
 
 use super::store_down::Fleet;
 
@@ -63,7 +63,7 @@ async fn a_login_that_waits_for_the_store_is_used_when_it_is_sealed() {
 
 #[actix_web::test]
 async fn an_upload_that_takes_longer_than_the_idle_limit_is_kept() {
-    let (node, nobody) = node_at(common::routes).await;
+    let (node, nobody) = node_at(support::routes).await;
     let browser = logged_in(&nobody).await;
     let upload = Upload::begin(&browser, "long", json!("large")).await;
     node.clock.advance(3 * HOUR);
@@ -181,7 +181,7 @@ async fn a_remembered_session_outlives_the_browser_and_ends_all_the_same() {
 }
 
 /// The Max-Age of the cookie that an answer sets, in seconds.
-fn max_age(answer: &common::Answer) -> Option<u64> {
+fn max_age(answer: &support::Answer) -> Option<u64> {
     let [cookie] = answer.set_cookies()[..] else {
         panic!("{answer:?}")
     };

@@ -1,14 +1,14 @@
 //! A login: a new id, the entries from before, and the end of every cookie that the request carried.
 
 use actix_web::{Result, web};
-use common::faulty::{Call, Mode};
-use common::forge::{Forge, Record};
-use common::{Browser, Node, SECOND};
 use sealed_session::Session;
 use sealed_session::adapter::Incoming;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
 use serde_json::{Value, json};
+use support::faulty::{Call, Mode};
+use support::forge::{Forge, Record};
+use support::{Browser, Node, SECOND};
 
 use super::direct::{anonymous, load, login, sessions, user};
 use super::site::{done, handler, start_at, target};

@@ -4,14 +4,14 @@
 //! 2. Where a cookie may be a session that was not ended, the logout is not acknowledged.
 //! 3. What is written after it belongs to a new session.
 
-use common::forge::{Forge, Record};
-use common::{Browser, MINUTE, Node, builder, memory, with};
 use sealed_session::adapter::Incoming;
 use sealed_session::session::LogoutError;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
 use sealed_session::{CookieSettings, PreviousCookie};
 use serde_json::json;
+use support::forge::{Forge, Record};
+use support::{Browser, MINUTE, Node, builder, memory, with};
 
 use super::direct::{anonymous, load, login, sessions, user};
 use super::header::crowded;

@@ -3,15 +3,15 @@
 use std::fs;
 use std::time::Duration;
 
-use common::faulty::Faulty;
-use common::gate::during;
-use common::{Browser, DAY, HOUR, MINUTE, SECOND, builder, log, memory, unhurried};
 use sealed_session::key_files::Rotation;
 use sealed_session::keys::{KeySource, KeyTables, SystemRandom};
 use sealed_session::session::{ConfirmError, LogoutError, Rejected};
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
 use serde_json::json;
+use support::faulty::Faulty;
+use support::gate::during;
+use support::{Browser, DAY, HOUR, MINUTE, SECOND, builder, log, memory, unhurried};
 
 use super::direct::{load, login, user};
 use super::rotation::{Bench, key_of};
@@ -34,7 +34,7 @@ impl Worn {
         let store = Faulty::new(log(&clock));
         let builder = unhurried(builder(&clock, store.clone())).key_source(KeySource::File(file));
         let sessions = builder.start().await.unwrap();
-        let (url, _) = common::serve(&sessions, routes);
+        let (url, _) = support::serve(&sessions, routes);
         let browser = Browser::new(&url);
         let site = Site {
             sessions,
@@ -81,7 +81,7 @@ async fn a_session_that_passed_through_too_many_keys_ends_with_a_reason_and_anot
     } = &worn;
     let elsewhere = Browser::new(&t.url);
     elsewhere.post("/login/alice").await.is(200);
-    let rejected = common::rejected(&t.sessions, browser);
+    let rejected = support::rejected(&t.sessions, browser);
     assert_eq!(rejected, Some(Rejected::TooManyKeys));
     browser.get("/me").await.leaves_alone();
     browser.copy().post("/renew").await.is(200);

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
-use common::faulty::{Call, Faulty, Mode, Switched};
-use common::{Answer, Browser, MINUTE, Node, SECOND, builder, eventually, log, serve, unhurried};
 use sealed_session::revoke::{ReplicatedLog, SessionId};
 use sealed_session::testing::ManualClock;
 use serde_json::json;
+use support::faulty::{Call, Faulty, Mode, Switched};
+use support::{Answer, Browser, MINUTE, Node, SECOND, builder, eventually, log, serve, unhurried};
 
 use super::site::target;
 
@@ -50,7 +50,7 @@ async fn an_option_does_not_turn_an_unavailable_list_into_a_logout() {
     let store = Faulty::new(log(&clock));
     let sessions = builder(&clock, store.clone()).start().await.unwrap();
     let routes = |config: &mut web::ServiceConfig| {
-        common::routes(config);
+        support::routes(config);
         config.route(
             "/maybe",
             web::get().to(
@@ -65,7 +65,7 @@ async fn an_option_does_not_turn_an_unavailable_list_into_a_logout() {
     browser.post("/login/alice").await.is(200);
     assert_eq!(browser.get("/maybe").await.is(200).body, "somebody");
     store.set_call(Call::Follow, Mode::Hanging);
-    common::eventually(|| async { store.waiting() >= 1 }).await;
+    support::eventually(|| async { store.waiting() >= 1 }).await;
     clock.advance(11 * SECOND);
     browser.get("/maybe").await.is(503);
     browser.get("/plain").await.is(200);

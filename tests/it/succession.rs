@@ -6,13 +6,13 @@
 //! 4. A logout over it is an error, for its successor lives.
 
 use actix_web::{HttpResponse, Result, web};
-use common::faulty::{Call, Faulty, Mode};
-use common::gate::{during, gate};
-use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, eventually, log, logged_in, node_at};
 use futures_util::future::join_all;
 use sealed_session::Session;
 use sealed_session::testing::ManualClock;
 use serde_json::json;
+use support::faulty::{Call, Faulty, Mode};
+use support::gate::{during, gate};
+use support::{Answer, Browser, HOUR, MINUTE, Node, SECOND, eventually, log, logged_in, node_at};
 
 use super::site::alice_at;
 
@@ -52,7 +52,7 @@ async fn a_logout_on_a_node_that_had_not_heard_of_the_login_removes_nothing_eith
 
 fn routes(config: &mut web::ServiceConfig) {
     config
-        .configure(common::routes)
+        .configure(support::routes)
         .route("/page", web::get().to(page))
         .route("/logout-and-insert", web::post().to(logout_and_insert));
 }

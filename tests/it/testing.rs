@@ -6,17 +6,17 @@ use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, HttpRequest, Result, web};
-use common::written::Written;
-use common::{HOUR, SECOND, builder, memory};
 use sealed_session::actix::{Authenticated, SessionMiddleware, Unauthenticated};
 use sealed_session::testing::{FailingRandom, ManualClock, SessionCookie};
 use sealed_session::{CookieSettings, Session, SessionStatus, Sessions, testing};
+use support::written::Written;
+use support::{HOUR, SECOND, builder, memory};
 
 /// What the routes of all tests answer to a request.
 async fn answer(sessions: &Sessions, request: TestRequest) -> (StatusCode, String) {
     let app = App::new()
         .wrap(SessionMiddleware::new(sessions))
-        .configure(common::routes)
+        .configure(support::routes)
         .route("/theme", web::get().to(theme));
     let app = init_service(app).await;
     let request = request.to_request();

@@ -1,10 +1,10 @@
 //! A list goes to another store, or comes back from a backup.
 
-use common::moved_clock::MovedClock;
-use common::redis_server::RedisServer;
-use common::{DAY, HOUR, ended, eventually, settled};
 use sealed_session::revoke::Store;
 use sealed_session::store::Redb;
+use support::moved_clock::MovedClock;
+use support::redis_server::RedisServer;
+use support::{DAY, HOUR, ended, eventually, settled};
 
 use super::{Deployment, LIST, cookies_live, fails, logged_in, redis, says, stop};
 

@@ -1,9 +1,9 @@
 //! Which list a command works on, and what it refuses.
 
-use common::redis_server::RedisServer;
-use common::{DAY, HOUR, eventually};
 use sealed_session::revoke::Store;
 use sealed_session::store::Redb;
+use support::redis_server::RedisServer;
+use support::{DAY, HOUR, eventually};
 
 use super::{Deployment, LIST, cookies_live, fails, logged_in, redis, says};
 

@@ -10,7 +10,6 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use common::{Browser, Node};
 use sealed_session::revoke::{Announcement, Store};
 use sealed_session::store::Redis;
 use sealed_session::{
@@ -18,6 +17,7 @@ use sealed_session::{
     keys::{KeySource, KeyTables, SystemRandom},
     time::{Clock, SystemClock},
 };
+use support::{Browser, Node};
 use tempfile::TempDir;
 
 const LIST: &str = "shop/test";

@@ -11,8 +11,8 @@ use sealed_session::{CookieSettings, Lifetimes, Session, SessionStatus};
 use serde_json::json;
 
 use super::{attribute, persistent, seen, serve, started};
-use common::faulty::{Faulty, Mode};
-use common::{Browser, DAY, HOUR, MINUTE, SECOND, builder, log, memory, serve_app, with};
+use support::faulty::{Faulty, Mode};
+use support::{Browser, DAY, HOUR, MINUTE, SECOND, builder, log, memory, serve_app, with};
 
 #[actix_web::test]
 async fn without_a_middleware_there_is_no_session() {

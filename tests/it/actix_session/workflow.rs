@@ -5,7 +5,7 @@ use sealed_session::testing::ManualClock;
 use serde_json::json;
 
 use super::{attribute, persistent, seen, serve};
-use common::{Answer, Browser, DAY};
+use support::{Answer, Browser, DAY};
 
 async fn log_in(browser: &Browser, user: &str) -> Answer {
     let user = json!({ "user": user });

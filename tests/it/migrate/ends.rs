@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::old::{CONTENTS, Old};
 use super::{READ_FOR, node, node_with};
-use common::faulty::{Faulty, Mode};
-use common::{Browser, DAY, MINUTE, Node, SECOND, builder, eventually, log, memory};
+use support::faulty::{Faulty, Mode};
+use support::{Browser, DAY, MINUTE, Node, SECOND, builder, eventually, log, memory};
 
 /// The old cookie is worth nothing, here and for as long as it is read.
 async fn is_dead(node: &Node, copy: &Browser) {

@@ -10,7 +10,6 @@ mod typed;
 use std::time::Duration;
 
 use actix_session::config::CookieContentSecurity;
-use common::{Browser, DAY, Node, builder, memory, routes, serve};
 use old::{CONTENTS, Old};
 use sealed_session::adapter::Incoming;
 use sealed_session::migrate::ActixSessionCookie;
@@ -20,6 +19,7 @@ use sealed_session::{
     time::{Clock, UnixMillis},
 };
 use serde_json::json;
+use support::{Browser, DAY, Node, builder, memory, routes, serve};
 
 /// For how long old cookies are read.
 pub const READ_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -187,7 +187,7 @@ async fn a_login_that_was_taken_over_is_not_a_recent_one() {
     let old = Old::new(CookieContentSecurity::Private);
     let node = node(&old).await;
     let browser = old.browser(&node, json!({ "user_id": "alice" })).await;
-    node.clock.advance(common::MINUTE);
+    node.clock.advance(support::MINUTE);
     let header = format!("id={}", browser.cookie("id").unwrap());
     let loaded = node
         .sessions

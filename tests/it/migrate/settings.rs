@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::old::{Old, key};
 use super::{READ_FOR, node, node_with};
-use common::{DAY, SECOND, builder, cookie, memory};
+use support::{DAY, SECOND, builder, cookie, memory};
 
 #[actix_web::test]
 async fn the_old_cookie_is_removed_with_its_own_attributes() {

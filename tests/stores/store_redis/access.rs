@@ -9,7 +9,7 @@ use sealed_session::{ConfigError, store::StoreError};
 use super::harness::{Server, new_list};
 use super::replication::with_replica;
 use super::tools::*;
-use common::ended_entry;
+use support::ended_entry;
 
 /// What the documentation of `Redis` says that a user needs.
 fn documented_rights() -> Vec<String> {

@@ -6,7 +6,7 @@ use sealed_session::revoke::{Cursor, Followed, Generation, ReplicatedLog, Target
 
 use super::harness::{Server, key, new_list};
 use super::tools::*;
-use common::moved_clock::MovedClock;
+use support::moved_clock::MovedClock;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn publications_are_trimmed_by_age_and_a_follower_that_was_away_for_longer_has_a_gap() {

@@ -47,7 +47,7 @@ async fn entries_end_by_the_servers_clock() {
     let until = at + Duration::from_millis(700);
     // One of them a day later.
     let until_of = |n| if n == 7 { at + DAY } else { until };
-    let ended = |n| common::ended(n, at, until_of(n));
+    let ended = |n| support::ended(n, at, until_of(n));
     let all: Vec<_> = (0..2500).map(ended).collect();
     publish(&store, &all).await.unwrap();
     let early = store.sweep().await.unwrap();
@@ -69,9 +69,9 @@ async fn what_is_refused_by_its_beginning_goes_in_steps() {
     let store = server.open(&list);
     let at = now(&store).await;
     let end_of = |n: u64, created| Revocation::AnonymousSession {
-        id: SessionId::from_bytes(common::spread(n)),
+        id: SessionId::from_bytes(support::spread(n)),
         created,
-        entry: common::ended_entry(at, at + DAY),
+        entry: support::ended_entry(at, at + DAY),
     };
     let all: Vec<_> = (0..3500).map(|n| end_of(n, at.minus(HOUR))).collect();
     publish(&store, &all).await.unwrap();

@@ -62,7 +62,7 @@ async fn a_list_that_is_emptied_while_it_is_read_is_no_snapshot() {
     ] {
         let store = server.open("emptied");
         let at = now(&store).await;
-        let ended = |n| common::ended(n, at, at + DAY);
+        let ended = |n| support::ended(n, at, at + DAY);
         let all: Vec<_> = (0..5000).map(ended).collect();
         publish(&store, &all).await.unwrap();
         let mut batches = 0;

@@ -112,7 +112,7 @@ async fn a_full_server_refuses_what_adds_and_goes_on_with_the_rest() {
     let list = new_list();
     let store = server.open(&list);
     let at = now(&store).await;
-    publish(&store, &[common::ended(1, at, at)]).await.unwrap();
+    publish(&store, &[support::ended(1, at, at)]).await.unwrap();
     let from = cursor(&store).await;
     server.tell(&["CONFIG", "SET", "maxmemory", "1"]);
     let error = end(&store, 2).await.unwrap_err();
