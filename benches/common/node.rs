@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::process::{self, Memory};
-use common::ring;
+use support::ring;
 
 /// The argument that makes a node of this binary. Where its store is and a list follow.
 pub const WORD: &str = "node";

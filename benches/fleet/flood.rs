@@ -8,8 +8,8 @@ use sealed_session::store::Redis;
 use sealed_session::time::{Clock, SystemClock, UnixMillis};
 
 use crate::node::{Node, cookies_live};
-use common::redis_server::RedisServer;
-use common::{DAY, ended_entry, spread};
+use support::redis_server::RedisServer;
+use support::{DAY, ended_entry, spread};
 
 const LIST: &str = "flood";
 /// How many ends the list holds unless a setting says otherwise.

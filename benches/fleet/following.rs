@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::node::Node;
 use crate::process;
 use crate::publishing::{Load, Publishers};
-use common::redis_server::{Counters, RedisServer};
+use support::redis_server::{Counters, RedisServer};
 
 const LIST: &str = "following";
 /// How long is measured, after how long.

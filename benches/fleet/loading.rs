@@ -7,8 +7,8 @@ use sealed_session::time::{Clock, SystemClock};
 
 use crate::node::Node;
 use crate::publishing::fill;
-use common::redis_server::RedisServer;
-use common::{DAY, ended, ended_subject};
+use support::redis_server::RedisServer;
+use support::{DAY, ended, ended_subject};
 
 const ENTRIES: u64 = 1_000_000;
 const LIST: &str = "loading";

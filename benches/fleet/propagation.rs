@@ -13,8 +13,8 @@ use actix_web::rt::System;
 
 use crate::node;
 use crate::publishing::{Load, Publishers};
-use common::redis_server::RedisServer;
-use common::{routes, serve};
+use support::redis_server::RedisServer;
+use support::{routes, serve};
 
 const LIST: &str = "propagation";
 const ROUNDS: usize = 1_000;

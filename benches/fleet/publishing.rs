@@ -12,7 +12,7 @@ use sealed_session::time::{Clock, SystemClock};
 use tokio::sync::Semaphore;
 
 use crate::node::cookies_live;
-use common::{DAY, ended};
+use support::{DAY, ended};
 
 /// How many other nodes publish, each over a connection of its own, and how many handlers each has that
 /// wait for the store at the same time.

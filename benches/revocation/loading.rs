@@ -6,8 +6,8 @@ use sealed_session::revoke::Revocation;
 use sealed_session::time::{Clock, SystemClock};
 
 use crate::node::{self, Node};
-use common::redis_server::RedisServer;
-use common::{DAY, ended};
+use support::redis_server::RedisServer;
+use support::{DAY, ended};
 
 const LIST: &str = "loading";
 const ROUNDS: usize = 3;

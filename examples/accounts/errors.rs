@@ -17,7 +17,7 @@ use sealed_session::{
 };
 use serde_json::{Value, json};
 
-/// What this application itself refuses.
+/// The application's own refusals.
 #[derive(Debug, Clone, Copy)]
 pub enum Problem {
     /// The body is not JSON.
@@ -79,7 +79,7 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> actix_web::HttpResponse {
         let mut response = actix_web::HttpResponse::build(self.status_code());
-        // Which RFC 9110, section 15.5.2, demands of every 401: the same as the library sends.
+        // RFC 9110, section 15.5.2, demands it of every 401. The library sends the same.
         if self.status_code() == StatusCode::UNAUTHORIZED {
             response.insert_header((WWW_AUTHENTICATE, "Cookie realm=\"session\""));
         }

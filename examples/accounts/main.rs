@@ -80,7 +80,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), Failure> {
-    // Heard from here on, so that an early signal is not lost.
+    // Installed this early, so that no signal is lost.
     let mut signals = Signals::listen()?;
     let metrics = Metrics::install()?;
     // Once, outside the closure below, which runs in every worker.
@@ -100,7 +100,7 @@ async fn run(options: Options) -> Result<(), Failure> {
     .map_err(|error| Failure::new(format!("cannot listen on {}: {error}", options.listen)))?;
 
     for address in server.addrs() {
-        // Whoever started this may have closed its end; the server still runs.
+        // The reader may have closed its end already; the server still runs.
         let _ = writeln!(io::stdout(), "listening on http://{address}");
     }
     let server = server.run();
@@ -139,7 +139,7 @@ fn routes(config: &mut web::ServiceConfig, sessions: &Sessions, metrics: &Metric
         );
 }
 
-/// What asks the server to stop.
+/// Signals that ask the server to stop.
 struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,

@@ -1,4 +1,4 @@
-//! `GET /metrics`: what the library counts, in the text format of Prometheus.
+//! `GET /metrics`: the library's metrics in the text format of Prometheus.
 //!
 //! The library speaks to whatever recorder the application installs. Here that is one which keeps the
 //! numbers in memory until a scraper asks for them.
@@ -19,7 +19,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 pub struct Metrics(PrometheusHandle);
 
 impl Metrics {
-    /// To be called before the sessions start, which say what their metrics mean.
+    /// To be called before the sessions start: they describe their metrics then.
     pub fn install() -> Result<Self, Failure> {
         let handle = PrometheusBuilder::new()
             .install_recorder()
@@ -34,7 +34,7 @@ impl Metrics {
         Ok(Self(handle))
     }
 
-    /// Without a session. Who may see it is decided in front of this: it tells how busy the site is.
+    /// Needs no session. It tells how busy the site is, so restrict it in front of this application.
     pub fn routes(&self, config: &mut web::ServiceConfig) {
         let handle = self.0.clone();
         let show = move || {

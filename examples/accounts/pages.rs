@@ -1,7 +1,6 @@
 //! The pages.
 //!
-//! 1. They are files; what belongs to a user is fetched as JSON and put in as text, so nothing of it
-//!    can become markup.
+//! 1. They are files. A user's data is fetched as JSON and put in as text, so it cannot become markup.
 //! 2. The policy allows nothing but the application's own files: no inline script, no inline style, no
 //!    other site, no frame around.
 
@@ -22,7 +21,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// What needs no session.
+/// Assets that need no session.
 pub fn assets(config: &mut web::ServiceConfig) {
     let files = [
         (

@@ -4,7 +4,7 @@
 //! 2. Without it the data folder holds a key file and a revocation list. Both are made when they are
 //!    missing, the list last, and never in place of something that cannot be read. With `--redis` the list is on that
 //!    server, and nodes that share it also share the key file.
-//! 3. What goes wrong is said in one line, by the process that exits with 1.
+//! 3. A failure is one line, and the process exits with 1.
 
 use std::fmt;
 use std::fs;

@@ -1,11 +1,13 @@
 //! Which answer each error is.
 //!
-//! The body is the status in words: what went wrong inside is for the log. Only the size of a session
-//! that is too large is told, because the client can do something about it.
+//! The body is the status in words: what went wrong inside is for the log. Only that a session is too large is told,
+//! with its size, because the client can do something about it.
 //!
 //! Every 401 carries the challenge that RFC 9110 (section 15.5.2) demands: the scheme `Cookie`, which no
 //! browser knows and none opens a window for, with the realm `session`. It is the same for all
 //! applications, because a realm is shown to anyone: it names neither the audience nor the cookie.
+
+use std::fmt::Display;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
@@ -52,7 +54,7 @@ const RETRY: &str = "2";
 /// How to log in: by what sets the cookie.
 const CHALLENGE: &str = "Cookie realm=\"session\"";
 
-fn answer(status: StatusCode) -> HttpResponse {
+fn answer(status: StatusCode, error: &dyn Display) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.insert_header((RETRY_AFTER, RETRY));
@@ -62,10 +64,11 @@ fn answer(status: StatusCode) -> HttpResponse {
     if status == StatusCode::UNAUTHORIZED {
         response.insert_header((WWW_AUTHENTICATE, CHALLENGE));
     }
-    let words = status.canonical_reason().unwrap_or_default();
-    response
-        .content_type("text/plain; charset=utf-8")
-        .body(words)
+    let response = response.content_type("text/plain; charset=utf-8");
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => response.body(error.to_string()),
+        _ => response.body(status.canonical_reason().unwrap_or_default()),
+    }
 }
 
 macro_rules! answers {
@@ -77,7 +80,7 @@ macro_rules! answers {
             }
 
             fn error_response(&self) -> HttpResponse {
-                answer(self.status_code())
+                answer(self.status_code(), self)
             }
         }
     )*};
@@ -93,7 +96,25 @@ answers! {
     Unavailable: |_| StatusCode::SERVICE_UNAVAILABLE;
     StoreError: |_| StatusCode::SERVICE_UNAVAILABLE;
     RandomError: |_| StatusCode::INTERNAL_SERVER_ERROR;
+    TooLarge: |_| StatusCode::PAYLOAD_TOO_LARGE;
     SessionGetError: |_| StatusCode::INTERNAL_SERVER_ERROR;
+    SessionInsertError: |error| match error {
+        SessionInsertError::TooLarge(error) => error.status_code(),
+        SessionInsertError::NotWritable(error) => error.status_code(),
+        SessionInsertError::Random(error) => error.status_code(),
+        SessionInsertError::Encode { .. }
+        | SessionInsertError::TooDeep { .. }
+        | SessionInsertError::ReservedName { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    SessionUpdateError: |error| match error {
+        SessionUpdateError::Get(error) => error.status_code(),
+        SessionUpdateError::Insert(error) => error.status_code(),
+    };
+    LoginError: |error| match error {
+        LoginError::InvalidSubject => StatusCode::BAD_REQUEST,
+        LoginError::Insert(error) => error.status_code(),
+        LoginError::Store(error) => error.status_code(),
+    };
     NotWritable: |error| match error {
         NotWritable::AlreadyCommitted => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::CONFLICT,
@@ -123,63 +144,4 @@ answers! {
         CommitError::Ended => StatusCode::CONFLICT,
         CommitError::Stale => StatusCode::SERVICE_UNAVAILABLE,
     };
-}
-
-impl ResponseError for TooLarge {
-    fn status_code(&self) -> StatusCode {
-        StatusCode::PAYLOAD_TOO_LARGE
-    }
-}
-
-impl ResponseError for SessionInsertError {
-    fn status_code(&self) -> StatusCode {
-        match self {
-            Self::TooLarge(error) => error.status_code(),
-            Self::NotWritable(error) => error.status_code(),
-            Self::Random(error) => error.status_code(),
-            Self::Encode { .. } | Self::TooDeep { .. } | Self::ReservedName { .. } => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
-        }
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        match self {
-            Self::TooLarge(error) => error.error_response(),
-            _ => answer(self.status_code()),
-        }
-    }
-}
-
-impl ResponseError for SessionUpdateError {
-    fn status_code(&self) -> StatusCode {
-        match self {
-            Self::Get(error) => error.status_code(),
-            Self::Insert(error) => error.status_code(),
-        }
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        match self {
-            Self::Get(error) => error.error_response(),
-            Self::Insert(error) => error.error_response(),
-        }
-    }
-}
-
-impl ResponseError for LoginError {
-    fn status_code(&self) -> StatusCode {
-        match self {
-            Self::InvalidSubject => StatusCode::BAD_REQUEST,
-            Self::Insert(error) => error.status_code(),
-            Self::Store(error) => error.status_code(),
-        }
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        match self {
-            Self::Insert(error) => error.error_response(),
-            _ => answer(self.status_code()),
-        }
-    }
 }

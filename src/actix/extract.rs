@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::future::{Ready, ready};
-use std::mem;
 use std::rc::Rc;
 
 use actix_web::dev::{Extensions, Payload, ServiceRequest, ServiceResponse};
@@ -21,12 +20,8 @@ pub(super) struct AttachedSession {
     turned_away: Rc<Cell<bool>>,
 }
 
-/// The sessions of one request.
-struct Attached {
-    nearest: AttachedSession,
-    /// The outermost first. Mostly there are none.
-    others: Vec<AttachedSession>,
-}
+/// The sessions of one request, the outermost first.
+struct Attached(Vec<AttachedSession>);
 
 /// Attaches the session, and returns whether anyone asked for one that could not be loaded.
 pub(super) fn attach(
@@ -36,19 +31,15 @@ pub(super) fn attach(
 ) -> Rc<Cell<bool>> {
     let mut extensions = request.extensions_mut();
     let turned_away = Rc::default();
-    let nearest = AttachedSession {
+    let attached = AttachedSession {
         sessions: sessions.clone(),
         loaded,
         turned_away: Rc::clone(&turned_away),
     };
-    match extensions.get_mut::<Attached>() {
-        Some(attached) => {
-            let outer = mem::replace(&mut attached.nearest, nearest);
-            attached.others.push(outer);
-        }
+    match extensions.get_mut() {
+        Some(Attached(all)) => all.push(attached),
         None => {
-            let others = Vec::new();
-            extensions.insert(Attached { nearest, others });
+            extensions.insert(Attached(vec![attached]));
         }
     }
     turned_away
@@ -57,34 +48,22 @@ pub(super) fn attach(
 /// Whether a middleware further out has attached the session of the same cookie. One of the same name
 /// and another audience is not the same: a user of one is nobody in the other.
 pub(super) fn is_attached(request: &ServiceRequest, sessions: &Sessions) -> bool {
-    let extensions = request.extensions();
-    let attached = extensions.get::<Attached>();
-    attached.is_some_and(|attached| {
-        attached
-            .inside_out()
-            .any(|entry| entry.sessions.shares_sessions_with(sessions))
+    find(&request.extensions(), |it| {
+        it.shares_sessions_with(sessions)
     })
+    .is_ok()
 }
 
-impl Attached {
-    fn inside_out(&self) -> impl Iterator<Item = &AttachedSession> {
-        std::iter::once(&self.nearest).chain(self.others.iter().rev())
-    }
-
-    fn nearest(extensions: &Extensions) -> Result<&AttachedSession, MissingMiddleware> {
-        let attached = extensions.get::<Self>().ok_or(MissingMiddleware)?;
-        Ok(&attached.nearest)
-    }
-
-    fn named<'e>(
-        extensions: &'e Extensions,
-        cookie: &str,
-    ) -> Result<&'e AttachedSession, MissingMiddleware> {
-        let attached = extensions.get::<Self>().ok_or(MissingMiddleware)?;
-        let mut all = attached.inside_out();
-        all.find(|entry| entry.sessions.cookie_name() == cookie)
-            .ok_or(MissingMiddleware)
-    }
+/// The nearest of those sessions.
+fn find(
+    extensions: &Extensions,
+    is_it: impl Fn(&Sessions) -> bool,
+) -> Result<&AttachedSession, MissingMiddleware> {
+    let attached = extensions.get::<Attached>();
+    let mut inside_out = attached.into_iter().flat_map(|it| it.0.iter().rev());
+    inside_out
+        .find(|it| is_it(&it.sessions))
+        .ok_or(MissingMiddleware)
 }
 
 impl AttachedSession {
@@ -133,17 +112,17 @@ macro_rules! session_ext {
         impl $($generic)* SessionExt for $carrier {
             fn get_session(&self) -> Result<Session, NoSession> {
                 let $it = self;
-                Attached::nearest(&$extensions)?.session()
+                find(&$extensions, |_| true)?.session()
             }
 
             fn session_named(&self, cookie: &str) -> Result<Session, NoSession> {
                 let $it = self;
-                Attached::named(&$extensions, cookie)?.session()
+                find(&$extensions, |it| it.cookie_name() == cookie)?.session()
             }
 
             fn peek_session(&self) -> Result<Peek, NoSession> {
                 let $it = self;
-                Attached::nearest(&$extensions)?.peek()
+                find(&$extensions, |_| true)?.peek()
             }
         }
     )*};
@@ -224,11 +203,7 @@ impl FromRequest for Authenticated {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(authenticated(request))
+        let session = request.get_session().map_err(Error::from);
+        ready(session.and_then(|session| Ok(Self::try_from(session)?)))
     }
-}
-
-fn authenticated(request: &HttpRequest) -> Result<Authenticated, Error> {
-    let session = request.get_session()?;
-    Ok(Authenticated::try_from(session)?)
 }

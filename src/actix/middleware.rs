@@ -1,14 +1,14 @@
 //! The middleware: load, call, commit.
 //!
 //! 1. The session is committed when the response's head is ready, also for errors of handlers, of
-//!    extractors and of inner middleware. What a streaming body does later can revoke, not write.
+//!    extractors and of inner middleware. A streaming body can still revoke later, not write.
 //! 2. A response that sets a cookie is `Cache-Control: no-store` and `Vary: Cookie`, whatever the
 //!    handler said: a cache that stored it would hand one user's session to another.
 //! 3. A response that depends on the session is `Vary: Cookie`, and `private` unless the handler said `public`
 //!    or `s-maxage`.
-//! 4. While the revocation list cannot be trusted, whoever asks for the session of an authentic cookie gets 503.
-//!    A page that never asks is served.
-//! 5. A handler that panics commits nothing. What it revoked before is revoked.
+//! 4. While the revocation list cannot be trusted, a handler that asks for the session of an authentic cookie is
+//!    answered with 503. A page that never asks is served.
+//! 5. A handler that panics commits nothing. Its revocations stand.
 
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
@@ -17,13 +17,15 @@ use std::rc::Rc;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, SET_COOKIE, VARY};
+use actix_web::http::header::{
+    CACHE_CONTROL, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY,
+};
 use actix_web::{Error, HttpResponse, ResponseError};
 
 use crate::actix::{extract, plain_http};
 use crate::sessions::{CommitError, Committed, Incoming, Loaded, Sessions, Unavailable};
 
-/// What a response is loaded for (Fetch Metadata, section 2.1).
+/// The purpose of the request (Fetch Metadata, section 2.1).
 const SEC_FETCH_DEST: &str = "sec-fetch-dest";
 
 /// Gives every request below it a session.
@@ -128,7 +130,7 @@ where
 }
 
 impl<S> SessionService<S> {
-    /// Calls with a session that cannot be loaded at the moment. Who does not ask for it gets an answer.
+    /// Calls the handler while its session cannot be loaded. One that does not ask for it gives its own answer.
     fn call_without<B>(
         &self,
         request: ServiceRequest,
@@ -243,7 +245,7 @@ fn finish_error(mut error: Error, outcome: Committed) -> Error {
     error
 }
 
-/// What a client can bring about at will is no cause for alarm.
+/// Errors that a client can cause at will are no cause for alarm.
 fn report(error: &CommitError) {
     match error {
         CommitError::NotWritable(_) | CommitError::Ended => {
@@ -278,21 +280,14 @@ fn set_headers(headers: &mut HeaderMap, outcome: &Committed) {
 
 /// Whether the handler decided about caches that others share, in either way.
 fn says_who_may_cache(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(CACHE_CONTROL)
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .filter_map(|directive| directive.split('=').next())
-        .map(|directive| directive.trim().to_ascii_lowercase())
-        .any(|name| {
-            matches!(
-                name.as_str(),
-                "public" | "s-maxage" | "private" | "no-store"
-            )
-        })
+    list(headers, &CACHE_CONTROL).any(|directive| {
+        let (name, _) = directive.split_once('=').unwrap_or((directive, ""));
+        let known = ["public", "s-maxage", "private", "no-store"];
+        known.iter().any(|it| it.eq_ignore_ascii_case(name.trim()))
+    })
 }
 
-/// Fields that tell certain caches what Cache-Control tells all.
+/// Fields that are Cache-Control for certain caches alone.
 const TARGETED: [&str; 4] = [
     "cdn-cache-control",
     "surrogate-control",
@@ -301,10 +296,14 @@ const TARGETED: [&str; 4] = [
 ];
 
 fn already_varies(headers: &HeaderMap) -> bool {
+    list(headers, &VARY).any(|name| name == "*" || name.eq_ignore_ascii_case("cookie"))
+}
+
+/// The members of a header that is a list (RFC 9110, section 5.6.1).
+fn list<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> {
     headers
-        .get_all(VARY)
+        .get_all(name)
         .filter_map(|line| line.to_str().ok())
         .flat_map(|line| line.split(','))
         .map(str::trim)
-        .any(|name| name == "*" || name.eq_ignore_ascii_case("cookie"))
 }

@@ -5,7 +5,7 @@
 //! 2. So the first such cookie for another host is one warning, in the whole life of these sessions.
 //! 3. Behind a proxy that ends TLS, the proxy's word counts (`Forwarded`, `X-Forwarded-Proto`). Whoever lies
 //!    there can keep the warning quiet, and nothing else.
-//! 4. The warning tells what kind of host it was and not which: a client chooses that.
+//! 4. The warning names the kind of host only: a client chooses the name.
 
 use std::net::IpAddr;
 
@@ -19,15 +19,12 @@ pub(super) fn warn_once(sessions: &Sessions, request: &HttpRequest, outcome: &Co
         return;
     }
     let connection = request.connection_info();
-    let kind = kind_of(connection.host());
-    if connection.scheme() != "http" || kind == Host::Local {
+    if connection.scheme() != "http" {
         return;
     }
-    if sessions.take_plain_http_warning() {
-        let host = match kind {
-            Host::Address => "an address in the network",
-            Host::Local | Host::Name => "a name that is not local",
-        };
+    if let Some(host) = remote(connection.host())
+        && sessions.take_plain_http_warning()
+    {
         tracing::warn!(
             host,
             "a Secure cookie was set over plain http, where browsers drop it; use https, or a proxy \
@@ -42,31 +39,22 @@ fn sets_a_value(cookie: &str) -> bool {
     value.is_some_and(|rest| !rest.starts_with(';'))
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Host {
-    /// What browsers take for this machine (W3C Secure Contexts, section 3.1).
-    Local,
-    Address,
-    Name,
-}
+const ADDRESS: &str = "an address in the network";
+const NAME: &str = "a name that is not local";
 
-/// Of a host with or without a port.
-fn kind_of(host: &str) -> Host {
+/// The kind of a host, with or without a port. None for this machine as browsers see it (W3C Secure Contexts,
+/// section 3.1).
+fn remote(host: &str) -> Option<&'static str> {
     let (bare, _) = match host.strip_prefix('[') {
         Some(rest) => rest.split_once(']').unwrap_or((rest, "")),
         None => host.split_once(':').unwrap_or((host, "")),
     };
     if let Ok(address) = bare.parse::<IpAddr>() {
-        return match address.is_loopback() {
-            true => Host::Local,
-            false => Host::Address,
-        };
+        return (!address.is_loopback()).then_some(ADDRESS);
     }
     let name = bare.trim_end_matches('.').to_ascii_lowercase();
-    match name == "localhost" || name.ends_with(".localhost") {
-        true => Host::Local,
-        false => Host::Name,
-    }
+    let is_local = name == "localhost" || name.ends_with(".localhost");
+    (!is_local).then_some(NAME)
 }
 
 #[cfg(test)]
@@ -86,7 +74,7 @@ mod tests {
             "[::1]",
         ];
         for host in local {
-            assert_eq!(kind_of(host), Host::Local, "{host}");
+            assert_eq!(remote(host), None, "{host}");
         }
         for host in [
             "192.168.0.5:8080",
@@ -94,7 +82,7 @@ mod tests {
             "128.0.0.1",
             "[2001:db8::1]:80",
         ] {
-            assert_eq!(kind_of(host), Host::Address, "{host}");
+            assert_eq!(remote(host), Some(ADDRESS), "{host}");
         }
         let names = [
             "example.org",
@@ -104,7 +92,7 @@ mod tests {
             "",
         ];
         for host in names {
-            assert_eq!(kind_of(host), Host::Name, "{host}");
+            assert_eq!(remote(host), Some(NAME), "{host}");
         }
     }
 }

@@ -8,6 +8,7 @@
 mod settings;
 mod validate;
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use ::cookie::Cookie;
@@ -17,12 +18,10 @@ use crate::error::ConfigError;
 use crate::wire::chunks::{self, CookieRoom};
 use validate::validate;
 
+use settings::ACTIVITY;
 pub use settings::{CookieSettings, PreviousCookie, SameSite};
 
-/// What the activity cookie's name has after the data's.
-pub(crate) const ACTIVITY: &str = ".seen";
-
-/// What `=` and `; Max-Age=` with its number take at the most.
+/// The most that `=` and `; Max-Age=` with its number take.
 const MAX_AGE: usize = 1 + 10 + 20;
 
 /// Valid settings, ready to render.
@@ -46,7 +45,7 @@ impl Template {
             attributes: String::new(),
             settings,
         };
-        let rendered = template.cookie(0, "").to_string();
+        let rendered = template.cookie("", "").to_string();
         let (_, attributes) = rendered.split_once('=').unwrap_or_default();
         template.attributes = attributes.to_owned();
         let longest = crate::time::LONGEST.as_secs();
@@ -98,15 +97,13 @@ impl Template {
         &self.settings.name
     }
 
-    /// What a browser keeps cookies apart by: name, domain and path (RFC 6265bis, section 5.7).
+    /// Name, domain and path: browsers tell cookies apart by these (RFC 6265bis, section 5.7).
     pub(crate) fn identity(&self) -> [Option<String>; 3] {
-        let settings = &self.settings;
-        let domain = settings.domain.as_ref().map(|it| it.to_ascii_lowercase());
-        [
-            Some(settings.name.clone()),
-            domain,
-            Some(settings.path.clone()),
-        ]
+        let CookieSettings {
+            name, domain, path, ..
+        } = &self.settings;
+        let domain = domain.as_ref().map(|it| it.to_ascii_lowercase());
+        [Some(name.clone()), domain, Some(path.clone())]
     }
 
     /// Whether browsers take the cookie over https only.
@@ -125,12 +122,16 @@ impl Template {
 
     /// One Set-Cookie header's value. `max_age` in seconds; without it the cookie ends with the browser.
     pub(crate) fn render(&self, index: u8, value: &str, max_age: Option<u64>) -> String {
-        self.render_as(&chunks::name(&self.settings.name, index), value, max_age)
+        self.render_as(&self.chunk_name(index), value, max_age)
     }
 
     /// The same for the activity cookie, which has the attributes of the data's.
     pub(crate) fn render_activity(&self, value: &str, max_age: Option<u64>) -> String {
         self.render_as(&self.activity_name(), value, max_age)
+    }
+
+    fn chunk_name(&self, index: u8) -> Cow<'_, str> {
+        chunks::name(&self.settings.name, index)
     }
 
     fn activity_name(&self) -> String {
@@ -152,25 +153,21 @@ impl Template {
 
     /// The Set-Cookie value that removes the cookie from the browser.
     pub(crate) fn removal(&self, index: u8) -> String {
-        self.removal_of(chunks::name(&self.settings.name, index).into_owned())
+        self.removal_of(&self.chunk_name(index))
     }
 
     pub(crate) fn activity_removal(&self) -> String {
-        self.removal_of(self.activity_name())
+        self.removal_of(&self.activity_name())
     }
 
-    fn removal_of(&self, name: String) -> String {
-        let mut cookie = self.cookie_named(name, "");
+    fn removal_of(&self, name: &str) -> String {
+        let mut cookie = self.cookie(name, "");
         cookie.set_max_age(time::Duration::ZERO);
         cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
         cookie.to_string()
     }
 
-    fn cookie<'v>(&self, index: u8, value: &'v str) -> Cookie<'v> {
-        self.cookie_named(chunks::name(&self.settings.name, index).into_owned(), value)
-    }
-
-    fn cookie_named<'v>(&self, name: String, value: &'v str) -> Cookie<'v> {
+    fn cookie<'v>(&self, name: &'v str, value: &'v str) -> Cookie<'v> {
         let settings = &self.settings;
         let mut cookie = Cookie::build((name, value))
             .path(settings.path.clone())
@@ -181,12 +178,10 @@ impl Template {
                 SameSite::Lax => ::cookie::SameSite::Lax,
                 SameSite::None => ::cookie::SameSite::None,
             })
+            .partitioned(settings.partitioned)
             .build();
         if let Some(domain) = &settings.domain {
             cookie.set_domain(domain.clone());
-        }
-        if settings.partitioned {
-            cookie.set_partitioned(true);
         }
         cookie
     }
@@ -212,7 +207,8 @@ mod tests {
             });
             let template = template.unwrap();
             for index in [0, 3] {
-                let mut cookie = template.cookie(index, "value");
+                let name = template.chunk_name(index);
+                let mut cookie = template.cookie(&name, "value");
                 assert_eq!(template.render(index, "value", None), cookie.to_string());
                 cookie.set_max_age(time::Duration::DAY);
                 assert_eq!(

@@ -1,7 +1,10 @@
 //! How a cookie can be set up.
 
-/// What leaves room for other headers in a response head of 4 KiB.
+/// Leaves room for other headers in a response head of 4 KiB.
 const DEFAULT_BYTES: usize = 3584;
+
+/// The end of the activity cookie's name, after the data cookie's name.
+pub(super) const ACTIVITY: &str = ".seen";
 
 /// How the session cookie is named and scoped.
 ///
@@ -30,9 +33,9 @@ pub struct CookieSettings {
     /// Whether an embedded page has a cookie jar for each site that embeds it (CHIPS). Needs
     /// [`SameSite::None`], without which an embedded page has no cookie at all. Default: no.
     pub partitioned: bool,
-    /// How many bytes one rendered Set-Cookie may have, attributes included: 512 to [`MAX_COOKIE`](crate::adapter::MAX_COOKIE), the
-    /// most that browsers take. Default: 3,584. With that, and half a kilobyte of other headers, a response
-    /// fits into the 4 KiB that nginx has for its head (`proxy_buffer_size`).
+    /// How many bytes one rendered Set-Cookie may have, attributes included: 512 to
+    /// [`MAX_COOKIE`](crate::adapter::MAX_COOKIE), the most that browsers take. Default: 3,584. With that, and half a
+    /// kilobyte of other headers, a response fits into the 4 KiB that nginx has for its head (`proxy_buffer_size`).
     pub max_bytes: usize,
     /// Over how many cookies a large session may be spread, 1 to 8. Each has `max_bytes` at most; many
     /// proxies refuse more than 8 KiB of headers. Default: 1.
@@ -51,7 +54,7 @@ pub struct CookieSettings {
     pub previous: Vec<PreviousCookie>,
 }
 
-/// A cookie that sessions were kept in before: what a browser tells cookies apart by (RFC 6265bis, section 5.7).
+/// A cookie that sessions were kept in before, by all that a browser tells cookies apart by (RFC 6265bis, section 5.7).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

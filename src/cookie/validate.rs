@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::settings::{CookieSettings, SameSite};
+use super::settings::{ACTIVITY, CookieSettings, SameSite};
 use crate::error::ConfigError;
 use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
 
@@ -13,74 +13,54 @@ const LEAST_BYTES: usize = 512;
 /// When browsers would drop the cookie, or another cookie has the name.
 pub(super) fn validate(settings: &CookieSettings) -> Result<(), ConfigError> {
     let name = settings.name.as_str();
-    let refuse = |setting, problem: &str| Err(ConfigError::setting(setting, problem));
-    if name.is_empty() || name.len() > 128 || !name.bytes().all(is_token) {
-        return refuse(
-            "cookie.name",
-            "must be 1 to 128 letters, digits or characters of !#$%&'*+-.^_`|~",
-        );
-    }
-    if chunk_index(name).is_some() {
-        return refuse(
-            "cookie.name",
-            "must not end in a full stop and a digit: such names belong to the parts of large sessions",
-        );
-    }
-    if name.ends_with(".seen") {
-        return refuse(
-            "cookie.name",
-            "must not end in .seen: such names belong to the activity cookies of sessions",
-        );
-    }
-    if !(LEAST_BYTES..=MAX_COOKIE).contains(&settings.max_bytes) {
-        return refuse(
-            "cookie.max_bytes",
-            "must be 512 to 4096, the most that browsers take",
-        );
-    }
-    if settings.max_chunks == 0 || settings.max_chunks > MAX_CHUNKS {
-        return refuse("cookie.max_chunks", "must be 1 to 8");
-    }
-    // RFC 6265bis, section 5.6: browsers ignore an attribute with a longer value.
-    if settings.path.len() > 1024 {
-        return refuse("cookie.path", "must not exceed 1024 bytes");
-    }
-    if !settings.path.starts_with('/') || !settings.path.bytes().all(is_attribute) {
-        return refuse(
-            "cookie.path",
-            "must begin with / and hold no ; or control characters",
-        );
-    }
-    if let Some(domain) = &settings.domain {
-        check_domain(domain).map_err(|problem| ConfigError::setting("cookie.domain", problem))?;
-    }
+    let path = settings.path.as_str();
+    let domain = settings.domain.as_deref();
     // Browsers compare the prefixes without case (RFC 6265bis, section 5.7).
-    let lower = name.to_ascii_lowercase();
-    if lower.starts_with("__host-")
-        && (!settings.secure || settings.path != "/" || settings.domain.is_some())
-    {
-        return refuse(
-            "cookie.name",
-            "the prefix __Host- promises secure = true, path = \"/\" and no domain; over plain http choose another name",
-        );
-    }
-    if lower.starts_with("__secure-") && !settings.secure {
-        return refuse("cookie.name", "the prefix __Secure- promises secure = true");
-    }
-    if settings.same_site == SameSite::None && !settings.secure {
-        return refuse("cookie.same_site", "\"none\" needs secure = true");
-    }
-    if settings.partitioned && !settings.secure {
-        return refuse("cookie.partitioned", "needs secure = true");
-    }
-    if settings.partitioned && settings.same_site != SameSite::None {
-        return refuse(
-            "cookie.partitioned",
-            "needs same_site = \"none\": without it no embedded page gets the cookie, and there is \
-             nothing to partition",
-        );
-    }
-    Ok(())
+    let prefix = name.to_ascii_lowercase();
+    let of_host = settings.secure && path == "/" && domain.is_none();
+    let (setting, problem) = if name.is_empty() || name.len() > 128 || !name.bytes().all(is_token) {
+        let problem = "must be 1 to 128 letters, digits or characters of !#$%&'*+-.^_`|~";
+        ("cookie.name", problem)
+    } else if let [.., b'.', b'1'..=b'9'] = name.as_bytes() {
+        let problem = "must not end in a full stop and a digit: such names belong to the parts of \
+                       large sessions";
+        ("cookie.name", problem)
+    } else if name.ends_with(ACTIVITY) {
+        let problem =
+            "must not end in .seen: such names belong to the activity cookies of sessions";
+        ("cookie.name", problem)
+    } else if !(LEAST_BYTES..=MAX_COOKIE).contains(&settings.max_bytes) {
+        let problem = "must be 512 to 4096, the most that browsers take";
+        ("cookie.max_bytes", problem)
+    } else if !(1..=MAX_CHUNKS).contains(&settings.max_chunks) {
+        ("cookie.max_chunks", "must be 1 to 8")
+    } else if path.len() > 1024 {
+        // RFC 6265bis, section 5.6: browsers ignore an attribute with a longer value.
+        ("cookie.path", "must not exceed 1024 bytes")
+    } else if !path.starts_with('/') || !path.bytes().all(is_attribute) {
+        let problem = "must begin with / and hold no ; or control characters";
+        ("cookie.path", problem)
+    } else if let Some(problem) = domain.and_then(|domain| check_domain(domain).err()) {
+        ("cookie.domain", problem)
+    } else if prefix.starts_with("__host-") && !of_host {
+        let problem = "the prefix __Host- promises secure = true, path = \"/\" and no domain; over \
+                       plain http choose another name";
+        ("cookie.name", problem)
+    } else if prefix.starts_with("__secure-") && !settings.secure {
+        let problem = "the prefix __Secure- promises secure = true";
+        ("cookie.name", problem)
+    } else if settings.same_site == SameSite::None && !settings.secure {
+        ("cookie.same_site", "\"none\" needs secure = true")
+    } else if settings.partitioned && !settings.secure {
+        ("cookie.partitioned", "needs secure = true")
+    } else if settings.partitioned && settings.same_site != SameSite::None {
+        let problem = "needs same_site = \"none\": without it no embedded page gets the cookie, and \
+                       there is nothing to partition";
+        ("cookie.partitioned", problem)
+    } else {
+        return Ok(());
+    };
+    Err(ConfigError::setting(setting, problem))
 }
 
 /// Whether browsers can take `domain` as a Domain: a host name of two labels or more (RFC 1034, section
@@ -148,10 +128,8 @@ const ADDRESS: &str =
     "is an address: browsers take a domain of names only; leave it out for the host alone";
 
 fn is_number(label: &str) -> bool {
-    match label
-        .strip_prefix("0x")
-        .or_else(|| label.strip_prefix("0X"))
-    {
+    let hex = label.strip_prefix("0x");
+    match hex.or_else(|| label.strip_prefix("0X")) {
         Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
         None => label.bytes().all(|byte| byte.is_ascii_digit()),
     }
@@ -165,15 +143,6 @@ fn is_token(byte: u8) -> bool {
 /// A character of an attribute's value (RFC 6265, section 4.1.1).
 fn is_attribute(byte: u8) -> bool {
     (b' '..=b'~').contains(&byte) && byte != b';'
-}
-
-/// The index of a chunk's name, if it is one.
-fn chunk_index(name: &str) -> Option<u8> {
-    let (_, last) = name.rsplit_once('.')?;
-    match last.as_bytes() {
-        [digit @ b'1'..=b'9'] => Some(digit - b'0'),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::error::Rejected;
 use crate::ids::{KeyId, Serial};
 use crate::keys::{KeyRing, KeyState};
 use crate::record::Record;
@@ -9,7 +10,7 @@ use crate::seal::names::Names;
 use crate::seal::{Binding, cipher};
 use crate::time::{LONGEST, SKEW, UnixMillis};
 use crate::wire::Malformed;
-use crate::wire::envelope::{Envelope, Head, Parsed};
+use crate::wire::envelope::{Envelope, Minutes, Parsed, VERSION};
 
 /// An authentic record. It does not say that its session still counts.
 #[derive(Debug)]
@@ -23,29 +24,24 @@ pub(crate) struct Opened {
 /// Why a token was not opened.
 #[derive(Debug)]
 pub(crate) enum NotOpened {
-    /// Its bytes are no token.
-    Malformed(Malformed),
-    /// Another release's token.
-    OtherVersion(Head),
-    /// No key of the ring has its id.
-    UnknownKey(Head),
-    /// The key was retired or pruned.
-    RetiredKey(KeyId),
-    /// The key was revoked. Nobody can tell any more whether the token is authentic.
-    RevokedKey,
-    /// The tag does not verify.
-    NotAuthentic,
-    /// Authentic, but nothing that an honest node makes.
-    Implausible,
-    /// Authentic, but it passed through a revoked key.
-    PassedRevokedKey(Arc<Record>, KeyId),
+    /// It is no session, here or elsewhere.
+    Worthless(Rejected),
+    /// Its version or key is not known here. Sealed at this minute.
+    Unread(Rejected, Minutes),
+    /// A key of it was revoked: one that it passed through, if the record is known to be authentic, or the key that
+    /// sealed it. Nobody can tell in that case whether it is authentic.
+    RevokedKey(Option<(Arc<Record>, KeyId)>),
     /// Authentic, from a time that has not come by this node's clock.
     Ahead(Arc<Record>, KeyId),
 }
 
 impl From<Malformed> for NotOpened {
     fn from(malformed: Malformed) -> Self {
-        Self::Malformed(malformed)
+        Self::Worthless(match malformed {
+            Malformed::Length => Rejected::Length,
+            Malformed::Text => Rejected::Malformed,
+            Malformed::Padding => Rejected::Implausible,
+        })
     }
 }
 
@@ -78,14 +74,24 @@ pub(crate) fn open(
 ) -> Result<Opened, NotOpened> {
     let mut envelope = match Envelope::parse(text)? {
         Parsed::Token(envelope) => envelope,
-        Parsed::OtherVersion(head) => return Err(NotOpened::OtherVersion(head)),
+        Parsed::OtherVersion(head) => {
+            let reason = Rejected::Version(head.version);
+            // A neighbour may know a newer version. No older one was ever released.
+            return Err(match head.version > VERSION {
+                true => NotOpened::Unread(reason, head.sealed_at),
+                false => NotOpened::Worthless(reason),
+            });
+        }
     };
     let head = envelope.head;
     let key = match ring.find(&head.key, now) {
         KeyState::Opens(key) => key,
-        KeyState::Retired => return Err(NotOpened::RetiredKey(head.key)),
-        KeyState::Revoked => return Err(NotOpened::RevokedKey),
-        KeyState::Unknown => return Err(NotOpened::UnknownKey(head)),
+        KeyState::Retired => return Err(NotOpened::Worthless(Rejected::RetiredKey(head.key))),
+        KeyState::Revoked => return Err(NotOpened::RevokedKey(None)),
+        KeyState::Unknown => {
+            let reason = Rejected::UnknownKey(head.key);
+            return Err(NotOpened::Unread(reason, head.sealed_at));
+        }
     };
     let data = binding.associated_data(head, chunks);
     let parts = envelope.parts().ok_or(Malformed::Length)?;
@@ -96,17 +102,18 @@ pub(crate) fn open(
         parts.content,
         parts.tag,
     );
-    opened.map_err(|_| NotOpened::NotAuthentic)?;
+    opened.map_err(|_| NotOpened::Worthless(Rejected::NotAuthentic))?;
     let (bytes, start) = envelope.into_content()?;
     let length = bytes.len() - start;
-    let record = Record::decode(bytes, start).ok_or(NotOpened::Implausible)?;
+    let record = Record::decode(bytes, start);
+    let record = record.ok_or(NotOpened::Worthless(Rejected::Implausible))?;
     let key = key.id();
     if record.keys.iter().any(|key| ring.is_revoked(key)) {
-        Err(NotOpened::PassedRevokedKey(record, key))
+        Err(NotOpened::RevokedKey(Some((record, key))))
     } else if is_ahead(&record, now) {
         Err(NotOpened::Ahead(record, key))
     } else if !is_plausible(&record, binding.names()) {
-        Err(NotOpened::Implausible)
+        Err(NotOpened::Worthless(Rejected::Implausible))
     } else {
         Ok(Opened {
             record,

@@ -1,4 +1,4 @@
-//! Ending a session, all of a user's, or everyone's; and what comes close to it.
+//! Ending a session, all of a user's, or everyone's; also renewing one and starting over.
 
 use crate::error::StoreError;
 use crate::ids::Generation;
@@ -32,7 +32,7 @@ impl Session {
 
     /// Ends the session: its cookie is removed, and dead on every node. Starts at the call; the
     /// response waits for it and becomes an error if other nodes may not know, or the cookie may be good on
-    /// one (503), or if a login has made another session of it, which lives on (409).
+    /// one (503), or if a login over this session has made another one, which lives on (409).
     pub fn purge(&self) {
         self.with(|state| state.purge(self.service()));
     }
@@ -42,8 +42,8 @@ impl Session {
     ///
     /// # Errors
     /// [`LogoutError::Store`]: this node refuses the session and the browser loses the cookie, other
-    /// nodes learn of it when the store takes it. (Of an anonymous session they may not: what costs an attacker
-    /// nothing is not kept for the store.) [`LogoutError::Succeeded`] and [`LogoutError::MayLiveElsewhere`]:
+    /// nodes learn of it when the store takes it. (Of an anonymous session they may not: anyone can end such ones at
+    /// no cost, so they are not kept for the store.) [`LogoutError::Succeeded`] and [`LogoutError::MayLiveElsewhere`]:
     /// nothing was ended, and the browser keeps its cookie.
     pub async fn logout(&self) -> Result<(), LogoutError> {
         let attempts = self.with(|state| state.end(self.service(), Ending::Logout))?;
@@ -105,12 +105,11 @@ impl Session {
         }
     }
 
-    /// Ends all sessions of everyone, this one included. Who may ask for it is the application's to
-    /// decide.
+    /// Ends all sessions of everyone, this one included. The application decides for whom.
     ///
     /// # Errors
-    /// [`LogoutError::NotAuthenticated`] if this session was ended while the request ran: it has no say
-    /// any more. [`LogoutError::Store`]: as [`logout`](Self::logout), for all of them.
+    /// [`LogoutError::NotAuthenticated`] if this session was ended while the request ran: nothing else is ended then.
+    /// [`LogoutError::Store`]: as [`logout`](Self::logout), for all of them.
     pub async fn logout_everyone(&self) -> Result<(), LogoutError> {
         let service = self.service();
         let attempt = self.with(|state| {
@@ -126,8 +125,8 @@ impl Session {
         Ok(())
     }
 
-    /// Whose sessions may be ended, and this one's generation. A session that was ended while its request
-    /// ran has no say any more.
+    /// The user whose sessions may be ended, and this session's generation. None for a session that was ended while
+    /// its request ran.
     fn target(&self) -> Result<(Target, Generation), LogoutError> {
         let service = self.service();
         self.with(|state| {

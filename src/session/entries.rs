@@ -22,7 +22,7 @@ impl Session {
         Self::read(record.as_deref(), key)
     }
 
-    /// Reads an entry, and discards one that cannot be read as `T`: what an earlier release of the
+    /// Reads an entry, and discards one that cannot be read as `T`: an entry that an earlier release of the
     /// application wrote as another type would stay for as long as the session. The log then names the
     /// entry, and not its value.
     ///
@@ -52,11 +52,8 @@ impl Session {
 
     /// Whether there is an entry of this name.
     pub fn contains_key(&self, key: &str) -> bool {
-        self.look(|state| {
-            state
-                .entries()
-                .is_some_and(|entries| entries.get(key).is_some())
-        })
+        self.look(|state| state.entries()?.get(key).map(drop))
+            .is_some()
     }
 
     /// All entries that the application has set, by name.
@@ -72,7 +69,7 @@ impl Session {
 
     /// Sets an entry. The session is sealed into its cookie when the response is ready.
     ///
-    /// What `T`'s [`Serialize`] writes has to be what its `Deserialize` reads, in serde's human-readable form.
+    /// `T`'s `Deserialize` has to read what its [`Serialize`] writes, in serde's human-readable form.
     /// Where a crate turns on serde_json's feature `arbitrary_precision`, a number inside a
     /// `serde_json::Value` is not: it becomes a map that reads back as a `serde_json::Value` alone. Nor do
     /// `i128` and `u128` pass through `#[serde(flatten)]`, `tag` and `untagged`: serde itself has no room for them.
@@ -132,8 +129,8 @@ impl Session {
 
     /// Removes an entry and returns it.
     ///
-    /// Where the session cannot be written ([`NotWritable`](crate::session::NotWritable)) nothing is removed, and the response
-    /// becomes that error.
+    /// Where the session cannot be written ([`NotWritable`](crate::session::NotWritable)) nothing is removed, and the
+    /// response becomes that error.
     pub fn remove(&self, key: &str) -> Option<Value> {
         self.with(|state| {
             state.look();
@@ -161,9 +158,7 @@ impl Session {
         record: Option<&Record>,
         key: &str,
     ) -> Result<Option<T>, SessionGetError> {
-        let Some(value) = record.and_then(|record| record.entries.get(key)) else {
-            return Ok(None);
-        };
-        value::decoded(key, value).map(Some)
+        let bytes = record.and_then(|record| record.entries.get(key));
+        bytes.map(|bytes| value::decoded(key, bytes)).transpose()
     }
 }

@@ -1,4 +1,4 @@
-//! What a handler can get wrong or be refused.
+//! The errors of a session's methods.
 
 use crate::error::{Rejected, StoreError};
 use crate::random::RandomError;
@@ -164,6 +164,18 @@ pub enum LogoutError {
     NotWritable(#[from] NotWritable),
     /// The sessions are ended on this node and their cookie is removed from this browser; other nodes
     /// learn of it when the store takes it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a session is not confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfirmError {
+    /// There is no session, or it was ended, here or on another node. Answer 401.
+    #[error("there is no session, or it was ended")]
+    Ended,
+    /// Nobody could find out. Answer 503.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

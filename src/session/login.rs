@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::ids::{KeyId, Serial, SubjectKey};
+use crate::ids::{KeyId, Serial};
 use crate::observe;
-use crate::record::{Entries, KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
+use crate::record::{LONGEST_SUBJECT, LoginFacts, Record};
+use crate::revoke::Published;
 use crate::revoke::node::Attempt;
-use crate::revoke::{Published, Reading};
 use crate::session::error::{LoginError, SessionInsertError};
-use crate::session::service::Service;
+use crate::session::service::{Service, revocation};
 use crate::session::state::RequestState;
-use crate::session::{Session, begin, value};
+use crate::session::{Session, value};
 use crate::time::Class;
 
 /// A login that happens when it is awaited; made by [`Session::authenticate`].
@@ -24,14 +24,15 @@ pub struct Login {
     session: Session,
     subject: String,
     class: Class,
-    entries: Vec<(String, Result<Vec<u8>, SessionInsertError>)>,
+    /// Or why one of them is none.
+    entries: Result<Vec<(String, Vec<u8>)>, SessionInsertError>,
 }
 
 /// # Beginning
 impl Session {
     /// Logs `subject` in, when awaited: a new session with a new id. It keeps the entries of an anonymous session or of
     /// the same subject, and none of another's. The session from before is ended, so a cookie that
-    /// someone else planted or copied is worth nothing.
+    /// someone else planted or copied is dead.
     ///
     /// The subject is the application's name for the user, 1 to 255 bytes, which does not change: what
     /// [`logout_all`](Self::logout_all) ends is found by it. Check the password first.
@@ -43,7 +44,12 @@ impl Session {
     /// # Errors
     /// See [`LoginError`]; nobody is logged in then.
     pub fn authenticate(&self, subject: impl Into<String>) -> Login {
-        Login::new(self.clone(), subject.into())
+        Login {
+            session: self.clone(),
+            subject: subject.into(),
+            class: Class::Standard,
+            entries: Ok(Vec::new()),
+        }
     }
 
     /// The same, with entries that the new session starts with. [`Login::entry`] adds entries of other
@@ -62,21 +68,11 @@ impl Session {
 }
 
 impl Login {
-    fn new(session: Session, subject: String) -> Self {
-        Self {
-            session,
-            subject,
-            class: Class::Standard,
-            entries: Vec::new(),
-        }
-    }
-
     /// Whether the session outlives the browser ("keep me logged in"). Default: it does not.
     pub fn remember(mut self, remember: bool) -> Self {
-        self.class = if remember {
-            Class::Remembered
-        } else {
-            Class::Standard
+        self.class = match remember {
+            true => Class::Remembered,
+            false => Class::Standard,
         };
         self
     }
@@ -84,29 +80,41 @@ impl Login {
     /// An entry that the new session starts with, over one of the same name from before.
     pub fn entry<T: Serialize>(mut self, key: impl Into<String>, entry: T) -> Self {
         let key = key.into();
-        let encoded = value::encoded(&key, &entry);
-        self.entries.push((key, encoded));
+        self.entries = self.entries.and_then(|mut entries| {
+            let value = value::encoded(&key, &entry)?;
+            entries.push((key, value));
+            Ok(entries)
+        });
         self
     }
 
     async fn run(self) -> Result<LoggedIn, LoginError> {
-        if self.subject.is_empty() || self.subject.len() > LONGEST_SUBJECT {
+        let (session, subject) = (self.session, self.subject);
+        if !(1..=LONGEST_SUBJECT).contains(&subject.len()) {
             return Err(LoginError::InvalidSubject);
         }
-        let session = self.session;
-        let added = encoded(self.entries)?;
+        let added = self.entries?;
+        let added = added.iter().map(|(key, value)| (&**key, &**value));
         let service = session.service();
-        let key = service.subject_key(&self.subject);
+        let key = service.subject_key(&subject);
         let reading = service.node.read(key).await?;
-        let start = Start {
-            subject: self.subject,
+        let at = service.beginning(reading.state.now, reading.state.complete_since);
+        let login = LoginFacts {
+            subject,
             key,
-            class: self.class,
-            added,
-            reading,
+            generation: reading.subject,
+            at,
+            roles: Vec::new(),
+            groups: Vec::new(),
+            fingerprint: None,
+        };
+        let id = service.fresh_id().map_err(SessionInsertError::from)?;
+        let record = Record {
+            entries: added.collect(),
+            ..service.begin(id, Some(login), self.class, reading.everyone, at)
         };
         // This node refuses the old session before anyone can hold the new one's cookie.
-        let begun = session.with(|state| start.prepare(state, service))?;
+        let begun = session.with(|state| prepare(record, state, service))?;
         for (attempt, counted) in begun.endings {
             if let Err(error) = attempt.await
                 && counted
@@ -138,7 +146,7 @@ pub struct LoggedIn {
     pub entries_dropped: bool,
 }
 
-/// Tells neither who logs in nor what the session starts with.
+/// Shows neither the user nor the entries.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Login")
@@ -156,28 +164,6 @@ impl IntoFuture for Login {
     }
 }
 
-fn encoded(
-    entries: Vec<(String, Result<Vec<u8>, SessionInsertError>)>,
-) -> Result<Entries, LoginError> {
-    let mut encoded = Vec::new();
-    for (key, entry) in entries {
-        encoded.push((key, entry?));
-    }
-    let entries = encoded.iter();
-    Ok(entries
-        .map(|(key, bytes)| (key.as_str(), bytes.as_slice()))
-        .collect())
-}
-
-/// What a new session starts from.
-struct Start {
-    subject: String,
-    key: SubjectKey,
-    class: Class,
-    added: Entries,
-    reading: Reading,
-}
-
 /// A login that only has to be installed.
 struct Begun {
     record: Arc<Record>,
@@ -186,87 +172,65 @@ struct Begun {
     dropped: bool,
 }
 
-impl Start {
-    /// Makes the new session and ends the old one, if a browser holds it. On an error everything is as
-    /// before.
-    fn prepare(self, state: &mut RequestState, service: &Service) -> Result<Begun, LoginError> {
-        let before = state.before_login(service)?;
-        let (record, dropped) = self.record(before.heir, service)?;
-        let now = service.now();
-        let live = before.live.map(|old| (begin::succeeded(old, now), true));
-        let dead = before.dead.iter().flat_map(|old| {
-            // First, so that a second login, which finds it succeeded, does not take it for a double click.
-            let is_anonymous = old.login.is_none();
-            let ended = is_anonymous.then(|| begin::ended(old, now));
-            ended.into_iter().chain([begin::succeeded(old, now)])
-        });
-        let endings = live.into_iter().chain(dead.map(|it| (it, false)));
-        let endings = endings
-            .filter(|(revocation, _)| revocation.until() > now)
-            .map(|(revocation, counted)| (service.node.revoke(revocation).there, counted));
-        Ok(Begun {
-            record,
-            endings: endings.collect(),
-            dropped,
-        })
+/// Completes the new session and ends the old one, if a browser holds it. On an error everything is as before.
+fn prepare(
+    record: Record,
+    state: &mut RequestState,
+    service: &Service,
+) -> Result<Begun, LoginError> {
+    let before = state.before_login(service)?;
+    let (record, dropped) = inherit(record, before.heir, service)?;
+    let now = service.now();
+    let mut endings = Vec::new();
+    let mut end = |old: &Record, serial, counted| {
+        let revocation = revocation(old, serial, now);
+        if revocation.until() > now {
+            endings.push((service.node.revoke(revocation).there, counted));
+        }
+    };
+    if let Some(old) = before.live {
+        end(old, Serial::SUCCEEDED, true);
     }
+    for old in &before.dead {
+        // First, so that a second login, which finds it succeeded, does not take it for a double click.
+        if old.login.is_none() {
+            end(old, Serial::ENDED, false);
+        }
+        end(old, Serial::SUCCEEDED, false);
+    }
+    Ok(Begun {
+        record: Arc::new(record),
+        endings,
+        dropped,
+    })
+}
 
-    /// The new session: a new id, with the entries of the old one if they are the same user's or were
-    /// nobody's, and then with its key trail. Without them if they do not fit.
-    fn record(
-        self,
-        heir: Option<(&Arc<Record>, Option<KeyId>)>,
-        service: &Service,
-    ) -> Result<(Arc<Record>, bool), LoginError> {
-        let reading = self.reading;
-        let created = service.beginning(reading.state.now, reading.state.complete_since);
-        let id = begin::fresh_id(&*service.random).map_err(SessionInsertError::from)?;
-        let heir = heir.filter(|(old, _)| {
-            let login = old.login.as_ref();
-            let same = login.is_none_or(|login| login.subject == self.subject);
-            same && !old.entries.is_empty()
-        });
-        let record = Record {
-            id,
-            serial: Serial::FIRST,
-            login: Some(LoginFacts {
-                subject: self.subject,
-                key: self.key,
-                generation: reading.subject,
-                at: created,
-                roles: Vec::new(),
-                groups: Vec::new(),
-                fingerprint: None,
-            }),
-            everyone: reading.everyone,
-            created,
-            refreshed: service.now(),
-            expires: created + service.lifetimes.of(self.class).absolute,
-            class: self.class,
-            keys: KeyTrail::default(),
-            entries: self.added,
-        };
-        if let Some((old, opened_with)) = heir
-            && let Some(keys) = trail(old, opened_with)
-        {
+/// Gives the new session the entries of the old one, and its key trail, if that was the same user's or anonymous.
+/// Tells whether they were dropped, because they did not fit.
+fn inherit(
+    record: Record,
+    heir: Option<(&Arc<Record>, Option<KeyId>)>,
+    service: &Service,
+) -> Result<(Record, bool), SessionInsertError> {
+    let subject = |record: &Record| Some(record.login.as_ref()?.subject.clone());
+    let heir = heir.filter(|(old, _)| {
+        let same = old.login.is_none() || subject(old) == subject(&record);
+        same && !old.entries.is_empty()
+    });
+    if let Some((old, opened_with)) = heir {
+        let mut keys = old.keys.clone();
+        // A trail names only so many keys.
+        if opened_with.is_none_or(|key| keys.add(key)) {
             let with_entries = Record {
                 entries: old.entries.with_all(&record.entries),
                 keys,
                 ..record.clone()
             };
             if service.room.admit(with_entries.longest_len()).is_ok() {
-                return Ok((Arc::new(with_entries), false));
+                return Ok((with_entries, false));
             }
         }
-        let fits = service.room.admit(record.longest_len());
-        fits.map_err(SessionInsertError::from)?;
-        Ok((Arc::new(record), heir.is_some()))
     }
-}
-
-/// The keys that the entries of a session passed through; nothing if those are too many.
-fn trail(old: &Record, opened_with: Option<KeyId>) -> Option<KeyTrail> {
-    let mut keys = old.keys.clone();
-    let fits = opened_with.is_none_or(|key| keys.add(key));
-    fits.then_some(keys)
+    service.room.admit(record.longest_len())?;
+    Ok((record, heir.is_some()))
 }

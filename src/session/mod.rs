@@ -2,16 +2,13 @@
 //!
 //! 1. [`Session`] is a handle: cheap to clone, `Send`, and the same session for everyone in a request.
 //! 2. Writes are collected and sealed once, when the response is ready. A session that was only read costs a
-//!    small cookie now and then, which tells that it was used.
+//!    small cookie now and then, the activity cookie.
 //! 3. Names and meanings follow actix-session where it has them.
 
-pub(crate) mod begin;
-mod confirm;
 mod end;
 mod entries;
 mod error;
 mod login;
-mod peek;
 pub(crate) mod refusal;
 pub(crate) mod service;
 pub(crate) mod state;
@@ -21,6 +18,9 @@ mod value;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use serde::de::DeserializeOwned;
+
+use crate::error::StoreError;
 use crate::ids::{Generation, SessionId};
 use crate::lock::lock;
 use crate::record::{LoginFacts, Record};
@@ -28,12 +28,11 @@ use crate::session::service::Service;
 use crate::session::state::RequestState;
 use crate::time::{Class, UnixMillis};
 
-pub use confirm::ConfirmError;
 pub use error::{
-    LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError, SessionUpdateError,
+    ConfirmError, LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError,
+    SessionUpdateError,
 };
 pub use login::{LoggedIn, Login};
-pub use peek::Peek;
 pub use state::SessionStatus;
 pub use value::Value;
 #[cfg(feature = "migrate-actix-session")]
@@ -71,8 +70,7 @@ struct SharedState {
 
 /// # What the session is
 impl Session {
-    /// The session's id; `None` before anything was written. A login makes a new one, which this tells from then on; a
-    /// renewal keeps it.
+    /// The session's id; `None` before anything was written. From a login on it is a new one. A renewal keeps it.
     pub fn id(&self) -> Option<SessionId> {
         self.record(|record| record.id)
     }
@@ -115,9 +113,9 @@ impl Session {
     }
 
     /// Why there is no session although the request carried a cookie for one: to say "you were logged out
-    /// on another device". `None` where there is a session, or was no cookie. Of several cookies that of an
-    /// authentic session tells, else the first. The answer is the same with every request that carries the cookie:
-    /// until another session replaces it, or a logout removes it.
+    /// on another device". `None` where there is a session, or was no cookie. Of several cookies the first
+    /// authentic one counts, or the first if none is. The answer is the same with every request that carries the
+    /// cookie, until another session replaces it or a logout removes it.
     ///
     /// The browser cannot tell the reasons apart unless the application lets it.
     pub fn rejected(&self) -> Option<Rejected> {
@@ -127,6 +125,55 @@ impl Session {
     /// What has happened to the session in this request.
     pub fn status(&self) -> SessionStatus {
         self.with(|state| state.status())
+    }
+
+    /// Asks the store whether the session still counts, for what must not happen in a session that
+    /// another node ended a moment ago: a transfer, a change of password.
+    ///
+    /// Without it a node relies on its own list, which may lack the others' latest revocations, at worst those of the
+    /// last `max_staleness`. This costs a round trip. With a store in this process it costs nothing, because the
+    /// list is never behind.
+    ///
+    /// ```no_run
+    /// use sealed_session::{session::ConfirmError, Session};
+    ///
+    /// async fn transfer(session: &Session) -> Result<(), ConfirmError> {
+    ///     session.confirm().await?;
+    ///     // move the money
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`ConfirmError`].
+    pub async fn confirm(&self) -> Result<(), ConfirmError> {
+        let service = self.service();
+        let known = self.look(|state| {
+            let record = state.record()?;
+            let subject = record.login.as_ref().map(|login| login.key);
+            Some((record.id, subject))
+        });
+        let (id, subject) = known.ok_or(ConfirmError::Ended)?;
+        let since = match service.node.is_shared() {
+            true => service.node.find(id, subject).await?,
+            false => UnixMillis::EPOCH,
+        };
+        self.with(|state| {
+            let rules = service.rules(service.now());
+            if let Some(record) = state.record()
+                && !rules.covers(since, record)
+            {
+                let problem = "it has lost its data, and does not have it back yet";
+                return Err(StoreError::unavailable(problem).into());
+            }
+            let counts = state.still_counts(service);
+            counts.then_some(()).ok_or(ConfirmError::Ended)
+        })
+    }
+
+    /// The same session, to be looked at without a trace.
+    pub fn peek(&self) -> Peek {
+        Peek(self.clone())
     }
 
     fn record<T>(&self, read: impl FnOnce(&Record) -> T) -> Option<T> {
@@ -168,11 +215,48 @@ impl Session {
     }
 }
 
-/// Tells nothing of what the session holds.
+/// A session that is only looked at. The response does not come to depend on it, and it is no use of the
+/// session. For middleware that logs, counts or traces; what decides over a response asks for the
+/// [`Session`].
+#[derive(Clone)]
+pub struct Peek(Session);
+
+impl Peek {
+    /// The session's id; `None` if there is no session.
+    pub fn id(&self) -> Option<SessionId> {
+        self.0.with(|state| state.record().map(|record| record.id))
+    }
+
+    /// Who is logged in.
+    pub fn subject(&self) -> Option<String> {
+        self.0.with(|state| {
+            let login = state.record()?.login.as_ref()?;
+            Some(login.subject.clone())
+        })
+    }
+
+    /// Reads an entry; `None` if there is none of this name.
+    ///
+    /// # Errors
+    /// When the entry was written as another type.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, SessionGetError> {
+        let record = self.0.with(|state| state.record().cloned());
+        Session::read(record.as_deref(), key)
+    }
+}
+
+/// Shows nothing of what the session holds.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("status", &self.status())
             .finish_non_exhaustive()
+    }
+}
+
+/// Shows nothing of what the session holds.
+impl fmt::Debug for Peek {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peek").finish_non_exhaustive()
     }
 }

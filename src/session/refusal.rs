@@ -1,9 +1,9 @@
-//! A cookie that is no session: the reason, and what it is worth.
+//! A cookie that is no session: the reason, and whether something may be written over it.
 //!
-//! 1. The reason is for logs and for the handler. What may be written over the cookie, and whether it may be
-//!    removed, follows from its [`Standing`] alone.
-//! 2. A [`Standing`] is what is known of one cookie. An [`Obstacle`] is what follows from it at a given time
-//!    on a given node, and of several cookies the largest counts.
+//! 1. The reason is for logs and for the handler. Writing over the cookie, and removing it, is decided by its
+//!    [`Standing`] alone.
+//! 2. A [`Standing`] holds for one cookie everywhere and always. An [`Obstacle`] follows from it on one node at one
+//!    time. Of several cookies the largest counts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,7 @@ use crate::ids::KeyId;
 use crate::record::Record;
 use crate::seal::NotOpened;
 use crate::time::{SKEW, UnixMillis};
-use crate::wire::Malformed;
-use crate::wire::envelope::{Minutes, VERSION};
+use crate::wire::envelope::Minutes;
 
 /// How far apart nodes may learn of a new key or release.
 const DISTRIBUTION: Duration = Duration::from_secs(3600);
@@ -38,10 +37,10 @@ pub(crate) enum Standing {
     /// The same, because this browser replaced the cookie or gave it up at `since`: for the time `held` it
     /// holds or awaits a successor under the same name.
     Replaced { since: UnixMillis, held: Duration },
-    /// Authentic, but from before the list was complete, which is since then: it cannot tell whether the
-    /// session was ended.
+    /// Authentic, but from before this time, since which the list is complete: it cannot tell whether the session
+    /// was ended.
     OlderThanList(UnixMillis),
-    /// Authentic, from a time that has not come: alive where the clock is right.
+    /// Authentic, from a time that has not come: a session where the clock is right.
     Ahead,
 }
 
@@ -60,8 +59,8 @@ impl Refusal {
         }
     }
 
-    /// Authentic, and from a time that has not come by this node's clock. The clock may be what is
-    /// wrong, so the browser keeps it.
+    /// Authentic, and from a time that has not come by this node's clock. The clock may be wrong, so the browser
+    /// keeps the cookie.
     pub(crate) fn ahead() -> Self {
         Self {
             reason: Rejected::Implausible,
@@ -74,7 +73,7 @@ impl Refusal {
         self.is_authentic() || matches!(self.reason, Rejected::NotAuthentic | Rejected::Implausible)
     }
 
-    /// Whether the cookie is some session of ours: its tag verified, or its key was revoked and nobody can
+    /// Whether the cookie is a session of ours, dead or alive: its tag verified, or its key was revoked and nobody can
     /// tell any more.
     pub(crate) fn is_authentic(&self) -> bool {
         !matches!(self.standing, Standing::Worthless | Standing::Unread(_))
@@ -98,42 +97,15 @@ impl From<Refusal> for Refused {
 impl From<NotOpened> for Refused {
     fn from(not_opened: NotOpened) -> Self {
         let (refusal, record) = match not_opened {
-            NotOpened::Malformed(malformed) => (Refusal::worthless(malformed.into()), None),
-            NotOpened::OtherVersion(head) => {
-                let reason = Rejected::Version(head.version);
-                // A token of an older version is nobody's: none was released. One of a newer version may be
-                // a session to a neighbour.
-                let standing = match head.version > VERSION {
-                    true => Standing::Unread(head.sealed_at),
-                    false => Standing::Worthless,
-                };
+            NotOpened::Worthless(reason) => (Refusal::worthless(reason), None),
+            NotOpened::Unread(reason, sealed_at) => {
+                let standing = Standing::Unread(sealed_at);
                 (Refusal { reason, standing }, None)
             }
-            NotOpened::UnknownKey(head) => {
-                let reason = Rejected::UnknownKey(head.key);
-                let standing = Standing::Unread(head.sealed_at);
-                (Refusal { reason, standing }, None)
-            }
-            NotOpened::RetiredKey(key) => (Refusal::worthless(Rejected::RetiredKey(key)), None),
-            NotOpened::RevokedKey => (Refusal::dead(Rejected::RevokedKey), None),
-            NotOpened::NotAuthentic => (Refusal::worthless(Rejected::NotAuthentic), None),
-            NotOpened::Implausible => (Refusal::worthless(Rejected::Implausible), None),
-            NotOpened::PassedRevokedKey(record, key) => {
-                (Refusal::dead(Rejected::RevokedKey), Some((record, key)))
-            }
+            NotOpened::RevokedKey(record) => (Refusal::dead(Rejected::RevokedKey), record),
             NotOpened::Ahead(record, key) => (Refusal::ahead(), Some((record, key))),
         };
         Self { refusal, record }
-    }
-}
-
-impl From<Malformed> for Rejected {
-    fn from(malformed: Malformed) -> Self {
-        match malformed {
-            Malformed::Length => Self::Length,
-            Malformed::Text => Self::Malformed,
-            Malformed::Padding => Self::Implausible,
-        }
     }
 }
 
@@ -153,38 +125,29 @@ pub(crate) enum Obstacle {
     EndedMeanwhile,
 }
 
-/// What a node has to know to tell whether a refused cookie is an obstacle.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Surroundings {
-    /// Whether there are other nodes, which may know more.
-    pub(crate) is_fleet: bool,
-    /// For how long after a list was begun another node may restore what was before.
-    pub(crate) max_outage: Duration,
-    pub(crate) now: UnixMillis,
-}
-
 impl Refusal {
     /// Why no other session may begin over the cookie, but by a login.
-    pub(crate) fn obstacle(&self, surroundings: Surroundings) -> Option<Obstacle> {
-        let Surroundings {
-            is_fleet,
-            max_outage,
-            now,
-        } = surroundings;
-        match self.standing {
-            Standing::Replaced { since, held } => {
-                (now < since + held).then_some(Obstacle::Replaced)
-            }
-            Standing::Ahead => Some(Obstacle::Later),
+    ///
+    /// In a fleet other nodes may know more: of keys, and for `max_outage` after a list was begun of what was before.
+    pub(crate) fn obstacle(
+        &self,
+        is_fleet: bool,
+        max_outage: Duration,
+        now: UnixMillis,
+    ) -> Option<Obstacle> {
+        let (obstacle, holds) = match self.standing {
+            Standing::Replaced { since, held } => (Obstacle::Replaced, now < since + held),
+            Standing::Ahead => (Obstacle::Later, true),
             Standing::OlderThanList(since) => {
-                (is_fleet && now < since + max_outage).then_some(Obstacle::Later)
+                (Obstacle::Later, is_fleet && now < since + max_outage)
             }
             Standing::Unread(sealed_at) => {
                 let newer = matches!(self.reason, Rejected::Version(_));
                 let recent = sealed_at.is_within(DISTRIBUTION, now, SKEW);
-                ((is_fleet || newer) && recent).then_some(Obstacle::Unread)
+                (Obstacle::Unread, (is_fleet || newer) && recent)
             }
-            Standing::Dead | Standing::Worthless => None,
-        }
+            Standing::Dead | Standing::Worthless => return None,
+        };
+        holds.then_some(obstacle)
     }
 }

@@ -1,19 +1,22 @@
-//! What all sessions of one cookie share.
+//! What all sessions of one cookie share, how one begins, and the revocation that ends it.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::ids::{KeyId, SubjectKey};
+use crate::error::Rejected;
+use crate::ids::{Generation, KeyId, Serial, SessionId, SubjectKey};
 use crate::keys::{Key, KeyRing};
-use crate::random::Random;
-use crate::record::Record;
-use crate::revoke::node::Node;
+use crate::random::{self, Random, RandomError};
+use crate::record::{Entries, KeyTrail, LoginFacts, Record};
+use crate::revoke::node::{Attempt, Node};
+use crate::revoke::{Published, Revocation, SessionEntry};
 use crate::seal::Binding;
 use crate::session::validity::Rules;
-use crate::time::{Clock, Lifetimes, UnixMillis};
-use crate::wire::chunks::CookieRoom;
+use crate::time::{Class, Clock, Lifetimes, SKEW, UnixMillis};
+use crate::wire::chunks::{CookieRoom, TooLarge};
 
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -37,7 +40,7 @@ impl Service {
         self.rules_with(&self.keys.load(), now)
     }
 
-    /// The same for who holds the ring already.
+    /// The same where the ring is at hand already.
     pub(crate) fn rules_with(&self, ring: &KeyRing, now: UnixMillis) -> Rules<'_> {
         Rules {
             list: self.node.list(),
@@ -50,12 +53,15 @@ impl Service {
         }
     }
 
-    /// Whether a key that sealed the session, or one that it passed through, has been revoked since it was opened.
-    pub(crate) fn distrusts(&self, record: &Record, opened_with: Option<KeyId>) -> bool {
+    /// Fails if a key that sealed the session, or one that it passed through, has been revoked since it was opened.
+    pub(super) fn check_keys(&self, record: &Record, key: Option<KeyId>) -> Result<(), Rejected> {
         let ring = self.keys.load();
-        let opened_with = opened_with.as_ref().map(KeyId::prefix);
-        let mut keys = opened_with.into_iter().chain(record.keys.iter());
-        keys.any(|key| ring.is_revoked(key))
+        let key = key.as_ref().map(KeyId::prefix);
+        let mut keys = key.into_iter().chain(record.keys.iter());
+        match keys.any(|key| ring.is_revoked(key)) {
+            true => Err(Rejected::RevokedKey),
+            false => Ok(()),
+        }
     }
 
     /// The key by which the list knows `subject`.
@@ -63,10 +69,90 @@ impl Service {
         self.binding.names().key(subject)
     }
 
-    /// When a session that is made at `now` began: after everything whose sessions do not count. It
-    /// is made by someone who knows of both, so it did begin after them, whatever the clocks say.
-    pub(crate) fn beginning(&self, now: UnixMillis, born: UnixMillis) -> UnixMillis {
+    /// When a session that is made at `now` began: after everything whose sessions do not count. This node knows of
+    /// both when it makes one, so the session did begin after them, whatever the clocks say.
+    pub(crate) fn beginning(&self, now: UnixMillis, complete_since: UnixMillis) -> UnixMillis {
         let ordered = self.keys.load().everyone_before().unwrap_or_default();
-        now.max(born.max(ordered) + Duration::from_millis(1))
+        now.max(complete_since.max(ordered) + Duration::from_millis(1))
+    }
+}
+
+/// # Beginning and ending sessions
+impl Service {
+    /// A session without entries that begins at `created`.
+    pub(crate) fn begin(
+        &self,
+        id: SessionId,
+        login: Option<LoginFacts>,
+        class: Class,
+        everyone: Generation,
+        created: UnixMillis,
+    ) -> Record {
+        Record {
+            id,
+            serial: Serial::FIRST,
+            login,
+            everyone,
+            created,
+            refreshed: self.now(),
+            expires: created + self.lifetimes.of(class).absolute,
+            class,
+            keys: KeyTrail::default(),
+            entries: Entries::default(),
+        }
+    }
+
+    /// The session of someone who has not logged in.
+    pub(super) fn begin_anonymous(&self) -> Result<Arc<Record>, RandomError> {
+        let list = self.node.list();
+        // Also after those that are refused because their entries were dropped.
+        let since = list.complete_since().max(list.anonymous().since());
+        let created = self.beginning(self.now(), since);
+        let id = self.fresh_id()?;
+        let record = self.begin(id, None, Class::Standard, list.everyone(), created);
+        Ok(Arc::new(record))
+    }
+
+    /// Sets an entry, if the session then still fits into its cookies.
+    pub(crate) fn set_entry(
+        &self,
+        record: &mut Record,
+        key: &str,
+        value: &[u8],
+    ) -> Result<(), TooLarge> {
+        let after = record.entries.with(key, value);
+        let before = mem::replace(&mut record.entries, after);
+        let fits = self.room.admit(record.longest_len());
+        fits.inspect_err(|_| record.entries = before)
+    }
+
+    /// The id of a session that begins.
+    pub(crate) fn fresh_id(&self) -> Result<SessionId, RandomError> {
+        random::bytes(&*self.random).map(SessionId::from_bytes)
+    }
+
+    /// Ends a session on this node. The attempt tells the store.
+    pub(super) fn end(&self, record: &Record) -> Attempt<Published> {
+        let revocation = revocation(record, Serial::ENDED, self.now());
+        self.node.revoke(revocation).there
+    }
+}
+
+/// The revocation after which only cookies from `serial` on count. Until `from` the one before still reads.
+///
+/// For an anonymous session it goes to the list of limited capacity. But [`Serial::SUCCEEDED`] goes to the main list:
+/// the end by a login is kept for its whole time.
+pub(crate) fn revocation(record: &Record, serial: Serial, from: UnixMillis) -> Revocation {
+    let entry = SessionEntry {
+        serial,
+        from,
+        until: record.expires + SKEW,
+    };
+    let id = record.id;
+    if record.login.is_none() && serial != Serial::SUCCEEDED {
+        let created = record.created;
+        Revocation::AnonymousSession { id, created, entry }
+    } else {
+        Revocation::Session { id, entry }
     }
 }

@@ -3,13 +3,13 @@
 //! One function ([`Rules::judge`]) combines every reason for which it may not, at loading and again
 //! before sealing. A session is refused when any of them holds:
 //!
-//! 1. its absolute end or its idle limit has passed. Idle since its last use, which its data and its activity
-//!    cookie tell, and the later of them counts: it lies beside the record and is never part of it;
-//! 2. it began at or before the time that the operator or the list's birth sets;
+//! 1. its absolute end or its idle limit has passed. The idle limit counts from the last use: the later of what its
+//!    data and its activity cookie say. The last use lies beside the record and is never part of it;
+//! 2. it began at or before the time that the operator sets, or the one since which the list is complete;
 //! 3. its generation, one of its groups', or everyone's is below the list's;
 //! 4. its serial is below the list's, less the one that a renewal's grace still lets read;
-//! 5. it could not be sealed again, because it passed through too many keys or a limit was lowered: whoever
-//!    wrote to it would get an error each time.
+//! 5. it could not be sealed again, because it passed through too many keys or a limit was lowered: every write
+//!    to it would be an error.
 
 use std::time::Duration;
 
@@ -84,9 +84,9 @@ pub(crate) struct Rules<'a> {
     pub(crate) lifetimes: &'a Lifetimes,
     /// Sessions from this time or before do not count, by order of the operator.
     pub(crate) everyone_before: Option<UnixMillis>,
-    /// Whether sessions older than the list count in spite of that.
+    /// Whether sessions older than the list count nevertheless.
     pub(crate) accept_older: bool,
-    /// What a sealed session has to fit into.
+    /// The room that a sealed session has.
     pub(crate) room: CookieRoom,
     /// The key that seals now.
     pub(crate) sealing: Option<KeyId>,
@@ -94,8 +94,7 @@ pub(crate) struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    /// Lets an opened session through if it counts. One that does not is given back: it can still be
-    /// ended.
+    /// Lets an opened session through if it counts. The record of another is returned: it can still be ended.
     pub(crate) fn admit(&self, opened: Opened, last_use: UnixMillis) -> Result<Live, Refused> {
         let judged = self.judge(opened.record(), last_use);
         match judged.and_then(|freshness| self.judge_room(&opened).map(|()| freshness)) {
@@ -131,13 +130,13 @@ impl Rules<'_> {
         judged.map(|_| ()).map_err(|refusal| refusal.reason)
     }
 
-    /// Whether a list, or a store, that was born then can tell whether the session was ended.
-    pub(crate) fn vouches(&self, born: UnixMillis, record: &Record) -> bool {
-        record.created > born || self.accept_older
+    /// Whether a list, or a store, that is complete since then can tell whether the session was ended.
+    pub(crate) fn covers(&self, complete_since: UnixMillis, record: &Record) -> bool {
+        record.created > complete_since || self.accept_older
     }
 
-    /// Whether an anonymous session that a login succeeded hands its entries on to a second login: the first was a
-    /// moment ago, and nothing else has ended the session or this cookie of it.
+    /// Whether a second login takes over the entries of an anonymous session: the first login was a moment ago, and
+    /// nothing else has ended the session or this cookie of it.
     pub(crate) fn is_double_click(&self, record: &Record) -> bool {
         let succeeded = self.list.session(&record.id, record.login.is_none());
         let ended = self.list.anonymous().get(&record.id);
@@ -159,7 +158,7 @@ impl Rules<'_> {
         record: &Record,
         last_use: UnixMillis,
     ) -> Result<Freshness, Refusal> {
-        // First whether it has a successor: that is worth knowing of a session which has ended in other ways too.
+        // First whether it has a successor. That matters also if the session has ended in other ways.
         let is_anonymous = record.login.is_none();
         let freshness = match self.list.session(&record.id, is_anonymous) {
             Some(entry) => self.judge_serial(record.serial, entry)?,
@@ -167,7 +166,7 @@ impl Rules<'_> {
         };
         self.judge_age(record, last_use)?;
         self.judge_generations(record)?;
-        // Whose own end may have been dropped from the list.
+        // Its own end may have been dropped from the list.
         if is_anonymous && record.created <= self.list.anonymous().since() {
             return Err(Refusal::dead(Rejected::Ended));
         }
@@ -195,10 +194,7 @@ impl Rules<'_> {
         self.room.admit(length).map_err(|_| Rejected::TooLarge)
     }
 
-    /// Whether the session could be sealed once more under another generation.
-    ///
-    /// # Errors
-    /// Why it could not.
+    /// Fails if the session could not be sealed once more under another generation.
     pub(crate) fn room_to_seal(&self, record: &Record, opened_with: KeyId) -> Result<(), Rejected> {
         let grows = self.grows(&record.keys, opened_with)?;
         // As much as a generation and a time can grow, and never more than was admitted.
@@ -220,11 +216,11 @@ impl Rules<'_> {
         {
             return Err(Refusal::dead(Rejected::EveryoneEnded));
         }
-        let born = self.list.complete_since();
-        if !self.vouches(born, record) {
+        let complete_since = self.list.complete_since();
+        if !self.covers(complete_since, record) {
             return Err(Refusal {
                 reason: Rejected::OlderThanList,
-                standing: Standing::OlderThanList(born),
+                standing: Standing::OlderThanList(complete_since),
             });
         }
         Ok(())
@@ -296,7 +292,7 @@ const DOUBLE_CLICK: Duration = Duration::from_secs(10);
 /// For how long after it replaced a cookie, by a login or a renewal, a browser may hold or await the
 /// successor while late answers to its requests from before still arrive. `from` is another node's time.
 const AFTER_REPLACING: Duration = Duration::from_secs(60 + SKEW.as_secs());
-/// The same after a logout, whose browser may have begun anew.
+/// The same after a logout: its browser may have begun anew.
 const AFTER_LOGOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

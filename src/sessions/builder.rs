@@ -19,10 +19,9 @@ use crate::revoke::worker::Worker;
 use crate::revoke::{ANONYMOUS_CAPACITY, Announcement, Store};
 use crate::seal::{Binding, check_audience};
 use crate::session::service::Service;
-use crate::sessions::engine::Engine;
+use crate::sessions::engine::{Engine, Scope};
 use crate::sessions::moving::{Moving, Plan};
 use crate::sessions::opener::Opener;
-use crate::sessions::scope::Scope;
 use crate::sessions::{Sessions, keys, log, twins};
 use crate::time::{Clock, Lifetimes, SystemClock};
 
@@ -39,7 +38,7 @@ pub struct SessionsBuilder {
     policy: Policies,
     anonymous_capacity: u64,
     pub(super) plan: Option<Plan>,
-    // A test gives its own; else they are the machine's.
+    // A test sets its own. By default they are the machine's.
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
 }
@@ -64,14 +63,8 @@ impl Sessions {
     /// # Ok(()) }
     /// ```
     pub fn builder(audience: impl Into<String>) -> SessionsBuilder {
-        SessionsBuilder::new(audience.into())
-    }
-}
-
-impl SessionsBuilder {
-    fn new(audience: String) -> Self {
-        Self {
-            audience,
+        SessionsBuilder {
+            audience: audience.into(),
             keys: None,
             store: None,
             cookie: CookieSettings::default(),
@@ -84,7 +77,9 @@ impl SessionsBuilder {
             random: None,
         }
     }
+}
 
+impl SessionsBuilder {
     /// The keys, as a ring.
     pub fn keys(self, ring: KeyRing) -> Self {
         self.key_source(KeySource::Ring(ring))
@@ -97,10 +92,10 @@ impl SessionsBuilder {
     }
 
     /// The revocation store. Several `Sessions` of one process may share a [`Store`] that keeps a journal,
-    /// as `Memory` and `Redb` do. Do not share
-    /// one `Redis` between several `Sessions`: open one each. [`start`](Self::start) fails otherwise.
+    /// as `Memory` and `Redb` do. Do not share one `Redis` between several `Sessions`: open one each.
+    /// [`start`](Self::start) fails otherwise.
     pub fn store(self, store: impl Into<Store>) -> Self {
-        self.opener(Opener::Opened(store.into()))
+        self.opener(Opener::opened(store.into()))
     }
 
     /// The revocation store, opened when the settings and the keys are known to be good: a start that
@@ -123,7 +118,7 @@ impl SessionsBuilder {
         open: impl FnOnce() -> Result<S, E> + Send + 'static,
     ) -> Self {
         let open = move || open().map(Into::into).map_err(Into::into);
-        self.opener(Opener::later("opened later", open))
+        self.opener(Opener::new("opened later", open))
     }
 
     pub(crate) fn opener(mut self, store: Opener) -> Self {
@@ -160,22 +155,22 @@ impl SessionsBuilder {
         self
     }
 
-    /// How long the store may have been away, at most, if this node is to vouch for it after it lost its
-    /// data. Default: 5 minutes. Matters only for stores that other nodes write to.
+    /// How long the store may have been away, at most, if this node is to attest what it restored after the store
+    /// lost its data. Default: 5 minutes. Matters only for stores that other nodes write to.
     ///
-    /// Such a store refuses every session from before, until a node that held all of it has given it back
-    /// and says so. A node that was cut off alone cannot tell that from an outage, and might vouch
-    /// although others went on without it: the longer this is, the longer that may have been.
+    /// Such a store refuses every session from before, until a node that held all revocations has restored and
+    /// attested them. A node that was cut off alone cannot tell that from an outage, and might attest although
+    /// others went on without it: the longer this is, the longer that may have been.
     pub fn max_outage(mut self, max_outage: Duration) -> Self {
         self.policy.trust.max_outage = max_outage;
         self
     }
 
-    /// How many ended or renewed sessions of visitors without a login the store remembers, of about 100 bytes
-    /// each. Default: 500,000. Of several nodes' settings the largest counts.
+    /// How many ended or renewed anonymous sessions the store remembers, of about 100 bytes each. Default: 500,000.
+    /// Of several nodes' settings the largest counts.
     ///
     /// Anyone can begin and end such sessions. Where there are more, those that began first make room, and all
-    /// anonymous sessions from then or before are over: visitors begin anew, and nothing that was ended comes
+    /// anonymous sessions from then or before are over: their users begin anew, and nothing that was ended comes
     /// back. Sessions that were logged in to are not touched.
     pub fn anonymous_capacity(mut self, entries: u64) -> Self {
         self.anonymous_capacity = entries;
@@ -210,18 +205,13 @@ impl SessionsBuilder {
         let previous = Template::previous(&self.cookie)?;
         let settings = self.cookie.clone();
         let cookie = Template::new(self.cookie)?;
-        let source = self.keys.ok_or_else(|| {
-            ConfigError::setting(
-                "keys",
-                "are not set; `sealed-session keys new` makes a file",
-            )
-        })?;
-        let store = self.store.ok_or_else(|| {
-            ConfigError::setting(
-                "revocation.store",
-                "is not set; \"redb:FILE\" is a good start",
-            )
-        })?;
+        let missing = ConfigError::setting;
+        let problem = "are not set; `sealed-session keys new` makes a file";
+        let source = self.keys.ok_or_else(|| missing("keys", problem))?;
+        let problem = "is not set; \"redb:FILE\" is a good start";
+        let store = self
+            .store
+            .ok_or_else(|| missing("revocation.store", problem))?;
         let is_test = self.clock.is_some() || self.random.is_some();
         let clock = self
             .clock

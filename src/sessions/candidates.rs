@@ -18,7 +18,7 @@ const MAX_VALUES: u8 = 16;
 /// How many activity cookies of one name are looked at.
 const MAX_ACTIVITY: usize = 4;
 
-/// What a request's Cookie headers hold of ours.
+/// Our cookies among those of a request.
 #[derive(Debug, Default)]
 pub(crate) struct FoundCookies<'h> {
     /// Each with its chunk index, in the order in which they came. Mostly there is no more than one.
@@ -117,7 +117,7 @@ impl<'h> FoundCookies<'h> {
     /// The texts of the tokens that the values may form, and over how many cookies each is spread.
     ///
     /// Where a name occurs several times, the n-th first part goes with the n-th of the others, and then with
-    /// the rest: whoever can set a cookie below our name may have set one of the parts only.
+    /// the rest: an attacker who can set a cookie of our name may have set only one of the parts.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = Option<(u8, Cow<'h, [u8]>)>> + '_ {
         let first = self.of(0).enumerate();
         first.flat_map(move |(nth, value)| {
@@ -151,13 +151,11 @@ impl<'h> FoundCookies<'h> {
 
 /// Without blanks and tabs before it.
 fn trimmed(pair: &[u8]) -> &[u8] {
-    let first = pair.iter().position(|byte| !matches!(byte, b' ' | b'\t'));
-    first
-        .and_then(|first| pair.get(first..))
-        .unwrap_or_default()
+    let blanks = pair.iter().take_while(|it| matches!(it, b' ' | b'\t'));
+    pair.get(blanks.count()..).unwrap_or_default()
 }
 
-/// What is between the semicolons of one line.
+/// The parts of one line, between its semicolons.
 fn pairs(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(line);
     std::iter::from_fn(move || {

@@ -3,27 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Rejected;
+use crate::error::{Rejected, StoreError};
 use crate::ids::KeyId;
 use crate::record::Record;
 use crate::revoke::Published;
 use crate::seal::{self, activity};
-use crate::session::begin::superseded;
-use crate::session::refusal::Refusal;
-use crate::session::state::{Change, Seen};
+use crate::session::service::revocation;
+use crate::session::state::{Change, RequestState, Seen};
 use crate::session::{NotWritable, Session};
-use crate::sessions::engine::Engine;
-use crate::sessions::outcome::{CommitError, Committed};
-use crate::sessions::scope::{HeldCookies, Ticket, removals};
+use crate::sessions::adapter::{CommitError, Committed, HeldCookies, Ticket};
+use crate::sessions::engine::{Engine, removals};
 use crate::time::{Class, UnixMillis};
-
-/// Where a record that is to be sealed came from.
-#[derive(Clone, Copy)]
-struct OpenedFrom<'t> {
-    /// The key that it was opened with.
-    key: Option<KeyId>,
-    ticket: &'t Ticket,
-}
 
 impl Engine {
     /// Closes the session and renders its cookies. Called once, when the response's head is ready.
@@ -51,26 +41,30 @@ impl Engine {
                 Err(error) => outcome.error = Some(error.into()),
             }
         }
-        let from = OpenedFrom {
-            key: closing.key,
-            ticket,
-        };
+        let key = closing.key;
         let written = match change {
-            Change::Keep if closing.looked => Ok(self.useless(ticket)),
+            Change::Keep if closing.looked => {
+                // Only what cannot be a session.
+                Ok(self.removals(ticket, |held| held.worthless).collect())
+            }
             Change::Keep => Ok(Vec::new()),
-            Change::Destroy => Ok(self.removal(ticket)),
-            Change::Seen(seen) => Ok(self.activity(&seen, now)),
-            Change::Write(record) => self.write(record, from),
+            Change::Destroy => {
+                let removals = self.removals(ticket, |_| true);
+                Ok(removals.chain(ticket.old.clone()).collect())
+            }
+            Change::Seen(seen) => Ok(Vec::from_iter(self.activity(&seen, now))),
+            Change::Write(record) => self.write(record, key, ticket),
             // Nothing is lost if it cannot be: the old cookie stays.
-            Change::MoveIn(record) => Ok(self.write(record, from).unwrap_or_default()),
+            Change::MoveIn(record) => Ok(self.write(record, key, ticket).unwrap_or_default()),
             Change::Renew(record) => {
-                let serial = record.serial.next();
-                let (cookies, error) = self.renew(record, from).await;
-                if let Some(serial) = serial.filter(|_| !cookies.is_empty()) {
-                    session.with(|state| state.sent_renewal(serial));
-                }
-                outcome.error = outcome.error.or(error);
-                Ok(cookies)
+                let renewed = self.renew(record, key, ticket).await;
+                renewed.map(|(cookies, error)| {
+                    if !cookies.is_empty() {
+                        session.with(RequestState::sent_renewal);
+                    }
+                    outcome.error = outcome.error.take().or(error.map(CommitError::from));
+                    cookies
+                })
             }
         };
         match written {
@@ -89,108 +83,99 @@ impl Engine {
     }
 
     /// The activity cookie of a session that still counts. It belongs to the cookie that the session came with.
-    /// The use lasts until the response is ready: a long upload moves the idle limit too, and of two answers the
-    /// later one tells the later time.
-    fn activity(&self, seen: &Seen, now: UnixMillis) -> Vec<String> {
+    /// The use lasts until the response is ready: a long upload moves the idle limit too, and the later of two
+    /// answers carries the later time.
+    fn activity(&self, seen: &Seen, now: UnixMillis) -> Option<String> {
         let ring = self.service.keys.load();
-        if self.is_untrusted(&seen.record, now)
-            || self
-                .service
-                .rules_with(&ring, now)
-                .clear(&seen.record)
-                .is_err()
-        {
-            return Vec::new();
+        let record = &seen.record;
+        let counts = self.service.rules_with(&ring, now).clear(record).is_ok();
+        if !counts || self.is_untrusted(record.began(), now) {
+            return None;
         }
-        let scope = match seen.scope.checked_sub(1) {
-            None => Some(&self.current),
-            Some(earlier) => self.earlier.get(earlier),
-        };
-        let text = scope
-            .zip(ring.key(&seen.key, now))
-            .and_then(|(scope, key)| {
-                let value = activity::write(key, &scope.binding, &seen.record.id, now)?;
-                let max_age = self.max_age(&seen.record, now);
-                Some(scope.template.render_activity(&value, max_age))
-            });
-        Vec::from_iter(text)
+        let scope = self.scopes().nth(seen.scope)?;
+        let key = ring.key(&seen.key, now)?;
+        let value = activity::write(key, &scope.binding, &record.id, now)?;
+        let max_age = self.max_age(record, now);
+        Some(scope.template.render_activity(&value, max_age))
     }
 
-    /// Makes `record` the newest of its session, and its cookie.
+    /// Makes `record` the newest of its session, and its cookie. No cookie where another renewal was first: the
+    /// browser gets that one's. An error beside the cookie is the store's, which may not know.
     async fn renew(
         &self,
         mut record: Arc<Record>,
-        from: OpenedFrom<'_>,
-    ) -> (Vec<String>, Option<CommitError>) {
-        let Some(next) = record.serial.next() else {
-            return (Vec::new(), Some(CommitError::TooManyRenewals));
-        };
+        key: Option<KeyId>,
+        ticket: &Ticket,
+    ) -> Result<(Vec<String>, Option<StoreError>), CommitError> {
+        let next = record.serial.next().ok_or(CommitError::TooManyRenewals)?;
         let now = self.service.now();
         Arc::make_mut(&mut record).refreshed = now;
-        if self.is_untrusted(&record, now) {
-            return (Vec::new(), Some(self.stale()));
-        }
-        // After another renewal the browser gets that one's cookie.
-        let ended = |refusal: &Refusal| {
-            (refusal.reason != Rejected::Superseded).then_some(CommitError::Ended)
+        self.require_trust_to_write(&record, now)?;
+        let counts = |record: &Record, now| match self.service.rules(now).clear(record) {
+            Ok(_) => Ok(true),
+            Err(refusal) if refusal.reason == Rejected::Superseded => Ok(false),
+            Err(_) => Err(CommitError::Ended),
         };
-        if let Err(refusal) = self.service.rules(now).clear(&record) {
-            return (Vec::new(), ended(&refusal));
+        if !counts(&record, now)? {
+            return Ok((Vec::new(), None));
         }
         let grace = self.service.lifetimes.renew_grace;
-        let revocation = superseded(&record, next, now + grace);
+        let revocation = revocation(&record, next, now + grace);
         Arc::make_mut(&mut record).serial = next;
         // Once it is published the cookies from before are dead. So the new one is made first: what can
         // fail fails while the old one is good.
-        let cookies = match self.seal(Arc::clone(&record), from, now) {
-            Ok(cookies) => cookies,
-            Err(error) => return (Vec::new(), Some(error)),
-        };
+        let cookies = self.seal(Arc::clone(&record), key, ticket, now)?;
         let revoking = self.service.node.revoke(revocation);
         match revoking.here {
             Published::Fresh => (),
-            Published::Ended => return (Vec::new(), Some(CommitError::Ended)),
+            Published::Ended => return Err(CommitError::Ended),
             // Another renewal was first, or an end: the browser gets, or has got, that one's answer.
-            _ => return (Vec::new(), None),
+            _ => return Ok((Vec::new(), None)),
         }
         let there = revoking.there.await;
-        let now = self.service.now();
-        if let Err(refusal) = self.service.rules(now).clear(&record) {
-            return (Vec::new(), ended(&refusal));
+        if !counts(&record, self.service.now())? {
+            return Ok((Vec::new(), None));
         }
         match there {
-            Ok(Published::Fresh) => (cookies, None),
-            Ok(Published::Known) => (Vec::new(), None),
-            Ok(Published::Succeeded | Published::Ended) => (Vec::new(), Some(CommitError::Ended)),
+            Ok(Published::Fresh) => Ok((cookies, None)),
+            Ok(Published::Known) => Ok((Vec::new(), None)),
+            Ok(Published::Succeeded | Published::Ended) => Err(CommitError::Ended),
             // This node takes only the new cookie from now on, so the browser has to get it.
-            Err(error) => (cookies, Some(error.into())),
+            Err(error) => Ok((cookies, Some(error))),
         }
     }
 
     /// The cookies of a session that was written to.
-    fn write(&self, record: Arc<Record>, from: OpenedFrom<'_>) -> Result<Vec<String>, CommitError> {
+    fn write(
+        &self,
+        record: Arc<Record>,
+        key: Option<KeyId>,
+        ticket: &Ticket,
+    ) -> Result<Vec<String>, CommitError> {
         let now = self.service.now();
-        if self.is_untrusted(&record, now) {
-            return Err(self.stale());
+        self.require_trust_to_write(&record, now)?;
+        self.seal(record, key, ticket, now)
+    }
+
+    fn require_trust_to_write(&self, record: &Record, now: UnixMillis) -> Result<(), CommitError> {
+        if self.is_untrusted(record.began(), now) {
+            self.log.unavailable(self.service.node.staleness());
+            return Err(CommitError::Stale);
         }
-        self.seal(record, from, now)
+        Ok(())
     }
 
-    fn stale(&self) -> CommitError {
-        self.log.unavailable(self.staleness());
-        CommitError::Stale
-    }
-
-    /// Checks the session again, seals it and renders its cookies.
+    /// Checks the session again, seals it and renders its cookies. `opened` is the key that the record was opened with.
     fn seal(
         &self,
         mut record: Arc<Record>,
-        from: OpenedFrom<'_>,
+        opened: Option<KeyId>,
+        ticket: &Ticket,
         now: UnixMillis,
     ) -> Result<Vec<String>, CommitError> {
         let ring = self.service.keys.load();
         let key = ring.sealing(now).ok_or(CommitError::NoActiveKey)?;
-        if let Some(opened) = from.key
+        if let Some(opened) = opened
             && opened != key.id()
             && !Arc::make_mut(&mut record).keys.add(opened)
         {
@@ -218,7 +203,7 @@ impl Engine {
             now,
             &*self.service.random,
         )?;
-        Ok(self.render(&record, sealed.values, from.ticket, now))
+        Ok(self.render(&record, sealed.values, ticket, now))
     }
 
     fn render(
@@ -261,25 +246,16 @@ impl Engine {
         })
     }
 
-    /// Removes whatever the browser holds of ours.
-    fn removal(&self, ticket: &Ticket) -> Vec<String> {
-        let mut cookies = self.removals_where(ticket, |_| true);
-        cookies.extend(ticket.old.clone());
-        cookies
-    }
-
-    /// Removes what cannot be a session.
-    fn useless(&self, ticket: &Ticket) -> Vec<String> {
-        self.removals_where(ticket, |held| held.worthless)
-    }
-
-    fn removals_where(&self, ticket: &Ticket, which: impl Fn(&HeldCookies) -> bool) -> Vec<String> {
-        let scopes = std::iter::once(&self.current).chain(&self.earlier);
+    /// Removes cookies that the browser holds of ours.
+    fn removals(
+        &self,
+        ticket: &Ticket,
+        which: impl Fn(&HeldCookies) -> bool,
+    ) -> impl Iterator<Item = String> {
         let held = std::iter::once(&ticket.current).chain(&ticket.earlier);
-        scopes
+        self.scopes()
             .zip(held)
-            .filter(|(_, held)| which(held))
+            .filter(move |(_, held)| which(held))
             .flat_map(|(scope, held)| scope.removals(*held))
-            .collect()
     }
 }

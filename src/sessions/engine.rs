@@ -1,18 +1,18 @@
-//! What the sessions of one cookie share, and what a node knows of itself.
+//! The state that all sessions of one cookie share.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
+use super::adapter::HeldCookies;
 use super::keys::Watch;
 use super::log::Log;
 use super::moving::Moving;
-use super::scope::Scope;
+use crate::cookie::Template;
 use crate::error::ConfigError;
-use crate::record::Record;
 use crate::revoke::WhenStale;
 use crate::revoke::policy::Policies;
 use crate::revoke::worker::Worker;
+use crate::seal::Binding;
 use crate::session::service::Service;
 use crate::time::UnixMillis;
 
@@ -36,25 +36,18 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Whether both are for the same cookie of the same application and environment.
-    pub(super) fn shares_sessions_with(&self, other: &Self) -> bool {
-        let (ours, theirs) = (&self.service.binding, &other.service.binding);
-        ours.cookie() == theirs.cookie() && ours.audience() == theirs.audience()
+    /// The cookies that are read, the current one first.
+    pub(super) fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        std::iter::once(&self.current).chain(&self.earlier)
     }
 
-    pub(super) fn staleness(&self) -> Duration {
-        self.service.node.staleness()
-    }
-
-    /// Whether the list cannot be relied on for a session that began then: it may lack what others revoked or
-    /// the store has lost, or has forgotten under a wrong clock what is still needed.
-    pub(super) fn is_stale(&self, began: UnixMillis, now: UnixMillis) -> bool {
+    /// Whether a session that began then can neither be judged nor written, until the list can be relied on again: it
+    /// may lack what others revoked or the store has lost, or has forgotten under a wrong clock what is still needed.
+    pub(super) fn is_untrusted(&self, began: UnixMillis, now: UnixMillis) -> bool {
         let node = &self.service.node;
-        !node.can_judge(began, self.policy.trust.max_staleness) || node.list().has_forgotten(now)
-    }
-
-    pub(super) fn key_problem(&self) -> Option<ConfigError> {
-        self.watch.as_ref().and_then(Watch::problem)
+        let max_staleness = self.policy.trust.max_staleness;
+        self.policy.when_stale == WhenStale::Reject
+            && (!node.can_judge(began, max_staleness) || node.list().has_forgotten(now))
     }
 
     pub(super) fn reload_keys(&self) -> Result<(), ConfigError> {
@@ -64,9 +57,29 @@ impl Engine {
         let replace = |ring| self.service.keys.store(Arc::new(ring));
         watch.look(self.service.now(), replace)
     }
+}
 
-    /// Whether nothing may be written of a session, or judged, until the list can be relied on again.
-    pub(super) fn is_untrusted(&self, record: &Record, now: UnixMillis) -> bool {
-        self.policy.when_stale == WhenStale::Reject && self.is_stale(record.began(), now)
+/// A name of a cookie that sessions are read from.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(crate) template: Template,
+    pub(crate) binding: Binding,
+    /// Cookies of the same name and another domain or path. A request does not tell them apart.
+    pub(crate) others: Vec<Template>,
+}
+
+impl Scope {
+    /// Removes what the browser holds under this name, whichever its domain and path.
+    pub(super) fn removals(&self, held: HeldCookies) -> impl Iterator<Item = String> {
+        let templates = std::iter::once(&self.template).chain(&self.others);
+        templates.flat_map(move |template| removals(template, held))
     }
+}
+
+/// Removes a cookie, and its activity cookie with it: alone that is none of ours.
+pub(super) fn removals(template: &Template, held: HeldCookies) -> impl Iterator<Item = String> {
+    let activity = held.activity && !held.indexes.is_empty();
+    let activity = activity.then(|| template.activity_removal());
+    let data = held.indexes.iter();
+    data.map(|index| template.removal(index)).chain(activity)
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::error::Rejected;
 use crate::ids::{Generation, KeyId, Serial, SessionId, SubjectKey};
 use crate::keys::KeyRing;
-use crate::record::Record;
 use crate::seal::{self, Binding};
 use crate::session::Value;
 use crate::session::refusal::Refused;
@@ -46,7 +45,7 @@ pub struct Inspected {
 pub struct InspectedLogin {
     /// Who is logged in.
     pub subject: String,
-    /// What the revocation list calls them.
+    /// The subject's key in the revocation list.
     pub key: SubjectKey,
     /// The subject's generation at the login.
     pub generation: Generation,
@@ -85,12 +84,9 @@ pub fn token(
     let binding = Binding::new(cookie, audience);
     let opened = seal::open(&token, chunks, keys, &binding, now);
     let opened = opened.map_err(|not_opened| Refused::from(not_opened).refusal.reason)?;
-    Ok(describe(opened.key(), opened.record()))
-}
-
-fn describe(key: KeyId, record: &Record) -> Inspected {
-    Inspected {
-        key,
+    let record = opened.record();
+    Ok(Inspected {
+        key: opened.key(),
         session: record.id,
         serial: record.serial,
         login: record.login.as_ref().map(|login| InspectedLogin {
@@ -117,5 +113,5 @@ fn describe(key: KeyId, record: &Record) -> Inspected {
             .iter()
             .map(|entry| (entry.name().to_owned(), Value::of(&entry)))
             .collect(),
-    }
+    })
 }

@@ -4,7 +4,7 @@
 //! 2. A cookie whose key is unknown has it looked at right away: a neighbour may have learned of a new key
 //!    first. Anyone can send such cookies, so at most once a second, however many come.
 //! 3. No request waits for the file.
-//! 4. That others can read it is one line in the log, at the start or when its mode has changed.
+//! 4. A file that others can read is one line in the log, at the start or when its mode has changed.
 
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -57,7 +57,22 @@ impl Watch {
         engine: Weak<E>,
         reload: fn(&E) -> Result<(), ConfigError>,
     ) -> impl Future<Output = ()> + use<E> {
-        keep_up(self.bell.clone(), engine, reload)
+        let bell = self.bell.clone();
+        async move {
+            loop {
+                bell.wait().await;
+                let Some(engine) = engine.upgrade() else {
+                    return;
+                };
+                // Problems are logged where they are found. Reading a file can block, so not on this thread.
+                let look = move || {
+                    let _ = reload(&engine);
+                    // Returned, since this may be the last handle: dropping it here would wait for this thread.
+                    engine
+                };
+                let _ = tokio::task::spawn_blocking(look).await;
+            }
+        }
     }
 
     /// What is wrong with the file.
@@ -107,7 +122,7 @@ fn tell_loose(file: &mut KeyWatch) {
     }
 }
 
-/// What wakes the one who looks at the file.
+/// Wakes the task that looks at the file.
 #[derive(Debug, Default)]
 struct Bell(Notify);
 
@@ -122,26 +137,6 @@ impl Bell {
         tokio::time::sleep(PAUSE).await;
         // Rung or not, it is time.
         let _ = tokio::time::timeout(INTERVAL - PAUSE, self.0.notified()).await;
-    }
-}
-
-async fn keep_up<E: Send + Sync + 'static>(
-    bell: Arc<Bell>,
-    engine: Weak<E>,
-    reload: fn(&E) -> Result<(), ConfigError>,
-) {
-    loop {
-        bell.wait().await;
-        let Some(engine) = engine.upgrade() else {
-            return;
-        };
-        // Problems are logged where they are found. Reading a file can block, so not on this thread.
-        let look = move || {
-            let _ = reload(&engine);
-            // Given back, since this may be the last handle: dropping it here would wait for this thread.
-            engine
-        };
-        let _ = tokio::task::spawn_blocking(look).await;
     }
 }
 

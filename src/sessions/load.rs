@@ -4,7 +4,7 @@
 //!    cookies from earlier settings. Few may cost a run of the cipher.
 //! 2. The first live session counts, and of several live cookies of it the newest: its serial decides, then the
 //!    time of its sealing.
-//! 3. What is refused says whether another session may begin over it, and whether it may be removed.
+//! 3. A refusal decides whether another session may begin over the cookie, and whether it may be removed.
 
 use std::sync::Arc;
 
@@ -12,16 +12,14 @@ use crate::error::Rejected;
 use crate::keys::KeyRing;
 use crate::observe;
 use crate::record::Record;
-use crate::revoke::WhenStale;
 use crate::seal::{self, Opened, activity};
 use crate::session::Session;
-use crate::session::refusal::{Obstacle, Refusal, Refused, Standing, Surroundings};
+use crate::session::refusal::{Obstacle, Refusal, Refused, Standing};
 use crate::session::state::{Dead, RequestState};
 use crate::session::validity::{Freshness, Live, Rules};
+use crate::sessions::adapter::{HeldCookies, Incoming, Loaded, Ticket, Unavailable};
 use crate::sessions::candidates::FoundCookies;
-use crate::sessions::engine::Engine;
-use crate::sessions::incoming::{Incoming, Loaded, Unavailable};
-use crate::sessions::scope::{HeldCookies, Scope, Ticket};
+use crate::sessions::engine::{Engine, Scope};
 use crate::time::{SKEW, UnixMillis};
 
 /// How many of a request's candidates may cost a run of the cipher.
@@ -67,8 +65,10 @@ impl Engine {
             }
         };
         let mut current = try_scope(0, &self.current);
-        let earlier = (1..).zip(&self.earlier);
-        let mut earlier: Vec<_> = earlier.map(|(at, scope)| try_scope(at, scope)).collect();
+        let mut earlier: Vec<_> = (1..)
+            .zip(&self.earlier)
+            .map(|(index, scope)| try_scope(index, scope))
+            .collect();
         self.require_trust(&tried, now)?;
         let obstacle = self.obstacle(&tried, now);
         if tried.live.is_none() && obstacle.is_none() {
@@ -127,7 +127,7 @@ impl Engine {
         }
     }
 
-    /// When the session was last used: the later of what its data and its activity cookies say.
+    /// The last use of the session, by its data or its activity cookies.
     fn last_use(
         &self,
         opened: &Opened,
@@ -162,11 +162,8 @@ impl Engine {
     }
 
     pub(super) fn obstacle_of(&self, refusal: &Refusal, now: UnixMillis) -> Option<Obstacle> {
-        refusal.obstacle(Surroundings {
-            is_fleet: self.service.node.is_shared(),
-            max_outage: self.policy.trust.max_outage,
-            now,
-        })
+        let max_outage = self.policy.trust.max_outage;
+        refusal.obstacle(self.service.node.is_shared(), max_outage, now)
     }
 
     fn report(&self, reason: &Rejected) {
@@ -184,15 +181,15 @@ impl Engine {
         // Another node may still say that such a session counts.
         let undecided =
             tried.live.is_none() && refusals.any(too_old) && self.service.node.is_settling();
-        let rejects = self.policy.when_stale == WhenStale::Reject;
-        if undecided || (rejects && tried.began.is_some_and(|began| self.is_stale(began, now))) {
-            return Err(Unavailable);
+        let untrusted = |began| self.is_untrusted(began, now);
+        match undecided || tried.began.is_some_and(untrusted) {
+            true => Err(Unavailable),
+            false => Ok(()),
         }
-        Ok(())
     }
 }
 
-/// What the handlers get.
+/// The state that the handlers start from.
 fn state(tried: Tried, obstacle: Option<Obstacle>) -> RequestState {
     let Tried { live, dead, .. } = tried;
     let mut others = tried.others;
@@ -242,7 +239,7 @@ impl Tried {
                     reason,
                 });
             }
-            // What a login succeeded needs no other end.
+            // A session that a login succeeded needs no other end.
             Some((record, _)) if reason != Rejected::Succeeded => self.others.push(record),
             _ => (),
         }

@@ -1,7 +1,7 @@
-//! What was refused, for the log and the counters.
+//! Refusals and troubles, for the log and the counters.
 //!
-//! Anyone can send rubbish, so the log is rate-limited: a few lines a second, and the number of those
-//! that were left out. Lines carry the reason and the key id, never the cookie. Counters count all.
+//! Anyone can send rubbish, so the log is rate-limited: a few lines a second, with the number of those that were left
+//! out. Lines carry the reason and the key id, never the cookie. Counters count all.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,8 @@ const LIMIT: u64 = 10;
 
 #[derive(Debug)]
 pub(crate) struct Log {
-    /// What anyone can bring about does not crowd out what only trouble does.
+    clock: Arc<dyn Clock>,
+    /// Apart from troubles: anyone can bring about a refusal, which must not crowd out a trouble's line.
     refusals: Limit,
     troubles: Limit,
     unknown_keys: AtomicU64,
@@ -26,8 +27,9 @@ pub(crate) struct Log {
 impl Log {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
-            refusals: Limit::new(clock.clone()),
-            troubles: Limit::new(clock),
+            clock,
+            refusals: Limit::default(),
+            troubles: Limit::default(),
             unknown_keys: AtomicU64::new(0),
         }
     }
@@ -39,7 +41,7 @@ impl Log {
             observe::unknown_key();
             self.unknown_keys.fetch_add(1, Ordering::Relaxed);
         }
-        if let Some(left_out) = self.refusals.admit() {
+        if let Some(left_out) = self.refusals.admit(&*self.clock) {
             tracing::info!(%reason, left_out, "refused a session cookie");
         }
     }
@@ -52,7 +54,7 @@ impl Log {
     /// A request is answered with 503: whether its cookie is a session cannot be said at the moment.
     pub(crate) fn unavailable(&self, staleness: Duration) {
         observe::unavailable();
-        if let Some(left_out) = self.troubles.admit() {
+        if let Some(left_out) = self.troubles.admit(&*self.clock) {
             let staleness = staleness.as_millis();
             tracing::warn!(
                 staleness_ms = u64::try_from(staleness).unwrap_or(u64::MAX),
@@ -62,10 +64,10 @@ impl Log {
         }
     }
 
-    /// What moved in from another library lacks an entry.
+    /// A session that moved in from another library lacks an entry.
     #[cfg(feature = "migrate-actix-session")]
     pub(crate) fn entry_left_behind(&self, entry: &str, problem: &str) {
-        if let Some(left_out) = self.refusals.admit() {
+        if let Some(left_out) = self.refusals.admit(&*self.clock) {
             tracing::warn!(
                 entry,
                 problem,
@@ -78,7 +80,7 @@ impl Log {
     /// A session of another library names a user that cannot be logged in here.
     #[cfg(feature = "migrate-actix-session")]
     pub(crate) fn no_subject(&self) {
-        if let Some(left_out) = self.refusals.admit() {
+        if let Some(left_out) = self.refusals.admit(&*self.clock) {
             tracing::warn!(
                 left_out,
                 "the user of a session of actix-session is no subject, a name of 1 to 255 bytes; it was not taken over"
@@ -88,7 +90,7 @@ impl Log {
 
     /// A changed session was not sealed, because it was ended while its request ran.
     pub(crate) fn dropped(&self, session: &SessionId, reason: &Rejected) {
-        if let Some(left_out) = self.refusals.admit() {
+        if let Some(left_out) = self.refusals.admit(&*self.clock) {
             let session = observe::tag(session.as_bytes());
             tracing::info!(%session, %reason, left_out, "a session ended while its request ran; its changes are dropped");
         }
@@ -96,29 +98,19 @@ impl Log {
 }
 
 /// How much of one kind is written.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Limit {
-    clock: Arc<dyn Clock>,
     second: AtomicU64,
     written: AtomicU64,
     left_out: AtomicU64,
 }
 
 impl Limit {
-    fn new(clock: Arc<dyn Clock>) -> Self {
-        Self {
-            clock,
-            second: AtomicU64::new(0),
-            written: AtomicU64::new(0),
-            left_out: AtomicU64::new(0),
-        }
-    }
-
     /// How many lines were left out since the last one, if another may be written now.
     ///
     /// Races between threads can let a few more through, which does no harm.
-    fn admit(&self) -> Option<u64> {
-        let second = self.clock.monotonic().as_secs() + 1;
+    fn admit(&self, clock: &dyn Clock) -> Option<u64> {
+        let second = clock.monotonic().as_secs() + 1;
         if self.second.swap(second, Ordering::Relaxed) != second {
             self.written.store(0, Ordering::Relaxed);
         }
@@ -138,12 +130,12 @@ mod tests {
 
     #[test]
     fn a_flood_is_counted_and_not_written() {
-        let clock = Arc::new(ManualClock::default());
-        let limit = Limit::new(clock.clone());
-        let written = (0..1000).filter(|_| limit.admit().is_some()).count();
+        let clock = ManualClock::default();
+        let limit = Limit::default();
+        let written = (0..1000).filter(|_| limit.admit(&clock).is_some()).count();
         assert_eq!(written, 10);
         clock.advance(Duration::from_secs(1));
-        assert_eq!(limit.admit(), Some(990));
-        assert_eq!(limit.admit(), Some(0));
+        assert_eq!(limit.admit(&clock), Some(990));
+        assert_eq!(limit.admit(&clock), Some(0));
     }
 }

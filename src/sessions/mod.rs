@@ -3,11 +3,11 @@
 //! [`Engine::load`] and [`Engine::commit`] are the two halves. Everything that they combine is made
 //! elsewhere: opening, checking, the session's own rules, sealing, rendering.
 
+mod adapter;
 mod builder;
 mod candidates;
 mod commit;
 mod engine;
-mod incoming;
 mod inspect;
 mod keys;
 mod load;
@@ -23,8 +23,6 @@ mod moving;
 #[path = "stay.rs"]
 mod moving;
 mod opener;
-mod outcome;
-mod scope;
 mod twins;
 
 use std::fmt;
@@ -38,13 +36,11 @@ use crate::revoke::{Revocation, SessionEntry, Target};
 use crate::session::Session;
 use crate::time::{SKEW, UnixMillis};
 
+pub use adapter::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};
 pub use builder::SessionsBuilder;
 use engine::Engine;
-pub use incoming::{Incoming, Loaded, Unavailable};
 pub use inspect::{Inspected, InspectedLogin, token};
 pub(crate) use opener::Opener;
-pub use outcome::{CommitError, Committed};
-pub use scope::Ticket;
 
 /// Everything that the sessions of one cookie share: keys, the revocation list, lifetimes, the
 /// cookie's settings. Made once and cloned; all clones are the same.
@@ -84,12 +80,12 @@ pub struct Health {
     pub store: &'static str,
     /// How many revocations this node holds.
     pub entries: usize,
-    /// How many revocations the store has not taken yet. They hold on this node and are told again.
+    /// How many revocations the store has not taken yet. They hold on this node, and it sends them again.
     pub outstanding: usize,
-    /// How many revocations this node holds that the store has lost, and is being given back.
+    /// How many revocations this node holds that the store has lost and does not have back yet.
     pub lacking: usize,
-    /// How many entries of the store this release does not understand, and how many publications it did
-    /// not since it started. Each entry counts as revoked, where it can be told whose it is.
+    /// How many entries of the store this release does not understand, and how many publications since it started.
+    /// Each counts as a revocation, if its session or subject can be told.
     pub unreadable: u64,
     /// Since when the list knows of all revocations. Sessions from before are refused, unless they are accepted
     /// by [`SessionsBuilder::older_sessions`].
@@ -108,13 +104,14 @@ impl Sessions {
         let now = service.now();
         let entry = SessionEntry {
             serial: Serial::ENDED,
-            // Not given up by its browser, which so awaits no successor.
+            // Its browser did not give it up, so awaits no successor.
             from: UnixMillis::EPOCH,
             // Nothing is known of the session but that it began before now, on whichever node.
             until: now + service.node.list().longest() + SKEW,
         };
         let revocation = Revocation::Session { id, entry };
-        service.node.revoke(revocation).there.await.map(|_| ())
+        service.node.revoke(revocation).there.await?;
+        Ok(())
     }
 
     /// Ends all sessions of one subject, as their `logout_all` would: after a password change, say.
@@ -122,13 +119,8 @@ impl Sessions {
     /// # Errors
     /// When other nodes may not know yet; this one refuses the sessions.
     pub async fn end_subject(&self, subject: &str) -> Result<(), StoreError> {
-        let service = &self.engine.service;
-        let target = Target::Subject(service.subject_key(subject));
-        service
-            .node
-            .raise(target, Generation::NONE, false)
-            .await
-            .map(|_| ())
+        let key = self.engine.service.subject_key(subject);
+        self.raise(Target::Subject(key)).await
     }
 
     /// Ends all sessions of everyone, in every application that shares the store.
@@ -136,10 +128,13 @@ impl Sessions {
     /// # Errors
     /// When other nodes may not know yet; this one refuses the sessions.
     pub async fn end_everyone(&self) -> Result<(), StoreError> {
+        self.raise(Target::Everyone).await
+    }
+
+    async fn raise(&self, target: Target) -> Result<(), StoreError> {
         let node = &self.engine.service.node;
-        node.raise(Target::Everyone, Generation::NONE, false)
-            .await
-            .map(|_| ())
+        node.raise(target, Generation::NONE, false).await?;
+        Ok(())
     }
 
     /// Looks at the key file now instead of within the next seconds. Reads a file.
@@ -163,12 +158,13 @@ impl Sessions {
         let service = &self.engine.service;
         let now = service.now();
         let ring = service.keys.load();
+        let watch = self.engine.watch.as_ref();
         let status = service.node.status();
         Health {
             sealing: ring.sealing(now).map(|key| key.id()),
             opening: ring.opening(now).map(|key| key.id()).collect(),
-            key_problem: self.engine.key_problem(),
-            key_file_modified: self.engine.watch.as_ref().and_then(keys::Watch::modified),
+            key_problem: watch.and_then(keys::Watch::problem),
+            key_file_modified: watch.and_then(keys::Watch::modified),
             unknown_keys: self.engine.log.unknown_keys(),
             store: service.node.store_name(),
             entries: service.node.list().len(),
@@ -176,7 +172,7 @@ impl Sessions {
             lacking: status.lacking,
             unreadable: status.unreadable,
             complete_since: service.node.list().complete_since(),
-            staleness: self.engine.staleness(),
+            staleness: service.node.staleness(),
         }
     }
 
@@ -215,7 +211,8 @@ impl Sessions {
     /// To be called where a handler asks for the session of a request that could not be loaded: counts
     /// and logs that it is answered with 503.
     pub fn note_unavailable(&self) {
-        self.engine.log.unavailable(self.engine.staleness());
+        let staleness = self.engine.service.node.staleness();
+        self.engine.log.unavailable(staleness);
     }
 
     /// Closes the session when the response's head is ready, and says what the response gets.
@@ -223,8 +220,8 @@ impl Sessions {
         self.engine.commit(session, &ticket).await
     }
 
-    /// Whether the cookie is Secure and this is the first call, of which there is no second. For an adapter that sees the cookie go out
-    /// over plain http, where browsers drop it: it says so once.
+    /// Whether the cookie is Secure, at the first call; no other call says so. For an adapter that sees the cookie go
+    /// out over plain http, where browsers drop it: it warns once.
     pub fn take_plain_http_warning(&self) -> bool {
         let engine = &self.engine;
         engine.current.template.is_secure() && !engine.plain_http.swap(true, Ordering::Relaxed)
@@ -232,7 +229,8 @@ impl Sessions {
 
     /// Whether both are for the same cookie of the same application and environment.
     pub fn shares_sessions_with(&self, other: &Self) -> bool {
-        self.engine.shares_sessions_with(&other.engine)
+        let [ours, theirs] = [self, other].map(|it| &it.engine.service.binding);
+        ours.cookie() == theirs.cookie() && ours.audience() == theirs.audience()
     }
 }
 

@@ -5,33 +5,30 @@
 //!
 //! 1. It becomes a session only where the request carries nothing of ours that is, was or may be one. Beside one
 //!    it ends with that.
-//! 2. It is under no generation: whoever raised one since the list began has ended it, and so has an operator
-//!    who ordered everyone out.
-//! 3. Its id follows from the old cookie, so that what ends it ends the old cookie and every copy. It says that
-//!    it ends no earlier than the old cookie is read, so that the list remembers that for as long. Only of an
-//!    anonymous signed cookie, which strangers may have too, the id is random.
+//! 2. It is under no generation: any that was raised since the list began has ended it, and so has an operator's
+//!    order to end everyone.
+//! 3. Its id follows from the old cookie, so its end is that of the old cookie and of every copy. Its record ends no
+//!    earlier than the old cookie is read, so the list remembers the end for as long. Only for an anonymous signed
+//!    cookie, which strangers may have too, the id is random.
 //! 4. It costs no I/O, and a request that does not look at it sets no cookie.
 
-use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Rejected;
-use crate::ids::{Generation, Serial, SessionId};
+use crate::ids::{Generation, SessionId};
 use crate::migrate::{ActixSessionCookie, OldEntries, OldSession};
-use crate::record::{Entries, KeyTrail, LONGEST_SUBJECT, LoginFacts, Record};
-use crate::session::begin::fresh_id;
+use crate::record::{LONGEST_SUBJECT, LoginFacts, Record};
 use crate::session::encoded;
 use crate::session::refusal::Refusal;
 use crate::session::state::{Dead, RequestState};
 use crate::session::validity::Freshness;
 use crate::sessions::SessionsBuilder;
+use crate::sessions::adapter::{Ticket, Unavailable};
 use crate::sessions::engine::Engine;
-use crate::sessions::incoming::Unavailable;
-use crate::sessions::scope::Ticket;
 use crate::time::{Class, UnixMillis};
 
-/// For how long a node may not have read a change of its key file, which orders everyone out, say.
+/// How long a node may take to read a change of its key file, such as an order to end everyone.
 const UNREAD: Duration = Duration::from_secs(60);
 
 impl SessionsBuilder {
@@ -82,13 +79,13 @@ impl Engine {
         if record.login.is_none() && record.entries.is_empty() {
             return Ok(());
         }
-        // While others may still tell what the store lost, nobody knows what ended it.
-        if self.is_untrusted(&record, now) || self.service.node.is_settling() {
+        // While other nodes may still restore what the store lost, nobody knows whether it was ended.
+        if self.is_untrusted(record.began(), now) || self.service.node.is_settling() {
             return Err(Unavailable);
         }
         let record = Arc::new(record);
         *state = match self.judge_old(&record, now) {
-            Ok(freshness) => RequestState::moved_in(record, freshness, now),
+            Ok(freshness) => RequestState::moved_in(record, freshness),
             Err(refusal) => {
                 self.log.rejected(&refusal.reason);
                 let reason = refusal.reason;
@@ -107,7 +104,7 @@ impl Engine {
 
     fn judge_old(&self, record: &Record, now: UnixMillis) -> Result<Freshness, Refusal> {
         let rules = self.service.rules(now);
-        // Whenever that was: the old cookie may be from before.
+        // Whatever its time: the old cookie may be from before.
         if rules.everyone_before.is_some() {
             return Err(Refusal::dead(Rejected::EveryoneEnded));
         }
@@ -138,7 +135,7 @@ impl Engine {
             return None;
         }
         let id = match &subject {
-            None if !cookie.is_unique() => fresh_id(&*service.random).ok()?,
+            None if !cookie.is_unique() => service.fresh_id().ok()?,
             _ => SessionId::of_token(service.binding.audience(), &old.token),
         };
         let class = match &subject {
@@ -155,44 +152,27 @@ impl Engine {
             groups: Vec::new(),
             fingerprint: None,
         });
-        // Dated back, so that an order to end everyone reaches it which this node has not read yet.
+        // Dated back: this node may not have read an order to end everyone yet, and it must reach this session.
         let created = service.beginning(now.minus(UNREAD), service.node.list().complete_since());
-        let end = created + service.lifetimes.of(class).absolute;
+        let record = service.begin(id, login, class, Generation::NONE, created);
         Some(Record {
-            id,
-            serial: Serial::FIRST,
-            login,
-            everyone: Generation::NONE,
-            created,
-            refreshed: now,
-            // Whoever ends it ends it for as long as this says. It lives no longer than its class allows.
-            expires: end.max(cookie.until()),
-            class,
-            keys: KeyTrail::default(),
-            entries: Entries::default(),
+            // Its end is remembered until then. It lives no longer than its class allows.
+            expires: record.expires.max(cookie.until()),
+            ..record
         })
     }
 
     /// Adds the entries, as many as fit.
     fn fill(&self, record: &mut Record, entries: &OldEntries) {
         for (name, value) in entries.iter() {
-            let Some(value) = value else {
-                self.log
-                    .entry_left_behind(name, "is no JSON that can be read here");
-                continue;
-            };
-            let bytes = match encoded(name, &value) {
-                Ok(bytes) => bytes,
-                Err(error) => {
-                    self.log.entry_left_behind(name, &error.to_string());
-                    continue;
-                }
-            };
-            let with = record.entries.with(name, &bytes);
-            let without = mem::replace(&mut record.entries, with);
-            if let Err(error) = self.service.room.admit(record.longest_len()) {
-                record.entries = without;
-                self.log.entry_left_behind(name, &error.to_string());
+            let value = value.ok_or_else(|| "is no JSON that can be read here".to_owned());
+            let added = value.and_then(|value| {
+                let bytes = encoded(name, &value).map_err(|error| error.to_string())?;
+                let fits = self.service.set_entry(record, name, &bytes);
+                fits.map_err(|error| error.to_string())
+            });
+            if let Err(problem) = added {
+                self.log.entry_left_behind(name, &problem);
             }
         }
     }

@@ -5,14 +5,14 @@ use crate::error::ConfigError;
 use crate::migrate::ActixSessionCookie;
 use crate::time::{Lifetimes, UnixMillis};
 
-/// What a builder was told.
+/// The builder's setting.
 pub(super) type Plan = ActixSessionCookie;
 
 /// A cookie whose sessions move in.
 #[derive(Debug)]
 pub(super) struct Moving {
     pub(super) cookie: ActixSessionCookie,
-    /// What removes it; none if the cookie of ours takes its place.
+    /// The Set-Cookie value that removes it; none if our cookie takes its place.
     pub(super) removal: Option<String>,
 }
 

@@ -9,39 +9,35 @@ use std::fmt;
 use crate::error::ConfigError;
 use crate::revoke::Store;
 
-type Open = dyn FnOnce() -> Result<Store, ConfigError> + Send;
-
-/// A store, or how to open it.
-pub(crate) enum Opener {
-    Opened(Store),
-    Later { place: String, open: Box<Open> },
+/// How to open a store.
+pub(crate) struct Opener {
+    /// Which store it is, for `Debug`.
+    place: String,
+    open: Box<dyn FnOnce() -> Result<Store, ConfigError> + Send>,
 }
 
 impl Opener {
-    /// A store that `open` opens; `place` says which, for `Debug`.
-    pub(crate) fn later(
+    pub(crate) fn new(
         place: impl Into<String>,
         open: impl FnOnce() -> Result<Store, ConfigError> + Send + 'static,
     ) -> Self {
-        Self::Later {
+        Self {
             place: place.into(),
             open: Box::new(open),
         }
     }
 
+    pub(crate) fn opened(store: Store) -> Self {
+        Self::new(format!("{store:?}"), || Ok(store))
+    }
+
     pub(crate) fn open(self) -> Result<Store, ConfigError> {
-        match self {
-            Self::Opened(store) => Ok(store),
-            Self::Later { open, .. } => open(),
-        }
+        (self.open)()
     }
 }
 
 impl fmt::Debug for Opener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Opened(store) => store.fmt(f),
-            Self::Later { place, .. } => f.write_str(place),
-        }
+        f.write_str(&self.place)
     }
 }

@@ -1,9 +1,8 @@
 //! In the place of `move_in`, without its feature.
 
 use crate::session::state::RequestState;
+use crate::sessions::adapter::{Ticket, Unavailable};
 use crate::sessions::engine::Engine;
-use crate::sessions::incoming::Unavailable;
-use crate::sessions::scope::Ticket;
 use crate::time::UnixMillis;
 
 impl Engine {

@@ -26,30 +26,12 @@ static LIVING: Mutex<Vec<Living>> = Mutex::new(Vec::new());
 struct Living {
     engine: Weak<Engine>,
     store: WeakStore,
-    /// By which twins know each other; none in tests.
-    looks: Option<Looks>,
-}
-
-/// What a browser and a store can tell sessions apart by.
-#[derive(PartialEq)]
-struct Looks {
-    cookie: [Option<String>; 3],
-    audience: String,
-    store: String,
-}
-
-impl Looks {
-    fn of(engine: &Engine, store: &Store) -> Self {
-        Self {
-            cookie: engine.current.template.identity(),
-            audience: engine.service.binding.audience().to_owned(),
-            store: format!("{store:?}"),
-        }
-    }
+    /// What a browser and a store can tell them apart by; none in tests.
+    looks: Option<String>,
 }
 
 /// # Errors
-/// When the store is one that others of this process follow already, who would miss what it tells these.
+/// When other sessions of this process follow the store already: one of the two would miss what it tells the other.
 pub(super) fn check_followers(store: &Store) -> Result<(), ConfigError> {
     check_among(&lock(&LIVING), store)
 }
@@ -63,7 +45,7 @@ fn check_among(living: &[Living], store: &Store) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Remembers what was started, and says so where a twin of it is alive.
+/// Remembers the sessions that were started, and logs an error if a twin of them is alive.
 ///
 /// # Errors
 /// As [`check_followers`]: others may have been started meanwhile.
@@ -72,7 +54,11 @@ pub(super) fn register(
     store: &Store,
     is_test: bool,
 ) -> Result<(), ConfigError> {
-    let looks = (!is_test).then(|| Looks::of(engine, store));
+    let binding = &engine.service.binding;
+    let looks = (!is_test).then(|| {
+        let cookie = engine.current.template.identity();
+        format!("{:?}", (cookie, binding.audience(), store))
+    });
     let mut living = lock(&LIVING);
     living.retain(|it| it.engine.strong_count() > 0);
     check_among(&living, store)?;
@@ -84,7 +70,6 @@ pub(super) fn register(
     });
     drop(living);
     if has_twin {
-        let binding = &engine.service.binding;
         tracing::error!(
             cookie = binding.cookie(),
             audience = binding.audience(),

@@ -22,11 +22,11 @@ impl RevocationTable {
             // It connects when it is first used.
             let store = open_redis(self, self.list(audience), directory)?;
             check_staleness(store.is_shared(), self.max_staleness())?;
-            return Ok(Opener::Opened(store));
+            return Ok(Opener::opened(store));
         }
         self.check_local()?;
         match self.store.0.split_once(':') {
-            None if self.store.0 == "memory" => Ok(Opener::Opened(Memory::new().into())),
+            None if self.store.0 == "memory" => Ok(Opener::opened(Memory::new().into())),
             Some(("redb", file)) if !file.is_empty() => {
                 redb_opener(directory.join(file), self.create)
             }
@@ -68,7 +68,7 @@ fn redb_opener(path: PathBuf, create: bool) -> Result<Opener, ConfigError> {
         };
         Ok(store?.into())
     };
-    Ok(Opener::later(place, open))
+    Ok(Opener::new(place, open))
 }
 
 #[cfg(not(feature = "redb"))]

@@ -45,7 +45,7 @@ mod application;
 pub mod conformance;
 mod memory_log;
 #[cfg(test)]
-pub(crate) use memory_log::{Call, LogServer};
+pub(crate) use memory_log::{LogCall, LogServer};
 mod revocation_list;
 
 use std::sync::{Arc, Mutex, MutexGuard};

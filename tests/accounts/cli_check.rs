@@ -1,4 +1,4 @@
-//! `sealed-session keys check`, and the warnings of `rotate`: what is wrong and what will be.
+//! `sealed-session keys check`, and the warnings of `rotate`: problems of now and of later.
 #![cfg(feature = "cli")]
 
 use std::fs;

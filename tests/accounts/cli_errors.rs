@@ -1,4 +1,4 @@
-//! `sealed-session keys` where it cannot do what it is told: codes, words, and the file as it was.
+//! Errors of `sealed-session keys`: exit codes, words, and an unchanged file.
 #![cfg(feature = "cli")]
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! `sealed-session keys`, by running the binary: what each command does to the file.
+//! `sealed-session keys`, by running the binary: the file after each command.
 #![cfg(feature = "cli")]
 
 use std::fs;

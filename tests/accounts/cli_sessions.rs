@@ -4,7 +4,6 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use common::Node;
 use sealed_session::store::Redb;
 use sealed_session::{
     CookieSettings, Sessions,
@@ -12,6 +11,7 @@ use sealed_session::{
     time::{Clock, SystemClock},
 };
 use serde_json::{Value, json};
+use support::Node;
 
 fn run(arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_sealed-session"))

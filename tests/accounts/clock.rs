@@ -3,8 +3,8 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use common::accounts::{Server, Steps, command, folder};
-use common::moved_clock::MovedClock;
+use support::accounts::{Server, Steps, command, folder};
+use support::moved_clock::MovedClock;
 
 /// Two hours, in milliseconds.
 const AHEAD: i64 = 2 * 3600 * 1000;

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use reqwest::Method;
 use serde_json::json;
 
-use common::Browser;
-use common::accounts::{Errors, Server, Steps, command, folder, refuses};
+use support::Browser;
+use support::accounts::{Errors, Server, Steps, command, folder, refuses};
 
 /// The command, under a limit for the size of files: what is written beyond it fails.
 fn limited(command: &Command, kilobytes: u64) -> Command {
@@ -42,7 +42,7 @@ fn compact(mut server: Server, data: &Path) -> u64 {
 }
 
 #[actix_web::test]
-async fn a_store_that_can_not_write_is_503_and_no_session_comes_back() {
+async fn a_store_that_cannot_write_is_503_and_no_session_comes_back() {
     let folder = folder();
     let server = Server::on(folder.path());
     let (alice, bob) = (server.browser(), server.browser());
@@ -54,11 +54,11 @@ async fn a_store_that_can_not_write_is_503_and_no_session_comes_back() {
     let server = Server::try_start(&mut limited(&command(data), kilobytes)).unwrap();
     let mut acknowledged: Vec<Browser> = Vec::new();
     let refused = loop {
-        let visitor = server.browser();
-        visitor.set("a", json!(1)).await.is(204);
-        let before = visitor.copy();
+        let anonymous = server.browser();
+        anonymous.set("a", json!(1)).await.is(204);
+        let before = anonymous.copy();
         let body = json!({ "user": "carol" });
-        let login = visitor.send(Method::POST, "/api/login", Some(body)).await;
+        let login = anonymous.send(Method::POST, "/api/login", Some(body)).await;
         if login.status != 200 {
             break login;
         }
@@ -87,7 +87,7 @@ async fn a_store_that_can_not_write_is_503_and_no_session_comes_back() {
 }
 
 #[actix_web::test]
-async fn a_disk_without_room_for_a_list_is_said() {
+async fn a_start_reports_a_disk_without_room_for_a_list() {
     let folder = folder();
     let data = [Path::new("--data"), folder.path()];
     let mut starting = limited(&command(data), 8);

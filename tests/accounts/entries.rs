@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use common::accounts::{Errors, Server, Steps, folder};
+use support::accounts::{Errors, Server, Steps, folder};
 
 const AS_JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 
@@ -67,7 +67,7 @@ async fn a_stored_null_is_not_a_missing_entry() {
 }
 
 #[actix_web::test]
-async fn names_are_what_the_path_spells() {
+async fn an_entrys_name_is_the_decoded_path() {
     let data = folder();
     let server = Server::on(data.path());
     let browser = server.browser();
@@ -175,15 +175,15 @@ async fn a_session_can_be_filled_to_its_limit_and_still_be_used() {
         browser.get("/api/entries/fill").await.is(200);
     }
 
-    // A visitor's session leaves room for the longest name.
-    let visitor = server.browser();
-    while visitor.set("fill", json!("x".repeat(size))).await.status == 413 {
+    // An anonymous session leaves room for the longest name.
+    let anonymous = server.browser();
+    while anonymous.set("fill", json!("x".repeat(size))).await.status == 413 {
         size -= 8;
     }
     let body = json!({ "user": "alice".repeat(51) });
-    let answer = visitor.send(Method::POST, "/api/login", Some(body)).await;
+    let answer = anonymous.send(Method::POST, "/api/login", Some(body)).await;
     answer.is(200);
-    visitor.get("/api/entries/fill").await.is(200);
+    anonymous.get("/api/entries/fill").await.is(200);
 }
 
 #[actix_web::test]

@@ -10,8 +10,8 @@ use sealed_session::{
 };
 use serde_json::json;
 
-use common::Browser;
-use common::accounts::{Server, Steps, folder};
+use support::Browser;
+use support::accounts::{Server, Steps, folder};
 
 fn now() -> UnixMillis {
     SystemClock::default().now()

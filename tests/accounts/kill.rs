@@ -1,12 +1,12 @@
-//! `kill -9` right after an answer: what was acknowledged has happened.
+//! `kill -9` right after an answer: whatever was acknowledged holds.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
 
-use common::Browser;
-use common::accounts::{Server, Steps, folder};
+use support::Browser;
+use support::accounts::{Server, Steps, folder};
 
 /// A configuration without a grace, so that a renewal ends the older cookie at once; the first start
 /// made its keys.
@@ -52,7 +52,7 @@ async fn logged_in(server: &Server, user: &str) -> Browser {
 }
 
 #[actix_web::test]
-async fn what_a_204_ended_stays_ended() {
+async fn a_session_that_a_204_ended_stays_ended() {
     let folder = folder();
     let config = configure(folder.path());
     let mut ledger = Ledger::default();
@@ -63,7 +63,7 @@ async fn what_a_204_ended_stays_ended() {
             "logout-others",
             "login",
             "switch",
-            "visitor",
+            "anonymous",
             "renew",
         ] {
             let server = Server::configured(&config);
@@ -101,11 +101,11 @@ async fn what_a_204_ended_stays_ended() {
                     one.login(&other).await;
                     live.extend([(other, one), (user, two)]);
                 }
-                "visitor" => {
-                    let visitor = server.browser();
-                    visitor.set("a", json!(1)).await.is(204);
-                    dead = vec![visitor.copy()];
-                    visitor.post("/api/logout").await.is(204);
+                "anonymous" => {
+                    let anonymous = server.browser();
+                    anonymous.set("a", json!(1)).await.is(204);
+                    dead = vec![anonymous.copy()];
+                    anonymous.post("/api/logout").await.is(204);
                     live.extend([(user.clone(), one), (user, two)]);
                 }
                 _ => {

@@ -1,5 +1,5 @@
-//! What ships with the library, run as its users run it: the example application as a process of its own, asked
-//! over HTTP and by a browser, and the command line.
+//! The example application and the command line, run as their users run them: as processes of their own, asked over
+//! HTTP and by a browser.
 
 #![cfg(all(feature = "actix", feature = "redb"))]
 

@@ -1,4 +1,4 @@
-//! What `/metrics` shows.
+//! The page `/metrics`.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::json;
 
-use common::accounts::{Server, Steps, folder};
+use support::accounts::{Server, Steps, folder};
 
 async fn metrics(server: &Server) -> String {
     let answer = server.raw(Method::GET, "/metrics", &[], "").await.is(200);

@@ -1,9 +1,9 @@
-//! What holds for all requests: methods, paths, origins, headers, pages.
+//! Rules for all requests: methods, paths, origins, headers, pages.
 
 use reqwest::Method;
 use serde_json::json;
 
-use common::accounts::{Errors, Server, Steps, folder};
+use support::accounts::{Errors, Server, Steps, folder};
 
 const ALL: [(&str, &str); 9] = [
     ("POST", "/api/login"),
@@ -52,7 +52,7 @@ async fn other_methods_and_paths_are_errors_in_json() {
 }
 
 #[actix_web::test]
-async fn other_sites_can_not_change_anything() {
+async fn other_sites_cannot_change_anything() {
     let data = folder();
     let server = Server::on(data.path());
     let browser = server.browser();
@@ -102,7 +102,7 @@ async fn other_sites_can_not_change_anything() {
 }
 
 #[actix_web::test]
-async fn what_is_no_cookie_of_ours_is_nobody() {
+async fn a_foreign_cookie_logs_nobody_in() {
     let data = folder();
     let server = Server::on(data.path());
     let browser = server.browser();
@@ -141,8 +141,11 @@ async fn health_tells_key_ids_and_numbers() {
     let health = server.health().await;
     let sealing = &health["keys"]["sealing"];
     assert_eq!(sealing.as_str().unwrap().len(), 32);
-    let born = &health["revocation"]["complete_since"];
-    assert!(born.as_str().unwrap().ends_with('Z'), "{born}");
+    let complete_since = &health["revocation"]["complete_since"];
+    assert!(
+        complete_since.as_str().unwrap().ends_with('Z'),
+        "{complete_since}"
+    );
     let expected = json!({
         "keys": { "sealing": sealing, "opening": [sealing], "unknown_keys": 0 },
         "revocation": {
@@ -151,7 +154,7 @@ async fn health_tells_key_ids_and_numbers() {
             "outstanding": 0,
             "lacking": 0,
             "unreadable": 0,
-            "complete_since": born,
+            "complete_since": complete_since,
             "staleness_ms": 0,
         },
     });

@@ -5,7 +5,7 @@ use sealed_session::time::UnixMillis;
 use serde_json::json;
 
 use crate::kill::configure;
-use common::accounts::{Errors, Server, Steps, folder};
+use support::accounts::{Errors, Server, Steps, folder};
 
 #[actix_web::test]
 async fn a_login_says_who_and_which_session() {
@@ -96,19 +96,19 @@ async fn a_name_can_be_anything_but_nothing() {
 }
 
 #[actix_web::test]
-async fn a_login_starts_a_new_session_with_the_visitors_entries() {
+async fn a_login_starts_a_new_session_with_the_anonymous_entries() {
     let data = folder();
     let server = Server::on(data.path());
     let browser = server.browser();
     browser.set("cart", json!(["book"])).await.is(204);
-    assert_eq!(browser.user().await, None, "a visitor is nobody");
-    let visitor = browser.copy();
+    assert_eq!(browser.user().await, None, "nobody is logged in");
+    let anonymous = browser.copy();
     let first = browser.login("alice").await.json()["session"].clone();
     assert_eq!(
         browser.get("/api/entries/cart").await.is(200).json(),
         json!(["book"])
     );
-    visitor.copy().get("/api/entries/cart").await.is(404);
+    anonymous.copy().get("/api/entries/cart").await.is(404);
 
     let alice = browser.copy();
     let second = browser.login("alice").await.json()["session"].clone();
@@ -176,18 +176,18 @@ async fn logout_all_and_logout_others_end_the_sessions_of_one_user() {
 async fn without_a_login_there_is_nobody_to_log_out_everywhere() {
     let data = folder();
     let server = Server::on(data.path());
-    let (nobody, visitor) = (server.browser(), server.browser());
-    visitor.set("a", json!(1)).await.is(204);
-    for browser in [&nobody, &visitor] {
+    let (nobody, anonymous) = (server.browser(), server.browser());
+    anonymous.set("a", json!(1)).await.is(204);
+    for browser in [&nobody, &anonymous] {
         for path in ["/api/logout-all", "/api/logout-others"] {
             browser.post(path).await.is(401).error("not_authenticated");
         }
     }
-    visitor.get("/api/entries/a").await.is(200);
+    anonymous.get("/api/entries/a").await.is(200);
     nobody.post("/api/renew").await.is(401).error("no_session");
     nobody.post("/api/logout").await.is(204);
-    let old = visitor.copy();
-    visitor.post("/api/logout").await.is(204);
+    let old = anonymous.copy();
+    anonymous.post("/api/logout").await.is(204);
     old.get("/api/entries/a").await.is(404);
 }
 

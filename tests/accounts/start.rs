@@ -1,4 +1,4 @@
-//! Starting and stopping, and what makes a start fail.
+//! Starting and stopping, and the reasons for which a start fails.
 
 use std::fs;
 use std::net::TcpListener;
@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use common::Browser;
-use common::accounts::{Errors, Server, Steps, command, command_at, folder, refuses};
+use support::Browser;
+use support::accounts::{Errors, Server, Steps, command, command_at, folder, refuses};
 
 fn data(path: &Path) -> [&Path; 2] {
     [Path::new("--data"), path]
@@ -86,7 +86,7 @@ async fn a_cookie_without_secure_stays_on_the_loopback_interface() {
 }
 
 #[actix_web::test]
-async fn a_folder_that_can_not_be_used_is_said() {
+async fn a_start_names_a_folder_that_cannot_be_used() {
     let folder = folder();
     let file = folder.path().join("file");
     fs::write(&file, "x").unwrap();
@@ -296,7 +296,7 @@ async fn a_configuration_says_everything() {
 }
 
 #[actix_web::test]
-async fn what_a_first_start_can_lack_is_said_in_words() {
+async fn a_first_start_says_what_it_lacks() {
     let folder = folder();
     let file = folder.path().join("session.toml");
     let config = [Path::new("--config"), &file];

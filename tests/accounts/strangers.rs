@@ -1,11 +1,11 @@
-//! Cookies that this server knows no key of: from before its folder was lost, and of a neighbour that the
-//! browser mistakes for it, because cookies know no ports.
+//! Cookies whose key this server does not know: from before its folder was lost, and of a neighbour on another port,
+//! which browsers do not tell apart.
 
 use std::fs;
 
 use serde_json::json;
 
-use common::accounts::{Errors, Server, Steps, folder};
+use support::accounts::{Errors, Server, Steps, folder};
 
 /// Keys and list are gone, and with them every session; the cookies of then are in nobody's way.
 #[actix_web::test]

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Browser, eventually, example, ports};
+use support::{Browser, eventually, example, ports};
 use tempfile::TempDir;
 
 /// Longer than anything here takes on a busy machine.

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use common::proxy::Proxy;
-use common::redis_server::{Connection, RedisServer, Reply};
+use support::proxy::Proxy;
+use support::redis_server::{Connection, RedisServer, Reply};
 
 /// Longer than anything here takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);

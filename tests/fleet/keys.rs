@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
-use common::faulty::Faulty;
-use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, eventually, log};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -19,6 +17,8 @@ use sealed_session::{
     time::Clock,
 };
 use serde_json::json;
+use support::faulty::Faulty;
+use support::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, eventually, log};
 
 /// Three nodes on one store. Each has its own copy of the key file, which is edited elsewhere.
 struct Fleet {

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::faulty::{Call, Faulty, Mode};
-use common::written::Written;
-use common::{Browser, MINUTE, Node, SECOND, eventually, log};
 use sealed_session::revoke::{ReplicatedLog, Revocation, Store, Target};
 use sealed_session::testing::{ManualClock, MemoryLog};
 use sealed_session::time::UnixMillis;
 use serde_json::json;
+use support::faulty::{Call, Faulty, Mode};
+use support::written::Written;
+use support::{Browser, MINUTE, Node, SECOND, eventually, log};
 
 /// Nodes on one server that can be lost.
 struct Fleet {
@@ -169,7 +169,7 @@ async fn a_store_that_lost_everything_is_given_it_back_and_nobody_is_logged_out(
     }
     // The announced life came back, too: what is raised now is kept as long as before.
     let longest = fleet.server.state().announced.longest;
-    assert!(longest >= 30 * common::DAY);
+    assert!(longest >= 30 * support::DAY);
 }
 
 /// Nobody knows whether somebody else was told of a logout that nobody here was.

@@ -5,6 +5,7 @@ mod example;
 mod faults;
 mod harness;
 mod keys;
+mod late_nodes;
 mod lost_stores;
 mod networks;
 mod nodes;

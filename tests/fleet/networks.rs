@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use common::proxy::Proxy;
-use common::redis_server::{RedisServer, Reply};
+use support::proxy::Proxy;
+use support::redis_server::{RedisServer, Reply};
 
 use super::harness::{
     PATIENCE, SOON, bytes, connect, get, gets_nothing, is_refused, is_reset, ping,

@@ -3,11 +3,6 @@
 
 use std::sync::Arc;
 
-use common::faulty::{Call, Faulty, Mode};
-use common::gate::gate;
-use common::{
-    Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, ended_entry, eventually, log, with,
-};
 use sealed_session::revoke::{Published, Purpose, ReplicatedLog, Revocation, Store};
 use sealed_session::store::Memory;
 use sealed_session::testing::{ManualClock, MemoryLog};
@@ -17,6 +12,11 @@ use sealed_session::{
     time::{Class, Clock, Limits, UnixMillis},
 };
 use serde_json::json;
+use support::faulty::{Call, Faulty, Mode};
+use support::gate::gate;
+use support::{
+    Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, ended_entry, eventually, log, with,
+};
 
 /// A node on a store that others may write to, heard of within milliseconds.
 struct Remote {
@@ -213,7 +213,7 @@ async fn a_new_store_knows_of_no_session_from_before() {
     user.copy().at(&trusting).get("/me").await.is(200);
     // What is made in the millisecond in which it begins counts.
     let newborn = builder(&clock, Memory::new()).start().await.unwrap();
-    let (url, _server) = common::serve(&newborn, common::routes);
+    let (url, _server) = support::serve(&newborn, support::routes);
     let browser = Browser::new(&url);
     browser.put("/entries/a", json!(1)).await.is(204);
     browser.get("/entries/a").await.is(200);

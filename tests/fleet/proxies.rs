@@ -11,12 +11,12 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::accounts::{Errors, Server, Steps, command, folder};
-use common::moved_clock::MovedClock;
-use common::ports::{self, local};
-use common::{Answer, Browser};
 use reqwest::Method;
 use serde_json::{Value, json};
+use support::accounts::{Errors, Server, Steps, command, folder};
+use support::moved_clock::MovedClock;
+use support::ports::{self, local};
+use support::{Answer, Browser};
 use tempfile::TempDir;
 
 /// Longer than anything here takes on a busy machine.

@@ -3,8 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use common::redis_server::RedisServer;
-use common::{DAY, ended, ring, settled};
 use sealed_session::revoke::{Purpose, ReplicatedLog};
 use sealed_session::store::Redis;
 use sealed_session::{
@@ -12,6 +10,8 @@ use sealed_session::{
     revoke::SubjectKey,
     time::{Clock, SystemClock},
 };
+use support::redis_server::RedisServer;
+use support::{DAY, ended, ring, settled};
 
 const NODES: usize = 100;
 const ENTRIES: usize = 5_000;

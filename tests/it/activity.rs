@@ -1,8 +1,5 @@
-//! When a session was last used: the activity cookie, and what a response that wrote nothing carries.
+//! The last use of a session: the activity cookie, and the cookies of a response that wrote nothing.
 
-use common::gate::during;
-use common::upload::Upload;
-use common::{Answer, Browser, DAY, MINUTE, Node, SECOND};
 use futures_util::future::join_all;
 use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::{
@@ -10,6 +7,9 @@ use sealed_session::{
     time::{Clock, UnixMillis},
 };
 use serde_json::json;
+use support::gate::during;
+use support::upload::Upload;
+use support::{Answer, Browser, DAY, MINUTE, Node, SECOND};
 
 async fn logged_in(node: &Node) -> Browser {
     let browser = node.browser();

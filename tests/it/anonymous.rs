@@ -1,11 +1,11 @@
-//! Sessions that nobody ever logged in to, and whose ends a store keeps a limited number of: a full list can end
-//! more of them, and revives none.
+//! Anonymous sessions. A store keeps a limited number of their ends: a full list can end more of them, and revives
+//! none.
 
-use common::{Browser, Node, SECOND, builder, log};
 use futures_util::future::join_all;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
 use serde_json::json;
+use support::{Browser, Node, SECOND, builder, log};
 
 /// How many ends are remembered.
 const CAPACITY: u64 = 5;
@@ -22,18 +22,18 @@ async fn insert_login(node: &Node) -> Browser {
     browser
 }
 
-/// As many visitors come and leave as are remembered, and one more.
+/// One more anonymous session begins and ends than are remembered.
 async fn flood(node: &Node) {
     for _ in 0..=CAPACITY {
         node.clock.advance(SECOND);
-        let visitor = node.browser();
-        visitor.put("/entries/a", json!(1)).await.is(204);
-        visitor.post("/purge").await.is(204);
+        let anonymous = node.browser();
+        anonymous.put("/entries/a", json!(1)).await.is(204);
+        anonymous.post("/purge").await.is(204);
     }
 }
 
 #[actix_web::test]
-async fn a_logout_without_a_login_stays_one_however_many_visitors_leave() {
+async fn a_logout_without_a_login_holds_however_many_anonymous_sessions_end() {
     let node = Node::with(|builder| builder.anonymous_capacity(CAPACITY)).await;
     let user = insert_login(&node).await;
     let copy = user.copy();
@@ -64,7 +64,7 @@ async fn a_logout_without_a_login_outlives_the_store_that_took_it() {
     let lost = clock.now();
     store.lose_everything();
     // The node that was there restores what it holds, and attests since when that is all.
-    common::eventually(|| async { store.state().complete_since < lost }).await;
+    support::eventually(|| async { store.state().complete_since < lost }).await;
     store.settle();
     let other = Node::serve(clock.clone(), settings(store.clone())).await;
     let (kept, copy) = (kept.at(&other), copy.at(&other));

@@ -1,15 +1,15 @@
-//! What caches and other readers of a response are told, and when a response carries nothing of the session.
+//! Headers for caches, and responses that carry nothing of the session.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CACHE_CONTROL, VARY};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, HttpResponse, Result, web};
-use common::{Browser, MINUTE, Node, SECOND, builder, cookie, memory, serve, serve_app, started};
 use sealed_session::Session;
 use sealed_session::actix::{SessionExt, SessionMiddleware};
 use sealed_session::testing::ManualClock;
 use serde_json::json;
+use support::{Browser, MINUTE, Node, SECOND, builder, cookie, memory, serve, serve_app, started};
 
 use super::site::{alice_at, done, handler, target};
 
@@ -96,7 +96,7 @@ async fn an_asset_stays_as_cacheable_as_it_was_beside_a_log_that_peeks() {
                     .route("/{by}", web::get().to(asset))
             )
             .wrap(SessionMiddleware::new(&sessions))
-            .configure(common::routes)
+            .configure(support::routes)
     );
     let browser = Browser::new(&url);
     browser.post("/login/alice").await.is(200);

@@ -1,10 +1,10 @@
 //! Sessions that are spread over several cookies.
 
-use common::{Browser, MINUTE, Node, builder, memory, with};
 use sealed_session::CookieSettings;
 use sealed_session::session::Rejected;
 use sealed_session::testing::ManualClock;
 use serde_json::json;
+use support::{Browser, MINUTE, Node, builder, memory, with};
 
 use super::direct::{load, sent, user};
 
@@ -300,7 +300,7 @@ async fn a_session_that_a_lowered_limit_could_not_seal_again_ends() {
         elsewhere.post("/login/alice").await.is(200);
         // What could be read and never written again is no session, and another one may begin over it.
         let browser = browser.at(&after);
-        let rejected = common::rejected(&after.sessions, &browser);
+        let rejected = support::rejected(&after.sessions, &browser);
         assert_eq!(rejected, Some(Rejected::TooLarge));
         browser.get("/me").await.leaves_alone();
         browser.copy().post("/renew").await.is(200);

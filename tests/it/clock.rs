@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, log, memory};
 use sealed_session::store::StoreError;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
+use support::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, log, memory};
 
 use super::site::target;
 use super::store_down::is_unavailable;
@@ -51,7 +51,7 @@ async fn a_clock_that_was_ahead_while_the_list_was_swept_revives_nobody() {
         }
         node.browser().get("/plain").await.is(200);
 
-        // The next sweep draws the line: what began before is not vouched for.
+        // The next sweep draws the line: what began before cannot be judged.
         node.sessions.sweep().await.unwrap_err();
         stolen.get("/me").await.is(401);
         living.get("/me").await.is(401);

@@ -1,9 +1,9 @@
-//! The cookie itself: what fits into it, its attributes, its removal, and the names that it had before.
+//! The cookie itself: its size, its attributes, its removal, and its earlier names.
 
-use common::{Answer, MINUTE, Node, builder, memory, with};
 use sealed_session::testing::ManualClock;
 use sealed_session::{CookieSettings, PreviousCookie};
 use serde_json::json;
+use support::{Answer, MINUTE, Node, builder, memory, with};
 
 use super::site::alice_at;
 

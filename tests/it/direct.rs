@@ -1,9 +1,9 @@
 //! Sessions without a server: a Cookie header goes in, and the next one comes out.
 
-use common::{builder, memory};
 use sealed_session::Sessions;
 use sealed_session::adapter::{Incoming, Loaded};
 use sealed_session::testing::ManualClock;
+use support::{builder, memory};
 
 pub async fn sessions() -> (Sessions, ManualClock) {
     let clock = ManualClock::default();
@@ -26,8 +26,8 @@ pub async fn sent(sessions: &Sessions, loaded: Loaded) -> String {
     all.join("; ")
 }
 
-/// The cookie of a visitor with this in the cart.
-pub async fn visitor(sessions: &Sessions, value: &str) -> String {
+/// The cookie of an anonymous session with this in the cart.
+pub async fn anonymous(sessions: &Sessions, value: &str) -> String {
     let loaded = load(sessions, "");
     loaded.session.insert("cart", value).unwrap();
     sent(sessions, loaded).await

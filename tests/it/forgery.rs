@@ -1,10 +1,10 @@
-//! What somebody who holds a key can forge, and what is refused all the same.
+//! The holder of a key can forge records; some are refused nevertheless.
 
-use common::forge::{Forge, Login, Record};
-use common::{HOUR, Node, with};
 use sealed_session::CookieSettings;
 use sealed_session::time::Clock;
 use serde_bytes::ByteBuf;
+use support::forge::{Forge, Login, Record};
+use support::{HOUR, Node, with};
 
 /// Everything below relies on it: a token that is right in every part does open.
 #[actix_web::test]

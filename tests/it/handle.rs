@@ -1,11 +1,11 @@
-//! What calls mean, one after another in a handler: as users of actix-session know them.
+//! Calls one after another in a handler mean what users of actix-session know.
 
 use std::collections::BTreeMap;
 
 use actix_web::Result;
-use common::Node;
 use sealed_session::{Session, SessionStatus};
 use serde_json::json;
+use support::Node;
 
 use super::site::{done, handler};
 
@@ -123,7 +123,7 @@ async fn values_are_read_by_type() {
         session.remove_as::<String>("number").unwrap().unwrap_err();
         assert!(
             session.remove_as::<u32>("number").is_none(),
-            "removed all the same"
+            "removed nevertheless"
         );
         Result::<_>::Ok(done())
     });

@@ -4,12 +4,12 @@
 //! 2. A few cookies of our name are tried. What was not tried is neither overwritten nor removed.
 //! 3. Of several cookies of one session the newest counts.
 
-use common::forge::{Forge, Record};
-use common::raw::{Reply, request};
-use common::{Browser, Node, SECOND, with};
 use sealed_session::CookieSettings;
 use sealed_session::time::Clock;
 use serde_json::json;
+use support::forge::{Forge, Record};
+use support::raw::{Reply, request};
+use support::{Browser, Node, SECOND, with};
 
 use super::site::{alice_at, target};
 
@@ -346,7 +346,7 @@ async fn what_is_encoded_or_quoted_is_not_decoded() {
 }
 
 #[actix_web::test]
-async fn what_is_sent_besides_the_session_is_never_sent_back() {
+async fn the_text_of_a_refused_cookie_is_never_sent_back() {
     let bench = Bench::start().await;
     let secret = "<script>alert(1)</script>";
     for header in [

@@ -4,12 +4,12 @@
 //! 1. Nothing that is late revives a session, or replaces or removes what a login has set since.
 //! 2. What a request was told to revoke is revoked, whether or not somebody waits for the answer.
 
-use common::faulty::{Call, Mode};
-use common::gate::{during, gate};
-use common::upload::Upload;
-use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, eventually, logged_in, node_at};
 use sealed_session::session::{LogoutError, NotWritable, Rejected};
 use serde_json::json;
+use support::faulty::{Call, Mode};
+use support::gate::{during, gate};
+use support::upload::Upload;
+use support::{Answer, Browser, HOUR, MINUTE, Node, SECOND, eventually, logged_in, node_at};
 
 use super::renew::fleet;
 use super::site::{alice_at, session_of};
@@ -43,7 +43,7 @@ fn harmless(answer: Answer, status: u16, browser: &Browser) {
 /// A proxy holds the upload back, cookies and all, until it is complete.
 #[actix_web::test]
 async fn an_upload_that_was_buffered_while_another_tab_logged_in_or_renewed_replaces_nothing() {
-    let (node, nobody) = node_at(common::routes).await;
+    let (node, nobody) = node_at(support::routes).await;
     for meanwhile in ["/login/alice", "/login/bob", "/renew"] {
         let browser = logged_in(&nobody).await;
         let upload = browser.copy();
@@ -64,7 +64,7 @@ async fn an_upload_that_was_buffered_while_another_tab_logged_in_or_renewed_repl
 
 #[actix_web::test]
 async fn an_upload_that_was_buffered_while_another_tab_logged_out_and_in_replaces_nothing() {
-    let (node, nobody) = node_at(common::routes).await;
+    let (node, nobody) = node_at(support::routes).await;
     for out in ["/logout", "/purge"] {
         let browser = logged_in(&nobody).await;
         let upload = browser.copy();
@@ -82,8 +82,8 @@ async fn an_upload_that_was_buffered_while_another_tab_logged_out_and_in_replace
 
 /// The server had the head, and so the live session, before the other tab did it.
 #[actix_web::test]
-async fn what_began_live_and_was_succeeded_while_it_ran_replaces_nothing() {
-    let (_node, nobody) = node_at(common::routes).await;
+async fn a_request_whose_session_was_succeeded_while_it_ran_replaces_nothing() {
+    let (_node, nobody) = node_at(support::routes).await;
     for (number, meanwhile) in [
         ["/login/alice", ""],
         ["/login/bob", ""],
@@ -108,7 +108,7 @@ async fn what_began_live_and_was_succeeded_while_it_ran_replaces_nothing() {
 
 #[actix_web::test]
 async fn an_answer_about_a_dead_cookie_takes_no_login_with_it() {
-    let (node, nobody) = node_at(common::routes).await;
+    let (node, nobody) = node_at(support::routes).await;
     for death in ["idle", "/logout-all", "/logout", "/login/alice", "/renew"] {
         let browser = logged_in(&nobody).await;
         match death {
@@ -130,7 +130,7 @@ async fn an_answer_about_a_dead_cookie_takes_no_login_with_it() {
 
 #[actix_web::test]
 async fn a_logout_that_waited_while_another_tab_logged_in_removes_nothing() {
-    let (_node, nobody) = node_at(common::routes).await;
+    let (_node, nobody) = node_at(support::routes).await;
     let browser = logged_in(&nobody).await;
     let tab = browser.copy();
     let logout = tab.post("/late/logout/logout");

@@ -1,11 +1,11 @@
-//! Which entries a login takes over: those of the visitor whose browser it is, and of nobody else.
+//! Which entries a login takes over: those of its own browser's anonymous session, and no others.
 
-use common::gate::during;
-use common::{Browser, HOUR, MINUTE, Node, SECOND};
 use sealed_session::Sessions;
 use serde_json::json;
+use support::gate::during;
+use support::{Browser, HOUR, MINUTE, Node, SECOND};
 
-use super::direct::{cart, load, login, sent, sessions, visitor};
+use super::direct::{anonymous, cart, load, login, sent, sessions};
 use super::site::target;
 
 #[actix_web::test]
@@ -42,15 +42,15 @@ async fn entries_of_one_user_do_not_become_anothers() {
 }
 
 #[actix_web::test]
-async fn a_double_click_on_a_login_keeps_a_visitors_entries_in_both_answers() {
+async fn a_double_click_on_a_login_keeps_the_anonymous_entries_in_both_answers() {
     let node = Node::start().await;
-    let visitor = node.browser();
-    visitor.put("/entries/cart", json!(["tea"])).await.is(204);
-    let (second, late) = (visitor.copy(), visitor.copy());
-    visitor.post("/login/alice").await.is(200);
+    let anonymous = node.browser();
+    anonymous.put("/entries/cart", json!(["tea"])).await.is(204);
+    let (second, late) = (anonymous.copy(), anonymous.copy());
+    anonymous.post("/login/alice").await.is(200);
     node.clock.advance(9 * SECOND);
     second.post("/login/alice").await.is(200);
-    for browser in [&visitor, &second] {
+    for browser in [&anonymous, &second] {
         browser.get("/me").await.is(200);
         browser.get("/entries/cart").await.is(200);
     }
@@ -71,7 +71,7 @@ async fn nobody_inherits(sessions: &Sessions, copied: &str) {
 #[actix_web::test]
 async fn entries_of_a_session_that_was_logged_out_follow_no_login() {
     let (sessions, clock) = sessions().await;
-    let copied = visitor(&sessions, "the owner's").await;
+    let copied = anonymous(&sessions, "the owner's").await;
     let loaded = load(&sessions, &copied);
     loaded.session.logout().await.unwrap();
     sent(&sessions, loaded).await;
@@ -82,7 +82,7 @@ async fn entries_of_a_session_that_was_logged_out_follow_no_login() {
 #[actix_web::test]
 async fn entries_of_a_session_that_an_administrator_ended_follow_no_login() {
     let (sessions, clock) = sessions().await;
-    let copied = visitor(&sessions, "the owner's").await;
+    let copied = anonymous(&sessions, "the owner's").await;
     clock.advance(MINUTE);
     let id = load(&sessions, &copied).session.id().unwrap();
     sessions.end_session(id).await.unwrap();
@@ -92,7 +92,7 @@ async fn entries_of_a_session_that_an_administrator_ended_follow_no_login() {
 #[actix_web::test]
 async fn entries_of_a_cookie_that_was_renewed_follow_no_login() {
     let (sessions, clock) = sessions().await;
-    let old = visitor(&sessions, "old").await;
+    let old = anonymous(&sessions, "old").await;
     let loaded = load(&sessions, &old);
     loaded.session.insert("cart", "new").unwrap();
     loaded.session.renew();

@@ -1,4 +1,4 @@
-//! What the browser, the log and a debugger are told: nothing that helps an attacker.
+//! The browser, the log and a debugger learn nothing that helps an attacker.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -6,14 +6,14 @@ use std::sync::Mutex;
 use actix_web::{HttpResponse, Result, web};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
-use common::faulty::{Faulty, Mode};
-use common::forge::{Forge, Record};
-use common::{Browser, Node, builder, log, memory, serve};
 use sealed_session::adapter::Incoming;
 use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::time::Clock;
 use sealed_session::{KeyRing, Session};
 use serde_json::json;
+use support::faulty::{Faulty, Mode};
+use support::forge::{Forge, Record};
+use support::{Browser, Node, builder, log, memory, serve};
 
 use super::site::target;
 
@@ -45,7 +45,7 @@ async fn debug_output_shows_neither_tokens_nor_entries() {
 static SHOWN: Mutex<String> = Mutex::new(String::new());
 
 fn showing(config: &mut web::ServiceConfig) {
-    config.configure(common::routes).route(
+    config.configure(support::routes).route(
         "/show",
         web::get().to(async |session: Session| {
             let login = session.authenticate("somebody").entry("pin", "hush-4711");

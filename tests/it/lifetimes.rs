@@ -3,13 +3,13 @@
 //! 1. Both limits are the server's; Max-Age is the time to the absolute end.
 //! 2. A request is a use of its session however long it takes.
 
-use common::faulty::{Call, Mode};
-use common::gate::during;
-use common::upload::Upload;
-use common::{DAY, HOUR, MINUTE, Node, SECOND, eventually, logged_in, node_at, with};
 use sealed_session::CookieSettings;
 use sealed_session::adapter::{Incoming, Loaded};
 use serde_json::json;
+use support::faulty::{Call, Mode};
+use support::gate::during;
+use support::upload::Upload;
+use support::{DAY, HOUR, MINUTE, Node, SECOND, eventually, logged_in, node_at, with};
 
 use super::store_down::Fleet;
 
@@ -63,7 +63,7 @@ async fn a_login_that_waits_for_the_store_is_used_when_it_is_sealed() {
 
 #[actix_web::test]
 async fn an_upload_that_takes_longer_than_the_idle_limit_is_kept() {
-    let (node, nobody) = node_at(common::routes).await;
+    let (node, nobody) = node_at(support::routes).await;
     let browser = logged_in(&nobody).await;
     let upload = Upload::begin(&browser, "long", json!("large")).await;
     node.clock.advance(3 * HOUR);
@@ -142,8 +142,8 @@ async fn the_idle_and_the_absolute_limit_are_the_servers() {
     let browser = node.browser();
     browser.post("/login/alice").await.is(200);
     let unused = browser.copy();
-    let visitor = node.browser();
-    visitor.put("/entries/a", json!(1)).await.is(204);
+    let anonymous = node.browser();
+    anonymous.put("/entries/a", json!(1)).await.is(204);
     node.clock.advance(HOUR - MINUTE);
     let answer = browser.get("/me").await.is(200);
     assert_eq!(
@@ -159,7 +159,7 @@ async fn the_idle_and_the_absolute_limit_are_the_servers() {
     }
     node.clock.advance(HOUR / 2);
     browser.get("/me").await.is(401);
-    visitor.get("/entries/a").await.is(404);
+    anonymous.get("/entries/a").await.is(404);
 }
 
 #[actix_web::test]
@@ -181,7 +181,7 @@ async fn a_remembered_session_outlives_the_browser_and_ends_all_the_same() {
 }
 
 /// The Max-Age of the cookie that an answer sets, in seconds.
-fn max_age(answer: &common::Answer) -> Option<u64> {
+fn max_age(answer: &support::Answer) -> Option<u64> {
     let [cookie] = answer.set_cookies()[..] else {
         panic!("{answer:?}")
     };
@@ -208,19 +208,19 @@ async fn a_persistent_cookie_outlives_the_browser_for_every_session() {
         }))
     })
     .await;
-    let visitor = node.browser();
-    let write = visitor.put("/entries/a", json!(1)).await.is(204);
+    let anonymous = node.browser();
+    let write = anonymous.put("/entries/a", json!(1)).await.is(204);
     assert_eq!(max_age(&write), Some(DAY.as_secs()));
     node.clock.advance(MINUTE);
-    let write = visitor.put("/entries/a", json!(2)).await.is(204);
+    let write = anonymous.put("/entries/a", json!(2)).await.is(204);
     assert_eq!(max_age(&write), Some((DAY - MINUTE).as_secs()));
-    let login = visitor.post("/login/alice").await.is(200);
+    let login = anonymous.post("/login/alice").await.is(200);
     assert_eq!(max_age(&login), Some(DAY.as_secs()));
     let login = node.browser().post("/remember/bob").await.is(200);
     assert_eq!(max_age(&login), Some(30 * DAY.as_secs()));
     // The class, and with it the limits, stay what they were.
-    let me = visitor.get("/me").await.is(200).json();
+    let me = anonymous.get("/me").await.is(200).json();
     assert_eq!(me["remembered"], false);
     node.clock.advance(HOUR);
-    visitor.get("/me").await.is(401);
+    anonymous.get("/me").await.is(401);
 }

@@ -1,16 +1,16 @@
 //! A login: a new id, the entries from before, and the end of every cookie that the request carried.
 
 use actix_web::{Result, web};
-use common::faulty::{Call, Mode};
-use common::forge::{Forge, Record};
-use common::{Browser, Node, SECOND};
 use sealed_session::Session;
 use sealed_session::adapter::Incoming;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
 use serde_json::{Value, json};
+use support::faulty::{Call, Mode};
+use support::forge::{Forge, Record};
+use support::{Browser, Node, SECOND};
 
-use super::direct::{load, login, sessions, user, visitor};
+use super::direct::{anonymous, load, login, sessions, user};
 use super::site::{done, handler, start_at, target};
 
 #[actix_web::test]
@@ -20,7 +20,7 @@ async fn a_login_that_was_cancelled_is_none() {
     browser
         .put("/entries/a", serde_json::json!(1))
         .await
-        .is(204); // a visitor: there is a session to end
+        .is(204); // there is an anonymous session to end
     t.store.set_call(Call::Publish, Mode::Hanging);
     browser.post("/timeout-login/alice").await.is(504);
     browser.get("/me").await.is(401);
@@ -178,11 +178,11 @@ async fn a_login_after_a_logout_and_a_logout_after_a_login_hold_in_one_handler()
 #[actix_web::test]
 async fn a_clients_id_is_never_adopted() {
     let node = Node::start().await;
-    let visitor = node.browser();
-    visitor.put("/entries/a", json!(1)).await.is(204);
-    let planted = visitor.copy();
-    let login = visitor.post("/login/alice").await.is(200).json();
-    let again = visitor.post("/login/alice").await.is(200).json();
+    let anonymous = node.browser();
+    anonymous.put("/entries/a", json!(1)).await.is(204);
+    let planted = anonymous.copy();
+    let login = anonymous.post("/login/alice").await.is(200).json();
+    let again = anonymous.post("/login/alice").await.is(200).json();
     assert_ne!(login, again);
     assert!(matches!(login, Value::String(id) if id.len() == 32));
     planted.get("/entries/a").await.is(404);
@@ -194,7 +194,7 @@ async fn a_login_ends_every_session_that_the_request_carried() {
     let mallory = [
         login(&sessions, "", "mallory").await,
         login(&sessions, "", "mallory").await,
-        visitor(&sessions, "mallory's").await,
+        anonymous(&sessions, "mallory's").await,
     ];
     let planted = mallory.join("; ");
     let alice = login(&sessions, &planted, "alice").await;

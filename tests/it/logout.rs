@@ -1,19 +1,19 @@
-//! A logout (`logout`, `purge`) ends what the browser holds, on every node, and is an error where it cannot.
+//! A logout (`logout`, `purge`) ends the browser's session on every node, and is an error where it cannot.
 //!
 //! 1. Every session that the request carried ends, and stays so until it would have ended.
 //! 2. Where a cookie may be a session that was not ended, the logout is not acknowledged.
 //! 3. What is written after it belongs to a new session.
 
-use common::forge::{Forge, Record};
-use common::{Browser, MINUTE, Node, builder, memory, with};
 use sealed_session::adapter::Incoming;
 use sealed_session::session::LogoutError;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
 use sealed_session::{CookieSettings, PreviousCookie};
 use serde_json::json;
+use support::forge::{Forge, Record};
+use support::{Browser, MINUTE, Node, builder, memory, with};
 
-use super::direct::{load, login, sessions, user, visitor};
+use super::direct::{anonymous, load, login, sessions, user};
 use super::header::crowded;
 use super::site::{alice_at, logged_in_with_token, session_of, target};
 
@@ -96,7 +96,7 @@ async fn after_a_logout_a_write_begins_anew_and_after_a_purge_it_is_ignored() {
 #[actix_web::test]
 async fn a_logout_ends_every_session_that_the_request_carried() {
     let (sessions, _) = sessions().await;
-    let planted = visitor(&sessions, "planted").await;
+    let planted = anonymous(&sessions, "planted").await;
     let alice = login(&sessions, "", "alice").await;
     for header in [format!("{planted}; {alice}"), format!("{alice}; {planted}")] {
         let loaded = load(&sessions, &header);
@@ -129,7 +129,7 @@ async fn a_logout_ends_what_the_cookie_of_earlier_settings_holds() {
 #[actix_web::test]
 async fn a_dead_cookie_hides_none_that_is_ahead_of_the_clock_from_a_logout() {
     let (sessions, clock) = sessions().await;
-    let dead = visitor(&sessions, "planted").await;
+    let dead = anonymous(&sessions, "planted").await;
     load(&sessions, &dead).session.logout().await.unwrap();
     clock.advance(3 * MINUTE);
     let alice = login(&sessions, "", "alice").await;
@@ -166,16 +166,16 @@ async fn a_cookie_replayed_after_logout_is_dead() {
         assert_eq!(browser.session(), None);
         stolen.get("/me").await.is(401);
 
-        let visitor = node.browser();
-        visitor.put("/entries/a", json!(1)).await.is(204);
-        let stolen = visitor.copy();
-        visitor.post(path).await.is(204);
+        let anonymous = node.browser();
+        anonymous.put("/entries/a", json!(1)).await.is(204);
+        let stolen = anonymous.copy();
+        anonymous.post(path).await.is(204);
         stolen.get("/entries/a").await.is(404);
     }
 }
 
 #[actix_web::test]
-async fn a_logout_does_not_succeed_beside_a_cookie_that_it_can_not_end() {
+async fn a_logout_does_not_succeed_beside_a_cookie_that_it_cannot_end() {
     let node = Node::start().await;
     let (browser, ended) = logged_in_with_token(&node).await;
     browser.post("/logout").await.is(204);

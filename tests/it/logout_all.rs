@@ -4,12 +4,12 @@
 //! 2. `logout_others` keeps its own session, if that is still alive by then, and revives nothing.
 //! 3. A session that has ended has no say over others.
 
-use common::faulty::{Call, Faulty, Mode};
-use common::gate::during;
-use common::{Browser, Node, SECOND, builder, eventually, log};
 use sealed_session::adapter::Incoming;
 use sealed_session::revoke::SubjectKey;
 use sealed_session::testing::ManualClock;
+use support::faulty::{Call, Faulty, Mode};
+use support::gate::during;
+use support::{Browser, Node, SECOND, builder, eventually, log};
 
 use super::site::{routes, target};
 
@@ -111,8 +111,8 @@ async fn a_logout_of_a_marked_session_reaches_other_nodes_or_fails() {
     let store = Faulty::new(shared.clone());
     let here = builder(&clock, store.clone()).start().await.unwrap();
     let there = builder(&clock, shared).start().await.unwrap();
-    let (here_url, _) = common::serve(&here, routes);
-    let (there_url, _) = common::serve(&there, routes);
+    let (here_url, _) = support::serve(&here, routes);
+    let (there_url, _) = support::serve(&there, routes);
     let one = Browser::new(&here_url);
     let two = Browser::new(&here_url);
     one.post("/login/alice").await.is(200);
@@ -188,7 +188,7 @@ async fn a_retry_of_what_was_replaced_ends_no_later_login() {
         let clock = ManualClock::default();
         let store = Faulty::new(log(&clock));
         let sessions = builder(&clock, store.clone()).start().await.unwrap();
-        let (url, _) = common::serve(&sessions, routes);
+        let (url, _) = support::serve(&sessions, routes);
         // Outstanding: mallory's, whose raise is slow, and alice's.
         store.set_call(Call::Raise, Mode::Down);
         sessions.end_subject("mallory").await.unwrap_err();

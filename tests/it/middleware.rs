@@ -9,12 +9,12 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::{Compat, Condition, Next, from_fn};
 use actix_web::web::Bytes;
 use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, Result, error, web};
-use common::faulty::{Faulty, Mode};
-use common::raw::{request, upgrade};
-use common::{Answer, Browser, Node, builder, eventually, log, serve, serve_app};
 use sealed_session::testing::ManualClock;
 use sealed_session::{Session, SessionExt, SessionMiddleware, Sessions};
 use serde_json::json;
+use support::faulty::{Faulty, Mode};
+use support::raw::{request, upgrade};
+use support::{Answer, Browser, Node, builder, eventually, log, serve, serve_app};
 
 async fn sessions() -> Sessions {
     let clock = ManualClock::default();
@@ -48,7 +48,7 @@ impl FromRequest for Seen {
 
 fn failing(config: &mut web::ServiceConfig) {
     config
-        .configure(common::routes)
+        .configure(support::routes)
         .route(
             "/handler-error",
             web::get().to(async |session: Session| {
@@ -94,7 +94,7 @@ async fn what_another_middleware_writes_is_kept_on_a_404_and_with_its_own_error(
                 }
             })
             .wrap(SessionMiddleware::new(&sessions))
-            .configure(common::routes)
+            .configure(support::routes)
     );
     for (path, status) in [("/nowhere", 404), ("/middleware-error", 418)] {
         let browser = Browser::new(&url);
@@ -105,7 +105,7 @@ async fn what_another_middleware_writes_is_kept_on_a_404_and_with_its_own_error(
 }
 
 fn streaming(config: &mut web::ServiceConfig) {
-    config.configure(common::routes).route(
+    config.configure(support::routes).route(
         "/stream",
         web::get().to(async |session: Session| {
             session.insert("before", 1).unwrap();
@@ -152,7 +152,7 @@ async fn a_streaming_body_reads_and_revokes_and_does_not_write() {
 
 fn panicking(config: &mut web::ServiceConfig) {
     config
-        .configure(common::routes)
+        .configure(support::routes)
         .route(
             "/panic",
             web::get().to(async |session: Session| -> HttpResponse {
@@ -195,7 +195,7 @@ async fn a_handler_that_panics_commits_nothing_and_revokes_what_it_revoked() {
 }
 
 fn sockets(config: &mut web::ServiceConfig) {
-    config.configure(common::routes).route(
+    config.configure(support::routes).route(
         "/socket",
         web::get().to(
             async |session: Session, request: HttpRequest, body: web::Payload| {
@@ -226,7 +226,7 @@ async fn an_upgrade_to_a_websocket_carries_the_cookie() {
 }
 
 fn methods(config: &mut web::ServiceConfig) {
-    config.configure(common::routes).route(
+    config.configure(support::routes).route(
         "/any",
         web::to(async |session: Session| {
             session.insert("method", 1)?;
@@ -248,7 +248,7 @@ async fn head_and_options_requests_have_sessions_too() {
 }
 
 fn spawning(config: &mut web::ServiceConfig) {
-    config.configure(common::routes).route(
+    config.configure(support::routes).route(
         "/spawn",
         web::get().to(async |session: Session| {
             let handle = session.clone();
@@ -284,7 +284,7 @@ async fn workers_share_one_list() {
         4,
         App::new()
             .wrap(SessionMiddleware::new(&server))
-            .configure(common::routes)
+            .configure(support::routes)
     );
     for _ in 0..8 {
         let browser = Browser::new(&url);
@@ -327,7 +327,7 @@ async fn a_timeout_in_the_middle_of_a_logout_does_not_stop_it() {
                 .wrap(Condition::new(!outside, from_fn(impatient)))
                 .wrap(SessionMiddleware::new(&server))
                 .wrap(Condition::new(outside, from_fn(impatient)))
-                .configure(common::routes)
+                .configure(support::routes)
         );
         for path in ["/logout", "/purge", "/logout-all"] {
             store.set(Mode::Up);
@@ -349,7 +349,7 @@ async fn a_timeout_in_the_middle_of_a_logout_does_not_stop_it() {
 
 #[actix_web::test]
 async fn a_session_without_its_middleware_is_the_developers_error() {
-    let (url, _server) = serve_app!(1, App::new().configure(common::routes));
+    let (url, _server) = serve_app!(1, App::new().configure(support::routes));
     let browser = Browser::new(&url);
     for path in ["/me", "/entries/a"] {
         let answer = browser.get(path).await.is(500);
@@ -379,7 +379,7 @@ async fn the_type_of_the_body_can_be_that_of_before() {
             .wrap(from_fn(with_header))
             .wrap(Compat::new(SessionMiddleware::new(&sessions)))
             .wrap(from_fn(with_header))
-            .configure(common::routes)
+            .configure(support::routes)
     );
     let browser = Browser::new(&url);
     let answer = browser.post("/login/alice").await.is(200);

@@ -1,11 +1,11 @@
 //! Random sequences, compared with a model that fits on a page.
 
-use common::raw::request;
-use common::{Browser, Node, SECOND};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::json;
+use support::raw::request;
+use support::{Browser, Node, SECOND};
 
 /// Draws `count` values.
 fn draw<S: Strategy>(count: usize, strategy: &S) -> Vec<S::Value> {

@@ -1,6 +1,6 @@
 //! Middleware of others, around the session's and inside it.
 //!
-//! 1. What inner middleware wrote into a response's head stays when the response is replaced.
+//! 1. Headers of inner middleware stay when the response is replaced.
 //! 2. Whoever stands in the wrong order is told so.
 //! 3. An error of theirs hides none of ours.
 
@@ -10,11 +10,11 @@ use actix_web::error::InternalError;
 use actix_web::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::{App, Error, HttpResponse};
-use common::faulty::{Call, Faulty, Mode};
-use common::{Answer, Browser, MINUTE, SECOND, builder, eventually, log, memory, serve_app};
 use sealed_session::Sessions;
 use sealed_session::actix::{SessionExt, SessionMiddleware};
 use sealed_session::testing::ManualClock;
+use support::faulty::{Call, Faulty, Mode};
+use support::{Answer, Browser, MINUTE, SECOND, builder, eventually, log, memory, serve_app};
 
 const SITE: &str = "https://app.example.org";
 
@@ -35,7 +35,7 @@ async fn headers_of_inner_middleware_survive_when_the_response_is_replaced() {
         App::new()
             .wrap(DefaultHeaders::new().add((ACCESS_CONTROL_ALLOW_ORIGIN, SITE)))
             .wrap(SessionMiddleware::new(&sessions))
-            .configure(common::routes)
+            .configure(support::routes)
     );
     let logged_in = async || {
         let browser = Browser::new(&url);
@@ -72,7 +72,7 @@ async fn needs_a_session(
 }
 
 #[actix_web::test]
-async fn middleware_in_the_wrong_order_is_told_which_is_the_right_one() {
+async fn the_error_for_middleware_in_the_wrong_order_names_the_right_one() {
     let clock = ManualClock::default();
     let sessions = builder(&clock, memory(&clock)).start().await.unwrap();
     let server = |sessions: &Sessions, in_order: bool| {
@@ -83,7 +83,7 @@ async fn middleware_in_the_wrong_order_is_told_which_is_the_right_one() {
                 App::new()
                     .wrap(from_fn(needs_a_session))
                     .wrap(middleware.clone())
-                    .configure(common::routes)
+                    .configure(support::routes)
             )
         } else {
             serve_app!(
@@ -91,7 +91,7 @@ async fn middleware_in_the_wrong_order_is_told_which_is_the_right_one() {
                 App::new()
                     .wrap(middleware.clone())
                     .wrap(from_fn(needs_a_session))
-                    .configure(common::routes)
+                    .configure(support::routes)
             )
         }
     };
@@ -136,7 +136,7 @@ fn closed(sessions: &Sessions) -> Browser {
         App::new()
             .wrap(from_fn(closing))
             .wrap(SessionMiddleware::new(&sessions))
-            .configure(common::routes)
+            .configure(support::routes)
     );
     Browser::new(&url)
 }

@@ -1,9 +1,6 @@
-//! What the log and the counters say of requests.
+//! Log lines and counters of requests.
 #![cfg(feature = "metrics")]
 
-use common::faulty::{Call, Faulty, Mode};
-use common::written::Written;
-use common::{SECOND, builder, eventually, log, memory};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use sealed_session::Sessions;
 use sealed_session::adapter::{Incoming, Loaded};
@@ -12,6 +9,9 @@ use sealed_session::revoke::SessionId;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::{Clock, SystemClock};
 use sha2::{Digest, Sha256};
+use support::faulty::{Call, Faulty, Mode};
+use support::written::Written;
+use support::{SECOND, builder, eventually, log, memory};
 
 fn recorder() -> PrometheusRecorder {
     PrometheusBuilder::new().build_recorder()
@@ -100,7 +100,7 @@ async fn a_key_file_that_others_can_read_is_one_warning_at_the_start() {
         assert!(written.lines("others can read").iter().all(|line| {
             line.contains("WARN") && line.contains("keys.toml") && line.contains("0600")
         }));
-        // Mended, and undone.
+        // Repaired, and undone.
         set_mode(0o600);
         sessions.reload_keys().unwrap();
         set_mode(0o604);

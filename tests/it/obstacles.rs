@@ -1,6 +1,6 @@
 //! A cookie that is no session: when a handler may begin another one over it, and when it is removed.
 //!
-//! 1. Garbage, and what ended otherwise than by this browser, is no obstacle.
+//! 1. Garbage is no obstacle, and no more is a session that ended otherwise than by this browser.
 //! 2. What this browser gave up or replaced is one for a short while; what may be a session elsewhere, for an hour.
 //!    Then only a login sets a cookie, or a handler that starts over.
 //! 3. Nothing authentic is removed unasked.
@@ -8,14 +8,14 @@
 
 use std::time::Duration;
 
-use common::faulty::Faulty;
-use common::forge::{Forge, Record};
-use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, eventually, log};
 use sealed_session::SessionInsertError;
 use sealed_session::session::{NotWritable, Rejected};
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
 use serde_json::json;
+use support::faulty::Faulty;
+use support::forge::{Forge, Record};
+use support::{Browser, DAY, HOUR, MINUTE, Node, SECOND, eventually, log};
 
 use super::direct::{load, login, sessions};
 use super::site::{alice_at, logged_in_with_token, session_of, target};
@@ -301,7 +301,7 @@ async fn fingerprint_false_alarms_there_are_none() {
         "Accept-Language: eo",
         "X-Forwarded-For: 192.0.2.1",
     ] {
-        let reply = common::raw::request(&node.url, ["GET /me HTTP/1.1", &cookie, line]).await;
+        let reply = support::raw::request(&node.url, ["GET /me HTTP/1.1", &cookie, line]).await;
         assert_eq!(reply.status(), 200, "{line}");
     }
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use actix_web::Result;
-use common::faulty::{Call, Faulty, Mode};
-use common::gate::during;
-use common::{Answer, Browser, Node, SECOND, builder, eventually, log, unhurried};
 use sealed_session::Session;
 use sealed_session::testing::ManualClock;
 use serde_json::json;
+use support::faulty::{Call, Faulty, Mode};
+use support::gate::during;
+use support::{Answer, Browser, Node, SECOND, builder, eventually, log, unhurried};
 
 use super::site::{done, handler, target};
 use super::store_down::{Fleet, is_unavailable};

@@ -3,15 +3,15 @@
 use std::fs;
 use std::time::Duration;
 
-use common::faulty::Faulty;
-use common::gate::during;
-use common::{Browser, DAY, HOUR, MINUTE, SECOND, builder, log, memory, unhurried};
 use sealed_session::key_files::Rotation;
 use sealed_session::keys::{KeySource, KeyTables, SystemRandom};
 use sealed_session::session::{ConfirmError, LogoutError, Rejected};
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
 use serde_json::json;
+use support::faulty::Faulty;
+use support::gate::during;
+use support::{Browser, DAY, HOUR, MINUTE, SECOND, builder, log, memory, unhurried};
 
 use super::direct::{load, login, user};
 use super::rotation::{Bench, key_of};
@@ -34,7 +34,7 @@ impl Worn {
         let store = Faulty::new(log(&clock));
         let builder = unhurried(builder(&clock, store.clone())).key_source(KeySource::File(file));
         let sessions = builder.start().await.unwrap();
-        let (url, _) = common::serve(&sessions, routes);
+        let (url, _) = support::serve(&sessions, routes);
         let browser = Browser::new(&url);
         let site = Site {
             sessions,
@@ -81,7 +81,7 @@ async fn a_session_that_passed_through_too_many_keys_ends_with_a_reason_and_anot
     } = &worn;
     let elsewhere = Browser::new(&t.url);
     elsewhere.post("/login/alice").await.is(200);
-    let rejected = common::rejected(&t.sessions, browser);
+    let rejected = support::rejected(&t.sessions, browser);
     assert_eq!(rejected, Some(Rejected::TooManyKeys));
     browser.get("/me").await.leaves_alone();
     browser.copy().post("/renew").await.is(200);
@@ -97,7 +97,7 @@ async fn a_session_that_passed_through_too_many_keys_ends_with_a_reason_and_anot
 
 /// A raise that ended the others, and then this session for want of room, would keep nobody.
 #[actix_web::test]
-async fn logout_others_of_a_session_that_can_not_be_sealed_again_ends_nobody() {
+async fn logout_others_of_a_session_that_cannot_be_sealed_again_ends_nobody() {
     let worn = Worn::start().await;
     let elsewhere = Browser::new(&worn.site.url);
     elsewhere.post("/login/alice").await.is(200);
@@ -210,11 +210,11 @@ async fn revoking_a_key_that_is_retired_and_pruned_reaches_the_sessions_that_pas
 #[actix_web::test]
 async fn everyone_before_ends_the_sessions_from_before_and_no_later_ones() {
     let bench = Bench::start().await;
-    let (user, visitor) = (
+    let (user, anonymous) = (
         bench.logged_in("/remember/alice").await,
         bench.node.browser(),
     );
-    visitor.put("/entries/a", json!(1)).await.is(204);
+    anonymous.put("/entries/a", json!(1)).await.is(204);
     bench.clock.advance(SECOND);
     let at = bench.clock.now();
     bench.edit(|tables| tables.end_everyone(at, at));
@@ -222,14 +222,14 @@ async fn everyone_before_ends_the_sessions_from_before_and_no_later_ones() {
     let same_moment = bench.logged_in("/login/bob").await;
     bench.reload();
     user.get("/me").await.leaves_alone();
-    visitor.get("/entries/a").await.is(404);
+    anonymous.get("/entries/a").await.is(404);
     same_moment.get("/me").await.is(401);
     // Whoever logs in now knows of the order, so it is after it, whatever the clock says.
     let after = bench.logged_in("/login/bob").await;
     after.get("/me").await.is(200);
-    let visitor = bench.node.browser();
-    visitor.put("/entries/a", json!(1)).await.is(204);
-    visitor.get("/entries/a").await.is(200);
+    let anonymous = bench.node.browser();
+    anonymous.put("/entries/a", json!(1)).await.is(204);
+    anonymous.get("/entries/a").await.is(200);
     bench.clock.advance(MINUTE);
     user.get("/me").await.leaves_alone();
     after.get("/me").await.is(200);

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
-use common::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, eventually, memory};
 use sealed_session::key_files::{EditError, Rotation};
 use sealed_session::keys::{KeyId, KeySource, KeyTables, SystemRandom};
 use sealed_session::revoke::Store;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::{Clock, UnixMillis};
 use serde_json::json;
+use support::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, eventually, memory};
 
 /// A node with a key file, which is edited while it runs.
 pub struct Bench {

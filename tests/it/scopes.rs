@@ -2,11 +2,11 @@
 
 use actix_web::guard::fn_guard;
 use actix_web::{App, HttpRequest, HttpResponse, Result, web};
-use common::{Browser, cookie, eventually, memory, serve, serve_app, started, started_on};
 use sealed_session::Session;
 use sealed_session::actix::{Authenticated, SessionExt, SessionMiddleware};
 use sealed_session::testing::ManualClock;
 use serde_json::{Value, json};
+use support::{Browser, cookie, eventually, memory, serve, serve_app, started, started_on};
 
 /// Who is logged in to the nearest session, and to those of two names.
 async fn who(request: HttpRequest, nearest: Session) -> Result<web::Json<Value>> {
@@ -119,15 +119,15 @@ async fn applications_that_share_a_store_do_not_meet() {
     };
     let (shop, forum) = (start("shop").await, start("forum").await);
     let other_shop_node = start("shop").await;
-    let (shop_url, _shop) = serve(&shop, common::routes);
-    let (forum_url, _forum) = serve(&forum, common::routes);
+    let (shop_url, _shop) = serve(&shop, support::routes);
+    let (forum_url, _forum) = serve(&forum, support::routes);
     let (customer, member) = (Browser::new(&shop_url), Browser::new(&forum_url));
     let log_in = async || {
         customer.post("/login/alice").await.is(200);
         member.post("/login/alice").await.is(200);
     };
     log_in().await;
-    // The keys are the same, and the cookies are worth nothing to each other all the same.
+    // The keys are the same, and yet neither takes the other's cookies.
     let swapped = [
         Browser::new(&shop_url).holding(member.session().unwrap()),
         Browser::new(&forum_url).holding(customer.session().unwrap()),

@@ -1,14 +1,14 @@
-//! What several modules ask: nodes with somebody logged in, servers with a handler of a test's own, and a site with
+//! Helpers of several modules: nodes with somebody logged in, servers with a handler of a test's own, and a site with
 //! handlers that wait or do two things at once, on a store that fails when it is told to.
 
 use std::time::Duration;
 
 use actix_web::{HttpResponse, Result, web};
-use common::faulty::Faulty;
-use common::{Browser, Node, builder, log, memory, serve, unhurried};
 use sealed_session::adapter::Incoming;
 use sealed_session::testing::ManualClock;
 use sealed_session::{Session, Sessions};
+use support::faulty::Faulty;
+use support::{Browser, Node, builder, log, memory, serve, unhurried};
 
 pub fn routes(config: &mut web::ServiceConfig) {
     config
@@ -16,7 +16,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/clear-logout", web::post().to(clear_logout))
         .route("/clear-login/{user}", web::post().to(clear_login))
         .route("/cdn", web::get().to(cdn))
-        .configure(common::routes);
+        .configure(support::routes);
 }
 
 async fn timeout_login(session: Session, user: web::Path<String>) -> HttpResponse {
@@ -63,7 +63,7 @@ pub async fn target() -> Site {
         .start()
         .await
         .unwrap();
-    let (url, _) = common::serve(&sessions, routes);
+    let (url, _) = support::serve(&sessions, routes);
     Site {
         sessions,
         clock,
@@ -101,7 +101,7 @@ pub async fn start(extra: fn(&mut web::ServiceConfig)) -> Browser {
 pub async fn start_at(clock: &ManualClock, extra: fn(&mut web::ServiceConfig)) -> Browser {
     let sessions = builder(clock, memory(clock)).start().await.unwrap();
     let (url, _server) = serve(&sessions, move |config| {
-        config.configure(common::routes).configure(extra);
+        config.configure(support::routes).configure(extra);
     });
     Browser::new(&url)
 }

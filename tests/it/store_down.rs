@@ -1,17 +1,17 @@
 //! A revocation store that fails, hangs or loses its replies, and a generator that fails.
 //!
-//! 1. A logout holds on its node at once, is an error to the handler, and is told to the store when that is back.
+//! 1. A logout holds on its node at once, is an error to the handler, and reaches the store when that is back.
 //! 2. There is no login without a store. Whoever does not ask for a session is served.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
-use common::faulty::{Call, Faulty, Mode, Switched};
-use common::{Answer, Browser, MINUTE, Node, SECOND, builder, eventually, log, serve, unhurried};
 use sealed_session::revoke::{ReplicatedLog, SessionId};
 use sealed_session::testing::ManualClock;
 use serde_json::json;
+use support::faulty::{Call, Faulty, Mode, Switched};
+use support::{Answer, Browser, MINUTE, Node, SECOND, builder, eventually, log, serve, unhurried};
 
 use super::site::target;
 
@@ -50,7 +50,7 @@ async fn an_option_does_not_turn_an_unavailable_list_into_a_logout() {
     let store = Faulty::new(log(&clock));
     let sessions = builder(&clock, store.clone()).start().await.unwrap();
     let routes = |config: &mut web::ServiceConfig| {
-        common::routes(config);
+        support::routes(config);
         config.route(
             "/maybe",
             web::get().to(
@@ -65,7 +65,7 @@ async fn an_option_does_not_turn_an_unavailable_list_into_a_logout() {
     browser.post("/login/alice").await.is(200);
     assert_eq!(browser.get("/maybe").await.is(200).body, "somebody");
     store.set_call(Call::Follow, Mode::Hanging);
-    common::eventually(|| async { store.waiting() >= 1 }).await;
+    support::eventually(|| async { store.waiting() >= 1 }).await;
     clock.advance(11 * SECOND);
     browser.get("/maybe").await.is(503);
     browser.get("/plain").await.is(200);
@@ -212,19 +212,19 @@ async fn logout_everyone_without_a_store_holds_on_this_node() {
 #[actix_web::test]
 async fn there_is_no_login_without_a_store_and_nothing_changes() {
     let fleet = Fleet::start().await;
-    let visitor = fleet.node.browser();
-    visitor.put("/entries/cart", json!(1)).await.is(204);
-    let before = visitor.session();
+    let anonymous = fleet.node.browser();
+    anonymous.put("/entries/cart", json!(1)).await.is(204);
+    let before = anonymous.session();
     fleet.store.set(Mode::Down);
-    let answer = is_unavailable(visitor.post("/login/alice").await);
+    let answer = is_unavailable(anonymous.post("/login/alice").await);
     assert!(answer.set_cookies().is_empty(), "{answer:?}");
-    assert_eq!(visitor.session(), before);
-    visitor.get("/entries/cart").await.is(200);
-    visitor.get("/me").await.is(401);
+    assert_eq!(anonymous.session(), before);
+    anonymous.get("/entries/cart").await.is(200);
+    anonymous.get("/me").await.is(401);
 }
 
 #[actix_web::test]
-async fn a_login_that_can_not_end_the_session_from_before_is_none() {
+async fn a_login_that_cannot_end_the_session_from_before_fails() {
     let fleet = Fleet::start().await;
     let browser = fleet.logged_in("mallory").await;
     let before = browser.copy();
@@ -290,12 +290,12 @@ async fn without_random_bytes_nothing_is_sealed() {
         |builder| builder.random(random)
     })
     .await;
-    let (visitor, user) = (node.browser(), node.browser());
+    let (anonymous, user) = (node.browser(), node.browser());
     user.post("/login/alice").await.is(200);
     random.fail(true);
     for answer in [
-        visitor.put("/entries/a", json!(1)).await,
-        visitor.post("/login/bob").await,
+        anonymous.put("/entries/a", json!(1)).await,
+        anonymous.post("/login/bob").await,
         user.put("/entries/a", json!(1)).await,
     ] {
         let answer = answer.is(500);

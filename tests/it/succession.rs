@@ -1,18 +1,18 @@
 //! A cookie that a login replaced, in several tabs of one browser.
 //!
-//! 1. Whoever logs in, logs in: over a dead cookie, over one that was succeeded, and five times at once.
-//! 2. The entries of a visitor are in every session that a double click makes of theirs.
+//! 1. A login succeeds over a dead cookie, over one that was succeeded, and five times at once.
+//! 2. Anonymous entries are in every session that a double click makes.
 //! 3. The succession of a cookie counts from its login, whenever a node hears of it.
 //! 4. A logout over it is an error, for its successor lives.
 
 use actix_web::{HttpResponse, Result, web};
-use common::faulty::{Call, Faulty, Mode};
-use common::gate::{during, gate};
-use common::{Answer, Browser, HOUR, MINUTE, Node, SECOND, eventually, log, logged_in, node_at};
 use futures_util::future::join_all;
 use sealed_session::Session;
 use sealed_session::testing::ManualClock;
 use serde_json::json;
+use support::faulty::{Call, Faulty, Mode};
+use support::gate::{during, gate};
+use support::{Answer, Browser, HOUR, MINUTE, Node, SECOND, eventually, log, logged_in, node_at};
 
 use super::site::alice_at;
 
@@ -52,7 +52,7 @@ async fn a_logout_on_a_node_that_had_not_heard_of_the_login_removes_nothing_eith
 
 fn routes(config: &mut web::ServiceConfig) {
     config
-        .configure(common::routes)
+        .configure(support::routes)
         .route("/page", web::get().to(page))
         .route("/logout-and-insert", web::post().to(logout_and_insert));
 }
@@ -94,12 +94,19 @@ async fn five_logins(browser: &Browser, name: &str) -> Vec<Answer> {
 #[actix_web::test]
 async fn five_tabs_that_are_restored_at_once_with_single_sign_on_all_end_logged_in() {
     let (node, nobody) = node_at(routes).await;
-    for held in ["none", "visitor", "idle", "/logout", "/login/bob", "/renew"] {
+    for held in [
+        "none",
+        "anonymous",
+        "idle",
+        "/logout",
+        "/login/bob",
+        "/renew",
+    ] {
         for through_a_page in [false, true] {
             let browser = Browser::new(nobody.url());
             match held {
                 "none" => (),
-                "visitor" => {
+                "anonymous" => {
                     browser.put("/entries/cart", json!("tea")).await.is(204);
                 }
                 _ => {
@@ -125,7 +132,7 @@ async fn five_tabs_that_are_restored_at_once_with_single_sign_on_all_end_logged_
                 browser.keep(&answer.is(204));
                 browser.get("/me").await.is(200);
                 browser.get("/page").await.is(200);
-                if held == "visitor" {
+                if held == "anonymous" {
                     let cart = browser.get("/entries/cart").await.is(200);
                     assert_eq!(cart.json(), "tea", "{name}");
                 }
@@ -225,19 +232,19 @@ async fn a_node_that_hears_of_a_succession_late_counts_from_the_login() {
 }
 
 #[actix_web::test]
-async fn a_double_click_over_two_nodes_keeps_a_visitors_entries_in_both_answers() {
+async fn a_double_click_over_two_nodes_keeps_the_anonymous_entries_in_both_answers() {
     let (clock, here, there, deaf) = fleet().await;
-    let visitor = here.browser();
-    visitor.put("/entries/cart", json!("tea")).await.is(204);
-    let second = visitor.copy().at(&there);
+    let anonymous = here.browser();
+    anonymous.put("/entries/cart", json!("tea")).await.is(204);
+    let second = anonymous.copy().at(&there);
     stops_listening(&deaf).await;
-    visitor.post("/login/alice").await.is(200);
+    anonymous.post("/login/alice").await.is(200);
     clock.advance(2 * SECOND);
     second.post("/login/alice").await.is(200);
     deaf.set_call(Call::Follow, Mode::Up);
     eventually(|| async { there.sessions.health().staleness.is_zero() }).await;
     for node in [&here, &there] {
-        for browser in [visitor.at(node), second.at(node)] {
+        for browser in [anonymous.at(node), second.at(node)] {
             browser.get("/me").await.is(200);
             assert_eq!(browser.get("/entries/cart").await.is(200).json(), "tea");
         }

@@ -1,4 +1,4 @@
-//! What applications have for their own tests.
+//! The helpers that applications have for their own tests.
 
 use std::sync::Arc;
 
@@ -6,17 +6,17 @@ use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, HttpRequest, Result, web};
-use common::written::Written;
-use common::{HOUR, SECOND, builder, memory};
 use sealed_session::actix::{Authenticated, SessionMiddleware, Unauthenticated};
 use sealed_session::testing::{FailingRandom, ManualClock, SessionCookie};
 use sealed_session::{CookieSettings, Session, SessionStatus, Sessions, testing};
+use support::written::Written;
+use support::{HOUR, SECOND, builder, memory};
 
 /// What the routes of all tests answer to a request.
 async fn answer(sessions: &Sessions, request: TestRequest) -> (StatusCode, String) {
     let app = App::new()
         .wrap(SessionMiddleware::new(sessions))
-        .configure(common::routes)
+        .configure(support::routes)
         .route("/theme", web::get().to(theme));
     let app = init_service(app).await;
     let request = request.to_request();
@@ -53,13 +53,13 @@ async fn a_login_for_a_test_is_a_login() {
 #[actix_web::test]
 async fn a_session_is_prepared_as_a_handler_would_write_it() {
     let sessions = testing::sessions().await;
-    let visitor = testing::cookie(&sessions, async |session| {
+    let anonymous = testing::cookie(&sessions, async |session| {
         session.insert("cart", ["tea"]).unwrap();
     })
     .await;
-    let (status, body) = answer(&sessions, get("/entries/cart", &visitor)).await;
+    let (status, body) = answer(&sessions, get("/entries/cart", &anonymous)).await;
     assert_eq!((status.as_u16(), body.as_str()), (200, "[\"tea\"]"));
-    assert_eq!(answer(&sessions, get("/me", &visitor)).await.0, 401);
+    assert_eq!(answer(&sessions, get("/me", &anonymous)).await.0, 401);
 
     // A closure that moves what it is given is taken as well.
     let remembered = testing::cookie(&sessions, |session: Session| async move {

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
-use common::forge::{Forge, Record};
-use common::{Node, builder, memory, with};
 use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::time::{Clock, UnixMillis};
 use sealed_session::{CookieSettings, KeyRing, Sessions};
 use serde_json::json;
+use support::forge::{Forge, Record};
+use support::{Node, builder, memory, with};
 
 use super::site::logged_in_with_token;
 
@@ -118,7 +118,7 @@ async fn a_token_of_another_cookie_or_audience_opens_nowhere() {
     });
     let cookie = builder(&clock, store.clone()).cookie(other_cookie);
     let audience = Sessions::builder("tes")
-        .keys(common::ring())
+        .keys(support::ring())
         .store(store)
         .cookie(CookieSettings::plain_http())
         .clock(Arc::new(clock.clone()));

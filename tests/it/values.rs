@@ -3,9 +3,6 @@
 use std::net::IpAddr;
 
 use actix_web::{HttpResponse, ResponseError, Result, web};
-use common::forge::{Forge, Record};
-use common::written::Written;
-use common::{Browser, Node, builder, memory, serve};
 use sealed_session::adapter::Incoming;
 use sealed_session::testing::ManualClock;
 use sealed_session::{
@@ -14,6 +11,9 @@ use sealed_session::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_bytes::ByteBuf;
 use serde_json::{Value as Json, json};
+use support::forge::{Forge, Record};
+use support::written::Written;
+use support::{Browser, Node, builder, memory, serve};
 
 /// A browser of a server that sets in one request, at `/set`, and reads in the next, at `/get`.
 macro_rules! set_then_get {
@@ -22,7 +22,7 @@ macro_rules! set_then_get {
         let sessions = builder(&clock, memory(&clock)).start().await.unwrap();
         let (url, _server) = serve(&sessions, |config| {
             config
-                .configure(common::routes)
+                .configure(support::routes)
                 .route("/set", web::post().to($set))
                 .route("/get", web::post().to($get));
         });
@@ -229,7 +229,7 @@ async fn discarding_where_nothing_can_be_written_is_no_error() {
     let clock = ManualClock::default();
     let sessions = builder(&clock, memory(&clock)).start().await.unwrap();
     let (url, _server) = serve(&sessions, |config| {
-        config.configure(common::routes).route(
+        config.configure(support::routes).route(
             "/discard",
             web::post().to(async |session: Session| {
                 assert_eq!(session.get_or_discard::<Vec<u8>>("cart"), None);

@@ -1,17 +1,17 @@
-//! Mistakes that nobody would notice are told in the log, once, and nothing else is.
+//! Mistakes that nobody would notice are logged once, and nothing else is.
 
 use actix_web::App;
 use actix_web::test::{TestRequest, call_service, init_service};
-use common::written::Written;
-use common::{Node, cookie, started, with};
 use sealed_session::actix::SessionMiddleware;
 use sealed_session::revoke::Store;
 use sealed_session::store::{Memory, Redb};
 use sealed_session::{CookieSettings, Sessions};
+use support::written::Written;
+use support::{Node, cookie, started, with};
 
 /// As an application starts them, with the machine's clock.
 async fn real(audience: &str, settings: CookieSettings, store: Store) -> Sessions {
-    let builder = Sessions::builder(audience).keys(common::ring());
+    let builder = Sessions::builder(audience).keys(support::ring());
     builder.store(store).cookie(settings).start().await.unwrap()
 }
 
@@ -54,7 +54,7 @@ async fn sessions_that_differ_in_cookie_audience_or_store_are_no_twins() {
     for file in ["one.redb", "two.redb"] {
         let path = folder.path().join(file);
         let store = Redb::create(path).unwrap();
-        let builder = Sessions::builder("differ").keys(common::ring());
+        let builder = Sessions::builder("differ").keys(support::ring());
         let builder = builder.store(store).cookie(cookie("session", "/"));
         living.push(builder.start().await.unwrap());
     }
@@ -95,7 +95,7 @@ async fn warnings(
     let sessions = started("plain", settings).await;
     let app = App::new()
         .wrap(SessionMiddleware::new(&sessions))
-        .configure(common::routes);
+        .configure(support::routes);
     let app = init_service(app).await;
     for _ in 0..times {
         let mut request = TestRequest::post().uri(path);
@@ -167,7 +167,7 @@ async fn nobody_can_fill_the_error_log() {
     let foreign = format!("B{}", &browser.session().unwrap()[1..28]);
     let app = App::new()
         .wrap(SessionMiddleware::new(&node.sessions))
-        .configure(common::routes);
+        .configure(support::routes);
     let app = init_service(app).await;
     let written = Written::default();
     let _listening = written.listen();

@@ -50,39 +50,10 @@ const BESIDE: &[(&str, &str)] = &[
 ];
 
 /// Files that name each other in a circle.
-const PENDING_CIRCLES: &[&[&str]] = &[
-    &[
-        "store/redis/follow.rs",
-        "store/redis/mod.rs",
-        "store/redis/options.rs",
-        "store/redis/snapshot.rs",
-    ],
-    &[
-        "testing/conformance/log/anonymous.rs",
-        "testing/conformance/log/epochs.rs",
-        "testing/conformance/log/generations.rs",
-        "testing/conformance/log/lifetimes.rs",
-        "testing/conformance/log/mod.rs",
-        "testing/conformance/log/news.rs",
-        "testing/conformance/log/settling.rs",
-        "testing/conformance/log/stored.rs",
-        "testing/conformance/log/tools.rs",
-    ],
-];
+const PENDING_CIRCLES: &[&[&str]] = &[];
 
 /// Type names that occur more than once.
-const PENDING_NAMES: &[&str] = &[
-    "Answer",
-    "Call",
-    "Entries",
-    "Fields",
-    "List",
-    "Publication",
-    "Record",
-    "Rules",
-    "Shared",
-    "Source",
-];
+const PENDING_NAMES: &[&str] = &[];
 
 fn floor(room: &str) -> usize {
     let floor = FLOORS.iter().position(|rooms| rooms.contains(&room));

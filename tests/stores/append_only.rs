@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::builder;
 use sealed_session::Sessions;
 use sealed_session::revoke::{Revocation, Serial, SessionEntry, SessionId, Store, Target};
 use sealed_session::store::StoreError;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::{Clock, UnixMillis};
 use sha2::{Digest, Sha256};
+use support::builder;
 use tempfile::TempDir;
 
 use super::own_store::AppendOnly;

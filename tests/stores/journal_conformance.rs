@@ -5,10 +5,10 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use common::ram_journal::{RamDisk, RamJournal};
 use sealed_session::revoke::Journal;
 use sealed_session::store::{Memory, Redb, StoreError};
 use sealed_session::testing::conformance::{self, JournalHarness, Outcome, Report};
+use support::ram_journal::{RamDisk, RamJournal};
 use tempfile::TempDir;
 
 use super::own_store::AppendOnly;

@@ -345,7 +345,7 @@ fn redis_agrees_with_the_model() {
     use sealed_session::store::Redis;
 
     use crate::store_redis::harness;
-    use common::moved_clock::MovedClock;
+    use support::moved_clock::MovedClock;
 
     let Some(servers_clock) = MovedClock::build() else {
         return;

@@ -9,22 +9,22 @@ use crate::replicate::core::{Answer, Call, Event, Load, PublishFor};
 use crate::revoke::{
     Cursor, Followed, Incarnation, LogState, Raise, Raised, Receipt, Revocation, SnapshotEnd,
 };
-use crate::testing::Call as ServerCall;
+use crate::testing::LogCall;
 use crate::time::UnixMillis;
 
 /// How many publications one call of a follower reads.
 const LIMIT: usize = 100;
 
 /// To look at a server that says nothing of time, and on a copy of it.
-pub(super) const NO_CALL: ServerCall = ServerCall {
+pub(super) const NO_CALL: LogCall = LogCall {
     now: super::START,
     fresh: 0,
 };
 
 impl State {
     /// The time by the store's clock, and a name that only the same history gives again.
-    pub(super) fn server_call(&self, config: &Config) -> ServerCall {
-        ServerCall {
+    pub(super) fn server_call(&self, config: &Config) -> LogCall {
+        LogCall {
             now: config.store_time(self.now, self.seen.losses),
             fresh: hash(&(&self.server, self.now, self.seen.losses)),
         }

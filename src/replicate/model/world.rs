@@ -163,7 +163,7 @@ impl State {
     /// A store that settled long ago, and nodes that have loaded it.
     fn initial(config: &Config) -> Self {
         let mut server = LogServer::new(1);
-        let call = crate::testing::Call {
+        let call = crate::testing::LogCall {
             now: START.minus(Duration::from_secs(3600)),
             fresh: 1,
         };

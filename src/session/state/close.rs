@@ -1,10 +1,10 @@
-//! What the response has to do for the session.
+//! Closing a session: the response's part.
 
 use std::mem;
 use std::sync::Arc;
 
-use super::{Cause, Edit, HeldSession, Presence, RequestState};
-use crate::ids::{KeyId, Serial};
+use super::{Edit, Presence, RequestState};
+use crate::ids::KeyId;
 use crate::record::Record;
 use crate::revoke::Published;
 use crate::revoke::node::Attempt;
@@ -18,7 +18,7 @@ use crate::time::UnixMillis;
 pub(crate) enum Change {
     /// Nothing: the browser keeps what it has.
     Keep,
-    /// Nothing was written, but the session was used, which the browser gets to know.
+    /// Nothing was written, but the session was used, and the browser is told so.
     Seen(Seen),
     /// Seal what was written.
     Write(Arc<Record>),
@@ -51,8 +51,8 @@ pub(crate) struct Closing {
 impl RequestState {
     /// Says what the response has to do. From here on nothing can be written.
     ///
-    /// `is_due` tells of a session that was only looked at, and when it was last used, whether the browser gets
-    /// to know that it was used again.
+    /// `is_due` decides whether the browser is told of a further use, given a session that was only looked at and its
+    /// last use.
     pub(crate) fn close(
         &mut self,
         service: &Service,
@@ -62,14 +62,7 @@ impl RequestState {
             Some(_) => Change::Keep,
             None => self.outcome(is_due),
         };
-        let key = match &self.presence {
-            Presence::Presented { held, .. } => held.key,
-            Presence::Begun {
-                cause: Cause::OthersEnded(key),
-                ..
-            } => *key,
-            _ => None,
-        };
+        let key = self.key();
         self.committed = true;
         self.sent(&change, service);
         Closing {
@@ -82,57 +75,49 @@ impl RequestState {
     }
 
     fn outcome(&self, is_due: impl FnOnce(&Record, UnixMillis) -> bool) -> Change {
-        match &self.presence {
-            Presence::Absent { .. } => Change::Keep,
-            Presence::Presented { held, edit } => match edit {
-                Edit::Clean if self.looked && held.freshness == Freshness::Newest => {
-                    match held.key {
-                        None => Change::MoveIn(Arc::clone(&held.record)),
-                        Some(key) if is_due(&held.record, held.last_use) => Change::Seen(Seen {
-                            record: Arc::clone(&held.record),
-                            key,
-                            scope: held.scope,
-                        }),
-                        Some(_) => Change::Keep,
-                    }
-                }
-                Edit::Clean => Change::Keep,
-                Edit::Changed => Change::Write(Arc::clone(&held.record)),
-                Edit::Renewed => Change::Renew(Arc::clone(&held.record)),
-            },
-            Presence::Begun { record, cause } => match cause {
-                // A new session that ended up empty is not worth a cookie.
-                Cause::Write if record.entries.is_empty() => Change::Keep,
-                Cause::Write | Cause::Login | Cause::OthersEnded(_) => {
-                    Change::Write(Arc::clone(record))
-                }
-            },
-            Presence::Ended(_) => Change::Destroy,
+        let held = match &self.presence {
+            Presence::Absent(_) => return Change::Keep,
+            Presence::Ended(_) => return Change::Destroy,
+            Presence::Present(held) => held,
+        };
+        let record = || Arc::clone(&held.record);
+        match (held.edit, held.key) {
+            // A new session that ended up empty is not worth a cookie.
+            (Edit::Begun, _) if held.record.entries.is_empty() => Change::Keep,
+            (Edit::Changed | Edit::Begun | Edit::LoggedIn | Edit::OthersEnded, _) => {
+                Change::Write(record())
+            }
+            (Edit::Renewed, _) => Change::Renew(record()),
+            (Edit::Clean, _) if !self.looked || held.freshness != Freshness::Newest => Change::Keep,
+            (Edit::Clean, None) => Change::MoveIn(record()),
+            (Edit::Clean, Some(key)) if is_due(&held.record, held.last_use) => Change::Seen(Seen {
+                record: record(),
+                key,
+                scope: held.scope,
+            }),
+            (Edit::Clean, Some(_)) => Change::Keep,
         }
     }
 
-    /// What is sent now can be ended by a handler that is still streaming its body.
+    /// A handler that is still streaming its body can end the session that is sent now.
     fn sent(&mut self, change: &Change, service: &Service) {
-        if let Presence::Begun { record, .. } = &self.presence
+        if let Presence::Present(held) = &mut self.presence
+            && !held.is_presented()
             && matches!(change, Change::Write(_))
             && let Some(key) = service.keys.load().sealing(service.now())
         {
-            let held = HeldSession {
-                key: Some(key.id()),
-                record: Arc::clone(record),
-                freshness: Freshness::Newest,
-                last_use: service.now(),
-                scope: 0,
-            };
-            let edit = Edit::Clean;
-            self.presence = Presence::Presented { held, edit };
+            held.key = Some(key.id());
+            held.last_use = service.now();
+            held.edit = Edit::Clean;
         }
     }
 
-    /// A renewal was sent: the browser's cookie carries this serial now.
-    pub(crate) fn sent_renewal(&mut self, serial: Serial) {
-        if let Some(record) = self.record_mut() {
-            record.serial = serial;
+    /// A renewal was sent: the browser's cookie carries the next serial now.
+    pub(crate) fn sent_renewal(&mut self) {
+        if let Some(record) = self.record_mut()
+            && let Some(next) = record.serial.next()
+        {
+            record.serial = next;
         }
     }
 }

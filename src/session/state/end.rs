@@ -1,20 +1,18 @@
 //! Ending the session, and outliving the end of all others.
 
 use std::mem;
-use std::sync::Arc;
 
-use super::{Cause, Ending, Presence, RequestState};
+use super::{Absence, Edit, Ending, Presence, RequestState};
 use crate::error::Rejected;
 use crate::revoke::node::Attempt;
 use crate::revoke::{Published, Raised};
-use crate::session::begin;
 use crate::session::error::{LogoutError, NotWritable};
 use crate::session::refusal::Obstacle;
 use crate::session::service::Service;
 use crate::time::UnixMillis;
 
 impl RequestState {
-    /// Ends the session: this node refuses it from now on, the store is being told.
+    /// Ends the session: this node refuses it from now on, and the store is being told.
     ///
     /// A cookie that only another node may understand cannot be ended here.
     pub(crate) fn end(
@@ -25,50 +23,37 @@ impl RequestState {
         // One that ended meanwhile has no cookie to remove: the browser may have its successor's. Telling
         // the store is harmless, and ends one that was only renewed.
         self.still_counts(service);
-        let (record, keep) = match &self.presence {
-            Presence::Presented { held, .. } => (Some(&held.record), None),
-            Presence::Absent { obstacle, dead, .. } => {
-                let dead = dead.as_ref();
-                if dead.is_some_and(|dead| dead.reason == Rejected::Succeeded) {
+        let (record, obstacle) = match &self.presence {
+            Presence::Present(held) if held.is_presented() => (Some(&held.record), None),
+            Presence::Absent(Absence { obstacle, dead, .. }) => match (obstacle, dead) {
+                (_, Some(dead)) if dead.reason == Rejected::Succeeded => {
                     return Err(LogoutError::Succeeded);
                 }
-                match obstacle {
-                    Some(Obstacle::Unread | Obstacle::Untried) => {
-                        return Err(LogoutError::MayLiveElsewhere);
-                    }
-                    Some(Obstacle::Replaced | Obstacle::EndedMeanwhile) => {
-                        (dead.map(|dead| &dead.record), *obstacle)
-                    }
-                    Some(Obstacle::Later) | None => (dead.map(|dead| &dead.record), None),
+                (Some(Obstacle::Unread | Obstacle::Untried), _) => {
+                    return Err(LogoutError::MayLiveElsewhere);
                 }
-            }
-            Presence::Begun { .. } | Presence::Ended(_) => (None, None),
+                (obstacle, dead) => (dead.as_ref().map(|dead| &dead.record), *obstacle),
+            },
+            Presence::Present(_) | Presence::Ended(_) => (None, None),
         };
         let others = mem::take(&mut self.others);
-        let attempts = record.into_iter().chain(&others).map(|record| {
-            let revocation = begin::ended(record, service.now());
-            service.node.revoke(revocation).there
-        });
-        let attempts = attempts.collect();
-        self.presence = match keep {
+        let ended = record.into_iter().chain(&others);
+        let attempts = ended.map(|record| service.end(record)).collect();
+        self.presence = match obstacle {
             // The cookie stays, but what comes after this logout is its own affair.
-            Some(obstacle) => Presence::Absent {
-                obstacle: (obstacle == Obstacle::Replaced).then_some(obstacle),
-                is_overridden: false,
-                dead: None,
-            },
-            None => Presence::Ended(by),
+            Some(Obstacle::Replaced) => Presence::absent(obstacle, None),
+            Some(Obstacle::EndedMeanwhile) => Presence::absent(None, None),
+            _ => Presence::Ended(by),
         };
         self.refused = None;
         Ok(attempts)
     }
 
-    /// Ends what else the request carried; the response waits for it.
+    /// Ends the other sessions that the request carried; the response waits for it.
     pub(crate) fn end_others(&mut self, service: &Service) {
-        for record in mem::take(&mut self.others) {
-            let revocation = begin::ended(&record, service.now());
-            self.attempts.push(service.node.revoke(revocation).there);
-        }
+        let others = mem::take(&mut self.others);
+        let attempts = others.iter().map(|record| service.end(record));
+        self.attempts.extend(attempts);
     }
 
     /// Nothing is left of the session but the removal of its cookie. What was refused before does not
@@ -81,11 +66,7 @@ impl RequestState {
     /// A login over the session had made another one, which this node did not know: its cookie must not be
     /// removed.
     pub(crate) fn was_succeeded(&mut self) {
-        self.presence = Presence::Absent {
-            obstacle: Some(Obstacle::Replaced),
-            is_overridden: false,
-            dead: None,
-        };
+        self.presence = Presence::absent(Some(Obstacle::Replaced), None);
         self.rejected = Some(Rejected::Succeeded);
     }
 
@@ -101,8 +82,8 @@ impl RequestState {
     /// Whether the session could stand alone: by its newest cookie, and sealed once more.
     pub(crate) fn may_outlive(&self, service: &Service) -> Result<(), LogoutError> {
         self.writable()?;
-        // A server that this node has just met, or that has lost data, need not know that the session was
-        // ended. One whose login was after the meeting was not. Of one that moved in nobody knows.
+        // A server that this node has just met, or that has lost data, need not know that the session was ended. A
+        // session whose login was after the meeting was not. Nobody knows of one that moved in.
         if let Some(record) = self.record()
             && let Some(login) = &record.login
         {
@@ -115,7 +96,9 @@ impl RequestState {
             }
         }
         let rules = service.rules(service.now());
-        if let Presence::Presented { held, .. } = &self.presence {
+        if let Presence::Present(held) = &self.presence
+            && held.is_presented()
+        {
             // A renewal elsewhere would leave nobody: its cookie ends with the raise, and this one by it.
             if let Err(refusal) = rules.clear(&held.record) {
                 return Err(match refusal.reason {
@@ -138,21 +121,21 @@ impl RequestState {
         let Some(record) = self.record_mut() else {
             return false;
         };
-        // About a session from before it the store knows of no earlier raise.
-        let vouched = rules.vouches(raised.state.complete_since, record);
+        // The store cannot tell whether an earlier raise ended a session from before that.
+        let covered = rules.covers(raised.state.complete_since, record);
         let Some(login) = &mut record.login else {
             return false;
         };
-        let was_alive = vouched && login.generation >= raised.previous;
+        let was_alive = covered && login.generation >= raised.previous;
         login.generation = raised.generation;
         let verdict = rules.check(record, service.now());
         match (was_alive, verdict) {
             (true, Ok(())) => {
                 // The raise has ended every cookie that a browser holds, this one's too.
-                if let Presence::Presented { held, .. } = &self.presence {
-                    let cause = Cause::OthersEnded(held.key);
-                    let record = Arc::clone(&held.record);
-                    self.presence = Presence::Begun { record, cause };
+                if let Presence::Present(held) = &mut self.presence
+                    && held.is_presented()
+                {
+                    held.edit = Edit::OthersEnded;
                 }
                 true
             }

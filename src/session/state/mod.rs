@@ -1,16 +1,15 @@
 //! One request's session, behind the handle.
 //!
-//! Every rule about what may be written when is in this folder. What the session is at any time is one of the
-//! variants of [`Presence`]; no two fields have to agree. No code of the application runs in here: it would run
-//! under a lock.
+//! Every rule about writing to a session is in this folder. The session is one of the variants of [`Presence`] at
+//! any time. No code of the application runs in here: it would run under a lock.
 //!
-//! A cookie that is no session is no obstacle: a handler may begin a new one over it. But for these, over which
-//! only a login sets a cookie, and [`RequestState::start_over`] where a page has to store something before:
+//! A cookie that is no session is no obstacle: a handler may begin a new session over it. There are three exceptions,
+//! in which only a login sets a cookie. For 1 and 2 a page that has to store something before calls
+//! [`RequestState::start_over`]:
 //!
 //! 1. The browser replaced the cookie, or gave it up, a moment ago. It holds or awaits a successor.
 //! 2. The cookie may be a session elsewhere, or later.
-//! 3. The request began with a live session that ended meanwhile. Nothing but a login gets over that, unless the
-//!    request itself logged out.
+//! 3. The request began with a live session that ended meanwhile, and it did not log out itself.
 
 mod close;
 mod end;
@@ -51,18 +50,9 @@ pub enum SessionStatus {
 /// What the session is.
 enum Presence {
     /// There is none.
-    Absent {
-        /// Why none may begin but by a login.
-        obstacle: Option<Obstacle>,
-        /// Whether the handler asked for one in spite of that.
-        is_overridden: bool,
-        /// An authentic one that does not count.
-        dead: Option<Dead>,
-    },
-    /// The one that the request came with.
-    Presented { held: HeldSession, edit: Edit },
-    /// One that no browser holds a live cookie of yet.
-    Begun { record: Arc<Record>, cause: Cause },
+    Absent(Absence),
+    /// There is one.
+    Present(HeldSession),
     /// The application ended it, or ended none.
     Ended(Ending),
 }
@@ -76,15 +66,26 @@ pub(crate) enum Ending {
     Purge,
 }
 
-/// A live session of the browser's.
+/// The cookies that are no session.
+struct Absence {
+    /// Why no session may begin over them but by a login.
+    obstacle: Option<Obstacle>,
+    /// Whether the handler started over.
+    is_overridden: bool,
+    /// An authentic one that does not count.
+    dead: Option<Dead>,
+}
+
+/// A session that counts.
 struct HeldSession {
     record: Arc<Record>,
-    /// The key that sealed it; none of a session that moved in from another library, which has no cookie of ours yet.
+    /// The key that sealed it; none where there is no cookie of ours yet.
     key: Option<KeyId>,
     freshness: Freshness,
     last_use: UnixMillis,
     /// Which of the cookies that are read carried it.
     scope: usize,
+    edit: Edit,
 }
 
 /// An authentic session that does not count here. A logout still ends it, because other nodes may not know
@@ -97,28 +98,23 @@ pub(crate) struct Dead {
     pub(crate) reason: Rejected,
 }
 
-/// What a request did to the session that it came with.
+/// What this request did to its session.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Edit {
     Clean,
     Changed,
     Renewed,
-}
-
-/// Why there is a session of which no browser holds a live cookie.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    /// A write without a session.
-    Write,
-    /// A login.
-    Login,
-    /// All others of its user were ended, and with them its cookie, which this key had sealed, if it was one of ours.
-    OthersEnded(Option<KeyId>),
+    /// A write began it.
+    Begun,
+    /// A login made it.
+    LoggedIn,
+    /// It ended all others of its user, and with them the session's own cookie.
+    OthersEnded,
 }
 
 pub(crate) struct RequestState {
     presence: Presence,
-    /// What else the request carried that is authentic: a logout ends it too, and so does a login.
+    /// The other authentic sessions that the request carried: a logout ends them too, and so does a login.
     others: Vec<Arc<Record>>,
     /// Why there is no session, where the request carried a cookie for one.
     rejected: Option<Rejected>,
@@ -133,6 +129,35 @@ pub(crate) struct RequestState {
     attempts: Vec<Attempt<Published>>,
 }
 
+impl Presence {
+    fn absent(obstacle: Option<Obstacle>, dead: Option<Dead>) -> Self {
+        Self::Absent(Absence {
+            obstacle,
+            is_overridden: false,
+            dead,
+        })
+    }
+}
+
+impl HeldSession {
+    /// A session's newest cookie, under the name that is written.
+    fn new(record: Arc<Record>, edit: Edit) -> Self {
+        Self {
+            last_use: record.refreshed,
+            record,
+            key: None,
+            freshness: Freshness::Newest,
+            scope: 0,
+            edit,
+        }
+    }
+
+    /// Whether the request came with it, and the browser's cookie of it still counts.
+    fn is_presented(&self) -> bool {
+        matches!(self.edit, Edit::Clean | Edit::Changed | Edit::Renewed)
+    }
+}
+
 /// # Making one
 impl RequestState {
     /// No session, and why.
@@ -143,11 +168,7 @@ impl RequestState {
         rejected: Option<Rejected>,
     ) -> Self {
         Self {
-            presence: Presence::Absent {
-                obstacle,
-                is_overridden: false,
-                dead,
-            },
+            presence: Presence::absent(obstacle, dead),
             others,
             rejected,
             renewed: false,
@@ -158,42 +179,34 @@ impl RequestState {
         }
     }
 
+    fn present(held: HeldSession, others: Vec<Arc<Record>>) -> Self {
+        Self {
+            presence: Presence::Present(held),
+            ..Self::absent(None, None, others, None)
+        }
+    }
+
     pub(crate) fn live(live: Live, scope: usize, others: Vec<Arc<Record>>) -> Self {
         let (freshness, last_use) = (live.freshness(), live.last_use());
         let opened = live.into_opened();
         let held = HeldSession {
             key: Some(opened.key()),
-            record: opened.into_record(),
             freshness,
             last_use,
             scope,
+            ..HeldSession::new(opened.into_record(), Edit::Clean)
         };
-        let edit = Edit::Clean;
-        Self {
-            presence: Presence::Presented { held, edit },
-            ..Self::absent(None, None, others, None)
-        }
+        Self::present(held, others)
     }
 
     /// A session that another library kept, used just now. Whoever looks at it gets a cookie of ours.
     #[cfg(feature = "migrate-actix-session")]
-    pub(crate) fn moved_in(
-        record: Arc<Record>,
-        freshness: Freshness,
-        last_use: UnixMillis,
-    ) -> Self {
+    pub(crate) fn moved_in(record: Arc<Record>, freshness: Freshness) -> Self {
         let held = HeldSession {
-            record,
-            key: None,
             freshness,
-            last_use,
-            scope: 0,
+            ..HeldSession::new(record, Edit::Clean)
         };
-        let edit = Edit::Clean;
-        Self {
-            presence: Presence::Presented { held, edit },
-            ..Self::absent(None, None, Vec::new(), None)
-        }
+        Self::present(held, Vec::new())
     }
 }
 
@@ -205,36 +218,38 @@ impl RequestState {
 
     pub(crate) fn record(&self) -> Option<&Arc<Record>> {
         match &self.presence {
-            Presence::Presented { held, .. } => Some(&held.record),
-            Presence::Begun { record, .. } => Some(record),
-            Presence::Absent { .. } | Presence::Ended(_) => None,
+            Presence::Present(held) => Some(&held.record),
+            Presence::Absent(_) | Presence::Ended(_) => None,
+        }
+    }
+
+    /// The key that sealed the session, or the dead one.
+    fn key(&self) -> Option<KeyId> {
+        match &self.presence {
+            Presence::Present(held) => held.key,
+            Presence::Absent(absence) => absence.dead.as_ref()?.key,
+            Presence::Ended(_) => None,
         }
     }
 
     /// Whether the request carried nothing that is, was or may be a session.
     #[cfg(feature = "migrate-actix-session")]
     pub(crate) fn is_vacant(&self) -> bool {
-        // Under a key that is known to be dead there was one.
-        let was_one = matches!(
-            self.rejected,
-            Some(Rejected::RevokedKey | Rejected::RetiredKey(_))
-        );
-        let vacant = matches!(
-            &self.presence,
-            Presence::Absent {
-                obstacle: None,
-                dead: None,
-                ..
-            }
-        );
-        vacant && !was_one
+        let Presence::Absent(Absence { obstacle, dead, .. }) = &self.presence else {
+            return false;
+        };
+        match self.rejected {
+            // Under a key that is known to be dead there was one.
+            Some(Rejected::RevokedKey | Rejected::RetiredKey(_)) => false,
+            _ => obstacle.is_none() && dead.is_none(),
+        }
     }
 
-    /// Adds what the request carries besides, so that it ends with the rest.
+    /// Adds another session that the request carries, so that it ends with the rest.
     #[cfg(feature = "migrate-actix-session")]
     pub(crate) fn carries(&mut self, record: Arc<Record>) {
         let own = match &self.presence {
-            Presence::Absent { dead, .. } => dead.as_ref().map(|dead| &dead.record),
+            Presence::Absent(absence) => absence.dead.as_ref().map(|dead| &dead.record),
             _ => self.record(),
         };
         if own.is_none_or(|own| own.id != record.id) {
@@ -243,13 +258,11 @@ impl RequestState {
     }
 
     fn record_mut(&mut self) -> Option<&mut Record> {
-        let record = match &mut self.presence {
-            Presence::Presented { held, .. } => &mut held.record,
-            Presence::Begun { record, .. } => record,
-            Presence::Absent { .. } | Presence::Ended(_) => return None,
-        };
-        // Usually uniquely owned, so this does not copy.
-        Some(Arc::make_mut(record))
+        match &mut self.presence {
+            // Usually uniquely owned, so this does not copy.
+            Presence::Present(held) => Some(Arc::make_mut(&mut held.record)),
+            Presence::Absent(_) | Presence::Ended(_) => None,
+        }
     }
 
     pub(crate) fn entries(&self) -> Option<&Entries> {
@@ -258,14 +271,11 @@ impl RequestState {
 
     /// Whether this node cannot tell what the browser holds, and another one may.
     pub(crate) fn may_live_elsewhere(&self) -> bool {
-        let obstacle = match &self.presence {
-            Presence::Absent { obstacle, .. } => *obstacle,
-            _ => None,
+        let Presence::Absent(Absence { obstacle, .. }) = self.presence else {
+            return false;
         };
-        matches!(
-            obstacle,
-            Some(Obstacle::Unread | Obstacle::Untried | Obstacle::Later)
-        )
+        obstacle
+            .is_some_and(|it| matches!(it, Obstacle::Unread | Obstacle::Untried | Obstacle::Later))
     }
 
     pub(crate) fn rejected(&self) -> Option<Rejected> {
@@ -276,31 +286,23 @@ impl RequestState {
         match &self.presence {
             Presence::Ended(_) => SessionStatus::Purged,
             _ if self.renewed => SessionStatus::Renewed,
-            Presence::Absent { .. } => SessionStatus::Unchanged,
-            Presence::Presented { edit, .. } => match edit {
+            Presence::Absent(_) => SessionStatus::Unchanged,
+            Presence::Present(held) => match held.edit {
                 Edit::Clean => SessionStatus::Unchanged,
-                Edit::Changed => SessionStatus::Changed,
-                Edit::Renewed => SessionStatus::Renewed,
-            },
-            Presence::Begun { cause, .. } => match cause {
-                Cause::Login => SessionStatus::Renewed,
-                Cause::Write | Cause::OthersEnded(_) => SessionStatus::Changed,
+                Edit::Changed | Edit::Begun | Edit::OthersEnded => SessionStatus::Changed,
+                Edit::Renewed | Edit::LoggedIn => SessionStatus::Renewed,
             },
         }
     }
 
     /// Whether anything but a login or a logout may set a cookie.
     pub(crate) fn writable(&self) -> Result<(), NotWritable> {
-        if self.committed {
-            return Err(NotWritable::AlreadyCommitted);
-        }
         match &self.presence {
-            Presence::Absent {
-                obstacle: Some(obstacle),
-                is_overridden: false,
-                ..
-            } => Err((*obstacle).into()),
-            Presence::Presented { held, .. } if held.freshness == Freshness::Superseded => {
+            _ if self.committed => Err(NotWritable::AlreadyCommitted),
+            Presence::Absent(absence) if !absence.is_overridden => {
+                absence.obstacle.map_or(Ok(()), |it| Err(it.into()))
+            }
+            Presence::Present(held) if held.freshness == Freshness::Superseded => {
                 Err(NotWritable::Superseded)
             }
             _ => Ok(()),
@@ -310,44 +312,31 @@ impl RequestState {
     /// Whether there is a session and it still counts. One that ended during its request is dropped here;
     /// the cookie is left as it is, for the browser may hold a successor by now.
     pub(crate) fn still_counts(&mut self, service: &Service) -> bool {
-        match &self.presence {
-            Presence::Presented { held, .. } => {
-                let rules = service.rules(service.now());
-                let checked = match rules.check(&held.record, held.last_use) {
-                    Ok(()) if service.distrusts(&held.record, held.key) => {
-                        Err(Rejected::RevokedKey)
-                    }
-                    checked => checked,
-                };
-                match checked {
-                    Ok(()) => true,
-                    Err(reason) => {
-                        self.drop_dead(reason);
-                        false
-                    }
-                }
-            }
-            Presence::Begun { .. } => true,
-            Presence::Absent { .. } | Presence::Ended(_) => false,
+        let held = match &self.presence {
+            Presence::Present(held) if held.is_presented() => held,
+            Presence::Present(_) => return true,
+            Presence::Absent(_) | Presence::Ended(_) => return false,
+        };
+        let rules = service.rules(service.now());
+        let checked = rules.check(&held.record, held.last_use);
+        let checked = checked.and_then(|()| service.check_keys(&held.record, held.key));
+        if let Err(reason) = checked {
+            self.drop_dead(reason);
         }
+        checked.is_ok()
     }
 
-    /// Drops a session that turned out to be ended. What is left of it can still be ended elsewhere.
+    /// Drops a session that turned out to be ended. It can still be ended elsewhere.
     fn drop_dead(&mut self, reason: Rejected) {
-        let dead = match &self.presence {
-            Presence::Presented { held, .. } => Some(Dead {
-                record: Arc::clone(&held.record),
-                key: held.key,
-                reason,
-            }),
-            Presence::Begun { .. } => None,
-            Presence::Absent { .. } | Presence::Ended(_) => return,
+        let Presence::Present(held) = &self.presence else {
+            return;
         };
-        self.presence = Presence::Absent {
-            obstacle: Some(Obstacle::EndedMeanwhile),
-            is_overridden: false,
-            dead,
-        };
+        let dead = held.is_presented().then(|| Dead {
+            record: Arc::clone(&held.record),
+            key: held.key,
+            reason,
+        });
+        self.presence = Presence::absent(Some(Obstacle::EndedMeanwhile), dead);
         self.rejected = Some(reason);
     }
 }

@@ -3,10 +3,9 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::{Cause, Edit, Ending, Presence, RequestState};
+use super::{Absence, Edit, Ending, HeldSession, Presence, RequestState};
 use crate::error::Rejected;
 use crate::record::{Entries, Record};
-use crate::session::begin;
 use crate::session::error::{NotWritable, SessionInsertError};
 use crate::session::refusal::Obstacle;
 use crate::session::service::Service;
@@ -25,19 +24,11 @@ impl RequestState {
         self.writable()?;
         let mut began = match self.record() {
             Some(_) => None,
-            None => Some(begin::anonymous(service)?),
+            None => Some(service.begin_anonymous()?),
         };
-        let record = match &mut began {
-            Some(record) => Some(Arc::make_mut(record)),
-            None => self.record_mut(),
-        };
-        if let Some(record) = record {
-            let after = record.entries.with(key, value);
-            let before = mem::replace(&mut record.entries, after);
-            if let Err(too_large) = service.room.admit(record.longest_len()) {
-                record.entries = before;
-                return Err(too_large.into());
-            }
+        let new = began.as_mut().map(Arc::make_mut);
+        if let Some(record) = new.or_else(|| self.record_mut()) {
+            service.set_entry(record, key, value)?;
         }
         if let Some(record) = began {
             self.begin(record);
@@ -48,11 +39,11 @@ impl RequestState {
 
     /// Begins a session by a write. A login or a logout still ends what the browser holds.
     fn begin(&mut self, record: Arc<Record>) {
-        let cause = Cause::Write;
-        let before = mem::replace(&mut self.presence, Presence::Begun { record, cause });
-        if let Presence::Absent {
+        let held = HeldSession::new(record, Edit::Begun);
+        let before = mem::replace(&mut self.presence, Presence::Present(held));
+        if let Presence::Absent(Absence {
             dead: Some(dead), ..
-        } = before
+        }) = before
             && dead.reason != Rejected::Succeeded
         {
             self.others.push(dead.record);
@@ -61,66 +52,61 @@ impl RequestState {
 
     /// Changes the entries in a way that cannot fail but for the whole session's state.
     pub(crate) fn change<T: Default>(&mut self, change: impl FnOnce(&mut Entries) -> T) -> T {
-        if self.is_purged() {
-            return T::default();
+        if self.admits_writes()
+            && let Some(record) = self.record_mut()
+        {
+            let outcome = change(&mut record.entries);
+            self.note(Edit::Changed);
+            return outcome;
         }
-        if let Err(refused) = self.writable() {
-            self.refuse(refused);
-            return T::default();
-        }
-        let Some(record) = self.record_mut() else {
-            return T::default();
-        };
-        let outcome = change(&mut record.entries);
-        self.note(Edit::Changed);
-        outcome
+        T::default()
     }
 
     pub(crate) fn renew(&mut self) {
-        if self.is_purged() {
-            return;
+        if self.admits_writes() {
+            self.renewed = true;
+            self.note(Edit::Renewed);
         }
+    }
+
+    /// Whether a method that returns no error writes. A refusal becomes the response.
+    fn admits_writes(&mut self) -> bool {
         match self.writable() {
-            Ok(()) => {
-                self.renewed = true;
-                self.note(Edit::Renewed);
+            _ if self.is_purged() => false,
+            Ok(()) => true,
+            Err(refused) => {
+                self.refuse(refused);
+                false
             }
-            Err(refused) => self.refuse(refused),
         }
     }
 
     /// Lets a session begin over a cookie that may have a successor, or may be one elsewhere. Over one
     /// that ended while the request ran it does not.
     pub(crate) fn start_over(&mut self) -> Result<(), NotWritable> {
-        if self.committed {
-            return Err(NotWritable::AlreadyCommitted);
-        }
         match &mut self.presence {
-            Presence::Absent {
-                obstacle,
-                is_overridden,
-                ..
-            } => match obstacle {
-                Some(Obstacle::EndedMeanwhile) => Err(NotWritable::EndedMeanwhile),
-                _ => {
-                    *is_overridden = true;
-                    Ok(())
-                }
-            },
+            _ if self.committed => Err(NotWritable::AlreadyCommitted),
+            Presence::Absent(absence) if absence.obstacle == Some(Obstacle::EndedMeanwhile) => {
+                Err(NotWritable::EndedMeanwhile)
+            }
+            Presence::Absent(absence) => {
+                absence.is_overridden = true;
+                Ok(())
+            }
             _ => self.writable(),
         }
     }
 
-    pub(super) fn is_purged(&self) -> bool {
+    fn is_purged(&self) -> bool {
         matches!(self.presence, Presence::Ended(Ending::Purge))
     }
 
     /// A renewal outranks a change.
     fn note(&mut self, new: Edit) {
-        if let Presence::Presented { edit, .. } = &mut self.presence
-            && *edit != Edit::Renewed
+        if let Presence::Present(held) = &mut self.presence
+            && matches!(held.edit, Edit::Clean | Edit::Changed)
         {
-            *edit = new;
+            held.edit = new;
         }
     }
 

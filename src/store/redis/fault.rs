@@ -2,7 +2,9 @@
 //!
 //! 1. The server's own words are not repeated: an error of Redis may quote a command's arguments,
 //!    and so ids, or a password. Its code says enough.
-//! 2. An error after which nobody can say what the connection still holds ends the connection.
+//! 2. An error ends the connection if the next answer on it could belong to another command.
+
+use std::error::Error;
 
 use redis::{ErrorKind, RedisError};
 
@@ -22,15 +24,7 @@ const ELSEWHERE: [&str; 7] = [
 
 /// Whether the connection is to be given up.
 pub(super) fn ends_connection(error: &RedisError) -> bool {
-    match error.code() {
-        Some(code) => ELSEWHERE.contains(&code),
-        None => true,
-    }
-}
-
-/// The code of a script that the server does not know yet.
-pub(super) fn is_unknown_script(error: &RedisError) -> bool {
-    error.code() == Some("NOSCRIPT")
+    error.code().is_none_or(|code| ELSEWHERE.contains(&code))
 }
 
 /// Whether the user may not do this.
@@ -48,11 +42,6 @@ pub(super) fn is_unknown_command(error: &RedisError) -> bool {
     error.code() == Some("ERR") && error.detail().is_some_and(unknown)
 }
 
-fn is_unknown_database(error: &RedisError) -> bool {
-    let unknown = |detail: &str| detail.starts_with("DB index");
-    error.detail().is_some_and(unknown)
-}
-
 /// To which host and port the list has moved within its cluster. The host is empty where it is the
 /// one that was asked.
 pub(super) fn moved(error: &RedisError) -> Option<(String, u16)> {
@@ -65,39 +54,52 @@ pub(super) fn moved(error: &RedisError) -> Option<(String, u16)> {
     Some((host.to_owned(), port.parse().ok()?))
 }
 
-/// What is told about `error`, which came from the server at `address`.
-pub(super) fn unavailable(address: &str, error: &RedisError) -> StoreError {
+/// What is told about `error`, which came from the server at `address`. The script's own errors come first.
+pub(super) fn told(address: &str, error: &RedisError) -> StoreError {
+    let detail = error.detail().unwrap_or_default();
     let problem = match error.code() {
-        _ if is_forbidden(error) => {
-            "the user lacks a permission; `store::Redis` documents which are needed".to_owned()
+        Some("EXHAUSTED") => return StoreError::Exhausted,
+        Some("REPLACED") => return StoreError::Replaced,
+        Some("NAMELESS") => {
+            return StoreError::Unsuitable(format!(
+                "{address}: it does not say which server it is (`run_id` in INFO)"
+            ));
         }
-        _ if is_unknown_command(error) => "the server lacks a command that is needed".to_owned(),
-        _ if is_unknown_database(error) => "the server has no such database".to_owned(),
-        Some("READONLY") => "the server is a replica that cannot be written to".to_owned(),
-        Some("LOADING") => "the server is still loading its data".to_owned(),
-        Some("MASTERDOWN") => "the server is a replica without its primary".to_owned(),
-        Some("CLUSTERDOWN") => "the cluster is down".to_owned(),
-        Some("ASK" | "TRYAGAIN") => "the list is moving within its cluster".to_owned(),
-        Some("MOVED") => "the list is on another node of the cluster".to_owned(),
-        Some("OOM") => "the server has used up its memory (maxmemory)".to_owned(),
-        Some("MISCONF") => "the server cannot save its data to disk".to_owned(),
-        Some("NOREPLICAS") => "the server has too few replicas (min-replicas-to-write)".to_owned(),
-        Some("NOAUTH" | "WRONGPASS") => "the server refused the user or password".to_owned(),
-        Some("BUSY") => "the server is busy with somebody's script".to_owned(),
-        Some("WRONGTYPE") => "a key of the list holds something else".to_owned(),
-        Some(code) => format!("the server answered {}", plain(code)),
-        None => connection_problem(error),
+        Some("UNREADABLE") => {
+            let what = word(detail);
+            return StoreError::Unsuitable(format!(
+                "{address}: the list is not one that this release can read ({what}). It is left as it is"
+            ));
+        }
+        _ if is_forbidden(error) => {
+            "the user lacks a permission; `store::Redis` documents which are needed"
+        }
+        _ if is_unknown_command(error) => "the server lacks a command that is needed",
+        _ if detail.starts_with("DB index") => "the server has no such database",
+        Some("READONLY") => "the server is a replica that cannot be written to",
+        Some("LOADING") => "the server is still loading its data",
+        Some("MASTERDOWN") => "the server is a replica without its primary",
+        Some("CLUSTERDOWN") => "the cluster is down",
+        Some("ASK" | "TRYAGAIN") => "the list is moving within its cluster",
+        Some("MOVED") => "the list is on another node of the cluster",
+        Some("OOM") => "the server has used up its memory (maxmemory)",
+        Some("MISCONF") => "the server cannot save its data to disk",
+        Some("NOREPLICAS") => "the server has too few replicas (min-replicas-to-write)",
+        Some("NOAUTH" | "WRONGPASS") => "the server refused the user or password",
+        Some("BUSY") => "the server is busy with somebody's script",
+        Some("WRONGTYPE") => "a key of the list holds something else",
+        Some(code) => &format!("the server answered {}", word(code)),
+        None => &connection_problem(error),
     };
     StoreError::unavailable(format_args!("{address}: {problem}"))
 }
 
-/// A code is a word in capitals. Anything else is not repeated.
-fn plain(code: &str) -> &str {
-    let is_code = |c: char| c.is_ascii_uppercase();
-    if code.len() <= 20 && code.chars().all(is_code) {
-        code
-    } else {
-        "with an error"
+/// A code, the name of a field, a version. Whatever else a server says is not repeated.
+pub(super) fn word(text: &str) -> &str {
+    let is_of_word = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    match text.len() <= 32 && text.chars().all(is_of_word) {
+        true => text,
+        false => "something odd",
     }
 }
 
@@ -106,22 +108,11 @@ fn connection_problem(error: &RedisError) -> String {
         ErrorKind::AuthenticationFailed => "the server refused the user or password".to_owned(),
         _ if error.is_timeout() => "no answer in time".to_owned(),
         // From the operating system or the TLS library, before the server said anything.
-        ErrorKind::Io => format!("no connection ({})", error.category_or_source()),
+        ErrorKind::Io => match error.source() {
+            Some(source) => format!("no connection ({source})"),
+            None => format!("no connection ({})", error.category()),
+        },
         ErrorKind::Parse => "what answers there is no Redis".to_owned(),
         kind => format!("no connection ({kind:?})"),
-    }
-}
-
-/// The text below an I/O error.
-trait Source {
-    fn category_or_source(&self) -> String;
-}
-
-impl Source for RedisError {
-    fn category_or_source(&self) -> String {
-        match std::error::Error::source(self) {
-            Some(source) => source.to_string(),
-            None => self.category().to_owned(),
-        }
     }
 }

@@ -3,7 +3,8 @@
 //! 1. One connection for each purpose, made when it is first needed and whenever the last one is
 //!    gone. Nothing here waits before another attempt: callers do.
 //! 2. Callers that come while a connection is being made share that attempt, and its failure.
-//! 3. A connection that failed once is never used again: nobody knows which answer comes next.
+//! 3. A connection that failed once is never used again: nobody knows which answer comes next. Each that is lost
+//!    or left is counted, which the redis crate's own connection manager does not do.
 //! 4. All keys are in one slot of a cluster, so one address is all there is to know of it. It is
 //!    remembered until a connection there fails.
 
@@ -19,7 +20,8 @@ use redis::{
 use tokio::time::timeout;
 
 use super::check::check;
-use super::fault::{ends_connection, moved, unavailable};
+use super::fault::{ends_connection, moved, told};
+use super::script;
 use crate::error::StoreError;
 use crate::lock::lock;
 
@@ -29,8 +31,8 @@ const CONNECTING: Duration = Duration::from_secs(2);
 /// Where the server is, for all connections to it.
 pub(super) struct Server {
     info: ConnectionInfo,
-    /// Where in the cluster the list is, if not there.
-    moved: Mutex<Option<(String, u16)>>,
+    /// Where the list is: there, or where it has moved to within the cluster.
+    addr: Mutex<ConnectionAddr>,
     /// How many connections were lost or left.
     lost: AtomicU64,
     /// Whether it was warned that the server does not tell how it evicts.
@@ -47,8 +49,8 @@ impl fmt::Debug for Server {
 impl Server {
     pub(super) fn new(info: ConnectionInfo) -> Self {
         Self {
+            addr: Mutex::new(info.addr().clone()),
             info,
-            moved: Mutex::new(None),
             lost: AtomicU64::new(0),
             warned: AtomicBool::new(false),
         }
@@ -56,67 +58,53 @@ impl Server {
 
     /// Host and port, for people.
     pub(super) fn address(&self) -> String {
-        self.info().addr().to_string()
+        lock(&self.addr).to_string()
     }
 
-    /// How many connections were lost or left. Behind the next one there may be another server, which
-    /// does not know what was told over the last one.
+    /// How many connections were lost or left. The next one may lead to another server, which may lack what was
+    /// published over the last one.
     pub(super) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Acquire)
     }
 
-    /// Another server answers than before: what was told to that may be lost.
+    /// Another server answers than before. It may lack what the last one was told.
     pub(super) fn note_loss(&self) {
         self.lost.fetch_add(1, Ordering::AcqRel);
     }
 
     /// What is told about an error of this server.
-    pub(super) fn problem(&self, error: &RedisError) -> StoreError {
-        unavailable(&self.address(), error)
+    pub(super) fn told(&self, error: &RedisError) -> StoreError {
+        told(&self.address(), error)
+    }
+
+    /// A problem with this server.
+    pub(super) fn unavailable(&self, problem: impl fmt::Display) -> StoreError {
+        StoreError::unavailable(format_args!("{}: {problem}", self.address()))
+    }
+
+    /// An answer that no server gives.
+    pub(super) fn odd(&self) -> StoreError {
+        self.unavailable("an answer that was not understood")
     }
 
     /// Remembers the address that `error` tells of. Whether there was one.
     fn follow_move(&self, error: &RedisError) -> bool {
-        let Some((mut host, port)) = moved(error) else {
+        let Some((to, at)) = moved(error) else {
             return false;
         };
-        if host.is_empty() {
-            host = host_of(self.info().addr());
+        if let ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } =
+            &mut *lock(&self.addr)
+        {
+            if !to.is_empty() {
+                *host = to;
+            }
+            *port = at;
         }
-        *lock(&self.moved) = Some((host, port));
         true
     }
 
     fn forget_move(&self) {
-        *lock(&self.moved) = None;
-    }
-
-    fn info(&self) -> ConnectionInfo {
-        let moved = lock(&self.moved);
-        let Some((host, port)) = moved.clone() else {
-            return self.info.clone();
-        };
-        let addr = match self.info.addr().clone() {
-            ConnectionAddr::TcpTls {
-                insecure,
-                tls_params,
-                ..
-            } => ConnectionAddr::TcpTls {
-                host,
-                port,
-                insecure,
-                tls_params,
-            },
-            _ => ConnectionAddr::Tcp(host, port),
-        };
-        self.info.clone().set_addr(addr)
-    }
-}
-
-fn host_of(addr: &ConnectionAddr) -> String {
-    match addr {
-        ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host.clone(),
-        _ => String::new(),
+        *lock(&self.addr) = self.info.addr().clone();
     }
 }
 
@@ -125,8 +113,8 @@ pub(super) struct Link {
     server: Arc<Server>,
     /// How long an answer may take.
     patience: Duration,
-    /// Whether it is the one that news come over. That of another server must be noticed at once, so nothing
-    /// is said twice; and the server is looked at on the others.
+    /// Whether it is the follower's. Another server must be noticed at once there, so nothing is said twice. The
+    /// server is checked on the others.
     follows: bool,
     slot: tokio::sync::Mutex<Slot>,
     /// How many attempts to connect have ended.
@@ -143,34 +131,27 @@ struct Slot {
 /// A connection that is in use. What belongs together is said over the same one.
 #[derive(Clone)]
 pub(super) struct Held {
-    number: u64,
-    addr: ConnectionAddr,
+    /// Which connection of its link this is.
+    pub(super) number: u64,
     connection: MultiplexedConnection,
 }
 
-impl Held {
-    /// Which connection of its link this is.
-    pub(super) fn number(&self) -> u64 {
-        self.number
-    }
+/// An answer, and the connection that it came over.
+pub(super) struct Heard {
+    pub(super) held: Held,
+    pub(super) value: Value,
+    /// Whether it was asked twice, so that the first attempt may have succeeded.
+    pub(super) is_repeated: bool,
 }
 
 impl Link {
-    pub(super) fn new(server: Arc<Server>, patience: Duration) -> Self {
+    pub(super) fn new(server: Arc<Server>, patience: Duration, follows: bool) -> Self {
         Self {
             server,
             patience,
-            follows: false,
+            follows,
             slot: tokio::sync::Mutex::default(),
             attempts: AtomicU64::new(0),
-        }
-    }
-
-    /// The one for following.
-    pub(super) fn for_following(server: Arc<Server>, patience: Duration) -> Self {
-        Self {
-            follows: true,
-            ..Self::new(server, patience)
         }
     }
 
@@ -179,13 +160,10 @@ impl Link {
     }
 
     /// The connection; a new one if there is none.
-    pub(super) async fn hold(&self) -> Result<Held, StoreError> {
+    async fn hold(&self) -> Result<Held, StoreError> {
         let asked = self.attempts.load(Ordering::Acquire);
         let mut slot = self.slot.lock().await;
-        let info = self.server.info();
-        if let Some(held) = &slot.held
-            && held.addr == *info.addr()
-        {
+        if let Some(held) = &slot.held {
             return Ok(held.clone());
         }
         if let Some((number, error)) = &slot.failed
@@ -193,40 +171,27 @@ impl Link {
         {
             return Err(error.clone());
         }
-        self.drop_held(&mut slot);
-        let made = self.connect(info.clone()).await;
+        let addr = lock(&self.server.addr).clone();
+        let made = self.connect(addr).await;
         let number = self.attempts.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
-        match made {
-            Ok(connection) => {
-                let held = Held {
-                    number,
-                    addr: info.addr().clone(),
-                    connection,
-                };
-                slot.held = Some(held.clone());
-                slot.failed = None;
-                Ok(held)
-            }
-            Err(error) => {
-                self.server.forget_move();
-                slot.failed = Some((number, error.clone()));
-                Err(error)
-            }
-        }
+        slot.failed = made.as_ref().err().map(|error| (number, error.clone()));
+        let connection = made.inspect_err(|_| self.server.forget_move())?;
+        let held = Held { number, connection };
+        slot.held = Some(held.clone());
+        Ok(held)
     }
 
-    async fn connect(&self, info: ConnectionInfo) -> Result<MultiplexedConnection, StoreError> {
-        let address = info.addr().to_string();
-        let told = |error: &RedisError| unavailable(&address, error);
-        let client = Client::open(info).map_err(|error| told(&error))?;
+    async fn connect(&self, addr: ConnectionAddr) -> Result<MultiplexedConnection, StoreError> {
+        let address = addr.to_string();
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECTING))
             .set_response_timeout(Some(self.patience));
+        let info = self.server.info.clone().set_addr(addr);
+        let told = |error| told(&address, &error);
         let connecting = async {
-            let connection = client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await
-                .map_err(|error| told(&error))?;
+            let client = Client::open(info).map_err(told)?;
+            let connection = client.get_multiplexed_async_connection_with_config(&config);
+            let connection = connection.await.map_err(told)?;
             if !self.follows {
                 check(&connection, &address, &self.server.warned).await?;
             }
@@ -240,47 +205,52 @@ impl Link {
         })
     }
 
-    /// Says `command` over `held`.
+    /// Says `command` over `held`. A server that does not know the script is told it first.
     pub(super) async fn say(&self, held: &Held, command: &Cmd) -> Result<Value, RedisError> {
         let mut connection = held.connection.clone();
-        let answer = connection.send_packed_command(command).await;
-        let answer = answer.and_then(Value::extract_error);
-        if let Err(error) = &answer
-            && ends_connection(error)
-        {
+        let mut answer = command.query_async(&mut connection).await;
+        let is_unknown = |error: &RedisError| error.code() == Some("NOSCRIPT");
+        if answer.as_ref().is_err_and(is_unknown) {
+            answer = match script::load(&mut connection).await {
+                Ok(()) => command.query_async(&mut connection).await,
+                Err(error) => Err(error),
+            };
+        }
+        if answer.as_ref().is_err_and(ends_connection) {
             self.server.forget_move();
             self.give_up(held).await;
         }
         answer
     }
 
-    /// Whether what failed is worth one more attempt over another connection: the list has moved, or the
-    /// connection was closed, often long before. Whatever is said can be said twice; it may have been done.
-    pub(super) fn leads_elsewhere(&self, error: &RedisError) -> bool {
-        self.server.follow_move(error) || !self.follows && error.is_connection_dropped()
-    }
-
     /// Says `command`, also where the list has moved to.
-    pub(super) async fn ask(&self, command: &Cmd) -> Result<Value, StoreError> {
-        let held = self.hold().await?;
-        let answer = match self.say(&held, command).await {
-            Err(error) if self.leads_elsewhere(&error) => {
-                let held = self.hold().await?;
-                self.say(&held, command).await
+    pub(super) async fn ask(&self, command: &Cmd) -> Result<Heard, StoreError> {
+        let mut held = self.hold().await?;
+        let mut answer = self.say(&held, command).await;
+        let mut is_repeated = false;
+        // The list has moved, or the connection was closed, often long before: that is worth one more attempt.
+        // Whatever is said can be said twice; it may have been done.
+        if let Err(error) = &answer {
+            is_repeated = !self.follows && error.is_connection_dropped();
+            if self.server.follow_move(error) || is_repeated {
+                self.give_up(&held).await;
+                held = self.hold().await?;
+                answer = self.say(&held, command).await;
             }
-            answer => answer,
-        };
-        answer.map_err(|error| self.server.problem(&error))
+        }
+        let value = answer.map_err(|error| self.server.told(&error))?;
+        Ok(Heard {
+            held,
+            value,
+            is_repeated,
+        })
     }
 
     /// Does not use this connection again.
-    pub(super) async fn give_up(&self, held: &Held) {
+    async fn give_up(&self, held: &Held) {
         let mut slot = self.slot.lock().await;
-        if slot
-            .held
-            .as_ref()
-            .is_some_and(|now| now.number == held.number)
-        {
+        let now = slot.held.as_ref().map(|now| now.number);
+        if now == Some(held.number) {
             self.drop_held(&mut slot);
         }
     }
@@ -292,7 +262,7 @@ impl Link {
 
     fn drop_held(&self, slot: &mut Slot) {
         if slot.held.take().is_some() {
-            self.server.lost.fetch_add(1, Ordering::AcqRel);
+            self.server.note_loss();
         }
     }
 }

@@ -14,13 +14,12 @@ use rustls::pki_types::pem::PemObject;
 
 use zeroize::Zeroizing;
 
-use super::Redis;
+use super::handle::Redis;
 use super::link::Server;
-use super::script::Operation;
 use crate::error::{ConfigError, StoreError};
 use crate::random::{Random, SystemRandom};
 
-/// How long news are kept at the least.
+/// How long publications are kept at the least.
 const RETENTION: Duration = Duration::from_secs(60);
 const SHORTEST_RETENTION: Duration = Duration::from_secs(30);
 
@@ -33,11 +32,11 @@ const ENCODING: &str = "in a user's name or a password write / as %2F, @ as %40,
 pub struct RedisOptions {
     url: String,
     list: String,
-    pub(super) replicas: usize,
-    pub(super) retention: Duration,
+    replicas: usize,
+    retention: Duration,
     password: Option<Zeroizing<String>>,
     root_certificate: Option<Vec<u8>>,
-    pub(super) random: Arc<dyn Random>,
+    random: Arc<dyn Random>,
 }
 
 /// The URL may hold a password, too.
@@ -50,11 +49,21 @@ impl fmt::Debug for RedisOptions {
     }
 }
 
-impl RedisOptions {
-    pub(super) fn new(url: String, list: String) -> Self {
-        Self {
-            url,
-            list,
+impl Redis {
+    /// The list called `list` on the server at `url`: `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or
+    /// `rediss://` for TLS. It is made when it is first used. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the URL is not one, or `list` is not 1 to 255 bytes long without `{` and `}`.
+    pub fn open(url: impl Into<String>, list: impl Into<String>) -> Result<Self, ConfigError> {
+        Self::options(url, list).open()
+    }
+
+    /// For waiting for replicas, a certificate authority of one's own, and how long publications are kept.
+    pub fn options(url: impl Into<String>, list: impl Into<String>) -> RedisOptions {
+        RedisOptions {
+            url: url.into(),
+            list: list.into(),
             replicas: 0,
             retention: RETENTION,
             password: None,
@@ -62,7 +71,9 @@ impl RedisOptions {
             random: Arc::new(SystemRandom),
         }
     }
+}
 
+impl RedisOptions {
     /// Lets a logout return only when so many replicas have it too, and fail with
     /// [`StoreError::NotReplicated`] if they do not within 0.8 s. None by default.
     ///
@@ -90,7 +101,7 @@ impl RedisOptions {
         self
     }
 
-    /// How long news are kept for nodes that are slow to read them; 60 s by default, at least 30 s.
+    /// How long publications are kept for nodes that are slow to read them; 60 s by default, at least 30 s.
     /// The shortest that any node sets counts.
     #[must_use]
     pub fn retention(mut self, retention: Duration) -> Self {
@@ -114,7 +125,13 @@ impl RedisOptions {
     /// # Errors
     /// As there, or when a number is out of its bounds.
     pub fn open(self) -> Result<Redis, ConfigError> {
-        check_list(&self.list)?;
+        // It is a part of the names of keys.
+        if !(1..=255).contains(&self.list.len()) || self.list.contains(['{', '}']) {
+            return Err(ConfigError::setting(
+                "revocation.list",
+                "must be 1 to 255 bytes long, without { and }",
+            ));
+        }
         if self.retention < SHORTEST_RETENTION {
             return Err(ConfigError::setting(
                 "RedisOptions::retention",
@@ -122,19 +139,26 @@ impl RedisOptions {
             ));
         }
         let server = Server::new(self.info()?);
-        Ok(Redis::new(server, &self.list, &self))
+        let Self { list, random, .. } = self;
+        Ok(Redis::new(
+            server,
+            list,
+            self.replicas,
+            self.retention,
+            random,
+        ))
     }
 
     /// As [`open`](Self::open), and only if a node has used the list already: for tools, whose user may
     /// have misspelt its name. No list is made.
     ///
     /// # Errors
-    /// As there; [`StoreError::Unused`] for another list, and what keeps it from being looked at.
+    /// As there; [`StoreError::Unused`] for another list; other errors of the store where it cannot be asked.
     pub async fn open_used(self) -> Result<Redis, ConfigError> {
         let list = self.list.clone();
         let store = self.open()?;
         if !is_used(&store).await? {
-            let server = store.link.server().address();
+            let server = store.server().address();
             return Err(StoreError::Unused { list, server }.into());
         }
         Ok(store)
@@ -143,15 +167,16 @@ impl RedisOptions {
     /// The address in the URL. Errors do not repeat it: it may hold a password.
     fn info(&self) -> Result<ConnectionInfo, ConfigError> {
         let bad = |problem: &str| ConfigError::setting("revocation.store", problem);
-        let tls = match self.url.split_once("://") {
-            Some(("redis", _)) => false,
-            Some(("rediss", _)) => true,
-            _ => {
-                return Err(bad(
-                    "must begin with \"redis://\", or \"rediss://\" for TLS",
-                ));
-            }
-        };
+        let (scheme, _) = self.url.split_once("://").unwrap_or_default();
+        let is_tls = scheme == "rediss";
+        if scheme != "redis" && !is_tls {
+            return Err(bad(
+                "must begin with \"redis://\", or \"rediss://\" for TLS",
+            ));
+        }
+        if self.root_certificate.is_some() && !is_tls {
+            return Err(bad("must begin with \"rediss://\" to use a certificate"));
+        }
         if self.url.contains(['?', '#']) {
             return Err(bad(&format!(
                 "takes no options after \"?\" or \"#\"; {ENCODING}"
@@ -180,17 +205,13 @@ impl RedisOptions {
             .set_skip_set_lib_name();
         let tcp = info.tcp_settings().clone().set_nodelay(true);
         let info = info.set_redis_settings(settings).set_tcp_settings(tcp);
+        if is_tls {
+            choose_cryptography();
+        }
         let Some(pem) = &self.root_certificate else {
-            if tls {
-                choose_cryptography();
-            }
             return Ok(info);
         };
-        if !tls {
-            return Err(bad("must begin with \"rediss://\" to use a certificate"));
-        }
         check_certificates(pem)?;
-        choose_cryptography();
         let certificates = TlsCertificates {
             client_tls: None,
             root_cert: Some(pem.clone()),
@@ -203,15 +224,12 @@ impl RedisOptions {
 
 /// At least one, and nothing that is none: of a file without any, nothing would be trusted.
 fn check_certificates(pem: &[u8]) -> Result<(), ConfigError> {
-    let mut count = 0_usize;
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        certificate.map_err(|_| bad_certificate("is not in PEM form"))?;
-        count = count.saturating_add(1);
+    let certificates = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(()),
+        Ok(_) => Err(bad_certificate("holds no certificate in PEM form")),
+        Err(_) => Err(bad_certificate("is not in PEM form")),
     }
-    if count == 0 {
-        return Err(bad_certificate("holds no certificate in PEM form"));
-    }
-    Ok(())
 }
 
 fn bad_certificate(problem: &str) -> ConfigError {
@@ -221,24 +239,12 @@ fn bad_certificate(problem: &str) -> ConfigError {
 /// Whether a node has ever told the list how long its cookies live, which each does when it starts.
 async fn is_used(store: &Redis) -> Result<bool, StoreError> {
     // First, because any call of the script makes the list.
-    let mut kind = cmd("TYPE");
-    kind.arg(store.scripts.key("meta"));
-    if store.link.ask(&kind).await? == Value::SimpleString("none".into()) {
+    let [meta, ..] = &store.keys;
+    let kind = store.link.ask(cmd("TYPE").arg(meta)).await?;
+    if kind.value == Value::SimpleString("none".into()) {
         return Ok(false);
     }
-    let answer = store.run(store.call(Operation::STATE)?).await?;
-    Ok(!answer.state.announced.longest.is_zero())
-}
-
-/// Names one list on the server: a part of its keys.
-pub(super) fn check_list(list: &str) -> Result<(), ConfigError> {
-    if !(1..=255).contains(&list.len()) || list.contains(['{', '}']) {
-        return Err(ConfigError::setting(
-            "revocation.list",
-            "must be 1 to 255 bytes long, without { and }",
-        ));
-    }
-    Ok(())
+    Ok(!store.whole().await?.state.announced.longest.is_zero())
 }
 
 /// Without a choice TLS panics where another crate has brought a second implementation. Whoever has

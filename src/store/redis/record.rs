@@ -2,16 +2,16 @@
 //!
 //! 1. Numbers are big endian. Lua counts in floating point, so what it touches stays below 2^53;
 //!    [`LARGEST`] stands for [`UnixMillis::MAX`], and times above it become that.
-//! 2. Records travel packed, all of one length: kind, id, serial, `from` (the generation, or since when), `until`,
-//!    `created`.
-//! 3. Stored values begin with a version and have an exact length. What is not understood is told
-//!    apart from what is not there.
+//! 2. An entry is a serial, a `from` (of a subject and of everyone the generation), and an `until`.
+//! 3. Records travel packed, all of one length: kind, id, entry, and when an anonymous session began.
+//! 4. Stored values are a version, the entry, and the fields that only its kind has. They have an exact length. A
+//!    value that is not understood refuses all it could, unlike one that is not there.
 
 use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
-use crate::revoke::{Revocation, SessionEntry, SubjectEntry};
+use crate::revoke::{LogState, Revocation, SessionEntry, SubjectEntry};
 use crate::time::{UnixMillis, millis};
 
 /// The largest whole number that Lua can count to, and "never".
@@ -20,9 +20,9 @@ pub(super) const LARGEST: u64 = (1 << 53) - 1;
 /// The version that each value begins with.
 const VERSION: u8 = 1;
 
-const SESSION: u8 = 1;
-const ANONYMOUS_SESSION: u8 = 2;
-const SUBJECT: u8 = 3;
+pub(super) const SESSION: u8 = 1;
+pub(super) const ANONYMOUS_SESSION: u8 = 2;
+pub(super) const SUBJECT: u8 = 3;
 const EVERYONE: u8 = 4;
 const SINCE: u8 = 5;
 
@@ -56,176 +56,155 @@ pub(super) fn time(number: u64) -> UnixMillis {
 pub(super) fn pack(revocations: &[Revocation]) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::with_capacity(revocations.len().saturating_mul(RECORD));
     for revocation in revocations {
-        Record::of(revocation)?.push_to(&mut bytes);
+        let (nobody, never) = ([0; 16], UnixMillis::EPOCH);
+        let (kind, id, entry, created) = match *revocation {
+            Revocation::Session { id, entry } => (SESSION, *id.as_bytes(), entry, never),
+            Revocation::AnonymousSession { id, created, entry } => {
+                (ANONYMOUS_SESSION, *id.as_bytes(), entry, created)
+            }
+            Revocation::Subject { key, entry } => {
+                let counted = counted(entry.generation, entry.until)?;
+                (SUBJECT, *key.as_bytes(), counted, never)
+            }
+            Revocation::Everyone { generation } => {
+                let counted = counted(generation, UnixMillis::MAX)?;
+                (EVERYONE, nobody, counted, never)
+            }
+            Revocation::Anonymous { since } => (SINCE, nobody, at(since, UnixMillis::MAX), never),
+        };
+        bytes.push(kind);
+        bytes.extend(id);
+        bytes.extend(entry.serial.get().to_be_bytes());
+        for time in [entry.from, entry.until, created] {
+            bytes.extend(number(time).to_be_bytes());
+        }
     }
     Ok(bytes)
 }
 
-/// What travels of any revocation.
-struct Record {
-    kind: u8,
-    id: Id,
-    serial: Serial,
-    from: u64,
-    until: UnixMillis,
-    created: UnixMillis,
-}
-
-impl Record {
-    fn new(kind: u8, id: Id, from: u64, until: UnixMillis) -> Self {
-        Self {
-            kind,
-            id,
-            serial: Serial::FIRST,
-            from,
-            until,
-            created: UnixMillis::EPOCH,
-        }
-    }
-
-    fn session(kind: u8, id: &SessionId, entry: &SessionEntry) -> Self {
-        Self {
-            serial: entry.serial,
-            ..Self::new(kind, *id.as_bytes(), number(entry.from), entry.until)
-        }
-    }
-
-    fn of(revocation: &Revocation) -> Result<Self, StoreError> {
-        let nobody = [0; 16];
-        Ok(match revocation {
-            Revocation::Session { id, entry } => Self::session(SESSION, id, entry),
-            Revocation::AnonymousSession { id, created, entry } => Self {
-                created: *created,
-                ..Self::session(ANONYMOUS_SESSION, id, entry)
-            },
-            Revocation::Subject { key, entry } => {
-                let generation = checked(entry.generation)?;
-                Self::new(SUBJECT, *key.as_bytes(), generation, entry.until)
-            }
-            Revocation::Everyone { generation } => {
-                Self::new(EVERYONE, nobody, checked(*generation)?, UnixMillis::MAX)
-            }
-            Revocation::Anonymous { since } => {
-                Self::new(SINCE, nobody, number(*since), UnixMillis::MAX)
-            }
-        })
-    }
-
-    fn push_to(&self, bytes: &mut Vec<u8>) {
-        bytes.push(self.kind);
-        bytes.extend(self.id);
-        bytes.extend(self.serial.get().to_be_bytes());
-        bytes.extend(self.from.to_be_bytes());
-        bytes.extend(number(self.until).to_be_bytes());
-        bytes.extend(number(self.created).to_be_bytes());
+/// The entry of a generation that can still be raised.
+fn counted(generation: Generation, until: UnixMillis) -> Result<SessionEntry, StoreError> {
+    match generation.get() {
+        LARGEST.. => Err(StoreError::Exhausted),
+        generation => Ok(at(UnixMillis::new(generation), until)),
     }
 }
 
-/// A generation that can still be raised.
-fn checked(generation: Generation) -> Result<u64, StoreError> {
-    let generation = generation.get();
-    (generation < LARGEST)
-        .then_some(generation)
-        .ok_or(StoreError::Exhausted)
+fn at(from: UnixMillis, until: UnixMillis) -> SessionEntry {
+    let serial = Serial::FIRST;
+    SessionEntry {
+        serial,
+        from,
+        until,
+    }
 }
 
 /// What [`pack`] packed; `None` if it is not understood.
 pub(super) fn unpack(bytes: &[u8]) -> Option<Vec<Revocation>> {
-    let records = bytes.chunks_exact(RECORD);
-    if !records.remainder().is_empty() {
-        return None;
-    }
-    records.map(|record| revocation(Fields(record))).collect()
+    let (records, rest) = bytes.as_chunks::<RECORD>();
+    let records = records.iter().map(|record| {
+        let mut rest = Remaining(record);
+        let [kind] = rest.take()?;
+        let id = rest.take()?;
+        read(kind, id, &mut rest)
+    });
+    records.collect::<Option<_>>().filter(|_| rest.is_empty())
 }
 
-fn revocation(mut fields: Fields<'_>) -> Option<Revocation> {
-    let [kind] = fields.take()?;
-    let id: Id = fields.take()?;
-    let serial = Serial::new(u32::from_be_bytes(fields.take()?));
-    let from = fields.number()?;
-    let until = time(fields.number()?);
-    let created = time(fields.number()?);
-    let session = || SessionEntry {
-        serial,
-        from: time(from),
-        until,
+/// Reads an entry of this kind.
+fn read(kind: u8, id: Id, rest: &mut Remaining<'_>) -> Option<Revocation> {
+    let entry = SessionEntry {
+        serial: Serial::new(u32::from_be_bytes(rest.take()?)),
+        from: time(rest.number()?),
+        until: time(rest.number()?),
     };
-    Some(match kind {
-        SESSION => Revocation::Session {
-            id: SessionId::from_bytes(id),
-            entry: session(),
-        },
+    let created = match kind {
+        ANONYMOUS_SESSION => time(rest.number()?),
+        _ => UnixMillis::EPOCH,
+    };
+    let is_known = match kind {
+        SESSION | ANONYMOUS_SESSION | SINCE => true,
+        // No raise reaches the largest number.
+        SUBJECT | EVERYONE => entry.from < UnixMillis::MAX,
+        _ => false,
+    };
+    is_known.then(|| revocation(kind, id, entry, created))
+}
+
+fn revocation(kind: u8, id: Id, entry: SessionEntry, created: UnixMillis) -> Revocation {
+    let (session, key) = (SessionId::from_bytes(id), SubjectKey::from_bytes(id));
+    let SessionEntry { from, until, .. } = entry;
+    let generation = Generation::new(from.as_millis());
+    match kind {
+        SESSION => Revocation::Session { id: session, entry },
         ANONYMOUS_SESSION => Revocation::AnonymousSession {
-            id: SessionId::from_bytes(id),
+            id: session,
             created,
-            entry: session(),
+            entry,
         },
         SUBJECT => Revocation::Subject {
-            key: SubjectKey::from_bytes(id),
-            entry: SubjectEntry {
-                generation: generation(from)?,
-                until,
-            },
+            key,
+            entry: SubjectEntry { generation, until },
         },
-        EVERYONE => Revocation::Everyone {
-            generation: generation(from)?,
-        },
-        SINCE => Revocation::Anonymous { since: time(from) },
-        _ => return None,
-    })
+        EVERYONE => Revocation::Everyone { generation },
+        _ => Revocation::Anonymous { since: from },
+    }
 }
 
-/// None that a counter could not have reached.
-fn generation(number: u64) -> Option<Generation> {
-    (number < LARGEST).then(|| Generation::new(number))
+/// The revocation of a value that is stored for a session, an anonymous one or a subject, and whether the value
+/// was understood.
+///
+/// One that was not refuses all it could: a session counts as ended, a subject's sessions from before now as dead.
+pub(super) fn stored(kind: u8, id: Id, value: &[u8], state: &LogState) -> (Revocation, bool) {
+    let longest = state.announced.longest;
+    match understood(kind, id, value) {
+        Some(Revocation::Subject { key, entry }) => {
+            let entry = entry.kept(longest);
+            (Revocation::Subject { key, entry }, true)
+        }
+        Some(revocation) => (revocation, true),
+        None => {
+            let refusal = SessionEntry {
+                serial: Serial::ENDED,
+                from: match kind {
+                    SUBJECT => state.now,
+                    _ => UnixMillis::EPOCH,
+                },
+                until: state.now + longest,
+            };
+            // An anonymous session is dropped last if it began now.
+            (revocation(kind, id, refusal, state.now), false)
+        }
+    }
 }
 
-/// A value in `sessions`; `None` if it is not understood.
-pub(super) fn session(value: &[u8]) -> Option<SessionEntry> {
-    let mut fields = Fields::of(value)?;
-    let entry = fields.session()?;
-    fields.0.is_empty().then_some(entry)
-}
-
-/// A value in `anonymous`: a session's, and when that began.
-pub(super) fn anonymous(value: &[u8]) -> Option<(UnixMillis, SessionEntry)> {
-    let mut fields = Fields::of(value)?;
-    let entry = fields.session()?;
-    let created = time(fields.number()?);
-    fields.0.is_empty().then_some((created, entry))
-}
-
-/// A value in `subjects`: `until`, the generation, and its last raises.
-pub(super) fn subject(value: &[u8]) -> Option<SubjectEntry> {
-    let mut fields = Fields::of(value)?;
-    let until = time(fields.number()?);
-    let current = generation(fields.number()?)?;
-    let [raises] = fields.take()?;
-    if usize::from(raises) > REMEMBERED {
+fn understood(kind: u8, id: Id, value: &[u8]) -> Option<Revocation> {
+    let mut rest = Remaining(value);
+    if rest.take()? != [VERSION] {
         return None;
     }
-    for _ in 0..raises {
-        let _raise: Id = fields.take()?;
-        generation(fields.number()?)?;
-        generation(fields.number()?)?;
-    }
-    let entry = SubjectEntry {
-        generation: current,
-        until,
+    let revocation = read(kind, id, &mut rest)?;
+    let raises = match kind {
+        SUBJECT => REMEMBERED,
+        _ => 0,
     };
-    fields.0.is_empty().then_some(entry)
+    for _ in 0..raises {
+        if rest.0.is_empty() {
+            break;
+        }
+        let _raise: Id = rest.take()?;
+        // The generation, and the one before.
+        if rest.number()? >= LARGEST || rest.number()? >= LARGEST {
+            return None;
+        }
+    }
+    rest.0.is_empty().then_some(revocation)
 }
 
-/// What is left of a value.
-struct Fields<'a>(&'a [u8]);
+/// The bytes that are still to be read.
+struct Remaining<'a>(&'a [u8]);
 
-impl<'a> Fields<'a> {
-    /// After the version.
-    fn of(value: &'a [u8]) -> Option<Self> {
-        let (version, rest) = value.split_first()?;
-        (*version == VERSION).then_some(Self(rest))
-    }
-
+impl Remaining<'_> {
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (field, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -234,14 +213,6 @@ impl<'a> Fields<'a> {
 
     fn number(&mut self) -> Option<u64> {
         self.take().map(u64::from_be_bytes)
-    }
-
-    fn session(&mut self) -> Option<SessionEntry> {
-        Some(SessionEntry {
-            serial: Serial::new(u32::from_be_bytes(self.take()?)),
-            from: time(self.number()?),
-            until: time(self.number()?),
-        })
     }
 }
 
@@ -295,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lua_can_not_count_is_never_or_refused() {
+    fn numbers_that_lua_cannot_count_to_are_never_or_refused() {
         for absurd in [LARGEST, LARGEST + 1, u64::MAX] {
             assert_eq!(number(UnixMillis::new(absurd)), LARGEST);
             assert_eq!(time(absurd), UnixMillis::MAX);
@@ -308,24 +279,42 @@ mod tests {
 
     #[test]
     fn values_are_of_one_version_and_length() {
-        strict(21, |value| session(value).is_some());
-        strict(29, |value| anonymous(value).is_some());
-        strict(18, |value| subject(value).is_some());
-
-        fn strict(length: usize, understood: impl Fn(&[u8]) -> bool) {
+        let understood = |kind, value: &[u8]| understood(kind, [1; 16], value).is_some();
+        for (kind, length) in [(SESSION, 21), (ANONYMOUS_SESSION, 29), (SUBJECT, 21)] {
             let mut value = vec![0; length];
-            assert!(!understood(&value));
+            assert!(!understood(kind, &value));
             value[0] = VERSION;
-            assert!(understood(&value));
-            assert!(!understood(&value[..length - 1]));
+            assert!(understood(kind, &value));
+            assert!(!understood(kind, &value[..length - 1]));
             value.push(0);
-            assert!(!understood(&value));
-            assert!(!understood(&[]));
+            assert!(!understood(kind, &value));
+            assert!(!understood(kind, &[]));
         }
         for raises in 0..=5 {
-            let mut value = vec![0; 18 + 32 * raises];
-            (value[0], value[17]) = (VERSION, raises as u8);
-            assert_eq!(subject(&value).is_some(), raises <= 4);
+            let mut value = vec![0; 21 + 32 * raises];
+            value[0] = VERSION;
+            assert_eq!(understood(SUBJECT, &value), raises <= 4);
+            assert_eq!(understood(SESSION, &value), raises == 0);
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_understood_refuses_all_it_could() {
+        let (now, longest) = (UnixMillis::new(1000), Duration::from_millis(50));
+        let mut state = LogState::new(Default::default(), now, now);
+        state.announced.longest = longest;
+        for kind in [SESSION, ANONYMOUS_SESSION, SUBJECT] {
+            let (revocation, is_understood) = stored(kind, [1; 16], b"odd", &state);
+            assert!(!is_understood);
+            assert_eq!(revocation.until(), now + longest);
+            match revocation {
+                Revocation::Session { entry, .. } => assert_eq!(entry.serial, Serial::ENDED),
+                Revocation::AnonymousSession { created, entry, .. } => {
+                    assert_eq!((created, entry.serial), (now, Serial::ENDED));
+                }
+                Revocation::Subject { entry, .. } => assert_eq!(entry.generation.get(), 1000),
+                other => panic!("{other:?}"),
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Waiting until replicas have what was written.
+//! Waiting until replicas have a write.
 //!
-//! 1. A wait is said over the connection of the write, which is what it waits for.
+//! 1. A wait is said over the connection of the write: it waits for that connection's writes.
 //! 2. It holds up everything else on that connection. So one wait serves all whose writes were answered
 //!    before it began: with a replica that is down, many callers wait three times at the most (for the
 //!    wait under way, for one that began a moment too early, and for their own), not in a row.
@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use redis::{Value, cmd};
+use redis::{cmd, from_redis_value};
 use tokio::sync::Mutex;
 
 use super::link::{Held, Link};
@@ -19,6 +19,7 @@ use crate::time::millis;
 /// than half a second for the write itself.
 const WAIT: Duration = Duration::from_millis(800);
 
+#[derive(Default)]
 pub(super) struct Replicas {
     wanted: usize,
     /// How many writes were answered.
@@ -39,13 +40,12 @@ impl Replicas {
     pub(super) fn new(wanted: usize) -> Self {
         Self {
             wanted,
-            written: AtomicU64::new(0),
-            last: Mutex::new(None),
+            ..Self::default()
         }
     }
 
     /// Whether there is anything to wait for.
-    pub(super) fn wanted(&self) -> bool {
+    pub(super) fn are_wanted(&self) -> bool {
         self.wanted > 0
     }
 
@@ -56,20 +56,17 @@ impl Replicas {
             .fetch_add(1, Ordering::AcqRel)
             .saturating_add(1);
         let mut last = self.last.lock().await;
-        let covered = |last: &Waited| last.connection == held.number() && last.covers >= mine;
-        let waited = match last.filter(covered) {
+        let is_covered = |last: &Waited| last.connection == held.number && last.covers >= mine;
+        let waited = match last.filter(is_covered) {
             Some(waited) => waited,
             None => {
                 // Lets others count theirs whose answers came together with this one.
                 tokio::task::yield_now().await;
-                let covers = self.written.load(Ordering::Acquire);
-                let waited = Waited {
-                    connection: held.number(),
-                    covers,
+                *last.insert(Waited {
+                    connection: held.number,
+                    covers: self.written.load(Ordering::Acquire),
                     acknowledged: self.acknowledged(link, held).await?,
-                };
-                *last = Some(waited);
-                waited
+                })
             }
         };
         let (wanted, acknowledged) = (self.wanted, waited.acknowledged);
@@ -85,10 +82,8 @@ impl Replicas {
     async fn acknowledged(&self, link: &Link, held: &Held) -> Result<usize, StoreError> {
         let mut command = cmd("WAIT");
         command.arg(self.wanted).arg(millis(WAIT));
-        match link.say(held, &command).await {
-            Ok(Value::Int(count)) => Ok(usize::try_from(count).unwrap_or(0)),
-            Ok(_) => Ok(0),
-            Err(error) => Err(link.server().problem(&error)),
-        }
+        let answer = link.say(held, &command).await;
+        let count = answer.map_err(|error| link.server().told(&error))?;
+        Ok(from_redis_value(count).unwrap_or(0))
     }
 }

@@ -115,9 +115,13 @@ pub(super) fn require(holds: bool, problem: impl FnOnce() -> String) -> Checked 
 }
 
 /// Fails the check unless both are equal.
-pub(super) fn require_eq<T: PartialEq + fmt::Debug>(held: T, want: T, what: &str) -> Checked {
-    require(held == want, || {
-        format!("{what} is {held:?} and should be {want:?}")
+pub(super) fn equal<A, B>(what: &str, got: A, want: B) -> Checked
+where
+    A: PartialEq<B> + fmt::Debug,
+    B: fmt::Debug,
+{
+    require(got == want, || {
+        format!("{what} is {got:?} and should be {want:?}")
     })
 }
 

@@ -1,52 +1,48 @@
-//! What a log holds, and how it changes.
+//! What a log holds, and how it changes: the rules of every shared log.
 //!
 //! 1. Everything is joined. What changed is handed on as it stands after the join.
 //! 2. Of anonymous sessions a limited number of entries is kept. What expired makes room first, then all that
 //!    began first, whose sessions are refused by [`Revocation::Anonymous`] from the same moment on.
 //! 3. A damaged entry is never written over and refuses all it could.
+//! 4. A raise goes above what is stored, what the caller knows, and the log's time. A repeat of one of the last
+//!    few is told that one's result. So a retry after a lost reply ends no login that came in between, also if
+//!    others raised meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::counter::{Counter, PastRaise};
 use crate::error::StoreError;
-use crate::ids::{Generation, Serial, SessionId, SubjectKey};
-use crate::revoke::{Published, Raise, Revocation, SessionEntry, SubjectEntry, Target};
+use crate::ids::{Generation, RaiseId, Serial, SessionId, SubjectKey};
+use crate::revoke::{Matter, Published, Raise, Revocation, SessionEntry, Target};
 use crate::time::SKEW;
 use crate::time::UnixMillis;
 
+/// How many raises of one target are remembered. A retry comes within seconds, so as many would have
+/// to come in between.
+const REMEMBERED: usize = 4;
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub(super) struct Entries {
-    sessions: BTreeMap<SessionId, SessionEntry>,
-    anonymous: BTreeMap<SessionId, (UnixMillis, SessionEntry)>,
-    /// The same by when they began.
+pub(super) struct StoredEntries {
+    stored: BTreeMap<Matter, Revocation>,
+    /// The last raises of each target, the newest first.
+    raises: BTreeMap<Target, Vec<PastRaise>>,
+    /// Anonymous sessions by when they began.
     order: BTreeSet<(UnixMillis, SessionId)>,
-    since: UnixMillis,
-    subjects: BTreeMap<SubjectKey, Subject>,
-    everyone: Counter,
     /// Sessions whose entries are not understood.
     damaged: BTreeSet<SessionId>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-struct Subject {
-    counter: Counter,
-    until: UnixMillis,
-}
-
-impl Subject {
-    fn entry(&self, longest: Duration) -> SubjectEntry {
-        let entry = SubjectEntry {
-            generation: self.counter.generation,
-            until: self.until,
-        };
-        entry.kept(longest)
-    }
+/// What a repeat of a raise is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct PastRaise {
+    id: RaiseId,
+    pub(super) generation: Generation,
+    pub(super) previous: Generation,
 }
 
 /// By what entries are judged.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rules {
+pub(super) struct Terms {
     pub(super) now: UnixMillis,
     pub(super) longest: Duration,
     pub(super) anonymous_capacity: usize,
@@ -54,9 +50,9 @@ pub(super) struct Rules {
     pub(super) may_sweep: bool,
 }
 
-/// What a publication changes.
+/// All that one call changes.
 #[derive(Debug, Default)]
-pub(super) struct News {
+pub(super) struct Changes {
     /// What is there now.
     pub(super) revocations: Vec<Revocation>,
     /// Whether anything changed that not anyone can change as often as they like.
@@ -65,186 +61,150 @@ pub(super) struct News {
     pub(super) has_swept: bool,
 }
 
-impl News {
-    fn push(&mut self, revocation: Revocation) {
-        self.is_serious |= !revocation.matter().is_anonymous();
-        self.revocations.push(revocation);
-    }
-}
-
-impl Entries {
+impl StoredEntries {
     /// # Errors
     /// When an anonymous session began so far ahead that everyone's would be refused with it.
     pub(super) fn check(revocation: &Revocation, now: UnixMillis) -> Result<(), StoreError> {
-        let time = match revocation {
-            Revocation::AnonymousSession { created, .. } => *created,
-            Revocation::Anonymous { since } => *since,
-            Revocation::Session { .. }
-            | Revocation::Subject { .. }
-            | Revocation::Everyone { .. } => return Ok(()),
-        };
-        if time > now + SKEW {
-            return Err(StoreError::clocks(time, now, SKEW));
+        match revocation {
+            Revocation::AnonymousSession { created: time, .. }
+            | Revocation::Anonymous { since: time }
+                if *time > now + SKEW =>
+            {
+                Err(StoreError::clocks(*time, now, SKEW))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     pub(super) fn join(
         &mut self,
         revocation: Revocation,
-        rules: Rules,
-        news: &mut News,
+        terms: Terms,
+        changes: &mut Changes,
     ) -> Published {
-        match revocation {
-            Revocation::Session { id, entry } => {
-                let held = self.sessions.get(&id).copied();
-                if self.damaged.contains(&id) {
-                    // Followers, who cannot read it either, are told what came.
-                    news.revocations.push(revocation);
-                    return Published::Known;
-                }
-                let new = held.map_or(entry, |held| held.join(entry));
-                if held != Some(new) {
-                    self.sessions.insert(id, new);
-                    news.push(Revocation::Session { id, entry: new });
-                }
-                let is_fresh = held.is_none_or(|held| entry.serial > held.serial);
-                Published::fresh_if(is_fresh).over(held)
+        let main = match revocation {
+            Revocation::Session { id, .. } | Revocation::AnonymousSession { id, .. } => {
+                self.session(id)
             }
-            Revocation::AnonymousSession { id, created, entry } => {
-                let main = self.sessions.get(&id).copied();
-                self.join_anonymous(id, created, entry, rules, news)
-                    .over(main)
-            }
-            Revocation::Subject { key, entry } => {
-                let held = self.subjects.get(&key).copied();
-                let stored = held.unwrap_or_default();
-                let new = Subject {
-                    counter: stored.counter.join(entry.generation),
-                    until: stored.until.max(entry.until),
-                };
-                let entry_now = new.entry(rules.longest);
-                if held.map(|held| held.entry(rules.longest)) != Some(entry_now) {
-                    news.push(Revocation::Subject {
-                        key,
-                        entry: entry_now,
-                    });
-                }
-                self.subjects.insert(key, new);
-                let is_fresh = |held: Subject| entry.generation > held.counter.generation;
-                Published::fresh_if(held.is_none_or(is_fresh))
-            }
-            Revocation::Everyone { generation } => {
-                let is_fresh = generation > self.everyone.generation;
-                if is_fresh {
-                    self.everyone = self.everyone.join(generation);
-                    news.push(revocation);
-                }
-                Published::fresh_if(is_fresh)
-            }
-            Revocation::Anonymous { since } => {
-                let is_fresh = since > self.since;
-                if is_fresh {
-                    self.rise(since, news);
-                }
-                Published::fresh_if(is_fresh)
-            }
-        }
+            Revocation::Subject { .. }
+            | Revocation::Everyone { .. }
+            | Revocation::Anonymous { .. } => None,
+        };
+        self.join_one(revocation, terms, changes).over(main)
     }
 
-    fn join_anonymous(
+    fn join_one(
         &mut self,
-        id: SessionId,
-        created: UnixMillis,
-        entry: SessionEntry,
-        rules: Rules,
-        news: &mut News,
+        revocation: Revocation,
+        terms: Terms,
+        changes: &mut Changes,
     ) -> Published {
-        if created <= self.since {
+        let matter = revocation.matter();
+        if self.is_damaged(matter) {
+            // Followers, who cannot read it either, are told what came.
+            changes.revocations.push(revocation);
+            return Published::Known;
+        }
+        if self.has_ended(&revocation) {
             return Published::Ended;
         }
-        let held = self.anonymous.get(&id).copied();
-        let new = match held {
-            Some((began, held)) => (began.max(created), held.join(entry)),
-            None => (created, entry),
-        };
+        let held = self.get(matter, terms.longest);
+        let joined = held.map_or(revocation, |held| held.join(revocation));
+        let new = kept(joined, terms.longest);
         if held == Some(new) {
             return Published::Known;
         }
-        if let Some((began, _)) = held {
-            self.order.remove(&(began, id));
+        self.forget_order(held);
+        self.stored.insert(matter, new);
+        match new {
+            Revocation::AnonymousSession { id, created, .. } => {
+                self.order.insert((created, id));
+                self.make_room(terms, changes);
+            }
+            Revocation::Anonymous { .. } => self.drop_refused(),
+            Revocation::Session { .. }
+            | Revocation::Subject { .. }
+            | Revocation::Everyone { .. } => {}
         }
-        self.order.insert((new.0, id));
-        self.anonymous.insert(id, new);
-        self.make_room(rules, news);
-        let (began, joined) = new;
-        if began > self.since {
-            news.push(Revocation::AnonymousSession {
-                id,
-                created: began,
-                entry: joined,
-            });
+        if !self.has_ended(&new) {
+            changes.is_serious |= !matter.is_anonymous();
+            changes.revocations.push(new);
         }
-        if created <= self.since {
+        if self.has_ended(&revocation) {
             return Published::Ended;
         }
-        Published::fresh_if(held.is_none_or(|(_, held)| entry.serial > held.serial))
+        Published::fresh_if(held.is_none_or(|held| rank(&revocation) > rank(&held)))
     }
 
-    fn make_room(&mut self, rules: Rules, news: &mut News) {
-        if self.anonymous.len() > rules.anonymous_capacity && rules.may_sweep {
-            news.has_swept = true;
-            self.sweep(rules, usize::MAX);
+    /// Whether it is of an anonymous session that is refused by when it began.
+    fn has_ended(&self, revocation: &Revocation) -> bool {
+        let since = match self.stored.get(&Matter::Anonymous) {
+            Some(Revocation::Anonymous { since }) => *since,
+            _ => return false,
+        };
+        matches!(revocation, Revocation::AnonymousSession { created, .. } if *created <= since)
+    }
+
+    fn make_room(&mut self, terms: Terms, changes: &mut Changes) {
+        if self.order.len() > terms.anonymous_capacity && terms.may_sweep {
+            changes.has_swept = true;
+            self.sweep(terms, usize::MAX);
         }
-        while self.anonymous.len() > rules.anonymous_capacity
-            && let Some(&(first, _)) = self.order.first()
-            && first <= rules.now + SKEW
+        while self.order.len() > terms.anonymous_capacity
+            && let Some(&(since, _)) = self.order.first()
+            && since <= terms.now + SKEW
         {
-            self.rise(first, news);
+            self.join_one(Revocation::Anonymous { since }, terms, changes);
         }
     }
 
-    /// Refuses anonymous sessions that began then or before, in place of their entries.
-    fn rise(&mut self, since: UnixMillis, news: &mut News) {
-        self.since = since;
-        while let Some(&(first, id)) = self.order.first()
-            && first <= since
+    fn drop_refused(&mut self) {
+        while let Some(&(_, id)) = self.order.first()
+            && let Some(first) = self.stored.get(&Matter::AnonymousSession(id))
+            && self.has_ended(first)
         {
-            self.order.pop_first();
-            self.anonymous.remove(&id);
+            self.forget(Matter::AnonymousSession(id));
         }
-        news.push(Revocation::Anonymous { since });
     }
 
-    /// Raises a generation. What it changes is in `news`, nothing for a repeat.
+    fn forget(&mut self, matter: Matter) {
+        let forgotten = self.stored.remove(&matter);
+        self.forget_order(forgotten);
+        if let Matter::Subject(key) = matter {
+            self.raises.remove(&Target::Subject(key));
+        }
+    }
+
+    fn forget_order(&mut self, held: Option<Revocation>) {
+        if let Some(Revocation::AnonymousSession { id, created, .. }) = held {
+            self.order.remove(&(created, id));
+        }
+    }
+
+    /// Raises a generation. What it changes is in `changes`.
     pub(super) fn raise(
         &mut self,
         raise: &Raise,
-        rules: Rules,
-        news: &mut News,
+        terms: Terms,
+        changes: &mut Changes,
     ) -> Result<(PastRaise, UnixMillis), StoreError> {
-        let (last, until, raised) = match raise.target {
-            Target::Subject(key) => {
-                let mut subject = self.subjects.get(&key).copied().unwrap_or_default();
-                let (last, counter) = subject.counter.raise(raise, rules.now)?;
-                subject.counter = counter;
-                subject.until = subject
-                    .until
-                    .max(rules.now + rules.longest)
-                    .max(raise.until);
-                self.subjects.insert(key, subject);
-                let entry = subject.entry(rules.longest);
-                (last, entry.until, Revocation::Subject { key, entry })
-            }
-            Target::Everyone => {
-                let (last, counter) = self.everyone.raise(raise, rules.now)?;
-                self.everyone = counter;
-                let generation = last.generation;
-                (last, UnixMillis::MAX, Revocation::Everyone { generation })
-            }
+        let previous = self.generation(raise.target).max(raise.known);
+        let generation = previous
+            .next(Generation::NONE, terms.now)
+            .ok_or(StoreError::Exhausted)?;
+        let last = PastRaise {
+            id: raise.id,
+            generation,
+            previous,
         };
-        news.push(raised);
-        Ok((last, until))
+        let raises = self.raises.entry(raise.target).or_default();
+        raises.insert(0, last);
+        raises.truncate(REMEMBERED);
+        let until = raise.until.max(terms.now + terms.longest);
+        let raised = raise.target.at(generation, until);
+        self.join(raised, terms, changes);
+        let raised = self.get(raised.matter(), terms.longest);
+        Ok((last, raised.map_or(until, |raised| raised.until())))
     }
 
     /// The result of the raise that `raise` repeats, and until when it is kept.
@@ -253,29 +213,33 @@ impl Entries {
         raise: &Raise,
         longest: Duration,
     ) -> Option<(PastRaise, UnixMillis)> {
-        match raise.target {
-            Target::Subject(key) => {
-                let subject = self.subjects.get(&key)?;
-                let past = subject.counter.repeated(raise)?;
-                Some((past, subject.entry(longest).until))
-            }
-            Target::Everyone => Some((self.everyone.repeated(raise)?, UnixMillis::MAX)),
+        let mut raises = self.raises.get(&raise.target)?.iter();
+        let past = raises.find(|past| past.id == raise.id)?;
+        let raised = raise.target.at(past.generation, raise.until);
+        let raised = self.get(raised.matter(), longest)?;
+        Some((*past, raised.until()))
+    }
+
+    pub(super) fn generation(&self, target: Target) -> Generation {
+        let matter = match target {
+            Target::Subject(key) => Matter::Subject(key),
+            Target::Everyone => Matter::Everyone,
+        };
+        match self.stored.get(&matter) {
+            Some(Revocation::Subject { entry, .. }) => entry.generation,
+            Some(Revocation::Everyone { generation }) => *generation,
+            _ => Generation::NONE,
         }
-    }
-
-    pub(super) fn subject(&self, key: &SubjectKey) -> Generation {
-        let subject = self.subjects.get(key);
-        subject.map_or(Generation::NONE, |subject| subject.counter.generation)
-    }
-
-    pub(super) fn everyone(&self) -> Generation {
-        self.everyone.generation
     }
 
     pub(super) fn damage(&mut self, id: SessionId) {
-        if self.sessions.contains_key(&id) {
+        if self.stored.contains_key(&Matter::Session(id)) {
             self.damaged.insert(id);
         }
+    }
+
+    fn is_damaged(&self, matter: Matter) -> bool {
+        matches!(matter, Matter::Session(id) if self.damaged.contains(&id))
     }
 
     /// How many entries are not understood.
@@ -287,97 +251,81 @@ impl Entries {
         &self,
         id: SessionId,
         subject: Option<SubjectKey>,
-        rules: Rules,
+        terms: Terms,
     ) -> Vec<Revocation> {
-        let session = self.sessions.get(&id);
-        let session = session.map(|&entry| self.session(id, entry, rules));
-        let anonymous = self.anonymous.get(&id);
-        let anonymous =
-            anonymous.map(|&(created, entry)| Revocation::AnonymousSession { id, created, entry });
-        let subject = subject.and_then(|key| {
-            let entry = self.subjects.get(&key)?.entry(rules.longest);
-            Some(Revocation::Subject { key, entry })
-        });
-        let found = [session, anonymous, subject];
-        found.into_iter().flatten().chain(self.of_all()).collect()
+        let concerns = |each: &Revocation| match each.matter() {
+            Matter::Session(of) | Matter::AnonymousSession(of) => of == id,
+            Matter::Subject(of) => Some(of) == subject,
+            Matter::Everyone | Matter::Anonymous => true,
+        };
+        self.all(terms).into_iter().filter(concerns).collect()
     }
 
-    pub(super) fn all(&self, rules: Rules) -> Vec<Revocation> {
-        let sessions = self.sessions.iter();
-        let sessions = sessions.map(|(&id, &entry)| self.session(id, entry, rules));
-        let anonymous = self.anonymous.iter();
-        let anonymous = anonymous.map(|(&id, &(created, entry))| Revocation::AnonymousSession {
-            id,
-            created,
-            entry,
-        });
-        let subjects = self.subjects.iter().map(|(&key, subject)| {
-            let entry = subject.entry(rules.longest);
-            Revocation::Subject { key, entry }
-        });
-        let entries = sessions.chain(anonymous).chain(subjects);
-        self.of_all().chain(entries).collect()
-    }
-
-    /// What concerns more than one session or subject.
-    fn of_all(&self) -> impl Iterator<Item = Revocation> {
-        let generation = self.everyone.generation;
-        let everyone = Revocation::Everyone { generation };
-        let since = self.since;
-        let anonymous = Revocation::Anonymous { since };
-        let everyone = (generation > Generation::NONE).then_some(everyone);
-        let anonymous = (since > UnixMillis::EPOCH).then_some(anonymous);
-        everyone.into_iter().chain(anonymous)
-    }
-
-    fn session(&self, id: SessionId, entry: SessionEntry, rules: Rules) -> Revocation {
+    pub(super) fn all(&self, terms: Terms) -> Vec<Revocation> {
         let ended = SessionEntry {
             serial: Serial::ENDED,
             from: UnixMillis::EPOCH,
-            until: rules.now + rules.longest,
+            until: terms.now + terms.longest,
         };
-        let is_damaged = self.damaged.contains(&id);
-        let entry = if is_damaged { ended } else { entry };
-        Revocation::Session { id, entry }
+        let shown = |stored: &Revocation| match *stored {
+            Revocation::Session { id, .. } if self.damaged.contains(&id) => {
+                Revocation::Session { id, entry: ended }
+            }
+            stored => kept(stored, terms.longest),
+        };
+        self.stored.values().map(shown).collect()
+    }
+
+    fn get(&self, matter: Matter, longest: Duration) -> Option<Revocation> {
+        let (generation, since) = (Generation::NONE, UnixMillis::EPOCH);
+        let stored = self.stored.get(&matter).copied();
+        let stored = stored.or(match matter {
+            Matter::Everyone => Some(Revocation::Everyone { generation }),
+            Matter::Anonymous => Some(Revocation::Anonymous { since }),
+            _ => None,
+        });
+        stored.map(|stored| kept(stored, longest))
+    }
+
+    /// The session's entry in the main list, if it is understood.
+    fn session(&self, id: SessionId) -> Option<SessionEntry> {
+        match self.stored.get(&Matter::Session(id))? {
+            Revocation::Session { entry, .. } if !self.damaged.contains(&id) => Some(*entry),
+            _ => None,
+        }
     }
 
     /// Forgets at most `limit` entries whose time has passed, and returns how many.
-    pub(super) fn sweep(&mut self, rules: Rules, limit: usize) -> usize {
-        let now = rules.now;
-        let damaged = &self.damaged;
-        let is_past =
-            |id: &SessionId, entry: &SessionEntry| entry.until < now && !damaged.contains(id);
-        let past = self
-            .sessions
-            .iter()
-            .filter(|(id, entry)| is_past(id, entry));
-        let past: Vec<_> = past.map(|(id, _)| *id).take(limit).collect();
-        past.iter().for_each(|id| {
-            self.sessions.remove(id);
-        });
-        let mut swept = past.len();
-        let is_past = |subject: &Subject| subject.entry(rules.longest).until < now;
-        let past = self.subjects.iter().filter(|(_, subject)| is_past(subject));
-        let left = limit.saturating_sub(swept);
-        let past: Vec<_> = past.map(|(key, _)| *key).take(left).collect();
-        past.iter().for_each(|key| {
-            self.subjects.remove(key);
-        });
-        swept = swept.saturating_add(past.len());
-        swept.saturating_add(self.sweep_anonymous(now, limit.saturating_sub(swept)))
-    }
-
-    fn sweep_anonymous(&mut self, now: UnixMillis, limit: usize) -> usize {
-        let anonymous = self.anonymous.iter();
-        let past = anonymous.filter(|(_, (_, entry))| entry.until < now);
-        let past: Vec<_> = past
-            .map(|(id, (created, _))| (*created, *id))
-            .take(limit)
-            .collect();
-        for place in &past {
-            self.order.remove(place);
-            self.anonymous.remove(&place.1);
-        }
+    pub(super) fn sweep(&mut self, terms: Terms, limit: usize) -> usize {
+        let is_past = |(matter, stored): &(&Matter, &Revocation)| {
+            kept(**stored, terms.longest).until() < terms.now && !self.is_damaged(**matter)
+        };
+        let past = self.stored.iter().filter(is_past).take(limit);
+        let past: Vec<_> = past.map(|(matter, _)| *matter).collect();
+        past.iter().for_each(|matter| self.forget(*matter));
         past.len()
+    }
+}
+
+/// With an `until` that covers every cookie, if it is a subject's.
+fn kept(revocation: Revocation, longest: Duration) -> Revocation {
+    match revocation {
+        Revocation::Subject { key, entry } => {
+            let entry = entry.kept(longest);
+            Revocation::Subject { key, entry }
+        }
+        other => other,
+    }
+}
+
+/// What is compared to tell whether a publication is fresh.
+fn rank(revocation: &Revocation) -> u64 {
+    match revocation {
+        Revocation::Session { entry, .. } | Revocation::AnonymousSession { entry, .. } => {
+            entry.serial.get().into()
+        }
+        Revocation::Subject { entry, .. } => entry.generation.get(),
+        Revocation::Everyone { generation } => generation.get(),
+        Revocation::Anonymous { since } => since.as_millis(),
     }
 }

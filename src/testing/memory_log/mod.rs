@@ -5,7 +5,6 @@
 //! 2. Each handle is one node's connection. When the server is replaced, each handle's next attempt to follow
 //!    fails once, as the contract asks for.
 
-mod counter;
 mod entries;
 mod server;
 mod stream;
@@ -20,7 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-pub(crate) use self::server::{Call, LogServer};
+pub(crate) use self::server::{LogCall, LogServer};
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
 use crate::lock::lock;
@@ -30,7 +29,7 @@ use crate::revoke::{
 };
 use crate::time::{Clock, UnixMillis};
 
-/// After how long without news a follower is told that there are none.
+/// After how long a follower is told that nothing was published.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// A store that several nodes share, in this process's memory: for tests of how nodes behave together.
@@ -53,12 +52,12 @@ const QUIET: Duration = Duration::from_secs(1);
 /// # drop((one_nodes, anothers));
 /// ```
 pub struct MemoryLog {
-    shared: Arc<Shared>,
+    shared: Arc<SharedServer>,
     /// How many replacements this connection has noticed.
     noticed: AtomicU64,
 }
 
-struct Shared {
+struct SharedServer {
     server: Mutex<LogServer>,
     clock: Arc<dyn Clock>,
     /// How often another server took the place of the one before.
@@ -74,7 +73,7 @@ impl MemoryLog {
     /// An empty log, which begins now by `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let log = Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(SharedServer {
                 server: Mutex::new(LogServer::new(random())),
                 clock,
                 replaced: AtomicU64::default(),
@@ -129,9 +128,9 @@ impl MemoryLog {
         lock(&self.shared.server).damage(session);
     }
 
-    fn call<T>(&self, work: impl FnOnce(&mut LogServer, Call) -> T) -> T {
+    fn call<T>(&self, work: impl FnOnce(&mut LogServer, LogCall) -> T) -> T {
         let mut server = lock(&self.shared.server);
-        let call = Call {
+        let call = LogCall {
             now: self.shared.clock.now(),
             fresh: random(),
         };
@@ -141,7 +140,7 @@ impl MemoryLog {
     }
 
     /// The same for what followers may be told of.
-    fn change<T>(&self, work: impl FnOnce(&mut LogServer, Call) -> T) -> T {
+    fn change<T>(&self, work: impl FnOnce(&mut LogServer, LogCall) -> T) -> T {
         let done = self.call(work);
         self.shared.changed.notify_waiters();
         done

@@ -7,21 +7,20 @@
 //! 3. A clock that stands before the last sweep begins a new epoch of the same entries. It was wrong then, and
 //!    what was swept may be missing, or it is wrong now.
 
-use super::counter::PastRaise;
-use super::entries::{Entries, News, Rules};
+use super::entries::{Changes, PastRaise, StoredEntries, Terms};
 use super::stream::Stream;
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
 use crate::revoke::{
     ANONYMOUS_CAPACITY, Announcement, Cursor, Delta, Followed, Found, Incarnation, LogState,
-    Purpose, Raise, Raised, Reading, Receipt, Revocation, SETTLING, SnapshotEnd,
+    Purpose, Raise, Raised, Reading, Receipt, Revocation, SETTLING, SnapshotEnd, Target,
 };
 use crate::store::sweep::{BACKWARD, SWEEP_BATCH, check_clock};
 use crate::time::UnixMillis;
 
 /// What each call brings.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Call {
+pub(crate) struct LogCall {
     /// The server's time.
     pub(crate) now: UnixMillis,
     /// Names what the call may begin or publish. No other call has the same.
@@ -35,11 +34,11 @@ pub(crate) struct LogServer {
     /// Which server it is.
     identity: u64,
     /// None on a server that is empty.
-    list: Option<List>,
+    list: Option<LogList>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct List {
+struct LogList {
     epoch: u64,
     began: UnixMillis,
     complete_since: UnixMillis,
@@ -50,7 +49,7 @@ struct List {
     settled: UnixMillis,
     announced: Announcement,
     last_sweep: UnixMillis,
-    entries: Entries,
+    entries: StoredEntries,
     stream: Stream,
 }
 
@@ -88,99 +87,96 @@ impl LogServer {
     }
 
     /// What the log says of itself.
-    pub(crate) fn state(&mut self, call: Call) -> LogState {
+    pub(crate) fn state(&mut self, call: LogCall) -> LogState {
         self.open(call).state(call.now)
     }
 
     /// Where a follower stands that has seen everything so far.
     #[cfg(test)]
-    pub(crate) fn cursor(&mut self, call: Call) -> Cursor {
+    pub(crate) fn cursor(&mut self, call: LogCall) -> Cursor {
         self.open(call).stream.end()
     }
 
-    pub(crate) fn announce(&mut self, call: Call, announcement: Announcement) {
+    pub(crate) fn announce(&mut self, call: LogCall, announcement: Announcement) {
         let list = self.open(call);
         list.announced = list.announced.join(announcement);
     }
 
     pub(crate) fn publish(
         &mut self,
-        call: Call,
+        call: LogCall,
         revocations: &[Revocation],
         purpose: Purpose,
     ) -> Result<Receipt, StoreError> {
         let list = self.open(call);
         for revocation in revocations {
-            Entries::check(revocation, call.now)?;
+            StoredEntries::check(revocation, call.now)?;
         }
-        let rules = list.rules(call.now);
-        let mut news = News::default();
-        let join = |it: &Revocation| list.entries.join(*it, rules, &mut news);
+        let terms = list.terms(call.now);
+        let mut changes = Changes::default();
+        let join = |it: &Revocation| list.entries.join(*it, terms, &mut changes);
         let published = revocations.iter().map(join).collect();
         let prolongs = match purpose {
             Purpose::Revoke => false,
-            Purpose::Restoration => news.is_serious,
+            Purpose::Restoration => changes.is_serious,
             Purpose::FirstRestoration => !revocations.is_empty(),
         };
         if prolongs {
             list.prolong(call.now, purpose);
         }
-        if news.has_swept {
+        if changes.has_swept {
             list.last_sweep = list.last_sweep.max(call.now);
         }
-        list.tell(call, news);
+        list.tell(call, changes);
         Ok(Receipt::new(published, list.incarnation()))
     }
 
-    pub(crate) fn raise(&mut self, call: Call, raise: &Raise) -> Result<Raised, StoreError> {
+    pub(crate) fn raise(&mut self, call: LogCall, raise: &Raise) -> Result<Raised, StoreError> {
         let list = self.open(call);
-        let rules = list.rules(call.now);
+        let terms = list.terms(call.now);
         let state = list.state(call.now);
         let answer = |(past, until): (PastRaise, UnixMillis)| {
             Raised::new(past.previous, past.generation, until, state)
         };
         // First: what was raised was raised, whichever server it is now.
-        if let Some(repeated) = list.entries.repeated(raise, rules.longest) {
+        if let Some(repeated) = list.entries.repeated(raise, terms.longest) {
             return Ok(answer(repeated));
         }
         if raise.on.is_some_and(|on| on != list.incarnation()) {
             return Err(StoreError::Replaced);
         }
-        let mut news = News::default();
-        let raised = list.entries.raise(raise, rules, &mut news)?;
-        list.tell(call, news);
+        let mut changes = Changes::default();
+        let raised = list.entries.raise(raise, terms, &mut changes)?;
+        list.tell(call, changes);
         Ok(answer(raised))
     }
 
-    pub(crate) fn read(&mut self, call: Call, subject: &SubjectKey) -> Reading {
+    pub(crate) fn read(&mut self, call: LogCall, subject: &SubjectKey) -> Reading {
         let list = self.open(call);
-        let entries = &list.entries;
-        Reading::new(
-            entries.subject(subject),
-            entries.everyone(),
-            list.state(call.now),
-        )
+        let [subject, everyone] = [Target::Subject(*subject), Target::Everyone]
+            .map(|target| list.entries.generation(target));
+        Reading::new(subject, everyone, list.state(call.now))
     }
 
     pub(crate) fn find(
         &mut self,
-        call: Call,
+        call: LogCall,
         session: SessionId,
         subject: Option<SubjectKey>,
     ) -> Found {
         let list = self.open(call);
-        let found = list.entries.find(session, subject, list.rules(call.now));
+        let found = list.entries.find(session, subject, list.terms(call.now));
         Found::new(found, list.state(call.now))
     }
 
-    pub(crate) fn snapshot(&mut self, call: Call) -> (Vec<Revocation>, SnapshotEnd) {
+    pub(crate) fn snapshot(&mut self, call: LogCall) -> (Vec<Revocation>, SnapshotEnd) {
         let list = self.open(call);
         let end = SnapshotEnd::new(list.stream.end(), list.state(call.now));
-        (list.entries.all(list.rules(call.now)), end)
+        (list.entries.all(list.terms(call.now)), end)
     }
 
     /// What was published after `cursor`, in at most `limit` publications.
-    pub(crate) fn follow(&mut self, call: Call, cursor: Cursor, limit: usize) -> Followed {
+    pub(crate) fn follow(&mut self, call: LogCall, cursor: Cursor, limit: usize) -> Followed {
         let list = self.open(call);
         let state = list.state(call.now);
         let Some((revocations, reached)) = list.stream.after(cursor, limit) else {
@@ -193,7 +189,7 @@ impl LogServer {
 
     pub(crate) fn attest(
         &mut self,
-        call: Call,
+        call: LogCall,
         incarnation: Incarnation,
         since: UnixMillis,
     ) -> Option<LogState> {
@@ -205,17 +201,19 @@ impl LogServer {
         Some(list.state(call.now))
     }
 
-    pub(crate) fn sweep(&mut self, call: Call) -> Result<usize, StoreError> {
+    pub(crate) fn sweep(&mut self, call: LogCall) -> Result<usize, StoreError> {
         let list = self.open(call);
         check_clock(call.now, list.last_sweep)?;
         list.last_sweep = list.last_sweep.max(call.now);
-        Ok(list.entries.sweep(list.rules(call.now), SWEEP_BATCH))
+        Ok(list.entries.sweep(list.terms(call.now), SWEEP_BATCH))
     }
 
     /// The list as the call finds it.
-    fn open(&mut self, call: Call) -> &mut List {
+    fn open(&mut self, call: LogCall) -> &mut LogList {
         let identity = self.identity;
-        let list = self.list.get_or_insert_with(|| List::new(call, identity));
+        let list = self
+            .list
+            .get_or_insert_with(|| LogList::new(call, identity));
         if call.now + BACKWARD < list.last_sweep {
             list.begin_epoch(call);
         }
@@ -230,8 +228,8 @@ impl LogServer {
     }
 }
 
-impl List {
-    fn new(call: Call, server: u64) -> Self {
+impl LogList {
+    fn new(call: LogCall, server: u64) -> Self {
         Self {
             epoch: call.fresh,
             began: call.now,
@@ -241,13 +239,13 @@ impl List {
             settled: call.now + SETTLING,
             announced: Announcement::default(),
             last_sweep: call.now,
-            entries: Entries::default(),
+            entries: StoredEntries::default(),
             stream: Stream::new(call.fresh),
         }
     }
 
     /// Another list, of the same entries.
-    fn begin_epoch(&mut self, call: Call) {
+    fn begin_epoch(&mut self, call: LogCall) {
         self.epoch = call.fresh;
         self.began = call.now;
         self.complete_since = self.complete_since.max(call.now);
@@ -269,12 +267,12 @@ impl List {
         }
     }
 
-    fn rules(&self, now: UnixMillis) -> Rules {
+    fn terms(&self, now: UnixMillis) -> Terms {
         let capacity = match self.announced.anonymous_capacity {
             0 => ANONYMOUS_CAPACITY,
             announced => announced,
         };
-        Rules {
+        Terms {
             now,
             longest: self.announced.longest,
             anonymous_capacity: usize::try_from(capacity).unwrap_or(usize::MAX),
@@ -291,9 +289,9 @@ impl List {
         self.settled = self.settled.max(end.min(now + SETTLING));
     }
 
-    fn tell(&mut self, call: Call, news: News) {
-        if !news.revocations.is_empty() {
-            self.stream.push(call.fresh, news.revocations);
+    fn tell(&mut self, call: LogCall, changes: Changes) {
+        if !changes.revocations.is_empty() {
+            self.stream.push(call.fresh, changes.revocations);
         }
     }
 }

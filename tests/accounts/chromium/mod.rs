@@ -11,11 +11,11 @@ mod driver;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::accounts::{Server, command, folder};
-use common::moved_clock::MovedClock;
-use common::{HOUR, MINUTE, SECOND};
 use driver::{Chromium, Cookie, Request};
 use serde_json::{Value, json};
+use support::accounts::{Server, command, folder};
+use support::moved_clock::MovedClock;
+use support::{HOUR, MINUTE, SECOND};
 use tempfile::TempDir;
 
 /// Longer than until a read is told to the browser again, by default.

@@ -4,10 +4,10 @@ use sealed_session::revoke::{Purpose, ReplicatedLog};
 use sealed_session::{CookieSettings, Sessions, revoke::SubjectKey, time::UnixMillis};
 
 use super::{LIST, complete_since, node, node_on, open, remembered, status};
-use common::faulty::Faulty;
-use common::moved_clock::MovedClock;
-use common::redis_server::RedisServer;
-use common::{self, Browser, Node, SECOND, ended, eventually};
+use support::faulty::Faulty;
+use support::moved_clock::MovedClock;
+use support::redis_server::RedisServer;
+use support::{self, Browser, Node, SECOND, ended, eventually};
 
 /// A server whose clock can be moved, a node on it and a user there. `None` where no clock can be moved.
 async fn begin(user: &str) -> Option<(MovedClock, RedisServer, Node, Browser)> {
@@ -102,7 +102,7 @@ async fn a_server_whose_clock_is_far_behind_loses_nothing() {
     let before = complete_since(&open(&server)).await;
     clock.set(-40 * 24 * 3_600_000);
     let refused = Sessions::builder("test")
-        .keys(common::ring())
+        .keys(support::ring())
         .store(open(&server))
         .cookie(CookieSettings::plain_http());
     let refused = refused.start().await.unwrap_err();

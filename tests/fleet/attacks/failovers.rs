@@ -14,10 +14,10 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{LIST, complete_since, node, node_on, open, remembered, status};
-use common::moved_clock::MovedClock;
-use common::proxy::Proxy;
-use common::redis_server::RedisServer;
-use common::{DAY, MINUTE, Node, SECOND, ended, ended_entry, eventually, settled};
+use support::moved_clock::MovedClock;
+use support::proxy::Proxy;
+use support::redis_server::RedisServer;
+use support::{DAY, MINUTE, Node, SECOND, ended, ended_entry, eventually, settled};
 
 /// What leads to a server: new connections to another one, from some time on.
 struct Address {

@@ -15,9 +15,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{LIST, complete_since, node, node_on, open, remembered, status};
-use common::faulty::{Call, Faulty, Mode};
-use common::redis_server::RedisServer;
-use common::{DAY, MINUTE, Node, SECOND, ended, eventually, log};
+use support::faulty::{Call, Faulty, Mode};
+use support::redis_server::RedisServer;
+use support::{DAY, MINUTE, Node, SECOND, ended, eventually, log};
 
 /// A store that lost everything has lost how long it has to remember, too.
 #[actix_web::test]

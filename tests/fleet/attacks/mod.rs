@@ -9,12 +9,12 @@ mod losses;
 mod orders;
 mod others;
 
-use common::redis_server::RedisServer;
-use common::{Browser, Node, SECOND};
 use sealed_session::revoke::{ReplicatedLog, Store};
 use sealed_session::store::Redis;
 use sealed_session::testing::ManualClock;
 use sealed_session::{CookieSettings, Sessions, revoke::SubjectKey, time::UnixMillis};
+use support::redis_server::RedisServer;
+use support::{Browser, Node, SECOND};
 
 const LIST: &str = "l";
 
@@ -24,13 +24,13 @@ fn open(server: &RedisServer) -> Redis {
 
 /// A node on the list, which settled long ago.
 async fn node(server: &RedisServer) -> Node {
-    common::settled(server, LIST).await;
+    support::settled(server, LIST).await;
     node_on(open(server)).await
 }
 
 async fn node_on(store: impl Into<Store>) -> Node {
     let builder = Sessions::builder("test")
-        .keys(common::ring())
+        .keys(support::ring())
         .store(store)
         .cookie(CookieSettings::plain_http());
     let node = Node::serve(ManualClock::default(), builder).await;

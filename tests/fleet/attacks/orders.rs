@@ -4,9 +4,9 @@ use sealed_session::revoke::{ReplicatedLog, Store, Target};
 
 use super::losses::CutOff;
 use super::{complete_since, node, node_on, open, remembered, status};
-use common::faulty::{Call, Faulty, Mode};
-use common::redis_server::RedisServer;
-use common::{Browser, Node, SECOND, eventually};
+use support::faulty::{Call, Faulty, Mode};
+use support::redis_server::RedisServer;
+use support::{Browser, Node, SECOND, eventually};
 
 /// Ends everyone's sessions, with a tool that is no node.
 async fn order(log: impl ReplicatedLog) {

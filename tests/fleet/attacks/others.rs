@@ -5,9 +5,9 @@ use sealed_session::testing::ManualClock;
 use serde_json::json;
 
 use super::{LIST, node, status};
-use common::faulty::{Call, Faulty, Mode};
-use common::redis_server::RedisServer;
-use common::{Browser, Node, SECOND, eventually, log};
+use support::faulty::{Call, Faulty, Mode};
+use support::redis_server::RedisServer;
+use support::{Browser, Node, SECOND, eventually, log};
 
 /// Today that takes someone who writes into the list; a later release will know values that this one does
 /// not.

@@ -5,7 +5,7 @@
 
 use super::fleet::Fleet;
 use super::watch::Sight;
-use common::moved_clock::MovedClock;
+use support::moved_clock::MovedClock;
 
 /// Starts node 2 again, under a clock that can be moved.
 async fn clock_of_node_2(fleet: &mut Fleet) -> Option<MovedClock> {

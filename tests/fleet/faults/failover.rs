@@ -1,8 +1,8 @@
 //! The primary dies, and its replica is promoted without the last entries.
 
 use super::fleet::{Fleet, LIST, Settings};
-use common::proxy::Proxy;
-use common::redis_server::RedisServer;
+use support::proxy::Proxy;
+use support::redis_server::RedisServer;
 
 /// How far the list on a server has come.
 fn sequence(redis: &RedisServer) -> u64 {

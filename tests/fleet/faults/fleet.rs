@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::watch::{Fate, Id, Person, Sight, Watch};
-use common::Browser;
-use common::accounts::{Server, Steps, command};
-use common::proxy::Proxy;
-use common::redis_server::RedisServer;
-use common::settled;
+use support::Browser;
+use support::accounts::{Server, Steps, command};
+use support::proxy::Proxy;
+use support::redis_server::RedisServer;
+use support::settled;
 
 /// The list's name on the server.
 pub const LIST: &str = "fleet-faults";

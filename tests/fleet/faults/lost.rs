@@ -2,7 +2,7 @@
 
 use super::fleet::{Fleet, Settings};
 use super::watch::{Fate, Sight};
-use common::redis_server::RedisServer;
+use support::redis_server::RedisServer;
 
 async fn killed_and_back(redis: RedisServer, back: fn(&RedisServer), fault: &str) {
     let fleet = Fleet::on(redis, Settings::default()).await;

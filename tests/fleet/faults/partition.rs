@@ -1,7 +1,7 @@
 //! One node is cut off from Redis, and reaches it again. Meanwhile the others go on.
 
 use super::fleet::{Fleet, IMPATIENT};
-use common::proxy::Proxy;
+use support::proxy::Proxy;
 
 async fn partitioned(cut_off: fn(&Proxy), fault: &str) {
     let fleet = Fleet::with(IMPATIENT).await;

@@ -8,7 +8,7 @@ use sealed_session::{CookieSettings, SameSite};
 use serde_json::json;
 
 use super::{attribute, persistent, seen, serve, started};
-use common::{Answer, DAY, HOUR, MINUTE, with};
+use support::{Answer, DAY, HOUR, MINUTE, with};
 
 /// The one cookie that an answer sets.
 #[track_caller]
@@ -150,7 +150,7 @@ async fn a_session_that_was_cleared_is_still_one() {
 }
 
 #[actix_web::test]
-async fn a_cookie_that_is_no_session_is_a_visitors_first_request() {
+async fn a_cookie_that_is_no_session_counts_as_none() {
     let clock = ManualClock::default();
     let sessions = started(&clock, CookieSettings::plain_http(), DAY).await;
     let browser = serve(&sessions);
@@ -158,7 +158,7 @@ async fn a_cookie_that_is_no_session_is_a_visitors_first_request() {
     let good = browser.session().unwrap();
     let (head, tail) = good.split_at(good.len() - 1);
     let changed = format!("{head}{}", if tail == "A" { "B" } else { "A" });
-    let other = common::started("another application", CookieSettings::plain_http());
+    let other = support::started("another application", CookieSettings::plain_http());
     let elsewhere = serve(&other.await);
     elsewhere.post("/visit").await.is(200);
     let foreign = elsewhere.session().unwrap();

@@ -11,8 +11,8 @@ use sealed_session::{CookieSettings, Lifetimes, Session, SessionStatus};
 use serde_json::json;
 
 use super::{attribute, persistent, seen, serve, started};
-use common::faulty::{Faulty, Mode};
-use common::{Browser, DAY, HOUR, MINUTE, SECOND, builder, log, memory, serve_app, with};
+use support::faulty::{Faulty, Mode};
+use support::{Browser, DAY, HOUR, MINUTE, SECOND, builder, log, memory, serve_app, with};
 
 #[actix_web::test]
 async fn without_a_middleware_there_is_no_session() {
@@ -155,7 +155,7 @@ async fn the_cookie_has_the_strictest_name_unless_it_is_named() {
 
 /// There it is ignored and stays.
 #[actix_web::test]
-async fn what_cannot_be_a_session_is_removed_where_somebody_looks() {
+async fn a_cookie_that_cannot_be_a_session_is_removed_where_somebody_looks() {
     let clock = ManualClock::default();
     let sessions = started(&clock, CookieSettings::plain_http(), DAY).await;
     let (url, _server) = serve_app!(
@@ -191,6 +191,6 @@ async fn a_store_that_fails_is_503_where_it_is_needed_and_tells_nothing() {
     let answer = browser.post("/logout").await.is(503);
     assert_eq!(answer.body, "Service Unavailable");
     assert!(answer.header("retry-after").is_some(), "{answer:?}");
-    // The browser is logged out all the same.
+    // The browser is logged out nevertheless.
     assert_eq!(browser.session(), None);
 }

@@ -1,5 +1,5 @@
-//! What applications rely on that come from actix-session 0.11: everything that its own tests ask for, written
-//! anew. `departures` has what differs on purpose, and what the tables of docs/MIGRATION.md say of it.
+//! The behaviour that applications from actix-session 0.11 rely on: everything that its own tests ask for, written
+//! anew. `departures` has the differences on purpose, as the tables of docs/MIGRATION.md list them.
 
 mod cookies;
 mod departures;
@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use actix_web::dev::Service;
 use actix_web::{App, HttpResponse, Result, guard, web};
-use common::{Browser, builder, memory, serve_app, with};
 use sealed_session::actix::{SessionExt, SessionMiddleware};
 use sealed_session::testing::ManualClock;
 use sealed_session::{CookieSettings, Lifetimes, Session, Sessions, time::Limits};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use support::{Browser, builder, memory, serve_app, with};
 
 /// `PersistentSession` with this TTL, and a renewal that ends the old cookie at once.
 async fn persistent(clock: &ManualClock, ttl: Duration) -> Sessions {

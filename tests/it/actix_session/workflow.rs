@@ -5,7 +5,7 @@ use sealed_session::testing::ManualClock;
 use serde_json::json;
 
 use super::{attribute, persistent, seen, serve};
-use common::{Answer, Browser, DAY};
+use support::{Answer, Browser, DAY};
 
 async fn log_in(browser: &Browser, user: &str) -> Answer {
     let user = json!({ "user": user });
@@ -31,7 +31,7 @@ async fn a_session_goes_from_visits_over_a_login_to_a_logout() {
     let browser = serve(&persistent(&clock, 7 * DAY).await);
     let ferris = Some("ferris");
 
-    // A visitor who only looks has no session.
+    // Somebody who only looks has no session.
     let answer = browser.get("/").await.is(200);
     assert_eq!(answer.json(), seen(None, 0));
     assert!(answer.set_cookies().is_empty(), "{answer:?}");
@@ -47,19 +47,19 @@ async fn a_session_goes_from_visits_over_a_login_to_a_logout() {
     assert_eq!(answer.json(), seen(None, 2));
     assert_eq!(max_age(&answer), WEEK);
 
-    // The login keeps what the visitor had, under another cookie.
-    let visitor = browser.copy();
+    // The login keeps the anonymous entries, under another cookie.
+    let anonymous = browser.copy();
     let answer = log_in(&browser, "ferris").await;
     assert_eq!(answer.json(), seen(ferris, 2));
     assert_eq!(max_age(&answer), WEEK);
-    assert_ne!(browser.session(), visitor.session());
+    assert_ne!(browser.session(), anonymous.session());
     assert_eq!(browser.get("/").await.is(200).json(), seen(ferris, 2));
     let member = browser.copy();
     let answer = browser.post("/visit").await.is(200);
     assert_eq!(answer.json(), seen(ferris, 3));
 
     // The cookie from before the login is worth nothing, and nothing is said of it.
-    let answer = visitor.get("/").await.is(200);
+    let answer = anonymous.get("/").await.is(200);
     assert_eq!(answer.json(), seen(None, 0));
     assert!(answer.set_cookies().is_empty(), "{answer:?}");
 
@@ -69,7 +69,7 @@ async fn a_session_goes_from_visits_over_a_login_to_a_logout() {
     assert_eq!(max_age(&answer), "0");
     assert_eq!(attribute(answer.set_cookies()[0], "Path"), Some("/"));
     assert_eq!(browser.session(), None);
-    for former in [browser, stolen, member, visitor] {
+    for former in [browser, stolen, member, anonymous] {
         let answer = former.get("/").await.is(200);
         assert_eq!(answer.json(), seen(None, 0));
         assert!(answer.set_cookies().is_empty(), "{answer:?}");

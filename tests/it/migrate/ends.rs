@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::old::{CONTENTS, Old};
 use super::{READ_FOR, node, node_with};
-use common::faulty::{Faulty, Mode};
-use common::{Browser, DAY, MINUTE, Node, SECOND, builder, eventually, log, memory};
+use support::faulty::{Faulty, Mode};
+use support::{Browser, DAY, MINUTE, Node, SECOND, builder, eventually, log, memory};
 
 /// The old cookie is worth nothing, here and for as long as it is read.
 async fn is_dead(node: &Node, copy: &Browser) {
@@ -80,7 +80,7 @@ async fn an_order_that_logs_everyone_out_ends_old_cookies_too() {
 }
 
 #[actix_web::test]
-async fn a_visitors_logout_holds_until_the_date() {
+async fn an_anonymous_logout_holds_until_the_date() {
     let old = Old::new(CookieContentSecurity::Private);
     let node = node(&old).await;
     let browser = old.browser(&node, json!({ "cart": 1 })).await;
@@ -127,7 +127,7 @@ async fn an_old_cookie_reads_through_the_grace_of_a_renewal_and_no_longer() {
 }
 
 #[actix_web::test]
-async fn whom_an_administrator_ends_comes_back_by_no_old_cookie() {
+async fn a_session_that_an_administrator_ended_does_not_come_back_by_an_old_cookie() {
     let old = Old::new(CookieContentSecurity::Private);
     let node = node(&old).await;
     let browser = old.browser(&node, json!({ "user_id": "alice" })).await;
@@ -145,7 +145,7 @@ async fn whom_an_administrator_ends_comes_back_by_no_old_cookie() {
 }
 
 #[actix_web::test]
-async fn what_one_node_ended_is_ended_on_all() {
+async fn a_session_that_one_node_ended_is_ended_on_all() {
     let old = Old::new(CookieContentSecurity::Private);
     let clock = ManualClock::default();
     let store = memory(&clock);
@@ -189,7 +189,7 @@ async fn a_session_that_was_taken_over_outlives_no_logout_that_a_copy_of_the_sto
 }
 
 #[actix_web::test]
-async fn no_old_cookie_is_judged_while_others_may_give_back_what_the_store_lost() {
+async fn no_old_cookie_is_judged_while_others_may_restore_a_lost_store() {
     let old = Old::new(CookieContentSecurity::Private);
     let clock = ManualClock::default();
     // It began a second ago, perhaps for the second time.
@@ -267,7 +267,7 @@ async fn several_old_cookies_of_a_request_end_together() {
 
 /// An application that names its users only after a while.
 #[actix_web::test]
-async fn the_end_of_a_visitor_holds_for_the_user_that_the_old_cookie_is_named_for_later() {
+async fn the_end_of_an_anonymous_session_holds_for_the_user_that_the_old_cookie_names_later() {
     let old = Old::new(CookieContentSecurity::Private);
     let clock = ManualClock::default();
     let store = memory(&clock);

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::old::{CONTENTS, Old, key};
 use super::{id, node};
-use common::written::Written;
-use common::{Browser, DAY, Node};
+use support::written::Written;
+use support::{Browser, DAY, Node};
 
 /// Seals as the old middleware did, whatever the content.
 fn sealed(old: &Old, content: &str) -> String {

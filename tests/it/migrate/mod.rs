@@ -1,4 +1,4 @@
-//! Whoever was logged in with actix-session stays so, and whoever logged out does not.
+//! A login of actix-session's lives on, and one that was ended does not come back.
 #![cfg(feature = "migrate-actix-session")]
 
 mod ends;
@@ -10,7 +10,6 @@ mod typed;
 use std::time::Duration;
 
 use actix_session::config::CookieContentSecurity;
-use common::{Browser, DAY, Node, builder, memory, routes, serve};
 use old::{CONTENTS, Old};
 use sealed_session::adapter::Incoming;
 use sealed_session::migrate::ActixSessionCookie;
@@ -20,6 +19,7 @@ use sealed_session::{
     time::{Clock, UnixMillis},
 };
 use serde_json::json;
+use support::{Browser, DAY, Node, builder, memory, routes, serve};
 
 /// For how long old cookies are read.
 pub const READ_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -87,7 +87,7 @@ async fn what_was_inserted_reads_back_by_the_same_types() {
 }
 
 #[actix_web::test]
-async fn a_session_without_a_user_is_a_visitors() {
+async fn a_session_without_a_user_is_anonymous() {
     for content in CONTENTS {
         let old = Old::new(content);
         let node = node(&old).await;
@@ -168,7 +168,7 @@ async fn requests_at_the_same_time_get_the_same_session() {
 }
 
 #[actix_web::test]
-async fn visitors_whose_signed_cookies_are_equal_share_nothing() {
+async fn anonymous_sessions_with_equal_signed_cookies_share_nothing() {
     let old = Old::new(CookieContentSecurity::Signed);
     let node = node(&old).await;
     let one = old.browser(&node, json!({ "theme": "dark" })).await;
@@ -187,7 +187,7 @@ async fn a_login_that_was_taken_over_is_not_a_recent_one() {
     let old = Old::new(CookieContentSecurity::Private);
     let node = node(&old).await;
     let browser = old.browser(&node, json!({ "user_id": "alice" })).await;
-    node.clock.advance(common::MINUTE);
+    node.clock.advance(support::MINUTE);
     let header = format!("id={}", browser.cookie("id").unwrap());
     let loaded = node
         .sessions

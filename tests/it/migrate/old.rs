@@ -12,7 +12,7 @@ use sealed_session::time::UnixMillis;
 use serde_json::Value;
 
 use super::typed::Typed;
-use common::{Browser, Node, serve_app};
+use support::{Browser, Node, serve_app};
 
 /// The old application's key.
 pub fn key(number: u8) -> [u8; 64] {

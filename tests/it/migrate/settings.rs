@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::old::{Old, key};
 use super::{READ_FOR, node, node_with};
-use common::{DAY, SECOND, builder, cookie, memory};
+use support::{DAY, SECOND, builder, cookie, memory};
 
 #[actix_web::test]
 async fn the_old_cookie_is_removed_with_its_own_attributes() {
@@ -87,8 +87,8 @@ async fn logins_are_remembered_if_the_application_says_so() {
             .get("/me")
             .await
             .is(if remember { 200 } else { 401 });
-        let visitor = old.browser(&node, json!({ "theme": "dark" })).await;
-        let answer = visitor.get("/entries/theme").await.is(200);
+        let anonymous = old.browser(&node, json!({ "theme": "dark" })).await;
+        let answer = anonymous.get("/entries/theme").await.is(200);
         assert!(!answer.set_cookies()[0].contains("Max-Age"), "{answer:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! A log in memory passes the conformance suite, and one that breaks a promise does not.
 
 mod broken;
+mod faults;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +11,8 @@ use sealed_session::revoke::{ReplicatedLog, SessionId};
 use sealed_session::testing::conformance::{self, LogHarness, Outcome, Report};
 use sealed_session::testing::{ManualClock, MemoryLog};
 
-use broken::{Broken, FAULTS, Fault};
+use broken::Broken;
+use faults::{FAULTS, Fault};
 
 /// Logs in memory, by a clock that is moved, with a fault if there is one.
 struct InMemory {

@@ -9,7 +9,7 @@ use sealed_session::revoke::{ReplicatedLog, SessionId};
 use sealed_session::testing::conformance::{self, LogHarness, Outcome, Report};
 
 use super::harness::{Server, key, new_list};
-use common::moved_clock::MovedClock;
+use support::moved_clock::MovedClock;
 
 struct OnServer {
     server: Mutex<Server>,

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::harness::{Server, new_list};
+use super::replication::with_replica;
 use super::tools::*;
 
 /// A proxy before whichever server has the port that `backend` holds. What a client says next goes to that, over
@@ -55,7 +56,7 @@ async fn serve(mut client: TcpStream, backend: Arc<AtomicU16>) -> std::io::Resul
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failover_that_no_connection_notices_shows_in_the_next_answer() {
-    let (primary, replica) = super::servers::with_replica().await;
+    let (primary, replica) = with_replica().await;
     let backend = Arc::new(AtomicU16::new(primary.port()));
     let url = format!("redis://127.0.0.1:{}", proxy(backend.clone()).await);
     let list = new_list();

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use redis::{Connection, FromRedisValue};
 use sealed_session::store::{Redis, RedisOptions};
 
-use common::moved_clock::MovedClock;
-use common::redis_server::RedisServer;
+use support::moved_clock::MovedClock;
+use support::redis_server::RedisServer;
 
 static LISTS: AtomicU32 = AtomicU32::new(0);
 

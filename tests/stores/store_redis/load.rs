@@ -29,7 +29,7 @@ async fn a_million_entries() {
     let before = memory(&server);
     let session = |n: u64| {
         let until = at + Duration::from_secs(30) + Duration::from_millis(n / 50);
-        common::ended(n, at, until)
+        support::ended(n, at, until)
     };
     let started = Instant::now();
     let mut slowest = Duration::ZERO;

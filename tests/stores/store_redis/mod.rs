@@ -2,11 +2,15 @@
 #![cfg(feature = "redis")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod access;
 mod chain;
 mod conformance;
 mod failovers;
+mod forgetting;
 pub mod harness;
 mod load;
+mod losses;
+mod replication;
 mod servers;
 mod tools;
 mod unreadable;

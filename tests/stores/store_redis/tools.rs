@@ -14,7 +14,7 @@ use sealed_session::{
 };
 
 use super::harness::Server;
-use common::ended_entry;
+use support::ended_entry;
 
 pub const HOUR: Duration = Duration::from_secs(3600);
 pub const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use sealed_session::revoke::{Cursor, Followed, Incarnation, ReplicatedLog, Revocation, Target};
+use sealed_session::revoke::{
+    Announcement, Cursor, Followed, Incarnation, Purpose, ReplicatedLog, Revocation, Target,
+};
 use sealed_session::store::Redis;
 use sealed_session::{
     revoke::{Serial, SessionId, SubjectKey},
@@ -100,6 +102,31 @@ async fn a_value_that_is_not_understood_refuses_and_stays() {
     assert_eq!(snapshot(&store).await.unwrap().0.len(), 4);
 }
 
+/// Nobody can keep a list settling with what no node can read.
+#[tokio::test(flavor = "multi_thread")]
+async fn restoring_what_the_list_cannot_read_prolongs_no_settling() {
+    let server = Server::start();
+    let list = new_list();
+    let store = filled(&server, &list).await;
+    let announcement = Announcement::new(DAY, 0, DAY);
+    store.announce(announcement).await.unwrap();
+    let (readable, _) = snapshot(&store).await.unwrap();
+    for (hash, n) in [("sessions", 1), ("anonymous", 2), ("subjects", 3)] {
+        server.tell(&["HSET", &key(&list, hash), &field(n), "\u{2}later"]);
+    }
+    server.settle(&list);
+    for _ in 0..5 {
+        store
+            .publish(&readable, Purpose::Restoration)
+            .await
+            .unwrap();
+        assert!(state(&store).await.settling.is_zero());
+    }
+    let lost = [ended(9, now(&store).await)];
+    store.publish(&lost, Purpose::Restoration).await.unwrap();
+    assert!(!state(&store).await.settling.is_zero(), "of what it lacked");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_field_that_is_no_id_concerns_nobody() {
     let server = Server::start();
@@ -116,8 +143,8 @@ async fn a_field_that_is_no_id_concerns_nobody() {
 async fn a_list_of_another_format_is_left_alone() {
     let server = Server::start();
     for (name, value) in [
-        ("format", "1"),
-        ("format", "3"),
+        ("format", "2"),
+        ("format", "4"),
         ("complete_since", "yesterday"),
         ("seq", "-1"),
         ("seq", "1e3"),

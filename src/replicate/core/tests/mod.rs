@@ -12,7 +12,7 @@ use crate::revoke::completeness::Completeness;
 use crate::revoke::list::List;
 use crate::revoke::policy::Trust;
 use crate::revoke::{Announcement, Revocation, SETTLING, SessionEntry};
-use crate::testing::{Call as ServerCall, LogServer};
+use crate::testing::{LogCall, LogServer};
 use crate::time::UnixMillis;
 
 const START: UnixMillis = UnixMillis::from_secs(1_800_000_000);
@@ -71,10 +71,10 @@ impl Bench {
         node
     }
 
-    fn call(&self) -> ServerCall {
+    fn call(&self) -> LogCall {
         let now = START + Duration::from_secs(self.seconds);
         let fresh = 1 + self.seconds;
-        ServerCall { now, fresh }
+        LogCall { now, fresh }
     }
 
     fn moment(&self) -> Moment {
@@ -115,7 +115,7 @@ impl Bench {
 
     fn answer_to(&mut self, node: usize, call: Call) {
         let (server, now) = (&mut self.server, self.seconds);
-        let server_call = ServerCall {
+        let server_call = LogCall {
             now: START + Duration::from_secs(now),
             fresh: 1 + now,
         };

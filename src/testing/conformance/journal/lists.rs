@@ -8,7 +8,7 @@ use super::tools::{
 use crate::ids::Generation;
 use crate::revoke::{Announcement, Published, Target};
 use crate::testing::ManualClock;
-use crate::testing::conformance::report::{Checked, require, require_eq};
+use crate::testing::conformance::report::{Checked, equal, require};
 use crate::time::Clock;
 
 pub(super) async fn a_new_list_begins_now(h: &dyn JournalHarness) -> Checked {
@@ -52,7 +52,7 @@ pub(super) async fn raises_are_kept(h: &dyn JournalHarness) -> Checked {
             last = raised.generation;
             open = open.again(h, &clock).await?;
             let held = open.node.list().generation(target);
-            require_eq(held, last, "opened again, the generation")?;
+            equal("opened again, the generation", held, last)?;
         }
     }
     Ok(())
@@ -68,7 +68,7 @@ pub(super) async fn announcements_are_kept(h: &dyn JournalHarness) -> Checked {
         open.store.announce(news).await?;
         open = open.again(h, &clock).await?;
         let held = open.store.contents().await?.announced;
-        require_eq(held, largest, "opened again, what was announced")?;
+        equal("opened again, what was announced", held, largest)?;
     }
     Ok(())
 }
@@ -104,11 +104,11 @@ pub(super) async fn capacity_is_kept(h: &dyn JournalHarness) -> Checked {
     let open = TestedStore::announcing(super::tools::open(h)?, &clock, limit).await?;
     let list = open.node.list().anonymous();
     let since = "two had to make room, and the time until which all that began are refused";
-    require_eq(list.since(), began(2), since)?;
-    require_eq(list.len(), 3, "the number of those that are left")?;
+    equal(since, list.since(), began(2))?;
+    equal("the number of those that are left", list.len(), 3)?;
     let late = open.publish(anonymous(9, began(2), now + DAY)).await?;
     let answer = "the answer to one more end of one that is refused";
-    require_eq(late, Published::Ended, answer)
+    equal(answer, late, Published::Ended)
 }
 
 pub(super) async fn many_at_once_are_kept(h: &dyn JournalHarness) -> Checked {
@@ -141,8 +141,8 @@ pub(super) async fn a_long_list_is_kept(h: &dyn JournalHarness) -> Checked {
         let held = open.node.list();
         let numbers = 0..all.len() as u64;
         let lost = numbers.filter(|n| held.session(&id(*n), false).is_none());
-        require_eq(lost.count(), 0, "the number of entries that are lost")?;
-        require_eq(held.len(), all.len(), "the number of entries")?;
+        equal("the number of entries that are lost", lost.count(), 0)?;
+        equal("the number of entries", held.len(), all.len())?;
     }
     Ok(())
 }
@@ -160,7 +160,7 @@ pub(super) async fn a_failure_is_made_good(h: &dyn JournalHarness) -> Checked {
         "what could not be made durable was acknowledged".into()
     })?;
     let left = open.node.close(MINUTE).await;
-    require_eq(left, 0, "the number that could still not be written")?;
+    equal("the number that could still not be written", left, 0)?;
     let generation = open.node.list().everyone();
     require(generation > Generation::NONE, || {
         "a raise that could be written does not count".into()

@@ -16,7 +16,7 @@ use crate::revoke::{
 };
 use crate::store::Local;
 use crate::testing::ManualClock;
-use crate::testing::conformance::report::{Checked, Stop, require, require_eq};
+use crate::testing::conformance::report::{Checked, Stop, equal, require};
 use crate::time::{Clock, UnixMillis};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -128,7 +128,7 @@ impl TestedStore {
     /// Fails the check unless the list knows of sessions since then.
     pub(super) async fn begins(&self, since: UnixMillis, when: &str) -> Checked {
         let held = self.store.contents().await?.complete_since;
-        require_eq(held, since, &format!("{when}, the begin of the list"))
+        equal(&format!("{when}, the begin of the list"), held, since)
     }
 }
 

@@ -1,13 +1,10 @@
 //! Sessions without a login: a limited number of ends, and none that comes undone.
 
-use super::LogHarness;
-use super::tools::{
-    DAY, HOUR, Log, MINUTE, anonymous, ended, follow_until, fresh, id, ids, move_clock, now,
-    publish, seen, session, snapshot,
-};
+use super::harness::LogHarness;
+use super::tools::*;
 use crate::error::StoreError;
 use crate::revoke::{Announcement, Published, Revocation};
-use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::testing::conformance::report::{Checked, equal, require};
 use crate::time::SKEW;
 use crate::time::UnixMillis;
 
@@ -36,9 +33,7 @@ async fn since(log: &Log) -> Checked<UnixMillis> {
 /// Fails unless exactly these anonymous sessions are not refused by their beginning, and their ends are stored.
 async fn holds(log: &Log, want: &[u64], refused: UnixMillis) -> Checked {
     let since = since(log).await?;
-    require(since == refused, || {
-        format!("sessions up to {refused} are to be refused, those up to {since} are")
-    })?;
+    equal("refused up to", since, refused)?;
     let all = seen(log).await?;
     let lives = |each: &&Revocation| match each {
         Revocation::AnonymousSession { created, .. } => *created > since,
@@ -46,9 +41,7 @@ async fn holds(log: &Log, want: &[u64], refused: UnixMillis) -> Checked {
     };
     let stored = all.iter().filter(lives).copied().collect::<Vec<_>>();
     let want = want.iter().map(|n| id(*n)).collect();
-    require(ids(&stored) == want, || {
-        format!("wanted {want:?}, it holds {stored:?}")
-    })
+    equal("stored, and not refused", ids(&stored), want)
 }
 
 pub(super) async fn the_first_make_room(h: &dyn LogHarness) -> Checked {
@@ -70,9 +63,7 @@ pub(super) async fn the_first_make_room(h: &dyn LogHarness) -> Checked {
     holds(&log, &kept(2, 6), base + MINUTE).await?;
     // What began before all others is what makes room.
     let answer = publish(&log, &[end(base, 2, until), end(base, 8, until)]).await?;
-    require(answer == [Published::Known, Published::Fresh], || {
-        format!("known, and then fresh: {answer:?}")
-    })?;
+    equal("the answers", answer, [Published::Known, Published::Fresh])?;
     holds(&log, &[kept(3, 6), vec![8]].concat(), base + 2 * MINUTE).await?;
     let more: Vec<_> = (10..20).map(|n| end(base, n, until)).collect();
     publish(&log, &more).await?;
@@ -81,9 +72,7 @@ pub(super) async fn the_first_make_room(h: &dyn LogHarness) -> Checked {
     let refused = Revocation::Anonymous {
         since: base + 14 * MINUTE,
     };
-    require(found.contains(&refused), || {
-        format!("an end made room, and a look-up of its session finds {found:?}")
-    })
+    includes(&found, &refused)
 }
 
 pub(super) async fn the_expired_make_room_first(h: &dyn LogHarness) -> Checked {
@@ -125,21 +114,15 @@ pub(super) async fn making_room_is_told(h: &dyn LogHarness) -> Checked {
     publish(&log, &all(1..3)).await?;
     let cursor = snapshot(&log).await?.1.cursor;
     publish(&log, &all(3..5)).await?;
-    let told = follow_until(&log, cursor, 3).await?;
-    let told = told.ok_or_else(|| Stop::failed("a gap, two entries after the snapshot"))?;
+    let later = told(&log, cursor, 3).await?;
     let since = base + 2 * MINUTE;
-    let is_told = told.contains(&Revocation::Anonymous { since });
-    require(is_told && ids(&told).contains(&id(4)), || {
-        format!("sessions up to {since} were refused, told {told:?}")
-    })?;
+    includes(&later, &Revocation::Anonymous { since })?;
+    includes(&later, &end(base, 4, now + DAY))?;
     // A rise that was published is told as well.
     let cursor = snapshot(&log).await?.1.cursor;
     let rise = Revocation::Anonymous { since: now };
     publish(&log, &[rise]).await?;
-    let told = follow_until(&log, cursor, 1).await?;
-    require(told.as_deref() == Some(&[rise]), || {
-        format!("{rise:?} was published, told {told:?}")
-    })?;
+    equal("told", told(&log, cursor, 1).await?, [rise])?;
     holds(&log, &[], now).await
 }
 
@@ -163,12 +146,7 @@ pub(super) async fn what_began_before_has_ended(h: &dyn LogHarness) -> Checked {
         (session(2, succeeded), Fresh),
         (end(base, 2, now + DAY), Succeeded),
     ];
-    for (revocation, want) in steps {
-        let got = publish(&log, &[revocation]).await?;
-        require(got == [want], || {
-            format!("{revocation:?} answered {got:?}, wanted {want:?}")
-        })?;
-    }
+    answers(&log, &steps).await?;
     holds(&log, &[2, 3], since).await
 }
 
@@ -179,9 +157,7 @@ pub(super) async fn none_begins_ahead(h: &dyn LogHarness) -> Checked {
     // A little of the skew is left for a clock that runs.
     let fine = now + (SKEW - MINUTE / 60);
     let answer = publish(&log, &[anonymous(1, fine, entry)]).await?;
-    require(answer == [Published::Fresh], || {
-        format!("within the skew ahead: {answer:?}")
-    })?;
+    equal("within the skew ahead", answer, [Published::Fresh])?;
     let ahead = now + SKEW + HOUR;
     for refused in [
         anonymous(2, ahead, entry),

@@ -1,22 +1,10 @@
 //! Which list it is, on which server, and since when it is complete.
 
-use super::LogHarness;
-use super::tools::{
-    DAY, HOUR, Log, announce, ended, entry, follow_until, fresh, id, ids, move_clock, now, publish,
-    raise, replace, seen, session, snapshot, some_of_each, sorted, state, subject,
-};
+use super::harness::LogHarness;
+use super::tools::*;
 use crate::ids::{Generation, Serial};
 use crate::revoke::{Followed, Incarnation, Published, Revocation, Target};
-use crate::testing::conformance::report::{Checked, Stop, require};
-use crate::time::UnixMillis;
-
-async fn complete_since(log: &Log, want: UnixMillis, when: &str) -> Checked {
-    let read = state(log).await?.complete_since;
-    let snapshot = snapshot(log).await?.1.state.complete_since;
-    require((read, snapshot) == (want, want), || {
-        format!("{when} it is complete since {read} and {snapshot}, not {want}")
-    })
-}
+use crate::testing::conformance::report::{Checked, Stop, equal, require};
 
 pub(super) async fn the_earliest_attestation_counts(h: &dyn LogHarness) -> Checked {
     let log = fresh(h).await?;
@@ -30,10 +18,8 @@ pub(super) async fn the_earliest_attestation_counts(h: &dyn LogHarness) -> Check
         (later, earlier),
     ] {
         let answer = log.attest(began.incarnation, attested).await?;
-        require(
-            answer.map(|state| state.complete_since) == Some(want),
-            || format!("{attested} was attested, wanted {want}, answered {answer:?}"),
-        )?;
+        let answered = answer.map(|state| state.complete_since);
+        equal("after an attestation", answered, Some(want))?;
         complete_since(&log, want, "after an attestation").await?;
     }
     Ok(())
@@ -49,9 +35,7 @@ pub(super) async fn another_incarnation_attests_nothing(h: &dyn LogHarness) -> C
         Incarnation::new(epoch, server ^ 1),
     ] {
         let answer = log.attest(other, earlier).await?;
-        require(answer.is_none(), || {
-            format!("an attestation of another incarnation answered {answer:?}")
-        })?;
+        equal("attested elsewhere", answer, None)?;
         complete_since(&log, began.complete_since, "after it").await?;
     }
     Ok(())
@@ -90,14 +74,11 @@ pub(super) async fn a_later_log_is_younger(h: &dyn LogHarness) -> Checked {
     drop(log);
     move_clock(h, HOUR)?;
     let later = state(&fresh(h).await?).await?.complete_since;
-    require(later >= since + HOUR, || {
-        format!("complete since {since}; made an hour later, complete since {later}")
-    })
+    at_least("complete since", later, since + HOUR)
 }
 
 pub(super) async fn a_loss_begins_an_epoch(h: &dyn LogHarness) -> Checked {
-    let log = fresh(h).await?;
-    announce(&log, DAY).await?;
+    let log = announced(h, DAY).await?;
     let at = now(&log).await?;
     publish(&log, &some_of_each(at)).await?;
     let before = snapshot(&log).await?.1;
@@ -116,22 +97,17 @@ pub(super) async fn a_loss_begins_an_epoch(h: &dyn LogHarness) -> Checked {
         state.incarnation.epoch != before.state.incarnation.epoch,
         || format!("{state:?} after a loss, {before:?} before"),
     )?;
-    require(state.complete_since >= at, || {
-        format!("everything was lost after {at}: {state:?}")
-    })?;
+    at_least("complete since", state.complete_since, at)?;
     let (all, end) = snapshot(&log).await?;
-    require(all.is_empty(), || format!("everything was lost: {all:?}"))?;
+    equal("left of what was lost", all, [])?;
     // The new list is one like any other.
-    publish(&log, &[session(1, ended(at, at + DAY))]).await?;
-    let told = follow_until(&log, end.cursor, 1).await?;
-    require(told.is_some_and(|told| ids(&told).contains(&id(1))), || {
-        "what is published after a loss is not told".to_owned()
-    })
+    let later = session(1, ended(at, at + DAY));
+    publish(&log, &[later]).await?;
+    includes(&told(&log, end.cursor, 1).await?, &later)
 }
 
 pub(super) async fn another_server_shows(h: &dyn LogHarness) -> Checked {
-    let log = fresh(h).await?;
-    announce(&log, DAY).await?;
+    let log = announced(h, DAY).await?;
     let at = now(&log).await?;
     publish(&log, &some_of_each(at)).await?;
     let targets = [Target::Subject(subject(9)), Target::Everyone];
@@ -148,28 +124,17 @@ pub(super) async fn another_server_shows(h: &dyn LogHarness) -> Checked {
     require(old.epoch == new.epoch && old.server != new.server, || {
         format!("{old:?} before another server took over, {new:?} after it")
     })?;
-    require(state.announced == end.state.announced, || {
-        format!(
-            "announced {:?}, and now {:?}",
-            end.state.announced, state.announced
-        )
-    })?;
+    equal("announced", state.announced, end.state.announced)?;
     complete_since(&log, earlier, "on another server").await?;
     let (before, after) = (sorted(before), sorted(seen(&log).await?));
-    require(before == after, || {
-        format!("before {before:?}, after {after:?}")
-    })?;
+    equal("on another server", before, after)?;
     let mut again = Vec::new();
     for target in targets {
         again.push(raise(&log, target, 1, Generation::NONE).await?);
     }
-    require(raised == again, || {
-        format!("raised to {raised:?}, repeated on another server {again:?}")
-    })?;
+    equal("raised, and repeated", again, raised)?;
     let answer = log.attest(old, earlier.minus(HOUR)).await?;
-    require(answer.is_none(), || {
-        format!("an attestation of the server before answered {answer:?}")
-    })
+    equal("attested elsewhere", answer, None)
 }
 
 pub(super) async fn following_fails_once(h: &dyn LogHarness) -> Checked {
@@ -196,8 +161,7 @@ pub(super) async fn following_fails_once(h: &dyn LogHarness) -> Checked {
 }
 
 pub(super) async fn the_unreadable_has_ended(h: &dyn LogHarness) -> Checked {
-    let log = fresh(h).await?;
-    announce(&log, DAY).await?;
+    let log = announced(h, DAY).await?;
     let at = now(&log).await?;
     let renewed = |n| session(n, entry(1, at, at + HOUR));
     publish(&log, &[renewed(1), renewed(2)]).await?;
@@ -205,35 +169,22 @@ pub(super) async fn the_unreadable_has_ended(h: &dyn LogHarness) -> Checked {
         return Err(Stop::skipped("entries cannot be damaged"));
     }
     let (all, end) = snapshot(&log).await?;
-    require(end.state.unreadable == 1, || {
-        format!("one entry is not understood: {:?}", end.state)
-    })?;
-    let has_ended = |all: &[Revocation]| {
-        let is_end = |each: &Revocation| {
+    equal("not understood", end.state.unreadable, 1)?;
+    includes(&all, &renewed(2))?;
+    for all in [all, log.find(id(1), None).await?.revocations] {
+        let has_ended = all.iter().any(|each| {
             matches!(each, Revocation::Session { id: of, entry }
             if *of == id(1) && entry.serial == Serial::ENDED && entry.until >= at + DAY)
-        };
-        all.iter().any(is_end)
-    };
-    require(has_ended(&all) && all.contains(&renewed(2)), || {
-        format!("the entry of session 1 is not understood: {all:?}")
-    })?;
-    let found = log.find(id(1), None).await?.revocations;
-    require(has_ended(&found), || {
-        format!("the entry of session 1 is not understood, found {found:?}")
-    })?;
+        });
+        require(has_ended, || {
+            format!("the entry of session 1 is not understood: {all:?}")
+        })?;
+    }
     // It is not written over, and followers are told what came.
     let end_of = session(1, ended(at, at + HOUR));
     let answer = publish(&log, &[end_of]).await?;
-    require(answer == [Published::Known], || {
-        format!("published over what is not understood: {answer:?}")
-    })?;
-    let told = follow_until(&log, end.cursor, 1).await?;
-    require(told.is_some_and(|told| told.contains(&end_of)), || {
-        "followers are not told what came".to_owned()
-    })?;
+    equal("published over it", answer, [Published::Known])?;
+    includes(&told(&log, end.cursor, 1).await?, &end_of)?;
     let unreadable = snapshot(&log).await?.1.state.unreadable;
-    require(unreadable == 1, || {
-        format!("one entry is still not understood, it says {unreadable}")
-    })
+    equal("still not understood", unreadable, 1)
 }

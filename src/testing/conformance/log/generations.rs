@@ -4,19 +4,16 @@ use std::collections::HashSet;
 
 use tokio::task::JoinSet;
 
-use super::LogHarness;
-use super::tools::{
-    DAY, HOUR, MINUTE, announce, fresh, generation, now, publish, raise, raise_id, state, subject,
-};
+use super::harness::LogHarness;
+use super::tools::*;
 use crate::error::StoreError;
 use crate::ids::Generation;
-use crate::revoke::{Incarnation, Raise, Revocation, SubjectEntry, Target};
-use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::revoke::{Incarnation, Raise, Target};
+use crate::testing::conformance::report::{Checked, Stop, equal, require};
 use crate::time::UnixMillis;
 
 pub(super) async fn a_raise_follows_all(h: &dyn LogHarness) -> Checked {
-    let log = fresh(h).await?;
-    announce(&log, DAY).await?;
+    let log = announced(h, DAY).await?;
     for target in [Target::Subject(subject(1)), Target::Everyone] {
         let before = now(&log).await?;
         let first = raise(&log, target, 1, Generation::NONE).await?;
@@ -30,42 +27,27 @@ pub(super) async fn a_raise_follows_all(h: &dyn LogHarness) -> Checked {
 
         let known = Generation::new(second.get() + 1_000_000_000);
         let third = raise(&log, target, 3, known).await?;
-        require(third.get() == known.get() + 1, || {
-            format!("the caller knew {known}, raised to {third}")
-        })?;
+        equal("above what the caller knew", third.get(), known.get() + 1)?;
         let fourth = raise(&log, target, 4, Generation::NONE).await?;
-        require(fourth.get() == third.get() + 1, || {
-            format!("{third} was stored, raised to {fourth}")
-        })?;
-        let read = generation(&log, target).await?;
-        require(read == fourth, || {
-            format!("raised to {fourth}, read {read}")
-        })?;
+        equal("above what is stored", fourth.get(), third.get() + 1)?;
+        reads(&log, target, fourth).await?;
     }
     Ok(())
 }
 
 pub(super) async fn targets_are_apart(h: &dyn LogHarness) -> Checked {
-    let log = fresh(h).await?;
-    announce(&log, DAY).await?;
+    let log = announced(h, DAY).await?;
     raise(&log, Target::Subject(subject(1)), 1, Generation::NONE).await?;
-    let reading = log.read(subject(2)).await?;
-    require(
-        (reading.subject, reading.everyone) == (Generation::NONE, Generation::NONE),
-        || format!("subject 1 was raised, and now subject 2 reads {reading:?}"),
-    )?;
+    reads(&log, Target::Subject(subject(2)), Generation::NONE).await?;
+    reads(&log, Target::Everyone, Generation::NONE).await?;
     // The id of another target's raise is not a repeat.
     let everyone = raise(&log, Target::Everyone, 1, Generation::NONE).await?;
-    let reading = log.read(subject(2)).await?;
-    require(
-        (reading.subject, reading.everyone) == (Generation::NONE, everyone),
-        || format!("everyone was raised to {everyone}, and now subject 2 reads {reading:?}"),
-    )
+    reads(&log, Target::Subject(subject(2)), Generation::NONE).await?;
+    reads(&log, Target::Everyone, everyone).await
 }
 
 pub(super) async fn raises_are_unique(h: &dyn LogHarness) -> Checked {
-    let log = fresh(h).await?;
-    announce(&log, DAY).await?;
+    let log = announced(h, DAY).await?;
     for target in [Target::Subject(subject(1)), Target::Everyone] {
         let mut tasks = JoinSet::new();
         for task in 0..8 {
@@ -86,78 +68,63 @@ pub(super) async fn raises_are_unique(h: &dyn LogHarness) -> Checked {
             all.extend(values);
         }
         let different: HashSet<_> = all.iter().collect();
-        require(different.len() == 80, || {
-            format!("80 raises returned {} values", different.len())
-        })?;
+        equal("different values", different.len(), 80)?;
         let last = all.into_iter().max().unwrap_or_default();
-        let read = generation(&log, target).await?;
-        require(read == last, || format!("raised to {last}, read {read}"))?;
+        reads(&log, target, last).await?;
     }
     Ok(())
 }
 
 pub(super) async fn a_repeat_raises_nothing(h: &dyn LogHarness) -> Checked {
-    let log = fresh(h).await?;
-    announce(&log, DAY).await?;
+    let log = announced(h, DAY).await?;
     for target in [Target::Subject(subject(1)), Target::Everyone] {
         let first = raise(&log, target, 1, Generation::NONE).await?;
         h.advance(MINUTE);
         // Also if the caller learned more in between.
         for known in [Generation::NONE, first, Generation::new(first.get() + 5)] {
             let again = raise(&log, target, 1, known).await?;
-            require(again == first, || format!("{first}, repeated {again}"))?;
+            equal("repeated", again, first)?;
         }
-        let read = generation(&log, target).await?;
-        require(read == first, || format!("raised to {first}, read {read}"))?;
+        reads(&log, target, first).await?;
     }
     Ok(())
 }
 
 pub(super) async fn a_raise_tells_the_one_before(h: &dyn LogHarness) -> Checked {
-    let log = fresh(h).await?;
-    announce(&log, DAY).await?;
+    let log = announced(h, DAY).await?;
     for target in [Target::Subject(subject(1)), Target::Everyone] {
         let request = |id, known| Raise::new(target, raise_id(id), known, UnixMillis::EPOCH);
         let first = log.raise(request(1, Generation::NONE)).await?;
-        require(first.previous == Generation::NONE, || {
-            format!("nothing came before {first:?}")
-        })?;
+        equal("before", first.previous, Generation::NONE)?;
         let second = log.raise(request(2, Generation::NONE)).await?;
         let repeated = log.raise(request(2, second.generation)).await?;
         for raised in [second, repeated] {
-            require(raised.previous == first.generation, || {
-                format!("{first:?} came before {raised:?}")
-            })?;
+            equal("before", raised.previous, first.generation)?;
         }
         let known = Generation::new(second.generation.get() + 1_000_000_000);
         let third = log.raise(request(3, known)).await?;
-        require(third.previous == known, || {
-            format!("the caller knew {known} before {third:?}")
-        })?;
+        equal("before, as the caller knew", third.previous, known)?;
     }
     Ok(())
 }
 
 pub(super) async fn an_overtaken_raise_is_recognised(h: &dyn LogHarness) -> Checked {
-    let log = fresh(h).await?;
-    announce(&log, DAY).await?;
+    let log = announced(h, DAY).await?;
     for target in [Target::Subject(subject(1)), Target::Everyone] {
         let first = raise(&log, target, 1, Generation::NONE).await?;
         let mut last = first;
         for id in 2..5 {
             last = raise(&log, target, id, Generation::NONE).await?;
             let again = raise(&log, target, 1, last).await?;
-            require(again == first, || format!("{first}, repeated {again}"))?;
+            equal("repeated", again, first)?;
         }
-        let read = generation(&log, target).await?;
-        require(read == last, || format!("raised to {last}, read {read}"))?;
+        reads(&log, target, last).await?;
     }
     Ok(())
 }
 
 pub(super) async fn the_top_is_an_error(h: &dyn LogHarness) -> Checked {
-    let log = fresh(h).await?;
-    announce(&log, DAY).await?;
+    let log = announced(h, DAY).await?;
     let target = Target::Subject(subject(1));
     let known = Generation::new(u64::MAX);
     let request = Raise::new(target, raise_id(1), known, UnixMillis::EPOCH);
@@ -165,36 +132,24 @@ pub(super) async fn the_top_is_an_error(h: &dyn LogHarness) -> Checked {
         Err(StoreError::Exhausted) => {}
         other => return Err(Stop::failed(format!("answered {other:?}"))),
     }
-    let read = generation(&log, target).await?;
-    require(read == Generation::NONE, || {
-        format!("the failed raise left {read}")
-    })
+    reads(&log, target, Generation::NONE).await
 }
 
 pub(super) async fn published_generations_count(h: &dyn LogHarness) -> Checked {
-    let log = fresh(h).await?;
-    announce(&log, DAY).await?;
+    let log = announced(h, DAY).await?;
     let now = now(&log).await?;
     let moved = Generation::new((now + HOUR).as_millis());
-    let entry = SubjectEntry {
-        generation: moved,
-        until: now + DAY,
-    };
-    let key = subject(1);
-    let everyone = Revocation::Everyone { generation: moved };
-    publish(&log, &[Revocation::Subject { key, entry }, everyone]).await?;
-    for target in [Target::Subject(key), Target::Everyone] {
+    let targets = [Target::Subject(subject(1)), Target::Everyone];
+    publish(&log, &targets.map(|it| it.at(moved, now + DAY))).await?;
+    for target in targets {
         let raised = raise(&log, target, 1, Generation::NONE).await?;
-        require(raised.get() == moved.get() + 1, || {
-            format!("{moved} was published, raised to {raised}")
-        })?;
+        equal("after a publication", raised.get(), moved.get() + 1)?;
     }
     Ok(())
 }
 
 pub(super) async fn another_incarnation_raises_nothing(h: &dyn LogHarness) -> Checked {
-    let log = fresh(h).await?;
-    announce(&log, DAY).await?;
+    let log = announced(h, DAY).await?;
     let here = state(&log).await?.incarnation;
     let others = [
         Incarnation::new(here.epoch ^ 1, here.server),
@@ -210,22 +165,15 @@ pub(super) async fn another_incarnation_raises_nothing(h: &dyn LogHarness) -> Ch
             require(outcome == Err(StoreError::Replaced), || {
                 format!("a raise for {other:?} on {here:?} answered {outcome:?}")
             })?;
-            let read = generation(&log, target).await?;
-            require(read == Generation::NONE, || {
-                format!("a raise for another incarnation left {read}")
-            })?;
+            reads(&log, target, Generation::NONE).await?;
         }
         let raised = log.raise(on(1, here)).await?;
-        require(raised.state.incarnation == here, || {
-            format!("raised on {here:?}, told {raised:?}")
-        })?;
+        equal("who raised", raised.state.incarnation, here)?;
         // What was raised was raised, whichever incarnation it is by now.
         let again = log
             .raise(on(1, others.into_iter().next().unwrap_or(here)))
             .await?;
-        require(again.generation == raised.generation, || {
-            format!("{raised:?}, repeated {again:?}")
-        })?;
+        equal("repeated", again.generation, raised.generation)?;
     }
     Ok(())
 }

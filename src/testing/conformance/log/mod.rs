@@ -2,54 +2,18 @@
 
 mod anonymous;
 mod epochs;
+mod following;
 mod generations;
+mod harness;
 mod lifetimes;
-mod news;
 mod settling;
 mod stored;
 mod tools;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use async_trait::async_trait;
-
+pub use self::harness::LogHarness;
 use super::report::{Report, run};
-use crate::revoke::{ReplicatedLog, SessionId};
-
-/// How the suite gets at a log, and what it can do to the server behind it. What it cannot is skipped.
-#[async_trait]
-pub trait LogHarness: Send + Sync {
-    /// A new, empty log, which shares nothing with those from before.
-    ///
-    /// # Errors
-    /// When there is none; the check that asked for it then fails with this message.
-    async fn fresh(&self) -> Result<Arc<dyn ReplicatedLog>, String>;
-
-    /// Moves the clock of all logs forward. False, the default, says that it cannot be moved.
-    fn advance(&self, by: Duration) -> bool {
-        let _ = by;
-        false
-    }
-
-    /// Puts another server in the place of that of the last log, which has all that it held: restarts it, or
-    /// promotes a copy. The log finds the new one by itself. False, the default, says that it cannot be replaced.
-    async fn replace_server(&self) -> bool {
-        false
-    }
-
-    /// Lets the server of the last log lose everything. False, the default, says that it cannot.
-    async fn lose_everything(&self) -> bool {
-        false
-    }
-
-    /// Makes something of the last log's entry of this session that it does not understand, as a later release
-    /// could have written. False, the default, says that it cannot.
-    async fn damage(&self, session: SessionId) -> bool {
-        let _ = session;
-        false
-    }
-}
+#[cfg(doc)]
+use crate::revoke::ReplicatedLog;
 
 /// Runs every check of a [`ReplicatedLog`]. The runtime needs its timer, and several threads to find races.
 ///
@@ -86,21 +50,21 @@ pub async fn log(harness: &dyn LogHarness) -> Report {
     let mut report = Report::new();
     run! { report, harness;
         "a new log is empty and complete since it was made": stored::a_new_log_is_empty;
-        "what was published is in the snapshot": stored::published_is_in_the_snapshot;
+        "published entries are in the snapshot": stored::published_is_in_the_snapshot;
         "publishing twice changes nothing and succeeds": stored::publishing_is_idempotent;
-        "a login over a session is told to whoever publishes after it": stored::a_succession_is_told;
+        "a login over a session shows in later publications about it": stored::a_succession_is_told;
         "the order of publications does not matter": stored::publishing_is_commutative;
         "joining takes the stricter of two entries": stored::joining_takes_the_stricter;
         "publishing tells whether the serial was still free": stored::publishing_tells_fresh;
         "of concurrent renewals exactly one is fresh": stored::one_renewal_wins;
         "ten thousand entries in one publication": stored::a_large_batch;
-        "what concerns one session is found": stored::one_session_is_found;
+        "all entries that concern one session are found": stored::one_session_is_found;
         "a raise follows the stored and the known value and the clock": generations::a_raise_follows_all;
         "generations of different targets are apart": generations::targets_are_apart;
         "concurrent raises return different, growing values": generations::raises_are_unique;
         "a repeated raise returns the same and raises nothing": generations::a_repeat_raises_nothing;
         "a raise tells the generation before it, also when it is repeated": generations::a_raise_tells_the_one_before;
-        "a repeat of one of the last raises is recognised, too": generations::an_overtaken_raise_is_recognised;
+        "a repeat of one of the last four raises is recognised, too": generations::an_overtaken_raise_is_recognised;
         "at the top of its range a raise is an error": generations::the_top_is_an_error;
         "a published generation is one that raises follow": generations::published_generations_count;
         "a raise for another incarnation raises nothing": generations::another_incarnation_raises_nothing;
@@ -108,7 +72,7 @@ pub async fn log(harness: &dyn LogHarness) -> Report {
         "anonymous sessions that have expired make room first": anonymous::the_expired_make_room_first;
         "anonymous sessions that began together make room together": anonymous::room_is_made_by_time;
         "making room is told to followers": anonymous::making_room_is_told;
-        "what is refused by its beginning is not stored, and has ended": anonymous::what_began_before_has_ended;
+        "an entry of a refused session is not stored, and answered as ended": anonymous::what_began_before_has_ended;
         "no anonymous session begins ahead of the clock": anonymous::none_begins_ahead;
         "the largest of each announcement counts": lifetimes::announcements_only_grow;
         "a raise is remembered for the longest life announced": lifetimes::raises_last_long_enough;
@@ -117,12 +81,12 @@ pub async fn log(harness: &dyn LogHarness) -> Report {
         "a sweep drops nothing before its time": lifetimes::a_sweep_keeps;
         "a later `until` is what counts": lifetimes::the_later_until_counts;
         "everyone's generation never expires": lifetimes::everyone_stays;
-        "following delivers what came after the snapshot": news::following_delivers;
-        "following delivers raises": news::following_delivers_raises;
-        "a waiting follower is woken or answered": news::a_follower_is_answered;
-        "a follower is told the state at least once a second": news::the_state_is_told;
-        "following from a foreign cursor is a gap": news::a_foreign_cursor_is_a_gap;
-        "nothing is missed between snapshot and following": news::nothing_is_missed;
+        "following delivers publications after the snapshot": following::following_delivers;
+        "following delivers raises": following::following_delivers_raises;
+        "a waiting follower is woken or answered": following::a_follower_is_answered;
+        "a follower is told the state at least once a second": following::the_state_is_told;
+        "following from a foreign cursor is a gap": following::a_foreign_cursor_is_a_gap;
+        "nothing is missed between snapshot and following": following::nothing_is_missed;
         "the earliest attestation counts": epochs::the_earliest_attestation_counts;
         "an attestation of another incarnation changes nothing": epochs::another_incarnation_attests_nothing;
         "a follower is told of an attestation": epochs::followers_are_told_of_attestations;
@@ -130,14 +94,15 @@ pub async fn log(harness: &dyn LogHarness) -> Report {
         "a log that lost everything begins a new epoch": epochs::a_loss_begins_an_epoch;
         "another server shows, and has what was acknowledged": epochs::another_server_shows;
         "following fails once when another server answers": epochs::following_fails_once;
-        "what is restored is stored, and answered by who took it": settling::what_is_restored_is_stored;
+        "a restoration is stored, and answered with the incarnation that took it": settling::what_is_restored_is_stored;
         "a log settles after it began": settling::a_log_settles;
-        "what is revoked does not prolong settling": settling::revoking_prolongs_nothing;
-        "what is restored prolongs settling if it is news": settling::restoring_prolongs;
+        "revoking does not prolong settling": settling::revoking_prolongs_nothing;
+        "restoring prolongs settling if it changes something": settling::restoring_prolongs;
         "ends of anonymous sessions prolong nothing but in a first restoration": settling::anonymous_ends_prolong_once;
         "settling ends with the outage announced, but for first restorations": settling::settling_has_an_end;
         "another server settles": settling::another_server_settles;
-        "what is not understood is counted, left alone and counts as ended": epochs::the_unreadable_has_ended;
+        "restoring over an entry that is not understood prolongs nothing": settling::the_unreadable_prolongs_nothing;
+        "an entry that is not understood is counted, left alone and counts as ended": epochs::the_unreadable_has_ended;
     }
     report
 }

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use super::LogHarness;
-use super::tools::{
-    DAY, HOUR, Log, MINUTE, anonymous, ended, fresh, move_clock, now, replace, seen, session,
-    snapshot, state,
-};
+use super::harness::LogHarness;
+use super::tools::*;
 use crate::revoke::{Announcement, Followed, Published, Purpose, Revocation, SETTLING};
-use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::testing::conformance::report::{Checked, Stop, equal, require};
 
 const OUTAGE: Duration = Duration::from_secs(600);
 /// What may pass while a check runs.
@@ -49,17 +46,11 @@ pub(super) async fn what_is_restored_is_stored(h: &dyn LogHarness) -> Checked {
     for (n, purpose) in [(1, Purpose::Restoration), (2, Purpose::FirstRestoration)] {
         let restored = session(n, ended(at, at + HOUR));
         let receipt = log.publish(&[restored], purpose).await?;
-        require(receipt.published == [Published::Fresh], || {
-            format!("something new was restored: {receipt:?}")
-        })?;
+        equal("restored", receipt.published, [Published::Fresh])?;
         let state = state(&log).await?;
-        require(receipt.incarnation == state.incarnation, || {
-            format!("{receipt:?} is of another incarnation than {state:?}")
-        })?;
+        equal("who took it", receipt.incarnation, state.incarnation)?;
         let stored = seen(&log).await?;
-        require(stored.contains(&restored), || {
-            format!("{restored:?} was restored, stored is {stored:?}")
-        })?;
+        includes(&stored, &restored)?;
     }
     Ok(())
 }
@@ -156,4 +147,22 @@ pub(super) async fn another_server_settles(h: &dyn LogHarness) -> Checked {
     let lost = [session(1, ended(at, at + DAY))];
     restore(&log, &lost, Purpose::Restoration).await?;
     settles(&log, SETTLING, "after something was restored to it").await
+}
+
+/// Nobody can keep a log settling with what no node can read.
+pub(super) async fn the_unreadable_prolongs_nothing(h: &dyn LogHarness) -> Checked {
+    let log = settled(h).await?;
+    let at = now(&log).await?;
+    let lost = session(1, ended(at, at + DAY));
+    publish(&log, &[lost]).await?;
+    if !h.damage(id(1)).await {
+        return Err(Stop::skipped("entries cannot be damaged"));
+    }
+    for _ in 0..3 {
+        restore(&log, &[lost], Purpose::Restoration).await?;
+        let when = "after what is not understood was restored";
+        settles(&log, Duration::ZERO, when).await?;
+        move_clock(h, MINUTE)?;
+    }
+    Ok(())
 }

@@ -4,80 +4,54 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::LogHarness;
-use super::tools::{
-    DAY, HOUR, MINUTE, announce, anonymous, ended, entry, follow_until, fresh, id, ids, now,
-    publish, raise, seen, session, snapshot, some_of_each, sorted, subject, sweep_all,
-};
+use super::harness::LogHarness;
+use super::tools::*;
 use crate::ids::{Generation, Serial};
-use crate::revoke::{Published, Purpose, Revocation, SessionEntry, SubjectEntry, Target};
-use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::revoke::{Matter, Published, Purpose, Revocation, SessionEntry, Target};
+use crate::testing::conformance::report::{Checked, Stop, equal, require};
 use crate::time::UnixMillis;
 
 pub(super) async fn a_new_log_is_empty(h: &dyn LogHarness) -> Checked {
     let log = fresh(h).await?;
     let seen = seen(&log).await?;
-    require(seen.is_empty(), || format!("it holds {seen:?}"))?;
+    equal("stored", seen, [])?;
     let reading = log.read(subject(1)).await?;
-    require(reading.subject == Generation::NONE, || {
-        format!("a subject has generation {}", reading.subject)
-    })?;
-    require(reading.everyone == Generation::NONE, || {
-        format!("everyone has generation {}", reading.everyone)
-    })?;
+    equal("the subject's", reading.subject, Generation::NONE)?;
+    equal("everyone's", reading.everyone, Generation::NONE)?;
     let state = reading.state;
     let age = state.now.since(state.complete_since);
     require(state.complete_since <= state.now && age < HOUR, || {
         format!("a log that was just made: {state:?}")
     })?;
     let of_snapshot = snapshot(&log).await?.1.state;
-    require(of_snapshot.complete_since == state.complete_since, || {
-        format!("read says {state:?}, the snapshot {of_snapshot:?}")
-    })?;
-    require(of_snapshot.incarnation == state.incarnation, || {
-        format!("read says {state:?}, the snapshot {of_snapshot:?}")
-    })?;
+    let [read, of_snapshot] = [state, of_snapshot].map(|it| (it.complete_since, it.incarnation));
+    equal("read, and by the snapshot", read, of_snapshot)?;
     require(!log.name().is_empty(), || "it has no name".into())
 }
 
 pub(super) async fn published_is_in_the_snapshot(h: &dyn LogHarness) -> Checked {
     let log = fresh(h).await?;
     let now = now(&log).await?;
-    let since = snapshot(&log).await?.1.state.complete_since;
+    let since = state(&log).await?.complete_since;
     let entry = entry(3, now, now + DAY);
     let generation = Generation::new(now.as_millis());
     let published = [
         Revocation::Session { id: id(1), entry },
         anonymous(2, now, entry),
-        Revocation::Subject {
-            key: subject(3),
-            entry: SubjectEntry {
-                generation,
-                until: now + DAY,
-            },
-        },
+        Target::Subject(subject(3)).at(generation, now + DAY),
         Revocation::Everyone { generation },
     ];
     let answers = publish(&log, &published).await?;
-    require(answers == [Published::Fresh; 4], || {
-        format!("four new entries answered {answers:?}")
-    })?;
+    equal("four new entries", answers, [Published::Fresh; 4])?;
     let seen = seen(&log).await?;
     for revocation in published {
-        require(seen.contains(&revocation), || {
-            format!("{revocation:?} is missing in {seen:?}")
-        })?;
+        includes(&seen, &revocation)?;
     }
-    require(seen.len() == 4, || format!("four were published: {seen:?}"))?;
-    let reading = log.read(subject(3)).await?;
-    require(
-        (reading.subject, reading.everyone) == (generation, generation),
-        || format!("published generation {generation}, read {reading:?}"),
-    )?;
-    let later = snapshot(&log).await?.1.state.complete_since;
-    require(later == since, || {
-        format!("it was complete since {since}, and since {later} once something was published")
-    })
+    equal("how many are stored", seen.len(), 4)?;
+    for target in [Target::Subject(subject(3)), Target::Everyone] {
+        reads(&log, target, generation).await?;
+    }
+    complete_since(&log, since, "once something was published").await
 }
 
 pub(super) async fn publishing_is_idempotent(h: &dyn LogHarness) -> Checked {
@@ -91,32 +65,23 @@ pub(super) async fn publishing_is_idempotent(h: &dyn LogHarness) -> Checked {
         format!("published again: {answers:?}")
     })?;
     let twice = sorted(seen(&log).await?);
-    require(once == twice, || format!("once {once:?}, twice {twice:?}"))?;
+    equal("published twice", twice, once)?;
     let none = publish(&log, &[]).await?;
-    require(none.is_empty(), || format!("nothing published: {none:?}"))
+    equal("nothing published", none, [])
 }
 
 pub(super) async fn publishing_is_commutative(h: &dyn LogHarness) -> Checked {
-    let mut ends = Vec::new();
-    let mut start = None;
-    for reverse in [false, true] {
-        let log = fresh(h).await?;
-        let now = match start {
-            Some(now) => now,
-            None => now(&log).await?,
-        };
-        start = Some(now);
-        let mut all = some_of_each(now);
-        if reverse {
-            all.reverse();
-        }
-        for revocation in &all {
-            publish(&log, std::slice::from_ref(revocation)).await?;
-        }
-        ends.push(sorted(seen(&log).await?));
+    let log = fresh(h).await?;
+    let all = some_of_each(now(&log).await?);
+    for revocation in &all {
+        publish(&log, &[*revocation]).await?;
     }
-    let same = ends.first() == ends.last();
-    require(same, || format!("forwards and backwards: {ends:?}"))
+    let forwards = sorted(seen(&log).await?);
+    let log = fresh(h).await?;
+    for revocation in all.iter().rev() {
+        publish(&log, &[*revocation]).await?;
+    }
+    equal("backwards", sorted(seen(&log).await?), forwards)
 }
 
 pub(super) async fn joining_takes_the_stricter(h: &dyn LogHarness) -> Checked {
@@ -136,9 +101,7 @@ pub(super) async fn joining_takes_the_stricter(h: &dyn LogHarness) -> Checked {
         let [first, second, third] = all;
         let want = first.join(second).join(third);
         let seen = seen(&log).await?;
-        require(seen.contains(&want), || {
-            format!("wanted {want:?}, got {seen:?}")
-        })?;
+        includes(&seen, &want)?;
     }
     Ok(())
 }
@@ -149,16 +112,8 @@ pub(super) async fn publishing_tells_fresh(h: &dyn LogHarness) -> Checked {
     let now = now(&log).await?;
     let until = now + DAY;
     let generation = |value| Generation::new(now.as_millis() + value);
-    let of_subject = |value| Revocation::Subject {
-        key: subject(1),
-        entry: SubjectEntry {
-            generation: generation(value),
-            until,
-        },
-    };
-    let of_everyone = |value| Revocation::Everyone {
-        generation: generation(value),
-    };
+    let of_subject = |value| Target::Subject(subject(1)).at(generation(value), until);
+    let of_everyone = |value| Target::Everyone.at(generation(value), until);
     let steps = [
         (session(1, entry(1, now, until)), Fresh),
         (session(1, entry(1, now, until)), Known),
@@ -180,13 +135,7 @@ pub(super) async fn publishing_tells_fresh(h: &dyn LogHarness) -> Checked {
         (of_everyone(1), Known),
         (of_everyone(2), Fresh),
     ];
-    for (revocation, want) in steps {
-        let got = publish(&log, &[revocation]).await?;
-        require(got == [want], || {
-            format!("{revocation:?} answered {got:?}, wanted {want:?}")
-        })?;
-    }
-    Ok(())
+    answers(&log, &steps).await
 }
 
 /// Whoever logs out has to learn that a login made another session of this one, which lives on.
@@ -211,17 +160,10 @@ pub(super) async fn a_succession_is_told(h: &dyn LogHarness) -> Checked {
         (anonymous(2, now, logout), Succeeded),
         (anonymous(3, now, logout), Fresh),
     ];
-    for (revocation, want) in steps {
-        let got = publish(&log, &[revocation]).await?;
-        require(got == [want], || {
-            format!("{revocation:?} answered {got:?}, wanted {want:?}")
-        })?;
-    }
+    answers(&log, &steps).await?;
     let stands = session(1, succeeded);
     let seen = seen(&log).await?;
-    require(seen.contains(&stands), || {
-        format!("a logout hid the login that came before it: {seen:?}")
-    })
+    includes(&seen, &stands)
 }
 
 pub(super) async fn one_renewal_wins(h: &dyn LogHarness) -> Checked {
@@ -240,7 +182,7 @@ pub(super) async fn one_renewal_wins(h: &dyn LogHarness) -> Checked {
             let answer = answer.map_err(|error| Stop::failed(error.to_string()))??;
             winners += usize::from(answer.published == [Published::Fresh]);
         }
-        require(winners == 1, || format!("{winners} of 8 renewals won"))?;
+        equal("winners of 8 renewals", winners, 1)?;
     }
     Ok(())
 }
@@ -253,39 +195,27 @@ pub(super) async fn a_large_batch(h: &dyn LogHarness) -> Checked {
         .map(|n| session(n, ended(now, now + HOUR)))
         .collect();
     let answers = publish(&log, &all).await?;
-    require(answers.len() == all.len(), || {
-        format!("{} entries, {} answers", all.len(), answers.len())
-    })?;
+    equal("answers", answers.len(), all.len())?;
     let fresh = answers.iter().all(|each| *each == Published::Fresh);
     require(fresh, || "not all of them are fresh".into())?;
     let stored = ids(&seen(&log).await?);
-    require(stored.len() == all.len(), || {
-        format!("{} published, {} in the snapshot", all.len(), stored.len())
-    })?;
+    equal("in the snapshot", stored.len(), all.len())?;
     if let Some(told) = follow_until(&log, start, all.len()).await? {
-        require(ids(&told).len() == all.len(), || {
-            format!("{} published, {} followed", all.len(), told.len())
-        })?;
+        equal("followed", ids(&told).len(), all.len())?;
     }
     if h.advance(2 * HOUR) {
-        let swept = sweep_all(&log).await?;
-        require(swept == all.len(), || format!("swept {swept} of 10,000"))?;
+        sweeps(&log, all.len()).await?;
     }
     Ok(())
 }
 
 pub(super) async fn one_session_is_found(h: &dyn LogHarness) -> Checked {
-    let log = fresh(h).await?;
-    announce(&log, DAY).await?;
+    let log = announced(h, DAY).await?;
     let now = now(&log).await?;
     let none = log.find(id(1), Some(subject(1))).await?;
-    require(none.revocations.is_empty(), || {
-        format!("nothing was stored: {none:?}")
-    })?;
-    let state = snapshot(&log).await?.1.state;
-    require(none.state.incarnation == state.incarnation, || {
-        format!("the snapshot says {state:?}, found {none:?}")
-    })?;
+    equal("found where nothing is", none.revocations, [])?;
+    let incarnation = snapshot(&log).await?.1.state.incarnation;
+    equal("who answered", none.state.incarnation, incarnation)?;
     let entry = ended(now, now + HOUR);
     let revoked = [
         session(1, entry),
@@ -299,20 +229,15 @@ pub(super) async fn one_session_is_found(h: &dyn LogHarness) -> Checked {
     raise(&log, Target::Everyone, 1, Generation::NONE).await?;
     let since = now.minus(DAY);
     publish(&log, &[Revocation::Anonymous { since }]).await?;
-    let all = seen(&log).await?;
-    let concerns = |with_subject: bool| {
-        all.iter().copied().filter(move |each| match each {
-            Revocation::Session { id: of, .. } | Revocation::AnonymousSession { id: of, .. } => {
-                *of == id(1)
-            }
-            Revocation::Subject { key, .. } => with_subject && *key == subject(1),
-            Revocation::Everyone { .. } | Revocation::Anonymous { .. } => true,
-        })
-    };
     for asked in [Some(subject(1)), None] {
-        let found = sorted(log.find(id(1), asked).await?.revocations);
-        let want = sorted(concerns(asked.is_some()).collect());
-        require(found == want, || format!("found {found:?}, not {want:?}"))?;
+        let mut want = sorted(seen(&log).await?);
+        want.retain(|each| match each.matter() {
+            Matter::Session(of) | Matter::AnonymousSession(of) => of == id(1),
+            Matter::Subject(of) => Some(of) == asked,
+            Matter::Everyone | Matter::Anonymous => true,
+        });
+        let found = log.find(id(1), asked).await?.revocations;
+        equal("found", sorted(found), want)?;
     }
     Ok(())
 }

@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::LogHarness;
+use super::harness::LogHarness;
 use crate::ids::{Generation, RaiseId, Serial, SessionId, SubjectKey};
 use crate::revoke::{
     Announcement, Cursor, Followed, LogState, Matter, Published, Purpose, Raise, ReplicatedLog,
-    Revocation, SessionEntry, SnapshotEnd, SubjectEntry, Target,
+    Revocation, SessionEntry, SnapshotEnd, Target,
 };
-use crate::testing::conformance::report::{Checked, Stop};
+use crate::testing::conformance::report::{Checked, Stop, equal, require};
 use crate::time::UnixMillis;
 
 pub(super) type Log = Arc<dyn ReplicatedLog>;
@@ -66,6 +66,29 @@ pub(super) async fn announce(log: &Log, longest: Duration) -> Checked {
     Ok(log.announce(Announcement::new(longest, 0, OUTAGE)).await?)
 }
 
+/// Fails if it is earlier.
+pub(super) fn at_least(what: &str, got: UnixMillis, want: UnixMillis) -> Checked {
+    require(got >= want, || format!("{what} {got}, not {want} or later"))
+}
+
+/// A log that was announced how long cookies live.
+pub(super) async fn announced(h: &dyn LogHarness, longest: Duration) -> Checked<Log> {
+    let log = fresh(h).await?;
+    announce(&log, longest).await?;
+    Ok(log)
+}
+
+/// Publishes one after the other, and fails unless each is answered so.
+pub(super) async fn answers(log: &Log, steps: &[(Revocation, Published)]) -> Checked {
+    for (revocation, want) in steps {
+        let got = publish(log, &[*revocation]).await?;
+        require(got == [*want], || {
+            format!("{revocation:?} answered {got:?}, wanted {want:?}")
+        })?;
+    }
+    Ok(())
+}
+
 /// Revokes, and returns the result of each.
 pub(super) async fn publish(log: &Log, revocations: &[Revocation]) -> Checked<Vec<Published>> {
     let receipt = log.publish(revocations, Purpose::Revoke).await?;
@@ -99,6 +122,28 @@ pub(super) async fn until(log: &Log, of: SubjectKey) -> Checked<UnixMillis> {
     Err(Stop::failed("a raised subject is not in the snapshot"))
 }
 
+/// Fails unless this is among all.
+pub(super) fn includes(all: &[Revocation], want: &Revocation) -> Checked {
+    require(all.contains(want), || {
+        format!("{want:?} is missing in {all:?}")
+    })
+}
+
+/// Fails unless the log says everywhere that it is complete since then.
+pub(super) async fn complete_since(log: &Log, want: UnixMillis, when: &str) -> Checked {
+    let read = state(log).await?.complete_since;
+    let snapshot = snapshot(log).await?.1.state.complete_since;
+    require((read, snapshot) == (want, want), || {
+        format!("{when} it is complete since {read} and {snapshot}, not {want}")
+    })
+}
+
+/// As [`follow_until`], where there is no gap.
+pub(super) async fn told(log: &Log, cursor: Cursor, count: usize) -> Checked<Vec<Revocation>> {
+    let told = follow_until(log, cursor, count).await?;
+    told.ok_or_else(|| Stop::failed("a gap, and nothing is missing"))
+}
+
 /// What is told after `cursor`, at least `count` entries or until nothing more comes. `None` at a
 /// gap.
 pub(super) async fn follow_until(
@@ -110,11 +155,11 @@ pub(super) async fn follow_until(
     let mut quiet = 0;
     while told.len() < count && quiet < 3 {
         match log.follow(cursor).await? {
-            Followed::Delta(news) => {
-                let silent = news.revocations.is_empty() && news.is_complete;
+            Followed::Delta(delta) => {
+                let silent = delta.revocations.is_empty() && delta.is_complete;
                 quiet = if silent { quiet + 1 } else { 0 };
-                told.extend(news.revocations);
-                cursor = news.cursor;
+                told.extend(delta.revocations);
+                cursor = delta.cursor;
             }
             Followed::Gap(_) => return Ok(None),
         }
@@ -150,6 +195,16 @@ pub(super) async fn generation(log: &Log, target: Target) -> Checked<Generation>
     })
 }
 
+/// Fails unless the target has this generation.
+pub(super) async fn reads(log: &Log, target: Target, want: Generation) -> Checked {
+    equal("the generation", generation(log, target).await?, want)
+}
+
+/// Fails unless so many entries are swept.
+pub(super) async fn sweeps(log: &Log, want: usize) -> Checked {
+    equal("swept", sweep_all(log).await?, want)
+}
+
 /// Entries of every kind that overlap, so that their order could matter.
 pub(super) fn some_of_each(now: UnixMillis) -> Vec<Revocation> {
     let mut all = Vec::new();
@@ -160,11 +215,9 @@ pub(super) fn some_of_each(now: UnixMillis) -> Vec<Revocation> {
         let generation = Generation::new(now.as_millis() + (n * 7) % 5);
         all.push(session(n / 3, entry(serial, from, until)));
         all.push(anonymous(n / 3, now, entry(serial, from, until)));
-        all.push(Revocation::Subject {
-            key: subject(n / 3),
-            entry: SubjectEntry { generation, until },
-        });
-        all.push(Revocation::Everyone { generation });
+        for target in [Target::Subject(subject(n / 3)), Target::Everyone] {
+            all.push(target.at(generation, until));
+        }
     }
     all
 }

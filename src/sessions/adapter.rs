@@ -1,12 +1,89 @@
-//! What a response gets, and why it may differ from what the handler made.
+//! What passes between the engine and an adapter to a web framework.
+//!
+//! 1. An [`Incoming`] goes in, and a [`Loaded`] comes out: the session and a [`Ticket`]. Or the node is
+//!    [`Unavailable`].
+//! 2. The ticket goes back with the session, once, and the response gets what is [`Committed`].
 
 use std::fmt;
 
+use super::candidates::Indexes;
 use crate::error::StoreError;
 use crate::ids::KeyId;
 use crate::random::RandomError;
 use crate::seal::SealError;
-use crate::session::{NotWritable, TooLarge};
+use crate::session::{NotWritable, Session, TooLarge};
+
+/// The parts of a request's head that a session is found by.
+///
+/// ```
+/// use sealed_session::adapter::Incoming;
+///
+/// let lines = [b"theme=dark; session=..".as_slice()];
+/// let incoming = Incoming::new(lines.into_iter()).fetch_dest(Some(b"image"));
+/// # drop(incoming);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Incoming<'h, L> {
+    pub(super) lines: L,
+    pub(super) fetch_dest: Option<&'h [u8]>,
+}
+
+impl<'h, L: Iterator<Item = &'h [u8]> + Clone> Incoming<'h, L> {
+    /// By the values of all Cookie header lines: HTTP/2 splits the header.
+    pub fn new(lines: L) -> Self {
+        Self {
+            lines,
+            fetch_dest: None,
+        }
+    }
+
+    /// The value of `Sec-Fetch-Dest`, if there is one: what a page loads beside it does not tell the browser that
+    /// the session was used before half of the idle limit has passed.
+    #[must_use]
+    pub fn fetch_dest(self, fetch_dest: Option<&'h [u8]>) -> Self {
+        Self { fetch_dest, ..self }
+    }
+}
+
+/// A session, and what the response needs to know of the request.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Loaded {
+    /// The handle for the handlers.
+    pub session: Session,
+    /// Goes back with the session when the response is ready.
+    pub ticket: Ticket,
+}
+
+/// The cookies that the browser holds: made by [`Sessions::load`](crate::Sessions::load) and used up by
+/// [`Sessions::commit`](crate::Sessions::commit), so that no session is committed twice.
+#[derive(Debug)]
+pub struct Ticket {
+    /// What the request carried of the cookie that is written.
+    pub(crate) current: HeldCookies,
+    /// The same for the cookies that are only read, in their order.
+    pub(crate) earlier: Vec<HeldCookies>,
+    /// What removes the cookie of another library, if the request carried a session in it.
+    pub(crate) old: Option<String>,
+    /// Whether the response is a part of a page, which others load beside it.
+    pub(crate) is_asset: bool,
+}
+
+/// What the request carried of one cookie.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeldCookies {
+    pub(crate) indexes: Indexes,
+    pub(crate) activity: bool,
+    /// Whether it may be removed unasked: none of it can be a session.
+    pub(crate) worthless: bool,
+}
+
+/// This node cannot say whether an authentic cookie is a session: its list is too old, or too young.
+/// Answer 503 with Retry-After, and leave the cookie alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the revocation list cannot be trusted at the moment")]
+#[non_exhaustive]
+pub struct Unavailable;
 
 /// What a response gets.
 #[must_use = "the browser must get these cookies: older ones may be dead already"]

@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use super::LogHarness;
-use super::tools::{
-    DAY, announce, anonymous, ended, follow_until, fresh, ids, now, publish, raise, seen, session,
-    snapshot, subject,
-};
+use super::harness::LogHarness;
+use super::tools::*;
 use crate::ids::Generation;
 use crate::revoke::{Cursor, Followed, Revocation, Target};
-use crate::testing::conformance::report::{Checked, Stop, require};
+use crate::testing::conformance::report::{Checked, Stop, equal, require};
 
 pub(super) async fn following_delivers(h: &dyn LogHarness) -> Checked {
     let log = fresh(h).await?;
@@ -27,35 +24,22 @@ pub(super) async fn following_delivers(h: &dyn LogHarness) -> Checked {
         },
     ];
     publish(&log, &later).await?;
-    let Some(told) = follow_until(&log, cursor, later.len()).await? else {
-        return Err(Stop::failed("a gap, four entries after the snapshot"));
-    };
+    let told = told(&log, cursor, later.len()).await?;
     for revocation in later {
-        require(told.contains(&revocation), || {
-            format!("{revocation:?} is missing in {told:?}")
-        })?;
+        includes(&told, &revocation)?;
     }
     Ok(())
 }
 
 pub(super) async fn following_delivers_raises(h: &dyn LogHarness) -> Checked {
-    let log = fresh(h).await?;
-    announce(&log, DAY).await?;
+    let log = announced(h, DAY).await?;
     let cursor = snapshot(&log).await?.1.cursor;
     let of_subject = raise(&log, Target::Subject(subject(1)), 1, Generation::NONE).await?;
     let of_everyone = raise(&log, Target::Everyone, 2, Generation::NONE).await?;
-    let Some(told) = follow_until(&log, cursor, 2).await? else {
-        return Err(Stop::failed("a gap, two raises after the snapshot"));
-    };
-    let subject_told = told.iter().any(|each| {
-        matches!(each, Revocation::Subject { key, entry }
-            if *key == subject(1) && entry.generation == of_subject)
-    });
-    let generation = of_everyone;
-    let everyone_told = told.contains(&Revocation::Everyone { generation });
-    require(subject_told && everyone_told, || {
-        format!("raised to {of_subject} and {of_everyone}, told {told:?}")
-    })
+    let told = told(&log, cursor, 2).await?;
+    let until = until(&log, subject(1)).await?;
+    includes(&told, &Target::Subject(subject(1)).at(of_subject, until))?;
+    includes(&told, &Target::Everyone.at(of_everyone, until))
 }
 
 pub(super) async fn a_follower_is_answered(h: &dyn LogHarness) -> Checked {
@@ -64,23 +48,21 @@ pub(super) async fn a_follower_is_answered(h: &dyn LogHarness) -> Checked {
     let cursor = snapshot(&log).await?.1.cursor;
     let quiet = tokio::time::timeout(Duration::from_secs(5), log.follow(cursor));
     match quiet.await {
-        Ok(Ok(Followed::Delta(news))) if news.revocations.is_empty() => {}
-        Ok(other) => return Err(Stop::failed(format!("without news: {other:?}"))),
-        Err(_) => return Err(Stop::failed("no answer in 5 s without news")),
+        Ok(Ok(Followed::Delta(delta))) if delta.revocations.is_empty() => {}
+        Ok(other) => return Err(Stop::failed(format!("with nothing to tell: {other:?}"))),
+        Err(_) => return Err(Stop::failed("no answer in 5 s with nothing to tell")),
     }
     let follower = tokio::spawn({
         let log = log.clone();
         async move { follow_until(&log, cursor, 1).await }
     });
     tokio::task::yield_now().await;
-    let news = session(1, ended(now, now + DAY));
-    publish(&log, &[news]).await?;
+    let later = session(1, ended(now, now + DAY));
+    publish(&log, &[later]).await?;
     let told = follower
         .await
         .map_err(|error| Stop::failed(error.to_string()))??;
-    require(told == Some(vec![news]), || {
-        format!("a waiting follower was told {told:?}")
-    })
+    equal("a waiting follower is told", told, Some(vec![later]))
 }
 
 pub(super) async fn a_foreign_cursor_is_a_gap(h: &dyn LogHarness) -> Checked {
@@ -133,7 +115,7 @@ pub(super) async fn nothing_is_missed(h: &dyn LogHarness) -> Checked {
         None => known = seen(&log).await?,
     }
     let missing = total as usize - ids(&known).len();
-    require(missing == 0, || format!("{missing} entries were missed"))
+    equal("missed", missing, 0)
 }
 
 pub(super) async fn the_state_is_told(h: &dyn LogHarness) -> Checked {

@@ -1,0 +1,216 @@
+//! A list on a server, and how it is called.
+//!
+//! 1. Every call goes to the script, over the connection of its purpose.
+//! 2. Every answer says which server gives it. Another one than before counts as a lost connection, so that the
+//!    follower compares everything.
+//! 3. A call that waits for replicas waits over the connection that it was made on.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use redis::{FromRedisValue, ToRedisArgs};
+
+use super::link::{Held, Link, Server};
+use super::replicas::Replicas;
+use super::script;
+use crate::error::StoreError;
+use crate::lock::lock;
+use crate::random::{self, Random};
+use crate::revoke::{Incarnation, LogState};
+use crate::time::SystemClock;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_millis(2_500);
+/// The same with waiting for replicas. Less than callers wait: only a call that ran out of time finds out that
+/// its connection is dead.
+const WRITERS_PATIENCE: Duration = Duration::from_millis(2_900);
+/// The same with waiting for publications.
+const FOLLOWERS_PATIENCE: Duration = Duration::from_secs(3);
+
+/// A revocation store on a Redis server (7.0 or later, or Valkey) that nodes share.
+///
+/// What returned `Ok` is in the server's memory, and as durable as the server is set up to be: with
+/// `appendonly yes` it survives a restart, less the last second; with
+/// [`wait_for_replicas`](crate::store::RedisOptions::wait_for_replicas) it is on replicas too. The promises do not
+/// rest on that. A server that comes back **empty or with fewer entries than there must be** begins a new list,
+/// which knows of no session from before, and the nodes that were complete restore what they know. They do the
+/// same for **another server** than the one before, by its `run_id`, also behind a proxy. A list that was put back
+/// from a **backup** cannot be told from the right one: raise everyone's generation before nodes serve
+/// (`sealed-session revoke everyone`).
+///
+/// - **The server's clock counts**, for generations and for forgetting.
+/// - **Keys** are `sealed-session:{LIST}:meta` and the like: seven keys in one slot of a cluster,
+///   which a cluster may move. Lists of different names share nothing.
+/// - **Eviction** would revive sessions. A server with a `maxmemory-policy` of `allkeys-*` is refused
+///   ([`StoreError::Unsuitable`]); when memory is full, revoking fails and everything else goes on.
+/// - **A publication** holds 10,000 revocations at the most.
+/// - **TLS** (`rediss://`) is rustls with the cryptography that the process has installed as rustls' default.
+///   Where it has none, opening the store installs *ring*: an application that wants another one installs it
+///   first.
+/// - It waits with tokio's timer and sockets, on the runtime that calls it first. A failed connection
+///   is made anew by the next call.
+///
+/// # Access
+///
+/// A user for it needs no more than these:
+///
+/// ```text
+/// ACL SETUSER sessions on >PASSWORD resetkeys ~sealed-session:{LIST}:* resetchannels -@all
+///   +evalsha +script|load +hscan +xread +info +config|get +wait +select
+///   +time +type +unlink +hget +hmget +hset +hdel +hlen
+///   +zadd +zrem +zcard +zrange +xadd +xtrim
+/// ```
+///
+/// (A rule cannot have spaces in it, and takes `*`, `?` and `[` for patterns: choose a name of a list
+/// without them.) Without `config|get` the eviction policy is read from INFO; `wait` is for waiting for replicas,
+/// `select` for a database other than 0. Whoever else can write to these keys can bring revoked sessions back: TLS
+/// (`rediss://`) and a user of its own are part of the security of the sessions.
+///
+/// ```
+/// use sealed_session::store::Redis;
+///
+/// let store = Redis::open("rediss://sessions:PASSWORD@redis.internal:6379", "shop/production")?;
+/// # drop(store);
+/// # Ok::<(), sealed_session::ConfigError>(())
+/// ```
+pub struct Redis {
+    pub(super) list: String,
+    pub(super) keys: [String; 7],
+    /// For all other calls.
+    pub(super) link: Link,
+    /// For calls that wait for replicas: a wait holds up everything after it.
+    pub(super) writer: Link,
+    /// For following, which waits too.
+    pub(super) follower: Link,
+    pub(super) replicas: Replicas,
+    pub(super) retention: Duration,
+    random: Arc<dyn Random>,
+    /// For intervals only.
+    pub(super) clock: SystemClock,
+    pub(super) following: Mutex<Listening>,
+    /// The incarnation of the last answer since the caller last compared all it knows.
+    pub(super) heard: Mutex<Option<Incarnation>>,
+    /// Entries of the last snapshot that were not understood.
+    pub(super) unreadable: AtomicU64,
+    /// Publications since the store was opened that were not.
+    pub(super) unreadable_publications: AtomicU64,
+}
+
+/// What is remembered from one call of a follower to the next.
+#[derive(Debug, Default)]
+pub(super) struct Listening {
+    /// When the list was last asked how far it has come, and which epoch that was.
+    pub(super) last_beat: Option<(Duration, u64)>,
+    /// How many connections had been lost when that was last looked at.
+    pub(super) losses_seen: u64,
+    /// Until when publications may gather.
+    pub(super) gathering: Duration,
+}
+
+/// What the script answered.
+pub(super) struct Answered<T> {
+    pub(super) result: T,
+    pub(super) state: LogState,
+    /// The connection that it came over.
+    pub(super) held: Held,
+    /// Whether the call was said twice, so that the first attempt may have succeeded.
+    pub(super) is_repeated: bool,
+}
+
+/// How far the list has come, the mark there, everyone's generation, and since when anonymous sessions live.
+pub(super) type Whole = (u64, [u8; 8], u64, u64);
+
+impl Redis {
+    pub(super) fn new(
+        server: Server,
+        list: String,
+        replicas: usize,
+        retention: Duration,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        let server = Arc::new(server);
+        let link = |patience, follows| Link::new(server.clone(), patience, follows);
+        Self {
+            keys: script::keys(&list),
+            list,
+            link: link(PATIENCE, false),
+            writer: link(WRITERS_PATIENCE, false),
+            follower: link(FOLLOWERS_PATIENCE, true),
+            replicas: Replicas::new(replicas),
+            retention,
+            random,
+            clock: SystemClock::default(),
+            following: Mutex::default(),
+            heard: Mutex::default(),
+            unreadable: AtomicU64::new(0),
+            unreadable_publications: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn server(&self) -> &Server {
+        self.link.server()
+    }
+
+    /// Calls the script.
+    pub(super) async fn call<T: FromRedisValue>(
+        &self,
+        link: &Link,
+        operation: &str,
+        arguments: impl ToRedisArgs,
+    ) -> Result<Answered<T>, StoreError> {
+        let fresh = random::bytes(&*self.random)?;
+        let mut call = script::call(operation, &self.keys, fresh);
+        call.arg(arguments);
+        let heard = link.ask(&call).await?;
+        let answer = script::answer(heard.value).ok_or_else(|| self.server().odd())?;
+        let (mut state, result) = answer;
+        let publications = self.unreadable_publications.load(Ordering::Relaxed);
+        state.unreadable = publications.saturating_add(self.unreadable.load(Ordering::Relaxed));
+        self.hear(state.incarnation);
+        Ok(Answered {
+            result,
+            state,
+            held: heard.held,
+            is_repeated: heard.is_repeated,
+        })
+    }
+
+    /// The state of the list as a whole.
+    pub(super) async fn whole(&self) -> Result<Answered<Whole>, StoreError> {
+        self.call(&self.link, "state", None::<u64>).await
+    }
+
+    /// As `call`, and waits until enough replicas know.
+    pub(super) async fn call_replicated<T: FromRedisValue>(
+        &self,
+        operation: &str,
+        arguments: impl ToRedisArgs,
+    ) -> Result<Answered<T>, StoreError> {
+        if !self.replicas.are_wanted() {
+            return self.call(&self.link, operation, arguments).await;
+        }
+        let answered = self.call(&self.writer, operation, arguments).await?;
+        self.replicas.wait(&self.writer, &answered.held).await?;
+        Ok(answered)
+    }
+
+    /// Tells the follower that another server answers. A cursor shows another epoch.
+    fn hear(&self, now: Incarnation) {
+        let before = lock(&self.heard).replace(now);
+        if before.is_some_and(|it| it.epoch == now.epoch && it.server != now.server) {
+            self.server().note_loss();
+        }
+    }
+}
+
+/// Neither user nor password.
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("server", self.server())
+            .field("list", &self.list)
+            .finish_non_exhaustive()
+    }
+}
