@@ -45,8 +45,8 @@ pub(super) const OUTLIVED: &str = "logging others out revives nobody";
 /// Who logs others out is not logged out.
 pub(super) const IN_SILENCE: &str = "who logs others out stays";
 
-/// A node that waits until a store has settled takes nothing meanwhile that was acknowledged as ended, also if the
-/// store and the node lack it.
+/// A node that waits until a store has settled takes nothing meanwhile that began before it met the server and was
+/// acknowledged as ended, also if the store and the node lack it. What began later it judges by its list.
 pub(super) const WAITS: &str = "who waits takes nothing that was ended";
 
 const ALL_HAPPENS: &str = "everything that can happen happens";
@@ -127,9 +127,10 @@ pub(super) fn all() -> Vec<Property<Config>> {
         Property::always(WAITS, |config: &Config, state: &State| {
             every(config, state, |(session, _), _, node, verdict| {
                 let session = state.sessions[session];
-                session.acknowledged.is_none()
-                    || !node.core.completeness().waits()
-                    || !counts(verdict)
+                let completeness = node.core.completeness();
+                let began = session.login.map_or(session.created, |(_, at)| at);
+                let waits = completeness.waits() && began <= completeness.met();
+                session.acknowledged.is_none() || !waits || !counts(verdict)
             })
         }),
         Property::always(OUTLIVED, |_, state: &State| !state.seen.outlived),
