@@ -18,7 +18,7 @@ use crate::ids::{Generation, SessionId, SubjectKey};
 use crate::lock::lock;
 use crate::revoke::anonymous::AnonymousList;
 use crate::revoke::answers::{Published, Target};
-use crate::revoke::revocation::{Matter, Revocation, SessionEntry, SubjectEntry};
+use crate::revoke::revocation::{EntryKey, Revocation, SessionEntry, SubjectEntry};
 use crate::revoke::table::{IdHasher, Size, Table};
 use crate::time::{SKEW, UnixMillis, millis};
 
@@ -194,28 +194,28 @@ impl List {
         self.longest.fetch_max(millis(longest), Ordering::AcqRel);
     }
 
-    /// What the list holds of a matter.
-    pub(crate) fn find(&self, matter: Matter) -> Option<Revocation> {
-        match matter {
-            Matter::Session(id) => {
+    /// What the list holds under a key.
+    pub(crate) fn find(&self, key: EntryKey) -> Option<Revocation> {
+        match key {
+            EntryKey::Session(id) => {
                 let entry = self.sessions.get(&id)?;
                 Some(Revocation::Session { id, entry })
             }
-            Matter::AnonymousSession(id) => {
+            EntryKey::AnonymousSession(id) => {
                 let entry = self.anonymous.get(&id)?;
                 // Nobody who looks for one asks when it began.
                 let created = UnixMillis::EPOCH;
                 Some(Revocation::AnonymousSession { id, created, entry })
             }
-            Matter::Subject(key) => {
+            EntryKey::Subject(key) => {
                 let entry = self.subjects.get(&key)?.kept(self.longest());
                 Some(Revocation::Subject { key, entry })
             }
-            Matter::Everyone => {
+            EntryKey::Everyone => {
                 let generation = self.everyone();
                 (generation > Generation::NONE).then_some(Revocation::Everyone { generation })
             }
-            Matter::Anonymous => {
+            EntryKey::Anonymous => {
                 let since = self.anonymous.since();
                 (since > UnixMillis::EPOCH).then_some(Revocation::Anonymous { since })
             }
@@ -224,8 +224,8 @@ impl List {
 
     /// Shows everything: since when anonymous sessions live before their entries, which are fewer for it.
     pub(crate) fn for_each(&self, mut show: impl FnMut(Revocation)) {
-        for matter in [Matter::Anonymous, Matter::Everyone] {
-            self.find(matter).into_iter().for_each(&mut show);
+        for key in [EntryKey::Anonymous, EntryKey::Everyone] {
+            self.find(key).into_iter().for_each(&mut show);
         }
         self.anonymous.for_each(&mut show);
         self.sessions

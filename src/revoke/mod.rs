@@ -27,6 +27,6 @@ pub use answers::{
 pub use journal::Journal;
 pub use log::ReplicatedLog;
 pub use policy::{OlderSessions, WhenStale};
-pub(crate) use revocation::Matter;
+pub(crate) use revocation::EntryKey;
 pub use revocation::{Revocation, SessionEntry, SubjectEntry};
 pub use store::{Contents, Store};

@@ -16,7 +16,7 @@ use crate::observe::{self, tag};
 use crate::revoke::answers::{Published, Raised, Reading, Target};
 use crate::revoke::completeness::{Completeness, Moment};
 use crate::revoke::list::List;
-use crate::revoke::revocation::{Matter, Revocation};
+use crate::revoke::revocation::{EntryKey, Revocation};
 use crate::time::{Clock, SKEW, UnixMillis};
 
 /// A call of the store that runs to its end whether or not anyone waits for it.
@@ -213,11 +213,11 @@ impl Node {
         };
         observe::revoked(kind);
         let session = tag(id.as_bytes());
-        let held = self.list.find(Matter::Session(*id));
+        let held = self.list.find(EntryKey::Session(*id));
         let is_ended = matches!(
             held, Some(Revocation::Session { entry, .. }) if entry.serial >= Serial::ENDED
         );
-        if revocation.matter().is_anonymous() || is_ended {
+        if revocation.key().is_anonymous() || is_ended {
             tracing::debug!(kind, %session, "ending or renewing an anonymous session, or ending one again");
         } else if entry.serial >= Serial::ENDED {
             tracing::info!(kind, %session, "ending a session");

@@ -103,22 +103,22 @@ impl Revocation {
         self.join(*other) == *self
     }
 
-    /// What revocations that join have in common.
-    pub(crate) fn matter(&self) -> Matter {
+    /// What it is held under. Revocations of one key join.
+    pub(crate) fn key(&self) -> EntryKey {
         match *self {
-            Self::Session { id, .. } => Matter::Session(id),
-            Self::AnonymousSession { id, .. } => Matter::AnonymousSession(id),
-            Self::Subject { key, .. } => Matter::Subject(key),
-            Self::Everyone { .. } => Matter::Everyone,
-            Self::Anonymous { .. } => Matter::Anonymous,
+            Self::Session { id, .. } => EntryKey::Session(id),
+            Self::AnonymousSession { id, .. } => EntryKey::AnonymousSession(id),
+            Self::Subject { key, .. } => EntryKey::Subject(key),
+            Self::Everyone { .. } => EntryKey::Everyone,
+            Self::Anonymous { .. } => EntryKey::Anonymous,
         }
     }
 }
 
-/// What a revocation concerns. In the order in which a store is told of what it lost: first what limits the
+/// What a revocation is held under. In the order in which a store is told of what it lost: first what limits the
 /// number of what follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Matter {
+pub(crate) enum EntryKey {
     Anonymous,
     AnonymousSession(SessionId),
     Everyone,
@@ -126,7 +126,7 @@ pub(crate) enum Matter {
     Session(SessionId),
 }
 
-impl Matter {
+impl EntryKey {
     /// Whether anyone can bring such a revocation about, as often as they like.
     pub(crate) fn is_anonymous(&self) -> bool {
         matches!(self, Self::AnonymousSession(_) | Self::Anonymous)
@@ -233,11 +233,11 @@ mod tests {
         fn joining_what_concerns_the_same_is_a_semilattice(
             a in revocation(), b in revocation(), c in revocation()
         ) {
-            prop_assume!(a.matter() == b.matter());
+            prop_assume!(a.key() == b.key());
             prop_assert_eq!(a.join(b), b.join(a));
             prop_assert_eq!(a.join(a), a);
             prop_assert!(a.join(b).covers(&a) && a.join(b).covers(&b));
-            prop_assume!(b.matter() == c.matter());
+            prop_assume!(b.key() == c.key());
             prop_assert_eq!(a.join(b).join(c), a.join(b.join(c)));
         }
     }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::revoke::list::List;
-use crate::revoke::{Matter, Revocation};
+use crate::revoke::{EntryKey, Revocation};
 use crate::time::{SKEW, UnixMillis};
 
 /// What a list holds and the store does not.
-pub(super) type Lacking = BTreeMap<Matter, Revocation>;
+pub(super) type Lacking = BTreeMap<EntryKey, Revocation>;
 
 /// A comparison, while the store's state comes in.
 ///
@@ -19,7 +19,7 @@ pub(super) struct Comparison {
     /// and more restored.
     with_anonymous: bool,
     /// Where the store says all that the list does.
-    agreed: HashSet<Matter>,
+    agreed: HashSet<EntryKey>,
 }
 
 impl Comparison {
@@ -37,17 +37,17 @@ impl Comparison {
         (self.with_anonymous, agreed).hash(state);
     }
 
-    fn compares(&self, matter: Matter) -> bool {
-        self.with_anonymous || !matter.is_anonymous()
+    fn compares(&self, key: EntryKey) -> bool {
+        self.with_anonymous || !key.is_anonymous()
     }
 
     /// The store holds `revocations`, which were just joined into `list`.
     pub(super) fn holds(&mut self, revocations: &[Revocation], list: &List) {
         for revocation in revocations {
-            let matter = revocation.matter();
+            let key = revocation.key();
             let covers = |ours: Revocation| revocation.covers(&ours);
-            if self.compares(matter) && list.find(matter).is_none_or(covers) {
-                self.agreed.insert(matter);
+            if self.compares(key) && list.find(key).is_none_or(covers) {
+                self.agreed.insert(key);
             }
         }
     }
@@ -58,9 +58,9 @@ impl Comparison {
         // By its clock the store may have forgotten already what is about to end.
         let soon = now + SKEW;
         list.for_each(|ours| {
-            let matter = ours.matter();
-            if ours.until() > soon && self.compares(matter) && !self.agreed.contains(&matter) {
-                lacking.insert(matter, ours);
+            let key = ours.key();
+            if ours.until() > soon && self.compares(key) && !self.agreed.contains(&key) {
+                lacking.insert(key, ours);
             }
         });
         lacking

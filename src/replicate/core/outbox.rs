@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::ids::RaiseId;
 use crate::replicate::core::event::{Call, PublishFor, RaiseFor};
 use crate::replicate::core::state::{ATTEMPT, BATCH, Core, Outbox, Outstanding, Round};
-use crate::revoke::{Matter, Raise, Receipt, Revocation, Target};
+use crate::revoke::{EntryKey, Raise, Receipt, Revocation, Target};
 use crate::time::{SKEW, UnixMillis};
 
 /// How often what the store did not take is told again.
@@ -30,7 +30,7 @@ impl Outbox {
     }
 
     fn insert(&mut self, revocation: Revocation) {
-        let held = self.revocations.entry(revocation.matter());
+        let held = self.revocations.entry(revocation.key());
         let kept = held.or_insert(revocation);
         *kept = kept.join(revocation);
         if let Revocation::AnonymousSession { id, created, .. } = *kept {
@@ -50,7 +50,7 @@ impl Outbox {
                 && created <= first
             {
                 self.anonymous.pop_first();
-                self.revocations.remove(&Matter::AnonymousSession(id));
+                self.revocations.remove(&EntryKey::AnonymousSession(id));
             }
         }
         self.insert(since?);
@@ -60,14 +60,14 @@ impl Outbox {
     /// What was joined into one of these meanwhile has to be told again.
     fn taken(&mut self, told: &[Revocation]) {
         for revocation in told {
-            if self.revocations.get(&revocation.matter()) == Some(revocation) {
+            if self.revocations.get(&revocation.key()) == Some(revocation) {
                 self.forget(revocation);
             }
         }
     }
 
     fn forget(&mut self, revocation: &Revocation) {
-        self.revocations.remove(&revocation.matter());
+        self.revocations.remove(&revocation.key());
         if let Revocation::AnonymousSession { id, created, .. } = revocation {
             self.anonymous.remove(&(*created, *id));
         }
@@ -113,7 +113,7 @@ impl Core {
         };
         let is_late = self.now.since(round.began) > ATTEMPT && !round.refused.is_empty();
         let revocations = self.outbox.revocations.iter();
-        let untried = revocations.filter(|(matter, _)| !round.refused.contains(matter));
+        let untried = revocations.filter(|(key, _)| !round.refused.contains(key));
         let revocations: Vec<_> = untried.map(|(_, it)| *it).take(round.size).collect();
         if !revocations.is_empty() && !is_late {
             return self.call(Call::Publish(revocations, PublishFor::Retry));
@@ -141,7 +141,7 @@ impl Core {
         match receipt {
             Ok(_) => self.outbox.taken(told),
             Err(_) if round.size > 1 && told.len() > 1 => round.size = 1,
-            Err(_) => round.refused.extend(told.iter().map(Revocation::matter)),
+            Err(_) => round.refused.extend(told.iter().map(Revocation::key)),
         }
         self.tell_next();
     }

@@ -33,10 +33,10 @@ impl Repair {
             return;
         };
         for told in revocations {
-            let matter = told.matter();
-            let wanted = lacking.get(&matter);
+            let key = told.key();
+            let wanted = lacking.get(&key);
             if wanted.is_some_and(|wanted| told.covers(wanted)) {
-                lacking.remove(&matter);
+                lacking.remove(&key);
             }
         }
     }

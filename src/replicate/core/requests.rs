@@ -21,7 +21,7 @@ impl Core {
             Ask::Publish {
                 revocation,
                 is_news,
-            } if is_news && !revocation.matter().is_anonymous() => {
+            } if is_news && !revocation.key().is_anonymous() => {
                 let publish_for = PublishFor::Request(ticket);
                 self.call(Call::Publish(vec![revocation], publish_for));
             }

@@ -14,7 +14,7 @@ use crate::revoke::completeness::{Completeness, Moment};
 use crate::revoke::list::List;
 use crate::revoke::node::Status;
 use crate::revoke::policy::Trust;
-use crate::revoke::{Announcement, Cursor, Incarnation, Matter, Revocation, Target};
+use crate::revoke::{Announcement, Cursor, EntryKey, Incarnation, Revocation, Target};
 use crate::time::UnixMillis;
 
 /// Nobody's, to read what concerns everyone.
@@ -111,7 +111,7 @@ pub(super) struct Repair {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Outbox {
-    pub(super) revocations: BTreeMap<Matter, Revocation>,
+    pub(super) revocations: BTreeMap<EntryKey, Revocation>,
     /// The anonymous ones of them, by when their sessions began.
     pub(super) anonymous: BTreeSet<(UnixMillis, SessionId)>,
     pub(super) raises: BTreeMap<Target, Outstanding>,
@@ -141,7 +141,7 @@ pub(super) struct Round {
     /// How many are told together: one, after a batch was not taken, because one entry may be the reason.
     pub(super) size: usize,
     /// What was tried and not taken.
-    pub(super) refused: BTreeSet<Matter>,
+    pub(super) refused: BTreeSet<EntryKey>,
     /// Raises that are still to be tried.
     pub(super) targets: Vec<Target>,
 }

@@ -123,7 +123,7 @@ impl State {
             self.seen.restored = true;
             let is_kept = |it: &Revocation| {
                 let restores_all = !config.lacks(RestoringAnonymous);
-                !config.lacks(Restoring) && (restores_all || !it.matter().is_anonymous())
+                !config.lacks(Restoring) && (restores_all || !it.key().is_anonymous())
             };
             told.retain(is_kept);
         }

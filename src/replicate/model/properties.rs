@@ -187,7 +187,7 @@ fn holds_all(one: &[Revocation], other: &[Revocation]) -> bool {
 /// Whether one of these says all that `it` does.
 pub(super) fn covers(these: &[Revocation], it: &Revocation) -> bool {
     let mut these = these.iter();
-    these.any(|ours| ours.matter() == it.matter() && ours.covers(it))
+    these.any(|ours| ours.key() == it.key() && ours.covers(it))
 }
 
 fn every(

@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::revoke::node::Attempt;
 use crate::revoke::store::Contents;
 use crate::revoke::worker::outcome;
-use crate::revoke::{Announcement, Journal, Matter, Published, Raised, Revocation, Target};
+use crate::revoke::{Announcement, EntryKey, Journal, Published, Raised, Revocation, Target};
 use crate::time::{Clock, UnixMillis};
 
 #[derive(Debug)]
@@ -144,7 +144,7 @@ impl Keeper {
             Revocation::Anonymous { .. } => (),
             other => revocations.push(other),
         });
-        revocations.extend(list.find(Matter::Anonymous));
+        revocations.extend(list.find(EntryKey::Anonymous));
         Contents::new(revocations, &self.book.log_state())
     }
 }

@@ -23,7 +23,7 @@ use super::frame::{self, End};
 use super::record::{About, JournalRecord};
 use crate::error::StoreError;
 use crate::observe;
-use crate::revoke::{Journal, Matter};
+use crate::revoke::{EntryKey, Journal};
 
 /// How many jobs go into one append at most.
 const BATCH: usize = 1024;
@@ -160,7 +160,7 @@ impl Writer {
         let list = &self.book.list;
         list.for_each(|it| push(&mut bodies, JournalRecord::Revocation(it)));
         // It may have risen meanwhile, and entries that it refuses be missing.
-        if let Some(since) = list.find(Matter::Anonymous) {
+        if let Some(since) = list.find(EntryKey::Anonymous) {
             push(&mut bodies, JournalRecord::Revocation(since));
         }
         push(&mut bodies, JournalRecord::End);

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::ids::{Generation, RaiseId, Serial, SessionId, SubjectKey};
-use crate::revoke::{Matter, Published, Raise, Revocation, SessionEntry, Target};
+use crate::revoke::{EntryKey, Published, Raise, Revocation, SessionEntry, Target};
 use crate::time::SKEW;
 use crate::time::UnixMillis;
 
@@ -23,7 +23,7 @@ const REMEMBERED: usize = 4;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct StoredEntries {
-    stored: BTreeMap<Matter, Revocation>,
+    stored: BTreeMap<EntryKey, Revocation>,
     /// The last raises of each target, the newest first.
     raises: BTreeMap<Target, Vec<PastRaise>>,
     /// Anonymous sessions by when they began.
@@ -99,8 +99,8 @@ impl StoredEntries {
         terms: Terms,
         changes: &mut Changes,
     ) -> Published {
-        let matter = revocation.matter();
-        if self.is_damaged(matter) {
+        let key = revocation.key();
+        if self.is_damaged(key) {
             // Followers, who cannot read it either, are told what came.
             changes.revocations.push(revocation);
             return Published::Known;
@@ -108,14 +108,14 @@ impl StoredEntries {
         if self.has_ended(&revocation) {
             return Published::Ended;
         }
-        let held = self.get(matter, terms.longest);
+        let held = self.get(key, terms.longest);
         let joined = held.map_or(revocation, |held| held.join(revocation));
         let new = kept(joined, terms.longest);
         if held == Some(new) {
             return Published::Known;
         }
         self.forget_order(held);
-        self.stored.insert(matter, new);
+        self.stored.insert(key, new);
         match new {
             Revocation::AnonymousSession { id, created, .. } => {
                 self.order.insert((created, id));
@@ -127,7 +127,7 @@ impl StoredEntries {
             | Revocation::Everyone { .. } => {}
         }
         if !self.has_ended(&new) {
-            changes.is_serious |= !matter.is_anonymous();
+            changes.is_serious |= !key.is_anonymous();
             changes.revocations.push(new);
         }
         if self.has_ended(&revocation) {
@@ -138,7 +138,7 @@ impl StoredEntries {
 
     /// Whether it is of an anonymous session that is refused by when it began.
     fn has_ended(&self, revocation: &Revocation) -> bool {
-        let since = match self.stored.get(&Matter::Anonymous) {
+        let since = match self.stored.get(&EntryKey::Anonymous) {
             Some(Revocation::Anonymous { since }) => *since,
             _ => return false,
         };
@@ -160,17 +160,17 @@ impl StoredEntries {
 
     fn drop_refused(&mut self) {
         while let Some(&(_, id)) = self.order.first()
-            && let Some(first) = self.stored.get(&Matter::AnonymousSession(id))
+            && let Some(first) = self.stored.get(&EntryKey::AnonymousSession(id))
             && self.has_ended(first)
         {
-            self.forget(Matter::AnonymousSession(id));
+            self.forget(EntryKey::AnonymousSession(id));
         }
     }
 
-    fn forget(&mut self, matter: Matter) {
-        let forgotten = self.stored.remove(&matter);
+    fn forget(&mut self, key: EntryKey) {
+        let forgotten = self.stored.remove(&key);
         self.forget_order(forgotten);
-        if let Matter::Subject(key) = matter {
+        if let EntryKey::Subject(key) = key {
             self.raises.remove(&Target::Subject(key));
         }
     }
@@ -203,7 +203,7 @@ impl StoredEntries {
         let until = raise.until.max(terms.now + terms.longest);
         let raised = raise.target.at(generation, until);
         self.join(raised, terms, changes);
-        let raised = self.get(raised.matter(), terms.longest);
+        let raised = self.get(raised.key(), terms.longest);
         Ok((last, raised.map_or(until, |raised| raised.until())))
     }
 
@@ -216,16 +216,16 @@ impl StoredEntries {
         let mut raises = self.raises.get(&raise.target)?.iter();
         let past = raises.find(|past| past.id == raise.id)?;
         let raised = raise.target.at(past.generation, raise.until);
-        let raised = self.get(raised.matter(), longest)?;
+        let raised = self.get(raised.key(), longest)?;
         Some((*past, raised.until()))
     }
 
     pub(super) fn generation(&self, target: Target) -> Generation {
-        let matter = match target {
-            Target::Subject(key) => Matter::Subject(key),
-            Target::Everyone => Matter::Everyone,
+        let key = match target {
+            Target::Subject(key) => EntryKey::Subject(key),
+            Target::Everyone => EntryKey::Everyone,
         };
-        match self.stored.get(&matter) {
+        match self.stored.get(&key) {
             Some(Revocation::Subject { entry, .. }) => entry.generation,
             Some(Revocation::Everyone { generation }) => *generation,
             _ => Generation::NONE,
@@ -233,13 +233,13 @@ impl StoredEntries {
     }
 
     pub(super) fn damage(&mut self, id: SessionId) {
-        if self.stored.contains_key(&Matter::Session(id)) {
+        if self.stored.contains_key(&EntryKey::Session(id)) {
             self.damaged.insert(id);
         }
     }
 
-    fn is_damaged(&self, matter: Matter) -> bool {
-        matches!(matter, Matter::Session(id) if self.damaged.contains(&id))
+    fn is_damaged(&self, key: EntryKey) -> bool {
+        matches!(key, EntryKey::Session(id) if self.damaged.contains(&id))
     }
 
     /// How many entries are not understood.
@@ -253,10 +253,10 @@ impl StoredEntries {
         subject: Option<SubjectKey>,
         terms: Terms,
     ) -> Vec<Revocation> {
-        let concerns = |each: &Revocation| match each.matter() {
-            Matter::Session(of) | Matter::AnonymousSession(of) => of == id,
-            Matter::Subject(of) => Some(of) == subject,
-            Matter::Everyone | Matter::Anonymous => true,
+        let concerns = |each: &Revocation| match each.key() {
+            EntryKey::Session(of) | EntryKey::AnonymousSession(of) => of == id,
+            EntryKey::Subject(of) => Some(of) == subject,
+            EntryKey::Everyone | EntryKey::Anonymous => true,
         };
         self.all(terms).into_iter().filter(concerns).collect()
     }
@@ -276,12 +276,12 @@ impl StoredEntries {
         self.stored.values().map(shown).collect()
     }
 
-    fn get(&self, matter: Matter, longest: Duration) -> Option<Revocation> {
+    fn get(&self, key: EntryKey, longest: Duration) -> Option<Revocation> {
         let (generation, since) = (Generation::NONE, UnixMillis::EPOCH);
-        let stored = self.stored.get(&matter).copied();
-        let stored = stored.or(match matter {
-            Matter::Everyone => Some(Revocation::Everyone { generation }),
-            Matter::Anonymous => Some(Revocation::Anonymous { since }),
+        let stored = self.stored.get(&key).copied();
+        let stored = stored.or(match key {
+            EntryKey::Everyone => Some(Revocation::Everyone { generation }),
+            EntryKey::Anonymous => Some(Revocation::Anonymous { since }),
             _ => None,
         });
         stored.map(|stored| kept(stored, longest))
@@ -289,7 +289,7 @@ impl StoredEntries {
 
     /// The session's entry in the main list, if it is understood.
     fn session(&self, id: SessionId) -> Option<SessionEntry> {
-        match self.stored.get(&Matter::Session(id))? {
+        match self.stored.get(&EntryKey::Session(id))? {
             Revocation::Session { entry, .. } if !self.damaged.contains(&id) => Some(*entry),
             _ => None,
         }
@@ -297,12 +297,12 @@ impl StoredEntries {
 
     /// Forgets at most `limit` entries whose time has passed, and returns how many.
     pub(super) fn sweep(&mut self, terms: Terms, limit: usize) -> usize {
-        let is_past = |(matter, stored): &(&Matter, &Revocation)| {
-            kept(**stored, terms.longest).until() < terms.now && !self.is_damaged(**matter)
+        let is_past = |(key, stored): &(&EntryKey, &Revocation)| {
+            kept(**stored, terms.longest).until() < terms.now && !self.is_damaged(**key)
         };
         let past = self.stored.iter().filter(is_past).take(limit);
-        let past: Vec<_> = past.map(|(matter, _)| *matter).collect();
-        past.iter().for_each(|matter| self.forget(*matter));
+        let past: Vec<_> = past.map(|(key, _)| *key).collect();
+        past.iter().for_each(|key| self.forget(*key));
         past.len()
     }
 }

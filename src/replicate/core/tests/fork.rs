@@ -55,7 +55,7 @@ impl Core {
     pub(crate) fn entries(&self) -> Vec<Revocation> {
         let mut all = Vec::new();
         self.list.for_each(|revocation| all.push(revocation));
-        all.sort_by_key(Revocation::matter);
+        all.sort_by_key(Revocation::key);
         all
     }
 

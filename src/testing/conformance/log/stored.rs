@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use super::harness::LogHarness;
 use super::tools::*;
 use crate::ids::{Generation, Serial};
-use crate::revoke::{Matter, Published, Purpose, Revocation, SessionEntry, Target};
+use crate::revoke::{EntryKey, Published, Purpose, Revocation, SessionEntry, Target};
 use crate::testing::conformance::report::{Checked, Stop, equal, require};
 use crate::time::UnixMillis;
 
@@ -231,10 +231,10 @@ pub(super) async fn one_session_is_found(h: &dyn LogHarness) -> Checked {
     publish(&log, &[Revocation::Anonymous { since }]).await?;
     for asked in [Some(subject(1)), None] {
         let mut want = sorted(seen(&log).await?);
-        want.retain(|each| match each.matter() {
-            Matter::Session(of) | Matter::AnonymousSession(of) => of == id(1),
-            Matter::Subject(of) => Some(of) == asked,
-            Matter::Everyone | Matter::Anonymous => true,
+        want.retain(|each| match each.key() {
+            EntryKey::Session(of) | EntryKey::AnonymousSession(of) => of == id(1),
+            EntryKey::Subject(of) => Some(of) == asked,
+            EntryKey::Everyone | EntryKey::Anonymous => true,
         });
         let found = log.find(id(1), asked).await?.revocations;
         equal("found", sorted(found), want)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::harness::LogHarness;
 use crate::ids::{Generation, RaiseId, Serial, SessionId, SubjectKey};
 use crate::revoke::{
-    Announcement, Cursor, Followed, LogState, Matter, Published, Purpose, Raise, ReplicatedLog,
+    Announcement, Cursor, EntryKey, Followed, LogState, Published, Purpose, Raise, ReplicatedLog,
     Revocation, SessionEntry, SnapshotEnd, Target,
 };
 use crate::testing::conformance::report::{Checked, Stop, equal, require};
@@ -99,9 +99,9 @@ pub(super) async fn snapshot(log: &Log) -> Checked<(Vec<Revocation>, SnapshotEnd
     let mut all = Vec::new();
     let end = log.snapshot(&mut |batch| all.extend(batch)).await?;
     // A snapshot may hand over an entry twice, as it changes: then it counts joined.
-    let mut joined: HashMap<Matter, Revocation> = HashMap::new();
+    let mut joined: HashMap<EntryKey, Revocation> = HashMap::new();
     for revocation in all {
-        let slot = joined.entry(revocation.matter()).or_insert(revocation);
+        let slot = joined.entry(revocation.key()).or_insert(revocation);
         *slot = slot.join(revocation);
     }
     Ok((joined.into_values().collect(), end))
@@ -275,6 +275,6 @@ pub(super) fn ids(revocations: &[Revocation]) -> HashSet<SessionId> {
 }
 
 pub(super) fn sorted(mut revocations: Vec<Revocation>) -> Vec<Revocation> {
-    revocations.sort_by_key(Revocation::matter);
+    revocations.sort_by_key(Revocation::key);
     revocations
 }
