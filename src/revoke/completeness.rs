@@ -49,9 +49,9 @@ pub(crate) struct Completeness {
     /// Whether the list may lack what the store has lost, until that has settled.
     waits: AtomicBool,
     /// Until when nodes may restore what the store lost, by this node's monotonic clock.
-    settled: AtomicU64,
+    settles_until: AtomicU64,
     /// Until when the server may lack what the one before it knew, by the same clock.
-    familiar: AtomicU64,
+    unfamiliar_until: AtomicU64,
     /// When this node met the server, by the server's clock: the last time there is while it is not known.
     met: AtomicU64,
     /// Since when the store knows of sessions.
@@ -75,8 +75,8 @@ impl Completeness {
             wall: AtomicU64::new(0),
             monotonic: AtomicU64::new(0),
             waits: AtomicBool::new(is_shared),
-            settled: AtomicU64::new(0),
-            familiar: AtomicU64::new(0),
+            settles_until: AtomicU64::new(0),
+            unfamiliar_until: AtomicU64::new(0),
             met: AtomicU64::new(u64::MAX),
             store_since: AtomicU64::new(0),
         }
@@ -89,8 +89,8 @@ impl Completeness {
         let numbers = [
             &self.wall,
             &self.monotonic,
-            &self.settled,
-            &self.familiar,
+            &self.settles_until,
+            &self.unfamiliar_until,
             &self.met,
             &self.store_since,
         ];
@@ -101,14 +101,21 @@ impl Completeness {
     /// A copy that shares nothing.
     #[cfg(test)]
     pub(crate) fn fork(&self) -> Self {
-        let [wall, monotonic, settled, familiar, met, store_since, waits] =
-            self.values().map(AtomicU64::new);
+        let [
+            wall,
+            monotonic,
+            settles_until,
+            unfamiliar_until,
+            met,
+            store_since,
+            waits,
+        ] = self.values().map(AtomicU64::new);
         Self {
             is_shared: self.is_shared,
             wall,
             monotonic,
-            settled,
-            familiar,
+            settles_until,
+            unfamiliar_until,
             met,
             store_since,
             waits: AtomicBool::new(waits.into_inner() == 1),
@@ -121,7 +128,7 @@ impl Completeness {
     }
 
     /// The list holds all that the store held at `moment`.
-    pub(crate) fn complete(&self, moment: Moment) {
+    pub(crate) fn set_complete_at(&self, moment: Moment) {
         self.wall.store(moment.wall.as_millis(), Ordering::Release);
         self.monotonic
             .store(millis(moment.monotonic), Ordering::Release);
@@ -143,7 +150,7 @@ impl Completeness {
         self.waits.store(waits, Ordering::Release);
     }
 
-    /// The same, to who sets it.
+    /// Whether the list may lack what the store has lost.
     pub(crate) fn waits(&self) -> bool {
         self.waits.load(Ordering::Acquire)
     }
@@ -159,23 +166,24 @@ impl Completeness {
     }
 
     /// The store says that for so long nodes may still restore what it lost.
-    pub(crate) fn settles(&self, now: Moment, settling: Duration) {
-        let settled = now.monotonic.saturating_add(settling);
-        self.settled.store(millis(settled), Ordering::Release);
+    pub(crate) fn set_settling(&self, now: Moment, settling: Duration) {
+        let until = now.monotonic.saturating_add(settling);
+        self.settles_until.store(millis(until), Ordering::Release);
     }
 
     /// Whether nodes may still restore what the store lost.
     pub(crate) fn is_settling(&self, now: Moment) -> bool {
-        millis(now.monotonic) < self.settled.load(Ordering::Acquire)
+        millis(now.monotonic) < self.settles_until.load(Ordering::Acquire)
     }
 
     /// This node met a server that it did not know, by whose clock it was `theirs` then, or a while later. One that
     /// took another's place need not know what that was told.
-    pub(crate) fn meets(&self, now: Moment, theirs: UnixMillis) {
+    pub(crate) fn set_met(&self, now: Moment, theirs: UnixMillis) {
         // In this order: nobody is measured by a meeting from before.
         self.met.store(u64::MAX, Ordering::Release);
-        let familiar = now.monotonic.saturating_add(SETTLING);
-        self.familiar.store(millis(familiar), Ordering::Release);
+        let until = now.monotonic.saturating_add(SETTLING);
+        self.unfamiliar_until
+            .store(millis(until), Ordering::Release);
         self.met.store(theirs.as_millis(), Ordering::Release);
     }
 
@@ -207,8 +215,8 @@ impl Completeness {
         if !self.is_shared {
             return true;
         }
-        let unfamiliar = millis(now.monotonic) < self.familiar.load(Ordering::Acquire);
-        if (unfamiliar || self.is_settling(now)) && login <= self.met() {
+        let is_unfamiliar = millis(now.monotonic) < self.unfamiliar_until.load(Ordering::Acquire);
+        if (is_unfamiliar || self.is_settling(now)) && login <= self.met() {
             return false;
         }
         created.as_millis() > self.store_since.load(Ordering::Acquire)
@@ -244,7 +252,7 @@ mod tests {
     #[test]
     fn staleness_is_the_larger_of_both_clocks() {
         let shared = Completeness::shared();
-        shared.complete(at(100));
+        shared.set_complete_at(at(100));
         let slept = Moment {
             wall: time(103),
             monotonic: Duration::from_secs(101),
@@ -260,9 +268,9 @@ mod tests {
     #[test]
     fn a_node_that_waits_judges_what_began_after_it_met_the_server() {
         let shared = Completeness::shared();
-        shared.complete(at(101));
+        shared.set_complete_at(at(101));
         assert!(!shared.can_judge(UnixMillis::new(u64::MAX), at(101), MAX));
-        shared.meets(at(100), time(100));
+        shared.set_met(at(100), time(100));
         assert!(!shared.can_judge(time(100), at(101), MAX));
         assert!(shared.can_judge(time(101), at(101), MAX));
         assert!(!shared.can_judge(time(101), at(112), MAX), "it is stale");
@@ -273,13 +281,13 @@ mod tests {
     #[test]
     fn a_store_that_settles_or_was_just_met_judges_what_began_after_the_meeting() {
         let shared = Completeness::shared();
-        shared.meets(at(100), time(100));
+        shared.set_met(at(100), time(100));
         let since = |shared: &Completeness, login, now| {
             shared.store_can_judge(time(50), time(login), at(now))
         };
         assert!(!since(&shared, 100, 129) && since(&shared, 101, 129));
         assert!(since(&shared, 100, 130), "it is familiar");
-        shared.settles(at(130), 5 * SECOND);
+        shared.set_settling(at(130), 5 * SECOND);
         assert!(!since(&shared, 100, 134) && since(&shared, 100, 135));
         shared.set_store_since(time(50));
         assert!(

@@ -35,7 +35,7 @@ impl Core {
             self.meet(state);
         }
         self.recovery.heard = Some(self.now);
-        self.completeness.settles(self.now, state.settling);
+        self.completeness.set_settling(self.now, state.settling);
         self.completeness.set_store_since(state.complete_since);
         self.list.announce(state.announced.longest);
         self.announcement = self.announcement.join(state.announced);
@@ -69,7 +69,7 @@ impl Core {
         recovery.has_seen = false;
         recovery.has_restored = false;
         recovery.left = recovery.known.replace(state.incarnation);
-        self.completeness.meets(now, state.now);
+        self.completeness.set_met(now, state.now);
         self.repair.lacking = None;
         if let Some(left) = recovery.left {
             recovery.losses = recovery.losses.saturating_add(1);
@@ -113,7 +113,7 @@ impl Core {
         if !self.completeness.waits() {
             recovery.complete_at = Some(asked);
         }
-        self.completeness.complete(asked);
+        self.completeness.set_complete_at(asked);
         let own = self.list.complete_since();
         let since = match was_sure {
             true => own.min(state.complete_since),
