@@ -23,7 +23,7 @@ use crate::replicate::core::{
 };
 use crate::revoke::completeness::{Completeness, Moment};
 use crate::revoke::list::List;
-use crate::revoke::node::{Attempt, Backend, Node, Status};
+use crate::revoke::node::{Attempt, Backend, Node, RaiseOn, Status};
 use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
 use crate::revoke::{Published, Raised, Reading, ReplicatedLog, Revocation, Target};
@@ -159,8 +159,8 @@ impl Backend for Driver {
         })
     }
 
-    fn raise(&self, target: Target, familiar: bool) -> Attempt<Raised> {
-        self.ask(Ask::Raise { target, familiar }, |reply| match reply {
+    fn raise(&self, target: Target, on: RaiseOn) -> Attempt<Raised> {
+        self.ask(Ask::Raise { target, on }, |reply| match reply {
             Reply::Raised(raised) => Some(raised),
             _ => None,
         })

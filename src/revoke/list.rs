@@ -189,6 +189,11 @@ impl List {
         Duration::from_millis(self.longest.load(Ordering::Acquire))
     }
 
+    /// Until when an entry of now is kept: every cookie there is has ended by then.
+    pub(crate) fn until(&self, now: UnixMillis) -> UnixMillis {
+        now + self.longest()
+    }
+
     /// A node announced that its cookies can live as long.
     pub(crate) fn announce(&self, longest: Duration) {
         self.longest.fetch_max(millis(longest), Ordering::AcqRel);

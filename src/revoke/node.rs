@@ -31,9 +31,7 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
     fn publish(&self, revocation: Revocation, here: Published) -> Attempt<Published>;
 
     /// Marks the target and raises its generation. The mark goes once the generation counts.
-    ///
-    /// `familiar`: not on a server that this node has not met yet ([`StoreError::Replaced`]).
-    fn raise(&self, target: Target, familiar: bool) -> Attempt<Raised>;
+    fn raise(&self, target: Target, on: RaiseOn) -> Attempt<Raised>;
 
     /// Reads what a login needs, joined with what this node knows.
     fn read(&self, subject: SubjectKey) -> Attempt<Reading>;
@@ -49,6 +47,15 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
     fn close(&self, deadline: Duration) -> Pin<Box<dyn Future<Output = usize> + Send + '_>>;
 
     fn status(&self) -> Status;
+}
+
+/// Which server may raise a generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum RaiseOn {
+    /// Whichever holds the list.
+    AnyServer,
+    /// The one that this node knows. On another nothing is raised ([`StoreError::Replaced`]).
+    KnownServer,
 }
 
 /// What an operator looks at.
@@ -149,12 +156,7 @@ impl Node {
     ///
     /// `seen` is the generation of a session that counted: whatever was below it was ended before, also
     /// if neither the list nor the store remembers.
-    pub(crate) fn raise(
-        &self,
-        target: Target,
-        seen: Generation,
-        familiar: bool,
-    ) -> Attempt<Raised> {
+    pub(crate) fn raise(&self, target: Target, seen: Generation, on: RaiseOn) -> Attempt<Raised> {
         match target {
             Target::Subject(key) => {
                 observe::revoked("subject");
@@ -166,10 +168,10 @@ impl Node {
             }
         }
         if seen > self.list.generation(target) {
-            let until = self.clock.now() + self.list.longest();
+            let until = self.list.until(self.clock.now());
             self.list.join(&target.at(seen, until));
         }
-        self.backend.raise(target, familiar)
+        self.backend.raise(target, on)
     }
 
     /// Reads what a login needs from the store, joined with what this node knows.

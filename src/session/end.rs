@@ -2,6 +2,7 @@
 
 use crate::error::StoreError;
 use crate::ids::Generation;
+use crate::revoke::node::RaiseOn;
 use crate::revoke::{Published, Target};
 use crate::session::Session;
 use crate::session::error::{LogoutError, NotWritable};
@@ -73,7 +74,7 @@ impl Session {
             let service = self.service();
             state.end_others(service);
             state.forget();
-            service.node.raise(target, seen, false)
+            service.node.raise(target, seen, RaiseOn::AnyServer)
         });
         attempt.await?;
         Ok(())
@@ -93,7 +94,7 @@ impl Session {
         let (target, seen) = self.target()?;
         let service = self.service();
         self.with(|state| state.may_outlive(service))?;
-        match service.node.raise(target, seen, true).await {
+        match service.node.raise(target, seen, RaiseOn::KnownServer).await {
             Ok(raised) if self.with(|state| state.outlive(&raised, service)) => Ok(()),
             Ok(_) => Err(LogoutError::Ended),
             // Nothing was raised.
@@ -119,7 +120,9 @@ impl Session {
             let seen = state.record().map(|record| record.everyone);
             let seen = seen.unwrap_or(Generation::NONE);
             state.forget();
-            Ok(service.node.raise(Target::Everyone, seen, false))
+            Ok(service
+                .node
+                .raise(Target::Everyone, seen, RaiseOn::AnyServer))
         })?;
         attempt.await?;
         Ok(())

@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use crate::error::{ConfigError, StoreError};
 use crate::ids::{Generation, KeyId, Serial, SessionId};
+use crate::revoke::node::RaiseOn;
 use crate::revoke::{Revocation, SessionEntry, Target};
 use crate::session::Session;
 use crate::time::{SKEW, UnixMillis};
@@ -106,8 +107,9 @@ impl Sessions {
             serial: Serial::ENDED,
             // Its browser did not give it up, so awaits no successor.
             from: UnixMillis::EPOCH,
-            // Nothing is known of the session but that it began before now, on whichever node.
-            until: now + service.node.list().longest() + SKEW,
+            // Nothing is known of the session but that it began before now, on whichever node: that one's clock may
+            // be ahead of this one's by the skew.
+            until: service.node.list().until(now + SKEW),
         };
         let revocation = Revocation::Session { id, entry };
         service.node.revoke(revocation).there.await?;
@@ -133,7 +135,8 @@ impl Sessions {
 
     async fn raise(&self, target: Target) -> Result<(), StoreError> {
         let node = &self.engine.service.node;
-        node.raise(target, Generation::NONE, false).await?;
+        node.raise(target, Generation::NONE, RaiseOn::AnyServer)
+            .await?;
         Ok(())
     }
 

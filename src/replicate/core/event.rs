@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
+use crate::revoke::node::RaiseOn;
 use crate::revoke::{
     Announcement, Cursor, Followed, Found, Incarnation, LogState, Published, Purpose, Raise,
     Raised, Reading, Receipt, Revocation, SnapshotEnd, Target,
@@ -41,8 +42,8 @@ pub(crate) enum Ask {
         revocation: Revocation,
         is_news: bool,
     },
-    /// Mark the target and raise its generation; `familiar`: on the server that is known alone.
-    Raise { target: Target, familiar: bool },
+    /// Mark the target and raise its generation.
+    Raise { target: Target, on: RaiseOn },
     /// Read what a login needs.
     Read(SubjectKey),
     /// Ask the store for all that it knows of a session.

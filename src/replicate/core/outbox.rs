@@ -148,7 +148,7 @@ impl Core {
 
     pub(super) fn call_raise(&mut self, target: Target, it: Outstanding, raise_for: RaiseFor) {
         let known = it.known.max(self.list.generation(target));
-        let until = self.now.wall + self.list.longest();
+        let until = self.list.until(self.now.wall);
         let raise = Raise {
             on: it.on,
             ..Raise::new(target, it.id, known, until)

@@ -12,7 +12,7 @@ use crate::error::StoreError;
 use crate::ids::{RaiseId, SubjectKey};
 use crate::replicate::core::event::{Ask, Call, PublishFor, RaiseFor, ReadFor, Reply, Ticket};
 use crate::replicate::core::state::{BATCH, Core, NOBODY, Outstanding};
-use crate::revoke::node::check_clocks;
+use crate::revoke::node::{RaiseOn, check_clocks};
 use crate::revoke::{Found, Published, Raise, Raised, Reading, Receipt, Revocation, Target};
 
 impl Core {
@@ -29,7 +29,7 @@ impl Core {
                 self.requests.crowd.push_back((ticket, revocation));
                 self.next_of_crowd();
             }
-            Ask::Raise { target, familiar } => self.ask_raise(ticket, target, familiar),
+            Ask::Raise { target, on } => self.ask_raise(ticket, target, on),
             Ask::Read(subject) => self.tell_and_read(ticket, subject, None),
             Ask::Find(session, subject) => self.call(Call::Find(ticket, session, subject)),
             Ask::Sweep => self.sweep(Some(ticket)),
@@ -79,7 +79,7 @@ impl Core {
         self.next_of_crowd();
     }
 
-    fn ask_raise(&mut self, ticket: Ticket, target: Target, familiar: bool) {
+    fn ask_raise(&mut self, ticket: Ticket, target: Target, on: RaiseOn) {
         self.outbox.named = self.outbox.named.wrapping_add(1);
         let id = u128::from(self.number) << 64 | u128::from(self.outbox.named);
         let named_on = self.recovery.known;
@@ -87,7 +87,7 @@ impl Core {
             id: RaiseId::from_bytes(id.to_be_bytes()),
             known: self.list.generation(target),
             named_on,
-            on: named_on.filter(|_| familiar),
+            on: named_on.filter(|_| on == RaiseOn::KnownServer),
         };
         let covers = self.outbox.raises.insert(target, outstanding).is_some();
         self.list.mark(target);

@@ -7,6 +7,7 @@ use super::{ALICE, Config, SUBJECT, Without, session_id};
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial};
 use crate::replicate::core::{Ask, Call, Event, Reply, Ticket};
+use crate::revoke::node::RaiseOn;
 use crate::revoke::{Published, Raised, Revocation, SessionEntry};
 use crate::time::{SKEW, UnixMillis};
 
@@ -88,9 +89,13 @@ impl State {
                 before |= 1 << number;
             }
         }
+        let on = match spares.is_some() && !config.lacks(Without::Familiarity) {
+            true => RaiseOn::KnownServer,
+            false => RaiseOn::AnyServer,
+        };
         let ask = Ask::Raise {
             target: SUBJECT,
-            familiar: spares.is_some() && !config.lacks(Without::Familiarity),
+            on,
         };
         self.ask(config, node, ask, Wants::Raise(before, spares));
         if let Some(Call::Raise(raise, _)) = self.calls.last().map(|it| &it.call) {

@@ -236,7 +236,7 @@ impl Book {
         let generation = held.next(earlier.unwrap_or_default(), answer.now);
         let generation = generation.ok_or(StoreError::Exhausted)?;
         let until = match target {
-            Target::Subject(_) => answer.now + self.list.longest(),
+            Target::Subject(_) => self.list.until(answer.now),
             Target::Everyone => UnixMillis::MAX,
         };
         // One that it covers had ended every session from before, although no generation said so yet.

@@ -8,7 +8,7 @@ use super::book::Job;
 use super::keeper::{Keeper, done};
 use crate::ids::{SessionId, SubjectKey};
 use crate::observe::{self, ListState};
-use crate::revoke::node::{Attempt, Backend, Status};
+use crate::revoke::node::{Attempt, Backend, RaiseOn, Status};
 use crate::revoke::worker::Worker;
 use crate::revoke::{Published, Raised, Reading, Revocation, Target};
 use crate::time::UnixMillis;
@@ -48,7 +48,7 @@ impl Backend for LocalNode {
         self.keeper.publish(&[revocation])
     }
 
-    fn raise(&self, target: Target, _familiar: bool) -> Attempt<Raised> {
+    fn raise(&self, target: Target, _: RaiseOn) -> Attempt<Raised> {
         self.keeper.raise(target)
     }
 

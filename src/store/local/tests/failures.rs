@@ -3,7 +3,7 @@
 use super::{Disk, HOUR, SECOND, id, node, opened, publish, session};
 use crate::error::StoreError;
 use crate::ids::{Generation, SubjectKey};
-use crate::revoke::node::Node;
+use crate::revoke::node::{Node, RaiseOn};
 use crate::revoke::{Store, Target};
 use crate::testing::ManualClock;
 use crate::time::Clock;
@@ -32,7 +32,9 @@ async fn setup() -> Setup {
 
 impl Setup {
     async fn raise(&self) -> Result<crate::revoke::Raised, StoreError> {
-        self.node.raise(TARGET, Generation::NONE, false).await
+        self.node
+            .raise(TARGET, Generation::NONE, RaiseOn::AnyServer)
+            .await
     }
 
     fn is_marked(&self) -> bool {
@@ -128,7 +130,9 @@ async fn a_raise_at_the_top_of_the_range_fails_for_itself_alone() {
     assert_eq!(it.raise().await, Err(StoreError::Exhausted));
     assert!(!it.is_marked());
     publish(&it.node, session(1)).await.unwrap();
-    let everyone = it.node.raise(Target::Everyone, Generation::NONE, false);
+    let everyone = it
+        .node
+        .raise(Target::Everyone, Generation::NONE, RaiseOn::AnyServer);
     everyone.await.unwrap();
 }
 

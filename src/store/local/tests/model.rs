@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::{Disk, HOUR, id, node};
 use crate::ids::{Generation, Serial, SubjectKey};
+use crate::revoke::node::RaiseOn;
 use crate::revoke::{Announcement, Revocation, SessionEntry, Store, SubjectEntry, Target};
 use crate::store::Memory;
 use crate::testing::ManualClock;
@@ -146,7 +147,10 @@ async fn agrees(steps: &[Step], disk: Option<Disk>) -> Result<(), TestCaseError>
             }
             Step::Raise(target) => {
                 let held = opened.list().generation(target);
-                let raised = opened.raise(target, Generation::NONE, false).await.unwrap();
+                let raised = opened
+                    .raise(target, Generation::NONE, RaiseOn::AnyServer)
+                    .await
+                    .unwrap();
                 prop_assert_eq!(Some(raised.generation), held.next(held, clock.now()));
                 prop_assert_eq!(raised.previous, held);
                 model.publish(target.at(raised.generation, raised.until));

@@ -6,6 +6,7 @@ use super::tools::{
     id, one_of_each, session, subject,
 };
 use crate::ids::Generation;
+use crate::revoke::node::RaiseOn;
 use crate::revoke::{Announcement, Published, Target};
 use crate::testing::ManualClock;
 use crate::testing::conformance::report::{Checked, equal, require};
@@ -45,7 +46,10 @@ pub(super) async fn raises_are_kept(h: &dyn JournalHarness) -> Checked {
     for target in [Target::Subject(subject(1)), Target::Everyone] {
         let mut last = Generation::NONE;
         for _ in 0..3 {
-            let raised = open.node.raise(target, Generation::NONE, false).await?;
+            let raised = open
+                .node
+                .raise(target, Generation::NONE, RaiseOn::AnyServer)
+                .await?;
             require(raised.previous == last && raised.generation > last, || {
                 format!("after {last} came {raised:?}")
             })?;

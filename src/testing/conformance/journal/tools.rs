@@ -7,7 +7,7 @@ use super::harness::JournalHarness;
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::random::SystemRandom;
-use crate::revoke::node::Node;
+use crate::revoke::node::{Node, RaiseOn};
 use crate::revoke::policy::Trust;
 use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
@@ -107,7 +107,10 @@ impl TestedStore {
     }
 
     pub(super) async fn raise(&self, target: Target) -> Result<Generation, StoreError> {
-        let raised = self.node.raise(target, Generation::NONE, false).await?;
+        let raised = self
+            .node
+            .raise(target, Generation::NONE, RaiseOn::AnyServer)
+            .await?;
         Ok(raised.generation)
     }
 
