@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::book::Job;
-use super::keeper::{Keeper, done};
+use super::state::Job;
+use super::store::{LocalStore, done};
 use crate::ids::{SessionId, SubjectKey};
 use crate::observe::{self, ListState};
 use crate::revoke::node::{Attempt, Backend, RaiseOn, Status};
@@ -23,17 +23,17 @@ const AGAIN: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct LocalNode {
     name: &'static str,
-    keeper: Arc<Keeper>,
+    store: Arc<LocalStore>,
     worker: Arc<Worker>,
 }
 
 impl LocalNode {
-    pub(super) fn new(name: &'static str, keeper: Arc<Keeper>, worker: Arc<Worker>) -> Self {
-        worker.repeat(sweep(Arc::downgrade(&keeper)));
-        worker.repeat(measure(Arc::downgrade(&keeper)));
+    pub(super) fn new(name: &'static str, store: Arc<LocalStore>, worker: Arc<Worker>) -> Self {
+        worker.repeat(sweep(Arc::downgrade(&store)));
+        worker.repeat(measure(Arc::downgrade(&store)));
         Self {
             name,
-            keeper,
+            store,
             worker,
         }
     }
@@ -45,63 +45,63 @@ impl Backend for LocalNode {
     }
 
     fn publish(&self, revocation: Revocation, _here: Published) -> Attempt<Published> {
-        self.keeper.publish(&[revocation])
+        self.store.publish(&[revocation])
     }
 
     fn raise(&self, target: Target, _: RaiseOn) -> Attempt<Raised> {
-        self.keeper.raise(target)
+        self.store.raise(target)
     }
 
     /// A raise from before the login, which is not durable yet, would end it: that is waited for.
     fn read(&self, subject: SubjectKey) -> Attempt<Reading> {
-        let book = Arc::clone(&self.keeper.book);
+        let state = Arc::clone(&self.store.state);
         let target = Target::Subject(subject);
-        let is_raising = book.is_raising(target) || book.is_raising(Target::Everyone);
-        let raises = is_raising.then(|| self.keeper.submit(Job::Flush, ()));
+        let is_raising = state.is_raising(target) || state.is_raising(Target::Everyone);
+        let raises = is_raising.then(|| self.store.submit(Job::Flush, ()));
         Box::pin(async move {
             if let Some(raises) = raises {
                 raises.await?;
             }
-            let (subject, everyone) = (book.list.generation(target), book.list.everyone());
-            Ok(Reading::new(subject, everyone, book.log_state()))
+            let (subject, everyone) = (state.list.generation(target), state.list.everyone());
+            Ok(Reading::new(subject, everyone, state.log_state()))
         })
     }
 
     /// The list is the store.
     fn find(&self, _: SessionId, _: Option<SubjectKey>) -> Attempt<UnixMillis> {
-        done(Ok(self.keeper.book.list.complete_since()))
+        done(Ok(self.store.state.list.complete_since()))
     }
 
     fn sweep(&self) -> Attempt<()> {
-        self.keeper.sweep()
+        self.store.sweep()
     }
 
     fn close(&self, deadline: Duration) -> Pin<Box<dyn Future<Output = usize> + Send + '_>> {
-        let keeper = Arc::clone(&self.keeper);
+        let store = Arc::clone(&self.store);
         let written = async move {
-            while keeper.submit(Job::Close, ()).await.is_err() {
+            while store.submit(Job::Close, ()).await.is_err() {
                 tokio::time::sleep(AGAIN).await;
             }
         };
         Box::pin(async move {
             let unfinished = self.worker.drain(deadline, written).await;
-            unfinished + self.keeper.book.outstanding()
+            unfinished + self.store.state.outstanding()
         })
     }
 
     fn status(&self) -> Status {
         Status {
-            outstanding: self.keeper.book.outstanding(),
+            outstanding: self.store.state.outstanding(),
             ..Status::default()
         }
     }
 }
 
 /// Forgets expired entries from time to time, for as long as the store is open.
-async fn sweep(keeper: Weak<Keeper>) {
+async fn sweep(store: Weak<LocalStore>) {
     loop {
         tokio::time::sleep(SWEEP).await;
-        let Some(swept) = keeper.upgrade().map(|keeper| keeper.sweep()) else {
+        let Some(swept) = store.upgrade().map(|store| store.sweep()) else {
             return;
         };
         if let Err(error) = swept.await {
@@ -111,15 +111,15 @@ async fn sweep(keeper: Weak<Keeper>) {
 }
 
 /// Measures the list, for as long as the store is open.
-async fn measure(keeper: Weak<Keeper>) {
+async fn measure(store: Weak<LocalStore>) {
     loop {
         tokio::time::sleep(MEASURE).await;
-        let Some(keeper) = keeper.upgrade() else {
+        let Some(store) = store.upgrade() else {
             return;
         };
         observe::gauges(&ListState {
-            entries: keeper.book.list.len(),
-            outstanding: keeper.book.outstanding(),
+            entries: store.state.list.len(),
+            outstanding: store.state.outstanding(),
             lacking: 0,
             unreadable: 0,
             staleness: Duration::ZERO,

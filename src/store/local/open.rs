@@ -8,26 +8,29 @@
 
 use std::sync::Arc;
 
-use super::book::Book;
 use super::frame::{End, FrameReader};
 use super::record::{self, JournalRecord};
+use super::state::LocalState;
 use super::writer::Writer;
 use crate::error::StoreError;
 use crate::revoke::Journal;
 
-/// Loads everything that the journal holds into the book.
-pub(super) fn open(book: &Arc<Book>, mut journal: Box<dyn Journal>) -> Result<Writer, StoreError> {
-    let end = load(book, &mut *journal)?;
+/// Loads everything that the journal holds into the state.
+pub(super) fn open(
+    state: &Arc<LocalState>,
+    mut journal: Box<dyn Journal>,
+) -> Result<Writer, StoreError> {
+    let end = load(state, &mut *journal)?;
     let is_new = end.last.is_none();
     if is_new {
         tracing::warn!(
             journal = ?journal,
             "there is no revocation list yet; a new one begins, and refuses sessions from before"
         );
-        book.begin();
+        state.begin();
     }
-    let begins_anew = book.prepare_sweep(book.clock.now())?;
-    let mut writer = Writer::new(Arc::clone(book), journal, &end);
+    let begins_anew = state.prepare_sweep(state.clock.now())?;
+    let mut writer = Writer::new(Arc::clone(state), journal, &end);
     if is_new || begins_anew {
         writer.compact()?;
     } else if end.is_torn {
@@ -38,7 +41,7 @@ pub(super) fn open(book: &Arc<Book>, mut journal: Box<dyn Journal>) -> Result<Wr
     Ok(writer)
 }
 
-fn load(book: &Book, journal: &mut dyn Journal) -> Result<End, StoreError> {
+fn load(state: &LocalState, journal: &mut dyn Journal) -> Result<End, StoreError> {
     let mut reader = FrameReader::default();
     // Whether the last compaction is there to its end.
     let mut is_whole = false;
@@ -48,10 +51,10 @@ fn load(book: &Book, journal: &mut dyn Journal) -> Result<End, StoreError> {
         if outcome.is_ok() {
             outcome = reader.feed(piece, |body| {
                 record::read(body, |record| match record {
-                    JournalRecord::About(about) => book.load(&about),
+                    JournalRecord::About(about) => state.load(&about),
                     JournalRecord::Revocation(revocation) => {
                         is_used = true;
-                        book.list.join(&revocation);
+                        state.list.join(&revocation);
                     }
                     JournalRecord::End => is_whole = true,
                 })
@@ -59,7 +62,7 @@ fn load(book: &Book, journal: &mut dyn Journal) -> Result<End, StoreError> {
         }
     })?;
     if is_used {
-        book.use_it();
+        state.mark_used();
     }
     let end = outcome.and_then(|()| reader.finish());
     let end = end.and_then(|end| match is_whole || end.length == 0 {

@@ -18,9 +18,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::book::{Book, Job};
 use super::frame::{self, End};
 use super::record::{About, JournalRecord};
+use super::state::{Job, LocalState};
 use crate::error::StoreError;
 use crate::observe;
 use crate::revoke::{EntryKey, Journal};
@@ -40,7 +40,7 @@ pub(super) type Task = (Job, oneshot::Sender<Result<(), StoreError>>);
 
 #[derive(Debug)]
 pub(super) struct Writer {
-    book: Arc<Book>,
+    state: Arc<LocalState>,
     journal: Box<dyn Journal>,
     /// The number of the next frame.
     next: u64,
@@ -53,9 +53,9 @@ pub(super) struct Writer {
 
 impl Writer {
     /// The writer of a journal that was loaded.
-    pub(super) fn new(book: Arc<Book>, journal: Box<dyn Journal>, end: &End) -> Self {
+    pub(super) fn new(state: Arc<LocalState>, journal: Box<dyn Journal>, end: &End) -> Self {
         Self {
-            book,
+            state,
             journal,
             next: end.last.map_or(0, |last| last.saturating_add(1)),
             base: end.length,
@@ -88,12 +88,12 @@ impl Writer {
         let outcome = self.carry_out(&tasks);
         if outcome.is_err() {
             observe::store_failed("append");
-            self.book
-                .fail(tasks.iter().map(|(job, _)| job.count()).sum());
+            self.state
+                .add_outstanding(tasks.iter().map(|(job, _)| job.count()).sum());
         }
         for (job, reply) in tasks {
             let outcome = outcome.clone();
-            let outcome = outcome.map(|about| self.book.carried_out(&job, &about));
+            let outcome = outcome.map(|about| self.state.carried_out(&job, &about));
             // The caller may have stopped waiting.
             let _ = reply.send(outcome);
         }
@@ -103,7 +103,7 @@ impl Writer {
     fn carry_out(&mut self, tasks: &[Task]) -> Result<About, StoreError> {
         if let Some(tried) = self.broken {
             let is_urgent = tasks.iter().any(|(job, _)| matches!(job, Job::Close));
-            if !is_urgent && self.book.clock.monotonic() < tried + RETRY {
+            if !is_urgent && self.state.clock.monotonic() < tried + RETRY {
                 return Err(StoreError::unavailable(
                     "an earlier write failed, and what was told since is not written either yet",
                 ));
@@ -111,7 +111,7 @@ impl Writer {
             // It holds all of the jobs.
             return self.compact();
         }
-        let about = self.book.about();
+        let about = self.state.about();
         let mut bodies = Vec::new();
         for (job, _) in tasks {
             match job {
@@ -141,7 +141,7 @@ impl Writer {
                 journal = ?self.journal,
                 "the revocation list could not be written; what is revoked holds until the process ends, and is written once that is possible"
             );
-            self.broken = Some(self.book.clock.monotonic());
+            self.broken = Some(self.state.clock.monotonic());
         })?;
         self.next = self.next.saturating_add(1);
         self.grown = self.grown.saturating_add(frame.len() as u64);
@@ -150,14 +150,14 @@ impl Writer {
 
     /// Replaces all of the journal by the list as it is. Returns the facts about it that are durable then.
     pub(super) fn compact(&mut self) -> Result<About, StoreError> {
-        let (about, raises) = (self.book.about(), self.book.raises());
+        let (about, raises) = (self.state.about(), self.state.raises());
         let mut bodies = Vec::new();
         push(&mut bodies, JournalRecord::About(about));
         for (target, raised) in &raises {
             let raise = target.at(raised.generation, raised.until);
             push(&mut bodies, JournalRecord::Revocation(raise));
         }
-        let list = &self.book.list;
+        let list = &self.state.list;
         list.for_each(|it| push(&mut bodies, JournalRecord::Revocation(it)));
         // It may have risen meanwhile, and entries that it refuses be missing.
         if let Some(since) = list.find(EntryKey::Anonymous) {
@@ -184,20 +184,20 @@ impl Writer {
             tracing::warn!(
                 %error,
                 journal = ?self.journal,
-                outstanding = self.book.outstanding(),
+                outstanding = self.state.outstanding(),
                 "the revocation list could not be written anew; it is tried again"
             );
-            self.broken = Some(self.book.clock.monotonic());
+            self.broken = Some(self.state.clock.monotonic());
         })?;
         self.next = self.next.saturating_add(bodies.len() as u64);
         self.base = length;
         self.grown = 0;
         self.broken = None;
         for (target, raised) in &raises {
-            self.book.raised(*target, raised);
+            self.state.raised(*target, raised);
         }
-        self.book.about_is_durable(&about);
-        self.book.settle();
+        self.state.about_is_durable(&about);
+        self.state.all_durable();
         Ok(about)
     }
 }

@@ -24,8 +24,8 @@ fn assert_damaged(bytes: &[u8], says: &str) {
 #[test]
 fn a_journal_with_nothing_in_it_is_a_new_list_and_is_written_at_once() {
     let disk = Disk::default();
-    let book = opened(&disk).unwrap();
-    assert_eq!(book.list.complete_since(), ManualClock::default().now());
+    let state = opened(&disk).unwrap();
+    assert_eq!(state.list.complete_since(), ManualClock::default().now());
     assert_eq!(disk.lock().compactions, 1);
     assert!(!disk.lock().bytes.is_empty());
     disk.lock().bytes.clear();
@@ -44,10 +44,10 @@ fn any_cut_loads_as_a_prefix_or_is_refused_and_a_torn_end_is_cut_off_first() {
             assert!(matches!(opened(&disk), Err(StoreError::Damaged { .. })));
             continue;
         }
-        let book = opened(&disk).unwrap();
+        let state = opened(&disk).unwrap();
         let whole = (cut - first) / frames[1].len();
         for n in 0..3 {
-            let is_there = book.list.session(&id(n), false).is_some();
+            let is_there = state.list.session(&id(n), false).is_some();
             assert_eq!(is_there, (n as usize) < whole, "cut to {cut}");
         }
         let is_torn = !(cut - first).is_multiple_of(frames[1].len());

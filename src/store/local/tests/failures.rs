@@ -65,9 +65,9 @@ async fn a_raise_that_failed_keeps_its_mark_until_a_compaction_lifts_it() {
     assert_eq!(it.node.status().outstanding, 0);
     // A publication that failed meanwhile is there, too.
     drop((it.node, it.store));
-    let book = opened(&it.disk).unwrap();
-    assert!(book.list.session(&id(1), false).is_some());
-    assert_eq!(book.list.generation(TARGET), reading.subject);
+    let state = opened(&it.disk).unwrap();
+    assert!(state.list.session(&id(1), false).is_some());
+    assert_eq!(state.list.generation(TARGET), reading.subject);
 }
 
 #[tokio::test]
@@ -100,9 +100,9 @@ async fn a_failed_append_is_not_followed_by_another_before_a_compaction() {
     assert_eq!(it.node.close(30 * SECOND).await, 0);
     publish(&it.node, session(3)).await.unwrap();
     drop((it.node, it.store));
-    let book = opened(&it.disk).unwrap();
+    let state = opened(&it.disk).unwrap();
     for n in 1..=3 {
-        assert!(book.list.session(&id(n), false).is_some(), "{n}");
+        assert!(state.list.session(&id(n), false).is_some(), "{n}");
     }
 }
 

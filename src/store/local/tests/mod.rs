@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::Local;
-use super::book::Book;
 use super::record::{About, JournalRecord};
+use super::state::LocalState;
 use super::{frame, open};
 use crate::error::StoreError;
 use crate::ids::{Serial, SessionId};
@@ -130,9 +130,9 @@ async fn publish(node: &Node, revocation: Revocation) -> Result<Published, Store
 }
 
 /// Opens a journal on this disk.
-fn opened(disk: &Disk) -> Result<Arc<Book>, StoreError> {
-    let book = Arc::new(Book::new(Arc::new(ManualClock::default())));
-    open::open(&book, disk.journal()).map(|_| book)
+fn opened(disk: &Disk) -> Result<Arc<LocalState>, StoreError> {
+    let state = Arc::new(LocalState::new(Arc::new(ManualClock::default())));
+    open::open(&state, disk.journal()).map(|_| state)
 }
 
 fn id(n: u64) -> SessionId {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 
-use super::keeper::Keeper;
 use super::node::LocalNode;
+use super::store::LocalStore;
 use crate::error::StoreError;
 use crate::ids::Generation;
 use crate::lock::lock;
@@ -21,12 +21,12 @@ pub(crate) struct Local {
     name: &'static str,
     /// What the journal says of itself.
     text: String,
-    place: Mutex<Place>,
+    load: Mutex<LoadState>,
 }
 
-enum Place {
+enum LoadState {
     Closed(Option<Box<dyn Journal>>),
-    Open(Arc<Keeper>),
+    Open(Arc<LocalStore>),
 }
 
 impl Local {
@@ -34,30 +34,30 @@ impl Local {
         Self {
             name: journal.name(),
             text: format!("{journal:?}"),
-            place: Mutex::new(Place::Closed(Some(journal))),
+            load: Mutex::new(LoadState::Closed(Some(journal))),
         }
     }
 
     /// The store, once its journal is loaded. Without a `clock` it has the machine's.
-    async fn keeper(&self, clock: Option<Arc<dyn Clock>>) -> Result<Arc<Keeper>, StoreError> {
-        let keeper = self.begin(clock)?;
-        keeper.loaded().await?;
-        Ok(keeper)
+    async fn store(&self, clock: Option<Arc<dyn Clock>>) -> Result<Arc<LocalStore>, StoreError> {
+        let store = self.begin(clock)?;
+        store.loaded().await?;
+        Ok(store)
     }
 
     /// Begins to load the journal when first called.
-    fn begin(&self, clock: Option<Arc<dyn Clock>>) -> Result<Arc<Keeper>, StoreError> {
-        let mut place = lock(&self.place);
-        let journal = match &mut *place {
-            Place::Open(keeper) => return Ok(Arc::clone(keeper)),
-            Place::Closed(journal) => journal.take(),
+    fn begin(&self, clock: Option<Arc<dyn Clock>>) -> Result<Arc<LocalStore>, StoreError> {
+        let mut load = lock(&self.load);
+        let journal = match &mut *load {
+            LoadState::Open(store) => return Ok(Arc::clone(store)),
+            LoadState::Closed(journal) => journal.take(),
         };
         // It is gone only if opening it panicked.
         let journal = journal.ok_or(StoreError::Closed)?;
         let clock = clock.unwrap_or_else(|| Arc::new(SystemClock::default()));
-        let keeper = Arc::new(Keeper::open(journal, clock));
-        *place = Place::Open(Arc::clone(&keeper));
-        Ok(keeper)
+        let store = Arc::new(LocalStore::open(journal, clock));
+        *load = LoadState::Open(Arc::clone(&store));
+        Ok(store)
     }
 }
 
@@ -72,38 +72,38 @@ impl StoreKind for Local {
     }
 
     async fn open(&self, clock: Arc<dyn Clock>) -> Result<(), StoreError> {
-        self.keeper(Some(clock)).await.map(drop)
+        self.store(Some(clock)).await.map(drop)
     }
 
     async fn start(&self, start: NodeStart) -> Result<Node, StoreError> {
-        let keeper = self.keeper(Some(Arc::clone(&start.clock))).await?;
-        keeper.announce(start.announcement).await?;
-        let list = Arc::clone(&keeper.book.list);
-        let backend = Arc::new(LocalNode::new(self.name, keeper, start.worker));
+        let store = self.store(Some(Arc::clone(&start.clock))).await?;
+        store.announce(start.announcement).await?;
+        let list = Arc::clone(&store.state.list);
+        let backend = Arc::new(LocalNode::new(self.name, store, start.worker));
         let completeness = Arc::new(Completeness::local());
         Ok(Node::new(list, completeness, backend, start.clock))
     }
 
     async fn contents(&self) -> Result<Contents, StoreError> {
-        Ok(self.keeper(None).await?.contents())
+        Ok(self.store(None).await?.contents())
     }
 
     async fn announce(&self, announcement: Announcement) -> Result<(), StoreError> {
-        self.keeper(None).await?.announce(announcement).await
+        self.store(None).await?.announce(announcement).await
     }
 
     async fn publish(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
-        let publishing = self.keeper(None).await?.publish(revocations);
+        let publishing = self.store(None).await?.publish(revocations);
         publishing.await.map(drop)
     }
 
     async fn raise(&self, target: Target) -> Result<Generation, StoreError> {
-        let raising = self.keeper(None).await?.raise(target);
+        let raising = self.store(None).await?.raise(target);
         Ok(raising.await?.generation)
     }
 
     async fn attest(&self, since: UnixMillis) -> Result<(), StoreError> {
-        self.keeper(None).await?.attest(since).await
+        self.store(None).await?.attest(since).await
     }
 }
 

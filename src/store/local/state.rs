@@ -1,6 +1,6 @@
 //! The state of a store of one process: the list, and the facts about it that its journal keeps.
 //!
-//! 1. All `Sessions` on a store share one book, and so one list. A revocation that is joined into it counts at once.
+//! 1. All `Sessions` on a store share one state, and so one list. A revocation that is joined into it counts at once.
 //! 2. A raise counts only once it is durable. Until then its target is marked, and its generation is outstanding:
 //!    the next raise is above it, and a login waits for it.
 //! 3. Before anything is forgotten, the time of that sweep is durable: a clock that stands before it cannot be
@@ -26,14 +26,14 @@ use crate::time::{Clock, SKEW, UnixMillis};
 const QUIET: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-pub(super) struct Book {
+pub(super) struct LocalState {
     pub(super) list: Arc<List>,
     pub(super) clock: Arc<dyn Clock>,
-    state: Mutex<BookState>,
+    fields: Mutex<StateFields>,
 }
 
 #[derive(Debug, Default)]
-struct BookState {
+struct StateFields {
     about: About,
     /// As far as announcements are durable.
     durable: Announcement,
@@ -73,62 +73,62 @@ impl Job {
     }
 }
 
-impl Book {
+impl LocalState {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             list: Arc::default(),
             clock,
-            state: Mutex::default(),
+            fields: Mutex::default(),
         }
     }
 
     /// No state is left half changed where this is used.
-    fn state(&self) -> MutexGuard<'_, BookState> {
-        lock(&self.state)
+    fn fields(&self) -> MutexGuard<'_, StateFields> {
+        lock(&self.fields)
     }
 
     /// Begins a new list, which knows of sessions from now on.
     pub(super) fn begin(&self) {
-        self.begin_at(&mut self.state(), self.clock.now());
+        self.begin_at(&mut self.fields(), self.clock.now());
     }
 
-    fn begin_at(&self, state: &mut BookState, now: UnixMillis) {
-        state.about.complete_since = now;
-        state.about.last_sweep = now;
+    fn begin_at(&self, fields: &mut StateFields, now: UnixMillis) {
+        fields.about.complete_since = now;
+        fields.about.last_sweep = now;
         self.list.set_complete_since(now);
     }
 
     /// Takes the facts about the list that a journal holds.
     pub(super) fn load(&self, about: &About) {
-        let mut state = self.state();
-        state.about = *about;
-        state.durable = about.announced;
+        let mut fields = self.fields();
+        fields.about = *about;
+        fields.durable = about.announced;
         self.list.set_complete_since(about.complete_since);
         self.list.announce(about.announced.longest);
     }
 
     /// The facts about the list that a journal keeps.
     pub(super) fn about(&self) -> About {
-        self.state().about
+        self.fields().about
     }
 
     /// Something is revoked.
-    pub(super) fn use_it(&self) {
-        self.state().about.is_used = true;
+    pub(super) fn mark_used(&self) {
+        self.fields().about.is_used = true;
     }
 
     pub(super) fn outstanding(&self) -> usize {
-        self.state().outstanding
+        self.fields().outstanding
     }
 
     /// So many revocations may not be durable.
-    pub(super) fn fail(&self, count: usize) {
-        self.state().outstanding += count;
+    pub(super) fn add_outstanding(&self, count: usize) {
+        self.fields().outstanding += count;
     }
 
     /// All are.
-    pub(super) fn settle(&self) {
-        self.state().outstanding = 0;
+    pub(super) fn all_durable(&self) {
+        self.fields().outstanding = 0;
     }
 
     /// The state that a store tells with each answer.
@@ -142,16 +142,16 @@ impl Book {
 
     /// Joins an announcement in, and says whether that has to be made durable.
     pub(super) fn announce(&self, announcement: Announcement) -> bool {
-        let mut state = self.state();
-        let announced = state.about.announced.join(announcement);
-        state.about.announced = announced;
+        let mut fields = self.fields();
+        let announced = fields.about.announced.join(announcement);
+        fields.about.announced = announced;
         self.list.announce(announced.longest);
-        announced != state.durable
+        announced != fields.durable
     }
 
     /// The list knows of sessions since then, if that is earlier. It counts once it is durable.
     pub(super) fn attest(&self, since: UnixMillis) {
-        let about = &mut self.state().about;
+        let about = &mut self.fields().about;
         about.complete_since = about.complete_since.min(since);
     }
 
@@ -170,7 +170,7 @@ impl Book {
     /// Joins a revocation in. Returns the revocations that have to be durable for it, and the result. An anonymous
     /// one may need room, or come too late because room was made.
     pub(super) fn enter(&self, revocation: &Revocation) -> (Vec<Revocation>, Published) {
-        self.use_it();
+        self.mark_used();
         self.list.join(revocation);
         let Revocation::AnonymousSession { created, .. } = revocation else {
             return (vec![*revocation], self.standing(revocation));
@@ -212,10 +212,10 @@ impl Book {
     fn report_rise(&self, capacity: usize) {
         observe::anonymous_since_rose();
         let now = self.clock.monotonic();
-        let mut state = self.state();
-        if state.warned.is_none_or(|last| now >= last + QUIET) {
-            state.warned = Some(now);
-            drop(state);
+        let mut fields = self.fields();
+        if fields.warned.is_none_or(|last| now >= last + QUIET) {
+            fields.warned = Some(now);
+            drop(fields);
             tracing::warn!(
                 since = %self.list.anonymous().since(),
                 capacity,
@@ -230,9 +230,9 @@ impl Book {
     /// At the top of the range. Nothing is marked then.
     pub(super) fn raise(&self, target: Target) -> Result<Raised, StoreError> {
         let answer = self.log_state();
-        let mut state = self.state();
+        let mut fields = self.fields();
         let held = self.list.generation(target);
-        let earlier = state.raises.get(&target).map(|it| it.generation);
+        let earlier = fields.raises.get(&target).map(|it| it.generation);
         let generation = held.next(earlier.unwrap_or_default(), answer.now);
         let generation = generation.ok_or(StoreError::Exhausted)?;
         let until = match target {
@@ -242,21 +242,21 @@ impl Book {
         // One that it covers had ended every session from before, although no generation said so yet.
         let previous = earlier.map_or(held, |_| generation);
         let raised = Raised::new(previous, generation, until, answer);
-        state.raises.insert(target, raised);
-        state.about.is_used = true;
+        fields.raises.insert(target, raised);
+        fields.about.is_used = true;
         self.list.mark(target);
         Ok(raised)
     }
 
     /// Whether a raise of the target is outstanding.
     pub(super) fn is_raising(&self, target: Target) -> bool {
-        self.state().raises.contains_key(&target)
+        self.fields().raises.contains_key(&target)
     }
 
     /// All raises that are outstanding.
     pub(super) fn raises(&self) -> Vec<(Target, Raised)> {
-        let state = self.state();
-        let raises = state.raises.iter();
+        let fields = self.fields();
+        let raises = fields.raises.iter();
         raises.map(|(target, raised)| (*target, *raised)).collect()
     }
 
@@ -266,10 +266,10 @@ impl Book {
     /// # Errors
     /// When the clock cannot be right.
     pub(super) fn prepare_sweep(&self, now: UnixMillis) -> Result<bool, StoreError> {
-        let mut state = self.state();
-        let last_sweep = state.about.last_sweep;
+        let mut fields = self.fields();
+        let last_sweep = fields.about.last_sweep;
         if let Err(error) = check_clock(now, last_sweep) {
-            if state.about.is_used {
+            if fields.about.is_used {
                 return Err(error);
             }
             tracing::warn!(
@@ -277,10 +277,10 @@ impl Book {
                 %last_sweep,
                 "the clock was wrong when the empty revocation list was made or swept; it begins anew, and refuses sessions from before"
             );
-            self.begin_at(&mut state, now);
+            self.begin_at(&mut fields, now);
             return Ok(true);
         }
-        state.about.last_sweep = last_sweep.max(now);
+        fields.about.last_sweep = last_sweep.max(now);
         Ok(false)
     }
 
@@ -299,20 +299,20 @@ impl Book {
 
     /// The list takes a raise that is durable. The mark goes unless a newer one is outstanding.
     pub(super) fn raised(&self, target: Target, raised: &Raised) {
-        let mut state = self.state();
+        let mut fields = self.fields();
         self.list.join(&target.at(raised.generation, raised.until));
-        if state.raises.get(&target) == Some(raised) {
-            state.raises.remove(&target);
+        if fields.raises.get(&target) == Some(raised) {
+            fields.raises.remove(&target);
             self.list.unmark(target);
         }
     }
 
     /// The journal holds these facts: they count now.
     pub(super) fn about_is_durable(&self, about: &About) {
-        let mut state = self.state();
-        state.durable = about.announced;
+        let mut fields = self.fields();
+        fields.durable = about.announced;
         // Unless the list has begun anew meanwhile.
-        if state.about.complete_since == about.complete_since {
+        if fields.about.complete_since == about.complete_since {
             self.list.set_complete_since(about.complete_since);
         }
     }

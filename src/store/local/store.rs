@@ -1,4 +1,4 @@
-//! A store of one process that is open: the book, and the way to its journal.
+//! A store of one process that is open: the state, and the way to its journal.
 //!
 //! A store that only lives in memory has no journal to write, and no thread: everything counts at once.
 
@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{oneshot, watch};
 
-use super::book::{Book, Job};
 use super::open;
+use super::state::{Job, LocalState};
 use super::writer::Task;
 use crate::error::StoreError;
 use crate::revoke::node::Attempt;
@@ -18,8 +18,8 @@ use crate::revoke::{Announcement, EntryKey, Journal, Published, Raised, Revocati
 use crate::time::{Clock, UnixMillis};
 
 #[derive(Debug)]
-pub(super) struct Keeper {
-    pub(super) book: Arc<Book>,
+pub(super) struct LocalStore {
+    pub(super) state: Arc<LocalState>,
     /// None where nothing is durable, and while dropping.
     tasks: Option<mpsc::Sender<Task>>,
     thread: Option<JoinHandle<()>>,
@@ -27,24 +27,24 @@ pub(super) struct Keeper {
     loaded: watch::Receiver<Option<Result<(), StoreError>>>,
 }
 
-impl Keeper {
+impl LocalStore {
     /// Begins to load the journal.
     pub(super) fn open(journal: Box<dyn Journal>, clock: Arc<dyn Clock>) -> Self {
-        let book = Arc::new(Book::new(clock));
+        let state = Arc::new(LocalState::new(clock));
         let (loading, loaded) = watch::channel(None);
-        let mut keeper = Self {
-            book: Arc::clone(&book),
+        let mut store = Self {
+            state: Arc::clone(&state),
             tasks: None,
             thread: None,
             loaded,
         };
         if !journal.is_durable() {
-            book.begin();
+            state.begin();
             loading.send_replace(Some(Ok(())));
-            return keeper;
+            return store;
         }
         let (tasks, inbox) = mpsc::channel();
-        let work = move || match open::open(&book, journal) {
+        let work = move || match open::open(&state, journal) {
             Ok(writer) => {
                 loading.send_replace(Some(Ok(())));
                 writer.run(&inbox);
@@ -56,9 +56,9 @@ impl Keeper {
         let listener = tracing::dispatcher::get_default(Clone::clone);
         let thread = std::thread::Builder::new().name("revocations".into());
         let thread = thread.spawn(move || tracing::dispatcher::with_default(&listener, work));
-        keeper.tasks = Some(tasks);
-        keeper.thread = thread.ok();
-        keeper
+        store.tasks = Some(tasks);
+        store.thread = thread.ok();
+        store
     }
 
     /// Waits until everything is loaded.
@@ -75,7 +75,7 @@ impl Keeper {
     /// Sends the job to the thread, which does it whether or not the answer is awaited.
     pub(super) fn submit<T: Send + 'static>(&self, job: Job, answer: T) -> Attempt<T> {
         let Some(tasks) = &self.tasks else {
-            self.book.carried_out(&job, &self.book.about());
+            self.state.carried_out(&job, &self.state.about());
             return done(Ok(answer));
         };
         let (reply, receiver) = oneshot::channel();
@@ -85,7 +85,7 @@ impl Keeper {
     }
 
     pub(super) fn announce(&self, announcement: Announcement) -> Attempt<()> {
-        match self.book.announce(announcement) {
+        match self.state.announce(announcement) {
             false => done(Ok(())),
             true => self.submit(Job::About, ()),
         }
@@ -93,13 +93,13 @@ impl Keeper {
 
     /// Joins all of them in, or none, and makes them durable. Answers with the result of the last.
     pub(super) fn publish(&self, all: &[Revocation]) -> Attempt<Published> {
-        if let Some(error) = all.iter().find_map(|each| self.book.check(each).err()) {
+        if let Some(error) = all.iter().find_map(|each| self.state.check(each).err()) {
             return done(Err(error));
         }
         let mut records = Vec::with_capacity(all.len());
         let mut last = Published::Known;
         for revocation in all {
-            let (entered, published) = self.book.enter(revocation);
+            let (entered, published) = self.state.enter(revocation);
             records.extend(entered);
             last = published;
         }
@@ -107,21 +107,21 @@ impl Keeper {
     }
 
     pub(super) fn raise(&self, target: Target) -> Attempt<Raised> {
-        match self.book.raise(target) {
+        match self.state.raise(target) {
             Ok(raised) => self.submit(Job::Raise(target, raised), raised),
             Err(error) => done(Err(error)),
         }
     }
 
     pub(super) fn attest(&self, since: UnixMillis) -> Attempt<()> {
-        self.book.attest(since);
+        self.state.attest(since);
         self.submit(Job::About, ())
     }
 
     /// Forgets expired entries.
     pub(super) fn sweep(&self) -> Attempt<()> {
-        let now = self.book.clock.now();
-        let list = &self.book.list;
+        let now = self.state.clock.now();
+        let list = &self.state.list;
         if list.has_forgotten(now) {
             tracing::error!(
                 %now,
@@ -130,14 +130,14 @@ impl Keeper {
             );
             list.begin_anew(now);
         }
-        match self.book.prepare_sweep(now) {
+        match self.state.prepare_sweep(now) {
             Ok(_) => self.submit(Job::Sweep(now), ()),
             Err(error) => done(Err(error)),
         }
     }
 
     pub(super) fn contents(&self) -> Contents {
-        let list = &self.book.list;
+        let list = &self.state.list;
         let mut revocations = Vec::with_capacity(list.len());
         list.for_each(|revocation| match revocation {
             // It may rise meanwhile, and entries that it refuses be missing.
@@ -145,7 +145,7 @@ impl Keeper {
             other => revocations.push(other),
         });
         revocations.extend(list.find(EntryKey::Anonymous));
-        Contents::new(revocations, &self.book.log_state())
+        Contents::new(revocations, &self.state.log_state())
     }
 }
 
@@ -154,7 +154,7 @@ pub(super) fn done<T: Send + 'static>(outcome: Result<T, StoreError>) -> Attempt
 }
 
 /// Waits for what is being written, so that the journal is closed and can be opened again.
-impl Drop for Keeper {
+impl Drop for LocalStore {
     fn drop(&mut self) {
         self.tasks = None;
         if let Some(thread) = self.thread.take() {
