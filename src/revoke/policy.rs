@@ -66,6 +66,19 @@ pub(crate) struct Policies {
 }
 
 /// # Errors
+/// When no anonymous session could be ended. Stores take zero for "not said".
+pub(crate) fn check_capacity(anonymous_capacity: u64) -> Result<(), ConfigError> {
+    if anonymous_capacity == 0 {
+        let problem = "must be at least 1";
+        return Err(ConfigError::setting(
+            "revocation.anonymous_capacity",
+            problem,
+        ));
+    }
+    Ok(())
+}
+
+/// # Errors
 /// When healthy nodes would answer 503.
 pub(crate) fn check_staleness(is_shared: bool, max_staleness: Duration) -> Result<(), ConfigError> {
     if is_shared && max_staleness < LEAST_STALENESS {
@@ -74,4 +87,16 @@ pub(crate) fn check_staleness(is_shared: bool, max_staleness: Duration) -> Resul
         return Err(ConfigError::setting("revocation.max_staleness", problem));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capacity_of_zero_is_refused() {
+        let error = check_capacity(0).unwrap_err().to_string();
+        assert!(error.contains("revocation.anonymous_capacity"), "{error}");
+        assert!(check_capacity(1).is_ok());
+    }
 }

@@ -13,7 +13,7 @@ use crate::error::ConfigError;
 use crate::keys::{KeyRing, KeySource};
 use crate::observe;
 use crate::random::{Random, SystemRandom};
-use crate::revoke::policy::{OlderSessions, Policies, WhenStale, check_staleness};
+use crate::revoke::policy::{OlderSessions, Policies, WhenStale, check_capacity, check_staleness};
 use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
 use crate::revoke::{ANONYMOUS_CAPACITY, Announcement, Store};
@@ -167,7 +167,7 @@ impl SessionsBuilder {
     }
 
     /// How many ended or renewed anonymous sessions the store remembers, of about 100 bytes each. Default: 500,000.
-    /// Of several nodes' settings the largest counts.
+    /// At least one. Of several nodes' settings the largest counts.
     ///
     /// Anyone can begin and end such sessions. Where there are more, those that began first make room, and all
     /// anonymous sessions from then or before are over: their users begin anew, and nothing that was ended comes
@@ -222,6 +222,7 @@ impl SessionsBuilder {
         let store = store.open()?;
         let trust = self.policy.trust;
         check_staleness(store.is_shared(), trust.max_staleness)?;
+        check_capacity(self.anonymous_capacity)?;
         twins::check_followers(&store)?;
         let worker = Arc::new(Worker::start()?);
         let longest = self.lifetimes.longest();
