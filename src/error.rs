@@ -331,6 +331,13 @@ impl StoreError {
         Self::Unavailable(problem.to_string())
     }
 
+    /// An anonymous session is said to have begun at `began`, further ahead of the clock than is tolerated.
+    pub(crate) fn began_ahead(began: UnixMillis, now: UnixMillis) -> Self {
+        Self::Clock(format!(
+            "an anonymous session began at {began}, and it is {now}"
+        ))
+    }
+
     /// The clocks of two machines, further apart than `skew`.
     pub(crate) fn clocks(ours: UnixMillis, theirs: UnixMillis, skew: Duration) -> Self {
         Self::Clock(format!(

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
 use crate::lock::lock;
-use crate::observe::{self, ListState};
+use crate::observe;
 use crate::random;
 use crate::replicate::core::{
     ATTEMPT, Answer, Ask, Call, Core, Effect, Event, Reply, STARTED, Ticket,
@@ -31,8 +31,8 @@ use crate::time::{Clock, UnixMillis};
 
 /// How long a store may take to answer a follower: it should after a second or two.
 const SILENCE: Duration = Duration::from_secs(8);
-/// How often gauges are set.
-const MEASURE: Duration = Duration::from_secs(1);
+/// How long a node that closes waits before it tells the store once more.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// A node's way to a store that others write to.
 #[derive(Debug)]
@@ -41,8 +41,6 @@ pub(super) struct Driver {
     this: Weak<Self>,
     core: Mutex<Core>,
     log: Arc<dyn ReplicatedLog>,
-    list: Arc<List>,
-    completeness: Arc<Completeness>,
     clock: Arc<dyn Clock>,
     worker: Arc<Worker>,
     /// Who waits for which reply.
@@ -70,8 +68,6 @@ impl Driver {
             this: this.clone(),
             core: Mutex::new(core),
             log,
-            list: list.clone(),
-            completeness: completeness.clone(),
             clock: start.clock.clone(),
             worker: start.worker,
             waiting: Mutex::default(),
@@ -80,8 +76,8 @@ impl Driver {
         let started = driver.wait_for(STARTED);
         driver.happens(Event::Start);
         started.await.unwrap_or(Err(StoreError::Closed))?;
-        driver.worker.repeat(measure(driver.this.clone()));
-        Ok(Node::new(list, completeness, driver, start.clock))
+        let worker = Arc::clone(&driver.worker);
+        Ok(Node::new(list, completeness, driver, start.clock, &worker))
     }
 
     fn now(&self) -> Moment {
@@ -191,7 +187,7 @@ impl Backend for Driver {
                 && driver.status().outstanding > 0
             {
                 driver.happens(Event::Closing);
-                tokio::time::sleep(MEASURE / 10).await;
+                tokio::time::sleep(AGAIN).await;
             }
         };
         Box::pin(async move {
@@ -260,24 +256,6 @@ async fn answer(
             Answer::Attested(within(ATTEMPT, "attest", log.attest(incarnation, since)).await)
         }
         Call::Sweep(ticket) => Answer::Swept(ticket, counted("sweep", log.sweep().await)),
-    }
-}
-
-/// Measures, for as long as anyone holds the sessions.
-async fn measure(driver: Weak<Driver>) {
-    loop {
-        tokio::time::sleep(MEASURE).await;
-        let Some(driver) = driver.upgrade() else {
-            return;
-        };
-        let status = driver.status();
-        observe::gauges(&ListState {
-            entries: driver.list.len(),
-            outstanding: status.outstanding,
-            lacking: status.lacking,
-            unreadable: status.unreadable,
-            staleness: driver.completeness.staleness(driver.now()),
-        });
     }
 }
 

@@ -54,6 +54,12 @@ impl AnonymousList {
         UnixMillis::new(self.since.load(Ordering::Acquire))
     }
 
+    /// What refuses them, if anything does.
+    pub(crate) fn refused(&self) -> Option<Revocation> {
+        let since = self.since();
+        (since > UnixMillis::EPOCH).then_some(Revocation::Anonymous { since })
+    }
+
     pub(crate) fn get(&self, id: &SessionId) -> Option<SessionEntry> {
         self.entries.get(id)
     }
@@ -135,7 +141,7 @@ impl AnonymousList {
             }
         }
         let mut order = self.lock();
-        let expired = self.entries.sweep(|entry| entry.until <= now);
+        let expired = self.entries.sweep(|entry| entry.until < now);
         if expired > 0 {
             order.retain(|(_, id)| self.entries.get(id).is_some());
         }
@@ -255,7 +261,7 @@ mod tests {
             list.join(id(until), UnixMillis::new(7), entry);
             list.join(id(until), UnixMillis::new(7), entry);
         }
-        assert_eq!(list.sweep(UnixMillis::new(4)), 4);
+        assert_eq!(list.sweep(UnixMillis::new(5)), 4);
         assert_eq!(agree(&list), 5);
     }
 }

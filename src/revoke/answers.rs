@@ -20,7 +20,7 @@ pub struct Announcement {
     /// How long a cookie of the node can live, skew included. Generations are kept that long, so that nodes
     /// with different settings do not revive each other's sessions.
     pub longest: Duration,
-    /// How many entries of anonymous sessions are kept.
+    /// How many entries of anonymous sessions are kept. Zero, of who announces none: [`ANONYMOUS_CAPACITY`].
     pub anonymous_capacity: u64,
     /// For how long after a loss nodes may restore what was lost: the longest that a store settles.
     pub max_outage: Duration,
@@ -34,6 +34,15 @@ impl Announcement {
             anonymous_capacity,
             max_outage,
         }
+    }
+
+    /// How many entries of anonymous sessions are kept.
+    pub(crate) fn capacity(&self) -> usize {
+        let capacity = match self.anonymous_capacity {
+            0 => ANONYMOUS_CAPACITY,
+            announced => announced,
+        };
+        usize::try_from(capacity).unwrap_or(usize::MAX)
     }
 
     /// The larger of each.
@@ -111,7 +120,7 @@ pub enum Purpose {
     Revoke,
     /// A node found that the store lacks it.
     Restoration,
-    /// The same, in the first restoration of a node to this incarnation.
+    /// A node found that the store lacks it, in its first restoration to this incarnation.
     FirstRestoration,
 }
 
@@ -157,7 +166,7 @@ impl Published {
         if is_news { Self::Fresh } else { Self::Known }
     }
 
-    /// The same of a session whose entry in the main list, before, was `held`.
+    /// The result for a session whose entry in the main list, before, was `held`.
     pub(crate) fn over(self, held: Option<SessionEntry>) -> Self {
         let is_succeeded = held.is_some_and(|it| it.serial == Serial::SUCCEEDED);
         if is_succeeded { Self::Succeeded } else { self }
@@ -245,6 +254,15 @@ impl Raised {
             previous,
             until,
             state,
+        }
+    }
+
+    /// The answer to a raise that covers an outstanding one: that had ended every session from before, although no
+    /// generation said so yet.
+    pub(crate) fn covering(self) -> Self {
+        Self {
+            previous: self.generation,
+            ..self
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::ids::{Generation, SessionId, SubjectKey};
 use crate::lock::lock;
 use crate::revoke::anonymous::AnonymousList;
 use crate::revoke::answers::{Published, Target};
-use crate::revoke::revocation::{EntryKey, Revocation, SessionEntry, SubjectEntry};
+use crate::revoke::revocation::{Revocation, SessionEntry, SubjectEntry};
 use crate::revoke::table::{IdHasher, Size, Table};
 use crate::time::{SKEW, UnixMillis, millis};
 
@@ -31,7 +31,7 @@ pub(crate) struct List {
     everyone: AtomicU64,
     /// Since when the list knows of all revocations, in milliseconds.
     complete_since: AtomicU64,
-    /// The same, if it forgot by mistake.
+    /// A later beginning, after the clock was set back behind a sweep.
     anew: AtomicU64,
     /// When something was last forgotten because its time had passed.
     forgot: AtomicU64,
@@ -124,7 +124,7 @@ impl List {
         }
     }
 
-    /// Ends of sessions without a login, but that a login succeeded them.
+    /// Ends of anonymous sessions. An end by a login is in the main list.
     pub(crate) fn anonymous(&self) -> &AnonymousList {
         &self.anonymous
     }
@@ -199,38 +199,32 @@ impl List {
         self.longest.fetch_max(millis(longest), Ordering::AcqRel);
     }
 
-    /// What the list holds under a key.
-    pub(crate) fn find(&self, key: EntryKey) -> Option<Revocation> {
-        match key {
-            EntryKey::Session(id) => {
-                let entry = self.sessions.get(&id)?;
-                Some(Revocation::Session { id, entry })
+    /// Whether a revocation says all that the list holds under its key.
+    pub(crate) fn is_covered_by(&self, told: &Revocation) -> bool {
+        match *told {
+            Revocation::Session { id, entry } => {
+                let held = self.sessions.get(&id);
+                held.is_none_or(|held| entry.join(held) == entry)
             }
-            EntryKey::AnonymousSession(id) => {
-                let entry = self.anonymous.get(&id)?;
-                // Nobody who looks for one asks when it began.
-                let created = UnixMillis::EPOCH;
-                Some(Revocation::AnonymousSession { id, created, entry })
+            Revocation::AnonymousSession { id, entry, .. } => {
+                let held = self.anonymous.get(&id);
+                held.is_none_or(|held| entry.join(held) == entry)
             }
-            EntryKey::Subject(key) => {
-                let entry = self.subjects.get(&key)?.kept(self.longest());
-                Some(Revocation::Subject { key, entry })
+            Revocation::Subject { key, entry } => {
+                let held = self.subjects.get(&key);
+                held.is_none_or(|held| entry.join(held.kept(self.longest())) == entry)
             }
-            EntryKey::Everyone => {
-                let generation = self.everyone();
-                (generation > Generation::NONE).then_some(Revocation::Everyone { generation })
-            }
-            EntryKey::Anonymous => {
-                let since = self.anonymous.since();
-                (since > UnixMillis::EPOCH).then_some(Revocation::Anonymous { since })
-            }
+            Revocation::Everyone { generation } => self.everyone() <= generation,
+            Revocation::Anonymous { since } => self.anonymous.since() <= since,
         }
     }
 
     /// Shows everything: since when anonymous sessions live before their entries, which are fewer for it.
     pub(crate) fn for_each(&self, mut show: impl FnMut(Revocation)) {
-        for key in [EntryKey::Anonymous, EntryKey::Everyone] {
-            self.find(key).into_iter().for_each(&mut show);
+        self.anonymous.refused().into_iter().for_each(&mut show);
+        let generation = self.everyone();
+        if generation > Generation::NONE {
+            show(Revocation::Everyone { generation });
         }
         self.anonymous.for_each(&mut show);
         self.sessions
@@ -252,8 +246,8 @@ impl List {
         let longest = self.longest();
         let of_subjects = self
             .subjects
-            .sweep(|entry: SubjectEntry| entry.kept(longest).until <= now);
-        let of_sessions = self.sessions.sweep(|entry| entry.until <= now);
+            .sweep(|entry: SubjectEntry| entry.kept(longest).until < now);
+        let of_sessions = self.sessions.sweep(|entry| entry.until < now);
         let forgot = of_sessions + of_subjects + self.anonymous.sweep(now);
         if forgot > 0 {
             self.forgot.fetch_max(now.as_millis(), Ordering::AcqRel);
@@ -267,8 +261,13 @@ impl List {
         (now + SKEW).as_millis() < self.forgot.load(Ordering::Acquire)
     }
 
-    /// Begins anew at `now`: it cannot tell about sessions from before any more.
+    /// Begins anew at `now`, because the clock was set back behind a sweep, which may have forgotten too early: the
+    /// list cannot tell about sessions from before any more.
     pub(crate) fn begin_anew(&self, now: UnixMillis) {
+        tracing::error!(
+            %now,
+            "the clock was set back behind a sweep of the revocation list; sessions from before now are refused"
+        );
         self.anew.fetch_max(now.as_millis(), Ordering::AcqRel);
         self.forgot.store(0, Ordering::Release);
     }
@@ -322,7 +321,8 @@ mod tests {
         list.join(&Revocation::Everyone {
             generation: Generation::new(5),
         });
-        list.sweep(now);
+        assert_eq!(list.sweep(now), 0, "in its last millisecond an entry holds");
+        assert_eq!(list.sweep(later), 2);
         assert_eq!(list.session(&id(1), false), None);
         assert_eq!(list.session(&id(2), false), Some(ended(later)));
         assert_eq!(list.session(&id(3), true), None);
@@ -378,7 +378,8 @@ mod tests {
         let hour = Duration::from_secs(3600);
         list.announce(hour);
         assert_eq!(list.sweep(now + hour / 2), 0);
-        assert_eq!(list.sweep(now + hour), 1);
+        assert_eq!(list.sweep(now + hour), 0);
+        assert_eq!(list.sweep(now + hour + Duration::from_millis(1)), 1);
     }
 
     #[test]

@@ -7,17 +7,21 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
-use crate::observe::{self, tag};
+use crate::observe::{self, ListState, tag};
 use crate::revoke::answers::{Published, Raised, Reading, Target};
 use crate::revoke::completeness::{Completeness, Moment};
 use crate::revoke::list::List;
-use crate::revoke::revocation::{EntryKey, Revocation};
+use crate::revoke::revocation::Revocation;
+use crate::revoke::worker::Worker;
 use crate::time::{Clock, SKEW, UnixMillis};
+
+/// How often the list is measured.
+const MEASURE: Duration = Duration::from_secs(1);
 
 /// A call of the store that runs to its end whether or not anyone waits for it.
 pub(crate) type Attempt<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
@@ -92,7 +96,14 @@ impl Node {
         completeness: Arc<Completeness>,
         backend: Arc<dyn Backend>,
         clock: Arc<dyn Clock>,
+        worker: &Worker,
     ) -> Self {
+        worker.repeat(measure(
+            Arc::downgrade(&backend),
+            Arc::clone(&list),
+            Arc::clone(&completeness),
+            Arc::clone(&clock),
+        ));
         Self {
             list,
             completeness,
@@ -146,8 +157,8 @@ impl Node {
 
     /// Revokes cookies of one session: here at once, in the store by the attempt that is returned.
     pub(crate) fn revoke(&self, revocation: Revocation) -> Revoking {
-        self.report(&revocation);
         let here = self.list.join(&revocation);
+        report(&revocation, here);
         let there = self.backend.publish(revocation, here);
         Revoking { here, there }
     }
@@ -202,30 +213,47 @@ impl Node {
     pub(crate) fn status(&self) -> Status {
         self.backend.status()
     }
+}
 
-    /// Counts a revocation of one session and says so: quietly what anyone can bring about, as often as they
-    /// like.
-    fn report(&self, revocation: &Revocation) {
-        let (kind, id, entry) = match revocation {
-            Revocation::Session { id, entry } => ("session", id, entry),
-            Revocation::AnonymousSession { id, entry, .. } => ("anonymous", id, entry),
-            Revocation::Subject { .. }
-            | Revocation::Everyone { .. }
-            | Revocation::Anonymous { .. } => return,
-        };
-        observe::revoked(kind);
-        let session = tag(id.as_bytes());
-        let held = self.list.find(EntryKey::Session(*id));
-        let is_ended = matches!(
-            held, Some(Revocation::Session { entry, .. }) if entry.serial >= Serial::ENDED
-        );
-        if revocation.key().is_anonymous() || is_ended {
-            tracing::debug!(kind, %session, "ending or renewing an anonymous session, or ending one again");
-        } else if entry.serial >= Serial::ENDED {
-            tracing::info!(kind, %session, "ending a session");
-        } else {
-            tracing::info!(kind, %session, "renewing a session");
+/// Counts a revocation of one session and says so: quietly what anyone can bring about, as often as they like.
+fn report(revocation: &Revocation, here: Published) {
+    let (kind, id, entry) = match revocation {
+        Revocation::Session { id, entry } => ("session", id, entry),
+        Revocation::AnonymousSession { id, entry, .. } => ("anonymous", id, entry),
+        Revocation::Subject { .. } | Revocation::Everyone { .. } | Revocation::Anonymous { .. } => {
+            return;
         }
+    };
+    observe::revoked(kind);
+    let session = tag(id.as_bytes());
+    if revocation.key().is_anonymous() || here != Published::Fresh {
+        tracing::debug!(kind, %session, "a revocation that anyone can repeat");
+    } else if entry.serial >= Serial::ENDED {
+        tracing::info!(kind, %session, "ending a session");
+    } else {
+        tracing::info!(kind, %session, "renewing a session");
+    }
+}
+
+/// Measures a node's list, for as long as its way to the store is there.
+async fn measure(
+    backend: Weak<dyn Backend>,
+    list: Arc<List>,
+    completeness: Arc<Completeness>,
+    clock: Arc<dyn Clock>,
+) {
+    loop {
+        tokio::time::sleep(MEASURE).await;
+        let Some(status) = backend.upgrade().map(|backend| backend.status()) else {
+            return;
+        };
+        observe::gauges(&ListState {
+            entries: list.len(),
+            outstanding: status.outstanding,
+            lacking: status.lacking,
+            unreadable: status.unreadable,
+            staleness: completeness.staleness(Moment::now(&*clock)),
+        });
     }
 }
 

@@ -23,7 +23,7 @@ pub enum Revocation {
         /// From which cookie on it lives.
         entry: SessionEntry,
     },
-    /// The same for a session that nobody ever logged in to. Anyone can make and end such sessions, so a store
+    /// Older cookies, or all, of one session that nobody ever logged in to. Anyone can make and end such sessions, so a store
     /// keeps a limited number of these entries ([`Announcement::anonymous_capacity`]): where one is dropped
     /// before its time, [`Revocation::Anonymous`] refuses its session instead.
     ///

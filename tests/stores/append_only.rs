@@ -12,7 +12,7 @@ use sealed_session::store::StoreError;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::{Clock, UnixMillis};
 use sha2::{Digest, Sha256};
-use support::builder;
+use support::{Node, builder};
 use tempfile::TempDir;
 
 use super::own_store::AppendOnly;
@@ -47,6 +47,17 @@ impl Place {
         let store = Store::from(AppendOnly::open(&self.path())?);
         store.open(Arc::new(self.clock.clone())).await?;
         Ok(store)
+    }
+
+    /// The store, once the node that had it open is gone.
+    async fn reopen(&self) -> Store {
+        for _ in 0..500 {
+            match self.open().await {
+                Err(StoreError::InUse(_)) => tokio::time::sleep(SECOND / 50).await,
+                opened => return opened.unwrap(),
+            }
+        }
+        panic!("it is still open");
     }
 
     /// A node on the store.
@@ -169,6 +180,36 @@ async fn a_file_by_a_clock_that_was_behind_opens_unless_it_is_too_old_to_tell_an
             assert!(matches!(error, StoreError::Clock(_)), "{error}");
         }
     }
+}
+
+#[actix_web::test]
+async fn a_list_whose_clock_was_set_back_under_a_node_opens_and_revives_nobody() {
+    let place = Place::new();
+    let node = Node::on(&place.clock, place.open().await.unwrap()).await;
+    let early = node.browser();
+    early.post("/remember/alice").await.is(200);
+    let stolen = early.copy();
+    early.post("/logout").await.is(204);
+    let right = place.clock.now();
+    // Far enough ahead for the logout to be forgotten.
+    place.clock.set(right + 40 * DAY);
+    node.sessions.sweep().await.unwrap();
+    assert_eq!(node.sessions.health().entries, 0);
+    place.clock.set(right + HOUR);
+    node.sessions.sweep().await.unwrap();
+    place.clock.advance(SECOND);
+    let (late, living) = (node.browser(), node.browser());
+    late.post("/remember/bob").await.is(200);
+    let stolen_since = late.copy();
+    late.post("/logout").await.is(204);
+    living.post("/remember/carol").await.is(200);
+    node.stop().await;
+
+    let node = Node::on(&place.clock, place.reopen().await).await;
+    for copy in [&stolen, &stolen_since] {
+        copy.copy().at(&node).get("/me").await.is(401);
+    }
+    living.at(&node).get("/me").await.is(200);
 }
 
 /// Laid out by hand, as `src/store/local/frame.rs` says.

@@ -45,8 +45,7 @@ impl Comparison {
     pub(super) fn holds(&mut self, revocations: &[Revocation], list: &List) {
         for revocation in revocations {
             let key = revocation.key();
-            let covers = |ours: Revocation| revocation.covers(&ours);
-            if self.compares(key) && list.find(key).is_none_or(covers) {
+            if self.compares(key) && list.is_covered_by(revocation) {
                 self.agreed.insert(key);
             }
         }

@@ -39,9 +39,9 @@ impl Outbox {
     }
 
     /// Returns what has to hold in place of what was dropped.
-    fn make_room(&mut self, capacity: u64, now: UnixMillis) -> Option<Revocation> {
+    fn make_room(&mut self, capacity: usize, now: UnixMillis) -> Option<Revocation> {
         let mut since = None;
-        while self.anonymous.len() as u64 > capacity
+        while self.anonymous.len() > capacity
             && let Some(&(first, _)) = self.anonymous.first()
             && first <= now + SKEW
         {
@@ -75,7 +75,7 @@ impl Outbox {
 
     fn forget_expired(&mut self, now: UnixMillis) {
         let all = self.revocations.values();
-        let expired: Vec<_> = all.filter(|it| it.until() <= now).copied().collect();
+        let expired: Vec<_> = all.filter(|it| it.until() < now).copied().collect();
         for revocation in expired {
             self.forget(&revocation);
         }
@@ -86,7 +86,7 @@ impl Core {
     /// Remembers what the store did not take.
     pub(super) fn keep(&mut self, revocation: Revocation) {
         self.outbox.insert(revocation);
-        let capacity = self.announcement.anonymous_capacity;
+        let capacity = self.announcement.capacity();
         if let Some(since) = self.outbox.make_room(capacity, self.now.wall) {
             self.list.join(&since);
         }

@@ -124,12 +124,8 @@ impl Core {
             Err(_) => (),
         }
         match (raise_for, raised) {
-            (RaiseFor::Request { ticket, covers }, Ok(mut raised)) => {
-                if covers {
-                    // The one that it covers had ended every session from before, although no generation
-                    // said so yet.
-                    raised.previous = raised.generation;
-                }
+            (RaiseFor::Request { ticket, covers }, Ok(raised)) => {
+                let raised = if covers { raised.covering() } else { raised };
                 self.reply(ticket, Ok(Reply::Raised(raised)));
             }
             (RaiseFor::Request { ticket, .. }, Err(error)) => {

@@ -18,11 +18,6 @@ impl Core {
     pub(super) fn sweep(&mut self, ticket: Option<Ticket>) {
         let now = self.now.wall;
         if self.list.has_forgotten(now) {
-            tracing::error!(
-                %now,
-                "the clock was set back behind a time at which revocations were forgotten; sessions from \
-                 before now are refused"
-            );
             self.list.begin_anew(now);
         }
         if self.clocks_agree {

@@ -1,4 +1,4 @@
-//! A map to entries of the lattice, of which a node can hold millions and every request reads one.
+//! A sharded map of revocations, of which a node can hold millions and every request reads one.
 //!
 //! 1. It is cut into shards, each behind a lock of its own, so that nobody who reads waits for more
 //!    than a shard: it is swept in some tens of microseconds, and grown, at ten million entries, in a few

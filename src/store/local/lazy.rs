@@ -79,9 +79,10 @@ impl StoreKind for Local {
         let store = self.store(Some(Arc::clone(&start.clock))).await?;
         store.announce(start.announcement).await?;
         let list = Arc::clone(&store.state.list);
+        let worker = Arc::clone(&start.worker);
         let backend = Arc::new(LocalNode::new(self.name, store, start.worker));
         let completeness = Arc::new(Completeness::local());
-        Ok(Node::new(list, completeness, backend, start.clock))
+        Ok(Node::new(list, completeness, backend, start.clock, &worker))
     }
 
     async fn contents(&self) -> Result<Contents, StoreError> {
@@ -93,8 +94,8 @@ impl StoreKind for Local {
     }
 
     async fn publish(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
-        let publishing = self.store(None).await?.publish(revocations);
-        publishing.await.map(drop)
+        let publishing = self.store(None).await?.join(revocations);
+        publishing.await
     }
 
     async fn raise(&self, target: Target) -> Result<Generation, StoreError> {

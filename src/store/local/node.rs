@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::state::Job;
 use super::store::{LocalStore, done};
 use crate::ids::{SessionId, SubjectKey};
-use crate::observe::{self, ListState};
 use crate::revoke::node::{Attempt, Backend, RaiseOn, Status};
 use crate::revoke::worker::Worker;
 use crate::revoke::{Published, Raised, Reading, Revocation, Target};
@@ -15,8 +14,6 @@ use crate::time::UnixMillis;
 
 /// How often expired entries are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
-/// How often the list is measured.
-const MEASURE: Duration = Duration::from_secs(1);
 /// How long a node that closes waits before it tries once more.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -30,7 +27,6 @@ pub(super) struct LocalNode {
 impl LocalNode {
     pub(super) fn new(name: &'static str, store: Arc<LocalStore>, worker: Arc<Worker>) -> Self {
         worker.repeat(sweep(Arc::downgrade(&store)));
-        worker.repeat(measure(Arc::downgrade(&store)));
         Self {
             name,
             store,
@@ -44,8 +40,8 @@ impl Backend for LocalNode {
         self.name
     }
 
-    fn publish(&self, revocation: Revocation, _here: Published) -> Attempt<Published> {
-        self.store.publish(&[revocation])
+    fn publish(&self, revocation: Revocation, here: Published) -> Attempt<Published> {
+        self.store.publish(&revocation, here)
     }
 
     fn raise(&self, target: Target, _: RaiseOn) -> Attempt<Raised> {
@@ -107,22 +103,5 @@ async fn sweep(store: Weak<LocalStore>) {
         if let Err(error) = swept.await {
             tracing::warn!(%error, "expired revocations could not be forgotten");
         }
-    }
-}
-
-/// Measures the list, for as long as the store is open.
-async fn measure(store: Weak<LocalStore>) {
-    loop {
-        tokio::time::sleep(MEASURE).await;
-        let Some(store) = store.upgrade() else {
-            return;
-        };
-        observe::gauges(&ListState {
-            entries: store.state.list.len(),
-            outstanding: store.state.outstanding(),
-            lacking: 0,
-            unreadable: 0,
-            staleness: Duration::ZERO,
-        });
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn open(
         );
         state.begin();
     }
-    let begins_anew = state.prepare_sweep(state.clock.now())?;
+    let begins_anew = state.check_clock(state.clock.now())?;
     let mut writer = Writer::new(Arc::clone(state), journal, &end);
     if is_new || begins_anew {
         writer.compact()?;

@@ -3,8 +3,12 @@
 //! 1. All `Sessions` on a store share one state, and so one list. A revocation that is joined into it counts at once.
 //! 2. A raise counts only once it is durable. Until then its target is marked, and its generation is outstanding:
 //!    the next raise is above it, and a login waits for it.
-//! 3. Before anything is forgotten, the time of that sweep is durable: a clock that stands before it cannot be
-//!    right. But a list in which nothing was ever revoked has forgotten nothing, and begins anew.
+//! 3. Before anything is forgotten, the time of that sweep is durable. A clock that stands before it does not open the
+//!    list: it may be wrong, and the sweep may have forgotten too early. But a list in which nothing was ever revoked
+//!    has forgotten nothing, and begins anew.
+//! 4. Where the clock is set back behind the last sweep while the list is open, the list begins anew, and knows of
+//!    sessions from then on. Nobody can refuse that clock: requests are judged by it already. The new beginning is
+//!    as durable as a sweep, so the list can be opened by that clock afterwards.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,14 +16,11 @@ use std::time::Duration;
 
 use super::record::About;
 use crate::error::StoreError;
-use crate::ids::Serial;
 use crate::lock::lock;
 use crate::observe;
 use crate::revoke::list::List;
-use crate::revoke::{
-    ANONYMOUS_CAPACITY, Announcement, Incarnation, LogState, Published, Raised, Revocation, Target,
-};
-use crate::store::sweep::check_clock;
+use crate::revoke::{Announcement, Incarnation, LogState, Raised, Revocation, Target};
+use crate::store::sweep::{FORWARD, check_clock};
 use crate::time::{Clock, SKEW, UnixMillis};
 
 /// How often the log may say that anonymous sessions were ended to make room.
@@ -54,11 +55,11 @@ pub(super) enum Job {
     Raise(Target, Raised),
     /// Something about the list has changed.
     About,
-    /// The same, and then entries are forgotten that have expired by this time.
+    /// The time of the last sweep has changed. Then entries are forgotten that have expired by this time.
     Sweep(UnixMillis),
     /// Nothing: it waits for the jobs before it.
     Flush,
-    /// The same, and at once: a compaction that is needed is not put off.
+    /// Nothing either, but a compaction that is needed is not put off.
     Close,
 }
 
@@ -126,7 +127,7 @@ impl LocalState {
         self.fields().outstanding += count;
     }
 
-    /// All are.
+    /// Every revocation is durable.
     pub(super) fn all_durable(&self) {
         self.fields().outstanding = 0;
     }
@@ -161,25 +162,20 @@ impl LocalState {
         let now = self.clock.now();
         match revocation {
             Revocation::AnonymousSession { created, .. } if *created > now + SKEW => {
-                Err(StoreError::clocks(now, *created, SKEW))
+                Err(StoreError::began_ahead(*created, now))
             }
             _ => Ok(()),
         }
     }
 
-    /// Joins a revocation in. Returns the revocations that have to be durable for it, and the result. An anonymous
-    /// one may need room, or come too late because room was made.
-    pub(super) fn enter(&self, revocation: &Revocation) -> (Vec<Revocation>, Published) {
+    /// Returns the revocations that have to be durable for one that the list holds, and whether its session is refused
+    /// by when it began instead: an anonymous one may need room, or come too late because room was made.
+    pub(super) fn make_room(&self, revocation: &Revocation) -> (Vec<Revocation>, bool) {
         self.mark_used();
-        self.list.join(revocation);
         let Revocation::AnonymousSession { created, .. } = revocation else {
-            return (vec![*revocation], self.standing(revocation));
+            return (vec![*revocation], false);
         };
-        let capacity = match self.about().announced.anonymous_capacity {
-            0 => ANONYMOUS_CAPACITY,
-            announced => announced,
-        };
-        let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
+        let capacity = self.about().announced.capacity();
         let risen = self.list.anonymous().make_room(capacity, self.clock.now());
         if risen.is_some() {
             self.report_rise(capacity);
@@ -187,26 +183,9 @@ impl LocalState {
         let since = self.list.anonymous().since();
         if *created <= since {
             // The rise has to be durable before this is answered, whichever call raised it.
-            return (vec![Revocation::Anonymous { since }], Published::Ended);
+            return (vec![Revocation::Anonymous { since }], true);
         }
-        let records = risen.into_iter().chain([*revocation]).collect();
-        (records, self.standing(revocation))
-    }
-
-    /// The result of a revocation that is in the list: [`Fresh`](Published::Fresh) unless the list holds a larger one.
-    /// Of two equal ones, the node's own join has found the first.
-    fn standing(&self, revocation: &Revocation) -> Published {
-        let (id, entry, is_anonymous) = match revocation {
-            Revocation::Session { id, entry } => (id, entry, false),
-            Revocation::AnonymousSession { id, entry, .. } => (id, entry, true),
-            _ => return Published::Fresh,
-        };
-        match self.list.session(id, is_anonymous).map(|it| it.serial) {
-            Some(serial) if serial <= entry.serial => Published::Fresh,
-            Some(Serial::SUCCEEDED) => Published::Succeeded,
-            // Without an entry it was swept meanwhile, because it has expired.
-            Some(_) | None => Published::Known,
-        }
+        (risen.into_iter().chain([*revocation]).collect(), false)
     }
 
     fn report_rise(&self, capacity: usize) {
@@ -239,9 +218,11 @@ impl LocalState {
             Target::Subject(_) => self.list.until(answer.now),
             Target::Everyone => UnixMillis::MAX,
         };
-        // One that it covers had ended every session from before, although no generation said so yet.
-        let previous = earlier.map_or(held, |_| generation);
-        let raised = Raised::new(previous, generation, until, answer);
+        let raised = Raised::new(held, generation, until, answer);
+        let raised = match earlier {
+            Some(_) => raised.covering(),
+            None => raised,
+        };
         fields.raises.insert(target, raised);
         fields.about.is_used = true;
         self.list.mark(target);
@@ -260,28 +241,55 @@ impl LocalState {
         raises.map(|(target, raised)| (*target, *raised)).collect()
     }
 
-    /// Prepares to forget the entries that have expired by `now`: the new time of the last sweep has to be durable
-    /// before. Returns whether the list begins anew instead.
+    /// Whether the clock can be right. Returns whether the list begins anew, because it was wrong before.
     ///
     /// # Errors
-    /// When the clock cannot be right.
-    pub(super) fn prepare_sweep(&self, now: UnixMillis) -> Result<bool, StoreError> {
-        let mut fields = self.fields();
+    /// When it cannot be right, or the list may have forgotten entries too early.
+    pub(super) fn check_clock(&self, now: UnixMillis) -> Result<bool, StoreError> {
+        self.check_fields(&mut self.fields(), now)
+    }
+
+    fn check_fields(&self, fields: &mut StateFields, now: UnixMillis) -> Result<bool, StoreError> {
         let last_sweep = fields.about.last_sweep;
-        if let Err(error) = check_clock(now, last_sweep) {
-            if fields.about.is_used {
-                return Err(error);
-            }
-            tracing::warn!(
-                %now,
-                %last_sweep,
-                "the clock was wrong when the empty revocation list was made or swept; it begins anew, and refuses sessions from before"
-            );
-            self.begin_at(&mut fields, now);
-            return Ok(true);
+        let Err(error) = check_clock(now, last_sweep) else {
+            return Ok(false);
+        };
+        if fields.about.is_used {
+            return Err(error);
         }
-        fields.about.last_sweep = last_sweep.max(now);
-        Ok(false)
+        tracing::warn!(
+            %now,
+            %last_sweep,
+            "the clock was wrong when the empty revocation list was made or swept; it begins anew, and refuses sessions from before"
+        );
+        self.begin_at(fields, now);
+        Ok(true)
+    }
+
+    /// Prepares to forget the entries that have expired by `now`: the new time of the last sweep has to be durable
+    /// before. A list whose clock was set back behind it begins anew.
+    ///
+    /// # Errors
+    /// When the clock cannot be right, because it was moved by more than the longest life of a session.
+    pub(super) fn prepare_sweep(&self, now: UnixMillis) -> Result<(), StoreError> {
+        let mut fields = self.fields();
+        let checked = self.check_fields(&mut fields, now);
+        let about = &mut fields.about;
+        let behind = about.last_sweep.since(now);
+        let is_set_back = match checked {
+            // A sweep that was under way when the clock was set back.
+            Ok(_) => self.list.has_forgotten(now),
+            // A sweep by this clock could not be followed by one by the clock from before.
+            Err(error) if behind.is_zero() || behind > FORWARD => return Err(error),
+            Err(_) => true,
+        };
+        if is_set_back {
+            self.list.begin_anew(now);
+            about.complete_since = self.list.complete_since();
+            about.last_sweep = now;
+        }
+        about.last_sweep = about.last_sweep.max(now);
+        Ok(())
     }
 
     /// The job and these facts about the list are durable. They count now.

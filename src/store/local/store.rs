@@ -1,4 +1,4 @@
-//! A store of one process that is open: the state, and the way to its journal.
+//! A store of one process that is open: its state, and the way to its journal.
 //!
 //! A store that only lives in memory has no journal to write, and no thread: everything counts at once.
 
@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::revoke::node::Attempt;
 use crate::revoke::store::Contents;
 use crate::revoke::worker::outcome;
-use crate::revoke::{Announcement, EntryKey, Journal, Published, Raised, Revocation, Target};
+use crate::revoke::{Announcement, Journal, Published, Raised, Revocation, Target};
 use crate::time::{Clock, UnixMillis};
 
 #[derive(Debug)]
@@ -91,19 +91,31 @@ impl LocalStore {
         }
     }
 
-    /// Joins all of them in, or none, and makes them durable. Answers with the result of the last.
-    pub(super) fn publish(&self, all: &[Revocation]) -> Attempt<Published> {
+    /// Makes a revocation durable that the list holds, where its result was `here`.
+    pub(super) fn publish(&self, revocation: &Revocation, here: Published) -> Attempt<Published> {
+        if let Err(error) = self.state.check(revocation) {
+            return done(Err(error));
+        }
+        let (records, has_ended) = self.state.make_room(revocation);
+        let published = match here {
+            Published::Succeeded => here,
+            _ if has_ended => Published::Ended,
+            _ => here,
+        };
+        self.submit(Job::Join(records), published)
+    }
+
+    /// Joins all of them in, or none, and makes them durable.
+    pub(super) fn join(&self, all: &[Revocation]) -> Attempt<()> {
         if let Some(error) = all.iter().find_map(|each| self.state.check(each).err()) {
             return done(Err(error));
         }
         let mut records = Vec::with_capacity(all.len());
-        let mut last = Published::Known;
         for revocation in all {
-            let (entered, published) = self.state.enter(revocation);
-            records.extend(entered);
-            last = published;
+            self.state.list.join(revocation);
+            records.extend(self.state.make_room(revocation).0);
         }
-        self.submit(Job::Join(records), last)
+        self.submit(Job::Join(records), ())
     }
 
     pub(super) fn raise(&self, target: Target) -> Attempt<Raised> {
@@ -121,17 +133,8 @@ impl LocalStore {
     /// Forgets expired entries.
     pub(super) fn sweep(&self) -> Attempt<()> {
         let now = self.state.clock.now();
-        let list = &self.state.list;
-        if list.has_forgotten(now) {
-            tracing::error!(
-                %now,
-                "the clock was set back behind a time at which revocations were forgotten; sessions from \
-                 before now are refused"
-            );
-            list.begin_anew(now);
-        }
         match self.state.prepare_sweep(now) {
-            Ok(_) => self.submit(Job::Sweep(now), ()),
+            Ok(()) => self.submit(Job::Sweep(now), ()),
             Err(error) => done(Err(error)),
         }
     }
@@ -144,7 +147,7 @@ impl LocalStore {
             Revocation::Anonymous { .. } => (),
             other => revocations.push(other),
         });
-        revocations.extend(list.find(EntryKey::Anonymous));
+        revocations.extend(list.anonymous().refused());
         Contents::new(revocations, &self.state.log_state())
     }
 }

@@ -23,7 +23,7 @@ use super::record::{About, JournalRecord};
 use super::state::{Job, LocalState};
 use crate::error::StoreError;
 use crate::observe;
-use crate::revoke::{EntryKey, Journal};
+use crate::revoke::Journal;
 
 /// How many jobs go into one append at most.
 const BATCH: usize = 1024;
@@ -105,7 +105,7 @@ impl Writer {
             let is_urgent = tasks.iter().any(|(job, _)| matches!(job, Job::Close));
             if !is_urgent && self.state.clock.monotonic() < tried + RETRY {
                 return Err(StoreError::unavailable(
-                    "an earlier write failed, and what was told since is not written either yet",
+                    "an earlier write failed, and the list has not been rewritten yet",
                 ));
             }
             // It holds all of the jobs.
@@ -160,7 +160,7 @@ impl Writer {
         let list = &self.state.list;
         list.for_each(|it| push(&mut bodies, JournalRecord::Revocation(it)));
         // It may have risen meanwhile, and entries that it refuses be missing.
-        if let Some(since) = list.find(EntryKey::Anonymous) {
+        if let Some(since) = list.anonymous().refused() {
             push(&mut bodies, JournalRecord::Revocation(since));
         }
         push(&mut bodies, JournalRecord::End);

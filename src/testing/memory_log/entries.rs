@@ -70,7 +70,7 @@ impl StoredEntries {
             | Revocation::Anonymous { since: time }
                 if *time > now + SKEW =>
             {
-                Err(StoreError::clocks(*time, now, SKEW))
+                Err(StoreError::began_ahead(*time, now))
             }
             _ => Ok(()),
         }

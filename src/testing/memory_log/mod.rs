@@ -139,7 +139,7 @@ impl MemoryLog {
         done
     }
 
-    /// The same for what followers may be told of.
+    /// A call that changes what followers are told.
     fn change<T>(&self, work: impl FnOnce(&mut LogServer, LogCall) -> T) -> T {
         let done = self.call(work);
         self.shared.changed.notify_waiters();

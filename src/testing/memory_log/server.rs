@@ -12,8 +12,8 @@ use super::stream::Stream;
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
 use crate::revoke::{
-    ANONYMOUS_CAPACITY, Announcement, Cursor, Delta, Followed, Found, Incarnation, LogState,
-    Purpose, Raise, Raised, Reading, Receipt, Revocation, SETTLING, SnapshotEnd, Target,
+    Announcement, Cursor, Delta, Followed, Found, Incarnation, LogState, Purpose, Raise, Raised,
+    Reading, Receipt, Revocation, SETTLING, SnapshotEnd, Target,
 };
 use crate::store::sweep::{BACKWARD, SWEEP_BATCH, check_clock};
 use crate::time::UnixMillis;
@@ -268,14 +268,10 @@ impl LogList {
     }
 
     fn terms(&self, now: UnixMillis) -> Terms {
-        let capacity = match self.announced.anonymous_capacity {
-            0 => ANONYMOUS_CAPACITY,
-            announced => announced,
-        };
         Terms {
             now,
             longest: self.announced.longest,
-            anonymous_capacity: usize::try_from(capacity).unwrap_or(usize::MAX),
+            anonymous_capacity: self.announced.capacity(),
             may_sweep: check_clock(now, self.last_sweep).is_ok(),
         }
     }

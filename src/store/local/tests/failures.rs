@@ -140,7 +140,7 @@ async fn a_raise_at_the_top_of_the_range_fails_for_itself_alone() {
 async fn a_sweep_forgets_nothing_before_its_time_is_durable() {
     let it = setup().await;
     publish(&it.node, session(1)).await.unwrap();
-    it.clock.advance(HOUR);
+    it.clock.advance(2 * HOUR);
     it.disk.fail(true);
     assert!(it.node.sweep().await.is_err());
     assert_eq!(it.node.list().len(), 1);

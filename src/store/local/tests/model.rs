@@ -71,7 +71,7 @@ impl Model {
     }
 
     fn sweep(&mut self, now: UnixMillis) {
-        let expired = self.all().into_iter().filter(|held| held.until() <= now);
+        let expired = self.all().into_iter().filter(|held| held.until() < now);
         for held in expired {
             self.entries.remove(&place(&held));
             self.forgotten.insert(place(&held));

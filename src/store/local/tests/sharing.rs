@@ -172,7 +172,8 @@ async fn a_longer_life_announced_later_keeps_subjects_over_restarts_and_sweeps()
     // Past the first `until`.
     for (after, kept) in [
         (2, raised.generation),
-        (21, raised.generation),
+        // In its last millisecond it holds.
+        (22, raised.generation),
         (1, Generation::NONE),
     ] {
         clock.advance(after * HOUR);

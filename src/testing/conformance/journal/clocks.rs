@@ -1,5 +1,7 @@
 //! A store on the journal: it forgets expired entries alone, and none by a wrong clock.
 
+use std::time::Duration;
+
 use super::harness::JournalHarness;
 use super::tools::{
     DAY, HOUR, MINUTE, SECOND, TestedStore, anonymous, one_of_each, raised, refuses_clock, renewed,
@@ -33,7 +35,11 @@ pub(super) async fn a_sweep_forgets(h: &dyn JournalHarness) -> Checked {
     for revocation in expired.iter().chain(&kept) {
         open.publish(*revocation).await?;
     }
+    let all = [&expired[..], &kept].concat();
     clock.advance(HOUR);
+    open.node.sweep().await?;
+    open.holds(&all, "in the last millisecond").await?;
+    clock.advance(Duration::from_millis(1));
     for when in ["after a sweep", "opened again and swept again"] {
         open.node.sweep().await?;
         open.holds(&kept, when).await?;
@@ -58,18 +64,60 @@ pub(super) async fn a_wrong_clock_is_refused(h: &dyn JournalHarness) -> Checked 
     clock.advance(10 * MINUTE);
     open.node.sweep().await?;
     let swept = clock.now();
-    for wrong in wrong_after(swept) {
+    // So far in the past no sweep can have been by the clock that the next one has.
+    for wrong in [swept.minus(401 * DAY), swept + 400 * DAY + SECOND] {
         clock.set(wrong);
         let answer = open.node.sweep().await;
         require(matches!(answer, Err(StoreError::Clock(_))), || {
             format!("swept at {swept}, a sweep at {wrong} answers {answer:?}")
         })?;
         open.holds(&[used], "after that sweep").await?;
+    }
+    for wrong in wrong_after(swept) {
+        clock.set(wrong);
         drop(open);
         refuses_clock(h, &clock).await?;
         clock.set(swept);
         open = TestedStore::reopened(h, &clock).await?;
         open.holds(&[used], "opened by the right clock").await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn a_clock_set_back_begins_anew(h: &dyn JournalHarness) -> Checked {
+    let clock = ManualClock::default();
+    for behind in [MINUTE + SECOND, 30 * DAY, 400 * DAY] {
+        clock.set(clock.now() + 400 * DAY);
+        let open = TestedStore::new(h, &clock).await?;
+        let (soon, late) = (clock.now() + HOUR, clock.now() + 2 * DAY);
+        open.publish(session(1, soon)).await?;
+        open.publish(session(2, late)).await?;
+        clock.advance(DAY);
+        open.node.sweep().await?;
+        let swept = clock.now();
+        let back = swept.minus(behind);
+        // A list knows of nothing from before it was made, whatever the clock says.
+        let since = open.store.contents().await?.complete_since.max(back);
+        clock.set(back);
+        open.node.sweep().await?;
+        open.publish(session(3, back + DAY)).await?;
+        let kept = [session(2, late), session(3, back + DAY)];
+        let mut open = open.again(h, &clock).await?;
+        for _ in 0..2 {
+            let when = format!("swept at {swept}, the clock then set to {back}");
+            open.begins(since, &when).await?;
+            // What was forgotten may be there again: by this clock it has not expired.
+            let held = open.store.contents().await?.revocations;
+            require(kept.iter().all(|it| held.contains(it)), || {
+                format!("{when}, only {held:?} is left of {kept:?}")
+            })?;
+            open.node.sweep().await?;
+            open = open.again(h, &clock).await?;
+        }
+        // It was right before.
+        clock.set(swept);
+        open.node.sweep().await?;
+        open.begins(since, "by the clock from before").await?;
     }
     Ok(())
 }
@@ -93,6 +141,8 @@ pub(super) async fn an_empty_list_begins_anew(h: &dyn JournalHarness) -> Checked
     Ok(())
 }
 
+/// A clock by which a list is opened can be refused, and may be wrong. A node that runs cannot refuse the clock that
+/// it judges by: there the list begins anew.
 pub(super) async fn a_used_list_never_begins_anew(h: &dyn JournalHarness) -> Checked {
     let clock = ManualClock::default();
     let made = clock.now();

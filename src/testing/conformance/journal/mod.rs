@@ -62,7 +62,8 @@ pub async fn journal(harness: &dyn JournalHarness) -> Report {
         "a sweep forgets expired entries for good, and nothing else": clocks::a_sweep_forgets;
         "a clock that cannot be right forgets nothing and opens nothing": clocks::a_wrong_clock_is_refused;
         "a list that is still empty begins anew when its clock was wrong": clocks::an_empty_list_begins_anew;
-        "a list in which anything was revoked never begins anew": clocks::a_used_list_never_begins_anew;
+        "a list begins anew for good where a node's clock is set back behind a sweep": clocks::a_clock_set_back_begins_anew;
+        "a list in which anything was revoked is never opened as a new one": clocks::a_used_list_never_begins_anew;
     }
     report
 }

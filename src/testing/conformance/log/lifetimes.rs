@@ -83,10 +83,20 @@ pub(super) async fn a_sweep_keeps(h: &dyn LogHarness) -> Checked {
     raise(&log, Target::Subject(subject(3)), 1, Generation::NONE).await?;
     let before = sorted(seen(&log).await?);
     sweeps(&log, 0).await?;
-    move_clock(h, HOUR - Duration::from_millis(1))?;
-    sweep_all(&log).await?;
-    let after = sorted(seen(&log).await?);
-    equal("before the end", before, after)
+    let millisecond = Duration::from_millis(1);
+    for (by, when) in [
+        (HOUR - millisecond, "before the end"),
+        (millisecond, "in the last millisecond"),
+    ] {
+        move_clock(h, by)?;
+        // A clock that also runs by itself may have passed it.
+        if state(&log).await?.now <= now + HOUR {
+            sweep_all(&log).await?;
+            let after = sorted(seen(&log).await?);
+            equal(when, &before, &after)?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) async fn the_later_until_counts(h: &dyn LogHarness) -> Checked {
