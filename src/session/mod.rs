@@ -12,6 +12,7 @@ mod login;
 pub(crate) mod refusal;
 pub(crate) mod service;
 pub(crate) mod state;
+mod trust;
 pub(crate) mod validity;
 mod value;
 

@@ -89,7 +89,7 @@ impl Engine {
         let ring = self.service.keys.load();
         let record = &seen.record;
         let counts = self.service.rules_with(&ring, now).clear(record).is_ok();
-        if !counts || self.is_untrusted(record.began(), now) {
+        if !counts || self.service.cannot_judge(record.began(), false, now) {
             return None;
         }
         let scope = self.scopes().nth(seen.scope)?;
@@ -158,7 +158,7 @@ impl Engine {
     }
 
     fn require_trust_to_write(&self, record: &Record, now: UnixMillis) -> Result<(), CommitError> {
-        if self.is_untrusted(record.began(), now) {
+        if self.service.cannot_judge(record.began(), false, now) {
             self.log.unavailable(self.service.node.staleness());
             return Err(CommitError::Stale);
         }

@@ -1,21 +1,35 @@
-//! In the place of `move_in`, without its feature.
+//! In the place of `move_in`, without its feature: no session of another library is taken over.
 
+use std::convert::Infallible;
+
+use super::adapter::Unavailable;
+use super::log::Log;
+use crate::cookie::CookieSettings;
+use crate::error::ConfigError;
+use crate::session::service::Service;
 use crate::session::state::RequestState;
-use crate::sessions::adapter::{Ticket, Unavailable};
-use crate::sessions::engine::Engine;
-use crate::time::UnixMillis;
+use crate::time::{Lifetimes, UnixMillis};
 
-impl Engine {
-    pub(super) fn move_in<'h>(
-        &self,
-        _: &mut RequestState,
-        _: &mut Ticket,
-        _: impl Iterator<Item = &'h [u8]>,
-        _: UnixMillis,
-    ) -> Result<(), Unavailable> {
-        match self.moving {
-            None => Ok(()),
-            Some(ref moving) => match *moving {},
-        }
-    }
+pub(super) type Plan = Infallible;
+
+pub(super) type Moving = Infallible;
+
+pub(super) fn prepare(
+    _: Option<Plan>,
+    _: CookieSettings,
+    _: &Lifetimes,
+    _: UnixMillis,
+) -> Result<Option<Moving>, ConfigError> {
+    Ok(None)
+}
+
+pub(super) fn move_in<'h>(
+    moving: &Moving,
+    _: &Service,
+    _: &Log,
+    _: impl Iterator<Item = &'h [u8]>,
+    _: &mut RequestState,
+    _: UnixMillis,
+) -> Result<Option<String>, Unavailable> {
+    match *moving {}
 }
