@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_are_refused() {
+    fn lifetimes_that_contradict_each_other_are_refused() {
         let changes: [fn(&mut Lifetimes); 6] = [
             |l| l.standard.idle = Duration::ZERO,
             |l| l.standard.absolute = MINUTE,

@@ -1,6 +1,7 @@
 //! What the documents name exists: tests, files and headings.
 //!
-//! 1. A test is named by its name alone, which is a sentence, so that it may move to another file.
+//! 1. A test is named by its name alone, which is a sentence, so that it may move to another file. So no name occurs
+//!    twice. Doc tests have no names.
 //! 2. Each threat of docs/THREATS.md has tests, in a table of their own.
 //! 3. The format has a file of its own here (`format`), and so has what an operator reads (`manual`).
 
@@ -111,10 +112,16 @@ fn tests_of(source: &str) -> Vec<String> {
     names
 }
 
-/// The names of all tests. Documents name a test by its name alone, so that it may move.
+/// The names of all tests but doc tests, which have none.
 fn tests() -> BTreeSet<String> {
-    let sources = ["src", "tests"].into_iter().flat_map(sources);
-    sources.flat_map(|source| tests_of(&source)).collect()
+    let mut tests = BTreeSet::new();
+    for source in ["src", "tests"].into_iter().flat_map(sources) {
+        for name in tests_of(&source) {
+            assert!(!tests.contains(&name), "two tests are called {name}");
+            tests.insert(name);
+        }
+    }
+    tests
 }
 
 /// Whether a word is the name of a test: four words or more.
