@@ -52,8 +52,8 @@ impl Session {
         }
     }
 
-    /// The same, with entries that the new session starts with. [`Login::entry`] adds entries of other
-    /// types.
+    /// As [`authenticate`](Self::authenticate), with entries that the new session starts with. [`Login::entry`] adds
+    /// entries of other types.
     pub fn authenticate_with<K: Into<String>, V: Serialize>(
         &self,
         subject: impl Into<String>,

@@ -173,7 +173,7 @@ impl Session {
         })
     }
 
-    /// The same session, to be looked at without a trace.
+    /// A handle of the session that leaves no trace of looking at it.
     pub fn peek(&self) -> Peek {
         Peek(self.clone())
     }
@@ -208,7 +208,7 @@ impl Session {
         step(&mut lock(&self.shared.state))
     }
 
-    /// The same, for what the response then depends on.
+    /// Runs a step that only reads. The response then depends on the session.
     fn look<T>(&self, step: impl FnOnce(&RequestState) -> T) -> T {
         self.with(|state| {
             state.look();

@@ -41,7 +41,7 @@ impl Service {
         self.rules_with(&self.keys.load(), now)
     }
 
-    /// The same where the ring is at hand already.
+    /// As [`rules`](Self::rules), for a caller that has loaded the ring.
     pub(crate) fn rules_with(&self, ring: &KeyRing, now: UnixMillis) -> Rules<'_> {
         Rules {
             list: self.node.list(),

@@ -31,7 +31,7 @@ impl Service {
         is_undecided || has_forgotten || rejects && may_lack
     }
 
-    /// Why no other session may begin here over a refused cookie, but by a login.
+    /// Why nothing but a login may begin a session over a refused cookie on this node.
     pub(crate) fn obstacle(&self, refusal: &Refusal, now: UnixMillis) -> Option<Obstacle> {
         refusal.obstacle(self.node.is_shared(), self.policy.trust.max_outage, now)
     }

@@ -18,7 +18,7 @@ pub(super) struct Engine {
     pub(super) service: Arc<Service>,
     /// The cookie that is read and written.
     pub(super) current: Scope,
-    /// Those of earlier settings, which are only read.
+    /// The cookies of earlier settings, which are only read.
     pub(super) earlier: Vec<Scope>,
     /// Sessions of another library, which are taken over.
     pub(super) moving: Option<Moving>,
@@ -51,7 +51,7 @@ impl Engine {
 pub(crate) struct Scope {
     pub(crate) template: Template,
     pub(crate) binding: Binding,
-    /// Cookies of the same name and another domain or path. A request does not tell them apart.
+    /// Cookies of the same name and a different domain or path. A request does not tell them apart.
     pub(crate) others: Vec<Template>,
 }
 

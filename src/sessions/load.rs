@@ -39,7 +39,7 @@ struct Tried {
     others: Vec<Arc<Record>>,
     /// When the oldest authentic one began.
     began: Option<UnixMillis>,
-    /// Whether one was left out. It might be a session.
+    /// Whether a candidate was left out. It might be a session.
     left_out: bool,
     opened: usize,
 }
@@ -157,7 +157,7 @@ impl Engine {
             .fold(refreshed, UnixMillis::max)
     }
 
-    /// Why no other session may begin over what the request carried, but by a login.
+    /// Why nothing but a login may begin a session over what the request carried.
     fn obstacle(&self, tried: &Tried, now: UnixMillis) -> Option<Obstacle> {
         let refusals = tried.refusals.iter().map(|(refusal, _)| refusal);
         let of_each = refusals.filter_map(|refusal| self.service.obstacle(refusal, now));

@@ -204,7 +204,7 @@ fn every_room_and_file_on_the_map_exists() {
     let spans = code(&text).into_iter();
     let is_path = |span: &String| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
-        span.contains('/') && span.chars().all(allowed)
+        (span.contains('/') || span.ends_with(".rs")) && span.chars().all(allowed)
     };
     let mut found = 0;
     for path in spans.filter(is_path) {
