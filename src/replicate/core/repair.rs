@@ -89,7 +89,7 @@ impl Core {
             Ok(receipt) if self.recovery.known == Some(receipt.incarnation) => {
                 let entries = told.len();
                 observe::reasserted(entries);
-                tracing::info!(entries, "gave the revocation store back what it lacked");
+                tracing::info!(entries, "restored what the revocation store lacked");
                 self.repair.told(told);
                 if self.repair.lacking.as_ref().is_some_and(Lacking::is_empty) {
                     self.recovery.has_restored = true;
