@@ -309,7 +309,7 @@ async fn agrees<S: ReplicatedLog>(
         prop_assert_eq!(end.state.announced, model.announced);
         for n in 0..3 {
             let key = SubjectKey::from_bytes([n; 16]);
-            let read = log.read(key).await.unwrap();
+            let read = log.read(Some(key)).await.unwrap();
             let want = model.subjects.get(&key).map(|entry| entry.generation);
             prop_assert_eq!(read.subject, want.unwrap_or_default());
             prop_assert_eq!(read.everyone, model.everyone);
