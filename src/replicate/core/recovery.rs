@@ -31,11 +31,11 @@
 //! | `repair.lacking` | a comparison, and what is told; `meet`, and what fails, take it back | the repair | rule 4 |
 //! | `repair.must_announce` | `heard`, the repair | the repair | a store that forgot what it has to keep |
 //! | `repair.under_way` | the repair | the repair | one step at a time |
-//! | `list.complete_since` | `saw_everything` | requests, `to_attest` | rule 1 |
+//! | `list.complete_since` | `saw_everything`; a clock that was set back behind a sweep | requests, `to_attest` | rule 1 |
 //! | `completeness`: `wall`, `monotonic` | `saw_everything` | requests | staleness |
 //! | `completeness`: `waits`, true at the start | `meet`; `saw_everything` of a store that has settled takes it back | requests, `saw_everything` | rule 3 |
 //! | `completeness`: `met`, `familiar` | `meet` | requests | rule 3; who may log others out |
-//! | `completeness`: `settled` | `heard` | requests | as before |
+//! | `completeness`: `settled` | `heard` | requests | 503 instead of a refusal; who may log others out |
 //! | `completeness`: `store_since` | `heard` | `to_attest`; who may log others out | rule 4 |
 //!
 //! None follows from the others. `complete_at` comes nearest to what `completeness` holds for the staleness; but a
