@@ -52,7 +52,7 @@ metrics! {
     OUTSTANDING = Gauge, "sealed_session_outstanding_revocations", "",
         "Revocations that the store has not taken yet.";
     LACKING = Gauge, "sealed_session_lacking_entries", "",
-        "Revocations that the store has lost and is being given back.";
+        "Revocations that the store has lost and that are being restored.";
     UNREADABLE = Gauge, "sealed_session_unreadable_entries", "",
         "Entries of the store that this release cannot read.";
     STALENESS = Gauge, "sealed_session_staleness_seconds", "",

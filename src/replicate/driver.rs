@@ -244,9 +244,9 @@ async fn answer(
             let raised = within(ATTEMPT, "raise", log.raise(raise)).await;
             Answer::Raised(raise, raise_for, raised)
         }
-        Call::Read(subject, read_for) => {
-            let reading = within(ATTEMPT, "read", log.read(subject)).await;
-            Answer::Read(subject, read_for, reading)
+        Call::Read(read_for) => {
+            let reading = within(ATTEMPT, "read", log.read(read_for.subject())).await;
+            Answer::Read(read_for, reading)
         }
         Call::Find(ticket, session, subject) => Answer::Found(
             ticket,

@@ -213,6 +213,13 @@ pub enum Target {
 }
 
 impl Target {
+    pub(crate) fn subject(self) -> Option<SubjectKey> {
+        match self {
+            Self::Subject(key) => Some(key),
+            Self::Everyone => None,
+        }
+    }
+
     /// What says that its generation is this one.
     pub(crate) fn at(self, generation: Generation, until: UnixMillis) -> Revocation {
         match self {
@@ -271,7 +278,7 @@ impl Raised {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Reading {
-    /// The subject's generation.
+    /// The subject's generation; [`Generation::NONE`] if none was asked for.
     pub subject: Generation,
     /// Everyone's generation.
     pub everyone: Generation,

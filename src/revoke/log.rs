@@ -79,11 +79,12 @@ pub trait ReplicatedLog: Send + Sync + fmt::Debug + 'static {
     /// [`Raise::on`] names another incarnation ([`StoreError::Replaced`]): nothing was raised then.
     async fn raise(&self, raise: Raise) -> Result<Raised, StoreError>;
 
-    /// Reads what a login needs: the generations, and the store's time.
+    /// Reads what a login needs: the generations, and the store's state with its time. Without a `subject` only
+    /// everyone's generation, and [`Generation::NONE`] for the subject's.
     ///
     /// # Errors
     /// When it could not be read. There is then no login.
-    async fn read(&self, subject: SubjectKey) -> Result<Reading, StoreError>;
+    async fn read(&self, subject: Option<SubjectKey>) -> Result<Reading, StoreError>;
 
     /// Reads what is stored about one session: its own entries, its subject's, everyone's, and since when
     /// anonymous sessions live. For requests that cannot rely on a list which may be seconds old.

@@ -115,15 +115,15 @@ impl Revocation {
     }
 }
 
-/// What a revocation is held under. In the order in which a store is told of what it lost: first what limits the
-/// number of what follows.
+/// What a revocation is held under. In the order in which a store is told of what it lost: what limits the number of
+/// anonymous ends first, and they last. A flood of them cannot hold up the logouts of users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum EntryKey {
     Anonymous,
-    AnonymousSession(SessionId),
     Everyone,
     Subject(SubjectKey),
     Session(SessionId),
+    AnonymousSession(SessionId),
 }
 
 impl EntryKey {

@@ -195,7 +195,7 @@ fn a_server_is_started_with_any_arguments() {
     let reply = connection.call(&["SET", "key", "1"]).unwrap();
     assert!(matches!(reply, Reply::Error(text) if text.starts_with("NOPERM")));
 
-    // It does not let the harness ask, and counts as started all the same.
+    // It does not let the harness ask, and still counts as started.
     let closed = RedisServer::with(["--requirepass", "secret"]);
     let reply = closed.command(&["PING"]);
     assert!(matches!(reply, Reply::Error(text) if text.starts_with("NOAUTH")));

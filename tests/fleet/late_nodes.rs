@@ -3,7 +3,7 @@
 //! 1. A server that was demoted refuses the late node. Its staleness grows, and its policy decides.
 //! 2. What it was told meanwhile waits, and reaches the new server when the node arrives there.
 //! 3. A server that was left behind and answers on lets the late node be sure of itself. What that server was told
-//!    reaches the new one all the same, with the node, which restores it.
+//!    still reaches the new one, with the node, which restores it.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;

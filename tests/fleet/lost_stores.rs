@@ -128,7 +128,7 @@ impl Fleet {
 }
 
 #[actix_web::test]
-async fn a_store_that_lost_everything_is_given_it_back_and_nobody_is_logged_out() {
+async fn all_that_a_store_lost_is_restored_and_nobody_is_logged_out() {
     let mut fleet = Fleet::start(2).await;
     let browser = fleet.logged_in("alice").await;
     let dead = fleet.logged_in("bob").await;
@@ -137,9 +137,9 @@ async fn a_store_that_lost_everything_is_given_it_back_and_nobody_is_logged_out(
     let everywhere = fleet.logged_in("carol").await;
     let everywhere_stolen = everywhere.copy();
     everywhere.post("/logout-all").await.is(204);
-    let visitor = fleet.node(0).browser();
-    visitor.put("/entries/a", json!(1)).await.is(204);
-    visitor.post("/purge").await.is(204);
+    let anonymous = fleet.node(0).browser();
+    anonymous.put("/entries/a", json!(1)).await.is(204);
+    anonymous.post("/purge").await.is(204);
     fleet.all_hold(3).await;
     let since = fleet.complete_since();
 
@@ -154,7 +154,7 @@ async fn a_store_that_lost_everything_is_given_it_back_and_nobody_is_logged_out(
     assert_eq!(fleet.each(&browser).await, [200, 200]);
     eventually(|| async { fleet.complete_since() == since }).await;
     let stored = fleet.stored().await;
-    assert_eq!(stored.len(), 3, "the visitor's too: {stored:?}");
+    assert_eq!(stored.len(), 3, "the anonymous one too: {stored:?}");
     // A node that starts now knows all of it, and waits: there might be more.
     fleet.join().await;
     assert_eq!(fleet.each(&browser).await, [200, 200, 503]);
@@ -223,7 +223,7 @@ async fn a_node_that_starts_before_the_store_has_everything_back_removes_no_cook
 }
 
 #[actix_web::test]
-async fn a_node_that_heard_nothing_for_too_long_gives_back_what_it_has_and_does_not_attest() {
+async fn a_node_that_heard_nothing_for_too_long_restores_what_it_has_and_does_not_attest() {
     let mut fleet = Fleet::start(1).await;
     let (browser, _) = fleet.in_and_out().await;
     fleet.store(0).set_call(Call::Publish, Mode::Down);
@@ -269,7 +269,7 @@ async fn a_store_that_is_lost_again_before_it_was_repaired_is_repaired_too() {
 }
 
 #[actix_web::test]
-async fn an_older_copy_of_the_store_is_given_what_it_lacks() {
+async fn what_an_older_copy_of_the_store_lacks_is_restored() {
     let mut fleet = Fleet::start(2).await;
     let browser = fleet.logged_in("alice").await;
     let dead = fleet.logged_in("bob").await;

@@ -34,21 +34,20 @@ pub(crate) enum Event {
     Closing,
 }
 
-/// What a request asks for.
+/// What a request asks for, as [`Backend`](crate::revoke::node::Backend) says of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Ask {
-    /// Tell the store what holds here already. `is_news`: it was not known here.
+    /// `is_news`: it was not known here.
     Publish {
         revocation: Revocation,
         is_news: bool,
     },
-    /// Mark the target and raise its generation.
-    Raise { target: Target, on: RaiseOn },
-    /// Read what a login needs.
+    Raise {
+        target: Target,
+        on: RaiseOn,
+    },
     Read(SubjectKey),
-    /// Ask the store for all that it knows of a session.
     Find(SessionId, Option<SubjectKey>),
-    /// Forget what has expired.
     Sweep,
 }
 
@@ -72,7 +71,7 @@ pub(crate) enum Call {
     Follow(Cursor),
     Publish(Vec<Revocation>, PublishFor),
     Raise(Raise, RaiseFor),
-    Read(SubjectKey, ReadFor),
+    Read(ReadFor),
     Find(Ticket, SessionId, Option<SubjectKey>),
     Attest(Incarnation, UnixMillis),
     Sweep(Option<Ticket>),
@@ -86,7 +85,7 @@ pub(crate) enum Answer {
     Followed(Result<Followed, StoreError>),
     Published(Vec<Revocation>, PublishFor, Result<Receipt, StoreError>),
     Raised(Raise, RaiseFor, Result<Raised, StoreError>),
-    Read(SubjectKey, ReadFor, Result<Reading, StoreError>),
+    Read(ReadFor, Result<Reading, StoreError>),
     Found(Ticket, Result<Found, StoreError>),
     Attested(Result<Option<LogState>, StoreError>),
     Swept(Option<Ticket>, Result<usize, StoreError>),
@@ -107,7 +106,7 @@ pub(crate) enum PublishFor {
     /// A request.
     Request(Ticket),
     /// Requests that anyone can make as often as they like, one for each revocation.
-    Crowd(Vec<Ticket>),
+    Bulk(Vec<Ticket>),
     /// The outbox: the store did not take it before.
     Retry,
     /// The repair of what the store lacks.
@@ -119,7 +118,7 @@ impl PublishFor {
         match self {
             Self::Repair { is_first: true } => Purpose::FirstRestoration,
             Self::Repair { is_first: false } => Purpose::Restoration,
-            Self::Request(_) | Self::Crowd(_) | Self::Retry => Purpose::Revoke,
+            Self::Request(_) | Self::Bulk(_) | Self::Retry => Purpose::Revoke,
         }
     }
 }
@@ -138,10 +137,20 @@ pub(crate) enum RaiseFor {
 /// What something is read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum ReadFor {
-    /// A login.
-    Login(Ticket),
+    /// A login of the subject.
+    Login(Ticket, SubjectKey),
     /// A raise that the store carried out, and of whose outcome only this is known.
     Adopt(Raise),
+}
+
+impl ReadFor {
+    /// Whose generation is wanted besides everyone's.
+    pub(crate) fn subject(&self) -> Option<SubjectKey> {
+        match self {
+            Self::Login(_, subject) => Some(*subject),
+            Self::Adopt(raise) => raise.target.subject(),
+        }
+    }
 }
 
 /// What is waited for.

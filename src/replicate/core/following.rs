@@ -185,8 +185,8 @@ impl Core {
         self.follow();
     }
 
-    /// The list is compared with the store after a while, which is another for each node, so that a whole fleet
-    /// does not do it at once. A comparison that is under way is given up.
+    /// The list is compared with the store after a while, a different one for each node, so that a whole fleet does
+    /// not do it at once. A comparison that is under way is given up.
     pub(super) fn compare_after(&mut self, after: Duration) {
         let loading = &mut self.following.loading;
         loading.take_if(|it| it.load != Load::Follow);

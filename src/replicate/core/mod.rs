@@ -39,7 +39,7 @@ pub(crate) use self::event::{
 };
 #[cfg(test)]
 pub(crate) use self::event::{Load, PublishFor};
-pub(crate) use self::state::{ATTEMPT, Core, NOBODY};
+pub(crate) use self::state::{ATTEMPT, Core};
 
 impl Core {
     /// What is to be done when `event` happens.
@@ -79,10 +79,10 @@ impl Core {
                 self.published(told, publish_for, receipt);
             }
             Answer::Raised(raise, raise_for, raised) => self.raised(&raise, raise_for, raised),
-            Answer::Read(subject, ReadFor::Login(ticket), reading) => {
+            Answer::Read(ReadFor::Login(ticket, subject), reading) => {
                 self.answered_login(ticket, subject, reading);
             }
-            Answer::Read(_, ReadFor::Adopt(raise), reading) => self.adopt(&raise, reading),
+            Answer::Read(ReadFor::Adopt(raise), reading) => self.adopt(&raise, reading),
             Answer::Found(ticket, found) => self.found(ticket, found),
             Answer::Attested(attested) => self.attested(attested),
             Answer::Swept(ticket, swept) => self.swept(ticket, swept),

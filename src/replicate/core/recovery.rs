@@ -13,8 +13,33 @@
 //! 4. The store's `complete_since` counts for whoever holds all that the store does, and can only move back
 //!    in an epoch: what was attested follows what was restored.
 //!
-//! Rule 2 is why a node can take an attestation for granted which the store has lost: it is told again by whoever
-//! is sure. Rule 3 is why it does not matter in which order nodes find out.
+//! An attestation that the store lost is made again by every node that is sure (rule 2). Nodes may find out in any
+//! order (rule 3).
+//!
+//! What these rules rest on, all of it `None`, false or zero at the start but where it says otherwise:
+//!
+//! | field | written by | read by | for |
+//! |---|---|---|---|
+//! | `recovery.known` | `meet` | `heard`, `saw_everything`, `to_attest`; the repair; what names a raise | is it a loss? |
+//! | `recovery.left` | `meet` | `heard_aside` | what an answer says that comes late |
+//! | `recovery.heard` | `heard` | `meet` | rule 2, `max_outage` |
+//! | `recovery.has_seen` | `saw_everything`; `meet` takes it back | `meet` | rule 2, every store in between |
+//! | `recovery.complete_at` | `saw_everything` of who does not wait; a gap takes it back | `meet` | rules 2 and 3 |
+//! | `recovery.is_sure` | `saw_everything` of a store that has settled; `meet` takes it back | `saw_everything`, `to_attest` | rule 2 |
+//! | `recovery.has_restored` | the repair, when nothing is lacking; `meet` takes it back | `to_attest`; the repair's purpose; what is compared | rules 2 and 4 |
+//! | `recovery.losses` | `meet`; `saw_everything` of a store that has settled | `report_loss` | the log alone |
+//! | `repair.lacking` | a comparison, and what is told; `meet`, and what fails, take it back | the repair | rule 4 |
+//! | `repair.must_announce` | `heard`, the repair | the repair | a store that forgot what it has to keep |
+//! | `repair.under_way` | the repair | the repair | one step at a time |
+//! | `list.complete_since` | `saw_everything`; a clock that was set back behind a sweep | requests, `to_attest` | rule 1 |
+//! | `completeness`: `wall`, `monotonic` | `saw_everything` | requests | staleness |
+//! | `completeness`: `waits`, true at the start | `meet`; `saw_everything` of a store that has settled takes it back | requests, `saw_everything` | rule 3 |
+//! | `completeness`: `met`, `familiar` | `meet` | requests | rule 3; who may log others out |
+//! | `completeness`: `settled` | `heard` | requests | 503 instead of a refusal; who may log others out |
+//! | `completeness`: `store_since` | `heard` | `to_attest`; who may log others out | rule 4 |
+//!
+//! None follows from the others. `complete_at` comes nearest to what `completeness` holds for the staleness; but a
+//! gap ends the one and not the other, for until a loss the list is as old as it was.
 
 use std::time::Duration;
 
@@ -45,8 +70,8 @@ impl Core {
         is_another
     }
 
-    /// The same by the answer to a request, which can be older than what was heard since: of a store that this node
-    /// has left it says nothing.
+    /// The answer to a request said what the store is. It can be older than what was heard since: of a store that this
+    /// node has left it says nothing.
     pub(super) fn heard_aside(&mut self, state: &LogState) {
         if self.recovery.left != Some(state.incarnation) {
             self.heard(state);
@@ -120,7 +145,7 @@ impl Core {
             false => state.complete_since,
         };
         if since != own {
-            tracing::info!(%since, "the revocation list is complete since another time");
+            tracing::info!(%since, "the revocation list is complete since a different time");
             self.list.set_complete_since(since);
         }
     }

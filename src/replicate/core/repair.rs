@@ -89,13 +89,14 @@ impl Core {
             Ok(receipt) if self.recovery.known == Some(receipt.incarnation) => {
                 let entries = told.len();
                 observe::reasserted(entries);
-                tracing::info!(entries, "gave the revocation store back what it lacked");
+                tracing::info!(entries, "restored what the revocation store lacked");
                 self.repair.told(told);
                 if self.repair.lacking.as_ref().is_some_and(Lacking::is_empty) {
                     self.recovery.has_restored = true;
                 }
                 let asked = self.repair.under_way.unwrap_or(self.now);
-                let took = self.now.since(asked);
+                // By the monotonic clock: the other may jump.
+                let took = self.now.monotonic.saturating_sub(asked.monotonic);
                 self.wake(Timer::Repair, PAUSE + took * PAUSES, PAUSE);
             }
             Ok(_) => self.failed_repair(&StoreError::Replaced),

@@ -3,7 +3,7 @@
 //! 1. What a request revokes holds on this node before the store is told. The request learns of the first
 //!    attempt; what failed goes to the outbox.
 //! 2. Anyone can end anonymous sessions, and end again what has ended, as often as they like. These are told one
-//!    batch at a time: however large the crowd is, it takes one of the ways to the store. What waits when a batch
+//!    batch at a time: however many there are, they take one of the ways to the store. What waits when a batch
 //!    fails goes to the outbox with it.
 //! 3. A raise that is outstanding is told before a login reads its generation: told after it, it would end that
 //!    login, although it came before.
@@ -11,7 +11,7 @@
 use crate::error::StoreError;
 use crate::ids::{RaiseId, SubjectKey};
 use crate::replicate::core::event::{Ask, Call, PublishFor, RaiseFor, ReadFor, Reply, Ticket};
-use crate::replicate::core::state::{BATCH, Core, NOBODY, Outstanding};
+use crate::replicate::core::state::{BATCH, Core, Outstanding};
 use crate::revoke::node::{RaiseOn, check_clocks};
 use crate::revoke::{Found, Published, Raise, Raised, Reading, Receipt, Revocation, Target};
 
@@ -26,8 +26,8 @@ impl Core {
                 self.call(Call::Publish(vec![revocation], publish_for));
             }
             Ask::Publish { revocation, .. } => {
-                self.requests.crowd.push_back((ticket, revocation));
-                self.next_of_crowd();
+                self.requests.bulk.push_back((ticket, revocation));
+                self.next_bulk();
             }
             Ask::Raise { target, on } => self.ask_raise(ticket, target, on),
             Ask::Read(subject) => self.tell_and_read(ticket, subject, None),
@@ -36,14 +36,14 @@ impl Core {
         }
     }
 
-    fn next_of_crowd(&mut self) {
-        if self.requests.is_busy || self.requests.crowd.is_empty() {
+    fn next_bulk(&mut self) {
+        if self.requests.is_busy || self.requests.bulk.is_empty() {
             return;
         }
         self.requests.is_busy = true;
-        let count = self.requests.crowd.len().min(BATCH);
-        let (tickets, revocations) = self.requests.crowd.drain(..count).unzip();
-        self.call(Call::Publish(revocations, PublishFor::Crowd(tickets)));
+        let count = self.requests.bulk.len().min(BATCH);
+        let (tickets, revocations) = self.requests.bulk.drain(..count).unzip();
+        self.call(Call::Publish(revocations, PublishFor::Bulk(tickets)));
     }
 
     pub(super) fn published(
@@ -54,7 +54,7 @@ impl Core {
     ) {
         let tickets = match publish_for {
             PublishFor::Request(ticket) => vec![ticket],
-            PublishFor::Crowd(tickets) => {
+            PublishFor::Bulk(tickets) => {
                 self.requests.is_busy = false;
                 tickets
             }
@@ -63,11 +63,11 @@ impl Core {
         };
         let mut told: Vec<_> = tickets.into_iter().zip(told).collect();
         if receipt.is_err() && !self.requests.is_busy {
-            told.extend(self.requests.crowd.drain(..));
+            told.extend(self.requests.bulk.drain(..));
         }
         for (index, (ticket, revocation)) in told.into_iter().enumerate() {
             let published = match &receipt {
-                // A store that answers with fewer breaks its contract; nothing is won by that.
+                // A store that answers with fewer breaks its contract; the rest count as known.
                 Ok(receipt) => Ok(*receipt.published.get(index).unwrap_or(&Published::Known)),
                 Err(error) => {
                     self.keep(revocation);
@@ -76,7 +76,7 @@ impl Core {
             };
             self.reply(ticket, published.map(Reply::Published));
         }
-        self.next_of_crowd();
+        self.next_bulk();
     }
 
     fn ask_raise(&mut self, ticket: Ticket, target: Target, on: RaiseOn) {
@@ -108,13 +108,7 @@ impl Core {
                 self.finish_raise(raise);
             }
             // The store has carried it out, and its replicas may not know. Its result has to be found out.
-            Err(StoreError::NotReplicated { .. }) => {
-                let subject = match raise.target {
-                    Target::Subject(key) => key,
-                    Target::Everyone => NOBODY,
-                };
-                self.call(Call::Read(subject, ReadFor::Adopt(*raise)));
-            }
+            Err(StoreError::NotReplicated { .. }) => self.call(Call::Read(ReadFor::Adopt(*raise))),
             // Nothing was raised, and nobody wants it any more but who asked for an earlier one.
             Err(StoreError::Replaced)
                 if !matches!(raise_for, RaiseFor::Request { covers: true, .. }) =>
@@ -154,15 +148,16 @@ impl Core {
             Target::Subject(_) => reading.subject,
             Target::Everyone => reading.everyone,
         };
-        // A copy that took the store's place meanwhile need not know of it. One that was there from the beginning
-        // does: where an earlier attempt was carried out, this node may have heard of it and only lack the answer.
+        // Only on the server that was asked from the beginning. A copy that took its place need not know of the raise,
+        // and what it holds may be the raise of another node. Where an earlier attempt was carried out, this node may
+        // have heard of it and only lack the answer.
         let outstanding = self.outbox.raises.get(&raise.target);
-        let was_there = outstanding.is_some_and(|it| {
+        let is_ours = outstanding.is_some_and(|it| {
             it.id == raise.id
                 && it.named_on == Some(reading.state.incarnation)
                 && generation > it.known
         });
-        if generation > raise.known || was_there {
+        if is_ours {
             let raised = raise.target.at(generation, raise.until);
             self.list.join(&raised);
             self.keep(raised);
@@ -181,7 +176,7 @@ impl Core {
                 return self.call_raise(target, outstanding, raise_for);
             }
         }
-        self.call(Call::Read(subject, ReadFor::Login(ticket)));
+        self.call(Call::Read(ReadFor::Login(ticket, subject)));
     }
 
     pub(super) fn answered_login(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::ids::{Generation, RaiseId, SessionId, SubjectKey};
+use crate::ids::{Generation, RaiseId, SessionId};
 use crate::replicate::core::comparison::{Comparison, Lacking};
 use crate::replicate::core::event::{Call, Effect, Load, Reply, Ticket, Timer};
 use crate::revoke::completeness::{Completeness, Moment};
@@ -16,9 +16,6 @@ use crate::revoke::node::Status;
 use crate::revoke::policy::Trust;
 use crate::revoke::{Announcement, Cursor, EntryKey, Incarnation, Revocation, Target};
 use crate::time::UnixMillis;
-
-/// Nobody's, to read what concerns everyone.
-pub(crate) const NOBODY: SubjectKey = SubjectKey::from_bytes([0; 16]);
 
 /// How long one attempt to reach the store may take.
 pub(crate) const ATTEMPT: Duration = Duration::from_secs(3);
@@ -150,8 +147,8 @@ pub(super) struct Round {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Requests {
     /// What waits for the batch under way, in the order in which it came.
-    pub(super) crowd: VecDeque<(Ticket, Revocation)>,
-    /// Whether one is.
+    pub(super) bulk: VecDeque<(Ticket, Revocation)>,
+    /// Whether a batch is under way.
     pub(super) is_busy: bool,
 }
 
@@ -205,7 +202,8 @@ impl Core {
         self.effects.push(Effect::Wake(timer, after));
     }
 
-    /// A part of `whole`, another for each node, so that nodes which noticed the same thing do not act as one.
+    /// A part of `whole`, a different one for each node, so that nodes which noticed the same thing do not act as
+    /// one.
     pub(super) fn part_of(&self, whole: Duration) -> Duration {
         let part = u32::try_from(self.number % 1024).unwrap_or(0);
         whole.saturating_mul(part) / 1024

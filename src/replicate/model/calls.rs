@@ -65,9 +65,9 @@ impl State {
                 let raised = up.and_then(|()| self.raise_generation(config, &raise));
                 Answer::Raised(raise, raise_for, raised)
             }
-            Call::Read(subject, read_for) => {
-                let reading = up.map(|()| server.read(call, &subject));
-                Answer::Read(subject, read_for, reading)
+            Call::Read(read_for) => {
+                let reading = up.map(|()| server.read(call, read_for.subject()));
+                Answer::Read(read_for, reading)
             }
             Call::Find(ticket, session, subject) => {
                 Answer::Found(ticket, up.map(|()| server.find(call, session, subject)))

@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::revoke::{
     Announcement, Cursor, Followed, Found, Incarnation, LogState, Published, Purpose, Raise,
-    Raised, Reading, Receipt, ReplicatedLog, Revocation, SnapshotEnd, Target,
+    Raised, Reading, Receipt, ReplicatedLog, Revocation, SnapshotEnd,
 };
 use crate::store::sweep::{SWEEP_BATCH, check_clock};
 use crate::time::{SKEW, UnixMillis};
@@ -74,14 +74,11 @@ impl ReplicatedLog for Redis {
     }
 
     async fn raise(&self, raise: Raise) -> Result<Raised, StoreError> {
-        let subject = match &raise.target {
-            Target::Subject(key) => key.as_bytes().as_slice(),
-            Target::Everyone => &[],
-        };
+        let subject = raise.target.subject();
         let known = raise.known.get().min(LARGEST);
         let on = raise.on.map_or(vec![], incarnation);
         let arguments = (
-            subject,
+            bytes(subject.as_ref()),
             raise.id.as_bytes(),
             known,
             record::number(raise.until),
@@ -98,8 +95,9 @@ impl ReplicatedLog for Redis {
         ))
     }
 
-    async fn read(&self, subject: SubjectKey) -> Result<Reading, StoreError> {
-        let answered = self.call(&self.link, "read", subject.as_bytes()).await?;
+    async fn read(&self, subject: Option<SubjectKey>) -> Result<Reading, StoreError> {
+        let subject = bytes(subject.as_ref());
+        let answered = self.call(&self.link, "read", subject).await?;
         let [subject, everyone] = <[u64; 2]>::map(answered.result, Generation::new);
         Ok(Reading::new(subject, everyone, answered.state))
     }
@@ -112,7 +110,7 @@ impl ReplicatedLog for Redis {
         type Values = (u64, u64, Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>);
         let id = session.as_bytes();
         let key = subject.as_ref().map(SubjectKey::as_bytes);
-        let arguments = (id, key.map_or(&[][..], |key| key));
+        let arguments = (id, bytes(subject.as_ref()));
         let answered = self.call(&self.link, "find", arguments).await?;
         let (everyone, since, session, anonymous, subject): Values = answered.result;
         let mut found = of_all(everyone, since);
@@ -169,6 +167,11 @@ impl ReplicatedLog for Redis {
         }
         Ok(dropped)
     }
+}
+
+/// The subject, as the script takes it: nothing where there is none.
+fn bytes(subject: Option<&SubjectKey>) -> &[u8] {
+    subject.map_or(&[][..], |key| key.as_bytes())
 }
 
 /// Whether only the first of two publications may succeed.

@@ -444,7 +444,8 @@ function operations.raise(subject, raise_id, known, ends_after, only_on)
 end
 
 function operations.read(subject)
-  local entry, is_odd = lookup(SUBJECT, subject)
+  local entry, is_odd
+  if subject ~= '' then entry, is_odd = lookup(SUBJECT, subject) end
   if is_odd then return nil, 'UNREADABLE subject' end
   return { entry and entry.from or 0, list.everyone.from }
 end

@@ -208,8 +208,8 @@ impl ReplicatedLog for MemoryLog {
         self.change(|server, call| server.raise(call, &raise))
     }
 
-    async fn read(&self, subject: SubjectKey) -> Result<Reading, StoreError> {
-        Ok(self.call(|server, call| server.read(call, &subject)))
+    async fn read(&self, subject: Option<SubjectKey>) -> Result<Reading, StoreError> {
+        Ok(self.call(|server, call| server.read(call, subject)))
     }
 
     async fn find(

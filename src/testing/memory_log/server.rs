@@ -151,11 +151,12 @@ impl LogServer {
         Ok(answer(raised))
     }
 
-    pub(crate) fn read(&mut self, call: LogCall, subject: &SubjectKey) -> Reading {
+    pub(crate) fn read(&mut self, call: LogCall, subject: Option<SubjectKey>) -> Reading {
         let list = self.open(call);
-        let [subject, everyone] = [Target::Subject(*subject), Target::Everyone]
-            .map(|target| list.entries.generation(target));
-        Reading::new(subject, everyone, list.state(call.now))
+        let generation = |target| list.entries.generation(target);
+        let subject = subject.map(Target::Subject).map(generation);
+        let everyone = generation(Target::Everyone);
+        Reading::new(subject.unwrap_or_default(), everyone, list.state(call.now))
     }
 
     pub(crate) fn find(

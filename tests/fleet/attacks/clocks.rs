@@ -1,7 +1,7 @@
 //! Clocks of servers that are wrong.
 
 use sealed_session::revoke::{Purpose, ReplicatedLog};
-use sealed_session::{CookieSettings, Sessions, revoke::SubjectKey, time::UnixMillis};
+use sealed_session::{CookieSettings, Sessions, time::UnixMillis};
 
 use super::{LIST, complete_since, node, node_on, open, remembered, status};
 use support::faulty::Faulty;
@@ -128,8 +128,7 @@ async fn what_is_about_to_end_is_not_restored() {
     let store = Faulty::around(open(&server));
     let node = node_on(store.clone()).await;
     let other = open(&server);
-    let nobody = SubjectKey::from_bytes([0; 16]);
-    let now = other.read(nobody).await.unwrap().state.now;
+    let now = other.read(None).await.unwrap().state.now;
     let until = UnixMillis::new(now.as_millis() - 2_000);
     other
         .publish(&[ended(9, now, until)], Purpose::Revoke)

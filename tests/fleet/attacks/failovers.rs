@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
 use sealed_session::revoke::{Purpose, ReplicatedLog, Revocation, SessionEntry};
 use sealed_session::store::Redis;
 use sealed_session::{
-    revoke::{Serial, SessionId, SubjectKey},
+    revoke::{Serial, SessionId},
     store::StoreError,
     time::{Clock, SystemClock},
 };
@@ -183,8 +183,7 @@ async fn a_store_whose_clock_was_ahead_settles_in_its_time() {
     };
     let server = RedisServer::under(&clock);
     let store = open(&server);
-    let nobody = SubjectKey::from_bytes([0; 16]);
-    let now = store.read(nobody).await.unwrap().state.now;
+    let now = store.read(None).await.unwrap().state.now;
     clock.set(24 * 3_600_000);
     let ended = [ended(9, now, now + 10 * DAY)];
     store

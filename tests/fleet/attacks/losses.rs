@@ -36,7 +36,7 @@ async fn a_raise_that_reaches_a_store_which_lost_everything_is_kept() {
     assert_eq!(status(&stolen, &node).await, 401);
 }
 
-/// The same where the raise waited for the store to come back.
+/// Here the raise waited for the store to come back.
 #[actix_web::test]
 async fn a_raise_that_waited_for_a_store_which_lost_everything_is_kept() {
     let server = RedisServer::start();
@@ -127,7 +127,7 @@ async fn stored(store: &MemoryLog) -> usize {
 }
 
 #[actix_web::test]
-async fn a_node_that_was_cut_off_serves_nobody_until_the_others_have_given_everything_back() {
+async fn a_node_that_was_cut_off_serves_nobody_until_the_others_have_restored_everything() {
     let fleet = CutOff::start().await;
     let browser = fleet.node(0).browser();
     browser.post("/login/alice").await.is(200);

@@ -12,7 +12,7 @@ mod others;
 use sealed_session::revoke::{ReplicatedLog, Store};
 use sealed_session::store::Redis;
 use sealed_session::testing::ManualClock;
-use sealed_session::{CookieSettings, Sessions, revoke::SubjectKey, time::UnixMillis};
+use sealed_session::{CookieSettings, Sessions, time::UnixMillis};
 use support::redis_server::RedisServer;
 use support::{Browser, Node, SECOND};
 
@@ -51,6 +51,5 @@ async fn status(browser: &Browser, node: &Node) -> u16 {
 
 /// Since when the store knows of sessions.
 async fn complete_since(store: &dyn ReplicatedLog) -> UnixMillis {
-    let nobody = SubjectKey::from_bytes([0; 16]);
-    store.read(nobody).await.unwrap().state.complete_since
+    store.read(None).await.unwrap().state.complete_since
 }

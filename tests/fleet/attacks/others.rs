@@ -61,13 +61,13 @@ async fn crowd(store: &Faulty, user: &Browser, crowd: &[Browser], ways: usize) {
 #[actix_web::test]
 async fn anonymous_sessions_cannot_crowd_out_those_who_log_out() {
     let (node, store, user) = one_user().await;
-    let mut visitors = Vec::new();
+    let mut anonymous = Vec::new();
     for _ in 0..70 {
-        let visitor = node.browser();
-        visitor.put("/entries/a", json!(1)).await.is(204);
-        visitors.push(visitor);
+        let browser = node.browser();
+        browser.put("/entries/a", json!(1)).await.is(204);
+        anonymous.push(browser);
     }
-    crowd(&store, &user, &visitors, 1).await;
+    crowd(&store, &user, &anonymous, 1).await;
 }
 
 /// Nor can those who hold a cookie of a session that is ended.

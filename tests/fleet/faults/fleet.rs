@@ -112,7 +112,7 @@ pub struct Recovery {
     pub refusing: Duration,
 }
 
-/// Three nodes on an empty Redis that has settled, with users and visitors who are to stay.
+/// Three nodes on an empty Redis that has settled, with users and anonymous sessions that are to stay.
 impl Fleet {
     pub async fn start() -> Self {
         Self::on(RedisServer::start(), Settings::default()).await
@@ -237,14 +237,14 @@ impl Fleet {
     pub async fn visit(&self, number: usize) -> Id {
         let browser = self.nodes[number].browser();
         browser.set("cart", json!(["book"])).await.is(204);
-        self.add(&format!("visitor-{number}"), &browser, true)
+        self.add(&format!("anonymous-{number}"), &browser, true)
     }
 
-    fn add(&self, name: &str, browser: &Browser, visitor: bool) -> Id {
+    fn add(&self, name: &str, browser: &Browser, is_anonymous: bool) -> Id {
         self.watch.add(Person {
             name: name.to_owned(),
             cookie: browser.session().unwrap(),
-            visitor,
+            is_anonymous,
             fate: Fate::Lives,
         })
     }

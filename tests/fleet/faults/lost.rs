@@ -25,7 +25,7 @@ async fn killed_and_back(redis: RedisServer, back: fn(&RedisServer), fault: &str
 }
 
 #[actix_web::test]
-async fn a_redis_that_was_killed_and_comes_back_empty_is_given_everything_back() {
+async fn everything_is_restored_to_a_redis_that_was_killed_and_comes_back_empty() {
     let back = RedisServer::restart_empty;
     killed_and_back(RedisServer::start(), back, "killed, back empty").await;
 }
@@ -37,7 +37,7 @@ async fn a_redis_that_was_killed_and_comes_back_with_its_file_is_told_what_it_mi
 }
 
 #[actix_web::test]
-async fn a_redis_that_is_emptied_while_it_runs_is_given_everything_back() {
+async fn everything_is_restored_to_a_redis_that_is_emptied_while_it_runs() {
     let fleet = Fleet::start().await;
     let before = fleet.doomed(0, "before").await;
     let after = fleet.doomed(1, "after").await;

@@ -39,7 +39,7 @@ async fn a_node_does_not_start_without_redis_nor_answer_from_an_empty_list() {
     fleet.redis.kill();
     fleet.refuses_to_start(1).await;
     fleet.end_in_vain(0, during).await;
-    // The node may be faster than the others, which have yet to give the list back.
+    // The node may be faster than the others, which have yet to restore the list.
     fleet.redis.restart_empty();
     fleet.bring_up(1).await;
     let recovery = fleet.recovers().await;

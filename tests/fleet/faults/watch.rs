@@ -43,8 +43,8 @@ pub enum Fate {
 pub struct Person {
     pub name: String,
     pub cookie: String,
-    /// Visitors are not logged in, and known by an entry.
-    pub visitor: bool,
+    /// Whether they are not logged in, and known by an entry.
+    pub is_anonymous: bool,
     pub fate: Fate,
 }
 
@@ -174,7 +174,7 @@ impl Watch {
         });
     }
 
-    /// What was not acknowledged has arrived all the same: it counts as acknowledged from now on.
+    /// What was not acknowledged has arrived after all: it counts as acknowledged from now on.
     pub fn told_everyone(&self) {
         let acknowledged = Some(Instant::now());
         self.change(|state| {
@@ -198,7 +198,7 @@ impl Watch {
         let Some(url) = url else {
             return Sight::Nothing;
         };
-        let path = if person.visitor {
+        let path = if person.is_anonymous {
             "/api/entries/cart"
         } else {
             "/api/me"

@@ -227,7 +227,7 @@ impl ReplicatedLog for Broken {
         Ok(raised)
     }
 
-    async fn read(&self, subject: SubjectKey) -> Result<Reading, StoreError> {
+    async fn read(&self, subject: Option<SubjectKey>) -> Result<Reading, StoreError> {
         let mut reading = self.inner.read(subject).await?;
         let generation = reading.everyone;
         let mut everyone = vec![Revocation::Everyone { generation }];

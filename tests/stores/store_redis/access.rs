@@ -86,7 +86,7 @@ async fn use_all_patiently(store: &Redis) -> Result<(), StoreError> {
 /// Every command that the store has.
 async fn use_all(store: &Redis) -> Result<(), StoreError> {
     announce(store, HOUR).await?;
-    let here = store.read(subject(0)).await?.state;
+    let here = store.read(None).await?.state;
     let at = here.now;
     let entry = ended_entry(at, at);
     let (short, other) = (id(1), id(2));

@@ -29,7 +29,7 @@ async fn a_list_that_lost_a_key_begins_anew() {
         let (before, after) = (before.state, after.state);
         assert!(after.complete_since > before.complete_since, "{lost}");
         assert_eq!(all, [], "{lost}");
-        let reading = store.read(subject(3)).await.unwrap();
+        let reading = store.read(Some(subject(3))).await.unwrap();
         assert_eq!(reading.subject, Generation::NONE);
         if lost != "meta" {
             let longest = after.announced.longest;
@@ -43,14 +43,27 @@ async fn a_list_that_lost_a_single_entry_begins_anew() {
     let server = Server::start();
     let list = new_list();
     let store = filled(&server, &list).await;
-    let before = store.read(subject(1)).await.unwrap().state.complete_since;
+    let before = store
+        .read(Some(subject(1)))
+        .await
+        .unwrap()
+        .state
+        .complete_since;
     tokio::time::sleep(Duration::from_millis(5)).await;
     let field = "\u{1}".repeat(16);
     let removed: u32 = server.ask(&["HDEL", &key(&list, "sessions"), &field]);
     assert_eq!(removed, 1);
     // Whoever comes first notices, also to read.
     assert_eq!(store.find(id(1), None).await.unwrap().revocations, []);
-    assert!(store.read(subject(1)).await.unwrap().state.complete_since > before);
+    assert!(
+        store
+            .read(Some(subject(1)))
+            .await
+            .unwrap()
+            .state
+            .complete_since
+            > before
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,7 +104,7 @@ async fn a_replica_is_refused_until_it_is_promoted() {
         end(&store, 3).await.unwrap_err(),
         store.follow(from).await.unwrap_err(),
         store.snapshot(&mut |_| ()).await.unwrap_err(),
-        store.read(subject(1)).await.unwrap_err(),
+        store.read(Some(subject(1))).await.unwrap_err(),
     ] {
         assert!(error.to_string().contains("replica"), "{error}");
     }

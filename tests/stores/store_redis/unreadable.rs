@@ -77,7 +77,7 @@ async fn a_value_that_is_not_understood_refuses_and_stays() {
 
     // Nobody logs in as that subject, and nothing is written over.
     for outcome in [
-        store.read(subject(3)).await.map(|_| ()),
+        store.read(Some(subject(3))).await.map(|_| ()),
         store
             .raise(raise_of(Target::Subject(subject(3)), 2))
             .await
@@ -86,7 +86,7 @@ async fn a_value_that_is_not_understood_refuses_and_stays() {
         let error = outcome.unwrap_err();
         assert!(matches!(error, StoreError::Unsuitable(_)), "{error}");
     }
-    store.read(subject(4)).await.unwrap();
+    store.read(Some(subject(4))).await.unwrap();
     let answer = publish(&store, &[ended(1, at), ended(9, at)])
         .await
         .unwrap();
@@ -323,7 +323,7 @@ async fn call_all(store: &Redis, from: Cursor) {
         for n in 0..6 {
             let _ = end(store, n).await;
             let key = SubjectKey::from_bytes([n; 16]);
-            let _ = store.read(key).await;
+            let _ = store.read(Some(key)).await;
             let _ = store.find(SessionId::from_bytes([n; 16]), Some(key)).await;
             let _ = store.raise(raise_of(Target::Subject(key), n)).await;
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::event::Load;
 use super::*;
-use crate::ids::{Serial, SessionId};
+use crate::ids::{Serial, SessionId, SubjectKey};
 use crate::revoke::completeness::Completeness;
 use crate::revoke::list::List;
 use crate::revoke::policy::Trust;
@@ -228,12 +228,12 @@ fn a_late_answer_of_a_store_that_was_left_takes_no_node_the_right_to_attest() {
     bench.seconds += 1;
     bench.answer(0);
     let call = bench.call();
-    let late = bench.server.read(call, &NOBODY);
+    let late = bench.server.read(call, None);
     bench.lose();
     // The node hears of the other store, and only then what the first one answered.
     bench.answer(0);
-    let read_for = ReadFor::Login(1);
-    let answer = Answer::Read(NOBODY, read_for, Ok(late));
+    let read_for = ReadFor::Login(1, SubjectKey::from_bytes([1; 16]));
+    let answer = Answer::Read(read_for, Ok(late));
     bench.happens(0, Event::Answered(answer));
     bench.passes(0);
     assert!(bench.nodes[0].attested);

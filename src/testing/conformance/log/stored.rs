@@ -15,7 +15,7 @@ pub(super) async fn a_new_log_is_empty(h: &dyn LogHarness) -> Checked {
     let log = fresh(h).await?;
     let seen = seen(&log).await?;
     equal("stored", seen, [])?;
-    let reading = log.read(subject(1)).await?;
+    let reading = log.read(Some(subject(1))).await?;
     equal("the subject's", reading.subject, Generation::NONE)?;
     equal("everyone's", reading.everyone, Generation::NONE)?;
     let state = reading.state;
@@ -51,6 +51,8 @@ pub(super) async fn published_is_in_the_snapshot(h: &dyn LogHarness) -> Checked 
     for target in [Target::Subject(subject(3)), Target::Everyone] {
         reads(&log, target, generation).await?;
     }
+    let nobody = log.read(None).await?.subject;
+    equal("the generation of no subject", nobody, Generation::NONE)?;
     complete_since(&log, since, "once something was published").await
 }
 

@@ -42,7 +42,7 @@ pub(super) async fn replace(h: &dyn LogHarness, log: &Log) -> Checked<LogState> 
     }
     let mut last = None;
     for _ in 0..100 {
-        match log.read(subject(0)).await {
+        match log.read(None).await {
             Ok(reading) => return Ok(reading.state),
             Err(error) => last = Some(error),
         }
@@ -54,7 +54,7 @@ pub(super) async fn replace(h: &dyn LogHarness, log: &Log) -> Checked<LogState> 
 }
 
 pub(super) async fn state(log: &Log) -> Checked<LogState> {
-    Ok(log.read(subject(0)).await?.state)
+    Ok(log.read(None).await?.state)
 }
 
 pub(super) async fn now(log: &Log) -> Checked<UnixMillis> {
@@ -189,9 +189,10 @@ pub(super) async fn raise(
 }
 
 pub(super) async fn generation(log: &Log, target: Target) -> Checked<Generation> {
+    let reading = log.read(target.subject()).await?;
     Ok(match target {
-        Target::Subject(key) => log.read(key).await?.subject,
-        Target::Everyone => log.read(subject(0)).await?.everyone,
+        Target::Subject(_) => reading.subject,
+        Target::Everyone => reading.everyone,
     })
 }
 

@@ -57,7 +57,7 @@ impl ReplicatedLog for Faulty {
         self.disturb(Call::Raise, self.inner().raise(raise)).await
     }
 
-    async fn read(&self, subject: SubjectKey) -> Result<Reading, StoreError> {
+    async fn read(&self, subject: Option<SubjectKey>) -> Result<Reading, StoreError> {
         self.disturb(Call::Read, self.inner().read(subject)).await
     }
 
@@ -112,7 +112,7 @@ impl ReplicatedLog for Faulty {
 
 impl Faulty {
     async fn incarnation(&self) -> Result<Incarnation, StoreError> {
-        let reading = self.inner().read(SubjectKey::from_bytes([0; 16])).await?;
+        let reading = self.inner().read(None).await?;
         Ok(reading.state.incarnation)
     }
 
@@ -123,7 +123,7 @@ impl Faulty {
             return inner.follow(cursor).await;
         }
         // First: it may say nothing of what is published while there are no news.
-        let state = inner.read(SubjectKey::from_bytes([0; 16])).await?.state;
+        let state = inner.read(None).await?.state;
         let followed = tokio::time::timeout(Duration::from_millis(10), inner.follow(cursor)).await;
         followed.unwrap_or_else(|_| Ok(Followed::Delta(Delta::new(Vec::new(), cursor, state))))
     }
