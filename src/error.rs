@@ -331,10 +331,10 @@ impl StoreError {
         Self::Unavailable(problem.to_string())
     }
 
-    /// An anonymous session is said to have begun at `began`, further ahead of the clock than is tolerated.
-    pub(crate) fn began_ahead(began: UnixMillis, now: UnixMillis) -> Self {
+    /// Anonymous sessions are to be refused that begin until `since`, further ahead of the clock than is tolerated.
+    pub(crate) fn since_ahead(since: UnixMillis, now: UnixMillis) -> Self {
         Self::Clock(format!(
-            "an anonymous session began at {began}, and it is {now}"
+            "anonymous sessions are to be refused that begin until {since}, and it is {now}"
         ))
     }
 

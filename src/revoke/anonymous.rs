@@ -26,17 +26,12 @@ use crate::time::{SKEW, UnixMillis};
 /// How many entries at or below `since` one call drops at the most, so that nobody waits long.
 const DROPPED_AT_ONCE: usize = 256;
 
-/// How long a sweep for room that found nothing is not repeated.
-const PAUSE: Duration = Duration::from_secs(1);
-
 #[derive(Debug)]
 pub(crate) struct AnonymousList {
     entries: Table<SessionId, SessionEntry, BuildHasherDefault<IdHasher>>,
     /// Who writes locks it first, so that it and the table agree. Who reads does not need it.
     order: Mutex<BTreeSet<(UnixMillis, SessionId)>>,
     since: AtomicU64,
-    /// When nothing had expired that could have made room.
-    in_vain: AtomicU64,
 }
 
 impl AnonymousList {
@@ -45,7 +40,6 @@ impl AnonymousList {
             entries: Table::new(size),
             order: Mutex::default(),
             since: AtomicU64::default(),
-            in_vain: AtomicU64::default(),
         }
     }
 
@@ -90,12 +84,11 @@ impl AnonymousList {
         Published::fresh_if(since.as_millis() > held)
     }
 
-    /// Makes room where there are more than `capacity` entries: what expired goes first, then all that began
-    /// first. Returns what refuses their sessions instead, if anything.
+    /// Makes room where there are more than `capacity` entries: all that began first go. Returns what refuses their
+    /// sessions instead, if anything.
+    ///
+    /// Those that expired go with the next sweep, which holds the clock against the sweep before it.
     pub(crate) fn make_room(&self, capacity: usize, now: UnixMillis) -> Option<Revocation> {
-        if self.len() > capacity {
-            self.sweep_for_room(now);
-        }
         if self.len() <= capacity {
             return None;
         }
@@ -110,15 +103,6 @@ impl AnonymousList {
             since = Some(first);
         }
         since.map(|since| Revocation::Anonymous { since })
-    }
-
-    /// Sweeps, unless that was in vain a second ago: each end of a session would go through all of a full list.
-    fn sweep_for_room(&self, now: UnixMillis) {
-        let in_vain = UnixMillis::new(self.in_vain.load(Ordering::Relaxed));
-        let is_recent = in_vain <= now && now < in_vain + PAUSE;
-        if !is_recent && self.sweep(now) == 0 {
-            self.in_vain.store(now.as_millis(), Ordering::Relaxed);
-        }
     }
 
     /// Shows every entry.
@@ -218,22 +202,12 @@ mod tests {
     }
 
     #[test]
-    fn what_has_expired_makes_room_first() {
+    fn what_has_expired_makes_room_with_a_sweep() {
         let list = list(&[10, 20]);
         list.join(id(9), UnixMillis::new(30), ended(UnixMillis::new(5)));
+        assert_eq!(list.sweep(NOW), 1);
         assert_eq!(list.make_room(2, NOW), None);
         assert_eq!((agree(&list), list.since()), (2, UnixMillis::EPOCH));
-    }
-
-    #[test]
-    fn a_sweep_for_room_that_found_nothing_is_repeated_a_second_later() {
-        let list = list(&[10, 20, 30]);
-        assert!(list.make_room(2, NOW).is_some());
-        list.join(id(8), UnixMillis::new(40), ended(UnixMillis::new(5)));
-        assert!(list.make_room(2, NOW).is_some(), "too soon to look again");
-        list.join(id(9), UnixMillis::new(50), ended(UnixMillis::new(5)));
-        assert_eq!(list.make_room(2, NOW + PAUSE), None);
-        assert_eq!((agree(&list), list.since()), (1, UnixMillis::new(20)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
-use crate::time::UnixMillis;
+use crate::time::{SKEW, UnixMillis};
 
 /// One fact about which cookies are dead. Exhaustive, like its entries: a store that forgets a part of it must not
 /// compile.
@@ -63,6 +63,18 @@ impl Revocation {
             Self::Session { entry, .. } | Self::AnonymousSession { entry, .. } => entry.until,
             Self::Subject { entry, .. } => entry.until,
             Self::Everyone { .. } | Self::Anonymous { .. } => UnixMillis::MAX,
+        }
+    }
+
+    /// Where a store keeps it whose clock says `now`. The end of an anonymous session that began too far ahead goes to
+    /// the main list: it could not make room, because `since` is never later than clock and skew. If it were refused,
+    /// so would be all that is published with it.
+    pub(crate) fn placed(self, now: UnixMillis) -> Self {
+        match self {
+            Self::AnonymousSession { id, created, entry } if created > now + SKEW => {
+                Self::Session { id, entry }
+            }
+            other => other,
         }
     }
 

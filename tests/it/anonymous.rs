@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
 use serde_json::json;
-use support::{Browser, Node, SECOND, builder, log};
+use support::{Browser, DAY, HOUR, Node, SECOND, builder, log};
 
 /// How many ends are remembered.
 const CAPACITY: u64 = 5;
@@ -101,6 +101,25 @@ async fn a_flood_fills_no_list_revives_nobody_and_touches_no_login() {
         copy.get("/me").await.is(401);
     }
     login.get("/me").await.is(200);
+}
+
+/// A clock that is ahead for a moment has nothing forgotten before its time, also where room is needed.
+#[actix_web::test]
+async fn room_that_is_made_by_a_clock_ahead_revives_nobody() {
+    let node = Node::with(|builder| builder.anonymous_capacity(2)).await;
+    let users = [insert_login(&node).await, insert_login(&node).await];
+    let copies = users.each_ref().map(Browser::copy);
+    for user in &users {
+        user.post("/purge").await.is(204);
+    }
+    let right = node.clock.now();
+    node.clock.set(right + DAY + HOUR);
+    let stranger = insert_login(&node).await;
+    stranger.post("/purge").await.is(204);
+    node.clock.set(right + SECOND);
+    for copy in copies {
+        copy.get("/entries/user_id").await.is(404);
+    }
 }
 
 #[actix_web::test]

@@ -34,7 +34,7 @@
 //! | `list.complete_since` | `saw_everything`; a clock that was set back behind a sweep | requests, `to_attest` | rule 1 |
 //! | `completeness`: `wall`, `monotonic` | `saw_everything` | requests | staleness |
 //! | `completeness`: `waits`, true at the start | `meet`; `saw_everything` of a store that has settled takes it back | requests, `saw_everything` | rule 3 |
-//! | `completeness`: `met`, `familiar` | `meet` | requests | rule 3; who may log others out |
+//! | `completeness`: `met`, `unfamiliar_until` | `meet` | requests | rule 3; who may log others out |
 //! | `completeness`: `settled` | `heard` | requests | 503 instead of a refusal; who may log others out |
 //! | `completeness`: `store_since` | `heard` | `to_attest`; who may log others out | rule 4 |
 //!

@@ -157,12 +157,12 @@ impl LocalState {
     }
 
     /// # Errors
-    /// When the revocation is of an anonymous session that began in the future: it could not make room.
+    /// When it refuses anonymous sessions that begin in the future.
     pub(super) fn check(&self, revocation: &Revocation) -> Result<(), StoreError> {
         let now = self.clock.now();
         match revocation {
-            Revocation::AnonymousSession { created, .. } if *created > now + SKEW => {
-                Err(StoreError::began_ahead(*created, now))
+            Revocation::Anonymous { since } if *since > now + SKEW => {
+                Err(StoreError::since_ahead(*since, now))
             }
             _ => Ok(()),
         }

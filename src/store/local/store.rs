@@ -93,10 +93,11 @@ impl LocalStore {
 
     /// Makes a revocation durable that the list holds, where its result was `here`.
     pub(super) fn publish(&self, revocation: &Revocation, here: Published) -> Attempt<Published> {
-        if let Err(error) = self.state.check(revocation) {
-            return done(Err(error));
+        let placed = revocation.placed(self.state.clock.now());
+        if placed != *revocation {
+            self.state.list.join(&placed);
         }
-        let (records, has_ended) = self.state.make_room(revocation);
+        let (records, has_ended) = self.state.make_room(&placed);
         let published = match here {
             Published::Succeeded => here,
             _ if has_ended => Published::Ended,
@@ -112,8 +113,9 @@ impl LocalStore {
         }
         let mut records = Vec::with_capacity(all.len());
         for revocation in all {
-            self.state.list.join(revocation);
-            records.extend(self.state.make_room(revocation).0);
+            let placed = revocation.placed(self.state.clock.now());
+            self.state.list.join(&placed);
+            records.extend(self.state.make_room(&placed).0);
         }
         self.submit(Job::Join(records), ())
     }

@@ -373,13 +373,15 @@ local function publish_one(kind, id, entry)
   return is_fresh, new, is_odd
 end
 
--- Stores nothing if a session began too far ahead of this clock. The second result is then when it began.
+-- Stores nothing if anonymous sessions would be refused too far ahead of this clock. The second result is then until
+-- when.
 function operations.publish(records, purpose)
   local entries = {}
   for at = 1, #records, RECORD_LENGTH do
     local kind, id, serial, from, ends, created = struct.unpack(RECORD, records, at)
-    local began = kind == SINCE and from or created
-    if began > NOW + SKEW then return { '', capped(began) } end
+    if kind == SINCE and from > NOW + SKEW then return { '', capped(from) } end
+    -- It could not make room: `since` is never further ahead.
+    if kind == ANONYMOUS_SESSION and created > NOW + SKEW then kind, created = SESSION, 0 end
     table.insert(entries, { kind, id, new_entry(serial, from, ends, created) })
   end
   local answers, told, is_serious, since = {}, {}, false, list.since

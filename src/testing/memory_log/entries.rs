@@ -63,14 +63,11 @@ pub(super) struct Changes {
 
 impl StoredEntries {
     /// # Errors
-    /// When an anonymous session began so far ahead that everyone's would be refused with it.
+    /// When anonymous sessions would be refused that begin so far ahead.
     pub(super) fn check(revocation: &Revocation, now: UnixMillis) -> Result<(), StoreError> {
         match revocation {
-            Revocation::AnonymousSession { created: time, .. }
-            | Revocation::Anonymous { since: time }
-                if *time > now + SKEW =>
-            {
-                Err(StoreError::began_ahead(*time, now))
+            Revocation::Anonymous { since } if *since > now + SKEW => {
+                Err(StoreError::since_ahead(*since, now))
             }
             _ => Ok(()),
         }

@@ -114,7 +114,10 @@ impl LogServer {
         }
         let terms = list.terms(call.now);
         let mut changes = Changes::default();
-        let join = |it: &Revocation| list.entries.join(*it, terms, &mut changes);
+        let join = |it: &Revocation| {
+            let placed = it.placed(call.now);
+            list.entries.join(placed, terms, &mut changes)
+        };
         let published = revocations.iter().map(join).collect();
         let prolongs = match purpose {
             Purpose::Revoke => false,

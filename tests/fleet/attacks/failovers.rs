@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{LIST, complete_since, node, node_on, open, remembered, status};
 use sealed_session::testing::ManualClock;
+use serde_json::json;
 use support::faulty::Faulty;
 use support::moved_clock::MovedClock;
 use support::proxy::Proxy;
@@ -277,4 +278,34 @@ async fn no_session_is_confirmed_by_a_copy_that_may_lack_its_logout() {
     browser.post("/logout").await.is(204);
     server.promote(copy);
     stolen.post("/confirm").await.is(503);
+}
+
+/// A node whose clock was ahead made a session, which is ended on a good one. Its end cannot be kept among those of
+/// anonymous sessions, and holds nothing up.
+#[actix_web::test]
+async fn a_cookie_from_a_clock_that_was_ahead_keeps_no_lost_logout_from_being_restored() {
+    let clock = ManualClock::default();
+    let server = log(&clock);
+    clock.advance(SECOND);
+    let ahead = ManualClock::new(clock.now());
+    let hasty = Node::on(&ahead, server.clone()).await;
+    let good = Node::on(&clock, server.clone()).await;
+    ahead.set(clock.now() + DAY);
+    let stranger = hasty.browser();
+    let begins = || async { stranger.put("/entries/a", json!(1)).await.status == 204 };
+    eventually(begins).await;
+    stranger.copy().at(&good).post("/purge").await.is(204);
+    hasty.stop().await;
+    let browser = good.browser();
+    browser.post("/login/alice").await.is(200);
+    let stolen = browser.copy();
+    let copy = server.copy();
+    browser.post("/logout").await.is(204);
+    server.promote(copy);
+    eventually(|| async {
+        clock.advance(SECOND / 10);
+        let late = Node::on(&clock, server.clone()).await;
+        stolen.copy().at(&late).get("/me").await.status == 401
+    })
+    .await;
 }

@@ -136,11 +136,11 @@ pub const FAULTS: &[(Fault, &str)] = &[
     ),
     (
         TakesWhatIsAheadOfItsClock,
-        "no anonymous session begins ahead of the clock",
+        "the end of an anonymous session that began ahead of the clock is kept in the main list",
     ),
     (
         StoresHalfOfWhatItRefuses,
-        "no anonymous session begins ahead of the clock",
+        "the end of an anonymous session that began ahead of the clock is kept in the main list",
     ),
     (
         ForgetsAnnouncements,

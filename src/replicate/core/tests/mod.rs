@@ -1,6 +1,7 @@
 //! Orders of events that the model does not try: many batches, stores that settle for long, nodes of different
 //! settings.
 
+mod attacks;
 mod fork;
 
 use std::sync::Arc;

@@ -116,23 +116,27 @@ async fn three_hundred_anonymous_logouts_at_once_all_succeed() {
     }
 }
 
+/// It could not make room among those of anonymous sessions.
 #[tokio::test]
-async fn an_anonymous_session_from_the_future_is_refused() {
+async fn the_end_of_an_anonymous_session_from_the_future_is_kept_in_the_main_list() {
     let clock = ManualClock::default();
-    let store = Disk::default().store();
-    let node = node(&store, &clock).await;
+    let disk = Disk::default();
     let at = clock.now() + SKEW;
-    assert_eq!(publish(&node, anonymous(1, at)).await, Ok(Published::Fresh));
-    let ahead = anonymous(2, at + SECOND);
-    assert!(matches!(
-        publish(&node, ahead).await,
-        Err(StoreError::Clock(_))
-    ));
-    assert!(matches!(
-        store.publish(&[session(1), ahead]).await,
-        Err(StoreError::Clock(_))
-    ));
-    assert_eq!(node.list().session(&id(1), false), None, "all or none");
+    {
+        let node = node(&disk.store(), &clock).await;
+        assert_eq!(publish(&node, anonymous(1, at)).await, Ok(Published::Fresh));
+        let ahead = anonymous(2, at + SECOND);
+        assert_eq!(publish(&node, ahead).await, Ok(Published::Fresh));
+    }
+    let store = disk.store();
+    let node = node(&store, &clock).await;
+    let held = |n| node.list().session(&id(n), false).is_some();
+    assert_eq!((held(1), held(2)), (false, true));
+
+    let since = Revocation::Anonymous { since: at + SECOND };
+    let outcome = store.publish(&[session(3), since]).await;
+    assert!(matches!(outcome, Err(StoreError::Clock(_))), "{outcome:?}");
+    assert!(!held(3), "all or none");
 }
 
 #[tokio::test]

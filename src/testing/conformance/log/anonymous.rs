@@ -159,16 +159,19 @@ pub(super) async fn none_begins_ahead(h: &dyn LogHarness) -> Checked {
     let answer = publish(&log, &[anonymous(1, fine, entry)]).await?;
     equal("within the skew ahead", answer, [Published::Fresh])?;
     let ahead = now + SKEW + HOUR;
-    for refused in [
-        anonymous(2, ahead, entry),
-        Revocation::Anonymous { since: ahead },
-    ] {
-        let both = [session(3, entry), refused];
-        let outcome = log.publish(&both, crate::revoke::Purpose::Revoke).await;
-        require(matches!(outcome, Err(StoreError::Clock(_))), || {
-            format!("{refused:?} at {now} answered {outcome:?}")
-        })?;
-    }
+    let both = [anonymous(2, ahead, entry), anonymous(3, fine, entry)];
+    let answer = publish(&log, &both).await?;
+    equal("one ahead and one beside it", answer, [Published::Fresh; 2])?;
+    let refused = Revocation::Anonymous { since: ahead };
+    let both = [session(4, entry), refused];
+    let outcome = log.publish(&both, crate::revoke::Purpose::Revoke).await;
+    require(matches!(outcome, Err(StoreError::Clock(_))), || {
+        format!("{refused:?} at {now} answered {outcome:?}")
+    })?;
     // All or none.
-    holds(&log, &[1], UnixMillis::EPOCH).await
+    holds(&log, &[1, 2, 3], UnixMillis::EPOCH).await?;
+    let all = seen(&log).await?;
+    require(all.contains(&session(2, entry)), || {
+        format!("in the main list: {all:?}")
+    })
 }

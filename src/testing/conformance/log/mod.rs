@@ -73,7 +73,7 @@ pub async fn log(harness: &dyn LogHarness) -> Report {
         "anonymous sessions that began together make room together": anonymous::room_is_made_by_time;
         "making room is told to followers": anonymous::making_room_is_told;
         "an entry of a refused session is not stored, and answered as ended": anonymous::what_began_before_has_ended;
-        "no anonymous session begins ahead of the clock": anonymous::none_begins_ahead;
+        "the end of an anonymous session that began ahead of the clock is kept in the main list": anonymous::none_begins_ahead;
         "the largest of each announcement counts": lifetimes::announcements_only_grow;
         "a raise is remembered for the longest life announced": lifetimes::raises_last_long_enough;
         "a later announcement also covers earlier raises": lifetimes::announcements_cover_the_past;
