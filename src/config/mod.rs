@@ -18,7 +18,6 @@ use crate::error::ConfigError;
 use crate::file;
 use crate::keys::{KeySource, toml_problem};
 use crate::seal::check_audience;
-use crate::time::Lifetimes;
 use tables::LifetimeTable;
 
 pub(crate) use revocation::RevocationTable;
@@ -103,11 +102,6 @@ impl SessionConfig {
 
     /// The longest that a cookie under these settings can live, as `sealed-session keys rotate` needs it.
     pub fn longest_lifetime(&self) -> Duration {
-        let Lifetimes {
-            standard,
-            remembered,
-            ..
-        } = self.lifetime.lifetimes();
-        standard.absolute.max(remembered.absolute)
+        self.lifetime.lifetimes().longest_absolute()
     }
 }

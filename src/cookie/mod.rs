@@ -125,7 +125,7 @@ impl Template {
         self.render_as(&self.chunk_name(index), value, max_age)
     }
 
-    /// The same for the activity cookie, which has the attributes of the data's.
+    /// Renders the activity cookie, which has the attributes of the session's.
     pub(crate) fn render_activity(&self, value: &str, max_age: Option<u64>) -> String {
         self.render_as(&self.activity_name(), value, max_age)
     }

@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn contradictions_are_refused() {
+    fn cookie_settings_that_browsers_would_drop_are_refused() {
         let changes: [fn(&mut CookieSettings); 18] = [
             |c| c.secure = false,
             |c| c.path = "/app".into(),

@@ -63,7 +63,7 @@ pub(crate) fn keys_reloaded(outcome: &'static str) {
     sink::add(KEY_RELOADS, &[("outcome", outcome)], 1);
 }
 
-/// A `session`, a `visitor` (an anonymous session), a `subject` or `everyone` was revoked through this node.
+/// A `session`, an `anonymous` one, a `subject` or `everyone` was revoked through this node.
 pub(crate) fn revoked(kind: &'static str) {
     sink::add(REVOCATIONS, &[("kind", kind)], 1);
 }

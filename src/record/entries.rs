@@ -200,7 +200,7 @@ mod tests {
 
         /// Entries in every order, names twice, lengths in odd forms, and pieces of entries.
         #[test]
-        fn what_is_read_is_what_postcard_reads_and_writes_again_as_the_same_bytes(
+        fn entries_are_read_only_as_postcard_writes_them(
             pieces in proptest::collection::vec(
                 prop::sample::select(vec![
                     b"\0\0".as_slice(), b"\x01a\0", b"\x01a\x01x", b"\x01a\x01y", b"\x01b\x01x",

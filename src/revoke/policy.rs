@@ -62,6 +62,7 @@ impl Default for Trust {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Policies {
     pub(crate) when_stale: WhenStale,
+    pub(crate) older_sessions: OlderSessions,
     pub(crate) trust: Trust,
 }
 

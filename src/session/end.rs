@@ -42,8 +42,7 @@ impl Session {
     ///
     /// # Errors
     /// [`LogoutError::Store`]: this node refuses the session and the browser loses the cookie, other
-    /// nodes learn of it when the store takes it. (Of an anonymous session they may not: anyone can end such ones at
-    /// no cost, so they are not kept for the store.) [`LogoutError::Succeeded`] and [`LogoutError::MayLiveElsewhere`]:
+    /// nodes learn of it when the store takes it. [`LogoutError::Succeeded`] and [`LogoutError::MayLiveElsewhere`]:
     /// nothing was ended, and the browser keeps its cookie.
     pub async fn logout(&self) -> Result<(), LogoutError> {
         let attempts = self.with(|state| state.end(self.service(), Ending::Logout))?;

@@ -148,9 +148,9 @@ pub enum LogoutError {
     #[error("the session cookie cannot be read here, and may be good on another node")]
     MayLiveElsewhere,
     /// Nobody can tell yet whether this session was ended before, so it must not be the one that outlives the
-    /// others. Nothing was done. Happens while a store that nodes share has lost data, and for half a
-    /// minute after this node met another server, to sessions that are older than that. Answer 503 with
-    /// Retry-After.
+    /// others. Nothing was done. Happens with a store that nodes share: while it settles after it lost data, and for
+    /// half a minute after this node started or met a different server, to sessions whose login is older than that.
+    /// Answer 503 with Retry-After.
     #[error("the revocation store is settling; nothing was ended")]
     Settling,
     /// This session could not be sealed again, so it would have been ended with the others. Nothing was done.

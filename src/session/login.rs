@@ -52,8 +52,8 @@ impl Session {
         }
     }
 
-    /// The same, with entries that the new session starts with. [`Login::entry`] adds entries of other
-    /// types.
+    /// As [`authenticate`](Self::authenticate), with entries that the new session starts with. [`Login::entry`] adds
+    /// entries of other types.
     pub fn authenticate_with<K: Into<String>, V: Serialize>(
         &self,
         subject: impl Into<String>,
@@ -179,7 +179,7 @@ fn prepare(
     service: &Service,
 ) -> Result<Begun, LoginError> {
     let before = state.before_login(service)?;
-    let (record, dropped) = inherit(record, before.heir, service)?;
+    let (record, dropped) = inherit(record, before.predecessor, service)?;
     let now = service.now();
     let mut endings = Vec::new();
     let mut end = |old: &Record, serial, counted| {
@@ -209,15 +209,15 @@ fn prepare(
 /// Tells whether they were dropped, because they did not fit.
 fn inherit(
     record: Record,
-    heir: Option<(&Arc<Record>, Option<KeyId>)>,
+    predecessor: Option<(&Arc<Record>, Option<KeyId>)>,
     service: &Service,
 ) -> Result<(Record, bool), SessionInsertError> {
     let subject = |record: &Record| Some(record.login.as_ref()?.subject.clone());
-    let heir = heir.filter(|(old, _)| {
+    let predecessor = predecessor.filter(|(old, _)| {
         let same = old.login.is_none() || subject(old) == subject(&record);
         same && !old.entries.is_empty()
     });
-    if let Some((old, opened_with)) = heir {
+    if let Some((old, opened_with)) = predecessor {
         let mut keys = old.keys.clone();
         // A trail names only so many keys.
         if opened_with.is_none_or(|key| keys.add(key)) {
@@ -232,5 +232,5 @@ fn inherit(
         }
     }
     service.room.admit(record.longest_len())?;
-    Ok((record, heir.is_some()))
+    Ok((record, predecessor.is_some()))
 }

@@ -12,6 +12,7 @@ mod login;
 pub(crate) mod refusal;
 pub(crate) mod service;
 pub(crate) mod state;
+mod trust;
 pub(crate) mod validity;
 mod value;
 
@@ -131,7 +132,8 @@ impl Session {
     /// another node ended a moment ago: a transfer, a change of password.
     ///
     /// Without it a node relies on its own list, which may lack the others' latest revocations, at worst those of the
-    /// last `max_staleness`. This costs a round trip. With a store in this process it costs nothing, because the
+    /// last `max_staleness`. This costs a round trip. While a shared store settles after a loss or a failover, it is an
+    /// error for sessions from before: the store may lack their end. With a store in this process it costs nothing, because the
     /// list is never behind.
     ///
     /// ```no_run
@@ -161,9 +163,9 @@ impl Session {
         self.with(|state| {
             let rules = service.rules(service.now());
             if let Some(record) = state.record()
-                && !rules.covers(since, record)
+                && (service.node.store_may_lack(record.began()) || !rules.covers(since, record))
             {
-                let problem = "it has lost its data, and does not have it back yet";
+                let problem = "it has lost data, or may have, and does not have it back yet";
                 return Err(StoreError::unavailable(problem).into());
             }
             let counts = state.still_counts(service);
@@ -171,7 +173,7 @@ impl Session {
         })
     }
 
-    /// The same session, to be looked at without a trace.
+    /// A handle of the session that leaves no trace of looking at it.
     pub fn peek(&self) -> Peek {
         Peek(self.clone())
     }
@@ -206,7 +208,7 @@ impl Session {
         step(&mut lock(&self.shared.state))
     }
 
-    /// The same, for what the response then depends on.
+    /// Runs a step that only reads. The response then depends on the session.
     fn look<T>(&self, step: impl FnOnce(&RequestState) -> T) -> T {
         self.with(|state| {
             state.look();

@@ -34,8 +34,8 @@ pub(crate) enum Standing {
     Unread(Minutes),
     /// Authentic, and dead for good.
     Dead,
-    /// The same, because this browser replaced the cookie or gave it up at `since`: for the time `held` it
-    /// holds or awaits a successor under the same name.
+    /// Authentic, and dead because this browser replaced the cookie or gave it up at `since`. For the time `held` the
+    /// browser holds or awaits a successor under the same name.
     Replaced { since: UnixMillis, held: Duration },
     /// Authentic, but from before this time, since which the list is complete: it cannot tell whether the session
     /// was ended.
@@ -109,7 +109,7 @@ impl From<NotOpened> for Refused {
     }
 }
 
-/// Why no session begins over a cookie that is none. Of several the larger counts.
+/// Why nothing but a login begins a session over a cookie that is none. Of several the larger counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Obstacle {
     /// Authentic, and perhaps a session later: ahead of the clock, or older than the list so far. The least: a
@@ -126,7 +126,7 @@ pub(crate) enum Obstacle {
 }
 
 impl Refusal {
-    /// Why no other session may begin over the cookie, but by a login.
+    /// Why nothing but a login may begin a session over a refused cookie.
     ///
     /// In a fleet other nodes may know more: of keys, and for `max_outage` after a list was begun of what was before.
     pub(crate) fn obstacle(

@@ -1,4 +1,4 @@
-//! What all sessions of one cookie share, how one begins, and the revocation that ends it.
+//! The rules that all sessions of one cookie share, without the cookie: how one begins, is judged and is ended.
 
 use std::mem;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use crate::keys::{Key, KeyRing};
 use crate::random::{self, Random, RandomError};
 use crate::record::{Entries, KeyTrail, LoginFacts, Record};
 use crate::revoke::node::{Attempt, Node};
+use crate::revoke::policy::{OlderSessions, Policies};
 use crate::revoke::{Published, Revocation, SessionEntry};
 use crate::seal::Binding;
 use crate::session::validity::Rules;
@@ -25,7 +26,7 @@ pub(crate) struct Service {
     pub(crate) binding: Binding,
     pub(crate) room: CookieRoom,
     pub(crate) lifetimes: Lifetimes,
-    pub(crate) accept_older: bool,
+    pub(crate) policy: Policies,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
 }
@@ -40,13 +41,13 @@ impl Service {
         self.rules_with(&self.keys.load(), now)
     }
 
-    /// The same where the ring is at hand already.
+    /// As [`rules`](Self::rules), for a caller that has loaded the ring.
     pub(crate) fn rules_with(&self, ring: &KeyRing, now: UnixMillis) -> Rules<'_> {
         Rules {
             list: self.node.list(),
             lifetimes: &self.lifetimes,
             everyone_before: ring.everyone_before(),
-            accept_older: self.accept_older,
+            accept_older: self.policy.older_sessions == OlderSessions::Accept,
             room: self.room,
             sealing: ring.sealing(now).map(Key::id),
             now,

@@ -1,15 +1,20 @@
 //! The check: does this authentic session still count?
 //!
-//! One function ([`Rules::judge`]) combines every reason for which it may not, at loading and again
-//! before sealing. A session is refused when any of them holds:
+//! One function ([`Rules::judge`]) combines every reason but 6 and 7 for which it may not, at loading and again before
+//! sealing. A session is refused when any of them holds:
 //!
 //! 1. its absolute end or its idle limit has passed. The idle limit counts from the last use: the later of what its
 //!    data and its activity cookie say. The last use lies beside the record and is never part of it;
 //! 2. it began at or before the time that the operator sets, or the one since which the list is complete;
 //! 3. its generation, one of its groups', or everyone's is below the list's;
 //! 4. its serial is below the list's, less the one that a renewal's grace still lets read;
-//! 5. it could not be sealed again, because it passed through too many keys or a limit was lowered: every write
-//!    to it would be an error.
+//! 5. it is anonymous and began at or before the time up to which ends of anonymous sessions were dropped;
+//! 6. at loading: it could not be sealed again, because it passed through too many keys or a limit was lowered. Every
+//!    write to it would be an error;
+//! 7. a key that it passed through was revoked. That is no property of the record alone, so it is checked where the
+//!    ring is: at opening (`seal`), and while a request runs by [`Service::check_keys`].
+//!
+//! [`Service::check_keys`]: crate::session::service::Service::check_keys
 
 use std::time::Duration;
 
@@ -94,7 +99,7 @@ pub(crate) struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    /// Lets an opened session through if it counts. The record of another is returned: it can still be ended.
+    /// Lets an opened session through if it counts. The record of one that does not is returned: it can still be ended.
     pub(crate) fn admit(&self, opened: Opened, last_use: UnixMillis) -> Result<Live, Refused> {
         let judged = self.judge(opened.record(), last_use);
         match judged.and_then(|freshness| self.judge_room(&opened).map(|()| freshness)) {
@@ -149,7 +154,7 @@ impl Rules<'_> {
             && self.judge_generations(record).is_ok()
     }
 
-    /// Which of its session's cookies the record is of, if that counts.
+    /// Whether the record is of its session's newest cookie or the one before, if that counts.
     ///
     /// # Errors
     /// Why it does not.
@@ -286,13 +291,13 @@ impl Rules<'_> {
     }
 }
 
-/// For how long after a login the entries of the anonymous session before it follow another login too.
+/// For how long after a login a second login takes over the entries of the anonymous session before both.
 const DOUBLE_CLICK: Duration = Duration::from_secs(10);
 
 /// For how long after it replaced a cookie, by a login or a renewal, a browser may hold or await the
 /// successor while late answers to its requests from before still arrive. `from` is another node's time.
 const AFTER_REPLACING: Duration = Duration::from_secs(60 + SKEW.as_secs());
-/// The same after a logout: its browser may have begun anew.
+/// For how long after a logout a browser may hold or await a successor: it may have begun anew.
 const AFTER_LOGOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

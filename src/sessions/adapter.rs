@@ -61,7 +61,7 @@ pub struct Loaded {
 pub struct Ticket {
     /// What the request carried of the cookie that is written.
     pub(crate) current: HeldCookies,
-    /// The same for the cookies that are only read, in their order.
+    /// What it carried of the cookies that are only read, in their order.
     pub(crate) earlier: Vec<HeldCookies>,
     /// What removes the cookie of another library, if the request carried a session in it.
     pub(crate) old: Option<String>,

@@ -20,10 +20,10 @@ use crate::revoke::{ANONYMOUS_CAPACITY, Announcement, Store};
 use crate::seal::{Binding, check_audience};
 use crate::session::service::Service;
 use crate::sessions::engine::{Engine, Scope};
-use crate::sessions::moving::{Moving, Plan};
+use crate::sessions::move_in::{self, Plan};
 use crate::sessions::opener::Opener;
-use crate::sessions::{Sessions, keys, log, twins};
-use crate::time::{Clock, Lifetimes, SystemClock};
+use crate::sessions::{Sessions, double_start, keys, log};
+use crate::time::{Clock, Lifetimes, SKEW, SystemClock};
 
 /// Settings of [`Sessions`]. Keys and a store have to be given; there is no default for either.
 #[derive(Debug)]
@@ -34,10 +34,9 @@ pub struct SessionsBuilder {
     store: Option<Opener>,
     cookie: CookieSettings,
     lifetimes: Lifetimes,
-    older_sessions: OlderSessions,
     policy: Policies,
     anonymous_capacity: u64,
-    pub(super) plan: Option<Plan>,
+    plan: Option<Plan>,
     // A test sets its own. By default they are the machine's.
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
@@ -69,7 +68,6 @@ impl Sessions {
             store: None,
             cookie: CookieSettings::default(),
             lifetimes: Lifetimes::default(),
-            older_sessions: OlderSessions::default(),
             policy: Policies::default(),
             anonymous_capacity: ANONYMOUS_CAPACITY,
             plan: None,
@@ -142,7 +140,7 @@ impl SessionsBuilder {
     /// [`OlderSessions::Reject`], because a list that was lost and begun anew cannot tell which of them
     /// had been revoked.
     pub fn older_sessions(mut self, older_sessions: OlderSessions) -> Self {
-        self.older_sessions = older_sessions;
+        self.policy.older_sessions = older_sessions;
         self
     }
 
@@ -174,6 +172,18 @@ impl SessionsBuilder {
     /// back. Sessions that were logged in to are not touched.
     pub fn anonymous_capacity(mut self, entries: u64) -> Self {
         self.anonymous_capacity = entries;
+        self
+    }
+
+    /// Takes over the sessions of an application that used actix-session before. See
+    /// [`migrate`](crate::migrate).
+    ///
+    /// [`start`](Self::start) fails if browsers could not have had such a cookie, or if it is to be read for
+    /// longer from now than a session can live.
+    #[cfg(feature = "migrate-actix-session")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "migrate-actix-session")))]
+    pub fn migrate(mut self, old: crate::migrate::ActixSessionCookie) -> Self {
+        self.plan = Some(old);
         self
     }
 
@@ -217,14 +227,14 @@ impl SessionsBuilder {
             .clock
             .unwrap_or_else(|| Arc::new(SystemClock::default()));
         let random = self.random.unwrap_or_else(|| Arc::new(SystemRandom));
-        let moving = Moving::prepare(self.plan, settings, &self.lifetimes, clock.now())?;
+        let moving = move_in::prepare(self.plan, settings, &self.lifetimes, clock.now())?;
         let (ring, watch) = source.open(clock.now())?;
         let store = store.open()?;
         let trust = self.policy.trust;
         check_staleness(store.is_shared(), trust.max_staleness)?;
-        twins::check_followers(&store)?;
+        double_start::check_followers(&store)?;
         let worker = Arc::new(Worker::start()?);
-        let longest = self.lifetimes.longest();
+        let longest = self.lifetimes.longest_absolute() + SKEW;
         let start = NodeStart {
             worker: worker.clone(),
             clock: clock.clone(),
@@ -241,7 +251,7 @@ impl SessionsBuilder {
             binding,
             room: current.template.room(),
             lifetimes: self.lifetimes,
-            accept_older: self.older_sessions == OlderSessions::Accept,
+            policy: self.policy,
             clock: clock.clone(),
             random,
         };
@@ -249,7 +259,6 @@ impl SessionsBuilder {
             service: Arc::new(service),
             current,
             earlier,
-            policy: self.policy,
             moving,
             watch: watch.map(keys::Watch::new),
             log: log::Log::new(clock),
@@ -259,7 +268,7 @@ impl SessionsBuilder {
         if let Some(watch) = &engine.watch {
             worker.repeat(watch.keep_up(Arc::downgrade(&engine), Engine::reload_keys));
         }
-        twins::register(&engine, &store, is_test)?;
+        double_start::register(&engine, &store, is_test)?;
         Ok(Sessions { engine })
     }
 }

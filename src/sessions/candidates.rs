@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_exact_name_is_ours() {
+    fn a_cookies_name_is_compared_byte_for_byte() {
         assert_eq!(scan(&["a=1; s=2; b=3"]), [b"2"]);
         assert_eq!(scan(&["s=1;s=2; s=3"]), [b"1", b"2", b"3"]);
         assert_eq!(scan(&["s=1", "a=0; s=2"]), [b"1", b"2"]);

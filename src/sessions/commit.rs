@@ -1,7 +1,18 @@
 //! From a session to Set-Cookie.
+//!
+//! 1. What the handler started is waited for before anything is sealed: a cookie goes out only when the store had its
+//!    chance to say that the session ended.
+//! 2. Nothing is sealed that was not judged just before, with the keys of that moment. What was ended meanwhile is
+//!    dropped.
+//! 3. A renewal is sealed before it is published: publishing ends the older cookies, so what can fail must fail while
+//!    they are good.
+//! 4. A renewal is judged three times. Before it is sealed: if a later renewal is known, this one sends nothing and is
+//!    no error. When it is sealed (rule 2). After the store answered: a session that ended meanwhile gets no cookie.
+//! 5. Of renewals at once the first one's cookie goes out, as this node's list and then the store see it. The others
+//!    send none. If the store fails, the cookie goes out beside the error: this node takes no older one any more.
+//! 6. An error of a write leaves the browser's cookies as they are. An error of the store goes out beside the cookies.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::error::{Rejected, StoreError};
 use crate::ids::KeyId;
@@ -9,7 +20,7 @@ use crate::record::Record;
 use crate::revoke::Published;
 use crate::seal::{self, activity};
 use crate::session::service::revocation;
-use crate::session::state::{Change, RequestState, Seen};
+use crate::session::state::{Change, RequestState};
 use crate::session::{NotWritable, Session};
 use crate::sessions::adapter::{CommitError, Committed, HeldCookies, Ticket};
 use crate::sessions::engine::{Engine, removals};
@@ -19,9 +30,7 @@ impl Engine {
     /// Closes the session and renders its cookies. Called once, when the response's head is ready.
     pub(crate) async fn commit(&self, session: &Session, ticket: &Ticket) -> Committed {
         let now = self.service.now();
-        let is_due =
-            |record: &Record, last_use| self.is_due(record, now.since(last_use), ticket.is_asset);
-        let closing = session.with(|state| state.close(&self.service, is_due));
+        let closing = session.with(|state| state.close(&self.service, ticket.is_asset));
         let mut outcome = Committed {
             looked: closing.looked,
             error: closing.refused.map(CommitError::from),
@@ -43,19 +52,21 @@ impl Engine {
         }
         let key = closing.key;
         let written = match change {
-            Change::Keep if closing.looked => {
-                // Only what cannot be a session.
-                Ok(self.removals(ticket, |held| held.worthless).collect())
+            Change::Keep => {
+                // Only what cannot be a session, and only where somebody looked.
+                let removals = self.removals(ticket, |held| closing.looked && held.worthless);
+                Ok(removals.collect())
             }
-            Change::Keep => Ok(Vec::new()),
             Change::Destroy => {
                 let removals = self.removals(ticket, |_| true);
                 Ok(removals.chain(ticket.old.clone()).collect())
             }
-            Change::Seen(seen) => Ok(Vec::from_iter(self.activity(&seen, now))),
-            Change::Write(record) => self.write(record, key, ticket),
+            Change::Seen { record, key, scope } => {
+                Ok(Vec::from_iter(self.activity(&record, &key, scope, now)))
+            }
+            Change::Write(record) => self.seal(record, key, ticket),
             // Nothing is lost if it cannot be: the old cookie stays.
-            Change::MoveIn(record) => Ok(self.write(record, key, ticket).unwrap_or_default()),
+            Change::MoveIn(record) => Ok(self.seal(record, key, ticket).unwrap_or_default()),
             Change::Renew(record) => {
                 let renewed = self.renew(record, key, ticket).await;
                 renewed.map(|(cookies, error)| {
@@ -74,26 +85,23 @@ impl Engine {
         outcome
     }
 
-    /// Whether the browser gets to know that a session was used again: at most every `refresh_after`, and beside
-    /// a page not for all that it loads, unless the idle limit comes near.
-    fn is_due(&self, record: &Record, unknown_for: Duration, is_asset: bool) -> bool {
-        let lifetimes = &self.service.lifetimes;
-        unknown_for >= lifetimes.refresh_after()
-            && (!is_asset || unknown_for >= lifetimes.of(record.class).idle / 2)
-    }
-
     /// The activity cookie of a session that still counts. It belongs to the cookie that the session came with.
     /// The use lasts until the response is ready: a long upload moves the idle limit too, and the later of two
     /// answers carries the later time.
-    fn activity(&self, seen: &Seen, now: UnixMillis) -> Option<String> {
+    fn activity(
+        &self,
+        record: &Record,
+        key: &KeyId,
+        scope: usize,
+        now: UnixMillis,
+    ) -> Option<String> {
         let ring = self.service.keys.load();
-        let record = &seen.record;
         let counts = self.service.rules_with(&ring, now).clear(record).is_ok();
-        if !counts || self.is_untrusted(record.began(), now) {
+        if !counts || self.service.cannot_judge(record.began(), false, now) {
             return None;
         }
-        let scope = self.scopes().nth(seen.scope)?;
-        let key = ring.key(&seen.key, now)?;
+        let scope = self.scopes().nth(scope)?;
+        let key = ring.key(key, now)?;
         let value = activity::write(key, &scope.binding, &record.id, now)?;
         let max_age = self.max_age(record, now);
         Some(scope.template.render_activity(&value, max_age))
@@ -109,7 +117,6 @@ impl Engine {
     ) -> Result<(Vec<String>, Option<StoreError>), CommitError> {
         let next = record.serial.next().ok_or(CommitError::TooManyRenewals)?;
         let now = self.service.now();
-        Arc::make_mut(&mut record).refreshed = now;
         self.require_trust_to_write(&record, now)?;
         let counts = |record: &Record, now| match self.service.rules(now).clear(record) {
             Ok(_) => Ok(true),
@@ -124,7 +131,7 @@ impl Engine {
         Arc::make_mut(&mut record).serial = next;
         // Once it is published the cookies from before are dead. So the new one is made first: what can
         // fail fails while the old one is good.
-        let cookies = self.seal(Arc::clone(&record), key, ticket, now)?;
+        let cookies = self.seal(Arc::clone(&record), key, ticket)?;
         let revoking = self.service.node.revoke(revocation);
         match revoking.here {
             Published::Fresh => (),
@@ -145,20 +152,9 @@ impl Engine {
         }
     }
 
-    /// The cookies of a session that was written to.
-    fn write(
-        &self,
-        record: Arc<Record>,
-        key: Option<KeyId>,
-        ticket: &Ticket,
-    ) -> Result<Vec<String>, CommitError> {
-        let now = self.service.now();
-        self.require_trust_to_write(&record, now)?;
-        self.seal(record, key, ticket, now)
-    }
-
+    /// Fails if this node cannot judge the session.
     fn require_trust_to_write(&self, record: &Record, now: UnixMillis) -> Result<(), CommitError> {
-        if self.is_untrusted(record.began(), now) {
+        if self.service.cannot_judge(record.began(), false, now) {
             self.log.unavailable(self.service.node.staleness());
             return Err(CommitError::Stale);
         }
@@ -171,8 +167,9 @@ impl Engine {
         mut record: Arc<Record>,
         opened: Option<KeyId>,
         ticket: &Ticket,
-        now: UnixMillis,
     ) -> Result<Vec<String>, CommitError> {
+        let now = self.service.now();
+        self.require_trust_to_write(&record, now)?;
         let ring = self.service.keys.load();
         let key = ring.sealing(now).ok_or(CommitError::NoActiveKey)?;
         if let Some(opened) = opened

@@ -1,4 +1,4 @@
-//! The state that all sessions of one cookie share.
+//! What requests need beside the rules of [`Service`]: the names and attributes of cookies, and the log.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -6,24 +6,20 @@ use std::sync::atomic::AtomicBool;
 use super::adapter::HeldCookies;
 use super::keys::Watch;
 use super::log::Log;
-use super::moving::Moving;
+use super::move_in::Moving;
 use crate::cookie::Template;
 use crate::error::ConfigError;
-use crate::revoke::WhenStale;
-use crate::revoke::policy::Policies;
 use crate::revoke::worker::Worker;
 use crate::seal::Binding;
 use crate::session::service::Service;
-use crate::time::UnixMillis;
 
 #[derive(Debug)]
 pub(super) struct Engine {
     pub(super) service: Arc<Service>,
     /// The cookie that is read and written.
     pub(super) current: Scope,
-    /// Those of earlier settings, which are only read.
+    /// The cookies of earlier settings, which are only read.
     pub(super) earlier: Vec<Scope>,
-    pub(super) policy: Policies,
     /// Sessions of another library, which are taken over.
     pub(super) moving: Option<Moving>,
     /// If the keys come from a file.
@@ -41,15 +37,6 @@ impl Engine {
         std::iter::once(&self.current).chain(&self.earlier)
     }
 
-    /// Whether a session that began then can neither be judged nor written, until the list can be relied on again: it
-    /// may lack what others revoked or the store has lost, or has forgotten under a wrong clock what is still needed.
-    pub(super) fn is_untrusted(&self, began: UnixMillis, now: UnixMillis) -> bool {
-        let node = &self.service.node;
-        let max_staleness = self.policy.trust.max_staleness;
-        self.policy.when_stale == WhenStale::Reject
-            && (!node.can_judge(began, max_staleness) || node.list().has_forgotten(now))
-    }
-
     pub(super) fn reload_keys(&self) -> Result<(), ConfigError> {
         let Some(watch) = &self.watch else {
             return Ok(());
@@ -64,7 +51,7 @@ impl Engine {
 pub(crate) struct Scope {
     pub(crate) template: Template,
     pub(crate) binding: Binding,
-    /// Cookies of the same name and another domain or path. A request does not tell them apart.
+    /// Cookies of the same name and a different domain or path. A request does not tell them apart.
     pub(crate) others: Vec<Template>,
 }
 

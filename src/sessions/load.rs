@@ -20,6 +20,7 @@ use crate::session::validity::{Freshness, Live, Rules};
 use crate::sessions::adapter::{HeldCookies, Incoming, Loaded, Ticket, Unavailable};
 use crate::sessions::candidates::FoundCookies;
 use crate::sessions::engine::{Engine, Scope};
+use crate::sessions::move_in::move_in;
 use crate::time::{SKEW, UnixMillis};
 
 /// How many of a request's candidates may cost a run of the cipher.
@@ -38,7 +39,7 @@ struct Tried {
     others: Vec<Arc<Record>>,
     /// When the oldest authentic one began.
     began: Option<UnixMillis>,
-    /// Whether one was left out. It might be a session.
+    /// Whether a candidate was left out. It might be a session.
     left_out: bool,
     opened: usize,
 }
@@ -77,14 +78,17 @@ impl Engine {
                 cookies.worthless = !cookies.indexes.is_empty() && tried.is_worthless(index);
             }
         }
-        let mut ticket = Ticket {
+        let mut state = state(tried, obstacle);
+        let old = match &self.moving {
+            Some(moving) => move_in(moving, &self.service, &self.log, lines, &mut state, now)?,
+            None => None,
+        };
+        let ticket = Ticket {
             current,
             earlier,
-            old: None,
+            old,
             is_asset: fetch_dest.is_some_and(is_asset),
         };
-        let mut state = state(tried, obstacle);
-        self.move_in(&mut state, &mut ticket, lines, now)?;
         let session = Session::new(self.service.clone(), state);
         Ok(Loaded { session, ticket })
     }
@@ -153,17 +157,12 @@ impl Engine {
             .fold(refreshed, UnixMillis::max)
     }
 
-    /// Why no other session may begin over what the request carried, but by a login.
+    /// Why nothing but a login may begin a session over what the request carried.
     fn obstacle(&self, tried: &Tried, now: UnixMillis) -> Option<Obstacle> {
         let refusals = tried.refusals.iter().map(|(refusal, _)| refusal);
-        let of_each = refusals.filter_map(|refusal| self.obstacle_of(refusal, now));
+        let of_each = refusals.filter_map(|refusal| self.service.obstacle(refusal, now));
         let untried = tried.left_out.then_some(Obstacle::Untried);
         of_each.max().max(untried)
-    }
-
-    pub(super) fn obstacle_of(&self, refusal: &Refusal, now: UnixMillis) -> Option<Obstacle> {
-        let max_outage = self.policy.trust.max_outage;
-        refusal.obstacle(self.service.node.is_shared(), max_outage, now)
     }
 
     fn report(&self, reason: &Rejected) {
@@ -174,17 +173,14 @@ impl Engine {
         }
     }
 
-    /// Fails if there is an authentic cookie and the list cannot be trusted to judge it.
+    /// Fails if there is an authentic cookie that this node cannot judge.
     fn require_trust(&self, tried: &Tried, now: UnixMillis) -> Result<(), Unavailable> {
         let mut refusals = tried.refusals.iter().map(|(refusal, _)| refusal);
         let too_old = |refusal: &Refusal| matches!(refusal.standing, Standing::OlderThanList(_));
-        // Another node may still say that such a session counts.
-        let undecided =
-            tried.live.is_none() && refusals.any(too_old) && self.service.node.is_settling();
-        let untrusted = |began| self.is_untrusted(began, now);
-        match undecided || tried.began.is_some_and(untrusted) {
-            true => Err(Unavailable),
-            false => Ok(()),
+        let is_too_old = tried.live.is_none() && refusals.any(too_old);
+        match tried.began {
+            Some(began) if self.service.cannot_judge(began, is_too_old, now) => Err(Unavailable),
+            _ => Ok(()),
         }
     }
 }

@@ -7,6 +7,7 @@ mod adapter;
 mod builder;
 mod candidates;
 mod commit;
+mod double_start;
 mod engine;
 mod inspect;
 mod keys;
@@ -15,15 +16,9 @@ mod log;
 #[cfg(feature = "migrate-actix-session")]
 mod move_in;
 #[cfg(not(feature = "migrate-actix-session"))]
-#[path = "stay_out.rs"]
+#[path = "no_move_in.rs"]
 mod move_in;
-#[cfg(feature = "migrate-actix-session")]
-mod moving;
-#[cfg(not(feature = "migrate-actix-session"))]
-#[path = "stay.rs"]
-mod moving;
 mod opener;
-mod twins;
 
 use std::fmt;
 use std::sync::Arc;
@@ -42,8 +37,8 @@ use engine::Engine;
 pub use inspect::{Inspected, InspectedLogin, token};
 pub(crate) use opener::Opener;
 
-/// Everything that the sessions of one cookie share: keys, the revocation list, lifetimes, the
-/// cookie's settings. Made once and cloned; all clones are the same.
+/// The sessions of one cookie, as an application holds them. Made once and cloned; all clones share the keys, the
+/// revocation list, the lifetimes and the cookie's settings.
 ///
 /// ```no_run
 /// # async fn start() -> Result<(), sealed_session::ConfigError> {

@@ -9,171 +9,210 @@
 //!    order to end everyone.
 //! 3. Its id follows from the old cookie, so its end is that of the old cookie and of every copy. Its record ends no
 //!    earlier than the old cookie is read, so the list remembers the end for as long. Only for an anonymous signed
-//!    cookie, which strangers may have too, the id is random.
+//!    cookie, which strangers may have too, the id is random. Once ends of anonymous sessions were dropped, no
+//!    anonymous one moves in any more.
 //! 4. It costs no I/O, and a request that does not look at it sets no cookie.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Rejected;
+use super::adapter::Unavailable;
+use super::log::Log;
+use crate::cookie::{CookieSettings, PreviousCookie, Template};
+use crate::error::{ConfigError, Rejected};
 use crate::ids::{Generation, SessionId};
 use crate::migrate::{ActixSessionCookie, OldEntries, OldSession};
 use crate::record::{LONGEST_SUBJECT, LoginFacts, Record};
 use crate::session::encoded;
 use crate::session::refusal::Refusal;
+use crate::session::service::Service;
 use crate::session::state::{Dead, RequestState};
 use crate::session::validity::Freshness;
-use crate::sessions::SessionsBuilder;
-use crate::sessions::adapter::{Ticket, Unavailable};
-use crate::sessions::engine::Engine;
-use crate::time::{Class, UnixMillis};
+use crate::time::{Class, Lifetimes, UnixMillis};
 
 /// How long a node may take to read a change of its key file, such as an order to end everyone.
 const UNREAD: Duration = Duration::from_secs(60);
 
-impl SessionsBuilder {
-    /// Takes over the sessions of an application that used actix-session before. See
-    /// [`migrate`](crate::migrate).
-    ///
-    /// [`start`](Self::start) fails if browsers could not have had such a cookie, or if it is to be read for
-    /// longer from now than a session can live.
-    #[cfg_attr(docsrs, doc(cfg(feature = "migrate-actix-session")))]
-    pub fn migrate(mut self, old: ActixSessionCookie) -> Self {
-        self.plan = Some(old);
-        self
-    }
+/// The builder's setting.
+pub(super) type Plan = ActixSessionCookie;
+
+/// A cookie whose sessions move in.
+#[derive(Debug)]
+pub(super) struct Moving {
+    cookie: ActixSessionCookie,
+    /// The Set-Cookie value that removes it; none if our cookie takes its place.
+    removal: Option<String>,
 }
 
-impl Engine {
-    /// Puts the session of an old cookie in the place of none.
-    pub(super) fn move_in<'h>(
-        &self,
-        state: &mut RequestState,
-        ticket: &mut Ticket,
-        lines: impl Iterator<Item = &'h [u8]>,
-        now: UnixMillis,
-    ) -> Result<(), Unavailable> {
-        let Some(moving) = &self.moving else {
-            return Ok(());
-        };
-        let mut all = moving.cookie.find(lines, now);
-        let Some(old) = all.next() else {
-            return Ok(());
-        };
-        ticket.old.clone_from(&moving.removal);
-        // A random id names nothing that could be ended.
-        let is_named = |record: &Record| record.login.is_some() || moving.cookie.is_unique();
-        let others = all.filter_map(|other| self.old_record(&moving.cookie, &other, now));
-        let mut others: Vec<_> = others.filter(is_named).map(Arc::new).collect();
-        let Some(mut record) = self.old_record(&moving.cookie, &old, now) else {
-            return Ok(());
-        };
-        if !state.is_vacant() {
-            if is_named(&record) {
-                others.push(Arc::new(record));
-            }
-            others.into_iter().for_each(|other| state.carries(other));
-            return Ok(());
+/// # Errors
+/// When browsers could not have had such a cookie, or it is to be read for too long.
+pub(super) fn prepare(
+    plan: Option<Plan>,
+    ours: CookieSettings,
+    lifetimes: &Lifetimes,
+    now: UnixMillis,
+) -> Result<Option<Moving>, ConfigError> {
+    let Some(cookie) = plan else {
+        return Ok(None);
+    };
+    // For so long the list remembers what ended a session.
+    let latest = now + lifetimes.longest_absolute();
+    if cookie.until() > latest {
+        let problem = format!(
+            "the old cookie is to be read until {}; at the most until {latest}, because the revocation list \
+             forgets logouts after the longest lifetime",
+            cookie.until(),
+        );
+        return Err(ConfigError::setting("migrate", problem));
+    }
+    let (domain, path) = cookie.scope();
+    let theirs = PreviousCookie {
+        name: cookie.name().to_owned(),
+        domain: domain.map(str::to_owned),
+        path: path.to_owned(),
+    };
+    let is_ours =
+        (theirs.name == ours.name) && theirs.domain == ours.domain && theirs.path == ours.path;
+    let settings = CookieSettings {
+        previous: if is_ours { Vec::new() } else { vec![theirs] },
+        ..ours
+    };
+    let template = Template::previous(&settings).map_err(|error| match error {
+        ConfigError::Setting { problem, .. } => ConfigError::setting("migrate", problem),
+        error => error,
+    })?;
+    let removal = template.first().map(|template| template.removal(0));
+    Ok(Some(Moving { cookie, removal }))
+}
+
+/// Puts the session of an old cookie in the place of none. Returns what removes that cookie, if the request has one.
+pub(super) fn move_in<'h>(
+    moving: &Moving,
+    service: &Service,
+    log: &Log,
+    lines: impl Iterator<Item = &'h [u8]>,
+    state: &mut RequestState,
+    now: UnixMillis,
+) -> Result<Option<String>, Unavailable> {
+    let cookie = &moving.cookie;
+    let record_of = |old: &OldSession| record_of(cookie, old, service, log, now);
+    let mut all = cookie.find(lines, now);
+    let Some(old) = all.next() else {
+        return Ok(None);
+    };
+    let removal = moving.removal.clone();
+    // A random id names nothing that could be ended.
+    let is_named = |record: &Record| record.login.is_some() || cookie.is_unique();
+    let others = all.filter_map(|other| record_of(&other));
+    let mut others: Vec<_> = others.filter(is_named).map(Arc::new).collect();
+    let Some(mut record) = record_of(&old) else {
+        return Ok(removal);
+    };
+    if !state.is_vacant() {
+        if is_named(&record) {
+            others.push(Arc::new(record));
         }
-        self.fill(&mut record, &old.entries);
-        if record.login.is_none() && record.entries.is_empty() {
-            return Ok(());
-        }
-        // While other nodes may still restore what the store lost, nobody knows whether it was ended.
-        if self.is_untrusted(record.began(), now) || self.service.node.is_settling() {
-            return Err(Unavailable);
-        }
-        let record = Arc::new(record);
-        *state = match self.judge_old(&record, now) {
-            Ok(freshness) => RequestState::moved_in(record, freshness),
-            Err(refusal) => {
-                self.log.rejected(&refusal.reason);
-                let reason = refusal.reason;
-                let dead = Dead {
-                    record,
-                    key: None,
-                    reason,
-                };
-                let obstacle = self.obstacle_of(&refusal, now);
-                RequestState::absent(obstacle, Some(dead), Vec::new(), Some(reason))
-            }
-        };
         others.into_iter().for_each(|other| state.carries(other));
-        Ok(())
+        return Ok(removal);
     }
-
-    fn judge_old(&self, record: &Record, now: UnixMillis) -> Result<Freshness, Refusal> {
-        let rules = self.service.rules(now);
-        // Whatever its time: the old cookie may be from before.
-        if rules.everyone_before.is_some() {
-            return Err(Refusal::dead(Rejected::EveryoneEnded));
-        }
-        // It may have been anonymous when it was ended: before the application named its users.
-        if rules
-            .list
-            .anonymous()
-            .get(&record.id)
-            .is_some_and(|entry| entry.serial > record.serial)
-        {
-            return Err(Refusal::dead(Rejected::Ended));
-        }
-        rules.judge(record, now)
+    fill(&mut record, &old.entries, service, log);
+    if record.login.is_none() && record.entries.is_empty() {
+        return Ok(removal);
     }
-
-    /// The session that an old one becomes, without its entries.
-    fn old_record(
-        &self,
-        cookie: &ActixSessionCookie,
-        old: &OldSession,
-        now: UnixMillis,
-    ) -> Option<Record> {
-        let service = &self.service;
-        let subject = cookie.user(&old.entries);
-        let is_name = |name: &String| (1..=LONGEST_SUBJECT).contains(&name.len());
-        if subject.as_ref().is_some_and(|name| !is_name(name)) {
-            self.log.no_subject();
-            return None;
+    // Nobody knows when it began, so it may be older than the list.
+    if service.cannot_judge(record.began(), true, now) {
+        return Err(Unavailable);
+    }
+    let record = Arc::new(record);
+    *state = match judge(&record, service, now) {
+        Ok(freshness) => RequestState::moved_in(record, freshness),
+        Err(refusal) => {
+            let reason = refusal.reason;
+            log.rejected(&reason);
+            let dead = Dead {
+                record,
+                key: None,
+                reason,
+            };
+            let obstacle = service.obstacle(&refusal, now);
+            RequestState::absent(obstacle, Some(dead), Vec::new(), Some(reason))
         }
-        let id = match &subject {
-            None if !cookie.is_unique() => service.fresh_id().ok()?,
-            _ => SessionId::of_token(service.binding.audience(), &old.token),
-        };
-        let class = match &subject {
-            Some(_) if cookie.remembers() => Class::Remembered,
-            _ => Class::Standard,
-        };
-        let login = subject.map(|subject| LoginFacts {
-            key: service.subject_key(&subject),
-            subject,
-            generation: Generation::NONE,
-            // Nobody knows, and what asks for a recent login must not take this for one.
-            at: UnixMillis::EPOCH,
-            roles: Vec::new(),
-            groups: Vec::new(),
-            fingerprint: None,
+    };
+    others.into_iter().for_each(|other| state.carries(other));
+    Ok(removal)
+}
+
+fn judge(record: &Record, service: &Service, now: UnixMillis) -> Result<Freshness, Refusal> {
+    let rules = service.rules(now);
+    // Whatever its time: the old cookie may be from before.
+    if rules.everyone_before.is_some() {
+        return Err(Refusal::dead(Rejected::EveryoneEnded));
+    }
+    let anonymous = rules.list.anonymous();
+    // It may have been anonymous when it was ended: before the application named its users.
+    let ended = anonymous.get(&record.id);
+    let is_ended = ended.is_some_and(|entry| entry.serial > record.serial);
+    // The end of an anonymous one may have been dropped. Nobody knows when that began, so it may be before `since`.
+    let may_be_ended = record.login.is_none() && anonymous.since() > UnixMillis::EPOCH;
+    if is_ended || may_be_ended {
+        return Err(Refusal::dead(Rejected::Ended));
+    }
+    rules.judge(record, now)
+}
+
+/// The session that an old one becomes, without its entries.
+fn record_of(
+    cookie: &ActixSessionCookie,
+    old: &OldSession,
+    service: &Service,
+    log: &Log,
+    now: UnixMillis,
+) -> Option<Record> {
+    let subject = cookie.user(&old.entries);
+    let is_name = |name: &String| (1..=LONGEST_SUBJECT).contains(&name.len());
+    if subject.as_ref().is_some_and(|name| !is_name(name)) {
+        log.no_subject();
+        return None;
+    }
+    let id = match &subject {
+        None if !cookie.is_unique() => service.fresh_id().ok()?,
+        _ => SessionId::of_token(service.binding.audience(), &old.token),
+    };
+    let class = match &subject {
+        Some(_) if cookie.remembers() => Class::Remembered,
+        _ => Class::Standard,
+    };
+    let login = subject.map(|subject| LoginFacts {
+        key: service.subject_key(&subject),
+        subject,
+        generation: Generation::NONE,
+        // Nobody knows, and what asks for a recent login must not take this for one.
+        at: UnixMillis::EPOCH,
+        roles: Vec::new(),
+        groups: Vec::new(),
+        fingerprint: None,
+    });
+    // Dated back: this node may not have read an order to end everyone yet, and it must reach this session.
+    let created = service.beginning(now.minus(UNREAD), service.node.list().complete_since());
+    let record = service.begin(id, login, class, Generation::NONE, created);
+    Some(Record {
+        // Its end is remembered until then. It lives no longer than its class allows.
+        expires: record.expires.max(cookie.until()),
+        ..record
+    })
+}
+
+/// Adds the entries, as many as fit.
+fn fill(record: &mut Record, entries: &OldEntries, service: &Service, log: &Log) {
+    for (name, value) in entries.iter() {
+        let value = value.ok_or_else(|| "is no JSON that can be read here".to_owned());
+        let added = value.and_then(|value| {
+            let bytes = encoded(name, &value).map_err(|error| error.to_string())?;
+            let fits = service.set_entry(record, name, &bytes);
+            fits.map_err(|error| error.to_string())
         });
-        // Dated back: this node may not have read an order to end everyone yet, and it must reach this session.
-        let created = service.beginning(now.minus(UNREAD), service.node.list().complete_since());
-        let record = service.begin(id, login, class, Generation::NONE, created);
-        Some(Record {
-            // Its end is remembered until then. It lives no longer than its class allows.
-            expires: record.expires.max(cookie.until()),
-            ..record
-        })
-    }
-
-    /// Adds the entries, as many as fit.
-    fn fill(&self, record: &mut Record, entries: &OldEntries) {
-        for (name, value) in entries.iter() {
-            let value = value.ok_or_else(|| "is no JSON that can be read here".to_owned());
-            let added = value.and_then(|value| {
-                let bytes = encoded(name, &value).map_err(|error| error.to_string())?;
-                let fits = self.service.set_entry(record, name, &bytes);
-                fits.map_err(|error| error.to_string())
-            });
-            if let Err(problem) = added {
-                self.log.entry_left_behind(name, &problem);
-            }
+        if let Err(problem) = added {
+            log.entry_left_behind(name, &problem);
         }
     }
 }

@@ -112,9 +112,9 @@ impl Lifetimes {
         self.refresh_after.unwrap_or((5 * MINUTE).min(shorter / 4))
     }
 
-    /// The longest that a cookie sealed under these settings can matter, skew included.
-    pub(crate) fn longest(&self) -> Duration {
-        self.standard.absolute.max(self.remembered.absolute) + SKEW
+    /// The longest that a session can live.
+    pub(crate) fn longest_absolute(&self) -> Duration {
+        self.standard.absolute.max(self.remembered.absolute)
     }
 
     /// When a session is dead by its absolute limit: the earlier of its sealed end and today's limit,
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_are_refused() {
+    fn lifetimes_that_contradict_each_other_are_refused() {
         let changes: [fn(&mut Lifetimes); 6] = [
             |l| l.standard.idle = Duration::ZERO,
             |l| l.standard.absolute = MINUTE,

@@ -193,7 +193,7 @@ async fn without_a_login_there_is_nobody_to_log_out_everywhere() {
 
 /// RFC 9110, section 15.5.2: the library's own and the application's.
 #[actix_web::test]
-async fn every_401_says_how_to_log_in() {
+async fn every_401_of_the_example_says_how_to_log_in() {
     let data = folder();
     let server = Server::on(data.path());
     let nobody = server.browser();

@@ -164,7 +164,7 @@ async fn of_two_renewals_at_once_on_two_nodes_one_wins() {
 }
 
 #[actix_web::test]
-async fn a_renewal_on_one_node_and_a_logout_on_another_end_in_a_logout() {
+async fn a_renewal_and_a_logout_at_once_on_two_nodes_end_in_a_logout() {
     for renewed in [0, 1] {
         let (_, nodes) = fleet().await;
         let ended = 1 - renewed;

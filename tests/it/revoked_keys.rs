@@ -133,7 +133,7 @@ async fn a_key_that_is_revoked_ends_the_say_of_a_request_under_way() {
 }
 
 #[actix_web::test]
-async fn a_revoked_key_ends_its_sessions_and_what_became_of_them() {
+async fn a_revoked_key_ends_its_sessions_and_all_that_followed_from_them() {
     let bench = Bench::start().await;
     let leaked = bench.sealing();
     let stays = bench.logged_in("/remember/alice").await;

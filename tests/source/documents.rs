@@ -1,6 +1,7 @@
 //! What the documents name exists: tests, files and headings.
 //!
-//! 1. A test is named by its name alone, which is a sentence, so that it may move to another file.
+//! 1. A test is named by its name alone, which is a sentence, so that it may move to another file. So no name occurs
+//!    twice. Doc tests have no names.
 //! 2. Each threat of docs/THREATS.md has tests, in a table of their own.
 //! 3. The format has a file of its own here (`format`), and so has what an operator reads (`manual`).
 
@@ -111,10 +112,16 @@ fn tests_of(source: &str) -> Vec<String> {
     names
 }
 
-/// The names of all tests. Documents name a test by its name alone, so that it may move.
+/// The names of all tests but doc tests, which have none.
 fn tests() -> BTreeSet<String> {
-    let sources = ["src", "tests"].into_iter().flat_map(sources);
-    sources.flat_map(|source| tests_of(&source)).collect()
+    let mut tests = BTreeSet::new();
+    for source in ["src", "tests"].into_iter().flat_map(sources) {
+        for name in tests_of(&source) {
+            assert!(!tests.contains(&name), "two tests are called {name}");
+            tests.insert(name);
+        }
+    }
+    tests
 }
 
 /// Whether a word is the name of a test: four words or more.
@@ -197,7 +204,7 @@ fn every_room_and_file_on_the_map_exists() {
     let spans = code(&text).into_iter();
     let is_path = |span: &String| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
-        span.contains('/') && span.chars().all(allowed)
+        (span.contains('/') || span.ends_with(".rs")) && span.chars().all(allowed)
     };
     let mut found = 0;
     for path in spans.filter(is_path) {
@@ -218,7 +225,7 @@ fn the_documents_that_are_reviewed_are_short() {
     for (document, most) in [
         ("SECURITY.md", 200),
         ("README.md", 170),
-        ("docs/REVOCATION.md", 220),
+        ("docs/REVOCATION.md", 230),
     ] {
         let lines = read(document).lines().count();
         assert!(lines <= most, "{document} has {lines} lines");

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::{Edit, Presence, RequestState};
+use super::{Edit, HeldSession, Presence, RequestState};
 use crate::ids::KeyId;
 use crate::record::Record;
 use crate::revoke::Published;
@@ -11,7 +11,6 @@ use crate::revoke::node::Attempt;
 use crate::session::error::NotWritable;
 use crate::session::service::Service;
 use crate::session::validity::Freshness;
-use crate::time::UnixMillis;
 
 /// What a response has to do for the session.
 #[derive(Debug)]
@@ -19,7 +18,12 @@ pub(crate) enum Change {
     /// Nothing: the browser keeps what it has.
     Keep,
     /// Nothing was written, but the session was used, and the browser is told so.
-    Seen(Seen),
+    Seen {
+        record: Arc<Record>,
+        key: KeyId,
+        /// Which of the cookies that are read carried it.
+        scope: usize,
+    },
     /// Seal what was written.
     Write(Arc<Record>),
     /// Seal a session of another library that was only looked at.
@@ -28,14 +32,6 @@ pub(crate) enum Change {
     Renew(Arc<Record>),
     /// Remove the cookie.
     Destroy,
-}
-
-/// A session that was looked at by the newest of its cookies.
-#[derive(Debug)]
-pub(crate) struct Seen {
-    pub(crate) record: Arc<Record>,
-    pub(crate) key: KeyId,
-    pub(crate) scope: usize,
 }
 
 /// A session whose response is ready.
@@ -51,16 +47,11 @@ pub(crate) struct Closing {
 impl RequestState {
     /// Says what the response has to do. From here on nothing can be written.
     ///
-    /// `is_due` decides whether the browser is told of a further use, given a session that was only looked at and its
-    /// last use.
-    pub(crate) fn close(
-        &mut self,
-        service: &Service,
-        is_due: impl FnOnce(&Record, UnixMillis) -> bool,
-    ) -> Closing {
+    /// `is_asset` tells whether the response is a part of a page.
+    pub(crate) fn close(&mut self, service: &Service, is_asset: bool) -> Closing {
         let change = match self.refused {
             Some(_) => Change::Keep,
-            None => self.outcome(is_due),
+            None => self.outcome(service, is_asset),
         };
         let key = self.key();
         self.committed = true;
@@ -74,7 +65,7 @@ impl RequestState {
         }
     }
 
-    fn outcome(&self, is_due: impl FnOnce(&Record, UnixMillis) -> bool) -> Change {
+    fn outcome(&self, service: &Service, is_asset: bool) -> Change {
         let held = match &self.presence {
             Presence::Absent(_) => return Change::Keep,
             Presence::Ended(_) => return Change::Destroy,
@@ -90,11 +81,11 @@ impl RequestState {
             (Edit::Renewed, _) => Change::Renew(record()),
             (Edit::Clean, _) if !self.looked || held.freshness != Freshness::Newest => Change::Keep,
             (Edit::Clean, None) => Change::MoveIn(record()),
-            (Edit::Clean, Some(key)) if is_due(&held.record, held.last_use) => Change::Seen(Seen {
+            (Edit::Clean, Some(key)) if is_due(held, service, is_asset) => Change::Seen {
                 record: record(),
                 key,
                 scope: held.scope,
-            }),
+            },
             (Edit::Clean, Some(_)) => Change::Keep,
         }
     }
@@ -120,4 +111,13 @@ impl RequestState {
             record.serial = next;
         }
     }
+}
+
+/// Whether the browser gets to know that a session was used again: at most every `refresh_after`, and beside
+/// a page not for all that it loads, unless the idle limit comes near.
+fn is_due(held: &HeldSession, service: &Service, is_asset: bool) -> bool {
+    let lifetimes = &service.lifetimes;
+    let unknown_for = service.now().since(held.last_use);
+    unknown_for >= lifetimes.refresh_after()
+        && (!is_asset || unknown_for >= lifetimes.of(held.record.class).idle / 2)
 }

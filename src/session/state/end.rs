@@ -5,6 +5,7 @@ use std::mem;
 use super::{Absence, Edit, Ending, Presence, RequestState};
 use crate::error::Rejected;
 use crate::revoke::node::Attempt;
+use crate::revoke::policy::OlderSessions;
 use crate::revoke::{Published, Raised};
 use crate::session::error::{LogoutError, NotWritable};
 use crate::session::refusal::Obstacle;
@@ -87,9 +88,9 @@ impl RequestState {
         if let Some(record) = self.record()
             && let Some(login) = &record.login
         {
-            let created = match service.accept_older {
-                true => UnixMillis::MAX,
-                false => record.created,
+            let created = match service.policy.older_sessions {
+                OlderSessions::Accept => UnixMillis::MAX,
+                OlderSessions::Reject => record.created,
             };
             if !service.node.store_can_judge(created, login.at) {
                 return Err(LogoutError::Settling);

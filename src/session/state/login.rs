@@ -12,7 +12,7 @@ use crate::session::service::Service;
 /// What a login finds.
 pub(crate) struct Before<'s> {
     /// The session whose entries it may take over, and the key that it was opened with.
-    pub(crate) heir: Option<(&'s Arc<Record>, Option<KeyId>)>,
+    pub(crate) predecessor: Option<(&'s Arc<Record>, Option<KeyId>)>,
     /// The session that counted until now.
     pub(crate) live: Option<&'s Arc<Record>>,
     /// The other sessions that the request carried. None is the one that the handlers saw, but they may count.
@@ -29,7 +29,7 @@ impl RequestState {
         self.still_counts(service);
         let mut live = None;
         let mut dead = self.others.clone();
-        let heir = match &self.presence {
+        let predecessor = match &self.presence {
             Presence::Present(held) => {
                 live = held.is_presented().then_some(&held.record);
                 Some(&held.record)
@@ -48,7 +48,7 @@ impl RequestState {
             Presence::Absent(_) | Presence::Ended(_) => None,
         };
         Ok(Before {
-            heir: heir.map(|record| (record, self.key())),
+            predecessor: predecessor.map(|record| (record, self.key())),
             live,
             dead,
         })

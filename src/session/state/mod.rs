@@ -29,7 +29,7 @@ use crate::session::service::Service;
 use crate::session::validity::{Freshness, Live};
 use crate::time::UnixMillis;
 
-pub(crate) use close::{Change, Seen};
+pub(crate) use close::Change;
 
 /// What has happened to the session in this request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -75,7 +75,7 @@ async fn a_cookie_keeps_the_state_that_it_was_set_with() {
 
 /// There a change begins the TTL anew.
 #[actix_web::test]
-async fn max_age_is_the_time_to_the_absolute_end() {
+async fn a_change_does_not_move_the_absolute_end() {
     let clock = ManualClock::default();
     let browser = serve(&persistent(&clock, HOUR).await);
     let pauses = [

@@ -132,7 +132,7 @@ async fn who_was_logged_out_can_log_in_again() {
 }
 
 #[actix_web::test]
-async fn a_guard_sees_the_session() {
+async fn a_guard_admits_who_is_logged_in() {
     let clock = ManualClock::default();
     let browser = serve(&persistent(&clock, 7 * DAY).await);
     browser.get("/members/visits").await.is(404);

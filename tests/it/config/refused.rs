@@ -115,7 +115,7 @@ async fn a_cookie_is_allowed_512_to_4096_bytes() {
 }
 
 #[actix_web::test]
-async fn a_short_limit_shortens_a_refresh_that_was_not_set() {
+async fn a_short_idle_limit_alone_is_no_contradiction() {
     for idle in ["1m", "5m", "1s"] {
         start(&minimal(&format!("[lifetime]\nidle = \"{idle}\"")))
             .await

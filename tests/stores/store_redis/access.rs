@@ -11,9 +11,15 @@ use super::replication::with_replica;
 use super::tools::*;
 use support::ended_entry;
 
-/// What the documentation of `Redis` says that a user needs.
+/// What a user needs, by the documentation of `Redis` and by the manual.
 fn documented_rights() -> Vec<String> {
-    let source = include_str!("../../../src/store/redis/handle.rs");
+    let rights = rights_in(include_str!("../../../src/store/redis/handle.rs"));
+    let manual = rights_in(include_str!("../../../docs/OPERATIONS.md"));
+    assert_eq!(rights, manual);
+    rights
+}
+
+fn rights_in(source: &str) -> Vec<String> {
     let from = source.find("ACL SETUSER sessions").unwrap();
     let text = &source[from..];
     let text = &text[..text.find("```").unwrap()];

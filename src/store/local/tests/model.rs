@@ -204,7 +204,7 @@ proptest! {
     }
 
     #[test]
-    fn memory_agrees_with_the_model(steps in prop::collection::vec(step(), 1..50)) {
+    fn a_list_in_memory_agrees_with_the_model(steps in prop::collection::vec(step(), 1..50)) {
         run(&steps, None)?;
     }
 }

@@ -20,7 +20,7 @@ use crate::revoke::Store;
 use crate::revoke::store::WeakStore;
 use crate::sessions::Engine;
 
-/// All that live in this process.
+/// The sessions that live in this process.
 static LIVING: Mutex<Vec<Living>> = Mutex::new(Vec::new());
 
 struct Living {
