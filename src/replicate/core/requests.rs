@@ -109,7 +109,9 @@ impl Core {
             }
             // The store has carried it out, and its replicas may not know. Its result has to be found out.
             Err(StoreError::NotReplicated { .. }) => self.call(Call::Read(ReadFor::Adopt(*raise))),
-            // Nothing was raised, and nobody wants it any more but who asked for an earlier one.
+            // Nothing was raised, and nobody wants it any more but who asked for an earlier one: a logout everywhere
+            // that the store did not take is outstanding, and a request that was under way logs others out and takes
+            // its place. Where that finds another server, the mark and what is outstanding are still the logout's.
             Err(StoreError::Replaced)
                 if !matches!(raise_for, RaiseFor::Request { covers: true, .. }) =>
             {
@@ -121,7 +123,8 @@ impl Core {
             (RaiseFor::Request { ticket, covers }, Ok(mut raised)) => {
                 if covers {
                     // The one that it covers had ended every session from before, although no generation
-                    // said so yet.
+                    // said so yet. Else a session that was ended outlives a logout of the others which was under way:
+                    // `logout_others_in_flight_lifts_no_mark_of_a_logout_that_the_store_did_not_take`.
                     raised.previous = raised.generation;
                 }
                 self.reply(ticket, Ok(Reply::Raised(raised)));
@@ -154,6 +157,8 @@ impl Core {
         };
         // A copy that took the store's place meanwhile need not know of it. One that was there from the beginning
         // does: where an earlier attempt was carried out, this node may have heard of it and only lack the answer.
+        // Then nothing is larger than what this attempt knew, and the mark would stay for as long as there are no
+        // replicas: `a_raise_that_was_heard_of_keeps_nobody_out_while_there_are_no_replicas`.
         let outstanding = self.outbox.raises.get(&raise.target);
         let was_there = outstanding.is_some_and(|it| {
             it.id == raise.id
