@@ -109,7 +109,9 @@ impl Core {
             }
             // The store has carried it out, and its replicas may not know. Its result has to be found out.
             Err(StoreError::NotReplicated { .. }) => self.call(Call::Read(ReadFor::Adopt(*raise))),
-            // Nothing was raised, and nobody wants it any more but who asked for an earlier one.
+            // Nothing was raised, and nobody wants it any more but who asked for an earlier one: a logout everywhere
+            // that the store did not take is outstanding, and a request that was under way logs others out and takes
+            // its place. Where that finds another server, the mark and what is outstanding are still the logout's.
             Err(StoreError::Replaced)
                 if !matches!(raise_for, RaiseFor::Request { covers: true, .. }) =>
             {
@@ -119,6 +121,8 @@ impl Core {
         }
         match (raise_for, raised) {
             (RaiseFor::Request { ticket, covers }, Ok(raised)) => {
+                // Else a session that was ended outlives a logout of the others:
+                // `a_raise_in_place_of_one_that_was_not_taken_ended_every_session_from_before`.
                 let raised = if covers { raised.covering() } else { raised };
                 self.reply(ticket, Ok(Reply::Raised(raised)));
             }
@@ -150,7 +154,9 @@ impl Core {
         };
         // Only on the server that was asked from the beginning. A copy that took its place need not know of the raise,
         // and what it holds may be the raise of another node. Where an earlier attempt was carried out, this node may
-        // have heard of it and only lack the answer.
+        // have heard of it and only lack the answer. Then nothing is larger than what this attempt knew, and the mark
+        // would stay for as long as there are no replicas:
+        // `a_raise_that_was_heard_of_keeps_nobody_out_while_there_are_no_replicas`.
         let outstanding = self.outbox.raises.get(&raise.target);
         let is_ours = outstanding.is_some_and(|it| {
             it.id == raise.id

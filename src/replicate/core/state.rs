@@ -124,10 +124,14 @@ pub(super) struct Outstanding {
     pub(super) id: RaiseId,
     /// The target's generation when it was named.
     pub(super) known: Generation,
-    /// Which store was known when it was named.
+    /// Which store was known when it was named. Its generations alone are adopted when the answer to an attempt is
+    /// missing (`adopt`): a copy in its place can show one that others raised, and lack this raise.
     pub(super) named_on: Option<Incarnation>,
     /// The only server that may carry it out, while nobody has been told that it failed. A repeat elsewhere would
     /// end the session of whoever logs others out.
+    ///
+    /// Without it a copy that lacks a logout everywhere answers with the generation from before, and the session that
+    /// was ended is sealed again: `a_raise_for_others_that_any_server_takes_revives_who_was_ended` in the model.
     pub(super) on: Option<Incarnation>,
 }
 
