@@ -206,8 +206,9 @@ impl Sessions {
     /// To be called where a handler asks for the session of a request that could not be loaded: counts
     /// and logs that it is answered with 503.
     pub fn note_unavailable(&self) {
-        let staleness = self.engine.service.node.staleness();
-        self.engine.log.unavailable(staleness);
+        let node = &self.engine.service.node;
+        let log = &self.engine.log;
+        log.unavailable(node.staleness(), node.is_settling());
     }
 
     /// Closes the session when the response's head is ready, and says what the response gets.
