@@ -126,6 +126,12 @@ impl Node {
         self.completeness.is_settling(self.moment())
     }
 
+    /// Whether the store may have lost the end of a session that began then, by its clock: it still settles, and the
+    /// session is older than this node's meeting with its server.
+    pub(crate) fn store_may_lack(&self, began: UnixMillis) -> bool {
+        self.is_settling() && began <= self.completeness.met()
+    }
+
     /// Whether the store itself can tell of a session whether it was ended, which began at `created` and whose
     /// user logged in at `login`.
     pub(crate) fn store_can_judge(&self, created: UnixMillis, login: UnixMillis) -> bool {

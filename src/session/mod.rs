@@ -132,7 +132,8 @@ impl Session {
     /// another node ended a moment ago: a transfer, a change of password.
     ///
     /// Without it a node relies on its own list, which may lack the others' latest revocations, at worst those of the
-    /// last `max_staleness`. This costs a round trip. With a store in this process it costs nothing, because the
+    /// last `max_staleness`. This costs a round trip. While a shared store settles after a loss or a failover, it is an
+    /// error for sessions from before: the store may lack their end. With a store in this process it costs nothing, because the
     /// list is never behind.
     ///
     /// ```no_run
@@ -162,9 +163,9 @@ impl Session {
         self.with(|state| {
             let rules = service.rules(service.now());
             if let Some(record) = state.record()
-                && !rules.covers(since, record)
+                && (service.node.store_may_lack(record.began()) || !rules.covers(since, record))
             {
-                let problem = "it has lost its data, and does not have it back yet";
+                let problem = "it has lost data, or may have, and does not have it back yet";
                 return Err(StoreError::unavailable(problem).into());
             }
             let counts = state.still_counts(service);

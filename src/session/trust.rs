@@ -9,7 +9,7 @@
 //!    list is complete since an earlier time;
 //! 4. the clock stands before the time at which the list last forgot something, which may still be needed.
 //!
-//! Reasons 1, 2 and 4 do not count where the application accepts sessions under a stale list ([`WhenStale`]).
+//! Reasons 1 and 2 do not count where the application accepts sessions under a stale list ([`WhenStale`]).
 
 use crate::revoke::WhenStale;
 use crate::session::refusal::{Obstacle, Refusal};
@@ -27,7 +27,8 @@ impl Service {
         let may_lack = !self.node.can_judge(began, self.policy.trust.max_staleness);
         let is_undecided = is_older_than_list && self.node.is_settling();
         let rejects = self.policy.when_stale == WhenStale::Reject;
-        is_undecided || rejects && (may_lack || self.node.list().has_forgotten(now))
+        let has_forgotten = self.node.list().has_forgotten(now);
+        is_undecided || has_forgotten || rejects && may_lack
     }
 
     /// Why nothing but a login may begin a session over a refused cookie on this node.

@@ -52,11 +52,11 @@ impl Engine {
         }
         let key = closing.key;
         let written = match change {
-            Change::Keep if closing.looked => {
-                // Only what cannot be a session.
-                Ok(self.removals(ticket, |held| held.worthless).collect())
+            Change::Keep => {
+                // Only what cannot be a session, and only where somebody looked.
+                let removals = self.removals(ticket, |held| closing.looked && held.worthless);
+                Ok(removals.collect())
             }
-            Change::Keep => Ok(Vec::new()),
             Change::Destroy => {
                 let removals = self.removals(ticket, |_| true);
                 Ok(removals.chain(ticket.old.clone()).collect())
@@ -117,7 +117,7 @@ impl Engine {
     ) -> Result<(Vec<String>, Option<StoreError>), CommitError> {
         let next = record.serial.next().ok_or(CommitError::TooManyRenewals)?;
         let now = self.service.now();
-        self.require_judgeable(&record, now)?;
+        self.require_trust_to_write(&record, now)?;
         let counts = |record: &Record, now| match self.service.rules(now).clear(record) {
             Ok(_) => Ok(true),
             Err(refusal) if refusal.reason == Rejected::Superseded => Ok(false),
@@ -153,7 +153,7 @@ impl Engine {
     }
 
     /// Fails if this node cannot judge the session.
-    fn require_judgeable(&self, record: &Record, now: UnixMillis) -> Result<(), CommitError> {
+    fn require_trust_to_write(&self, record: &Record, now: UnixMillis) -> Result<(), CommitError> {
         if self.service.cannot_judge(record.began(), false, now) {
             let node = &self.service.node;
             self.log.unavailable(node.staleness(), node.is_settling());
@@ -170,7 +170,7 @@ impl Engine {
         ticket: &Ticket,
     ) -> Result<Vec<String>, CommitError> {
         let now = self.service.now();
-        self.require_judgeable(&record, now)?;
+        self.require_trust_to_write(&record, now)?;
         let ring = self.service.keys.load();
         let key = ring.sealing(now).ok_or(CommitError::NoActiveKey)?;
         if let Some(opened) = opened

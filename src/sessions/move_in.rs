@@ -9,7 +9,8 @@
 //!    order to end everyone.
 //! 3. Its id follows from the old cookie, so its end is that of the old cookie and of every copy. Its record ends no
 //!    earlier than the old cookie is read, so the list remembers the end for as long. Only for an anonymous signed
-//!    cookie, which strangers may have too, the id is random.
+//!    cookie, which strangers may have too, the id is random. Once ends of anonymous sessions were dropped, no
+//!    anonymous one moves in any more.
 //! 4. It costs no I/O, and a request that does not look at it sets no cookie.
 
 use std::sync::Arc;
@@ -147,9 +148,13 @@ fn judge(record: &Record, service: &Service, now: UnixMillis) -> Result<Freshnes
     if rules.everyone_before.is_some() {
         return Err(Refusal::dead(Rejected::EveryoneEnded));
     }
+    let anonymous = rules.list.anonymous();
     // It may have been anonymous when it was ended: before the application named its users.
-    let ended = rules.list.anonymous().get(&record.id);
-    if ended.is_some_and(|entry| entry.serial > record.serial) {
+    let ended = anonymous.get(&record.id);
+    let is_ended = ended.is_some_and(|entry| entry.serial > record.serial);
+    // The end of an anonymous one may have been dropped. Nobody knows when that began, so it may be before `since`.
+    let may_be_ended = record.login.is_none() && anonymous.since() > UnixMillis::EPOCH;
+    if is_ended || may_be_ended {
         return Err(Refusal::dead(Rejected::Ended));
     }
     rules.judge(record, now)

@@ -80,7 +80,7 @@ async fn a_node_that_hears_nothing_answers_only_requests_without_an_authentic_co
     stranger.get("/me").await.is(401);
     stranger.holding("junk").get("/me").await.removes();
     stranger.post("/login/dave").await.is(503);
-    // A anonymous's first write is refused rather than lost.
+    // A visitor's first write is refused rather than lost.
     let write = stranger.put("/entries/a", json!(1)).await.is(503);
     assert!(write.set_cookies().is_empty(), "{write:?}");
 
@@ -202,12 +202,12 @@ async fn a_login_holds_although_its_node_has_not_heard_of_a_logout_everywhere() 
 async fn a_new_store_knows_of_no_session_from_before() {
     let clock = ManualClock::default();
     let old = Node::on(&clock, log(&clock)).await;
-    let (user, anonymous) = (old.browser(), old.browser());
+    let (user, visitor) = (old.browser(), old.browser());
     user.post("/login/alice").await.is(200);
-    anonymous.put("/entries/a", json!(1)).await.is(204);
+    visitor.put("/entries/a", json!(1)).await.is(204);
     let new = Node::on(&clock, log(&clock)).await;
     user.copy().at(&new).get("/me").await.is(401);
-    anonymous.copy().at(&new).get("/entries/a").await.is(404);
+    visitor.copy().at(&new).get("/entries/a").await.is(404);
     let trusting = builder(&clock, log(&clock)).older_sessions(OlderSessions::Accept);
     let trusting = Node::serve(clock.clone(), trusting).await;
     user.copy().at(&trusting).get("/me").await.is(200);
@@ -328,7 +328,7 @@ async fn a_node_with_short_limits_remembers_what_concerns_its_neighbours_session
 }
 
 #[actix_web::test]
-async fn ended_anonymous_sessions_do_not_fill_the_list() {
+async fn visitors_who_never_log_in_do_not_fill_the_list() {
     let clock = ManualClock::default();
     let log = log(&clock);
     let builder = builder(&clock, log.clone()).anonymous_capacity(1_000);
@@ -337,10 +337,10 @@ async fn ended_anonymous_sessions_do_not_fill_the_list() {
     browser.post("/login/alice").await.is(200);
     let stolen = browser.copy();
     browser.post("/logout").await.is(204);
-    let anonymous = node.browser();
-    anonymous.put("/entries/a", json!(1)).await.is(204);
-    let kept = anonymous.copy();
-    anonymous.post("/purge").await.is(204);
+    let visitor = node.browser();
+    visitor.put("/entries/a", json!(1)).await.is(204);
+    let kept = visitor.copy();
+    visitor.post("/purge").await.is(204);
     kept.get("/entries/a").await.is(404);
 
     // As many purges as it takes, without the requests.
@@ -368,11 +368,11 @@ async fn the_end_of_an_anonymous_session_is_kept_for_a_store_that_is_away() {
     let clock = ManualClock::default();
     let store = Faulty::new(log(&clock));
     let node = Node::on(&clock, store.clone()).await;
-    let anonymous = node.browser();
-    anonymous.put("/entries/a", json!(1)).await.is(204);
-    let stolen = anonymous.copy();
+    let visitor = node.browser();
+    visitor.put("/entries/a", json!(1)).await.is(204);
+    let stolen = visitor.copy();
     store.set(Mode::Down);
-    assert!(anonymous.post("/purge").await.is(503).removes_cookie());
+    assert!(visitor.post("/purge").await.is(503).removes_cookie());
     stolen.get("/entries/a").await.is(404);
     assert_eq!(node.sessions.close(std::time::Duration::ZERO).await, 1);
     store.set(Mode::Up);

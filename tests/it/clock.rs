@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sealed_session::revoke::WhenStale;
 use sealed_session::store::StoreError;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
@@ -21,6 +22,23 @@ async fn a_logout_under_a_slow_clock_ends_the_session() {
     browser.post("/logout").await.is(204);
     stolen.copy().get("/me").await.is(401);
     t.clock.set(right);
+    stolen.get("/me").await.is(401);
+}
+
+/// A list that has forgotten too early is not merely stale.
+#[actix_web::test]
+async fn who_accepts_a_stale_list_accepts_none_that_has_forgotten_too_early() {
+    let node = Node::with(|builder| builder.when_stale(WhenStale::Accept, 10 * SECOND)).await;
+    let ended = node.browser();
+    ended.post("/remember/alice").await.is(200);
+    let stolen = ended.copy();
+    ended.post("/logout").await.is(204);
+    let right = node.clock.now();
+    node.clock.set(right + 40 * DAY);
+    node.sessions.sweep().await.unwrap();
+    node.clock.set(right + HOUR);
+    is_unavailable(stolen.copy().get("/me").await);
+    node.sessions.sweep().await.unwrap_err();
     stolen.get("/me").await.is(401);
 }
 

@@ -225,7 +225,7 @@ fn the_documents_that_are_reviewed_are_short() {
     for (document, most) in [
         ("SECURITY.md", 200),
         ("README.md", 170),
-        ("docs/REVOCATION.md", 220),
+        ("docs/REVOCATION.md", 230),
     ] {
         let lines = read(document).lines().count();
         assert!(lines <= most, "{document} has {lines} lines");

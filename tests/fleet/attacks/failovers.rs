@@ -14,10 +14,12 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{LIST, complete_since, node, node_on, open, remembered, status};
+use sealed_session::testing::ManualClock;
+use support::faulty::Faulty;
 use support::moved_clock::MovedClock;
 use support::proxy::Proxy;
 use support::redis_server::RedisServer;
-use support::{DAY, MINUTE, Node, SECOND, ended, ended_entry, eventually, settled};
+use support::{DAY, MINUTE, Node, SECOND, ended, ended_entry, eventually, log, settled};
 
 /// What leads to a server: new connections to another one, from some time on.
 struct Address {
@@ -255,4 +257,25 @@ async fn a_logout_over_connections_that_were_closed_while_idle_succeeds() {
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+/// The copy that was promoted answers, and need not know of the last logout until it has settled.
+#[actix_web::test]
+async fn no_session_is_confirmed_by_a_copy_that_may_lack_its_logout() {
+    let clock = ManualClock::default();
+    let server = log(&clock);
+    clock.advance(SECOND);
+    let deaf = Faulty::new(server.clone());
+    let told = Node::on(&clock, server.clone()).await;
+    let late = Node::on(&clock, deaf.clone()).await;
+    let browser = told.browser();
+    browser.post("/login/alice").await.is(200);
+    let stolen = browser.copy().at(&late);
+    stolen.post("/confirm").await.is(204);
+    let copy = server.copy();
+    // For less than `max_staleness`.
+    deaf.deafen().await;
+    browser.post("/logout").await.is(204);
+    server.promote(copy);
+    stolen.post("/confirm").await.is(503);
 }

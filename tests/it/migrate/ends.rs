@@ -336,3 +336,28 @@ async fn beside_a_cookie_of_a_revoked_key_nothing_is_taken_over() {
     let after = start(true).await;
     browser.at(&after).get("/me").await.is(401);
 }
+
+/// Nobody knows when the old session began, so it may be one of those whose ends were dropped.
+#[actix_web::test]
+async fn an_old_anonymous_session_that_was_purged_stays_so_however_many_others_end() {
+    let old = Old::new(CookieContentSecurity::Private);
+    let node = node_with(
+        |now| old.cookie(now + READ_FOR),
+        |builder| builder.anonymous_capacity(2),
+    )
+    .await;
+    node.clock.advance(2 * MINUTE);
+    let browser = old.browser(&node, json!({ "cart": 1 })).await;
+    let copy = browser.copy();
+    browser.get("/entries/cart").await.is(200);
+    browser.post("/purge").await.is(204);
+    copy.copy().get("/entries/cart").await.is(404);
+    for _ in 0..3 {
+        node.clock.advance(support::SECOND);
+        let stranger = node.browser();
+        stranger.put("/entries/a", json!(1)).await.is(204);
+        stranger.post("/purge").await.is(204);
+    }
+    node.clock.advance(2 * MINUTE);
+    copy.get("/entries/cart").await.is(404);
+}
