@@ -264,7 +264,8 @@ pub enum StoreError {
     Unavailable(String),
     /// The store's file does not exist. Creating it is an explicit act, because a new list knows of no
     /// session that was ended before.
-    #[error("{} does not exist; an empty list is created only when told to", .0.display())]
+    #[error("{} does not exist; a new list logs everyone out, so it is made only when told to \
+         (`revocation.create = true`)", .0.display())]
     Missing(PathBuf),
     /// What is stored is not what was written. No list is made of it, and no entry is changed or dropped.
     /// The engine may have tried to recover the file: who wants to examine it as it was works on a copy.
@@ -278,8 +279,8 @@ pub enum StoreError {
     /// There is no list of this name that a node has used. The name may be misspelt, or the server has
     /// lost the list and no node has noticed yet.
     #[error(
-        "{server} has no list called {list:?} that a node has used; a list is called as the audience \
-         is, unless `revocation.list` says otherwise"
+        "{server} has no list called {list:?} that a node has used, or the server has lost the list; its name \
+         is the audience, unless `revocation.list` says otherwise"
     )]
     Unused {
         /// The list's name.

@@ -1,7 +1,9 @@
 //! The table `[lifetime]`: what is left out has the default that code has.
 
+use std::fmt;
 use std::time::Duration;
 
+use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::time::{Lifetimes, Limits};
@@ -42,9 +44,22 @@ pub(crate) struct Span(pub(crate) Duration);
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        humantime::parse_duration(&text)
-            .map(Self)
-            .map_err(|error| serde::de::Error::custom(format!("{text:?}: {error}")))
+        deserializer.deserialize_str(SpanVisitor)
+    }
+}
+
+struct SpanVisitor;
+
+impl Visitor<'_> for SpanVisitor {
+    type Value = Span;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string such as \"5m\"")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
+        humantime::parse_duration(text)
+            .map(Span)
+            .map_err(|error| E::custom(format!("{text:?}: {error}; write it as in \"5m\"")))
     }
 }

@@ -4,6 +4,7 @@
 //! the process runs.
 
 use std::env::{self, VarError};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -62,7 +63,8 @@ impl KeySource {
     pub(crate) fn open(&self, now: UnixMillis) -> Result<(KeyRing, Option<KeyWatch>), ConfigError> {
         match self {
             Self::File(path) => {
-                let (ring, watch) = KeyWatch::start(path.clone(), now)?;
+                let started = KeyWatch::start(path.clone(), now);
+                let (ring, watch) = started.map_err(|error| with_next_step(path, error))?;
                 Ok((ring, Some(watch)))
             }
             Self::Env(name) => Ok((from_variable(name)?, None)),
@@ -72,6 +74,22 @@ impl KeySource {
                 Ok((ring.clone(), None))
             }
         }
+    }
+}
+
+/// Says where a missing key file comes from. It is no less a missing file.
+fn with_next_step(path: &Path, error: ConfigError) -> ConfigError {
+    let ConfigError::File { cause, .. } = &error else {
+        return error;
+    };
+    match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(kind @ ErrorKind::NotFound) => {
+            let problem = format!(
+                "{cause}; `keys.file` names the key file, and `sealed-session keys new FILE` makes one"
+            );
+            ConfigError::file(path, io::Error::new(kind, problem))
+        }
+        _ => error,
     }
 }
 

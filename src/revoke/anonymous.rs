@@ -14,7 +14,6 @@ use std::collections::BTreeSet;
 use std::hash::BuildHasherDefault;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
 
 use crate::ids::SessionId;
 use crate::lock::lock;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -66,6 +67,8 @@ pub struct Contents {
     pub revocations: Vec<Revocation>,
     /// Since when the store knows of sessions.
     pub complete_since: UnixMillis,
+    /// For how much longer nodes may restore what the store has lost; zero once it has settled.
+    pub settling: Duration,
     /// The largest of each that was announced.
     pub announced: Announcement,
     /// How many entries were not understood.
@@ -79,6 +82,7 @@ impl Contents {
         Self {
             revocations,
             complete_since: state.complete_since,
+            settling: state.settling,
             announced: state.announced,
             unreadable: state.unreadable,
             now: state.now,

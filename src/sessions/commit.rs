@@ -155,7 +155,8 @@ impl Engine {
     /// Fails if this node cannot judge the session.
     fn require_trust_to_write(&self, record: &Record, now: UnixMillis) -> Result<(), CommitError> {
         if self.service.cannot_judge(record.began(), false, now) {
-            self.log.unavailable(self.service.node.staleness());
+            let node = &self.service.node;
+            self.log.unavailable(node.staleness(), node.is_settling());
             return Err(CommitError::Stale);
         }
         Ok(())

@@ -70,7 +70,9 @@ impl Engine {
             .zip(&self.earlier)
             .map(|(index, scope)| try_scope(index, scope))
             .collect();
-        self.require_trust(&tried, now)?;
+        let trusted = self.require_trust(&tried, now);
+        self.report(&tried, trusted.is_ok());
+        trusted?;
         let obstacle = self.obstacle(&tried, now);
         if tried.live.is_none() && obstacle.is_none() {
             let all = std::iter::once(&mut current).chain(&mut earlier);
@@ -124,7 +126,6 @@ impl Engine {
                     if idle && found.activity().next().is_none() {
                         observe::idle_without_activity();
                     }
-                    self.report(&refused.refusal.reason);
                     tried.take_refused(refused, index);
                 }
             }
@@ -165,11 +166,18 @@ impl Engine {
         of_each.max().max(untried)
     }
 
-    fn report(&self, reason: &Rejected) {
-        self.log.rejected(reason);
-        if let (Rejected::UnknownKey(_), Some(watch)) = (reason, &self.watch) {
-            // A neighbour may have learned of a new key first.
-            watch.look_soon();
+    /// Counts and writes the refusals. A session older than the list is not refused where this node cannot judge:
+    /// its request is answered with 503, and it may count once the node can.
+    fn report(&self, tried: &Tried, can_judge: bool) {
+        for (Refusal { reason, .. }, _) in &tried.refusals {
+            if *reason == Rejected::OlderThanList && !can_judge {
+                continue;
+            }
+            self.log.rejected(reason);
+            if let (Rejected::UnknownKey(_), Some(watch)) = (reason, &self.watch) {
+                // A neighbour may have learned of a new key first.
+                watch.look_soon();
+            }
         }
     }
 

@@ -52,12 +52,13 @@ impl Log {
     }
 
     /// A request is answered with 503: whether its cookie is a session cannot be said at the moment.
-    pub(crate) fn unavailable(&self, staleness: Duration) {
+    pub(crate) fn unavailable(&self, staleness: Duration, settling: bool) {
         observe::unavailable();
         if let Some(left_out) = self.troubles.admit(&*self.clock) {
             let staleness = staleness.as_millis();
             tracing::warn!(
                 staleness_ms = u64::try_from(staleness).unwrap_or(u64::MAX),
+                settling,
                 left_out,
                 "the revocation list cannot be trusted at the moment; a request was turned away"
             );

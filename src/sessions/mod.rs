@@ -175,7 +175,24 @@ impl Sessions {
     }
 
     /// Waits until revocations under way have reached the store, at most for `deadline`, and returns
-    /// how many have not. Call it after the server has stopped.
+    /// how many have not. Call it after the server has stopped, on a clone:
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "actix")]
+    /// # mod application {
+    /// # use actix_web::{App, HttpServer};
+    /// # use sealed_session::{SessionMiddleware, Sessions};
+    /// # use std::time::Duration;
+    /// # async fn serve(sessions: Sessions, address: &str) -> std::io::Result<()> {
+    /// let closing = sessions.clone(); // the closure takes the other one
+    /// let server = HttpServer::new(move || App::new().wrap(SessionMiddleware::new(&sessions)));
+    /// server.bind(address)?.run().await?;
+    /// let left = closing.close(Duration::from_secs(5)).await;
+    /// # let _ = left;
+    /// # Ok(())
+    /// # }
+    /// # }
+    /// ```
     pub async fn close(&self, deadline: Duration) -> usize {
         let left = self.engine.service.node.close(deadline).await;
         if left > 0 {
@@ -209,8 +226,9 @@ impl Sessions {
     /// To be called where a handler asks for the session of a request that could not be loaded: counts
     /// and logs that it is answered with 503.
     pub fn note_unavailable(&self) {
-        let staleness = self.engine.service.node.staleness();
-        self.engine.log.unavailable(staleness);
+        let node = &self.engine.service.node;
+        let log = &self.engine.log;
+        log.unavailable(node.staleness(), node.is_settling());
     }
 
     /// Closes the session when the response's head is ready, and says what the response gets.

@@ -1,12 +1,14 @@
 //! Log lines and counters of requests.
 #![cfg(feature = "metrics")]
 
+use std::sync::Arc;
+
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use sealed_session::Sessions;
 use sealed_session::adapter::{Incoming, Loaded};
 use sealed_session::keys::{KeyTables, SystemRandom};
-use sealed_session::revoke::SessionId;
-use sealed_session::testing::ManualClock;
+use sealed_session::revoke::{SessionId, Store};
+use sealed_session::testing::{ManualClock, MemoryLog};
 use sealed_session::time::{Clock, SystemClock};
 use sha2::{Digest, Sha256};
 use support::faulty::{Call, Faulty, Mode};
@@ -67,9 +69,43 @@ async fn requests_that_are_turned_away_are_counted_and_logged_beside_a_flood_of_
     let turned_away = written.lines("turned away");
     assert_eq!(turned_away.len(), 10);
     assert!(
-        turned_away[0].contains("staleness_ms=11000"),
+        turned_away[0].contains("staleness_ms=11000 settling=false"),
         "{turned_away:?}"
     );
+}
+
+#[actix_web::test]
+async fn a_session_older_than_a_list_that_settles_is_turned_away_and_not_refused() {
+    let clock = ManualClock::default();
+    let before = builder(&clock, memory(&clock)).start().await.unwrap();
+    let (cookie, _) = logged_in(&before).await;
+    clock.advance(100 * SECOND);
+    let began = Store::shared(MemoryLog::new(Arc::new(clock.clone())));
+    let sessions = builder(&clock, began).start().await.unwrap();
+
+    let (written, recorder) = (Written::default(), recorder());
+    let guard = written.listen();
+    metrics::with_local_recorder(&recorder, || {
+        load(&sessions, &cookie).unwrap_err();
+        sessions.note_unavailable();
+    });
+    let all = written.lines("");
+    assert_eq!(written.lines("turned away").len(), 1, "{all:?}");
+    assert_eq!(written.lines("settling=true").len(), 1, "{all:?}");
+    assert_eq!(
+        written.lines("refused a session cookie").len(),
+        0,
+        "{all:?}"
+    );
+    let text = recorder.handle().render();
+    assert!(!text.contains("older_than_list"), "{text}");
+
+    // Once it has settled, the session is refused.
+    clock.advance(31 * SECOND);
+    eventually(|| async { load(&sessions, &cookie).is_ok() }).await;
+    drop(guard);
+    let refused = written.lines("older than the revocation list");
+    assert_eq!(refused.len(), 1, "{refused:?}");
 }
 
 #[cfg(unix)]

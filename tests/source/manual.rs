@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::documents::{code, read, sources};
 
+/// The last line of every application's `main`.
+const CLOSING: &str = "let left = closing.close(Duration::from_secs(5)).await;";
+
 /// What no code can prevent, so that only the manual helps.
 #[test]
 fn the_manual_says_what_people_run_into() {
@@ -18,6 +21,9 @@ fn the_manual_says_what_people_run_into() {
             "Give staging and production a cookie name each",
         ),
         ("docs/OPERATIONS.md", "Unicode's NFC and NFD"),
+        ("docs/OPERATIONS.md", CLOSING),
+        // There it is compiled.
+        ("src/sessions/mod.rs", CLOSING),
         ("src/session/entries.rs", "feature `arbitrary_precision`"),
     ] {
         let text = read(file).replace("///", " ");

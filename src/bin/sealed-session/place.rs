@@ -49,7 +49,7 @@ pub struct OpenStore {
 /// Which list on a server.
 #[derive(Args)]
 pub struct ListName {
-    /// The list's name on a server: the audience, unless it is configured otherwise.
+    /// Which list on a server, by its name: the audience, unless it is configured otherwise.
     #[arg(long, value_name = "NAME")]
     list: Option<String>,
 }

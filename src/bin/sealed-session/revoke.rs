@@ -24,11 +24,14 @@ pub enum Revoke {
     },
     /// End all sessions of one user.
     ///
-    /// Whether there is such a user, or any session, the store cannot tell: check the spelling.
+    /// Whether there is such a user, or any session, the store cannot tell: check the spelling. On a server
+    /// both `--list` and `--audience` are needed: the list may have a name of its own, and a user is kept
+    /// there by a hash of the audience and the name. A configuration tells both.
     User {
         #[command(flatten)]
         store: WhichStore,
-        /// The audience of the application, unless a configuration names it.
+        /// The audience of the application, unless a configuration names it: whose user that is. It does not say
+        /// which list.
         #[arg(long, conflicts_with = "config")]
         audience: Option<String>,
         /// The user's name, as the application logs it in.
@@ -114,7 +117,8 @@ pub async fn run(command: Revoke) -> Result<String, Failure> {
             let target = Target::Subject(SubjectKey::new(&audience, &name));
             let generation = raise(&store, target).await?;
             Ok(format!(
-                "all sessions of {name:?} in {audience:?} from before generation {generation} are ended\n"
+                "all sessions of {name:?} in {audience:?} from before generation {generation} are ended; the store \
+                 does not know whether there is such a user\n"
             ))
         }
         Revoke::Everyone { yes: false, .. } => Err(Failure::WouldLogOut(

@@ -18,7 +18,7 @@ const SKEW: Duration = Duration::from_secs(60);
 /// The commands. Their documentation is the `--help` text.
 #[derive(Subcommand)]
 pub enum StoreCommand {
-    /// Show how many revocations a list holds, and since when it remembers.
+    /// Show how many revocations a list holds, since when it remembers, and whether it settles.
     Show {
         /// redb:FILE, redis://HOST:PORT or a configuration (FILE.toml).
         store: StoreArgument,
@@ -86,8 +86,13 @@ fn show(name: &str, contents: &Contents) -> String {
             Revocation::Anonymous { since: time } => since = time.to_string(),
         }
     }
+    // Rounded up: a list that settles still never shows zero.
+    let settling = match contents.settling.as_millis().div_ceil(1000) {
+        0 => String::new(),
+        seconds => format!("settling   {seconds} s more\n"),
+    };
     format!(
-        "store      {name}\nsince      {}\nlongest    {}\nsessions   {sessions}\nanonymous  {anonymous}, of \
+        "store      {name}\nsince      {}\n{settling}longest    {}\nsessions   {sessions}\nanonymous  {anonymous}, of \
          sessions since {since}\nsubjects   {subjects}\neveryone   {everyone}\nunreadable {}\n",
         contents.complete_since,
         humantime::format_duration(contents.announced.longest),

@@ -53,7 +53,7 @@ impl Report {
         self.checks.iter().map(|(name, outcome)| (*name, outcome))
     }
 
-    /// Whether no check failed. Skipped ones do not count.
+    /// Whether no check failed. Skipped ones do not count: a store of which everything is skipped passes.
     pub fn passed(&self) -> bool {
         !self
             .checks()
@@ -125,6 +125,23 @@ where
     })
 }
 
+/// Fails the check unless the entries are these, in whichever order. The message has numbers, and the first entry
+/// that is wrong: lists can be long.
+pub(super) fn same<T: PartialEq + fmt::Debug>(what: &str, got: &[T], want: &[T]) -> Checked {
+    let missing = want.iter().find(|each| !got.contains(each));
+    let extra = got.iter().find(|each| !want.contains(each));
+    let is_same = missing.is_none() && extra.is_none() && got.len() == want.len();
+    require(is_same, || {
+        let mut problem = format!("{what}: {} entries, not {}", got.len(), want.len());
+        for (word, entry) in [("missing", missing), ("too much", extra)] {
+            if let Some(entry) = entry {
+                problem += &format!("; the first that is {word}: {entry:?}");
+            }
+        }
+        problem
+    })
+}
+
 async fn outcome(check: impl Future<Output = Checked>) -> Outcome {
     match tokio::time::timeout(PATIENCE, caught(check)).await {
         Ok(Some(Ok(()))) => Outcome::Passed,
@@ -145,4 +162,30 @@ async fn caught<T>(check: impl Future<Output = T>) -> Option<T> {
         }
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_that_differ_are_told_by_numbers_and_the_first_difference() {
+        assert!(same("kept", &[2, 1], &[1, 2]).is_ok());
+        for (got, problem) in [
+            (
+                vec![],
+                "kept: 0 entries, not 2; the first that is missing: 1",
+            ),
+            (vec![1, 2, 2], "kept: 3 entries, not 2"),
+            (
+                vec![3, 4],
+                "kept: 2 entries, not 2; the first that is missing: 1; the first that is too much: 3",
+            ),
+        ] {
+            let Err(Stop(outcome)) = same("kept", &got, &[1, 2]) else {
+                panic!("{got:?} passes");
+            };
+            assert_eq!(outcome, Outcome::Failed(problem.to_owned()));
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use sealed_session::revoke::Store;
 use sealed_session::store::Redb;
+use support::moved_clock::MovedClock;
 use support::redis_server::RedisServer;
 use support::{DAY, HOUR, eventually};
 
@@ -29,9 +30,13 @@ async fn an_operator_ends_sessions_on_a_server_that_nodes_use() {
     eventually(|| async { browser.get("/me").await.status == 401 }).await;
     other.get("/me").await.is(200);
     let config = ["--config", "session.toml"];
-    says(
+    let said = says(
         here.path(),
         &[&["revoke", "user"], &config[..], &["alice"]].concat(),
+    );
+    assert!(
+        said.contains("does not know whether there is such a user"),
+        "{said}"
     );
     eventually(|| async { other.get("/me").await.status == 401 }).await;
     third.get("/me").await.is(200);
@@ -84,6 +89,7 @@ async fn a_list_that_no_node_has_used_is_refused_and_not_made() {
         for command in &commands {
             let said = fails(folder, command, 1);
             assert!(said.contains("that a node has used"), "{said}");
+            assert!(said.contains("or the server has lost the list"), "{said}");
             assert!(said.contains("\"typo\""), "{said}");
         }
         assert!(!folder.join("copy.redb").exists());
@@ -101,6 +107,33 @@ async fn a_list_that_no_node_has_used_is_refused_and_not_made() {
         says(folder, &command);
         let _ = std::fs::remove_file(folder.join("copy.redb"));
     }
+}
+
+#[tokio::test]
+async fn show_says_for_how_much_longer_a_list_settles() {
+    let Some(clock) = MovedClock::build() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let server = RedisServer::under(&clock);
+    let url = server.url();
+    redis(&url, "a").announce(cookies_live(HOUR)).await.unwrap();
+    let show = || says(folder, &["store", "show", &url, "--list", "a"]);
+    let shown = show();
+    let line = shown
+        .lines()
+        .find_map(|line| line.strip_prefix("settling   "));
+    let seconds = line.and_then(|line| line.strip_suffix(" s more"));
+    let seconds: u64 = seconds.expect(&shown).parse().unwrap();
+    assert!((1..=30).contains(&seconds), "{shown}");
+    clock.set(31_000);
+    let shown = show();
+    assert!(!shown.contains("settling"), "{shown}");
+    // A file has all that it ever had.
+    drop(Redb::create(folder.join("a.redb")).unwrap());
+    let shown = says(folder, &["store", "show", "a.redb"]);
+    assert!(!shown.contains("settling"), "{shown}");
 }
 
 #[tokio::test]

@@ -67,6 +67,40 @@ async fn the_documented_settings_are_the_defaults() {
     assert_eq!(settings(documented), settings(defaults));
 }
 
+/// The parser's words for an unknown setting list those that it knows.
+#[test]
+fn every_setting_is_in_the_documented_settings() {
+    let (top, tables) = DOCUMENTED.split_once("\n[").unwrap();
+    let part = |name: &str| {
+        let mut parts = tables.split("\n[");
+        parts.find(|part| part.starts_with(&format!("{name}]")))
+    };
+    let mut count = 0;
+    for table in ["", "cookie", "lifetime", "keys", "revocation"] {
+        let (header, part) = match table {
+            "" => (String::new(), top),
+            _ => (format!("{table}."), part(table).unwrap()),
+        };
+        let folder = folder();
+        let path = write(folder.path(), &format!("{header}colour = \"red\"\n"));
+        let error = SessionConfig::from_file(path).unwrap_err().to_string();
+        let (_, known) = error.split_once("expected one of ").expect(&error);
+        for setting in known.split('`').skip(1).step_by(2) {
+            count += 1;
+            let is_set = |line: &str| {
+                let line = line.strip_prefix("# ").unwrap_or(line);
+                line.starts_with(&format!("{setting} = "))
+            };
+            // Tables have parts of their own, and those of a key file are in its documentation.
+            let is_table = ["cookie", "lifetime", "keys", "revocation"].contains(&setting);
+            let is_of_keys = ["everyone_before", "revoked", "pruned"].contains(&setting);
+            let is_documented = part.lines().any(is_set) || is_table || is_of_keys;
+            assert!(is_documented, "{header}{setting}");
+        }
+    }
+    assert!(count > 30, "{count}");
+}
+
 #[actix_web::test]
 async fn a_missing_store_is_made_only_when_told_to() {
     let folder = folder();

@@ -44,7 +44,22 @@ async fn an_error_names_the_file_and_the_setting() {
             "setting `revocation.max_staleness`: ",
         ),
         (redis("list = \"\""), "setting `revocation.list`: "),
-        (minimal("[cookie]\nnmae = \"x\""), "line 3: "),
+        (
+            minimal("[cookie]\nnmae = \"x\""),
+            "line 3: unknown field `nmae`",
+        ),
+        (
+            minimal("[lifetime]\nidle = 5"),
+            "line 3: setting `lifetime.idle`: wrong type, expected a string such as \"5m\"",
+        ),
+        (
+            minimal("[lifetime]\nidle = 5m"),
+            "line 3: setting `lifetime.idle`: ",
+        ),
+        (
+            minimal("lifetime.idle = \"soon\""),
+            "line 2: setting `lifetime.idle`: \"soon\": ",
+        ),
         (
             minimal("").replace("file = \"keys.toml\"", "env = \"NO_SUCH_VARIABLE\""),
             "key ring: environment variable NO_SUCH_VARIABLE: is not set",
@@ -117,11 +132,18 @@ async fn a_main_that_returns_an_io_error_prints_the_words_too() {
         error.to_string().contains("other.toml: No such file"),
         "{error}"
     );
+    for next_step in ["`keys.file`", "`sealed-session keys new"] {
+        assert!(error.to_string().contains(next_step), "{error}");
+    }
     let store = minimal("").replace("memory", "redb:list.redb");
     let error = run(folder.path(), &store).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::NotFound, "{error}");
     assert!(
         error.to_string().contains("list.redb does not exist"),
+        "{error}"
+    );
+    assert!(
+        error.to_string().contains("revocation.create = true"),
         "{error}"
     );
     run(folder.path(), &minimal("")).await.unwrap();

@@ -10,8 +10,9 @@ pub trait JournalHarness: Send + Sync {
     /// When there is none; the check that asked for it then fails with this message.
     fn fresh(&self) -> Result<Box<dyn Journal>, String>;
 
-    /// Opens the place of the last [`fresh`](Self::fresh) one again, as a restarted process would. `None`, the
-    /// default, says that it does not survive that.
+    /// Opens the place of the last [`fresh`](Self::fresh) one again, as a restarted process would, also before
+    /// anything was written: a fresh journal must leave a place that can be opened. `None`, the default, says that
+    /// it does not survive that, as where [`Journal::is_durable`] is false.
     ///
     /// # Errors
     /// When it cannot be opened. That is what it must do while it is open elsewhere.

@@ -36,8 +36,12 @@ pub use harness::JournalHarness;
 
 use super::report::{Report, run};
 
-/// Runs every check of a [`Journal`](crate::revoke::Journal). The runtime needs its timer, and several threads to
-/// find races.
+/// Runs every check of a [`Journal`](crate::revoke::Journal).
+///
+/// It runs on tokio, with its timer, and with several threads to find races:
+/// `#[tokio::test(flavor = "multi_thread")]`. Skipped checks do not fail the report ([`Report::passed`]): print it
+/// to see whether any was skipped. A journal whose [`is_durable`](crate::revoke::Journal::is_durable) is false
+/// leaves [`JournalHarness::open`] as it is, `None`, and most checks are skipped.
 pub async fn journal(harness: &dyn JournalHarness) -> Report {
     let mut report = Report::new();
     run! { report, harness;

@@ -16,7 +16,7 @@ use crate::revoke::{
 };
 use crate::store::Local;
 use crate::testing::ManualClock;
-use crate::testing::conformance::report::{Checked, Stop, equal, require};
+use crate::testing::conformance::report::{Checked, Stop, equal, require, same};
 use crate::time::{Clock, UnixMillis};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -117,15 +117,7 @@ impl TestedStore {
     /// Fails the check unless the store holds these, and nothing else.
     pub(super) async fn holds(&self, want: &[Revocation], when: &str) -> Checked {
         let held = self.store.contents().await?.revocations;
-        let first = |of: &[Revocation], not_in: &[Revocation]| -> Vec<Revocation> {
-            let missing = of.iter().filter(|it| !not_in.contains(it));
-            missing.take(3).copied().collect()
-        };
-        let (lost, extra) = (first(want, &held), first(&held, want));
-        let is_same = lost.is_empty() && extra.is_empty() && held.len() == want.len();
-        require(is_same, || {
-            format!("{when}, {lost:?} is missing and {extra:?} too much")
-        })
+        same(when, &held, want)
     }
 
     /// Fails the check unless the list knows of sessions since then.

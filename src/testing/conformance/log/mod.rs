@@ -15,7 +15,8 @@ use super::report::{Report, run};
 #[cfg(doc)]
 use crate::revoke::ReplicatedLog;
 
-/// Runs every check of a [`ReplicatedLog`]. The runtime needs its timer, and several threads to find races.
+/// Runs every check of a [`ReplicatedLog`]. It runs on tokio, with its timer, and with several threads to find
+/// races: `#[tokio::test(flavor = "multi_thread")]`.
 ///
 /// ```
 /// use async_trait::async_trait;

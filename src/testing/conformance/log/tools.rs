@@ -125,7 +125,7 @@ pub(super) async fn until(log: &Log, of: SubjectKey) -> Checked<UnixMillis> {
 /// Fails unless this is among all.
 pub(super) fn includes(all: &[Revocation], want: &Revocation) -> Checked {
     require(all.contains(want), || {
-        format!("{want:?} is missing in {all:?}")
+        format!("{want:?} is missing among {} entries", all.len())
     })
 }
 
@@ -273,9 +273,4 @@ pub(super) fn ids(revocations: &[Revocation]) -> HashSet<SessionId> {
         }
     };
     revocations.iter().filter_map(id).collect()
-}
-
-pub(super) fn sorted(mut revocations: Vec<Revocation>) -> Vec<Revocation> {
-    revocations.sort_by_key(Revocation::key);
-    revocations
 }
