@@ -111,7 +111,8 @@ impl Core {
             Err(StoreError::NotReplicated { .. }) => self.call(Call::Read(ReadFor::Adopt(*raise))),
             // Nothing was raised, and nobody wants it any more but who asked for an earlier one: a logout everywhere
             // that the store did not take is outstanding, and a request that was under way logs others out and takes
-            // its place. Where that finds another server, the mark and what is outstanding are still the logout's.
+            // its place. Where that finds another server, the mark and what is outstanding are still the logout's:
+            // `a_raise_that_finds_another_server_leaves_the_one_before_it_outstanding`.
             Err(StoreError::Replaced)
                 if !matches!(raise_for, RaiseFor::Request { covers: true, .. }) =>
             {
@@ -123,8 +124,8 @@ impl Core {
             (RaiseFor::Request { ticket, covers }, Ok(mut raised)) => {
                 if covers {
                     // The one that it covers had ended every session from before, although no generation
-                    // said so yet. Else a session that was ended outlives a logout of the others which was under way:
-                    // `logout_others_in_flight_lifts_no_mark_of_a_logout_that_the_store_did_not_take`.
+                    // said so yet. Else a session that was ended outlives a logout of the others:
+                    // `a_raise_in_place_of_one_that_was_not_taken_ended_every_session_from_before`.
                     raised.previous = raised.generation;
                 }
                 self.reply(ticket, Ok(Reply::Raised(raised)));
