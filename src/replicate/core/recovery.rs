@@ -80,11 +80,8 @@ impl Core {
 
     /// Another store than the one that was known.
     fn meet(&mut self, state: &LogState) {
+        let was_whole = self.was_whole();
         let (now, trust, recovery) = (self.now, &self.trust, &mut self.recovery);
-        let was_whole = match (recovery.heard, recovery.complete_at) {
-            (Some(heard), Some(complete)) => heard.since(complete) <= trust.max_staleness,
-            _ => false,
-        };
         let is_within = |then: Option<Moment>, most| then.is_some_and(|it| now.since(it) <= most);
         let in_time = is_within(recovery.heard, trust.max_outage);
         recovery.is_sure &= was_whole && in_time && recovery.has_seen;
@@ -100,6 +97,14 @@ impl Core {
             recovery.losses = recovery.losses.saturating_add(1);
             self.report_loss(left, state);
             self.compare_after(Duration::ZERO);
+        }
+    }
+
+    /// Whether the list was complete when the store was last heard of.
+    pub(crate) fn was_whole(&self) -> bool {
+        match (self.recovery.heard, self.recovery.complete_at) {
+            (Some(heard), Some(complete)) => heard.since(complete) <= self.trust.max_staleness,
+            _ => false,
         }
     }
 

@@ -111,7 +111,8 @@ impl Core {
             Err(StoreError::NotReplicated { .. }) => self.call(Call::Read(ReadFor::Adopt(*raise))),
             // Nothing was raised, and nobody wants it any more but who asked for an earlier one: a logout everywhere
             // that the store did not take is outstanding, and a request that was under way logs others out and takes
-            // its place. Where that finds another server, the mark and what is outstanding are still the logout's.
+            // its place. Where that finds another server, the mark and what is outstanding are still the logout's:
+            // `a_raise_that_finds_another_server_leaves_the_one_before_it_outstanding`.
             Err(StoreError::Replaced)
                 if !matches!(raise_for, RaiseFor::Request { covers: true, .. }) =>
             {

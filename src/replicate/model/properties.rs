@@ -34,7 +34,7 @@ pub(super) const NOBODY_ELSE: &str = "nobody else is logged out";
 /// Rests on the same as [`IN_TIME`].
 pub(super) const HONEST: &str = "a store that says it is complete knows what was ended";
 /// Once everything is quiet and settled, a session that nobody ended is taken by every node, if a node lives that
-/// held all that a lost store did.
+/// held all that a lost store did, and knew it.
 pub(super) const ACCEPTED_AGAIN: &str = "nobody loses a session because the store lost its data";
 /// Once everything is quiet, the store holds all that any node does.
 pub(super) const RESTORED: &str = "the store gets everything back";
@@ -101,7 +101,8 @@ pub(super) fn all() -> Vec<Property<Config>> {
         }),
         Property::always(ACCEPTED_AGAIN, |config: &Config, state: &State| {
             let is_whole = |(number, node): (u8, &Node)| {
-                state.seen.whole >> number & 1 == 1 && node.core.is_sure()
+                let held_all = (state.seen.whole & !state.seen.stale) >> number & 1 == 1;
+                held_all && node.core.is_sure()
             };
             if !is_settled(config, state) || !state.live().any(is_whole) {
                 return true;
@@ -160,14 +161,15 @@ fn is_deaf(config: &Config, state: &State) -> bool {
     state.seen.was_deaf && !config.lacks(Without::Company)
 }
 
+/// Whether the store has settled, and every node has heard what was attested to it.
 fn is_settled(config: &Config, state: &State) -> bool {
     let mut server = state.server.clone();
-    let settling = server.state(state.server_call(config)).settling;
-    settling.is_zero()
-        && state.is_quiet(config)
-        && state
-            .live()
-            .all(|(_, node)| !node.core.completeness().waits())
+    let told = server.state(state.server_call(config));
+    let has_heard = |(_, node): (u8, &Node)| {
+        let completeness = node.core.completeness();
+        !completeness.waits() && completeness.store_since() == told.complete_since
+    };
+    told.settling.is_zero() && state.is_quiet(config) && state.live().all(has_heard)
 }
 
 /// Whether `one` holds what `other` does. An anonymous session's end need not be kept where `since` ends it.

@@ -166,6 +166,8 @@ pub(super) struct Seen {
     pub(super) restored: bool,
     /// The nodes that held, when a store was lost, all that it did.
     pub(super) whole: u8,
+    /// The nodes that had heard of a store that was lost, and not of all that it had told, for too long.
+    pub(super) stale: u8,
     /// When a store was lost a node lived that did not hold all that it did.
     pub(super) was_deaf: bool,
     pub(super) raises: Vec<Raising>,

@@ -264,6 +264,11 @@ impl State {
                     && held.iter().all(covers)
             });
             let bit = 1 << number;
+            if let Some(node) = &self.nodes[number]
+                && !node.core.was_whole()
+            {
+                self.seen.stale |= bit;
+            }
             if holds && (self.seen.losses == 1 || self.seen.whole & bit != 0) {
                 self.seen.whole |= bit;
             } else {
@@ -276,6 +281,7 @@ impl State {
     fn crash(&mut self, node: u8) {
         self.nodes[usize::from(node)] = None;
         self.seen.whole &= !(1 << node);
+        self.seen.stale &= !(1 << node);
         for session in &mut self.sessions {
             session.by &= !(1 << node);
             session.refused &= !(0b11 << (2 * node));

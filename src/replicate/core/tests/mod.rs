@@ -3,6 +3,7 @@
 
 mod attacks;
 mod fork;
+mod raises;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::testing::{LogCall, LogServer};
 use crate::time::UnixMillis;
 
 const START: UnixMillis = UnixMillis::from_secs(1_800_000_000);
+const ALICE: SubjectKey = SubjectKey::from_bytes([1; 16]);
 const HOUR: Duration = Duration::from_secs(3600);
 const MAX_OUTAGE: Duration = Duration::from_secs(60);
 const TRUST: Trust = Trust {
@@ -233,7 +235,7 @@ fn a_late_answer_of_a_store_that_was_left_takes_no_node_the_right_to_attest() {
     bench.lose();
     // The node hears of the other store, and only then what the first one answered.
     bench.answer(0);
-    let read_for = ReadFor::Login(1, SubjectKey::from_bytes([1; 16]));
+    let read_for = ReadFor::Login(1, ALICE);
     let answer = Answer::Read(read_for, Ok(late));
     bench.happens(0, Event::Answered(answer));
     bench.passes(0);
