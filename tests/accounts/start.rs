@@ -311,7 +311,8 @@ async fn a_first_start_says_what_it_lacks() {
     fs::write(&file, text).unwrap();
     let error = refuses(&mut command(config));
     assert!(
-        error.ends_with("/keys.toml: No such file or directory (os error 2)"),
+        error.contains("/keys.toml: No such file or directory (os error 2); `keys.file` names")
+            && error.contains("`sealed-session keys new"),
         "{error}"
     );
     assert!(!folder.path().join("list.redb").exists());
