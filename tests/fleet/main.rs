@@ -6,6 +6,7 @@ mod faults;
 mod harness;
 mod keys;
 mod late_nodes;
+mod limits;
 mod lost_stores;
 mod networks;
 mod nodes;

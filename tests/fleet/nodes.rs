@@ -1,4 +1,4 @@
-//! Several nodes, lists that are old, stores that are new, and limits that differ.
+//! Several nodes, lists that are old, and stores that are new.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
@@ -7,16 +7,13 @@ use sealed_session::revoke::{Published, Purpose, ReplicatedLog, Revocation, Stor
 use sealed_session::store::Memory;
 use sealed_session::testing::{ManualClock, MemoryLog};
 use sealed_session::{
-    Lifetimes, SessionsBuilder,
     revoke::{OlderSessions, SessionId, WhenStale},
-    time::{Class, Clock, Limits, UnixMillis},
+    time::{Clock, UnixMillis},
 };
 use serde_json::json;
 use support::faulty::{Call, Faulty, Mode};
 use support::gate::gate;
-use support::{
-    Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, ended_entry, eventually, log, with,
-};
+use support::{Browser, MINUTE, Node, SECOND, builder, ended_entry, eventually, log};
 
 /// A node on a store that others may write to, heard of within milliseconds.
 struct Remote {
@@ -242,89 +239,6 @@ async fn a_new_store_of_a_fleet_removes_no_cookie() {
     clock.advance(30 * SECOND);
     eventually(fresh).await;
     browser.get("/me").await.leaves_alone();
-}
-
-fn limits(absolute: std::time::Duration) -> Lifetimes {
-    with(Lifetimes::default(), |lifetimes| {
-        lifetimes.standard = Limits::new(absolute, absolute);
-        lifetimes.remembered = lifetimes.standard;
-    })
-}
-
-/// Of a node whose clock moves faster than news do.
-fn patient(clock: &ManualClock, log: &MemoryLog) -> SessionsBuilder {
-    builder(clock, log.clone()).when_stale(WhenStale::Accept, 10 * SECOND)
-}
-
-#[actix_web::test]
-async fn a_shortened_limit_works_at_once_and_a_longer_one_does_not() {
-    let clock = ManualClock::default();
-    let log = log(&clock);
-    let node = Node::serve(clock.clone(), patient(&clock, &log)).await;
-    let with = |absolute| {
-        Node::serve(
-            clock.clone(),
-            patient(&clock, &log).lifetimes(limits(absolute)),
-        )
-    };
-    let (strict, lax) = (with(HOUR).await, with(30 * DAY).await);
-    let browser = node.browser();
-    browser.post("/login/alice").await.is(200);
-    clock.advance(HOUR / 2);
-    browser.get("/me").await.is(200);
-    clock.advance(HOUR / 2);
-    browser.copy().at(&strict).get("/me").await.is(401);
-    browser.get("/me").await.is(200);
-    for _ in 0..45 {
-        clock.advance(HOUR / 2);
-        browser.get("/me").await.is(200);
-        browser.copy().at(&lax).get("/me").await.is(200);
-    }
-    clock.advance(HOUR / 2);
-    browser.copy().at(&lax).get("/me").await.is(401);
-    assert_eq!(Lifetimes::default().of(Class::Standard).absolute, DAY);
-}
-
-#[actix_web::test]
-async fn a_node_with_short_limits_remembers_what_concerns_its_neighbours_sessions() {
-    let clock = ManualClock::default();
-    let log = log(&clock);
-    let with = |absolute| {
-        Node::serve(
-            clock.clone(),
-            patient(&clock, &log).lifetimes(limits(absolute)),
-        )
-    };
-    let (short, long) = (with(HOUR).await, with(30 * DAY).await);
-    // The node with the short limits has to hear of the long ones first.
-    let ids: Vec<(Browser, SessionId)> = {
-        let mut ids = Vec::new();
-        for user in ["alice", "bob", "carol"] {
-            let browser = long.browser();
-            let login = browser.post(&format!("/login/{user}")).await.is(200);
-            ids.push((browser, login.json().as_str().unwrap().parse().unwrap()));
-        }
-        ids
-    };
-    let news = SessionId::from_bytes([9; 16]);
-    long.sessions.end_session(news).await.unwrap();
-    eventually(|| async { short.sessions.health().entries == 1 }).await;
-    short.sessions.end_session(ids[0].1).await.unwrap();
-    short.sessions.end_subject("bob").await.unwrap();
-    let carol = ids[2].0.copy().at(&short);
-    carol.post("/logout").await.is(204);
-    for _ in 0..29 {
-        clock.advance(DAY);
-        for node in [&short, &long] {
-            node.sessions.sweep().await.unwrap();
-        }
-    }
-    let late = with(30 * DAY).await;
-    for (browser, _) in &ids {
-        for node in [&long, &late] {
-            browser.copy().at(node).get("/me").await.is(401);
-        }
-    }
 }
 
 #[actix_web::test]

@@ -1,7 +1,6 @@
 //! Nodes, each behind a network of its own, on one Redis; and what their users do.
 
-use std::fs::{self, File};
-use std::path::PathBuf;
+use std::fs;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -15,9 +14,10 @@ use sealed_session::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub use super::node::{IMPATIENT, Node, Settings};
 use super::watch::{Fate, Id, Person, Sight, Watch};
 use support::Browser;
-use support::accounts::{Server, Steps, command};
+use support::accounts::Steps;
 use support::proxy::Proxy;
 use support::redis_server::RedisServer;
 use support::settled;
@@ -27,67 +27,6 @@ pub const LIST: &str = "fleet-faults";
 /// How long a fleet may take to be as it should be. It takes a second or two; a node that starts on a server which
 /// lost something waits half a minute.
 const BOUND: Duration = Duration::from_secs(60);
-
-/// A node's settings.
-#[derive(Debug, Clone, Copy)]
-pub struct Settings {
-    pub max_staleness: Duration,
-    /// How long a remembered session lives at the longest.
-    pub remembered: &'static str,
-}
-
-/// For tests in which a node's list has to grow too old.
-pub const IMPATIENT: Settings = Settings {
-    max_staleness: Duration::from_secs(7),
-    remembered: "30 days",
-};
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            max_staleness: Duration::from_secs(10),
-            remembered: "30 days",
-        }
-    }
-}
-
-/// The application, and the network between it and the store.
-pub struct Node {
-    pub proxy: Proxy,
-    /// `None` while it is down.
-    server: Option<Server>,
-    config: PathBuf,
-    /// What it is run with.
-    pub environment: Vec<(String, PathBuf)>,
-}
-
-impl Node {
-    pub fn browser(&self) -> Browser {
-        self.server().browser()
-    }
-
-    fn server(&self) -> &Server {
-        self.server.as_ref().expect("the node is down")
-    }
-
-    /// Tries to start. Does not hold up the watcher meanwhile.
-    async fn try_start(&self) -> Option<Server> {
-        let config = self.config.clone();
-        let environment = self.environment.clone();
-        let mut log = File::options();
-        let log = log.append(true).create(true);
-        let log = log.open(config.with_extension("log")).unwrap();
-        let start = move || {
-            let mut command = command([PathBuf::from("--config"), config]);
-            Server::try_start(command.envs(environment).stderr(log))
-        };
-        tokio::task::spawn_blocking(start).await.unwrap()
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.config.with_extension("log")).unwrap_or_default()
-    }
-}
 
 pub struct Fleet {
     pub redis: RedisServer,

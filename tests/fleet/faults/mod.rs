@@ -14,6 +14,7 @@
 )]
 
 mod fleet;
+mod node;
 mod watch;
 
 mod clocks;

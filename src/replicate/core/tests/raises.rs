@@ -1,6 +1,7 @@
 //! A raise that takes the place of one which is outstanding.
 
 use super::*;
+use crate::revoke::node::RaiseOn;
 use crate::revoke::{Raise, Raised, Target};
 
 /// A logout everywhere that the store does not take, and then one of the others, whose request was under way, in its
@@ -10,18 +11,18 @@ fn covers(
     answer: impl FnOnce(&mut Bench, &Raise) -> RaiseAnswer,
 ) -> Vec<Effect> {
     let target = Target::Subject(ALICE);
-    let mut ask = |bench: &mut Bench, ticket, familiar| {
-        let ask = Ask::Raise { target, familiar };
+    let ask = |bench: &mut Bench, ticket, on| {
+        let ask = Ask::Raise { target, on };
         bench.happens(0, Event::Asked(ticket, ask));
         bench.nodes[0].calls.pop()
     };
-    let Some(Call::Raise(everywhere, raise_for)) = ask(bench, 1, false) else {
+    let Some(Call::Raise(everywhere, raise_for)) = ask(bench, 1, RaiseOn::AnyServer) else {
         unreachable!("it is told at once")
     };
     let failed = Err(StoreError::Unavailable(String::new()));
     let answered = Answer::Raised(everywhere, raise_for, failed);
     bench.happens(0, Event::Answered(answered));
-    let Some(Call::Raise(others, raise_for)) = ask(bench, 2, true) else {
+    let Some(Call::Raise(others, raise_for)) = ask(bench, 2, RaiseOn::KnownServer) else {
         unreachable!("it is told at once")
     };
     let answered = Answer::Raised(others, raise_for, answer(bench, &others));
