@@ -10,7 +10,7 @@ fn covers(
     answer: impl FnOnce(&mut Bench, &Raise) -> RaiseAnswer,
 ) -> Vec<Effect> {
     let target = Target::Subject(ALICE);
-    let mut ask = |bench: &mut Bench, ticket, familiar| {
+    let ask = |bench: &mut Bench, ticket, familiar| {
         let ask = Ask::Raise { target, familiar };
         bench.happens(0, Event::Asked(ticket, ask));
         bench.nodes[0].calls.pop()
