@@ -149,6 +149,12 @@ fn if_nobody_attests_a_store_that_was_lost_logs_everyone_out() {
     needs(ACCEPTED_AGAIN, config, &[Attesting]);
 }
 
+/// Assumption 5.
+#[test]
+fn a_session_whose_end_is_restored_too_late_outlives_it_by_logging_others_out() {
+    needs(OUTLIVED, others_after_a_failover().nodes(2), &[Punctuality]);
+}
+
 /// Assumption 3.
 #[test]
 fn a_generation_that_was_lost_rests_on_the_next_stores_clock() {

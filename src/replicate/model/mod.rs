@@ -26,6 +26,8 @@
 //!    itself for whole.
 //! 3. Clocks are within the skew, and that of a store which begins anew is not behind the one before it.
 //! 4. Who logs in at a store that has lost a generation, before it is restored, may have to log in again.
+//! 5. Whoever holds what a store lacks restores it before the store has settled. Else a session whose end it lacks
+//!    can log the others out, and outlives its own end.
 //!
 //! **Left out**: batches (every publication fits into one), sweeps and expiry, clocks of nodes that differ,
 //! `Session::confirm`, more than one subject, groups, and what happens inside a server. Batches, long restorations and
@@ -151,6 +153,8 @@ enum Without {
     Clocks,
     /// Assumption 4: nobody logs in too early.
     Patience,
+    /// Assumption 5: nobody restores too late.
+    Punctuality,
 }
 
 impl Config {

@@ -41,6 +41,8 @@ pub(super) const RESTORED: &str = "the store gets everything back";
 /// Once everything is quiet, every node holds all that the store does.
 pub(super) const ALL_HEARD: &str = "every node has heard everything";
 /// A session that a logout everywhere ended, and whose end was acknowledged, outlives no logout everywhere else.
+///
+/// Rests on assumption 5.
 pub(super) const OUTLIVED: &str = "logging others out revives nobody";
 /// Who logs others out is not logged out.
 pub(super) const IN_SILENCE: &str = "who logs others out stays";
@@ -173,7 +175,7 @@ fn is_settled(config: &Config, state: &State) -> bool {
 }
 
 /// Whether `one` holds what `other` does. An anonymous session's end need not be kept where `since` ends it.
-fn holds_all(one: &[Revocation], other: &[Revocation]) -> bool {
+pub(super) fn holds_all(one: &[Revocation], other: &[Revocation]) -> bool {
     let since = one.iter().find_map(|it| match it {
         Revocation::Anonymous { since } => Some(*since),
         _ => None,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::state::{Raising, Session, State, Wants};
+use super::properties::holds_all;
+use super::state::{Node, Raising, Session, State, Wants};
 use super::{ALICE, Config, SUBJECT, Without, session_id};
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial};
@@ -72,12 +73,23 @@ impl State {
         let facts = self.sessions[session];
         let Some((_, at)) = facts.login else { return };
         let now = config.moment(self.now);
+        let is_late = !config.lacks(Without::Punctuality) && self.restores_late(config);
         let completeness = self.up(node).core.completeness();
-        let may = config.lacks(Without::Familiarity)
-            || completeness.store_can_judge(facts.created, at, now);
+        let may = !is_late
+            && (config.lacks(Without::Familiarity)
+                || completeness.store_can_judge(facts.created, at, now));
         if may && self.is_newest(config, node, (session, facts.newest())) {
             self.raise(config, node, Some(session));
         }
+    }
+
+    /// Whether the store has settled, and lacks what a node holds.
+    fn restores_late(&self, config: &Config) -> bool {
+        let mut server = self.server.clone();
+        let settling = server.state(self.server_call(config)).settling;
+        let stored = self.store_entries();
+        let lacks = |(_, node): (u8, &Node)| !holds_all(&stored, &node.core.entries());
+        settling.is_zero() && self.live().any(lacks)
     }
 
     /// A logout everywhere, or everywhere else.
