@@ -11,6 +11,8 @@ use sealed_session::{
 
 /// When all entries were made.
 pub const NOW: UnixMillis = UnixMillis::from_secs(1_795_248_000);
+/// When what ends at [`NOW`] has ended.
+pub const AFTER: UnixMillis = UnixMillis::new(1_795_248_000_001);
 /// When they expire, unless something else is said.
 pub const UNTIL: UnixMillis = UnixMillis::from_secs(1_795_248_000 + 24 * 3600);
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use sealed_session::testing::RevocationList;
 use serde::{Deserialize, Serialize};
 
-use crate::entries::{self, Kind, LOOK_UPS, NOW, each};
+use crate::entries::{self, AFTER, Kind, LOOK_UPS, NOW, each};
 use crate::process::Memory;
 
 /// The argument that makes this binary measure one list. The kind and the number of its entries follow.
@@ -153,7 +153,7 @@ fn busy(list: &RevocationList, work: impl FnOnce() -> f64) -> f64 {
         });
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
-                list.sweep(NOW);
+                list.sweep(AFTER);
                 thread::sleep(Duration::from_millis(50));
             }
         });

@@ -23,7 +23,7 @@ use crate::time::UnixMillis;
 /// };
 /// list.join(&Revocation::Session { id, entry });
 /// assert_eq!(list.session(&id), Some(entry));
-/// assert_eq!(list.sweep(UnixMillis::new(2_000)), 1);
+/// assert_eq!(list.sweep(UnixMillis::new(2_001)), 1);
 /// assert!(list.is_empty());
 /// ```
 #[doc(hidden)]
