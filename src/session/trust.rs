@@ -18,17 +18,18 @@ use crate::time::UnixMillis;
 
 impl Service {
     /// Whether nobody can say here whether a session counts that began at `began`.
+    #[inline]
     pub(crate) fn cannot_judge(
         &self,
         began: UnixMillis,
         is_older_than_list: bool,
         now: UnixMillis,
     ) -> bool {
-        let may_lack = !self.node.can_judge(began, self.policy.trust.max_staleness);
-        let is_undecided = is_older_than_list && self.node.is_settling();
-        let rejects = self.policy.when_stale == WhenStale::Reject;
-        let has_forgotten = self.node.list().has_forgotten(now);
-        is_undecided || has_forgotten || rejects && may_lack
+        let trust = &self.policy.trust;
+        self.node.list().has_forgotten(now)
+            || (is_older_than_list && self.node.is_settling())
+            || (self.policy.when_stale == WhenStale::Reject
+                && !self.node.can_judge(began, trust.max_staleness))
     }
 
     /// Why nothing but a login may begin a session over a refused cookie on this node.

@@ -194,6 +194,8 @@ impl Engine {
 }
 
 /// The state that the handlers start from.
+// Inlined, as `take_live` is: 0.5 % of a small read, whose count may not grow by more than 3 %.
+#[inline]
 fn state(tried: Tried, obstacle: Option<Obstacle>) -> RequestState {
     let Tried { live, dead, .. } = tried;
     let mut others = tried.others;
@@ -212,6 +214,7 @@ fn state(tried: Tried, obstacle: Option<Obstacle>) -> RequestState {
 }
 
 impl Tried {
+    #[inline]
     fn take_live(&mut self, live: Live, scope: usize) {
         self.opened += 1;
         self.note(live.record().began());
