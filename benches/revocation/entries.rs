@@ -50,10 +50,7 @@ pub fn session(number: u64, until: UnixMillis) -> Revocation {
 pub fn subject(number: u64, until: UnixMillis) -> Revocation {
     Revocation::Subject {
         key: SubjectKey::from_bytes(bytes(number)),
-        entry: SubjectEntry {
-            generation: Generation::new(NOW.as_millis()),
-            until,
-        },
+        entry: SubjectEntry::new(Generation::new(NOW.as_millis()), until),
     }
 }
 

@@ -13,7 +13,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 
-use crate::error::{Rejected, StoreError};
+use crate::error::StoreError;
 use crate::keys::RandomError;
 use crate::session::{
     ConfirmError, LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError,
@@ -126,9 +126,7 @@ answers! {
     LogoutError: |error| match error {
         LogoutError::NotAuthenticated | LogoutError::Ended => StatusCode::UNAUTHORIZED,
         LogoutError::Succeeded => StatusCode::CONFLICT,
-        LogoutError::MayLiveElsewhere | LogoutError::Settling => StatusCode::SERVICE_UNAVAILABLE,
-        LogoutError::CannotSeal(Rejected::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
-        LogoutError::CannotSeal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        LogoutError::MayLiveElsewhere => StatusCode::SERVICE_UNAVAILABLE,
         LogoutError::NotWritable(error) => error.status_code(),
         LogoutError::Store(error) => error.status_code(),
     };

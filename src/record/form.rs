@@ -31,11 +31,6 @@ impl Record {
         self.layout().write(self.entries.parts().1)
     }
 
-    /// How many bytes [`Self::encode`] makes.
-    pub(crate) fn encoded_len(&self) -> usize {
-        self.layout().len() + self.entries.parts().1.len()
-    }
-
     /// How many bytes [`Self::encode`] makes at the most while the session has these entries: after
     /// renewals, under other keys, at later times, and with a login if there was none.
     pub(crate) fn longest_len(&self) -> usize {

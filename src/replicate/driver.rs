@@ -23,10 +23,10 @@ use crate::replicate::core::{
 };
 use crate::revoke::completeness::{Completeness, Moment};
 use crate::revoke::list::List;
-use crate::revoke::node::{Attempt, Backend, Node, RaiseOn, Status};
+use crate::revoke::node::{Attempt, Backend, Node, Status};
 use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
-use crate::revoke::{Published, Raised, Reading, ReplicatedLog, Revocation, Target};
+use crate::revoke::{Published, Reading, ReplicatedLog, Revocation, Target};
 use crate::time::{Clock, UnixMillis};
 
 /// How long a store may take to answer a follower: it should after a second or two.
@@ -155,11 +155,8 @@ impl Backend for Driver {
         })
     }
 
-    fn raise(&self, target: Target, on: RaiseOn) -> Attempt<Raised> {
-        self.ask(Ask::Raise { target, on }, |reply| match reply {
-            Reply::Raised(raised) => Some(raised),
-            _ => None,
-        })
+    fn raise(&self, target: Target, spared: Option<SessionId>) -> Attempt<()> {
+        self.ask(Ask::Raise(target, spared), done)
     }
 
     fn read(&self, subject: SubjectKey) -> Attempt<Reading> {
@@ -177,7 +174,7 @@ impl Backend for Driver {
     }
 
     fn sweep(&self) -> Attempt<()> {
-        self.ask(Ask::Sweep, |reply| (reply == Reply::Done).then_some(()))
+        self.ask(Ask::Sweep, done)
     }
 
     fn close(&self, deadline: Duration) -> Pin<Box<dyn Future<Output = usize> + Send + '_>> {
@@ -199,6 +196,10 @@ impl Backend for Driver {
     fn status(&self) -> Status {
         lock(&self.core).status()
     }
+}
+
+fn done(reply: Reply) -> Option<()> {
+    (reply == Reply::Done).then_some(())
 }
 
 fn tell(driver: &Weak<Driver>, event: Event) {
@@ -244,9 +245,9 @@ async fn answer(
             let raised = within(ATTEMPT, "raise", log.raise(raise)).await;
             Answer::Raised(raise, raise_for, raised)
         }
-        Call::Read(read_for) => {
-            let reading = within(ATTEMPT, "read", log.read(read_for.subject())).await;
-            Answer::Read(read_for, reading)
+        Call::Read(ticket, subject) => {
+            let reading = within(ATTEMPT, "read", log.read(Some(subject))).await;
+            Answer::Read(ticket, subject, reading)
         }
         Call::Find(ticket, session, subject) => Answer::Found(
             ticket,
@@ -274,10 +275,5 @@ async fn within<T>(
 }
 
 fn counted<T>(operation: &'static str, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-    outcome.inspect_err(|error| {
-        // That another server answers is no failure of it.
-        if *error != StoreError::Replaced {
-            observe::store_failed(operation);
-        }
-    })
+    outcome.inspect_err(|_| observe::store_failed(operation))
 }

@@ -87,7 +87,8 @@ impl StoreKind for Shared {
         let until = SystemClock::default().now().max(state.now) + state.announced.longest;
         let id = RaiseId::random(&SystemRandom)?;
         let raise = Raise::new(target, id, Generation::NONE, until);
-        Ok(self.log.raise(raise).await?.generation)
+        let raised = self.log.raise(raise).await?.acknowledged()?;
+        Ok(raised.generation)
     }
 
     async fn attest(&self, since: UnixMillis) -> Result<(), StoreError> {

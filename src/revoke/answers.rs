@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::error::StoreError;
 use crate::ids::{Generation, RaiseId, Serial, SubjectKey};
-use crate::revoke::revocation::{Revocation, SessionEntry, SubjectEntry};
+use crate::revoke::revocation::{Revocation, SessionEntry, Spared, SubjectEntry};
 use crate::time::UnixMillis;
 
 /// How long after it began anew, after another server took its place, and after anything was restored that it
@@ -183,23 +184,35 @@ pub struct Raise {
     pub id: RaiseId,
     /// The largest generation of the target that the caller has seen.
     pub known: Generation,
+    /// The subject's session that is not ended, and from which generation on it lives as far as the caller knows.
+    pub spared: Option<Spared>,
     /// Until when the store must remember it, whatever its own clock and the lives that were announced
     /// to it come to: a store that has lost what it knew has also lost how long it has to remember.
     pub until: UnixMillis,
-    /// The only incarnation that may raise it, if that matters.
-    pub on: Option<Incarnation>,
 }
 
 impl Raise {
-    /// The request, to whichever incarnation.
+    /// The request, which spares nobody.
     pub fn new(target: Target, id: RaiseId, known: Generation, until: UnixMillis) -> Self {
         Self {
             target,
             id,
             known,
+            spared: None,
             until,
-            on: None,
         }
+    }
+
+    /// What is stored once it is carried out over `held`, at the time `now`: the rule of every store. The session
+    /// that is spared keeps what held for it, and so stays as dead or alive as before.
+    ///
+    /// `None` at the top of the range.
+    pub fn over(&self, held: SubjectEntry, now: UnixMillis) -> Option<SubjectEntry> {
+        let raised = held.raised(self.known, self.spared, now)?;
+        Some(SubjectEntry {
+            until: raised.until.max(self.until),
+            ..raised
+        })
     }
 }
 
@@ -220,57 +233,44 @@ impl Target {
         }
     }
 
-    /// What says that its generation is this one.
-    pub(crate) fn at(self, generation: Generation, until: UnixMillis) -> Revocation {
+    /// What says that this holds of it. Of everyone only the generation does.
+    pub(crate) fn at(self, entry: SubjectEntry) -> Revocation {
         match self {
-            Self::Subject(key) => Revocation::Subject {
-                key,
-                entry: SubjectEntry { generation, until },
+            Self::Subject(key) => Revocation::Subject { key, entry },
+            Self::Everyone => Revocation::Everyone {
+                generation: entry.generation,
             },
-            Self::Everyone => Revocation::Everyone { generation },
         }
     }
 }
 
-/// A raised generation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// A raise was carried out, now or by the request that this one repeats.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Raised {
-    /// The new generation.
-    pub generation: Generation,
-    /// The one before: the larger of what was stored and what the caller knew. A session of a lower
-    /// generation was dead before this raise. A repeat is told the same.
-    pub previous: Generation,
-    /// How long the store remembers it: its time plus the longest announced life of a cookie, or what
-    /// the caller asked for if that is later; [`UnixMillis::MAX`] for everyone's.
-    pub until: UnixMillis,
+    /// What is stored of the target now: until the store's time plus the longest announced life of a cookie, or
+    /// until the caller asked for if that is later; for ever if it is everyone's.
+    pub entry: SubjectEntry,
+    /// Why it may still be lost, if fewer replicas have it than are wanted ([`StoreError::NotReplicated`]). The
+    /// caller is told so, and the store is told again.
+    pub unreplicated: Option<StoreError>,
     /// The store's state.
     pub state: LogState,
 }
 
 impl Raised {
     /// The answer to a [`Raise`].
-    pub fn new(
-        previous: Generation,
-        generation: Generation,
-        until: UnixMillis,
-        state: LogState,
-    ) -> Self {
+    pub fn new(entry: SubjectEntry, state: LogState) -> Self {
         Self {
-            generation,
-            previous,
-            until,
+            entry,
+            unreplicated: None,
             state,
         }
     }
 
-    /// The answer to a raise that covers an outstanding one: that had ended every session from before, although no
-    /// generation said so yet.
-    pub(crate) fn covering(self) -> Self {
-        Self {
-            previous: self.generation,
-            ..self
-        }
+    /// What is stored, where enough replicas have it.
+    pub(crate) fn acknowledged(self) -> Result<SubjectEntry, StoreError> {
+        self.unreplicated.map_or(Ok(self.entry), Err)
     }
 }
 

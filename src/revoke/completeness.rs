@@ -5,15 +5,13 @@
 //!
 //! 1. what others published since this node last heard of everything: a number, the *staleness*;
 //! 2. what the store has lost and others have not restored yet. A node that was not whole when the store was
-//!    lost waits until it has settled. Meanwhile it can judge only sessions that began after it met the server;
-//! 3. what a server does not know that took another's place a moment ago.
+//!    lost waits until it has settled. Meanwhile it can judge only sessions that began after it met the server.
 //!
 //! Every request reads these, so they are atomics. One writer sets them: what follows the store.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::revoke::answers::SETTLING;
 use crate::time::{Clock, UnixMillis, millis};
 
 /// A point in time by both clocks.
@@ -50,12 +48,8 @@ pub(crate) struct Completeness {
     waits: AtomicBool,
     /// Until when nodes may restore what the store lost, by this node's monotonic clock.
     settles_until: AtomicU64,
-    /// Until when the server may lack what the one before it knew, by the same clock.
-    unfamiliar_until: AtomicU64,
     /// When this node met the server, by the server's clock: the last time there is while it is not known.
     met: AtomicU64,
-    /// Since when the store knows of sessions.
-    store_since: AtomicU64,
 }
 
 impl Completeness {
@@ -76,48 +70,29 @@ impl Completeness {
             monotonic: AtomicU64::new(0),
             waits: AtomicBool::new(is_shared),
             settles_until: AtomicU64::new(0),
-            unfamiliar_until: AtomicU64::new(0),
             met: AtomicU64::new(u64::MAX),
-            store_since: AtomicU64::new(0),
         }
     }
 
     /// All that it says, for a checker that tries every order.
     #[cfg(test)]
-    pub(crate) fn values(&self) -> [u64; 7] {
+    pub(crate) fn values(&self) -> [u64; 5] {
         let waits = u64::from(self.waits.load(Ordering::Acquire));
-        let numbers = [
-            &self.wall,
-            &self.monotonic,
-            &self.settles_until,
-            &self.unfamiliar_until,
-            &self.met,
-            &self.store_since,
-        ];
-        let [a, b, c, d, e, f] = numbers.map(|number| number.load(Ordering::Acquire));
-        [a, b, c, d, e, f, waits]
+        let numbers = [&self.wall, &self.monotonic, &self.settles_until, &self.met];
+        let [a, b, c, d] = numbers.map(|number| number.load(Ordering::Acquire));
+        [a, b, c, d, waits]
     }
 
     /// A copy that shares nothing.
     #[cfg(test)]
     pub(crate) fn fork(&self) -> Self {
-        let [
-            wall,
-            monotonic,
-            settles_until,
-            unfamiliar_until,
-            met,
-            store_since,
-            waits,
-        ] = self.values().map(AtomicU64::new);
+        let [wall, monotonic, settles_until, met, waits] = self.values().map(AtomicU64::new);
         Self {
             is_shared: self.is_shared,
             wall,
             monotonic,
             settles_until,
-            unfamiliar_until,
             met,
-            store_since,
             waits: AtomicBool::new(waits.into_inner() == 1),
         }
     }
@@ -176,50 +151,14 @@ impl Completeness {
         millis(now.monotonic) < self.settles_until.load(Ordering::Acquire)
     }
 
-    /// This node met a server that it did not know, by whose clock it was `theirs` then, or a while later. One that
-    /// took another's place need not know what that was told.
-    pub(crate) fn set_met(&self, now: Moment, theirs: UnixMillis) {
-        // In this order: nobody is measured by a meeting from before.
-        self.met.store(u64::MAX, Ordering::Release);
-        let until = now.monotonic.saturating_add(SETTLING);
-        self.unfamiliar_until
-            .store(millis(until), Ordering::Release);
+    /// This node met a server that it did not know, by whose clock it was `theirs` then, or a while later.
+    pub(crate) fn set_met(&self, theirs: UnixMillis) {
         self.met.store(theirs.as_millis(), Ordering::Release);
     }
 
     /// When this node met the server, by the server's clock; the last time there is while that is not known.
     pub(crate) fn met(&self) -> UnixMillis {
         UnixMillis::new(self.met.load(Ordering::Acquire))
-    }
-
-    /// Since when the store said that it knows of sessions.
-    pub(crate) fn set_store_since(&self, since: UnixMillis) {
-        self.store_since.store(since.as_millis(), Ordering::Release);
-    }
-
-    pub(crate) fn store_since(&self) -> UnixMillis {
-        UnixMillis::new(self.store_since.load(Ordering::Acquire))
-    }
-
-    /// Whether the store itself can tell of a session whether it was ended, which began at `created` and whose
-    /// user logged in at `login` by the store's clock.
-    ///
-    /// While the store settles, or this node has just met the server, only of one that began after the meeting:
-    /// a promoted copy may not know of a logout everywhere that was acknowledged a moment before.
-    pub(crate) fn store_can_judge(
-        &self,
-        created: UnixMillis,
-        login: UnixMillis,
-        now: Moment,
-    ) -> bool {
-        if !self.is_shared {
-            return true;
-        }
-        let is_unfamiliar = millis(now.monotonic) < self.unfamiliar_until.load(Ordering::Acquire);
-        if (is_unfamiliar || self.is_settling(now)) && login <= self.met() {
-            return false;
-        }
-        created.as_millis() > self.store_since.load(Ordering::Acquire)
     }
 }
 
@@ -245,7 +184,6 @@ mod tests {
     fn a_list_that_is_the_store_can_judge_everything() {
         let local = Completeness::local();
         assert!(local.can_judge(UnixMillis::EPOCH, at(1_000), MAX));
-        assert!(local.store_can_judge(UnixMillis::EPOCH, UnixMillis::EPOCH, at(1_000)));
         assert_eq!(local.staleness(at(1_000)), Duration::ZERO);
     }
 
@@ -270,29 +208,11 @@ mod tests {
         let shared = Completeness::shared();
         shared.set_complete_at(at(101));
         assert!(!shared.can_judge(UnixMillis::new(u64::MAX), at(101), MAX));
-        shared.set_met(at(100), time(100));
+        shared.set_met(time(100));
         assert!(!shared.can_judge(time(100), at(101), MAX));
         assert!(shared.can_judge(time(101), at(101), MAX));
         assert!(!shared.can_judge(time(101), at(112), MAX), "it is stale");
         shared.set_waits(false);
         assert!(shared.can_judge(UnixMillis::EPOCH, at(101), MAX));
-    }
-
-    #[test]
-    fn a_store_that_settles_or_was_just_met_judges_what_began_after_the_meeting() {
-        let shared = Completeness::shared();
-        shared.set_met(at(100), time(100));
-        let since = |shared: &Completeness, login, now| {
-            shared.store_can_judge(time(50), time(login), at(now))
-        };
-        assert!(!since(&shared, 100, 129) && since(&shared, 101, 129));
-        assert!(since(&shared, 100, 130), "it is familiar");
-        shared.set_settling(at(130), 5 * SECOND);
-        assert!(!since(&shared, 100, 134) && since(&shared, 100, 135));
-        shared.set_store_since(time(50));
-        assert!(
-            !since(&shared, 101, 140),
-            "it knows nothing of that session"
-        );
     }
 }

@@ -8,7 +8,7 @@
 //!    so subjects are hashed with a secret of this process.
 //! 4. A subject is kept for as long as any node's cookie could need it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::hash::{BuildHasherDefault, RandomState};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -37,8 +37,8 @@ pub(crate) struct List {
     forgot: AtomicU64,
     /// The longest life of a cookie that any node announced, skew included, in milliseconds.
     longest: AtomicU64,
-    /// Who is logged out on this node although no generation says so yet.
-    marked: Mutex<BTreeSet<Target>>,
+    /// Who is logged out on this node although no generation says so yet, but for the session that is spared.
+    marked: Mutex<BTreeMap<Target, Option<SessionId>>>,
     /// How many they are: none on a healthy node, and then nobody waits for the lock.
     marks: AtomicUsize,
 }
@@ -68,8 +68,8 @@ impl List {
         fork.set_complete_since(self.complete_since());
         fork.forgot
             .store(self.forgot.load(Ordering::Acquire), Ordering::Release);
-        for target in &*lock(&self.marked) {
-            fork.mark(*target);
+        for (target, spared) in &*lock(&self.marked) {
+            fork.mark(*target, *spared);
         }
         fork
     }
@@ -129,13 +129,13 @@ impl List {
         &self.anonymous
     }
 
-    /// The subject's generation.
-    pub(crate) fn subject(&self, key: &SubjectKey) -> SubjectState {
+    /// What is known of a session of the subject.
+    pub(crate) fn subject(&self, key: &SubjectKey, session: SessionId) -> SubjectState {
         // The mark first: it goes only after the generation has come.
-        let marked = self.is_marked(Target::Subject(*key));
+        let marked = self.is_marked(Target::Subject(*key), Some(session));
         let entry = self.subjects.get(key);
         SubjectState {
-            generation: entry.map_or(Generation::NONE, |entry| entry.generation),
+            least: entry.map_or(Generation::NONE, |entry| entry.least(session)),
             marked,
         }
     }
@@ -145,21 +145,28 @@ impl List {
     }
 
     pub(crate) fn everyone_marked(&self) -> bool {
-        self.is_marked(Target::Everyone)
+        self.is_marked(Target::Everyone, None)
+    }
+
+    /// What this node knows of the target.
+    pub(crate) fn held(&self, target: Target) -> SubjectEntry {
+        let held = match target {
+            Target::Subject(key) => self.subjects.get(&key),
+            Target::Everyone => Some(SubjectEntry::new(self.everyone(), UnixMillis::MAX)),
+        };
+        held.unwrap_or_else(|| SubjectEntry::new(Generation::NONE, UnixMillis::EPOCH))
     }
 
     /// The largest generation of the target that this node has seen.
     pub(crate) fn generation(&self, target: Target) -> Generation {
-        match target {
-            Target::Subject(key) => self.subject(&key).generation,
-            Target::Everyone => self.everyone(),
-        }
+        self.held(target).generation
     }
 
-    /// Logs the target out on this node until its new generation arrives. Never passed on.
-    pub(crate) fn mark(&self, target: Target) {
+    /// Logs the target out on this node until its new generation arrives, but for the session that is spared. Never
+    /// passed on.
+    pub(crate) fn mark(&self, target: Target, spared: Option<SessionId>) {
         let mut marked = lock(&self.marked);
-        marked.insert(target);
+        marked.insert(target, spared);
         self.marks.store(marked.len(), Ordering::Release);
     }
 
@@ -169,8 +176,11 @@ impl List {
         self.marks.store(marked.len(), Ordering::Release);
     }
 
-    fn is_marked(&self, target: Target) -> bool {
-        self.marks.load(Ordering::Acquire) > 0 && lock(&self.marked).contains(&target)
+    fn is_marked(&self, target: Target, session: Option<SessionId>) -> bool {
+        self.marks.load(Ordering::Acquire) > 0
+            && lock(&self.marked)
+                .get(&target)
+                .is_some_and(|spared| spared.is_none() || *spared != session)
     }
 
     /// Since when the list knows of all revocations. About sessions from before it cannot tell.
@@ -273,10 +283,11 @@ impl List {
     }
 }
 
-/// What is known of a subject.
+/// What is known of a session of a subject.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SubjectState {
-    pub(crate) generation: Generation,
+    /// From which generation on it lives.
+    pub(crate) least: Generation,
     pub(crate) marked: bool,
 }
 
@@ -370,10 +381,7 @@ mod tests {
         let list = List::default();
         let now = UnixMillis::new(1_000_000_000);
         let key = SubjectKey::from_bytes([1; 16]);
-        let entry = SubjectEntry {
-            generation: Generation::new(now.as_millis()),
-            until: now,
-        };
+        let entry = SubjectEntry::new(Generation::new(now.as_millis()), now);
         list.join(&Revocation::Subject { key, entry });
         let hour = Duration::from_secs(3600);
         list.announce(hour);

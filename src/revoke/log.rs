@@ -32,9 +32,8 @@ use crate::time::UnixMillis;
 ///   of anonymous sessions, in whose place [`Revocation::Anonymous`] rises in the same step.
 /// - **Publishing is joining** (see [`Revocation`]): repeated, reordered and concurrent publications
 ///   end in the same state. A subject is kept as [`SubjectEntry::kept`] says.
-/// - **Generations only grow**: every raise returns [`Generation::next`] of what is stored and what
-///   the caller knows, at the store's time. Two raises never return the same value, unless the
-///   second repeats the [`RaiseId`] of one of the last four of its target.
+/// - **Generations only grow**: every raise stores what [`Raise::over`] says. Two raises never come to the same generation,
+///   unless the second repeats the [`RaiseId`] of one of the last four of its target.
 /// - **A loss shows.** A store that finds itself empty, or with less than there must be, begins a new
 ///   [`epoch`](Incarnation::epoch). One whose server was replaced has another [`server`](Incarnation::server).
 /// - **Nobody's names**: subjects arrive as [`SubjectKey`].
@@ -70,13 +69,11 @@ pub trait ReplicatedLog: Send + Sync + fmt::Debug + 'static {
 
     /// Raises a generation, atomically.
     ///
-    /// A repeat of one of the last four raises of the same target (the same [`RaiseId`]) returns what
-    /// that one returned and raises nothing: a retry after a lost reply ends no login that came in
-    /// between.
+    /// A repeat of one of the last four raises of the same target (the same [`RaiseId`]) raises nothing, and returns
+    /// what is stored: a retry after a lost reply ends no login that came in between.
     ///
     /// # Errors
-    /// When it may not have been raised; at the top of the range ([`StoreError::Exhausted`]); and where
-    /// [`Raise::on`] names another incarnation ([`StoreError::Replaced`]): nothing was raised then.
+    /// When it may not have been raised, and at the top of the range ([`StoreError::Exhausted`]).
     async fn raise(&self, raise: Raise) -> Result<Raised, StoreError>;
 
     /// Reads what a login needs: the generations, and the store's state with its time. Without a `subject` only

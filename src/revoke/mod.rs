@@ -28,5 +28,5 @@ pub use journal::Journal;
 pub use log::ReplicatedLog;
 pub use policy::{OlderSessions, WhenStale};
 pub(crate) use revocation::EntryKey;
-pub use revocation::{Revocation, SessionEntry, SubjectEntry};
+pub use revocation::{Revocation, SessionEntry, Spared, SubjectEntry};
 pub use store::{Contents, Store};

@@ -13,10 +13,10 @@ use std::time::Duration;
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::observe::{self, ListState, tag};
-use crate::revoke::answers::{Published, Raised, Reading, Target};
+use crate::revoke::answers::{Published, Reading, Target};
 use crate::revoke::completeness::{Completeness, Moment};
 use crate::revoke::list::List;
-use crate::revoke::revocation::Revocation;
+use crate::revoke::revocation::{Revocation, SubjectEntry};
 use crate::revoke::worker::Worker;
 use crate::time::{Clock, SKEW, UnixMillis};
 
@@ -34,8 +34,9 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
     /// Tells the store what holds here already, and what that came to here. What it does not take is told again.
     fn publish(&self, revocation: Revocation, here: Published) -> Attempt<Published>;
 
-    /// Marks the target and raises its generation. The mark goes once the generation counts.
-    fn raise(&self, target: Target, on: RaiseOn) -> Attempt<Raised>;
+    /// Marks the target and raises its generation. The mark goes once the generation counts. Neither concerns the
+    /// session that is spared.
+    fn raise(&self, target: Target, spared: Option<SessionId>) -> Attempt<()>;
 
     /// Reads what a login needs, joined with what this node knows.
     fn read(&self, subject: SubjectKey) -> Attempt<Reading>;
@@ -51,15 +52,6 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
     fn close(&self, deadline: Duration) -> Pin<Box<dyn Future<Output = usize> + Send + '_>>;
 
     fn status(&self) -> Status;
-}
-
-/// Which server may raise a generation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum RaiseOn {
-    /// Whichever holds the list.
-    AnyServer,
-    /// The one that this node knows. On another nothing is raised ([`StoreError::Replaced`]).
-    KnownServer,
 }
 
 /// What an operator looks at.
@@ -150,13 +142,6 @@ impl Node {
         self.is_settling() && began <= self.completeness.met()
     }
 
-    /// Whether the store itself can tell of a session whether it was ended, which began at `created` and whose
-    /// user logged in at `login`.
-    pub(crate) fn store_can_judge(&self, created: UnixMillis, login: UnixMillis) -> bool {
-        self.completeness
-            .store_can_judge(created, login, self.moment())
-    }
-
     fn moment(&self) -> Moment {
         Moment::now(&*self.clock)
     }
@@ -169,11 +154,17 @@ impl Node {
         Revoking { here, there }
     }
 
-    /// Raises a generation: the target is logged out here at once, everywhere once the attempt is done.
+    /// Raises a generation: the target is logged out here at once, everywhere once the attempt is done, but for the
+    /// session that is spared.
     ///
     /// `seen` is the generation of a session that counted: whatever was below it was ended before, also
     /// if neither the list nor the store remembers.
-    pub(crate) fn raise(&self, target: Target, seen: Generation, on: RaiseOn) -> Attempt<Raised> {
+    pub(crate) fn raise(
+        &self,
+        target: Target,
+        seen: Generation,
+        spared: Option<SessionId>,
+    ) -> Attempt<()> {
         match target {
             Target::Subject(key) => {
                 observe::revoked("subject");
@@ -186,9 +177,9 @@ impl Node {
         }
         if seen > self.list.generation(target) {
             let until = self.list.until(self.clock.now());
-            self.list.join(&target.at(seen, until));
+            self.list.join(&target.at(SubjectEntry::new(seen, until)));
         }
-        self.backend.raise(target, on)
+        self.backend.raise(target, spared)
     }
 
     /// Reads what a login needs from the store, joined with what this node knows.

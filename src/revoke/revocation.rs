@@ -172,18 +172,97 @@ impl SessionEntry {
 pub struct SubjectEntry {
     /// Sessions of a lower generation are dead.
     pub generation: Generation,
+    /// The session that a logout of all others left alive. Its generation stays what it was.
+    pub spared: Option<Spared>,
     /// When the entry may be forgotten.
     pub until: UnixMillis,
 }
 
+/// The session that logged all others of its subject out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Spared {
+    /// The session.
+    pub session: SessionId,
+    /// It is dead of a lower generation than this: the largest that was raised without sparing it.
+    pub generation: Generation,
+}
+
+impl Spared {
+    /// Stands for nobody where there must be something. Ids are random, and no session has this one.
+    pub(crate) const NOBODY: Self = Self {
+        session: SessionId::from_bytes([0; 16]),
+        generation: Generation::NONE,
+    };
+}
+
+/// An entry says for each session from which generation on it lives: one number for all but the session that is
+/// spared. Of two entries the larger number holds, session by session. That spares one session at most, and
+/// a raise that a store had lost ends whoever it ended before, however late it comes back.
 impl SubjectEntry {
-    /// The larger generation, the later `until`.
+    /// The entry that ends all sessions of a lower generation.
+    pub fn new(generation: Generation, until: UnixMillis) -> Self {
+        Self {
+            generation,
+            spared: None,
+            until,
+        }
+    }
+
+    /// From which generation on a session lives.
+    pub fn least(&self, session: SessionId) -> Generation {
+        match self.spared {
+            Some(spared) if spared.session == session => spared.generation,
+            _ => self.generation,
+        }
+    }
+
+    /// The larger generation for each session, the later `until`.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
-        Self {
-            generation: self.generation.max(other.generation),
-            until: self.until.max(other.until),
+        let (larger, smaller) = match self.generation >= other.generation {
+            true => (self, other),
+            false => (other, self),
+        };
+        let until = self.until.max(other.until);
+        let raised = Self { until, ..larger };
+        match larger.spared {
+            Some(spared) => raised.sparing(Spared {
+                generation: spared.generation.max(smaller.least(spared.session)),
+                ..spared
+            }),
+            None => raised,
         }
+    }
+
+    /// The same, which spares a session.
+    #[must_use]
+    pub fn sparing(self, spared: Spared) -> Self {
+        Self {
+            spared: Some(spared).filter(|it| {
+                it.generation < self.generation && it.session != Spared::NOBODY.session
+            }),
+            ..self
+        }
+    }
+
+    /// The entry after a raise at the time `now`, by who knows `known`. Whoever is spared keeps what held for them, and
+    /// so stays as dead or alive as before.
+    ///
+    /// `None` at the top of the range.
+    pub(crate) fn raised(
+        self,
+        known: Generation,
+        spared: Option<Spared>,
+        now: UnixMillis,
+    ) -> Option<Self> {
+        let raised = Self::new(self.generation.next(known, now)?, self.until);
+        Some(match spared {
+            Some(spared) => raised.sparing(Spared {
+                generation: spared.generation.max(self.least(spared.session)),
+                ..spared
+            }),
+            None => raised,
+        })
     }
 
     /// The entry with an `until` that covers every cookie of a node which announced `longest`.
@@ -208,8 +287,9 @@ mod tests {
 
     // Small ranges, so that equal ids, serials and times come up often.
     fn revocation() -> impl Strategy<Value = Revocation> {
-        (0..5u8, 0..2u8, 0..4u32, 0..4u64, 0..4u64, 0..3u64).prop_map(
-            |(kind, id, serial, from, until, created)| {
+        let spared = proptest::option::of((0..2u8, 0..4u64));
+        (0..5u8, 0..2u8, 0..4u32, 0..4u64, 0..4u64, 0..3u64, spared).prop_map(
+            |(kind, id, serial, from, until, created, spared)| {
                 let entry = SessionEntry {
                     serial: Serial::new(serial),
                     from: UnixMillis::new(from),
@@ -228,7 +308,15 @@ mod tests {
                     },
                     2 => Revocation::Subject {
                         key: SubjectKey::from_bytes([id; 16]),
-                        entry: SubjectEntry { generation, until },
+                        entry: match spared {
+                            None => SubjectEntry::new(generation, until),
+                            Some((session, least)) => {
+                                SubjectEntry::new(generation, until).sparing(Spared {
+                                    session: SessionId::from_bytes([session; 16]),
+                                    generation: Generation::new(least),
+                                })
+                            }
+                        },
                     },
                     3 => Revocation::Everyone { generation },
                     _ => Revocation::Anonymous { since: until },
@@ -251,6 +339,19 @@ mod tests {
             prop_assert!(a.join(b).covers(&a) && a.join(b).covers(&b));
             prop_assume!(b.key() == c.key());
             prop_assert_eq!(a.join(b).join(c), a.join(b.join(c)));
+        }
+
+        #[test]
+        fn a_subjects_entries_end_each_session_that_one_of_them_ends(
+            a in revocation(), b in revocation(), session in 0..3u8
+        ) {
+            prop_assume!(a.key() == b.key());
+            let session = SessionId::from_bytes([session; 16]);
+            let least = |it: &Revocation| match it {
+                Revocation::Subject { entry, .. } => Some(entry.least(session)),
+                _ => None,
+            };
+            prop_assert_eq!(least(&a.join(b)), least(&a).max(least(&b)));
         }
     }
 }

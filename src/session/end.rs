@@ -1,8 +1,6 @@
 //! Ending a session, all of a user's, or everyone's; also renewing one and starting over.
 
-use crate::error::StoreError;
 use crate::ids::Generation;
-use crate::revoke::node::RaiseOn;
 use crate::revoke::{Published, Target};
 use crate::session::Session;
 use crate::session::error::{LogoutError, NotWritable};
@@ -73,36 +71,38 @@ impl Session {
             let service = self.service();
             state.end_others(service);
             state.forget();
-            service.node.raise(target, seen, RaiseOn::AnyServer)
+            service.node.raise(target, seen, None)
         });
         attempt.await?;
         Ok(())
     }
 
-    /// Ends all sessions of the user who is logged in, except this one.
+    /// Ends all sessions of the user who is logged in, except this one, which is [renewed](Self::renew) without a
+    /// grace: whoever copied its cookie is logged out too.
     ///
     /// # Errors
     /// Nothing was ended: [`LogoutError::NotAuthenticated`] without a login, [`LogoutError::MayLiveElsewhere`]
-    /// where the cookie may be one on another node, [`LogoutError::NotWritable`] where it only reads,
-    /// [`LogoutError::CannotSeal`] where this session could not be sealed anew, [`LogoutError::Settling`] where
-    /// nobody can tell yet whether it was ended before.
+    /// where the cookie may be one on another node, [`LogoutError::NotWritable`] where it only reads.
     ///
-    /// This session was ended with the others: [`LogoutError::Ended`] if it had been ended before or meanwhile,
-    /// [`LogoutError::Store`] if other nodes could no longer tell it from the others.
+    /// [`LogoutError::Store`]: this node ended the others and this session lives on; other nodes learn of it when the
+    /// store takes it. [`LogoutError::Ended`]: this session had been ended before, or was meanwhile.
     pub async fn logout_others(&self) -> Result<(), LogoutError> {
         let (target, seen) = self.target()?;
         let service = self.service();
-        self.with(|state| state.may_outlive(service))?;
-        match service.node.raise(target, seen, RaiseOn::KnownServer).await {
-            Ok(raised) if self.with(|state| state.outlive(&raised, service)) => Ok(()),
-            Ok(_) => Err(LogoutError::Ended),
-            // Nothing was raised.
-            Err(StoreError::Replaced) => Err(LogoutError::Settling),
-            Err(error) => {
-                self.with(RequestState::forget);
-                Err(error.into())
+        let raising = self.with(|state| {
+            state.writable()?;
+            let spared = state.record().map(|record| record.id);
+            Ok::<_, LogoutError>(service.node.raise(target, seen, spared))
+        })?;
+        raising.await?;
+        self.with(|state| {
+            // The store may have told that it was ended before.
+            if !state.still_counts(service) {
+                return Err(LogoutError::Ended);
             }
-        }
+            state.replace();
+            Ok(())
+        })
     }
 
     /// Ends all sessions of everyone, this one included. The application decides for whom.
@@ -119,9 +119,7 @@ impl Session {
             let seen = state.record().map(|record| record.everyone);
             let seen = seen.unwrap_or(Generation::NONE);
             state.forget();
-            Ok(service
-                .node
-                .raise(Target::Everyone, seen, RaiseOn::AnyServer))
+            Ok(service.node.raise(Target::Everyone, seen, None))
         })?;
         attempt.await?;
         Ok(())

@@ -1,6 +1,6 @@
 //! The errors of a session's methods.
 
-use crate::error::{Rejected, StoreError};
+use crate::error::StoreError;
 use crate::random::RandomError;
 use crate::session::refusal::Obstacle;
 use crate::wire::chunks::TooLarge;
@@ -147,23 +147,14 @@ pub enum LogoutError {
     /// it. Answer 503.
     #[error("the session cookie cannot be read here, and may be good on another node")]
     MayLiveElsewhere,
-    /// Nobody can tell yet whether this session was ended before, so it must not be the one that outlives the
-    /// others. Nothing was done. Happens with a store that nodes share: while it settles after it lost data, and for
-    /// half a minute after this node started or met a different server, to sessions whose login is older than that.
-    /// Answer 503 with Retry-After.
-    #[error("the revocation store is settling; nothing was ended")]
-    Settling,
-    /// This session could not be sealed again, so it would have been ended with the others. Nothing was done.
-    #[error("this session cannot be sealed again: {0}")]
-    CannotSeal(#[source] Rejected),
     /// The other sessions were ended, and this one too: it had been ended before, or meanwhile.
     #[error("this session was ended as well")]
     Ended,
     /// The request's cookie is one that only reads, or the response was sent already.
     #[error(transparent)]
     NotWritable(#[from] NotWritable),
-    /// The sessions are ended on this node and their cookie is removed from this browser; other nodes
-    /// learn of it when the store takes it.
+    /// The sessions are ended on this node, and the cookie of one that is ended is removed from this browser; other
+    /// nodes learn of it when the store takes it.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

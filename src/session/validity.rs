@@ -199,13 +199,6 @@ impl Rules<'_> {
         self.room.admit(length).map_err(|_| Rejected::TooLarge)
     }
 
-    /// Fails if the session could not be sealed once more under another generation.
-    pub(crate) fn room_to_seal(&self, record: &Record, opened_with: KeyId) -> Result<(), Rejected> {
-        let grows = self.grows(&record.keys, opened_with)?;
-        // As much as a generation and a time can grow, and never more than was admitted.
-        self.fits((record.encoded_len() + grows + 16).min(record.longest_len()))
-    }
-
     fn judge_age(&self, record: &Record, last_use: UnixMillis) -> Result<(), Refusal> {
         let end = self
             .lifetimes
@@ -253,11 +246,11 @@ impl Rules<'_> {
         let groups = groups.map(|it| (Rejected::GroupEnded, it.key, it.generation));
         let subject = (Rejected::SubjectEnded, login.key, login.generation);
         for (reason, key, generation) in std::iter::once(subject).chain(groups) {
-            let listed = self.list.subject(&key);
-            if listed.marked || generation < listed.generation {
+            let listed = self.list.subject(&key, record.id);
+            if listed.marked || generation < listed.least {
                 return Err(Refusal::dead(reason));
             }
-            if generation.get() > latest && generation > listed.generation {
+            if generation.get() > latest && generation > listed.least {
                 return Err(Refusal::ahead());
             }
         }

@@ -27,7 +27,6 @@ use std::time::Duration;
 
 use crate::error::{ConfigError, StoreError};
 use crate::ids::{Generation, KeyId, Serial, SessionId};
-use crate::revoke::node::RaiseOn;
 use crate::revoke::{Revocation, SessionEntry, Target};
 use crate::session::Session;
 use crate::time::{SKEW, UnixMillis};
@@ -130,8 +129,7 @@ impl Sessions {
 
     async fn raise(&self, target: Target) -> Result<(), StoreError> {
         let node = &self.engine.service.node;
-        node.raise(target, Generation::NONE, RaiseOn::AnyServer)
-            .await?;
+        node.raise(target, Generation::NONE, None).await?;
         Ok(())
     }
 

@@ -184,17 +184,26 @@ async fn logout_all_without_a_store_marks_the_user_on_this_node_until_it_is_back
 }
 
 #[actix_web::test]
-async fn logout_others_without_a_store_ends_this_session_too() {
+async fn logout_others_without_a_store_holds_on_this_node_and_keeps_this_session() {
     let fleet = Fleet::start().await;
     let (laptop, phone) = (
         fleet.logged_in("alice").await,
         fleet.logged_in("alice").await,
     );
     fleet.store.set(Mode::Down);
+    for _ in 0..2 {
+        let answer = is_unavailable(laptop.post("/logout-others").await);
+        assert!(answer.set_cookies().is_empty(), "{answer:?}");
+        laptop.get("/me").await.is(200);
+        phone.copy().get("/me").await.is(401);
+    }
+    fleet.store.set(Mode::Up);
+    fleet.other_refuses(&phone).await;
+    assert!(fleet.other_takes(&laptop).await);
     let stolen = laptop.copy();
-    assert!(is_unavailable(laptop.post("/logout-others").await).removes_cookie());
+    laptop.post("/logout-others").await.is(204);
+    laptop.get("/me").await.is(200);
     stolen.get("/me").await.is(401);
-    phone.get("/me").await.is(401);
 }
 
 #[actix_web::test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use sealed_session::revoke::{
     Announcement, Generation, Purpose, Raise, RaiseId, ReplicatedLog, Revocation, Serial,
-    SessionEntry, SessionId, SnapshotEnd, SubjectEntry, SubjectKey, Target,
+    SessionEntry, SessionId, SnapshotEnd, Spared, SubjectEntry, SubjectKey, Target,
 };
 use sealed_session::testing::{ManualClock, MemoryLog};
 use sealed_session::time::{Clock, UnixMillis};
@@ -49,13 +49,21 @@ fn revocation() -> impl Strategy<Value = Revocation> {
             Revocation::AnonymousSession { id, created, entry }
         }),
         1 => created().prop_map(|since| Revocation::Anonymous { since }),
-        4 => (subject(), generation(), 0..40u64).prop_map(|(key, generation, until)| {
+        4 => (subject(), generation(), 0..40u64, spared()).prop_map(|(key, generation, until, spared)| {
             let until = UnixMillis::new(START + until * 1000);
-            let entry = SubjectEntry { generation, until };
+            let entry = SubjectEntry::new(generation, until);
+            let entry = spared.map_or(entry, |spared| entry.sparing(spared));
             Revocation::Subject { key, entry }
         }),
         4 => generation().prop_map(|generation| Revocation::Everyone { generation }),
     ]
+}
+
+fn spared() -> impl Strategy<Value = Option<Spared>> {
+    prop::option::of((1..3u8, 0..40u64).prop_map(|(session, n)| Spared {
+        session: SessionId::from_bytes([session; 16]),
+        generation: Generation::new(START + n * 500),
+    }))
 }
 
 fn subject() -> impl Strategy<Value = SubjectKey> {
@@ -67,13 +75,13 @@ fn step() -> impl Strategy<Value = Step> {
         3 => subject().prop_map(Target::Subject),
         1 => Just(Target::Everyone),
     ];
-    let raise = (target, 0..7u8, 0..20_000u64).prop_map(|(target, id, known)| {
-        Raise::new(
-            target,
-            RaiseId::from_bytes([id; 16]),
-            Generation::new(START + known),
-            UnixMillis::EPOCH,
-        )
+    let raise = (target, 0..7u8, 0..20_000u64, spared());
+    let raise = raise.prop_map(|(target, id, known, spared)| {
+        let id = RaiseId::from_bytes([id; 16]);
+        let known = Generation::new(START + known);
+        let mut raise = Raise::new(target, id, known, UnixMillis::EPOCH);
+        raise.spared = spared.filter(|_| target != Target::Everyone);
+        raise
     });
     prop_oneof![
         6 => prop::collection::vec(revocation(), 1..6).prop_map(Step::Publish),
@@ -107,9 +115,7 @@ async fn agrees<S: ReplicatedLog>(
             Step::Raise(raise) => {
                 let want = memory.raise(*raise).await.unwrap();
                 let raised = log.raise(*raise).await.unwrap();
-                prop_assert_eq!(raised.generation, want.generation);
-                prop_assert_eq!(raised.previous, want.previous);
-                prop_assert_eq!(raised.until, want.until);
+                prop_assert_eq!(raised.entry, want.entry);
             }
             Step::Announce(announcement) => {
                 memory.announce(*announcement).await.unwrap();

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
-use crate::revoke::node::RaiseOn;
 use crate::revoke::{
     Announcement, Cursor, Followed, Found, Incarnation, LogState, Published, Purpose, Raise,
     Raised, Reading, Receipt, Revocation, SnapshotEnd, Target,
@@ -19,6 +18,10 @@ pub(crate) const STARTED: Ticket = 0;
 
 /// What happens.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an event is handed on, and not kept"
+)]
 pub(crate) enum Event {
     /// The node starts: the first of all.
     Start,
@@ -42,10 +45,8 @@ pub(crate) enum Ask {
         revocation: Revocation,
         is_news: bool,
     },
-    Raise {
-        target: Target,
-        on: RaiseOn,
-    },
+    /// The session that is spared.
+    Raise(Target, Option<SessionId>),
     Read(SubjectKey),
     Find(SessionId, Option<SubjectKey>),
     Sweep,
@@ -71,7 +72,7 @@ pub(crate) enum Call {
     Follow(Cursor),
     Publish(Vec<Revocation>, PublishFor),
     Raise(Raise, RaiseFor),
-    Read(ReadFor),
+    Read(Ticket, SubjectKey),
     Find(Ticket, SessionId, Option<SubjectKey>),
     Attest(Incarnation, UnixMillis),
     Sweep(Option<Ticket>),
@@ -85,7 +86,7 @@ pub(crate) enum Answer {
     Followed(Result<Followed, StoreError>),
     Published(Vec<Revocation>, PublishFor, Result<Receipt, StoreError>),
     Raised(Raise, RaiseFor, Result<Raised, StoreError>),
-    Read(ReadFor, Result<Reading, StoreError>),
+    Read(Ticket, SubjectKey, Result<Reading, StoreError>),
     Found(Ticket, Result<Found, StoreError>),
     Attested(Result<Option<LogState>, StoreError>),
     Swept(Option<Ticket>, Result<usize, StoreError>),
@@ -126,31 +127,12 @@ impl PublishFor {
 /// On whose account a generation is raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum RaiseFor {
-    /// A request; whether it covers an earlier raise that was still outstanding.
-    Request { ticket: Ticket, covers: bool },
+    /// A request.
+    Request(Ticket),
     /// A login of the subject, which has to come after the raise.
     Login(Ticket, SubjectKey),
     /// The outbox.
     Retry,
-}
-
-/// What something is read for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum ReadFor {
-    /// A login of the subject.
-    Login(Ticket, SubjectKey),
-    /// A raise that the store carried out, and of whose outcome only this is known.
-    Adopt(Raise),
-}
-
-impl ReadFor {
-    /// Whose generation is wanted besides everyone's.
-    pub(crate) fn subject(&self) -> Option<SubjectKey> {
-        match self {
-            Self::Login(_, subject) => Some(*subject),
-            Self::Adopt(raise) => raise.target.subject(),
-        }
-    }
 }
 
 /// What is waited for.
@@ -171,10 +153,9 @@ pub(crate) enum Timer {
 /// What a request is told if it succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// Everything was loaded for the first time, or swept.
+    /// Everything was loaded for the first time, or swept, or a generation raised.
     Done,
     Published(Published),
-    Raised(Raised),
     Read(Reading),
     /// Since when the store knows of sessions.
     Found(UnixMillis),

@@ -34,9 +34,7 @@ use crate::revoke::completeness::Moment;
 use self::outbox::RETRY;
 use self::sweeping::SWEEP;
 
-pub(crate) use self::event::{
-    Answer, Ask, Call, Effect, Event, ReadFor, Reply, STARTED, Ticket, Timer,
-};
+pub(crate) use self::event::{Answer, Ask, Call, Effect, Event, Reply, STARTED, Ticket, Timer};
 #[cfg(test)]
 pub(crate) use self::event::{Load, PublishFor};
 pub(crate) use self::state::{ATTEMPT, Core};
@@ -79,10 +77,9 @@ impl Core {
                 self.published(told, publish_for, receipt);
             }
             Answer::Raised(raise, raise_for, raised) => self.raised(&raise, raise_for, raised),
-            Answer::Read(ReadFor::Login(ticket, subject), reading) => {
+            Answer::Read(ticket, subject, reading) => {
                 self.answered_login(ticket, subject, reading);
             }
-            Answer::Read(ReadFor::Adopt(raise), reading) => self.adopt(&raise, reading),
             Answer::Found(ticket, found) => self.found(ticket, found),
             Answer::Attested(attested) => self.attested(attested),
             Answer::Swept(ticket, swept) => self.swept(ticket, swept),

@@ -2,8 +2,8 @@
 //!
 //! 1. It is kept and told again until it is taken or has expired. What the store never takes does not hold up
 //!    the rest.
-//! 2. While a raise of a generation is outstanding its target is marked: logged out on this node. The newest
-//!    raise of a target lifts the mark.
+//! 2. While a raise of a generation is outstanding its target is marked: logged out on this node, but for whoever
+//!    logs others out. The newest raise of a target lifts the mark.
 //! 3. Ends of anonymous sessions are kept as a store keeps them: where there are too many, those of the sessions
 //!    that began first go, and `since` is told in their place, before all.
 
@@ -11,24 +11,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::ids::RaiseId;
 use crate::replicate::core::event::{Call, PublishFor, RaiseFor};
 use crate::replicate::core::state::{ATTEMPT, BATCH, Core, Outbox, Outstanding, Round};
-use crate::revoke::{EntryKey, Raise, Receipt, Revocation, Target};
+use crate::revoke::{EntryKey, Raise, Receipt, Revocation, Spared, Target};
 use crate::time::{SKEW, UnixMillis};
 
 /// How often what the store did not take is told again.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 
 impl Outbox {
-    /// Whoever asked was told that the raise failed: any server may carry it out from now on.
-    pub(super) fn free(&mut self, target: Target, id: RaiseId) {
-        let outstanding = self.raises.get_mut(&target);
-        if let Some(outstanding) = outstanding.filter(|it| it.id == id) {
-            outstanding.on = None;
-        }
-    }
-
     fn insert(&mut self, revocation: Revocation) {
         let held = self.revocations.entry(revocation.key());
         let kept = held.or_insert(revocation);
@@ -147,11 +138,14 @@ impl Core {
     }
 
     pub(super) fn call_raise(&mut self, target: Target, it: Outstanding, raise_for: RaiseFor) {
-        let known = it.known.max(self.list.generation(target));
+        let held = self.list.held(target);
         let until = self.list.until(self.now.wall);
         let raise = Raise {
-            on: it.on,
-            ..Raise::new(target, it.id, known, until)
+            spared: it.spared.map(|session| Spared {
+                session,
+                generation: held.least(session),
+            }),
+            ..Raise::new(target, it.id, held.generation, until)
         };
         self.call(Call::Raise(raise, raise_for));
     }

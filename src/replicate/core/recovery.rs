@@ -20,13 +20,14 @@
 //!
 //! | field | written by | read by | for |
 //! |---|---|---|---|
-//! | `recovery.known` | `meet` | `heard`, `saw_everything`, `to_attest`; the repair; what names a raise | is it a loss? |
+//! | `recovery.known` | `meet` | `heard`, `saw_everything`, `to_attest`; the repair | is it a loss? |
 //! | `recovery.left` | `meet` | `heard_aside` | what an answer says that comes late |
 //! | `recovery.heard` | `heard` | `meet` | rule 2, `max_outage` |
 //! | `recovery.has_seen` | `saw_everything`; `meet` takes it back | `meet` | rule 2, every store in between |
 //! | `recovery.complete_at` | `saw_everything` of who does not wait; a gap takes it back | `meet` | rules 2 and 3 |
 //! | `recovery.is_sure` | `saw_everything` of a store that has settled; `meet` takes it back | `saw_everything`, `to_attest` | rule 2 |
 //! | `recovery.has_restored` | the repair, when nothing is lacking; `meet` takes it back | `to_attest`; the repair's purpose; what is compared | rules 2 and 4 |
+//! | `recovery.store_since` | `heard` | `to_attest` | rule 4 |
 //! | `recovery.losses` | `meet`; `saw_everything` of a store that has settled | `report_loss` | the log alone |
 //! | `repair.lacking` | a comparison, and what is told; `meet`, and what fails, take it back | the repair | rule 4 |
 //! | `repair.must_announce` | `heard`, the repair | the repair | a store that forgot what it has to keep |
@@ -34,9 +35,8 @@
 //! | `list.complete_since` | `saw_everything`; a clock that was set back behind a sweep | requests, `to_attest` | rule 1 |
 //! | `completeness`: `wall`, `monotonic` | `saw_everything` | requests | staleness |
 //! | `completeness`: `waits`, true at the start | `meet`; `saw_everything` of a store that has settled takes it back | requests, `saw_everything` | rule 3 |
-//! | `completeness`: `met`, `unfamiliar_until` | `meet` | requests | rule 3; who may log others out |
-//! | `completeness`: `settled` | `heard` | requests | 503 instead of a refusal; who may log others out |
-//! | `completeness`: `store_since` | `heard` | `to_attest`; who may log others out | rule 4 |
+//! | `completeness`: `met` | `meet` | requests | rule 3 |
+//! | `completeness`: `settles_until` | `heard` | requests | 503 instead of a refusal |
 //!
 //! None follows from the others. `complete_at` comes nearest to what `completeness` holds for the staleness; but a
 //! gap ends the one and not the other, for until a loss the list is as old as it was.
@@ -61,7 +61,7 @@ impl Core {
         }
         self.recovery.heard = Some(self.now);
         self.completeness.set_settling(self.now, state.settling);
-        self.completeness.set_store_since(state.complete_since);
+        self.recovery.store_since = state.complete_since;
         self.list.announce(state.announced.longest);
         self.announcement = self.announcement.join(state.announced);
         self.repair.must_announce = self.announcement != state.announced;
@@ -91,7 +91,7 @@ impl Core {
         recovery.has_seen = false;
         recovery.has_restored = false;
         recovery.left = recovery.known.replace(state.incarnation);
-        self.completeness.set_met(now, state.now);
+        self.completeness.set_met(state.now);
         self.repair.lacking = None;
         if let Some(left) = recovery.left {
             recovery.losses = recovery.losses.saturating_add(1);
@@ -159,9 +159,8 @@ impl Core {
     pub(super) fn to_attest(&self) -> Option<(Incarnation, UnixMillis)> {
         let own = self.list.complete_since();
         let known = self.recovery.known?;
-        let is_due = self.recovery.is_sure
-            && self.recovery.has_restored
-            && self.completeness.store_since() > own;
+        let is_due =
+            self.recovery.is_sure && self.recovery.has_restored && self.recovery.store_since > own;
         is_due.then_some((known, own))
     }
 }

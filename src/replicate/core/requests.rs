@@ -9,10 +9,10 @@
 //!    login, although it came before.
 
 use crate::error::StoreError;
-use crate::ids::{RaiseId, SubjectKey};
-use crate::replicate::core::event::{Ask, Call, PublishFor, RaiseFor, ReadFor, Reply, Ticket};
+use crate::ids::{RaiseId, SessionId, SubjectKey};
+use crate::replicate::core::event::{Ask, Call, PublishFor, RaiseFor, Reply, Ticket};
 use crate::replicate::core::state::{BATCH, Core, Outstanding};
-use crate::revoke::node::{RaiseOn, check_clocks};
+use crate::revoke::node::check_clocks;
 use crate::revoke::{Found, Published, Raise, Raised, Reading, Receipt, Revocation, Target};
 
 impl Core {
@@ -29,7 +29,7 @@ impl Core {
                 self.requests.bulk.push_back((ticket, revocation));
                 self.next_bulk();
             }
-            Ask::Raise { target, on } => self.ask_raise(ticket, target, on),
+            Ask::Raise(target, spared) => self.ask_raise(ticket, target, spared),
             Ask::Read(subject) => self.tell_and_read(ticket, subject, None),
             Ask::Find(session, subject) => self.call(Call::Find(ticket, session, subject)),
             Ask::Sweep => self.sweep(Some(ticket)),
@@ -79,19 +79,19 @@ impl Core {
         self.next_bulk();
     }
 
-    fn ask_raise(&mut self, ticket: Ticket, target: Target, on: RaiseOn) {
+    fn ask_raise(&mut self, ticket: Ticket, target: Target, spared: Option<SessionId>) {
         self.outbox.named = self.outbox.named.wrapping_add(1);
         let id = u128::from(self.number) << 64 | u128::from(self.outbox.named);
-        let named_on = self.recovery.known;
+        // This raise takes the place of one that is outstanding, which has ended all that it does not spare, although
+        // no generation says so yet: `a_raise_in_place_of_one_that_was_not_taken_spares_nobody_whom_that_ended`.
+        let before = self.outbox.raises.get(&target);
         let outstanding = Outstanding {
             id: RaiseId::from_bytes(id.to_be_bytes()),
-            known: self.list.generation(target),
-            named_on,
-            on: named_on.filter(|_| on == RaiseOn::KnownServer),
+            spared: spared.filter(|_| before.is_none_or(|it| it.spared == spared)),
         };
-        let covers = self.outbox.raises.insert(target, outstanding).is_some();
-        self.list.mark(target);
-        self.call_raise(target, outstanding, RaiseFor::Request { ticket, covers });
+        self.outbox.raises.insert(target, outstanding);
+        self.list.mark(target, outstanding.spared);
+        self.call_raise(target, outstanding, RaiseFor::Request(ticket));
     }
 
     pub(super) fn raised(
@@ -100,75 +100,27 @@ impl Core {
         raise_for: RaiseFor,
         raised: Result<Raised, StoreError>,
     ) {
-        match &raised {
-            Ok(raised) => {
-                self.heard_aside(&raised.state);
-                let revocation = raise.target.at(raised.generation, raised.until);
-                self.list.join(&revocation);
-                self.finish_raise(raise);
+        let raised = raised.map(|raised| {
+            self.heard_aside(&raised.state);
+            let revocation = raise.target.at(raised.entry);
+            self.list.join(&revocation);
+            self.finish_raise(raise);
+            if raised.unreplicated.is_some() {
+                self.keep(revocation);
             }
-            // The store has carried it out, and its replicas may not know. Its result has to be found out.
-            Err(StoreError::NotReplicated { .. }) => self.call(Call::Read(ReadFor::Adopt(*raise))),
-            // Nothing was raised, and nobody wants it any more but who asked for an earlier one: a logout everywhere
-            // that the store did not take is outstanding, and a request that was under way logs others out and takes
-            // its place. Where that finds another server, the mark and what is outstanding are still the logout's:
-            // `a_raise_that_finds_another_server_leaves_the_one_before_it_outstanding`.
-            Err(StoreError::Replaced)
-                if !matches!(raise_for, RaiseFor::Request { covers: true, .. }) =>
-            {
-                self.finish_raise(raise);
-            }
-            Err(_) => (),
-        }
+            raised.unreplicated
+        });
         match (raise_for, raised) {
-            (RaiseFor::Request { ticket, covers }, Ok(raised)) => {
-                // Else a session that was ended outlives a logout of the others:
-                // `a_raise_in_place_of_one_that_was_not_taken_ended_every_session_from_before`.
-                let raised = if covers { raised.covering() } else { raised };
-                self.reply(ticket, Ok(Reply::Raised(raised)));
-            }
-            (RaiseFor::Request { ticket, .. }, Err(error)) => {
-                self.outbox.free(raise.target, raise.id);
+            (RaiseFor::Request(ticket), Ok(Some(error)) | Err(error)) => {
                 self.reply(ticket, Err(error));
             }
+            (RaiseFor::Request(ticket), Ok(None)) => self.reply(ticket, Ok(Reply::Done)),
             // It will not come after this login: the store has it.
-            (
-                RaiseFor::Login(ticket, subject),
-                Ok(_) | Err(StoreError::NotReplicated { .. } | StoreError::Replaced),
-            ) => self.tell_and_read(ticket, subject, Some(raise.target)),
+            (RaiseFor::Login(ticket, subject), Ok(_)) => {
+                self.tell_and_read(ticket, subject, Some(raise.target));
+            }
             (RaiseFor::Login(ticket, _), Err(error)) => self.reply(ticket, Err(error)),
             (RaiseFor::Retry, _) => self.tell_next(),
-        }
-    }
-
-    /// The store carried `raise` out, but replicas may not have it. The new generation counts from now on, so
-    /// the mark goes, which refuses everybody; and the generation is told again.
-    pub(super) fn adopt(&mut self, raise: &Raise, reading: Result<Reading, StoreError>) {
-        // If that could not be found out, then the next attempt at the raise does.
-        let Ok(reading) = reading else {
-            return;
-        };
-        self.heard_aside(&reading.state);
-        let generation = match raise.target {
-            Target::Subject(_) => reading.subject,
-            Target::Everyone => reading.everyone,
-        };
-        // Only on the server that was asked from the beginning. A copy that took its place need not know of the raise,
-        // and what it holds may be the raise of another node. Where an earlier attempt was carried out, this node may
-        // have heard of it and only lack the answer. Then nothing is larger than what this attempt knew, and the mark
-        // would stay for as long as there are no replicas:
-        // `a_raise_that_was_heard_of_keeps_nobody_out_while_there_are_no_replicas`.
-        let outstanding = self.outbox.raises.get(&raise.target);
-        let is_ours = outstanding.is_some_and(|it| {
-            it.id == raise.id
-                && it.named_on == Some(reading.state.incarnation)
-                && generation > it.known
-        });
-        if is_ours {
-            let raised = raise.target.at(generation, raise.until);
-            self.list.join(&raised);
-            self.keep(raised);
-            self.finish_raise(raise);
         }
     }
 
@@ -183,7 +135,7 @@ impl Core {
                 return self.call_raise(target, outstanding, raise_for);
             }
         }
-        self.call(Call::Read(ReadFor::Login(ticket, subject)));
+        self.call(Call::Read(ticket, subject));
     }
 
     pub(super) fn answered_login(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::ids::{Generation, RaiseId, SessionId};
+use crate::ids::{RaiseId, SessionId};
 use crate::replicate::core::comparison::{Comparison, Lacking};
 use crate::replicate::core::event::{Call, Effect, Load, Reply, Ticket, Timer};
 use crate::revoke::completeness::{Completeness, Moment};
@@ -65,6 +65,8 @@ pub(super) struct Recovery {
     pub(super) is_sure: bool,
     /// Whether the store has taken the whole list.
     pub(super) has_restored: bool,
+    /// Since when the store said that it knows of sessions.
+    pub(super) store_since: UnixMillis,
     /// How many stores were lost since one has settled.
     pub(super) losses: u8,
 }
@@ -122,17 +124,8 @@ pub(super) struct Outbox {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Outstanding {
     pub(super) id: RaiseId,
-    /// The target's generation when it was named.
-    pub(super) known: Generation,
-    /// Which store was known when it was named. Its generations alone are adopted when the answer to an attempt is
-    /// missing (`adopt`): a copy in its place can show one that others raised, and lack this raise.
-    pub(super) named_on: Option<Incarnation>,
-    /// The only server that may carry it out, while nobody has been told that it failed. A repeat elsewhere would
-    /// end the session of whoever logs others out.
-    ///
-    /// Without it a copy that lacks a logout everywhere answers with the generation from before, and the session that
-    /// was ended is sealed again: `a_raise_for_others_that_any_server_takes_revives_who_was_ended` in the model.
-    pub(super) on: Option<Incarnation>,
+    /// Who logs others out.
+    pub(super) spared: Option<SessionId>,
 }
 
 /// A round of telling everything.

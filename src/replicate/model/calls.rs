@@ -65,9 +65,9 @@ impl State {
                 let raised = up.and_then(|()| self.raise_generation(config, &raise));
                 Answer::Raised(raise, raise_for, raised)
             }
-            Call::Read(read_for) => {
-                let reading = up.map(|()| server.read(call, read_for.subject()));
-                Answer::Read(read_for, reading)
+            Call::Read(ticket, subject) => {
+                let reading = up.map(|()| server.read(call, Some(subject)));
+                Answer::Read(ticket, subject, reading)
             }
             Call::Find(ticket, session, subject) => {
                 Answer::Found(ticket, up.map(|()| server.find(call, session, subject)))
@@ -123,12 +123,24 @@ impl State {
             self.seen.restored = true;
             let is_kept = |it: &Revocation| {
                 let restores_all = !config.lacks(RestoringAnonymous);
-                !config.lacks(Restoring) && (restores_all || !it.key().is_anonymous())
+                let is_covered = config.lacks(EachSession) && self.is_covered(it);
+                let is_told = restores_all || !it.key().is_anonymous();
+                !config.lacks(Restoring) && !is_covered && is_told
             };
             told.retain(is_kept);
         }
         let call = self.server_call(config);
         self.server.publish(call, &told, publish_for.purpose())
+    }
+
+    /// Whether the store holds a generation that is as large.
+    fn is_covered(&self, it: &Revocation) -> bool {
+        let generation = |it: &Revocation| match it {
+            Revocation::Subject { entry, .. } => Some(entry.generation),
+            _ => None,
+        };
+        let stored = self.store_entries();
+        generation(it).is_some() && generation(it) <= stored.iter().find_map(generation)
     }
 
     fn attest(
@@ -153,7 +165,7 @@ impl State {
             named.id = RaiseId::from_bytes(u128::from(call.fresh).to_be_bytes());
         }
         let raised = self.server.raise(call, &named)?;
-        self.note_raise(raise, raised.generation);
+        self.note_raise(raise, raised.entry.generation);
         Ok(raised)
     }
 

@@ -6,6 +6,7 @@ use crate::error::Rejected;
 use crate::ids::{Generation, Serial};
 use crate::record::{Entries, KeyTrail, LoginFacts, Record};
 use crate::replicate::core::Call;
+use crate::revoke::Spared;
 use crate::revoke::list::List;
 use crate::session::validity::{Freshness, Rules};
 use crate::time::{Class, Lifetimes, Limits, UnixMillis};
@@ -65,7 +66,7 @@ impl State {
             return Verdict::Unavailable;
         }
         let list = node.core.list();
-        if with_marks || !list.subject(&ALICE).marked {
+        if with_marks || !list.subject(&ALICE, Spared::NOBODY.session).marked {
             return judge(config, list, now.wall, &record);
         }
         let unmarked = list.fork();

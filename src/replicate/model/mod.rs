@@ -26,8 +26,6 @@
 //!    itself for whole.
 //! 3. Clocks are within the skew, and that of a store which begins anew is not behind the one before it.
 //! 4. Who logs in at a store that has lost a generation, before it is restored, may have to log in again.
-//! 5. Whoever holds what a store lacks restores it before the store has settled. Else a session whose end it lacks
-//!    can log the others out, and outlives its own end.
 //!
 //! **Left out**: batches (every publication fits into one), sweeps and expiry, clocks of nodes that differ,
 //! `Session::confirm`, more than one subject, groups, and what happens inside a server. Batches, long restorations and
@@ -143,8 +141,9 @@ enum Without {
     Joining,
     /// A logout is above every renewal.
     LogoutLast,
-    /// A raise for others names the server that it is meant for, and who may ask for one.
-    Familiarity,
+    /// Of two generations the larger counts session by session, so that one which comes late ends whoever a larger
+    /// one spared.
+    EachSession,
     /// Assumption 1: one holder survives.
     Holders,
     /// Assumption 2: nobody was cut off alone.
@@ -153,8 +152,6 @@ enum Without {
     Clocks,
     /// Assumption 4: nobody logs in too early.
     Patience,
-    /// Assumption 5: nobody restores too late.
-    Punctuality,
 }
 
 impl Config {

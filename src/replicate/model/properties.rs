@@ -3,7 +3,7 @@
 use stateright::Property;
 
 use super::judge::{Cookie, Verdict};
-use super::state::{Node, Session, State, Wants};
+use super::state::{Node, Session, State};
 use super::{Bounds, Config, Limited, Without};
 use crate::revoke::Revocation;
 
@@ -40,13 +40,6 @@ pub(super) const ACCEPTED_AGAIN: &str = "nobody loses a session because the stor
 pub(super) const RESTORED: &str = "the store gets everything back";
 /// Once everything is quiet, every node holds all that the store does.
 pub(super) const ALL_HEARD: &str = "every node has heard everything";
-/// A session that a logout everywhere ended, and whose end was acknowledged, outlives no logout everywhere else.
-///
-/// Rests on assumption 5.
-pub(super) const OUTLIVED: &str = "logging others out revives nobody";
-/// Who logs others out is not logged out.
-pub(super) const IN_SILENCE: &str = "who logs others out stays";
-
 /// A node that waits until a store has settled takes nothing meanwhile that began before it met the server and was
 /// acknowledged as ended, also if the store and the node lack it. What began later it judges by its list.
 pub(super) const WAITS: &str = "who waits takes nothing that was ended";
@@ -136,8 +129,6 @@ pub(super) fn all() -> Vec<Property<Config>> {
                 session.acknowledged.is_none() || !waits || !counts(verdict)
             })
         }),
-        Property::always(OUTLIVED, |_, state: &State| !state.seen.outlived),
-        Property::always(IN_SILENCE, |_, state: &State| !state.seen.ended_in_silence),
     ]
 }
 
@@ -168,8 +159,7 @@ fn is_settled(config: &Config, state: &State) -> bool {
     let mut server = state.server.clone();
     let told = server.state(state.server_call(config));
     let has_heard = |(_, node): (u8, &Node)| {
-        let completeness = node.core.completeness();
-        !completeness.waits() && completeness.store_since() == told.complete_since
+        !node.core.completeness().waits() && node.core.store_since() == told.complete_since
     };
     told.settling.is_zero() && state.is_quiet(config) && state.live().all(has_heard)
 }
@@ -225,15 +215,6 @@ fn ends(config: &Config, session: Session, verdict: Verdict) -> bool {
 
 /// Whether nobody ended the session, somebody logged in to it, and this is its newest cookie.
 fn is_innocent(config: &Config, state: &State, (session, serial): Cookie) -> bool {
-    // Between the raise and its answer the browser has the old cookie.
-    let asks = |(_, node): (u8, &Node)| {
-        let mut waiting = node.waiting.iter();
-        waiting
-            .any(|(_, wants)| matches!(wants, Wants::Raise(_, Some(asking)) if *asking == session))
-    };
-    if state.live().any(asks) {
-        return false;
-    }
     let session = state.sessions[session];
     let is_early = session.is_early && !config.lacks(Without::Patience);
     session.login.is_some() && !session.is_ended && serial >= session.asked && !is_early

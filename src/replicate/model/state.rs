@@ -85,8 +85,8 @@ pub(super) enum Wants {
     /// The serial of a renewal.
     Renewal(usize, u32),
     End(usize),
-    /// Those from before, as bits, and who asks, if the others alone are to end.
-    Raise(u8, Option<usize>),
+    /// Those that it ends, as bits.
+    Raise(u8),
 }
 
 /// A call under way.
@@ -157,10 +157,6 @@ pub(super) struct Seen {
     pub(super) highest: Generation,
     /// A generation did not exceed one from before.
     pub(super) not_above: bool,
-    /// A session that had been ended outlived a logout everywhere else.
-    pub(super) outlived: bool,
-    /// A session that nobody had ended did not.
-    pub(super) ended_in_silence: bool,
     /// Somebody attested.
     pub(super) attested: bool,
     pub(super) restored: bool,

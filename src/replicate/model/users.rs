@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use super::properties::holds_all;
-use super::state::{Node, Raising, Session, State, Wants};
+use super::state::{Raising, Session, State, Wants};
 use super::{ALICE, Config, SUBJECT, Without, session_id};
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial};
 use crate::replicate::core::{Ask, Call, Event, Reply, Ticket};
-use crate::revoke::node::RaiseOn;
-use crate::revoke::{Published, Raised, Revocation, SessionEntry};
+use crate::revoke::{Published, Revocation, SessionEntry};
 use crate::time::{SKEW, UnixMillis};
 
 impl State {
@@ -70,26 +68,10 @@ impl State {
     }
 
     pub(super) fn logout_others(&mut self, config: &Config, node: u8, session: usize) {
-        let facts = self.sessions[session];
-        let Some((_, at)) = facts.login else { return };
-        let now = config.moment(self.now);
-        let is_late = !config.lacks(Without::Punctuality) && self.restores_late(config);
-        let completeness = self.up(node).core.completeness();
-        let may = !is_late
-            && (config.lacks(Without::Familiarity)
-                || completeness.store_can_judge(facts.created, at, now));
-        if may && self.is_newest(config, node, (session, facts.newest())) {
+        let newest = self.sessions[session].newest();
+        if self.is_newest(config, node, (session, newest)) {
             self.raise(config, node, Some(session));
         }
-    }
-
-    /// Whether the store has settled, and lacks what a node holds.
-    fn restores_late(&self, config: &Config) -> bool {
-        let mut server = self.server.clone();
-        let settling = server.state(self.server_call(config)).settling;
-        let stored = self.store_entries();
-        let lacks = |(_, node): (u8, &Node)| !holds_all(&stored, &node.core.entries());
-        settling.is_zero() && self.live().any(lacks)
     }
 
     /// A logout everywhere, or everywhere else.
@@ -101,15 +83,8 @@ impl State {
                 before |= 1 << number;
             }
         }
-        let on = match spares.is_some() && !config.lacks(Without::Familiarity) {
-            true => RaiseOn::KnownServer,
-            false => RaiseOn::AnyServer,
-        };
-        let ask = Ask::Raise {
-            target: SUBJECT,
-            on,
-        };
-        self.ask(config, node, ask, Wants::Raise(before, spares));
+        let ask = Ask::Raise(SUBJECT, spares.map(session_id));
+        self.ask(config, node, ask, Wants::Raise(before));
         if let Some(Call::Raise(raise, _)) = self.calls.last().map(|it| &it.call) {
             self.seen.raises.push(Raising {
                 id: raise.id,
@@ -151,35 +126,8 @@ impl State {
             (Wants::End(session), Ok(_)) => {
                 self.sessions[session].acknowledged.get_or_insert(now);
             }
-            (Wants::Raise(before, None), Ok(_)) => self.acknowledge(before),
-            (Wants::Raise(before, Some(session)), Ok(Reply::Raised(raised))) => {
-                self.acknowledge(before);
-                self.others_ended(number, session, &raised);
-            }
-            (Wants::Raise(before, Some(_)), Err(StoreError::Replaced)) => {
-                for (session, it) in self.sessions.iter_mut().enumerate() {
-                    it.by &= !(u8::from(before >> session & 1 == 1) << number);
-                }
-            }
-            (Wants::Raise(_, Some(session)), Err(_)) => self.sessions[session].end(number),
+            (Wants::Raise(before), Ok(_)) => self.acknowledge(before),
             _ => (),
-        }
-    }
-
-    /// Whoever logged others out is sealed again, if it was alive.
-    fn others_ended(&mut self, node: u8, session: usize, raised: &Raised) {
-        let facts = &mut self.sessions[session];
-        let (generation, at) = facts.login.unwrap();
-        if facts.created > raised.state.complete_since && generation >= raised.previous {
-            // A later raise ends it by its generation.
-            self.seen.outlived |=
-                facts.acknowledged.is_some() && raised.generation == self.seen.highest;
-            facts.login = Some((raised.generation, at));
-            // Its cookie is another one.
-            facts.refused = 0;
-        } else {
-            self.seen.ended_in_silence |= !facts.is_ended && !facts.is_early;
-            facts.end(node);
         }
     }
 

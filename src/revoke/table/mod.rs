@@ -60,7 +60,7 @@ impl Size {
 pub(super) struct Table<K: Eq + Hash, E, S: BuildHasher + Clone> {
     filter: Filter,
     packed: DashMap<K, Packed, S>,
-    /// What does not fit, such as of a session that was renewed seven times.
+    /// What does not fit, such as of a session that was renewed seven times, or that logged others out.
     overflow: DashMap<K, E, S>,
     /// How many entries are held. Counted, because asking would lock every shard.
     entries: AtomicUsize,
@@ -121,7 +121,7 @@ impl<K: Copy + Eq + Hash, E: TableEntry, S: BuildHasher + Default + Clone> Table
 
     /// What stands for `entry` in the place of `key`, which is locked.
     fn pack(&self, key: K, entry: E) -> Packed {
-        Packed::new(entry.fields()).unwrap_or_else(|| {
+        entry.fields().and_then(Packed::new).unwrap_or_else(|| {
             self.overflow.insert(key, entry);
             Packed::ELSEWHERE
         })

@@ -1,7 +1,7 @@
 //! An entry in 10 bytes instead of 24, for a list can hold millions.
 //!
 //! Nothing is rounded. What does not fit is not packed, which packing finds out by unpacking: an ordinary
-//! entry fits, one with times that no clock of today tells may not.
+//! entry fits, one with times that no clock of today tells may not, and one that spares a session does not.
 
 use crate::ids::{Generation, Serial};
 use crate::revoke::revocation::{SessionEntry, SubjectEntry};
@@ -18,7 +18,8 @@ pub(in crate::revoke) struct Fields {
 
 /// What can be held of a key.
 pub(in crate::revoke) trait TableEntry: Copy + Eq {
-    fn fields(self) -> Fields;
+    /// `None` of what numbers do not tell.
+    fn fields(self) -> Option<Fields>;
     fn from_fields(fields: Fields) -> Self;
     /// What both say.
     fn join(self, other: Self) -> Self;
@@ -27,12 +28,12 @@ pub(in crate::revoke) trait TableEntry: Copy + Eq {
 }
 
 impl TableEntry for SessionEntry {
-    fn fields(self) -> Fields {
-        Fields {
+    fn fields(self) -> Option<Fields> {
+        Some(Fields {
             serial: self.serial.get(),
             since: self.from.as_millis(),
             until: self.until.as_millis(),
-        }
+        })
     }
 
     fn from_fields(fields: Fields) -> Self {
@@ -54,19 +55,17 @@ impl TableEntry for SessionEntry {
 
 /// A generation is the time at which it was handed out.
 impl TableEntry for SubjectEntry {
-    fn fields(self) -> Fields {
-        Fields {
+    fn fields(self) -> Option<Fields> {
+        let fields = Fields {
             serial: 0,
             since: self.generation.get(),
             until: self.until.as_millis(),
-        }
+        };
+        self.spared.is_none().then_some(fields)
     }
 
     fn from_fields(fields: Fields) -> Self {
-        Self {
-            generation: Generation::new(fields.since),
-            until: UnixMillis::new(fields.until),
-        }
+        Self::new(Generation::new(fields.since), UnixMillis::new(fields.until))
     }
 
     fn join(self, other: Self) -> Self {

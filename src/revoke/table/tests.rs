@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
-use crate::revoke::{SessionEntry, SubjectEntry};
+use crate::revoke::{SessionEntry, Spared, SubjectEntry};
 use crate::time::UnixMillis;
+use proptest::option;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasherDefault, RandomState};
@@ -101,6 +102,7 @@ fn steps<E: Clone + std::fmt::Debug + 'static>(
 fn agree<K: Copy + Ord + Hash + std::fmt::Debug, E: TableEntry + std::fmt::Debug>(
     table: &Table<K, E, impl BuildHasher + Default + Clone>,
     key: impl Fn(u64) -> K,
+    until: fn(E) -> UnixMillis,
     steps: Vec<Step<E>>,
 ) -> Result<(), TestCaseError> {
     let mut plain = BTreeMap::<K, E>::new();
@@ -119,7 +121,7 @@ fn agree<K: Copy + Ord + Hash + std::fmt::Debug, E: TableEntry + std::fmt::Debug
                 prop_assert_eq!(table.remove(&key(number)), removed);
             }
             Step::Sweep(now) => {
-                let until = |entry: E| SessionEntry::from_fields(entry.fields()).until.as_millis();
+                let until = |entry: E| until(entry).as_millis();
                 let before = plain.len();
                 plain.retain(|_, entry| until(*entry) > now);
                 prop_assert_eq!(
@@ -148,18 +150,21 @@ proptest! {
             SessionEntry { serial, from, until }
         })),
     ) {
-        agree(&Sessions::new(Size::SMALL), id, steps)?;
+        agree(&Sessions::new(Size::SMALL), id, |entry| entry.until, steps)?;
     }
 
     #[test]
     fn subjects_are_those_of_a_plain_map(
-        steps in steps((number(), number()).prop_map(|(generation, until)| {
-            let until = UnixMillis::new(until);
-            SubjectEntry { generation: Generation::new(generation), until }
+        steps in steps((number(), number(), option::of(number())).prop_map(|(generation, until, least)| {
+            let entry = SubjectEntry::new(Generation::new(generation), UnixMillis::new(until));
+            match least.map(Generation::new) {
+                Some(generation) => entry.sparing(Spared { session: id(1), generation }),
+                None => entry,
+            }
         })),
     ) {
         let key = |number| SubjectKey::from_bytes(*id(number).as_bytes());
-        agree(&Subjects::new(Size::SMALL), key, steps)?;
+        agree(&Subjects::new(Size::SMALL), key, |entry| entry.until, steps)?;
     }
 }
 

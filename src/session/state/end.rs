@@ -1,16 +1,14 @@
-//! Ending the session, and outliving the end of all others.
+//! Ending the session.
 
 use std::mem;
 
-use super::{Absence, Edit, Ending, Presence, RequestState};
+use super::{Absence, Ending, Presence, RequestState};
 use crate::error::Rejected;
+use crate::revoke::Published;
 use crate::revoke::node::Attempt;
-use crate::revoke::policy::OlderSessions;
-use crate::revoke::{Published, Raised};
 use crate::session::error::{LogoutError, NotWritable};
 use crate::session::refusal::Obstacle;
 use crate::session::service::Service;
-use crate::time::UnixMillis;
 
 impl RequestState {
     /// Ends the session: this node refuses it from now on, and the store is being told.
@@ -77,73 +75,6 @@ impl RequestState {
             Ok(attempts) => self.attempts.extend(attempts),
             Err(LogoutError::Succeeded) => self.refuse(NotWritable::Replaced),
             Err(_) => self.refuse(NotWritable::MayLiveElsewhere),
-        }
-    }
-
-    /// Whether the session could stand alone: by its newest cookie, and sealed once more.
-    pub(crate) fn may_outlive(&self, service: &Service) -> Result<(), LogoutError> {
-        self.writable()?;
-        // A server that this node has just met, or that has lost data, need not know that the session was ended. A
-        // session whose login was after the meeting was not. Nobody knows of one that moved in.
-        if let Some(record) = self.record()
-            && let Some(login) = &record.login
-        {
-            let created = match service.policy.older_sessions {
-                OlderSessions::Accept => UnixMillis::MAX,
-                OlderSessions::Reject => record.created,
-            };
-            if !service.node.store_can_judge(created, login.at) {
-                return Err(LogoutError::Settling);
-            }
-        }
-        let rules = service.rules(service.now());
-        if let Presence::Present(held) = &self.presence
-            && held.is_presented()
-        {
-            // A renewal elsewhere would leave nobody: its cookie ends with the raise, and this one by it.
-            if let Err(refusal) = rules.clear(&held.record) {
-                return Err(match refusal.reason {
-                    Rejected::Superseded => NotWritable::Superseded.into(),
-                    _ => LogoutError::NotAuthenticated,
-                });
-            }
-            if let Some(key) = held.key {
-                let room = rules.room_to_seal(&held.record, key);
-                room.map_err(LogoutError::CannotSeal)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Moves the session to the generation that has just ended all others of its subject, if it was
-    /// not itself ended before: by an earlier raise, or otherwise.
-    pub(crate) fn outlive(&mut self, raised: &Raised, service: &Service) -> bool {
-        let rules = service.rules(service.now());
-        let Some(record) = self.record_mut() else {
-            return false;
-        };
-        // The store cannot tell whether an earlier raise ended a session from before that.
-        let covered = rules.covers(raised.state.complete_since, record);
-        let Some(login) = &mut record.login else {
-            return false;
-        };
-        let was_alive = covered && login.generation >= raised.previous;
-        login.generation = raised.generation;
-        let verdict = rules.check(record, service.now());
-        match (was_alive, verdict) {
-            (true, Ok(())) => {
-                // The raise has ended every cookie that a browser holds, this one's too.
-                if let Presence::Present(held) = &mut self.presence
-                    && held.is_presented()
-                {
-                    held.edit = Edit::OthersEnded;
-                }
-                true
-            }
-            (_, verdict) => {
-                self.drop_dead(verdict.err().unwrap_or(Rejected::SubjectEnded));
-                false
-            }
         }
     }
 }

@@ -108,8 +108,6 @@ enum Edit {
     Begun,
     /// A login made it.
     LoggedIn,
-    /// It ended all others of its user, and with them the session's own cookie.
-    OthersEnded,
 }
 
 pub(crate) struct RequestState {
@@ -120,6 +118,8 @@ pub(crate) struct RequestState {
     rejected: Option<Rejected>,
     /// Whether a renewal was asked for. Of a session that is new anyway it changes the status alone.
     renewed: bool,
+    /// Whether older cookies still read for a while after a renewal.
+    has_grace: bool,
     /// Whether the handler looked at the session, so that the response depends on it.
     looked: bool,
     committed: bool,
@@ -172,6 +172,7 @@ impl RequestState {
             others,
             rejected,
             renewed: false,
+            has_grace: true,
             looked: false,
             committed: false,
             refused: None,
@@ -289,7 +290,7 @@ impl RequestState {
             Presence::Absent(_) => SessionStatus::Unchanged,
             Presence::Present(held) => match held.edit {
                 Edit::Clean => SessionStatus::Unchanged,
-                Edit::Changed | Edit::Begun | Edit::OthersEnded => SessionStatus::Changed,
+                Edit::Changed | Edit::Begun => SessionStatus::Changed,
                 Edit::Renewed | Edit::LoggedIn => SessionStatus::Renewed,
             },
         }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::ids::{Generation, SessionId, SubjectKey};
 use crate::record::{Entries, LoginFacts};
-use crate::revoke::{Revocation, SubjectEntry, Target};
+use crate::revoke::{Revocation, Spared, SubjectEntry, Target};
 use crate::time::Class;
 use proptest::prelude::*;
 
@@ -140,7 +140,7 @@ fn a_generation_that_was_never_handed_out_is_implausible() {
     // Unless the list knows of it: a store whose counter ran ahead.
     let generation = Generation::new(ahead);
     let until = UnixMillis::MAX;
-    let entry = SubjectEntry { generation, until };
+    let entry = SubjectEntry::new(generation, until);
     list.join(&Revocation::Subject {
         key: alice(),
         entry,
@@ -151,12 +151,51 @@ fn a_generation_that_was_never_handed_out_is_implausible() {
 #[test]
 fn marks_refuse_until_they_are_lifted() {
     let list = List::default();
+    let other = SessionId::from_bytes([9; 16]);
     for target in [Target::Subject(alice()), Target::Everyone] {
-        list.mark(target);
-        assert!(judge_at(&list, &record(0, 0, 0), NOW).is_err());
-        list.unmark(target);
-        assert!(judge_at(&list, &record(0, 0, 0), NOW).is_ok());
+        for spared in [None, Some(other)] {
+            list.mark(target, spared);
+            assert!(judge_at(&list, &record(0, 0, 0), NOW).is_err());
+            list.unmark(target);
+            assert!(judge_at(&list, &record(0, 0, 0), NOW).is_ok());
+        }
     }
+    list.mark(Target::Subject(alice()), Some(record(0, 0, 0).id));
+    assert!(
+        judge_at(&list, &record(0, 0, 0), NOW).is_ok(),
+        "it is spared"
+    );
+}
+
+#[test]
+fn who_logged_others_out_lives_unless_it_was_ended_otherwise() {
+    let list = List::default();
+    let own = record(0, 5, 0);
+    let raise = |generation, spared: Option<(SessionId, u64)>| {
+        let entry = SubjectEntry::new(Generation::new(generation), UnixMillis::MAX);
+        let entry = spared.map_or(entry, |(session, generation)| {
+            entry.sparing(Spared {
+                session,
+                generation: Generation::new(generation),
+            })
+        });
+        list.join(&Revocation::Subject {
+            key: alice(),
+            entry,
+        });
+    };
+    raise(10, Some((own.id, 5)));
+    assert!(judge_at(&list, &own, NOW).is_ok());
+    let other = Record {
+        id: SessionId::from_bytes([9; 16]),
+        ..record(0, 9, 0)
+    };
+    assert!(judge_at(&list, &other, NOW).is_err());
+    raise(4, None);
+    assert!(judge_at(&list, &own, NOW).is_ok(), "it began after that");
+    // A store had lost this one, and gets it back.
+    raise(7, None);
+    assert!(judge_at(&list, &own, NOW).is_err());
 }
 
 #[test]
@@ -190,7 +229,7 @@ fn revocation() -> impl Strategy<Value = Revocation> {
         }),
         (0..4u64).prop_map(move |generation| {
             let generation = Generation::new(generation);
-            let entry = SubjectEntry { generation, until };
+            let entry = SubjectEntry::new(generation, until);
             Revocation::Subject {
                 key: alice(),
                 entry,

@@ -99,7 +99,7 @@ impl StoreKind for Local {
     }
 
     async fn raise(&self, target: Target) -> Result<Generation, StoreError> {
-        let raising = self.store(None).await?.raise(target);
+        let raising = self.store(None).await?.raise(target, None);
         Ok(raising.await?.generation)
     }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::state::Job;
 use super::store::{LocalStore, done};
 use crate::ids::{SessionId, SubjectKey};
-use crate::revoke::node::{Attempt, Backend, RaiseOn, Status};
+use crate::revoke::node::{Attempt, Backend, Status};
 use crate::revoke::worker::Worker;
-use crate::revoke::{Published, Raised, Reading, Revocation, Target};
+use crate::revoke::{Published, Reading, Revocation, Target};
 use crate::time::UnixMillis;
 
 /// How often expired entries are looked for.
@@ -44,8 +44,9 @@ impl Backend for LocalNode {
         self.store.publish(&revocation, here)
     }
 
-    fn raise(&self, target: Target, _: RaiseOn) -> Attempt<Raised> {
-        self.store.raise(target)
+    fn raise(&self, target: Target, spared: Option<SessionId>) -> Attempt<()> {
+        let raising = self.store.raise(target, spared);
+        Box::pin(async move { raising.await.map(drop) })
     }
 
     /// A raise from before the login, which is not durable yet, would end it: that is waited for.

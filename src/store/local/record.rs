@@ -5,7 +5,7 @@
 //! | 0 | about the list; the last one counts | since when it is complete, longest life, capacity, outage, last sweep, whether it was used |
 //! | 1 | a session | id, serial, from, until |
 //! | 2 | an anonymous session | id, created, serial, from, until |
-//! | 3 | a subject | key, generation, until |
+//! | 3 | a subject | key, generation, until, the session that is spared, its generation (zeros if there is none) |
 //! | 4 | everyone | generation |
 //! | 5 | all anonymous sessions | since |
 //! | 6 | the end of what a compaction wrote | |
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use super::frame::split;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
-use crate::revoke::{Announcement, Revocation, SessionEntry, SubjectEntry};
+use crate::revoke::{Announcement, Revocation, SessionEntry, Spared, SubjectEntry};
 use crate::time::{UnixMillis, millis};
 
 /// The facts about a list, besides its entries.
@@ -69,6 +69,9 @@ impl JournalRecord {
                 out.extend(key.as_bytes());
                 put(out, entry.generation.get());
                 put(out, entry.until.as_millis());
+                let spared = entry.spared.unwrap_or(Spared::NOBODY);
+                out.extend(spared.session.as_bytes());
+                put(out, spared.generation.get());
             }
             Self::Revocation(Revocation::Everyone { generation }) => {
                 out.push(4);
@@ -138,10 +141,10 @@ fn revocation(kind: u8, body: &mut &[u8]) -> Option<Revocation> {
         },
         3 => Revocation::Subject {
             key: SubjectKey::from_bytes(split(body)?),
-            entry: SubjectEntry {
+            entry: SubjectEntry::new(Generation::new(number(body)?), time(body)?).sparing(Spared {
+                session: SessionId::from_bytes(split(body)?),
                 generation: Generation::new(number(body)?),
-                until: time(body)?,
-            },
+            }),
         },
         4 => Revocation::Everyone {
             generation: Generation::new(number(body)?),

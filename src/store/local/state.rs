@@ -16,10 +16,13 @@ use std::time::Duration;
 
 use super::record::About;
 use crate::error::StoreError;
+use crate::ids::{Generation, SessionId};
 use crate::lock::lock;
 use crate::observe;
 use crate::revoke::list::List;
-use crate::revoke::{Announcement, Incarnation, LogState, Raised, Revocation, Target};
+use crate::revoke::{
+    Announcement, Incarnation, LogState, Revocation, Spared, SubjectEntry, Target,
+};
 use crate::store::sweep::{FORWARD, check_clock};
 use crate::time::{Clock, SKEW, UnixMillis};
 
@@ -38,8 +41,8 @@ struct StateFields {
     about: About,
     /// As far as announcements are durable.
     durable: Announcement,
-    /// The newest raise of each target that is not durable.
-    raises: HashMap<Target, Raised>,
+    /// What the raises of each target come to that are not durable.
+    raises: HashMap<Target, SubjectEntry>,
     /// How many revocations hold here that are not durable.
     outstanding: usize,
     /// When the log last said that anonymous sessions were ended to make room.
@@ -52,7 +55,7 @@ pub(super) enum Job {
     /// Revocations that the list holds already.
     Join(Vec<Revocation>),
     /// A raise, which the list holds once it is durable.
-    Raise(Target, Raised),
+    Raise(Target, SubjectEntry),
     /// Something about the list has changed.
     About,
     /// The time of the last sweep has changed. Then entries are forgotten that have expired by this time.
@@ -203,29 +206,36 @@ impl LocalState {
         }
     }
 
-    /// Draws the target's next generation. It is outstanding, and the target marked, until it is durable.
+    /// Draws the target's next generation. It is outstanding, and the target marked, until it is durable. Neither
+    /// concerns the session that is spared.
     ///
     /// # Errors
     /// At the top of the range. Nothing is marked then.
-    pub(super) fn raise(&self, target: Target) -> Result<Raised, StoreError> {
-        let answer = self.log_state();
+    pub(super) fn raise(
+        &self,
+        target: Target,
+        spared: Option<SessionId>,
+    ) -> Result<SubjectEntry, StoreError> {
+        let now = self.clock.now();
         let mut fields = self.fields();
-        let held = self.list.generation(target);
-        let earlier = fields.raises.get(&target).map(|it| it.generation);
-        let generation = held.next(earlier.unwrap_or_default(), answer.now);
-        let generation = generation.ok_or(StoreError::Exhausted)?;
-        let until = match target {
-            Target::Subject(_) => self.list.until(answer.now),
-            Target::Everyone => UnixMillis::MAX,
-        };
-        let raised = Raised::new(held, generation, until, answer);
-        let raised = match earlier {
-            Some(_) => raised.covering(),
-            None => raised,
-        };
+        let held = self.list.held(target);
+        // It ends whom it ends, although the list does not say so yet.
+        let earlier = fields.raises.get(&target).copied();
+        let held = earlier.map_or(held, |earlier| held.join(earlier));
+        let spared = spared.map(|session| Spared {
+            session,
+            generation: Generation::NONE,
+        });
+        let raised = held.raised(Generation::NONE, spared, now);
+        let raised = raised.ok_or(StoreError::Exhausted)?;
+        let until = raised.until.max(self.list.until(now));
+        let raised = SubjectEntry { until, ..raised };
         fields.raises.insert(target, raised);
         fields.about.is_used = true;
-        self.list.mark(target);
+        let spares = |entry: SubjectEntry| entry.spared.map(|it| it.session);
+        let spared =
+            spares(raised).filter(|_| earlier.is_none_or(|it| spares(it) == spares(raised)));
+        self.list.mark(target, spared);
         Ok(raised)
     }
 
@@ -235,7 +245,7 @@ impl LocalState {
     }
 
     /// All raises that are outstanding.
-    pub(super) fn raises(&self) -> Vec<(Target, Raised)> {
+    pub(super) fn raises(&self) -> Vec<(Target, SubjectEntry)> {
         let fields = self.fields();
         let raises = fields.raises.iter();
         raises.map(|(target, raised)| (*target, *raised)).collect()
@@ -295,7 +305,7 @@ impl LocalState {
     /// The job and these facts about the list are durable. They count now.
     pub(super) fn carried_out(&self, job: &Job, about: &About) {
         match job {
-            Job::Raise(target, raised) => self.raised(*target, raised),
+            Job::Raise(target, raised) => self.raised(*target, *raised),
             Job::About => self.about_is_durable(about),
             Job::Sweep(now) => {
                 self.about_is_durable(about);
@@ -306,10 +316,10 @@ impl LocalState {
     }
 
     /// The list takes a raise that is durable. The mark goes unless a newer one is outstanding.
-    pub(super) fn raised(&self, target: Target, raised: &Raised) {
+    pub(super) fn raised(&self, target: Target, raised: SubjectEntry) {
         let mut fields = self.fields();
-        self.list.join(&target.at(raised.generation, raised.until));
-        if fields.raises.get(&target) == Some(raised) {
+        self.list.join(&target.at(raised));
+        if fields.raises.get(&target) == Some(&raised) {
             fields.raises.remove(&target);
             self.list.unmark(target);
         }

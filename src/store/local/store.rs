@@ -11,10 +11,11 @@ use super::open;
 use super::state::{Job, LocalState};
 use super::writer::Task;
 use crate::error::StoreError;
+use crate::ids::SessionId;
 use crate::revoke::node::Attempt;
 use crate::revoke::store::Contents;
 use crate::revoke::worker::outcome;
-use crate::revoke::{Announcement, Journal, Published, Raised, Revocation, Target};
+use crate::revoke::{Announcement, Journal, Published, Revocation, SubjectEntry, Target};
 use crate::time::{Clock, UnixMillis};
 
 #[derive(Debug)]
@@ -120,8 +121,8 @@ impl LocalStore {
         self.submit(Job::Join(records), ())
     }
 
-    pub(super) fn raise(&self, target: Target) -> Attempt<Raised> {
-        match self.state.raise(target) {
+    pub(super) fn raise(&self, target: Target, spared: Option<SessionId>) -> Attempt<SubjectEntry> {
+        match self.state.raise(target, spared) {
             Ok(raised) => self.submit(Job::Raise(target, raised), raised),
             Err(error) => done(Err(error)),
         }

@@ -121,7 +121,7 @@ impl Writer {
                     }
                 }
                 Job::Raise(target, raised) => {
-                    let raise = target.at(raised.generation, raised.until);
+                    let raise = target.at(*raised);
                     push(&mut bodies, JournalRecord::Revocation(raise));
                 }
                 Job::About | Job::Sweep(_) => push(&mut bodies, JournalRecord::About(about)),
@@ -154,7 +154,7 @@ impl Writer {
         let mut bodies = Vec::new();
         push(&mut bodies, JournalRecord::About(about));
         for (target, raised) in &raises {
-            let raise = target.at(raised.generation, raised.until);
+            let raise = target.at(*raised);
             push(&mut bodies, JournalRecord::Revocation(raise));
         }
         let list = &self.state.list;
@@ -194,7 +194,7 @@ impl Writer {
         self.grown = 0;
         self.broken = None;
         for (target, raised) in &raises {
-            self.state.raised(*target, raised);
+            self.state.raised(*target, *raised);
         }
         self.state.about_is_durable(&about);
         self.state.all_durable();

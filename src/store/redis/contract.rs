@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::revoke::{
     Announcement, Cursor, Followed, Found, Incarnation, LogState, Published, Purpose, Raise,
-    Raised, Reading, Receipt, ReplicatedLog, Revocation, SnapshotEnd,
+    Raised, Reading, Receipt, ReplicatedLog, Revocation, SnapshotEnd, Spared, SubjectEntry,
 };
 use crate::store::sweep::{SWEEP_BATCH, check_clock};
 use crate::time::{SKEW, UnixMillis};
@@ -76,23 +76,28 @@ impl ReplicatedLog for Redis {
     async fn raise(&self, raise: Raise) -> Result<Raised, StoreError> {
         let subject = raise.target.subject();
         let known = raise.known.get().min(LARGEST);
-        let on = raise.on.map_or(vec![], incarnation);
+        let spared = raise.spared.unwrap_or(Spared::NOBODY);
         let arguments = (
             bytes(subject.as_ref()),
             raise.id.as_bytes(),
             known,
             record::number(raise.until),
-            on,
+            spared.session.as_bytes(),
+            spared.generation.get().min(LARGEST),
         );
-        let answered = self.call_replicated("raise", arguments).await?;
-        let (generation, previous, until) = answered.result;
-        let [generation, previous] = [generation, previous].map(Generation::new);
-        Ok(Raised::new(
-            previous,
-            generation,
-            time(until),
-            answered.state,
-        ))
+        let answered = self.call_written("raise", arguments).await?;
+        let (generation, until, session, least) = answered.result;
+        let entry = SubjectEntry::new(Generation::new(generation), time(until));
+        let entry = entry.sparing(Spared {
+            session: SessionId::from_bytes(session),
+            generation: Generation::new(least),
+        });
+        // What was raised was raised, also if it may be lost.
+        let unreplicated = self.replicated(&answered).await.err();
+        Ok(Raised {
+            unreplicated,
+            ..Raised::new(entry, answered.state)
+        })
     }
 
     async fn read(&self, subject: Option<SubjectKey>) -> Result<Reading, StoreError> {

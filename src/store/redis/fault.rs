@@ -59,7 +59,6 @@ pub(super) fn told(address: &str, error: &RedisError) -> StoreError {
     let detail = error.detail().unwrap_or_default();
     let problem = match error.code() {
         Some("EXHAUSTED") => return StoreError::Exhausted,
-        Some("REPLACED") => return StoreError::Replaced,
         Some("NAMELESS") => {
             return StoreError::Unsuitable(format!(
                 "{address}: it does not say which server it is (`run_id` in INFO)"

@@ -188,12 +188,30 @@ impl Redis {
         operation: &str,
         arguments: impl ToRedisArgs,
     ) -> Result<Answered<T>, StoreError> {
-        if !self.replicas.are_wanted() {
-            return self.call(&self.link, operation, arguments).await;
-        }
-        let answered = self.call(&self.writer, operation, arguments).await?;
-        self.replicas.wait(&self.writer, &answered.held).await?;
+        let answered = self.call_written(operation, arguments).await?;
+        self.replicated(&answered).await?;
         Ok(answered)
+    }
+
+    /// As `call`, over the connection on which can be waited for replicas.
+    pub(super) async fn call_written<T: FromRedisValue>(
+        &self,
+        operation: &str,
+        arguments: impl ToRedisArgs,
+    ) -> Result<Answered<T>, StoreError> {
+        let link = match self.replicas.are_wanted() {
+            true => &self.writer,
+            false => &self.link,
+        };
+        self.call(link, operation, arguments).await
+    }
+
+    /// Waits until enough replicas have what was written.
+    pub(super) async fn replicated<T>(&self, written: &Answered<T>) -> Result<(), StoreError> {
+        match self.replicas.are_wanted() {
+            true => self.replicas.wait(&self.writer, &written.held).await,
+            false => Ok(()),
+        }
     }
 
     /// Tells the follower that another server answers. A cursor shows another epoch.

@@ -65,58 +65,68 @@ local DIGITS = string.rep('%x', 16)
 local SERVER = string.match(redis.call('INFO', 'server'), '\nrun_id:(' .. DIGITS .. ')')
 
 -- Entries: serial, from (of a subject and of everyone the generation), until; of an anonymous session when
--- it began; of a generation its last raises, the newest first. What an entry has not is zero or empty.
+-- it began; of a subject the session that is spared, and from which generation on that lives; of a generation the
+-- ids of its last raises, the newest first. What an entry has not is zero or empty.
 
--- Records travel packed: kind, id, serial, from, until, created.
-local RECORD, RECORD_LENGTH = '>Bc16I4I8I8I8', 45
--- A value begins with its version, 1, and ends with what only its kind has.
-local VALUE, VALUE_LENGTH = '>BI4I8I8', 21
--- A raise: its id, the generation, the one before.
-local RAISE, RAISE_LENGTH = '>c16I8I8', 32
+-- What an entry says travels packed: serial, from, until, then what only its kind has. A record is its kind, its
+-- id, and that. A value is its version, 1, and that, and the ids of raises.
+local HEAD, HEAD_LENGTH = '>I4I8I8', 20
+local TAILS = { [ANONYMOUS_SESSION] = '>I8', [SUBJECT] = '>c16I8' }
+local TAIL_LENGTHS = { [ANONYMOUS_SESSION] = 8, [SUBJECT] = 24 }
 local REMEMBERED = 4
-local NOBODY = string.rep('\0', 16)
+local ID_LENGTH = 16
+local NOBODY = string.rep('\0', ID_LENGTH)
 local NO_RAISES = {}
 
-local function new_entry(serial, from, ends, created, raises)
+local function new_entry(serial, from, ends)
   return {
-    serial = serial, from = from, ends = ends, created = created or 0, raises = raises or NO_RAISES,
+    serial = serial, from = from, ends = ends, created = 0, spared = NOBODY, least = 0,
+    raises = NO_RAISES,
   }
+end
+
+local function write_entry(kind, entry)
+  local head = struct.pack(HEAD, entry.serial, entry.from, entry.ends)
+  if kind == ANONYMOUS_SESSION then return head .. struct.pack(TAILS[kind], entry.created) end
+  if kind == SUBJECT then return head .. struct.pack(TAILS[kind], entry.spared, entry.least) end
+  return head
+end
+
+-- Returns the entry, and where it ends. Nil if it is cut off.
+local function read_entry(kind, bytes, at)
+  local after = at + HEAD_LENGTH + (TAIL_LENGTHS[kind] or 0)
+  if #bytes < after - 1 then return nil end
+  local serial, from, ends, tail = struct.unpack(HEAD, bytes, at)
+  local entry = new_entry(serial, capped(from), capped(ends))
+  if kind == ANONYMOUS_SESSION then
+    entry.created = capped(struct.unpack(TAILS[kind], bytes, tail))
+  elseif kind == SUBJECT then
+    entry.spared, entry.least = struct.unpack(TAILS[kind], bytes, tail)
+  end
+  return entry, after
 end
 
 -- Nil if it is not understood.
 local function read_value(kind, value)
-  local rest = #value - VALUE_LENGTH
-  if rest < 0 or string.byte(value) ~= 1 then return nil end
-  local _, serial, from, ends = struct.unpack(VALUE, value)
-  local entry = new_entry(serial, capped(from), capped(ends))
-  if kind == SESSION then return rest == 0 and entry or nil end
-  if kind == ANONYMOUS_SESSION then
-    if rest ~= 8 then return nil end
-    entry.created = capped(struct.unpack('>I8', value, VALUE_LENGTH + 1))
-    return entry
-  end
-  local count = rest / RAISE_LENGTH
-  if from >= LARGEST or count > REMEMBERED or count % 1 ~= 0 then return nil end
+  if string.byte(value) ~= 1 then return nil end
+  local entry, at = read_entry(kind, value, 2)
+  if not entry then return nil end
+  if kind == SESSION or kind == ANONYMOUS_SESSION then return at > #value and entry or nil end
+  local count = (#value - at + 1) / ID_LENGTH
+  if entry.from >= LARGEST or count > REMEMBERED or count % 1 ~= 0 then return nil end
   entry.raises = {}
-  for at = VALUE_LENGTH + 1, #value, RAISE_LENGTH do
-    local id, to, previous = struct.unpack(RAISE, value, at)
-    if to >= LARGEST or previous >= LARGEST then return nil end
-    table.insert(entry.raises, { id = id, to = to, previous = previous })
+  for each = at, #value, ID_LENGTH do
+    table.insert(entry.raises, string.sub(value, each, each + ID_LENGTH - 1))
   end
   return entry
 end
 
 local function write_value(kind, entry)
-  local value = struct.pack(VALUE, 1, entry.serial, entry.from, entry.ends)
-  if kind == ANONYMOUS_SESSION then return value .. struct.pack('>I8', entry.created) end
-  for _, past in ipairs(entry.raises) do
-    value = value .. struct.pack(RAISE, past.id, past.to, past.previous)
-  end
-  return value
+  return '\1' .. write_entry(kind, entry) .. table.concat(entry.raises)
 end
 
 local function record(kind, id, entry)
-  return struct.pack(RECORD, kind, id, entry.serial, entry.from, entry.ends, entry.created)
+  return string.char(kind) .. id .. write_entry(kind, entry)
 end
 
 -- The list as a whole.
@@ -245,18 +255,37 @@ local function forget(kind, id)
   set(counted, math.max(list[counted] - redis.call('HDEL', KEYS[kind + 1], id), 0))
 end
 
--- Of two generations the larger counts. Of two sessions' entries the larger serial counts, then the earlier
--- `from`.
+-- From which generation on a session of the subject lives.
+local function least_of(entry, session)
+  return entry.spared == session and entry.least or entry.from
+end
+
+-- Nobody has the id NOBODY.
+local function spare(entry, session, least)
+  local spares = session ~= NOBODY and least < entry.from
+  entry.spared, entry.least = spares and session or NOBODY, spares and least or 0
+end
+
+-- Of two generations the larger counts, session by session. Of two sessions' entries the larger serial counts, then
+-- the earlier `from`.
 local function joined(kind, old, new)
-  local stricter = old
-  if kind == SUBJECT or kind == EVERYONE then
-    if new.from > old.from then stricter = new end
-  elseif new.serial > old.serial or (new.serial == old.serial and new.from < old.from) then
-    stricter = new
+  local is_generation = kind == SUBJECT or kind == EVERYONE
+  local is_stricter
+  if is_generation then
+    is_stricter = new.from > old.from
+  else
+    is_stricter = new.serial > old.serial or (new.serial == old.serial and new.from < old.from)
   end
-  return new_entry(
-    stricter.serial, stricter.from, math.max(old.ends, new.ends),
-    math.max(old.created, new.created), old.raises)
+  local stricter, other = old, new
+  if is_stricter then stricter, other = new, old end
+  local entry = new_entry(stricter.serial, stricter.from, math.max(old.ends, new.ends))
+  entry.created = math.max(old.created, new.created)
+  entry.raises = old.raises
+  if is_generation then
+    local session = stricter.spared
+    spare(entry, session, math.max(stricter.least, least_of(other, session)))
+  end
+  return entry
 end
 
 -- Returns whether the entry was fresh and, if it changed anything, the entry that is there now. The last
@@ -267,8 +296,8 @@ local function join(kind, id, entry)
   if is_odd then return false, entry, true end
   local new = old and joined(kind, old, entry) or entry
   if kind == SUBJECT then new.ends = kept(new) end
-  if old and old.serial == new.serial and old.from == new.from
-    and old.ends == new.ends and old.created == new.created
+  if old and old.serial == new.serial and old.from == new.from and old.ends == new.ends
+    and old.created == new.created and old.spared == new.spared and old.least == new.least
   then
     return false
   end
@@ -377,12 +406,17 @@ end
 -- when.
 function operations.publish(records, purpose)
   local entries = {}
-  for at = 1, #records, RECORD_LENGTH do
-    local kind, id, serial, from, ends, created = struct.unpack(RECORD, records, at)
-    if kind == SINCE and from > NOW + SKEW then return { '', capped(from) } end
+  local at = 1
+  while at <= #records do
+    local kind, id = string.byte(records, at), string.sub(records, at + 1, at + ID_LENGTH)
+    local entry
+    entry, at = read_entry(kind, records, at + 1 + ID_LENGTH)
+    if kind == SINCE and entry.from > NOW + SKEW then return { '', entry.from } end
     -- It could not make room: `since` is never further ahead.
-    if kind == ANONYMOUS_SESSION and created > NOW + SKEW then kind, created = SESSION, 0 end
-    table.insert(entries, { kind, id, new_entry(serial, from, ends, created) })
+    if kind == ANONYMOUS_SESSION and entry.created > NOW + SKEW then
+      kind, entry.created = SESSION, 0
+    end
+    table.insert(entries, { kind, id, entry })
   end
   local answers, told, is_serious, since = {}, {}, false, list.since
   for _, published in ipairs(entries) do
@@ -416,33 +450,29 @@ function operations.publish(records, purpose)
   return { table.concat(answers), 0 }
 end
 
-function operations.raise(subject, raise_id, known, ends_after, only_on)
+function operations.raise(subject, raise_id, known, ends_after, session, least)
   local kind, id = EVERYONE, NOBODY
   if subject ~= '' then kind, id = SUBJECT, subject end
   local old, is_odd = lookup(kind, id)
   if is_odd then return nil, 'UNREADABLE subject' end
   local asked = new_entry(0, 0, tonumber(ends_after))
-  local new = joined(kind, old or asked, asked)
-  local past
-  for _, each in ipairs(new.raises) do
-    if each.id == raise_id then past = each end
+  local held = old or asked
+  local new = joined(kind, held, asked)
+  local is_raised = true
+  for _, past in ipairs(held.raises) do
+    if past == raise_id then is_raised = false end
   end
-  -- A repeat is answered by any server.
-  local is_raised = not past
   if is_raised then
-    if only_on ~= '' and only_on ~= list.epoch .. list.server then
-      return nil, 'REPLACED by another server'
-    end
-    local previous = math.max(new.from, tonumber(known))
-    past = { id = raise_id, to = math.max(previous + 1, NOW), previous = previous }
-    if past.to >= LARGEST then return nil, 'EXHAUSTED generations' end
-    new.from = past.to
-    new.raises = { past, unpack(new.raises, 1, REMEMBERED - 1) }
+    new.from = math.max(held.from + 1, tonumber(known) + 1, NOW)
+    if new.from >= LARGEST then return nil, 'EXHAUSTED generations' end
+    -- Whoever is spared keeps what held for it.
+    spare(new, session, math.max(tonumber(least), least_of(held, session)))
+    new.raises = { raise_id, unpack(held.raises, 1, REMEMBERED - 1) }
   end
   new.ends = kept(new)
   if is_raised or new.ends ~= old.ends then store(kind, id, old, new) end
   if is_raised then append('e', record(kind, id, new)) end
-  return { past.to, past.previous, new.ends }
+  return { new.from, new.ends, new.spared, new.least }
 end
 
 function operations.read(subject)

@@ -2,16 +2,17 @@
 //!
 //! 1. Numbers are big endian. Lua counts in floating point, so what it touches stays below 2^53;
 //!    [`LARGEST`] stands for [`UnixMillis::MAX`], and times above it become that.
-//! 2. An entry is a serial, a `from` (of a subject and of everyone the generation), and an `until`.
-//! 3. Records travel packed, all of one length: kind, id, entry, and when an anonymous session began.
-//! 4. Stored values are a version, the entry, and the fields that only its kind has. They have an exact length. A
-//!    value that is not understood refuses all it could, unlike one that is not there.
+//! 2. An entry is a serial, a `from` (of a subject and of everyone the generation), and an `until`; then what only its
+//!    kind has: when an anonymous session began, and of a subject the session that is spared and its generation.
+//! 3. Records travel packed: kind, id, entry.
+//! 4. Stored values are a version and the entry; of a subject then the ids of its last raises. They have an exact
+//!    length. A value that is not understood refuses all it could, unlike one that is not there.
 
 use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
-use crate::revoke::{LogState, Revocation, SessionEntry, SubjectEntry};
+use crate::revoke::{LogState, Revocation, SessionEntry, Spared, SubjectEntry};
 use crate::time::{UnixMillis, millis};
 
 /// The largest whole number that Lua can count to, and "never".
@@ -25,8 +26,6 @@ pub(super) const ANONYMOUS_SESSION: u8 = 2;
 pub(super) const SUBJECT: u8 = 3;
 const EVERYONE: u8 = 4;
 const SINCE: u8 = 5;
-
-const RECORD: usize = 45;
 
 /// How many raises of one target the script remembers.
 pub(super) const REMEMBERED: usize = 4;
@@ -54,29 +53,39 @@ pub(super) fn time(number: u64) -> UnixMillis {
 
 /// All of `revocations` in one argument.
 pub(super) fn pack(revocations: &[Revocation]) -> Result<Vec<u8>, StoreError> {
-    let mut bytes = Vec::with_capacity(revocations.len().saturating_mul(RECORD));
+    let mut bytes = Vec::new();
     for revocation in revocations {
-        let (nobody, never) = ([0; 16], UnixMillis::EPOCH);
-        let (kind, id, entry, created) = match *revocation {
-            Revocation::Session { id, entry } => (SESSION, *id.as_bytes(), entry, never),
-            Revocation::AnonymousSession { id, created, entry } => {
-                (ANONYMOUS_SESSION, *id.as_bytes(), entry, created)
+        let nobody = [0; 16];
+        let (kind, id, entry) = match *revocation {
+            Revocation::Session { id, entry } => (SESSION, *id.as_bytes(), entry),
+            Revocation::AnonymousSession { id, entry, .. } => {
+                (ANONYMOUS_SESSION, *id.as_bytes(), entry)
             }
             Revocation::Subject { key, entry } => {
                 let counted = counted(entry.generation, entry.until)?;
-                (SUBJECT, *key.as_bytes(), counted, never)
+                (SUBJECT, *key.as_bytes(), counted)
             }
             Revocation::Everyone { generation } => {
-                let counted = counted(generation, UnixMillis::MAX)?;
-                (EVERYONE, nobody, counted, never)
+                (EVERYONE, nobody, counted(generation, UnixMillis::MAX)?)
             }
-            Revocation::Anonymous { since } => (SINCE, nobody, at(since, UnixMillis::MAX), never),
+            Revocation::Anonymous { since } => (SINCE, nobody, at(since, UnixMillis::MAX)),
         };
         bytes.push(kind);
         bytes.extend(id);
         bytes.extend(entry.serial.get().to_be_bytes());
-        for time in [entry.from, entry.until, created] {
+        for time in [entry.from, entry.until] {
             bytes.extend(number(time).to_be_bytes());
+        }
+        match revocation {
+            Revocation::AnonymousSession { created, .. } => {
+                bytes.extend(number(*created).to_be_bytes());
+            }
+            Revocation::Subject { entry, .. } => {
+                let spared = entry.spared.unwrap_or(Spared::NOBODY);
+                bytes.extend(spared.session.as_bytes());
+                bytes.extend(spared.generation.get().to_be_bytes());
+            }
+            _ => (),
         }
     }
     Ok(bytes)
@@ -101,14 +110,14 @@ fn at(from: UnixMillis, until: UnixMillis) -> SessionEntry {
 
 /// What [`pack`] packed; `None` if it is not understood.
 pub(super) fn unpack(bytes: &[u8]) -> Option<Vec<Revocation>> {
-    let (records, rest) = bytes.as_chunks::<RECORD>();
-    let records = records.iter().map(|record| {
-        let mut rest = Remaining(record);
+    let mut rest = Remaining(bytes);
+    let mut revocations = Vec::new();
+    while !rest.0.is_empty() {
         let [kind] = rest.take()?;
         let id = rest.take()?;
-        read(kind, id, &mut rest)
-    });
-    records.collect::<Option<_>>().filter(|_| rest.is_empty())
+        revocations.push(read(kind, id, &mut rest)?);
+    }
+    Some(revocations)
 }
 
 /// Reads an entry of this kind.
@@ -118,37 +127,28 @@ fn read(kind: u8, id: Id, rest: &mut Remaining<'_>) -> Option<Revocation> {
         from: time(rest.number()?),
         until: time(rest.number()?),
     };
-    let created = match kind {
-        ANONYMOUS_SESSION => time(rest.number()?),
-        _ => UnixMillis::EPOCH,
-    };
-    let is_known = match kind {
-        SESSION | ANONYMOUS_SESSION | SINCE => true,
-        // No raise reaches the largest number.
-        SUBJECT | EVERYONE => entry.from < UnixMillis::MAX,
-        _ => false,
-    };
-    is_known.then(|| revocation(kind, id, entry, created))
-}
-
-fn revocation(kind: u8, id: Id, entry: SessionEntry, created: UnixMillis) -> Revocation {
     let (session, key) = (SessionId::from_bytes(id), SubjectKey::from_bytes(id));
-    let SessionEntry { from, until, .. } = entry;
-    let generation = Generation::new(from.as_millis());
-    match kind {
+    let generation = Generation::new(entry.from.as_millis());
+    // No raise reaches the largest number.
+    let counts = entry.from < UnixMillis::MAX;
+    Some(match kind {
         SESSION => Revocation::Session { id: session, entry },
         ANONYMOUS_SESSION => Revocation::AnonymousSession {
             id: session,
-            created,
+            created: time(rest.number()?),
             entry,
         },
-        SUBJECT => Revocation::Subject {
+        SUBJECT if counts => Revocation::Subject {
             key,
-            entry: SubjectEntry { generation, until },
+            entry: SubjectEntry::new(generation, entry.until).sparing(Spared {
+                session: SessionId::from_bytes(rest.take()?),
+                generation: Generation::new(rest.number()?),
+            }),
         },
-        EVERYONE => Revocation::Everyone { generation },
-        _ => Revocation::Anonymous { since: from },
-    }
+        EVERYONE if counts => Revocation::Everyone { generation },
+        SINCE => Revocation::Anonymous { since: entry.from },
+        _ => return None,
+    })
 }
 
 /// The revocation of a value that is stored for a session, an anonymous one or a subject, and whether the value
@@ -164,16 +164,27 @@ pub(super) fn stored(kind: u8, id: Id, value: &[u8], state: &LogState) -> (Revoc
         }
         Some(revocation) => (revocation, true),
         None => {
-            let refusal = SessionEntry {
+            let until = state.now + longest;
+            let entry = SessionEntry {
                 serial: Serial::ENDED,
-                from: match kind {
-                    SUBJECT => state.now,
-                    _ => UnixMillis::EPOCH,
-                },
-                until: state.now + longest,
+                from: UnixMillis::EPOCH,
+                until,
             };
-            // An anonymous session is dropped last if it began now.
-            (revocation(kind, id, refusal, state.now), false)
+            let session = SessionId::from_bytes(id);
+            let refusal = match kind {
+                SUBJECT => Revocation::Subject {
+                    key: SubjectKey::from_bytes(id),
+                    entry: SubjectEntry::new(Generation::new(state.now.as_millis()), until),
+                },
+                // It is dropped last if it began now.
+                ANONYMOUS_SESSION => Revocation::AnonymousSession {
+                    id: session,
+                    created: state.now,
+                    entry,
+                },
+                _ => Revocation::Session { id: session, entry },
+            };
+            (refusal, false)
         }
     }
 }
@@ -188,17 +199,8 @@ fn understood(kind: u8, id: Id, value: &[u8]) -> Option<Revocation> {
         SUBJECT => REMEMBERED,
         _ => 0,
     };
-    for _ in 0..raises {
-        if rest.0.is_empty() {
-            break;
-        }
-        let _raise: Id = rest.take()?;
-        // The generation, and the one before.
-        if rest.number()? >= LARGEST || rest.number()? >= LARGEST {
-            return None;
-        }
-    }
-    rest.0.is_empty().then_some(revocation)
+    let (raised, odd) = rest.0.as_chunks::<16>();
+    (odd.is_empty() && raised.len() <= raises).then_some(revocation)
 }
 
 /// The bytes that are still to be read.
@@ -239,10 +241,14 @@ mod tests {
             },
             Revocation::Subject {
                 key: SubjectKey::from_bytes([3; 16]),
-                entry: SubjectEntry {
-                    generation,
-                    until: UnixMillis::new(7),
-                },
+                entry: SubjectEntry::new(generation, UnixMillis::new(7)),
+            },
+            Revocation::Subject {
+                key: SubjectKey::from_bytes([4; 16]),
+                entry: SubjectEntry::new(generation, UnixMillis::new(7)).sparing(Spared {
+                    session: SessionId::from_bytes([5; 16]),
+                    generation: Generation::new(6),
+                }),
             },
             Revocation::Everyone { generation },
             Revocation::Anonymous {
@@ -254,10 +260,22 @@ mod tests {
     #[test]
     fn records_read_back_and_nothing_else_does() {
         let packed = pack(&some()).unwrap();
-        assert_eq!(packed.len(), 5 * RECORD);
+        let lengths = [37, 45, 61, 61, 37, 37];
+        let ends = lengths.iter().scan(0, |end, length| {
+            *end += length;
+            Some(*end)
+        });
+        let ends: Vec<usize> = ends.collect();
+        assert_eq!(ends.last(), Some(&packed.len()));
+        for length in 0..packed.len() {
+            let whole = unpack(&packed[..length]);
+            assert_eq!(
+                whole.is_some(),
+                length == 0 || ends.contains(&length),
+                "{length}"
+            );
+        }
         assert_eq!(unpack(&packed).unwrap(), some());
-        assert_eq!(unpack(&packed[1..]), None);
-        assert_eq!(unpack(&packed[..RECORD + 3]), None);
         for kind in [0, 6, 255] {
             let mut odd = packed.clone();
             odd[0] = kind;
@@ -280,7 +298,7 @@ mod tests {
     #[test]
     fn values_are_of_one_version_and_length() {
         let understood = |kind, value: &[u8]| understood(kind, [1; 16], value).is_some();
-        for (kind, length) in [(SESSION, 21), (ANONYMOUS_SESSION, 29), (SUBJECT, 21)] {
+        for (kind, length) in [(SESSION, 21), (ANONYMOUS_SESSION, 29), (SUBJECT, 45)] {
             let mut value = vec![0; length];
             assert!(!understood(kind, &value));
             value[0] = VERSION;
@@ -291,10 +309,9 @@ mod tests {
             assert!(!understood(kind, &[]));
         }
         for raises in 0..=5 {
-            let mut value = vec![0; 21 + 32 * raises];
+            let mut value = vec![0; 45 + 16 * raises];
             value[0] = VERSION;
             assert_eq!(understood(SUBJECT, &value), raises <= 4);
-            assert_eq!(understood(SESSION, &value), raises == 0);
         }
     }
 

@@ -4,18 +4,17 @@
 //! 2. Of anonymous sessions a limited number of entries is kept. What expired makes room first, then all that
 //!    began first, whose sessions are refused by [`Revocation::Anonymous`] from the same moment on.
 //! 3. A damaged entry is never written over and refuses all it could.
-//! 4. A raise goes above what is stored, what the caller knows, and the log's time. A repeat of one of the last
-//!    few is told that one's result. So a retry after a lost reply ends no login that came in between, also if
-//!    others raised meanwhile.
+//! 4. A raise goes above what is stored, what the caller knows, and the log's time. A repeat of one of the last few
+//!    changes nothing. So a retry after a lost reply ends no login that came in between, also if others raised
+//!    meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::ids::{Generation, RaiseId, Serial, SessionId, SubjectKey};
-use crate::revoke::{EntryKey, Published, Raise, Revocation, SessionEntry, Target};
-use crate::time::SKEW;
-use crate::time::UnixMillis;
+use crate::revoke::{EntryKey, Published, Raise, Revocation, SessionEntry, SubjectEntry, Target};
+use crate::time::{SKEW, UnixMillis};
 
 /// How many raises of one target are remembered. A retry comes within seconds, so as many would have
 /// to come in between.
@@ -25,19 +24,11 @@ const REMEMBERED: usize = 4;
 pub(super) struct StoredEntries {
     stored: BTreeMap<EntryKey, Revocation>,
     /// The last raises of each target, the newest first.
-    raises: BTreeMap<Target, Vec<PastRaise>>,
+    raises: BTreeMap<Target, Vec<RaiseId>>,
     /// Anonymous sessions by when they began.
     order: BTreeSet<(UnixMillis, SessionId)>,
     /// Sessions whose entries are not understood.
     damaged: BTreeSet<SessionId>,
-}
-
-/// What a repeat of a raise is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct PastRaise {
-    id: RaiseId,
-    pub(super) generation: Generation,
-    pub(super) previous: Generation,
 }
 
 /// By what entries are judged.
@@ -178,54 +169,39 @@ impl StoredEntries {
         }
     }
 
-    /// Raises a generation. What it changes is in `changes`.
+    /// Raises a generation, unless that was done. What it changes is in `changes`.
     pub(super) fn raise(
         &mut self,
         raise: &Raise,
         terms: Terms,
         changes: &mut Changes,
-    ) -> Result<(PastRaise, UnixMillis), StoreError> {
-        let previous = self.generation(raise.target).max(raise.known);
-        let generation = previous
-            .next(Generation::NONE, terms.now)
-            .ok_or(StoreError::Exhausted)?;
-        let last = PastRaise {
-            id: raise.id,
-            generation,
-            previous,
-        };
-        let raises = self.raises.entry(raise.target).or_default();
-        raises.insert(0, last);
-        raises.truncate(REMEMBERED);
-        let until = raise.until.max(terms.now + terms.longest);
-        let raised = raise.target.at(generation, until);
+    ) -> Result<SubjectEntry, StoreError> {
+        let held = self.held(raise.target, terms.longest);
+        let last = self.raises.entry(raise.target).or_default();
+        if last.contains(&raise.id) {
+            return Ok(held);
+        }
+        let raised = raise.over(held, terms.now).ok_or(StoreError::Exhausted)?;
+        last.insert(0, raise.id);
+        last.truncate(REMEMBERED);
+        let until = raised.until.max(terms.now + terms.longest);
+        let raised = raise.target.at(SubjectEntry { until, ..raised });
         self.join(raised, terms, changes);
-        let raised = self.get(raised.key(), terms.longest);
-        Ok((last, raised.map_or(until, |raised| raised.until())))
+        Ok(self.held(raise.target, terms.longest))
     }
 
-    /// The result of the raise that `raise` repeats, and until when it is kept.
-    pub(super) fn repeated(
-        &self,
-        raise: &Raise,
-        longest: Duration,
-    ) -> Option<(PastRaise, UnixMillis)> {
-        let mut raises = self.raises.get(&raise.target)?.iter();
-        let past = raises.find(|past| past.id == raise.id)?;
-        let raised = raise.target.at(past.generation, raise.until);
-        let raised = self.get(raised.key(), longest)?;
-        Some((*past, raised.until()))
-    }
-
-    pub(super) fn generation(&self, target: Target) -> Generation {
+    /// What is stored of the target.
+    pub(super) fn held(&self, target: Target, longest: Duration) -> SubjectEntry {
         let key = match target {
             Target::Subject(key) => EntryKey::Subject(key),
             Target::Everyone => EntryKey::Everyone,
         };
-        match self.stored.get(&key) {
-            Some(Revocation::Subject { entry, .. }) => entry.generation,
-            Some(Revocation::Everyone { generation }) => *generation,
-            _ => Generation::NONE,
+        match self.get(key, longest) {
+            Some(Revocation::Subject { entry, .. }) => entry,
+            Some(Revocation::Everyone { generation }) => {
+                SubjectEntry::new(generation, UnixMillis::MAX)
+            }
+            _ => SubjectEntry::new(Generation::NONE, UnixMillis::EPOCH),
         }
     }
 

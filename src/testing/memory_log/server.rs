@@ -7,7 +7,7 @@
 //! 3. A clock that stands before the last sweep begins a new epoch of the same entries. It was wrong then, and
 //!    what was swept may be missing, or it is wrong now.
 
-use super::entries::{Changes, PastRaise, StoredEntries, Terms};
+use super::entries::{Changes, StoredEntries, Terms};
 use super::stream::Stream;
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
@@ -137,26 +137,16 @@ impl LogServer {
     pub(crate) fn raise(&mut self, call: LogCall, raise: &Raise) -> Result<Raised, StoreError> {
         let list = self.open(call);
         let terms = list.terms(call.now);
-        let state = list.state(call.now);
-        let answer = |(past, until): (PastRaise, UnixMillis)| {
-            Raised::new(past.previous, past.generation, until, state)
-        };
-        // First: what was raised was raised, whichever server it is now.
-        if let Some(repeated) = list.entries.repeated(raise, terms.longest) {
-            return Ok(answer(repeated));
-        }
-        if raise.on.is_some_and(|on| on != list.incarnation()) {
-            return Err(StoreError::Replaced);
-        }
         let mut changes = Changes::default();
-        let raised = list.entries.raise(raise, terms, &mut changes)?;
+        let entry = list.entries.raise(raise, terms, &mut changes)?;
         list.tell(call, changes);
-        Ok(answer(raised))
+        Ok(Raised::new(entry, list.state(call.now)))
     }
 
     pub(crate) fn read(&mut self, call: LogCall, subject: Option<SubjectKey>) -> Reading {
         let list = self.open(call);
-        let generation = |target| list.entries.generation(target);
+        let longest = list.announced.longest;
+        let generation = |target| list.entries.held(target, longest).generation;
         let subject = subject.map(Target::Subject).map(generation);
         let everyone = generation(Target::Everyone);
         Reading::new(subject.unwrap_or_default(), everyone, list.state(call.now))

@@ -51,6 +51,21 @@ impl Broken {
         self.fault == fault
     }
 
+    /// All but what concerns a subject whose generation is larger.
+    async fn not_covered(&self, all: &[Revocation]) -> Result<Vec<Revocation>, StoreError> {
+        let mut left = Vec::new();
+        for revocation in all {
+            let is_covered = match revocation {
+                Revocation::Subject { key, entry } => {
+                    self.inner.read(Some(*key)).await?.subject >= entry.generation
+                }
+                _ => false,
+            };
+            left.extend(Some(*revocation).filter(|_| !is_covered));
+        }
+        Ok(left)
+    }
+
     fn state(&self, mut state: LogState) -> LogState {
         let mut noted = self.noted.lock().unwrap();
         let first = *noted.first.get_or_insert(state.incarnation);
@@ -168,6 +183,7 @@ impl ReplicatedLog for Broken {
         let stored = match self.fault {
             ForgetsPublications => Vec::new(),
             StoresTheFirstOfABatch => revocations.iter().take(1).copied().collect(),
+            TheLargerRaiseCounts => self.not_covered(revocations).await?,
             TakesWhatIsAheadOfItsClock => revocations.iter().map(|it| self.taken(it)).collect(),
             _ => revocations.to_vec(),
         };
@@ -211,18 +227,15 @@ impl ReplicatedLog for Broken {
             IgnoresWhatTheCallerKnows => raise.known = Generation::NONE,
             IgnoresHowLongToRemember => raise.until = UnixMillis::EPOCH,
             WrapsAtTheTop => raise.known = Generation::new(raise.known.get() % (u64::MAX / 2)),
-            RaisesOnAnyIncarnation | RaisesAndSaysReplaced => raise.on = None,
+            SparesNobody => raise.spared = None,
             _ => {}
         }
         let mut raised = self.inner.raise(raise).await?;
         raised.state = self.state(raised.state);
-        if self.has(RaisesAndSaysReplaced)
-            && asked.on.is_some_and(|on| on != raised.state.incarnation)
+        if self.has(SparesTheDead)
+            && let Some(spared) = asked.spared
         {
-            return Err(StoreError::Replaced);
-        }
-        if self.has(HidesThePreviousGeneration) {
-            raised.previous = Generation::NONE;
+            raised.entry = raised.entry.sparing(spared);
         }
         Ok(raised)
     }

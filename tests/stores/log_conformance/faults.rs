@@ -15,10 +15,10 @@ pub enum Fault {
     RemembersOneRaise,
     IgnoresWhatTheCallerKnows,
     IgnoresHowLongToRemember,
-    HidesThePreviousGeneration,
+    SparesNobody,
+    SparesTheDead,
+    TheLargerRaiseCounts,
     WrapsAtTheTop,
-    RaisesOnAnyIncarnation,
-    RaisesAndSaysReplaced,
     KeepsAnyNumber,
     HidesThatRoomWasMade,
     HidesFromFollowersThatRoomWasMade,
@@ -102,18 +102,18 @@ pub const FAULTS: &[(Fault, &str)] = &[
         "a raise is remembered for the longest life announced",
     ),
     (
-        HidesThePreviousGeneration,
-        "a raise tells the generation before it, also when it is repeated",
+        SparesNobody,
+        "a raise spares one session, which keeps what held for it",
+    ),
+    (
+        SparesTheDead,
+        "a raise spares one session, which keeps what held for it",
+    ),
+    (
+        TheLargerRaiseCounts,
+        "a raise that comes late ends who was spared meanwhile",
     ),
     (WrapsAtTheTop, "at the top of its range a raise is an error"),
-    (
-        RaisesOnAnyIncarnation,
-        "a raise for another incarnation raises nothing",
-    ),
-    (
-        RaisesAndSaysReplaced,
-        "a raise for another incarnation raises nothing",
-    ),
     (
         KeepsAnyNumber,
         "anonymous sessions that began first make room, and are refused from then on",

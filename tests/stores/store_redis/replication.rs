@@ -43,7 +43,8 @@ async fn replicas_are_waited_for() {
     eventually("both are up", || async { end(&store, 1).await.is_ok() }).await;
     let started = Instant::now();
     end(&store, 1).await.unwrap();
-    store.raise(raise_of(Target::Everyone, 1)).await.unwrap();
+    let first = store.raise(raise_of(Target::Everyone, 1)).await.unwrap();
+    assert_eq!(first.unreplicated, None);
     println!("two acknowledged writes: {:?}", started.elapsed());
 
     replica.pause();
@@ -56,8 +57,14 @@ async fn replicas_are_waited_for() {
     assert!(started.elapsed() >= WAIT);
     // Told again it changes nothing, and is still not there; also over a connection of its own.
     let raise = raise_of(Target::Everyone, 2);
-    assert_eq!(store.raise(raise).await, Err(refused.clone()));
-    assert_eq!(store.raise(raise).await, Err(refused.clone()));
+    let raised = store.raise(raise).await.unwrap();
+    assert_eq!(raised.unreplicated, Some(refused.clone()));
+    let repeated = store.raise(raise).await.unwrap();
+    assert_eq!(repeated.entry, raised.entry);
+    assert_eq!(repeated.unreplicated, Some(refused.clone()));
+    let held = store.read(None).await.unwrap().everyone;
+    assert_eq!(held, raised.entry.generation);
+    assert!(raised.entry.generation > first.entry.generation);
     let again = primary.options(&list).wait_for_replicas(1).open().unwrap();
     assert_eq!(end(&again, 2).await, Err(refused.clone()));
     let here = state(&store).await;
@@ -83,7 +90,7 @@ async fn replicas_are_waited_for() {
 
     replica.resume();
     eventually("acknowledged", || async { end(&store, 2).await.is_ok() }).await;
-    store.raise(raise).await.unwrap();
+    assert_eq!(store.raise(raise).await.unwrap().unreplicated, None);
     // It is on the replica now.
     let sessions: u64 = replica.ask(&["HLEN", &key(&list, "sessions")]);
     assert!(sessions >= 20);

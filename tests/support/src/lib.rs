@@ -163,10 +163,7 @@ pub fn ended(number: u64, from: UnixMillis, until: UnixMillis) -> Revocation {
 pub fn ended_subject(number: u64, at: UnixMillis, until: UnixMillis) -> Revocation {
     Revocation::Subject {
         key: SubjectKey::from_bytes(spread(number)),
-        entry: SubjectEntry {
-            generation: Generation::new(at.as_millis()),
-            until,
-        },
+        entry: SubjectEntry::new(Generation::new(at.as_millis()), until),
     }
 }
 

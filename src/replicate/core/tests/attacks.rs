@@ -1,10 +1,8 @@
 //! What an attacker would wait for.
 
-use super::super::event::{PublishFor, ReadFor};
+use super::super::event::PublishFor;
 use super::*;
-use crate::ids::{Generation, RaiseId};
-use crate::revoke::node::RaiseOn;
-use crate::revoke::{Purpose, Raise, Target};
+use crate::revoke::Purpose;
 
 /// Nodes that hold so many ends of anonymous sessions.
 fn flooded(nodes: usize, ends: usize) -> Bench {
@@ -65,45 +63,6 @@ fn a_wall_clock_that_jumps_holds_up_no_repair() {
         next.unwrap() < MAX_OUTAGE,
         "the next batch comes after {next:?}"
     );
-}
-
-/// This node's raise reached no replica. The copy that is promoted has another node's, from a moment before.
-#[test]
-fn a_raise_of_another_node_is_not_taken_for_ones_own() {
-    let mut bench = Bench::start(1);
-    bench.seconds += 10;
-    let key = SubjectKey::from_bytes([7; 16]);
-    let target = Target::Subject(key);
-    let now = bench.moment();
-    let on = RaiseOn::AnyServer;
-    let asked = Event::Asked(5, Ask::Raise { target, on });
-    let effects = bench.nodes[0].core.on(asked, now);
-    let Some(Effect::Call(Call::Raise(raise, raise_for))) = effects.into_iter().next() else {
-        unreachable!()
-    };
-    let other = RaiseId::from_bytes([9; 16]);
-    let other = Raise::new(target, other, Generation::NONE, START + HOUR);
-    let call = bench.call();
-    let theirs = bench.server.raise(call, &other).unwrap().generation;
-    let mut primary = bench.server.clone();
-    let ours = primary.raise(call, &raise).unwrap().generation;
-    assert!(ours > theirs);
-    let error = StoreError::NotReplicated {
-        wanted: 1,
-        acknowledged: 0,
-    };
-    let answer = Answer::Raised(raise, raise_for, Err(error));
-    let effects = bench.nodes[0].core.on(Event::Answered(answer), now);
-    let read_for: Option<ReadFor> = effects.into_iter().find_map(|it| match it {
-        Effect::Call(Call::Read(read_for)) => Some(read_for),
-        _ => None,
-    });
-    bench.server.move_to(99);
-    let reading = bench.server.read(call, Some(key));
-    let answer = Answer::Read(read_for.unwrap(), Ok(reading));
-    bench.nodes[0].core.on(Event::Answered(answer), now);
-    let state = bench.nodes[0].core.list().subject(&key);
-    assert!(state.marked, "a session of {theirs} is alive: {state:?}");
 }
 
 /// An anonymous session of a node whose clock was ahead is ended on a good one. Then a copy without the last logout

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::replicate::core::state::Core;
 use crate::revoke::completeness::{Completeness, Moment};
 use crate::revoke::list::List;
-use crate::revoke::{Incarnation, Revocation, Target};
+use crate::revoke::{Incarnation, Revocation, Spared, Target};
+use crate::time::UnixMillis;
 
 impl Core {
     /// A copy that shares nothing.
@@ -16,6 +17,11 @@ impl Core {
             completeness: Arc::new(self.completeness.fork()),
             ..self.clone()
         }
+    }
+
+    /// Since when the store said that it knows of sessions.
+    pub(crate) fn store_since(&self) -> UnixMillis {
+        self.recovery.store_since
     }
 
     pub(crate) fn list(&self) -> &List {
@@ -63,7 +69,11 @@ impl Core {
         self.entries().hash(state);
         self.list.complete_since().hash(state);
         match target {
-            Target::Subject(key) => self.list.subject(&key).marked.hash(state),
+            Target::Subject(key) => self
+                .list
+                .subject(&key, Spared::NOBODY.session)
+                .marked
+                .hash(state),
             Target::Everyone => self.list.everyone_marked().hash(state),
         }
         self.completeness.values().hash(state);

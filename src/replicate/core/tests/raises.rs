@@ -1,55 +1,95 @@
-//! A raise that takes the place of one which is outstanding.
+//! Raises: in place of one that is outstanding, and where no replica has them.
 
 use super::*;
-use crate::revoke::node::RaiseOn;
-use crate::revoke::{Raise, Raised, Target};
+use crate::ids::SessionId;
+use crate::replicate::core::event::RaiseFor;
+use crate::revoke::{Raise, Raised, SubjectEntry, Target};
 
-/// A logout everywhere that the store does not take, and then one of the others, whose request was under way, in its
-/// place. What the node does about the answer to that.
-fn covers(
+const TARGET: Target = Target::Subject(ALICE);
+const CALLER: SessionId = SessionId::from_bytes([7; 16]);
+
+/// Asks for a raise, and takes the call of the store.
+fn ask(bench: &mut Bench, spared: Option<SessionId>) -> (Raise, RaiseFor) {
+    bench.happens(0, Event::Asked(1, Ask::Raise(TARGET, spared)));
+    match bench.nodes[0].calls.pop() {
+        Some(Call::Raise(raise, raise_for)) => (raise, raise_for),
+        other => unreachable!("it is told at once: {other:?}"),
+    }
+}
+
+/// The store's answer comes. What the request is told.
+fn answer(
     bench: &mut Bench,
-    answer: impl FnOnce(&mut Bench, &Raise) -> RaiseAnswer,
-) -> Vec<Effect> {
-    let target = Target::Subject(ALICE);
-    let ask = |bench: &mut Bench, ticket, on| {
-        let ask = Ask::Raise { target, on };
-        bench.happens(0, Event::Asked(ticket, ask));
-        bench.nodes[0].calls.pop()
-    };
-    let Some(Call::Raise(everywhere, raise_for)) = ask(bench, 1, RaiseOn::AnyServer) else {
-        unreachable!("it is told at once")
-    };
-    let failed = Err(StoreError::Unavailable(String::new()));
-    let answered = Answer::Raised(everywhere, raise_for, failed);
-    bench.happens(0, Event::Answered(answered));
-    let Some(Call::Raise(others, raise_for)) = ask(bench, 2, RaiseOn::KnownServer) else {
-        unreachable!("it is told at once")
-    };
-    let answered = Answer::Raised(others, raise_for, answer(bench, &others));
+    (raise, raise_for): (Raise, RaiseFor),
+    raised: Result<Raised, StoreError>,
+) -> Result<Reply, StoreError> {
     let now = bench.moment();
-    bench.nodes[0].core.on(Event::Answered(answered), now)
-}
-
-type RaiseAnswer = Result<Raised, StoreError>;
-
-#[test]
-fn a_raise_in_place_of_one_that_was_not_taken_ended_every_session_from_before() {
-    let mut bench = Bench::start(1);
-    let effects = covers(&mut bench, |bench, raise| {
-        let call = bench.call();
-        bench.server.raise(call, raise)
+    let answered = Event::Answered(Answer::Raised(raise, raise_for, raised));
+    let effects = bench.nodes[0].core.on(answered, now);
+    let reply = effects.into_iter().find_map(|it| match it {
+        Effect::Reply(_, reply) => Some(reply),
+        _ => None,
     });
-    let [Effect::Reply(2, Ok(Reply::Raised(raised)))] = effects[..] else {
-        panic!("{effects:?}")
-    };
-    assert_eq!(raised.previous, raised.generation);
-    assert!(!bench.nodes[0].core.list().subject(&ALICE).marked);
+    reply.expect("it is told")
+}
+
+fn carries_out(bench: &mut Bench, raise: &Raise) -> Raised {
+    let call = bench.call();
+    bench.server.raise(call, raise).unwrap()
+}
+
+fn is_marked(bench: &Bench, session: SessionId) -> bool {
+    bench.nodes[0].core.list().subject(&ALICE, session).marked
+}
+
+fn held(bench: &Bench) -> SubjectEntry {
+    bench.nodes[0].core.list().held(TARGET)
+}
+
+/// A logout everywhere that the store does not take, and then one of the others, whose request was under way.
+#[test]
+fn a_raise_in_place_of_one_that_was_not_taken_spares_nobody_whom_that_ended() {
+    for before in [None, Some(SessionId::from_bytes([8; 16])), Some(CALLER)] {
+        let mut bench = Bench::start(1);
+        let failed = Err(StoreError::Unavailable(String::new()));
+        let asked = ask(&mut bench, before);
+        assert!(answer(&mut bench, asked, failed).is_err());
+        assert_eq!(is_marked(&bench, CALLER), before != Some(CALLER));
+        let asked = ask(&mut bench, Some(CALLER));
+        assert_eq!(is_marked(&bench, CALLER), before != Some(CALLER));
+        let raised = carries_out(&mut bench, &asked.0);
+        answer(&mut bench, asked, Ok(raised)).unwrap();
+        let lives = held(&bench).least(CALLER) < held(&bench).generation;
+        assert_eq!(lives, before == Some(CALLER));
+        assert!(!is_marked(&bench, CALLER));
+        assert!(!is_marked(&bench, SessionId::from_bytes([9; 16])));
+    }
 }
 
 #[test]
-fn a_raise_that_finds_another_server_leaves_the_one_before_it_outstanding() {
+fn a_raise_that_no_replica_has_counts_here_and_is_told_again() {
     let mut bench = Bench::start(1);
-    covers(&mut bench, |_, _| Err(StoreError::Replaced));
-    assert!(bench.nodes[0].core.list().subject(&ALICE).marked);
-    assert_eq!(bench.nodes[0].core.status().outstanding, 1);
+    let asked = ask(&mut bench, None);
+    let error = StoreError::NotReplicated {
+        wanted: 1,
+        acknowledged: 0,
+    };
+    let raised = Raised {
+        unreplicated: Some(error.clone()),
+        ..carries_out(&mut bench, &asked.0)
+    };
+    let entry = raised.entry;
+    assert_eq!(answer(&mut bench, asked, Ok(raised)), Err(error));
+    assert!(
+        !is_marked(&bench, CALLER),
+        "nobody is kept out who logs in now"
+    );
+    assert_eq!(held(&bench), entry);
+    let now = bench.moment();
+    let effects = bench.nodes[0].core.on(Event::Closing, now);
+    let told = effects.into_iter().find_map(|it| match it {
+        Effect::Call(Call::Publish(told, _)) => Some(told),
+        _ => None,
+    });
+    assert_eq!(told, Some(vec![TARGET.at(entry)]));
 }

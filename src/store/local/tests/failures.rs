@@ -2,9 +2,9 @@
 
 use super::{Disk, HOUR, SECOND, id, node, opened, publish, session};
 use crate::error::StoreError;
-use crate::ids::{Generation, SubjectKey};
-use crate::revoke::node::{Node, RaiseOn};
-use crate::revoke::{Store, Target};
+use crate::ids::{Generation, SessionId, SubjectKey};
+use crate::revoke::node::Node;
+use crate::revoke::{Store, SubjectEntry, Target};
 use crate::testing::ManualClock;
 use crate::time::Clock;
 
@@ -31,14 +31,21 @@ async fn setup() -> Setup {
 }
 
 impl Setup {
-    async fn raise(&self) -> Result<crate::revoke::Raised, StoreError> {
-        self.node
-            .raise(TARGET, Generation::NONE, RaiseOn::AnyServer)
-            .await
+    async fn raise(&self) -> Result<SubjectEntry, StoreError> {
+        self.raise_sparing(None).await
+    }
+
+    async fn raise_sparing(&self, spared: Option<SessionId>) -> Result<SubjectEntry, StoreError> {
+        self.node.raise(TARGET, Generation::NONE, spared).await?;
+        Ok(self.node.list().held(TARGET))
     }
 
     fn is_marked(&self) -> bool {
-        self.node.list().subject(&ALICE).marked
+        self.marks(id(99))
+    }
+
+    fn marks(&self, session: SessionId) -> bool {
+        self.node.list().subject(&ALICE, session).marked
     }
 }
 
@@ -107,32 +114,50 @@ async fn a_failed_append_is_not_followed_by_another_before_a_compaction() {
 }
 
 #[tokio::test]
-async fn a_raise_over_one_that_is_outstanding_ended_every_session_from_before() {
+async fn a_raise_over_one_that_is_outstanding_spares_nobody_whom_that_ended() {
     let it = setup().await;
+    let spared = id(7);
     let first = it.raise().await.unwrap();
-    let second = it.raise().await.unwrap();
-    assert_eq!(second.previous, first.generation);
     it.disk.fail(true);
+    assert!(it.raise_sparing(Some(spared)).await.is_err());
+    assert!(it.is_marked() && !it.marks(spared));
+    it.clock.advance(SECOND);
+    assert!(it.raise_sparing(Some(spared)).await.is_err());
+    assert!(!it.marks(spared), "both spare it");
+    it.clock.advance(SECOND);
     assert!(it.raise().await.is_err());
+    assert!(it.marks(spared));
+    it.clock.advance(SECOND);
+    assert!(it.raise_sparing(Some(spared)).await.is_err());
+    assert!(it.marks(spared), "it was ended before");
     it.disk.fail(false);
     it.clock.advance(SECOND);
-    let raised = it.raise().await.unwrap();
-    assert_eq!(raised.previous, raised.generation);
-    assert!(raised.generation > second.generation);
-    assert!(!it.is_marked());
+    let raised = it.raise_sparing(Some(spared)).await.unwrap();
+    assert!(!it.is_marked() && !it.marks(spared));
+    assert!(raised.least(spared) > first.generation);
+    assert!(raised.least(spared) < raised.generation);
+}
+
+#[tokio::test]
+async fn a_session_that_is_spared_stays_so_when_the_list_is_opened_again() {
+    let it = setup().await;
+    let first = it.raise().await.unwrap();
+    let raised = it.raise_sparing(Some(id(7))).await.unwrap();
+    assert_eq!(raised.least(id(7)), first.generation);
+    drop((it.node, it.store));
+    assert_eq!(opened(&it.disk).unwrap().list.held(TARGET), raised);
 }
 
 #[tokio::test]
 async fn a_raise_at_the_top_of_the_range_fails_for_itself_alone() {
     let it = setup().await;
     let top = Generation::new(u64::MAX);
-    it.node.list().join(&TARGET.at(top, it.clock.now() + HOUR));
+    let top = SubjectEntry::new(top, it.clock.now() + HOUR);
+    it.node.list().join(&TARGET.at(top));
     assert_eq!(it.raise().await, Err(StoreError::Exhausted));
     assert!(!it.is_marked());
     publish(&it.node, session(1)).await.unwrap();
-    let everyone = it
-        .node
-        .raise(Target::Everyone, Generation::NONE, RaiseOn::AnyServer);
+    let everyone = it.node.raise(Target::Everyone, Generation::NONE, None);
     everyone.await.unwrap();
 }
 

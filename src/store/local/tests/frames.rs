@@ -6,7 +6,7 @@ use super::super::frame::{FrameReader, frame};
 use super::super::record::{self, About, JournalRecord};
 use super::{ended, framed, frames, id};
 use crate::ids::{Generation, SubjectKey};
-use crate::revoke::{Announcement, Revocation, SubjectEntry};
+use crate::revoke::{Announcement, Revocation, Spared, SubjectEntry};
 use crate::time::UnixMillis;
 use std::time::Duration;
 
@@ -201,7 +201,10 @@ fn records() -> impl Strategy<Value = JournalRecord> {
                 }),
                 3 => JournalRecord::Revocation(Revocation::Subject {
                     key: SubjectKey::from_bytes(*id(c).as_bytes()),
-                    entry: SubjectEntry { generation, until },
+                    entry: SubjectEntry::new(generation, until).sparing(Spared {
+                        session: id(c),
+                        generation: Generation::new(entry.from.as_millis()),
+                    }),
                 }),
                 4 => JournalRecord::Revocation(Revocation::Everyone { generation }),
                 5 => JournalRecord::Revocation(Revocation::Anonymous { since: until }),

@@ -6,9 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{Disk, HOUR, id, node};
-use crate::ids::{Generation, Serial, SubjectKey};
-use crate::revoke::node::RaiseOn;
-use crate::revoke::{Announcement, Revocation, SessionEntry, Store, SubjectEntry, Target};
+use crate::ids::{Generation, Serial, SessionId, SubjectKey};
+use crate::revoke::{Announcement, Revocation, SessionEntry, Spared, Store, SubjectEntry, Target};
 use crate::store::Memory;
 use crate::testing::ManualClock;
 use crate::time::{Clock, UnixMillis};
@@ -16,7 +15,7 @@ use crate::time::{Clock, UnixMillis};
 #[derive(Debug, Clone)]
 enum Step {
     Publish(Revocation),
-    Raise(Target),
+    Raise(Target, Option<SessionId>),
     Announce(Duration),
     Advance(Duration),
     Sweep,
@@ -102,10 +101,10 @@ fn step() -> impl Strategy<Value = Step> {
             },
             4 => Revocation::Subject {
                 key: SubjectKey::from_bytes([n as u8; 16]),
-                entry: SubjectEntry {
-                    generation,
-                    until: entry.until,
-                },
+                entry: SubjectEntry::new(generation, entry.until).sparing(Spared {
+                    session: id(n + 1),
+                    generation: Generation::new(entry.from.as_millis()),
+                }),
             },
             5 => Revocation::Everyone { generation },
             _ => Revocation::Anonymous {
@@ -113,13 +112,14 @@ fn step() -> impl Strategy<Value = Step> {
             },
         }
     });
+    let spared = (0..3u64).prop_map(id);
     let target = prop_oneof![
         3 => (0..3u8).prop_map(|n| Target::Subject(SubjectKey::from_bytes([n; 16]))),
         1 => Just(Target::Everyone),
     ];
     prop_oneof![
         8 => revocation.prop_map(Step::Publish),
-        3 => target.prop_map(Step::Raise),
+        3 => (target, prop::option::of(spared)).prop_map(|(target, spared)| Step::Raise(target, spared)),
         1 => (1..5u32).prop_map(|hours| Step::Announce(hours * HOUR)),
         3 => (0..900u64).prop_map(|n| Step::Advance(Duration::from_secs(n))),
         2 => Just(Step::Sweep),
@@ -145,15 +145,19 @@ async fn agrees(steps: &[Step], disk: Option<Disk>) -> Result<(), TestCaseError>
                 store.publish(&[revocation]).await.unwrap();
                 model.publish(revocation);
             }
-            Step::Raise(target) => {
-                let held = opened.list().generation(target);
-                let raised = opened
-                    .raise(target, Generation::NONE, RaiseOn::AnyServer)
+            Step::Raise(target, spared) => {
+                let held = opened.list().held(target);
+                opened
+                    .raise(target, Generation::NONE, spared)
                     .await
                     .unwrap();
-                prop_assert_eq!(Some(raised.generation), held.next(held, clock.now()));
-                prop_assert_eq!(raised.previous, held);
-                model.publish(target.at(raised.generation, raised.until));
+                let raised = opened.list().held(target);
+                let next = held.generation.next(Generation::NONE, clock.now());
+                prop_assert_eq!(Some(raised.generation), next);
+                if let (Some(spared), Target::Subject(_)) = (spared, target) {
+                    prop_assert_eq!(raised.least(spared), held.least(spared));
+                }
+                model.publish(target.at(raised));
             }
             Step::Announce(longest) => {
                 let announced = Announcement::new(longest, 1000, HOUR);

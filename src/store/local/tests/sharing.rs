@@ -3,7 +3,6 @@
 use super::{Disk, HOUR, SECOND, anonymous, id, node, opened, publish, session, started};
 use crate::error::StoreError;
 use crate::ids::Generation;
-use crate::revoke::node::RaiseOn;
 use crate::revoke::{Published, Revocation, Store, Target};
 use crate::store::Memory;
 use crate::testing::ManualClock;
@@ -19,13 +18,11 @@ async fn two_sessions_on_one_store_share_one_list_and_one_sequence_of_raises() {
         publish(&one, session(1)).await.unwrap();
         assert!(two.list().session(&id(1), false).is_some());
         assert_eq!(two.revoke(session(1)).here, Published::Known);
-        let raises = [&one, &two, &one]
-            .map(|node| node.raise(Target::Everyone, Generation::NONE, RaiseOn::AnyServer));
-        let mut last = Generation::NONE;
-        for raise in raises {
-            let raised = raise.await.unwrap();
-            assert!(raised.generation > last);
-            last = raised.generation;
+        for node in [&one, &two, &one] {
+            let last = two.list().everyone();
+            let raise = node.raise(Target::Everyone, Generation::NONE, None);
+            raise.await.unwrap();
+            assert!(one.list().everyone() > last);
         }
         drop(one);
         publish(&two, session(2)).await.unwrap();
@@ -59,10 +56,9 @@ async fn a_store_in_memory_appends_nothing_and_begins_when_it_is_used() {
     let node = node(&store, &clock).await;
     assert_eq!(node.list().complete_since(), clock.now());
     assert_eq!(publish(&node, session(1)).await, Ok(Published::Fresh));
-    let raised = node
-        .raise(Target::Everyone, Generation::NONE, RaiseOn::AnyServer)
-        .await;
-    assert_eq!(node.list().everyone(), raised.unwrap().generation);
+    let raised = node.raise(Target::Everyone, Generation::NONE, None).await;
+    assert_eq!(raised, Ok(()));
+    assert!(node.list().everyone() > Generation::NONE);
     assert!(!node.list().everyone_marked());
     clock.advance(2 * HOUR);
     node.sweep().await.unwrap();
@@ -165,10 +161,8 @@ async fn a_longer_life_announced_later_keeps_subjects_over_restarts_and_sweeps()
     let target = Target::Subject(key);
     let store = disk.store();
     let node = node(&store, &clock).await;
-    let raised = node
-        .raise(target, Generation::NONE, RaiseOn::AnyServer)
-        .await
-        .unwrap();
+    node.raise(target, Generation::NONE, None).await.unwrap();
+    let raised = node.list().held(target);
     assert_eq!(raised.until, clock.now() + HOUR);
     let day = crate::revoke::Announcement::new(24 * HOUR, 1000, HOUR);
     store.announce(day).await.unwrap();

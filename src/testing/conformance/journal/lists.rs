@@ -6,8 +6,7 @@ use super::tools::{
     id, one_of_each, session, subject,
 };
 use crate::ids::Generation;
-use crate::revoke::node::RaiseOn;
-use crate::revoke::{Announcement, Published, Target};
+use crate::revoke::{Announcement, Published, Revocation, Target};
 use crate::testing::ManualClock;
 use crate::testing::conformance::report::{Checked, equal, require};
 use crate::time::Clock;
@@ -46,14 +45,9 @@ pub(super) async fn raises_are_kept(h: &dyn JournalHarness) -> Checked {
     for target in [Target::Subject(subject(1)), Target::Everyone] {
         let mut last = Generation::NONE;
         for _ in 0..3 {
-            let raised = open
-                .node
-                .raise(target, Generation::NONE, RaiseOn::AnyServer)
-                .await?;
-            require(raised.previous == last && raised.generation > last, || {
-                format!("after {last} came {raised:?}")
-            })?;
-            last = raised.generation;
+            let raised = open.raise(target).await?;
+            require(raised > last, || format!("after {last} came {raised}"))?;
+            last = raised;
             open = open.again(h, &clock).await?;
             let held = open.node.list().generation(target);
             equal("opened again, the generation", held, last)?;
@@ -170,6 +164,6 @@ pub(super) async fn a_failure_is_made_good(h: &dyn JournalHarness) -> Checked {
         "a raise that could be written does not count".into()
     })?;
     let open = open.again(h, &clock).await?;
-    let everyone = Target::Everyone.at(generation, clock.now());
+    let everyone = Revocation::Everyone { generation };
     open.holds(&[kept, failed, everyone], "opened again").await
 }

@@ -7,7 +7,7 @@ use super::harness::JournalHarness;
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::random::SystemRandom;
-use crate::revoke::node::{Node, RaiseOn};
+use crate::revoke::node::Node;
 use crate::revoke::policy::Trust;
 use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
@@ -107,11 +107,8 @@ impl TestedStore {
     }
 
     pub(super) async fn raise(&self, target: Target) -> Result<Generation, StoreError> {
-        let raised = self
-            .node
-            .raise(target, Generation::NONE, RaiseOn::AnyServer)
-            .await?;
-        Ok(raised.generation)
+        self.node.raise(target, Generation::NONE, None).await?;
+        Ok(self.node.list().generation(target))
     }
 
     /// Fails the check unless the store holds these, and nothing else.
@@ -165,7 +162,7 @@ pub(super) fn renewed(n: u64, from: UnixMillis, until: UnixMillis) -> Revocation
 pub(super) fn raised(n: u64, generation: Generation, until: UnixMillis) -> Revocation {
     Revocation::Subject {
         key: subject(n),
-        entry: SubjectEntry { generation, until },
+        entry: SubjectEntry::new(generation, until),
     }
 }
 

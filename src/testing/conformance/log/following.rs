@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::harness::LogHarness;
 use super::tools::*;
 use crate::ids::Generation;
-use crate::revoke::{Cursor, Followed, Revocation, Target};
+use crate::revoke::{Cursor, Followed, Revocation, SubjectEntry, Target};
 use crate::testing::conformance::report::{Checked, Stop, equal, require};
 
 pub(super) async fn following_delivers(h: &dyn LogHarness) -> Checked {
@@ -38,8 +38,9 @@ pub(super) async fn following_delivers_raises(h: &dyn LogHarness) -> Checked {
     let of_everyone = raise(&log, Target::Everyone, 2, Generation::NONE).await?;
     let told = told(&log, cursor, 2).await?;
     let until = until(&log, subject(1)).await?;
-    includes(&told, &Target::Subject(subject(1)).at(of_subject, until))?;
-    includes(&told, &Target::Everyone.at(of_everyone, until))
+    let at = |generation| SubjectEntry::new(generation, until);
+    includes(&told, &Target::Subject(subject(1)).at(at(of_subject)))?;
+    includes(&told, &Target::Everyone.at(at(of_everyone)))
 }
 
 pub(super) async fn a_follower_is_answered(h: &dyn LogHarness) -> Checked {

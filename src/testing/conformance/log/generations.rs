@@ -8,7 +8,7 @@ use super::harness::LogHarness;
 use super::tools::*;
 use crate::error::StoreError;
 use crate::ids::Generation;
-use crate::revoke::{Incarnation, Raise, Target};
+use crate::revoke::{Raise, Revocation, Spared, SubjectEntry, Target};
 use crate::testing::conformance::report::{Checked, Stop, equal, require};
 use crate::time::UnixMillis;
 
@@ -90,22 +90,69 @@ pub(super) async fn a_repeat_raises_nothing(h: &dyn LogHarness) -> Checked {
     Ok(())
 }
 
-pub(super) async fn a_raise_tells_the_one_before(h: &dyn LogHarness) -> Checked {
+pub(super) async fn a_raise_spares_one(h: &dyn LogHarness) -> Checked {
     let log = announced(h, DAY).await?;
-    for target in [Target::Subject(subject(1)), Target::Everyone] {
-        let request = |id, known| Raise::new(target, raise_id(id), known, UnixMillis::EPOCH);
-        let first = log.raise(request(1, Generation::NONE)).await?;
-        equal("before", first.previous, Generation::NONE)?;
-        let second = log.raise(request(2, Generation::NONE)).await?;
-        let repeated = log.raise(request(2, second.generation)).await?;
-        for raised in [second, repeated] {
-            equal("before", raised.previous, first.generation)?;
-        }
-        let known = Generation::new(second.generation.get() + 1_000_000_000);
-        let third = log.raise(request(3, known)).await?;
-        equal("before, as the caller knew", third.previous, known)?;
-    }
-    Ok(())
+    let target = Target::Subject(subject(1));
+    let spares = |raise, session, generation| Raise {
+        spared: Some(Spared {
+            session: id(session),
+            generation,
+        }),
+        ..Raise::new(target, raise_id(raise), Generation::NONE, UnixMillis::EPOCH)
+    };
+    // Everybody from before the first raise is dead, whoever is spared later.
+    let first = raise(&log, target, 1, Generation::NONE).await?;
+    let second = log.raise(spares(2, 1, Generation::NONE)).await?.entry;
+    require(second.generation > first, || {
+        format!("{first}, then {second:?}")
+    })?;
+    equal("who is spared, from then on", second.least(id(1)), first)?;
+    equal(
+        "anybody else, from then on",
+        second.least(id(2)),
+        second.generation,
+    )?;
+    let repeated = log.raise(spares(2, 1, Generation::NONE)).await?.entry;
+    equal("repeated", repeated, second)?;
+    let third = log.raise(spares(3, 1, Generation::NONE)).await?.entry;
+    equal("spared again", third.least(id(1)), first)?;
+    let key = subject(1);
+    let stored = Revocation::Subject { key, entry: third };
+    includes(&snapshot(&log).await?.0, &stored)?;
+    includes(&log.find(id(1), Some(key)).await?.revocations, &stored)?;
+    let known = Generation::new(third.generation.get() - 1);
+    let fourth = log.raise(spares(4, 1, known)).await?.entry;
+    equal("spared, as the caller knew", fourth.least(id(1)), known)?;
+    let fifth = log.raise(spares(5, 2, Generation::NONE)).await?.entry;
+    equal("another spared", fifth.least(id(2)), fourth.generation)?;
+    equal("the one before", fifth.least(id(1)), fifth.generation)
+}
+
+/// A raise that was lost comes back after one that spared somebody.
+pub(super) async fn a_raise_that_comes_late_ends_who_was_spared(h: &dyn LogHarness) -> Checked {
+    let log = announced(h, DAY).await?;
+    let target = Target::Subject(subject(1));
+    let first = raise(&log, target, 1, Generation::NONE).await?;
+    let spared = Spared {
+        session: id(1),
+        generation: Generation::NONE,
+    };
+    let known = Generation::new(first.get() + 10);
+    let request = Raise::new(target, raise_id(2), known, UnixMillis::EPOCH);
+    let second = log
+        .raise(Raise {
+            spared: Some(spared),
+            ..request
+        })
+        .await?
+        .entry;
+    equal("who is spared, from then on", second.least(id(1)), first)?;
+    let lost = Generation::new(first.get() + 5);
+    let lost = target.at(SubjectEntry::new(lost, second.until));
+    publish(&log, &[lost]).await?;
+    let stored = log.find(id(1), Some(subject(1))).await?.revocations;
+    includes(&stored, &target.at(second).join(lost))?;
+    reads(&log, target, second.generation).await
 }
 
 pub(super) async fn an_overtaken_raise_is_recognised(h: &dyn LogHarness) -> Checked {
@@ -116,7 +163,7 @@ pub(super) async fn an_overtaken_raise_is_recognised(h: &dyn LogHarness) -> Chec
         for id in 2..5 {
             last = raise(&log, target, id, Generation::NONE).await?;
             let again = raise(&log, target, 1, last).await?;
-            equal("repeated", again, first)?;
+            equal("repeated", again, last)?;
         }
         reads(&log, target, last).await?;
     }
@@ -140,40 +187,11 @@ pub(super) async fn published_generations_count(h: &dyn LogHarness) -> Checked {
     let now = now(&log).await?;
     let moved = Generation::new((now + HOUR).as_millis());
     let targets = [Target::Subject(subject(1)), Target::Everyone];
-    publish(&log, &targets.map(|it| it.at(moved, now + DAY))).await?;
+    let moved_to = SubjectEntry::new(moved, now + DAY);
+    publish(&log, &targets.map(|it| it.at(moved_to))).await?;
     for target in targets {
         let raised = raise(&log, target, 1, Generation::NONE).await?;
         equal("after a publication", raised.get(), moved.get() + 1)?;
-    }
-    Ok(())
-}
-
-pub(super) async fn another_incarnation_raises_nothing(h: &dyn LogHarness) -> Checked {
-    let log = announced(h, DAY).await?;
-    let here = state(&log).await?.incarnation;
-    let others = [
-        Incarnation::new(here.epoch ^ 1, here.server),
-        Incarnation::new(here.epoch, here.server ^ 1),
-    ];
-    for target in [Target::Subject(subject(1)), Target::Everyone] {
-        let on = |id, on| Raise {
-            on: Some(on),
-            ..Raise::new(target, raise_id(id), Generation::NONE, UnixMillis::EPOCH)
-        };
-        for other in others {
-            let outcome = log.raise(on(1, other)).await;
-            require(outcome == Err(StoreError::Replaced), || {
-                format!("a raise for {other:?} on {here:?} answered {outcome:?}")
-            })?;
-            reads(&log, target, Generation::NONE).await?;
-        }
-        let raised = log.raise(on(1, here)).await?;
-        equal("who raised", raised.state.incarnation, here)?;
-        // What was raised was raised, whichever incarnation it is by now.
-        let again = log
-            .raise(on(1, others.into_iter().next().unwrap_or(here)))
-            .await?;
-        equal("repeated", again.generation, raised.generation)?;
     }
     Ok(())
 }

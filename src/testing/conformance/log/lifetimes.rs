@@ -37,17 +37,17 @@ pub(super) async fn raises_last_long_enough(h: &dyn LogHarness) -> Checked {
     let of = |target, until| Raise::new(target, raise_id(1), Generation::NONE, until);
     let request = of(Target::Subject(subject(1)), UnixMillis::EPOCH);
     let raised = log.raise(request).await?;
-    at_least("kept until", raised.until, before + DAY)?;
+    at_least("kept until", raised.entry.until, before + DAY)?;
     let stored = until(&log, subject(1)).await?;
-    at_least("in the snapshot", stored, raised.until)?;
+    at_least("in the snapshot", stored, raised.entry.until)?;
     // A log that was never told how long cookies live, because it lost that too, is told by the raise.
     let longer = of(Target::Subject(subject(2)), before + 30 * DAY);
     let raised = log.raise(longer).await?;
     let stored = until(&log, subject(2)).await?;
-    at_least("kept until", raised.until.min(stored), longer.until)?;
+    at_least("kept until", raised.entry.until.min(stored), longer.until)?;
     let everyone = of(Target::Everyone, UnixMillis::EPOCH);
     let raised = log.raise(everyone).await?;
-    equal("everyone's until", raised.until, UnixMillis::MAX)
+    equal("everyone's until", raised.entry.until, UnixMillis::MAX)
 }
 
 pub(super) async fn announcements_cover_the_past(h: &dyn LogHarness) -> Checked {

@@ -64,11 +64,11 @@ pub async fn log(harness: &dyn LogHarness) -> Report {
         "generations of different targets are apart": generations::targets_are_apart;
         "concurrent raises return different, growing values": generations::raises_are_unique;
         "a repeated raise returns the same and raises nothing": generations::a_repeat_raises_nothing;
-        "a raise tells the generation before it, also when it is repeated": generations::a_raise_tells_the_one_before;
+        "a raise spares one session, which keeps what held for it": generations::a_raise_spares_one;
+        "a raise that comes late ends who was spared meanwhile": generations::a_raise_that_comes_late_ends_who_was_spared;
         "a repeat of one of the last four raises is recognised, too": generations::an_overtaken_raise_is_recognised;
         "at the top of its range a raise is an error": generations::the_top_is_an_error;
         "a published generation is one that raises follow": generations::published_generations_count;
-        "a raise for another incarnation raises nothing": generations::another_incarnation_raises_nothing;
         "anonymous sessions that began first make room, and are refused from then on": anonymous::the_first_make_room;
         "anonymous sessions that have expired make room first": anonymous::the_expired_make_room_first;
         "anonymous sessions that began together make room together": anonymous::room_is_made_by_time;

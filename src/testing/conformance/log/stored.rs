@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use super::harness::LogHarness;
 use super::tools::*;
 use crate::ids::{Generation, Serial};
-use crate::revoke::{EntryKey, Published, Purpose, Revocation, SessionEntry, Target};
+use crate::revoke::{EntryKey, Published, Purpose, Revocation, SessionEntry, SubjectEntry, Target};
 use crate::testing::conformance::report::{Checked, Stop, equal, require, same};
 use crate::time::UnixMillis;
 
@@ -38,7 +38,7 @@ pub(super) async fn published_is_in_the_snapshot(h: &dyn LogHarness) -> Checked 
     let published = [
         Revocation::Session { id: id(1), entry },
         anonymous(2, now, entry),
-        Target::Subject(subject(3)).at(generation, now + DAY),
+        Target::Subject(subject(3)).at(SubjectEntry::new(generation, now + DAY)),
         Revocation::Everyone { generation },
     ];
     let answers = publish(&log, &published).await?;
@@ -111,9 +111,9 @@ pub(super) async fn publishing_tells_fresh(h: &dyn LogHarness) -> Checked {
     let log = fresh(h).await?;
     let now = now(&log).await?;
     let until = now + DAY;
-    let generation = |value| Generation::new(now.as_millis() + value);
-    let of_subject = |value| Target::Subject(subject(1)).at(generation(value), until);
-    let of_everyone = |value| Target::Everyone.at(generation(value), until);
+    let raised = |value| SubjectEntry::new(Generation::new(now.as_millis() + value), until);
+    let of_subject = |value| Target::Subject(subject(1)).at(raised(value));
+    let of_everyone = |value| Target::Everyone.at(raised(value));
     let steps = [
         (session(1, entry(1, now, until)), Fresh),
         (session(1, entry(1, now, until)), Known),

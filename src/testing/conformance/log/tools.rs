@@ -8,7 +8,7 @@ use super::harness::LogHarness;
 use crate::ids::{Generation, RaiseId, Serial, SessionId, SubjectKey};
 use crate::revoke::{
     Announcement, Cursor, EntryKey, Followed, LogState, Published, Purpose, Raise, ReplicatedLog,
-    Revocation, SessionEntry, SnapshotEnd, Target,
+    Revocation, SessionEntry, SnapshotEnd, Spared, SubjectEntry, Target,
 };
 use crate::testing::conformance::report::{Checked, Stop, equal, require};
 use crate::time::UnixMillis;
@@ -185,7 +185,7 @@ pub(super) async fn raise(
 ) -> Checked<Generation> {
     let id = raise_id(id);
     let raise = Raise::new(target, id, known, UnixMillis::EPOCH);
-    Ok(log.raise(raise).await?.generation)
+    Ok(log.raise(raise).await?.entry.generation)
 }
 
 pub(super) async fn generation(log: &Log, target: Target) -> Checked<Generation> {
@@ -214,10 +214,14 @@ pub(super) fn some_of_each(now: UnixMillis) -> Vec<Revocation> {
         let until = now + HOUR * (1 + (n as u32 * 5) % 6);
         let serial = (n as u32 * 2) % 5;
         let generation = Generation::new(now.as_millis() + (n * 7) % 5);
+        let raised = SubjectEntry::new(generation, until).sparing(Spared {
+            session: id(n % 2),
+            generation: Generation::new(now.as_millis() + n % 3),
+        });
         all.push(session(n / 3, entry(serial, from, until)));
         all.push(anonymous(n / 3, now, entry(serial, from, until)));
         for target in [Target::Subject(subject(n / 3)), Target::Everyone] {
-            all.push(target.at(generation, until));
+            all.push(target.at(raised));
         }
     }
     all

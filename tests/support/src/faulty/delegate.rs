@@ -12,7 +12,7 @@ use sealed_session::revoke::{
 use sealed_session::store::StoreError;
 use sealed_session::time::UnixMillis;
 
-use super::{Call, Faulty, Mode, Orders, lost};
+use super::{Call, Faulty, Mode, Orders, alone, lost};
 
 #[async_trait]
 impl ReplicatedLog for Faulty {
@@ -53,6 +53,11 @@ impl ReplicatedLog for Faulty {
         if held_up() && self.mode(Call::Raise) == Mode::Up {
             self.wait_while(held_up).await;
             return Err(lost());
+        }
+        if self.mode(Call::Raise) == Mode::Alone {
+            let mut raised = self.inner().raise(raise).await?;
+            raised.unreplicated = Some(alone());
+            return Ok(raised);
         }
         self.disturb(Call::Raise, self.inner().raise(raise)).await
     }

@@ -200,12 +200,7 @@ impl Faulty {
             Mode::Up | Mode::Forgets => work.await,
             Mode::Down | Mode::Hanging => Err(lost()),
             Mode::LosesReplies => work.await.and_then(|_| Err(lost())),
-            Mode::Alone => work.await.and_then(|_| {
-                Err(StoreError::NotReplicated {
-                    wanted: 1,
-                    acknowledged: 0,
-                })
-            }),
+            Mode::Alone => work.await.and_then(|_| Err(alone())),
         }
     }
 
@@ -221,6 +216,14 @@ impl Faulty {
 
 fn lost() -> StoreError {
     StoreError::Unavailable("made to fail, 10.1.2.3".into())
+}
+
+/// No replica has it.
+fn alone() -> StoreError {
+    StoreError::NotReplicated {
+        wanted: 1,
+        acknowledged: 0,
+    }
 }
 
 /// Counts calls, also those that are given up.
