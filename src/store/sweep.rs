@@ -35,3 +35,31 @@ pub(crate) fn check_clock(now: UnixMillis, last_sweep: UnixMillis) -> Result<(),
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_believed_a_minute_behind_the_last_sweep_and_400_days_after_it() {
+        let swept = UnixMillis::from_secs(1_800_000_000);
+        let (behind, ahead) = (
+            swept.minus(Duration::from_secs(60)),
+            swept + Duration::from_secs(400 * 24 * 3600),
+        );
+        for now in [behind, swept, ahead] {
+            assert_eq!(check_clock(now, swept), Ok(()));
+        }
+        let millisecond = Duration::from_millis(1);
+        for (now, says) in [
+            (behind.minus(millisecond), "which is later"),
+            (ahead + millisecond, "400 days"),
+        ] {
+            let error = check_clock(now, swept).unwrap_err();
+            assert!(
+                matches!(&error, StoreError::Clock(told) if told.contains(says)),
+                "{error}"
+            );
+        }
+    }
+}

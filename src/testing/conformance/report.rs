@@ -188,4 +188,31 @@ mod tests {
             assert_eq!(outcome, Outcome::Failed(problem.to_owned()));
         }
     }
+
+    async fn panics() -> Checked {
+        panic!("at the top of the range")
+    }
+
+    #[tokio::test]
+    async fn a_report_fails_with_a_check_that_fails_or_panics_and_with_no_other() {
+        let mut report = Report::new();
+        report.run("kept", async { Ok(()) }).await;
+        let skipped = async { Err(Stop::skipped("no clock")) };
+        report.run("left out", skipped).await;
+        assert!(report.passed());
+        report.run("in a panic", panics()).await;
+        assert!(!report.passed());
+        let printed = report.to_string();
+        for line in [
+            "passed   kept\n",
+            "skipped  left out: no clock\n",
+            "FAILED   in a panic: it panicked\n",
+        ] {
+            assert!(printed.contains(line), "{printed}");
+        }
+        let mut report = Report::new();
+        let failed = async { Err(Stop::failed("it is")) };
+        report.run("broken", failed).await;
+        assert!(!report.passed());
+    }
 }

@@ -11,6 +11,10 @@ const CALLER: SessionId = SessionId::from_bytes([7; 16]);
 /// Asks for a raise, and takes the call of the store.
 fn ask(bench: &mut Bench, spared: Option<SessionId>) -> (Raise, RaiseFor) {
     bench.happens(0, Event::Asked(1, Ask::Raise(TARGET, spared)));
+    told(bench)
+}
+
+fn told(bench: &mut Bench) -> (Raise, RaiseFor) {
     match bench.nodes[0].calls.pop() {
         Some(Call::Raise(raise, raise_for)) => (raise, raise_for),
         other => unreachable!("it is told at once: {other:?}"),
@@ -92,4 +96,22 @@ fn a_raise_that_no_replica_has_counts_here_and_is_told_again() {
         _ => None,
     });
     assert_eq!(told, Some(vec![TARGET.at(entry)]));
+}
+
+/// The store hears of it twice, under one name.
+#[test]
+fn a_login_that_tells_a_raise_before_its_own_attempt_leaves_no_mark() {
+    let mut bench = Bench::start(1);
+    let own = ask(&mut bench, None);
+    assert!(is_marked(&bench, CALLER));
+    bench.happens(0, Event::Asked(2, Ask::Read(ALICE)));
+    let of_login = told(&mut bench);
+    assert_eq!(of_login.0, own.0);
+    for (raise, raise_for) in [of_login, own] {
+        let raised = carries_out(&mut bench, &raise);
+        let answer = Answer::Raised(raise, raise_for, Ok(raised));
+        bench.happens(0, Event::Answered(answer));
+        assert!(!is_marked(&bench, CALLER));
+        assert_eq!(bench.nodes[0].core.status().outstanding, 0);
+    }
 }

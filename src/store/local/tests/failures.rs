@@ -4,7 +4,7 @@ use super::{Disk, HOUR, SECOND, id, node, opened, publish, session};
 use crate::error::StoreError;
 use crate::ids::{Generation, SessionId, SubjectKey};
 use crate::revoke::node::Node;
-use crate::revoke::{Store, SubjectEntry, Target};
+use crate::revoke::{Published, Store, SubjectEntry, Target};
 use crate::testing::ManualClock;
 use crate::time::Clock;
 
@@ -162,6 +162,32 @@ async fn a_raise_at_the_top_of_the_range_fails_for_itself_alone() {
 }
 
 #[tokio::test]
+async fn raises_that_fail_take_down_nothing_that_is_published_beside_them() {
+    let it = setup().await;
+    let top = Generation::new(u64::MAX);
+    let top = SubjectEntry::new(top, it.clock.now() + HOUR);
+    it.node.list().join(&TARGET.at(top));
+    let told: Vec<_> = {
+        // Holds up the thread that writes.
+        let _full = it.disk.lock();
+        let ask = |n| {
+            let raising = (n % 10 == 0).then(|| it.node.raise(TARGET, Generation::NONE, None));
+            (raising, it.node.revoke(session(n)).there)
+        };
+        (0..200).map(ask).collect()
+    };
+    for (raising, there) in told {
+        if let Some(raising) = raising {
+            assert_eq!(raising.await, Err(StoreError::Exhausted));
+        }
+        assert_eq!(there.await, Ok(Published::Fresh));
+    }
+    drop((it.node, it.store));
+    let list = &opened(&it.disk).unwrap().list;
+    assert!((0..200).all(|n| list.session(&id(n), false).is_some()));
+}
+
+#[tokio::test]
 async fn a_sweep_forgets_nothing_before_its_time_is_durable() {
     let it = setup().await;
     publish(&it.node, session(1)).await.unwrap();
@@ -173,6 +199,34 @@ async fn a_sweep_forgets_nothing_before_its_time_is_durable() {
     it.clock.advance(SECOND);
     it.node.sweep().await.unwrap();
     assert_eq!(it.node.list().len(), 0);
+}
+
+/// It may have forgotten too early what a cookie from that time needs.
+#[tokio::test]
+async fn a_list_that_was_used_and_is_empty_again_does_not_begin_anew() {
+    for is_raise in [false, true] {
+        let it = setup().await;
+        match is_raise {
+            true => it.raise().await.map(drop).unwrap(),
+            false => publish(&it.node, session(1)).await.map(drop).unwrap(),
+        }
+        it.clock.advance(3 * HOUR);
+        it.node.sweep().await.unwrap();
+        assert_eq!(it.node.list().len(), 0);
+        // A compaction leaves nothing of it in the journal.
+        let compactions = it.disk.lock().compactions;
+        it.disk.fail(true);
+        it.clock.advance(SECOND);
+        assert!(it.node.sweep().await.is_err());
+        it.disk.fail(false);
+        it.clock.advance(SECOND);
+        it.node.sweep().await.unwrap();
+        assert_eq!(it.disk.lock().compactions, compactions + 1);
+        drop((it.node, it.store));
+        // By the clock from before.
+        let outcome = opened(&it.disk).map(drop);
+        assert!(matches!(outcome, Err(StoreError::Clock(_))), "{outcome:?}");
+    }
 }
 
 #[tokio::test]

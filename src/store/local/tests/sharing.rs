@@ -112,6 +112,29 @@ async fn three_hundred_anonymous_logouts_at_once_all_succeed() {
     }
 }
 
+/// One that was used may have forgotten something too early, and keeps the later of both times.
+#[tokio::test]
+async fn a_list_that_is_still_empty_begins_anew_while_it_is_in_use() {
+    let (disk, clock) = (Disk::default(), ManualClock::default());
+    let right = clock.now();
+    clock.set(right + 2 * HOUR);
+    let store = disk.store();
+    let node = node(&store, &clock).await;
+    let day = crate::revoke::Announcement::new(24 * HOUR, 1000, HOUR);
+    store.announce(day).await.unwrap();
+    clock.set(right);
+    node.sweep().await.unwrap();
+    assert_eq!(node.list().complete_since(), right);
+    // What is revoked from then on is kept, and so is what was announced before.
+    publish(&node, session(1)).await.unwrap();
+    node.sweep().await.unwrap();
+    drop((node, store));
+    let state = opened(&disk).unwrap();
+    assert_eq!(state.list.complete_since(), right);
+    assert!(state.list.session(&id(1), false).is_some());
+    assert_eq!(state.about().announced.longest, 24 * HOUR);
+}
+
 /// It could not make room among those of anonymous sessions.
 #[tokio::test]
 async fn the_end_of_an_anonymous_session_from_the_future_is_kept_in_the_main_list() {

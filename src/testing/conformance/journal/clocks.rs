@@ -81,7 +81,15 @@ pub(super) async fn a_wrong_clock_is_refused(h: &dyn JournalHarness) -> Checked 
         open = TestedStore::reopened(h, &clock).await?;
         open.holds(&[used], "opened by the right clock").await?;
     }
-    Ok(())
+    // As far as a clock may be off, and after a pause that is long and possible.
+    clock.set(swept.minus(MINUTE));
+    open.node.sweep().await?;
+    open.holds(&[used], "swept by a clock a minute behind")
+        .await?;
+    clock.set(swept + 400 * DAY);
+    open = open.again(h, &clock).await?;
+    open.node.sweep().await?;
+    open.holds(&[], "swept 400 days later").await
 }
 
 pub(super) async fn a_clock_set_back_begins_anew(h: &dyn JournalHarness) -> Checked {
@@ -137,6 +145,13 @@ pub(super) async fn an_empty_list_begins_anew(h: &dyn JournalHarness) -> Checked
             open.node.sweep().await?;
             open = open.again(h, &clock).await?;
         }
+        let used = session(1, right + DAY);
+        open.publish(used).await?;
+        open.node.sweep().await?;
+        let open = open.again(h, &clock).await?;
+        let when = format!("made at {wrong}, and used at {right}");
+        open.begins(right, &when).await?;
+        open.holds(&[used], &when).await?;
     }
     Ok(())
 }
