@@ -101,7 +101,7 @@ impl Core {
     }
 
     /// Whether the list was complete when the store was last heard of.
-    pub(crate) fn was_whole(&self) -> bool {
+    fn was_whole(&self) -> bool {
         match (self.recovery.heard, self.recovery.complete_at) {
             (Some(heard), Some(complete)) => heard.since(complete) <= self.trust.max_staleness,
             _ => false,

@@ -2,9 +2,12 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::calls::NO_CALL;
+use super::properties::covers;
 use super::{Bounds, Config, SUBJECT, Without};
 use crate::ids::{Generation, RaiseId};
 use crate::replicate::core::{Call, Core, Event, Ticket};
+use crate::revoke::completeness::Moment;
 use crate::testing::LogServer;
 use crate::time::UnixMillis;
 
@@ -164,7 +167,9 @@ pub(super) struct Seen {
     pub(super) whole: u8,
     /// The nodes that had heard of a store that was lost, and not of all that it had told, for too long.
     pub(super) stale: u8,
-    /// When a store was lost a node lived that did not hold all that it did.
+    /// The nodes that did not hold, when a store was lost, all that it did, and have met none since.
+    pub(super) lacking: u8,
+    /// Such a node met the next store so early that it took itself for whole.
     pub(super) was_deaf: bool,
     pub(super) raises: Vec<Raising>,
 }
@@ -184,6 +189,48 @@ pub(super) struct Raising {
 impl State {
     pub(super) fn node(&self, node: u8) -> Option<&Node> {
         self.nodes[usize::from(node)].as_ref()
+    }
+
+    /// The store is lost. Who held all that it did?
+    pub(super) fn lost(&mut self, config: &Config) {
+        self.seen.losses += 1;
+        self.seen.lost_at = Some(self.now);
+        let held = self.store_entries();
+        let lost = self.server.clone().state(NO_CALL);
+        for (number, node) in self.nodes.iter().enumerate() {
+            let bit = 1 << number;
+            let was_whole = self.seen.losses == 1 || self.seen.whole & bit != 0;
+            self.seen.whole &= !bit;
+            let Some(core) = node.as_ref().map(|node| &node.core) else {
+                continue;
+            };
+            // Who met a store and never saw what it had cannot know what that took.
+            let has_met = core.known() == Some(lost.incarnation);
+            let entries = core.entries();
+            let covers = |it| covers(&entries, it);
+            let holds =
+                core.known().is_some() && (!has_met || core.has_seen()) && held.iter().all(covers);
+            let heard = core.heard_at().zip(core.complete_at());
+            let is_stale = heard
+                .is_none_or(|(heard, complete)| heard.since(complete) > config.trust.max_staleness);
+            if is_stale {
+                self.seen.stale |= bit;
+            }
+            if holds && was_whole {
+                self.seen.whole |= bit;
+            }
+            if !holds && !is_stale {
+                self.seen.lacking |= bit;
+            }
+        }
+    }
+
+    /// A node met another store than the one that it heard of last.
+    pub(super) fn met(&mut self, config: &Config, node: u8, heard: Option<Moment>) {
+        let now = config.moment(self.now);
+        let is_in_time = heard.is_some_and(|it| now.since(it) <= config.trust.max_outage);
+        self.seen.was_deaf |= is_in_time && self.seen.lacking >> node & 1 == 1;
+        self.seen.lacking &= !(1 << node);
     }
 
     /// The nodes that are up.

@@ -34,7 +34,7 @@ pub(super) fn quiet() -> Config {
 
 /// Every property holds in every state, and all that the bounds allow is reached.
 #[track_caller]
-fn holds(config: Config) {
+pub(super) fn holds(config: Config) {
     let checker = config.checker().spawn_dfs().join();
     println!("{} states", checker.unique_state_count());
     checker.assert_properties();
@@ -103,7 +103,7 @@ fn a_generation_that_was_lost_stays_above() {
 }
 
 /// A store that loses everything, and nodes that were stale then, or come too late.
-pub(super) fn away() -> Config {
+fn away() -> Config {
     let mut config = lost().with([(Partitions, 1)]).ticks(2);
     config.trust.max_staleness = config.tick / 2;
     config.trust.max_outage = config.tick;

@@ -219,14 +219,14 @@ impl State {
             }
             Retry(node) => self.happens(config, node, Event::Closing),
             Lose => {
-                self.lost();
+                self.lost(config);
                 self.server.lose_everything();
                 self.server.move_to(2 + u64::from(self.seen.losses));
                 self.copy = None;
             }
             CatchUp => self.copy = Some(Box::new(self.server.clone())),
             FailOver => {
-                self.lost();
+                self.lost(config);
                 self.server = *self.copy.take().expect("there is one");
                 self.server.move_to(2 + u64::from(self.seen.losses));
                 self.seen.failed_over = true;
@@ -247,41 +247,11 @@ impl State {
         }
     }
 
-    /// The store is lost. Who held all that it did?
-    fn lost(&mut self) {
-        self.seen.losses += 1;
-        self.seen.lost_at = Some(self.now);
-        let held = self.store_entries();
-        let lost = self.server.clone().state(super::calls::NO_CALL);
-        for number in 0..self.nodes.len() {
-            let holds = self.nodes[number].as_ref().is_some_and(|node| {
-                // Who met a store and never saw what it had cannot know what that took.
-                let has_met = node.core.known() == Some(lost.incarnation);
-                let entries = node.core.entries();
-                let covers = |it| super::properties::covers(&entries, it);
-                node.core.known().is_some()
-                    && (!has_met || node.core.has_seen())
-                    && held.iter().all(covers)
-            });
-            let bit = 1 << number;
-            if let Some(node) = &self.nodes[number]
-                && !node.core.was_whole()
-            {
-                self.seen.stale |= bit;
-            }
-            if holds && (self.seen.losses == 1 || self.seen.whole & bit != 0) {
-                self.seen.whole |= bit;
-            } else {
-                self.seen.whole &= !bit;
-                self.seen.was_deaf |= self.nodes[number].is_some();
-            }
-        }
-    }
-
     fn crash(&mut self, node: u8) {
         self.nodes[usize::from(node)] = None;
         self.seen.whole &= !(1 << node);
         self.seen.stale &= !(1 << node);
+        self.seen.lacking &= !(1 << node);
         for session in &mut self.sessions {
             session.by &= !(1 << node);
             session.refused &= !(0b11 << (2 * node));
@@ -313,8 +283,12 @@ impl State {
     pub(super) fn happens(&mut self, config: &Config, number: u8, event: Event) {
         let now = config.moment(self.now);
         let node = self.up(number);
+        let before = (node.core.known(), node.core.heard_at());
         let effects = node.core.on(event, now);
         node.note();
+        if node.core.known() != before.0 {
+            self.met(config, number, before.1);
+        }
         for effect in effects {
             match effect {
                 Effect::Wake(Timer::Retry | Timer::Sweep, _) => (),

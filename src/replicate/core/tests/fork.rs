@@ -44,6 +44,16 @@ impl Core {
         self.recovery.has_seen
     }
 
+    /// When the store was last heard of.
+    pub(crate) fn heard_at(&self) -> Option<Moment> {
+        self.recovery.heard
+    }
+
+    /// When the list was last known to be complete.
+    pub(crate) fn complete_at(&self) -> Option<Moment> {
+        self.recovery.complete_at
+    }
+
     pub(crate) fn is_sure(&self) -> bool {
         self.recovery.is_sure
     }

@@ -108,9 +108,16 @@ fn a_node_that_never_saw_what_a_store_in_between_had_attests_nothing() {
 /// Others may know of an earlier one.
 #[test]
 fn a_node_attests_the_time_of_a_store_that_had_settled_and_of_no_other() {
-    for has_settled in [false, true] {
+    for (was_away, has_settled) in [(false, false), (false, true), (true, false), (true, true)] {
         let (mut bench, own) = Bench::one();
-        bench.is_lost_for(61);
+        if was_away {
+            bench.is_lost_for(61);
+        } else {
+            // It never sees what the next store has.
+            bench.is_lost_for(1);
+            bench.answer(0);
+            bench.is_lost_for(1);
+        }
         bench.passes(0);
         let taken = bench.nodes[0].core.list().complete_since();
         assert!(taken > own);
@@ -123,5 +130,6 @@ fn a_node_attests_the_time_of_a_store_that_had_settled_and_of_no_other() {
         let since = bench.store_since();
         assert_eq!(since == taken, has_settled);
         assert_eq!(bench.nodes[0].core.list().complete_since(), since);
+        assert_eq!(bench.judges(0), has_settled || !was_away);
     }
 }
