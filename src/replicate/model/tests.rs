@@ -103,7 +103,7 @@ fn a_generation_that_was_lost_stays_above() {
 }
 
 /// A store that loses everything, and nodes that were stale then, or come too late.
-fn away() -> Config {
+pub(super) fn away() -> Config {
     let mut config = lost().with([(Partitions, 1)]).ticks(2);
     config.trust.max_staleness = config.tick / 2;
     config.trust.max_outage = config.tick;

@@ -156,3 +156,25 @@ async fn an_epoch_that_began_in_the_future_keeps_nobody_out_for_long() {
     eventually(|| async { complete_since(&open(&server)).await == before }).await;
     eventually(|| async { status(&browser, &node).await == 200 }).await;
 }
+
+/// A session from before that time, by such a clock, may have ended unnoticed. Where no node is left to attest an
+/// earlier time, the list has to be removed.
+#[actix_web::test]
+async fn an_epoch_that_began_in_the_future_admits_nobody_until_then_unless_it_is_removed() {
+    let Some((clock, server, first, _)) = begin("erin").await else {
+        return;
+    };
+    first.stop().await;
+    begin_anew(&server, &clock, 3_600_000);
+    let ahead = complete_since(&open(&server)).await;
+    clock.set(0);
+    let second = node(&server).await;
+    assert_eq!(complete_since(&open(&server)).await, ahead);
+    let early = remembered(&second, "erin").await;
+    assert_eq!(status(&early, &second).await, 401);
+    // The nodes go on, and restore what they hold.
+    server.command(&["FLUSHALL"]).ok();
+    eventually(|| async { second.sessions.health().complete_since < ahead }).await;
+    let late = remembered(&second, "erin").await;
+    eventually(|| async { status(&late, &second).await == 200 }).await;
+}
