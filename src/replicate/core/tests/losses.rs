@@ -71,6 +71,20 @@ fn a_node_whose_list_was_stale_when_the_store_was_last_heard_of_attests_nothing(
     }
 }
 
+/// It may lack what others have not restored yet.
+#[test]
+fn a_node_that_still_waits_when_the_store_is_lost_again_attests_nothing() {
+    for (away, attests) in [(10, true), (11, false)] {
+        let (mut bench, since) = Bench::one();
+        bench.is_lost_for(away);
+        bench.passes(0);
+        assert_eq!(bench.store_since(), since);
+        bench.is_lost_for(1);
+        bench.has_time();
+        assert_eq!(bench.store_since() == since, attests, "{away} s");
+    }
+}
+
 /// What it misses of the next one says nothing of the one that was lost.
 #[test]
 fn a_node_that_missed_something_of_the_lost_store_attests_nothing() {
