@@ -128,7 +128,8 @@ fn a_login_before_everything_is_restored_may_not_last() {
 fn another_history_of_the_same_length_is_missed_if_nothing_names_it() {
     // Sessions without a login begin without a call, which leaves fewer orders.
     let config = quiet().with([(Visits, 2), (Leaves, 2), (Failovers, 1)]);
-    needs_so_far(
+    // With it there are too many states that are as near.
+    breaks(
         ALL_HEARD,
         config.ticks(1),
         &[MarksOfPublications, Comparing],
@@ -177,7 +178,8 @@ fn without_since_a_full_list_revives_anonymous_sessions() {
 #[cfg_attr(debug_assertions, ignore = "takes minutes unless it is optimised")]
 fn a_larger_generation_that_covers_a_lost_one_revives_who_logs_others_out() {
     let config = others_after_a_failover().nodes(2);
-    needs_so_far(EVERYWHERE, config, &[EachSession]);
+    // A run of all properties has the same bounds where it is optimised.
+    breaks(EVERYWHERE, config, &[EachSession]);
 }
 
 #[test]

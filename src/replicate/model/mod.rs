@@ -16,7 +16,8 @@
 //! nodes.
 //!
 //! **The properties** ([`properties`]) are what handlers were promised. **Broken** ([`broken`]) takes one
-//! mechanism away at a time and wants a counterexample, in bounds of a kind in which the property holds with it.
+//! mechanism away at a time and wants a counterexample, in bounds in which the property holds with it: in every state,
+//! or as many steps far.
 //!
 //! **Assumed** is what no node can find out by itself; `broken` shows that each is needed:
 //!
