@@ -77,6 +77,8 @@ fn a_node_that_still_waits_when_the_store_is_lost_again_attests_nothing() {
     for (away, attests) in [(10, true), (11, false)] {
         let (mut bench, since) = Bench::one();
         bench.is_lost_for(away);
+        // It meets the next one at once.
+        bench.answer(0);
         bench.passes(0);
         assert_eq!(bench.store_since(), since);
         bench.is_lost_for(1);
