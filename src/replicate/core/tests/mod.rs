@@ -3,6 +3,7 @@
 
 mod attacks;
 mod fork;
+mod losses;
 mod raises;
 
 use std::sync::Arc;
