@@ -218,6 +218,13 @@ impl Serial {
         self.0
     }
 
+    /// A serial that no renewal of this one reaches: so far ahead that whoever renews a copy of the cookie on a node
+    /// which has not heard of it yet stays behind. `None` where there is none: after some four thousand.
+    pub fn leap(self) -> Option<Self> {
+        let far = Self(self.0.checked_add(1 << 20)?);
+        (far <= Self::LAST).then_some(far)
+    }
+
     /// The next one; `None` after [`Serial::LAST`].
     pub fn next(self) -> Option<Self> {
         (self < Self::LAST).then_some(Self(self.0.saturating_add(1)))

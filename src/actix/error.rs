@@ -127,6 +127,7 @@ answers! {
         LogoutError::NotAuthenticated | LogoutError::Ended => StatusCode::UNAUTHORIZED,
         LogoutError::Succeeded => StatusCode::CONFLICT,
         LogoutError::MayLiveElsewhere => StatusCode::SERVICE_UNAVAILABLE,
+        LogoutError::TooManyRenewals => StatusCode::INTERNAL_SERVER_ERROR,
         LogoutError::NotWritable(error) => error.status_code(),
         LogoutError::Store(error) => error.status_code(),
     };

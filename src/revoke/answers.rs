@@ -251,7 +251,7 @@ pub struct Raised {
     /// What is stored of the target now: until the store's time plus the longest announced life of a cookie, or
     /// until the caller asked for if that is later; for ever if it is everyone's.
     pub entry: SubjectEntry,
-    /// Why it may still be lost, if fewer replicas have it than are wanted ([`StoreError::NotReplicated`]). The
+    /// Why it may still be lost, if it is not known that enough replicas have it ([`StoreError::NotReplicated`]). The
     /// caller is told so, and the store is told again.
     pub unreplicated: Option<StoreError>,
     /// The store's state.

@@ -157,7 +157,7 @@ impl Node {
     /// Raises a generation: the target is logged out here at once, everywhere once the attempt is done, but for the
     /// session that is spared.
     ///
-    /// `seen` is the generation of a session that counted: whatever was below it was ended before, also
+    /// `seen` is the generation of a session that counted: whatever was below it and not spared was ended before, also
     /// if neither the list nor the store remembers.
     pub(crate) fn raise(
         &self,

@@ -77,32 +77,34 @@ impl Session {
         Ok(())
     }
 
-    /// Ends all sessions of the user who is logged in, except this one, which is [renewed](Self::renew) without a
-    /// grace: whoever copied its cookie is logged out too.
+    /// Ends all sessions of the user who is logged in, except this one, and every other cookie of this one: whoever
+    /// copied it is logged out too. The response carries the new cookie, beside an error of the store as well.
     ///
     /// # Errors
     /// Nothing was ended: [`LogoutError::NotAuthenticated`] without a login, [`LogoutError::MayLiveElsewhere`]
-    /// where the cookie may be one on another node, [`LogoutError::NotWritable`] where it only reads.
+    /// where the cookie may be one on another node, [`LogoutError::NotWritable`] where it only reads or the response
+    /// was sent, [`LogoutError::TooManyRenewals`].
     ///
     /// [`LogoutError::Store`]: this node ended the others and this session lives on; other nodes learn of it when the
-    /// store takes it. [`LogoutError::Ended`]: this session had been ended before, or was meanwhile.
+    /// store takes it. [`LogoutError::Ended`]: this session was ended with the others, because it had been ended before,
+    /// or another request was first.
     pub async fn logout_others(&self) -> Result<(), LogoutError> {
         let (target, seen) = self.target()?;
         let service = self.service();
-        let raising = self.with(|state| {
-            state.writable()?;
-            let spared = state.record().map(|record| record.id);
-            Ok::<_, LogoutError>(service.node.raise(target, seen, spared))
-        })?;
-        raising.await?;
-        self.with(|state| {
-            // The store may have told that it was ended before.
-            if !state.still_counts(service) {
-                return Err(LogoutError::Ended);
-            }
-            state.replace();
-            Ok(())
-        })
+        let (replacing, raising) =
+            self.with(|state| state.end_all_others(service, target, seen))?;
+        // The raise is awaited in any case: it has begun.
+        let replaced = match replacing {
+            Some(attempt) => attempt.await,
+            None => Ok(Published::Fresh),
+        };
+        let raised = raising.await;
+        let is_first = replaced? == Published::Fresh;
+        raised?;
+        match self.with(|state| state.lives_on(service, is_first)) {
+            true => Ok(()),
+            false => Err(LogoutError::Ended),
+        }
     }
 
     /// Ends all sessions of everyone, this one included. The application decides for whom.

@@ -147,6 +147,10 @@ pub enum LogoutError {
     /// it. Answer 503.
     #[error("the session cookie cannot be read here, and may be good on another node")]
     MayLiveElsewhere,
+    /// The session was renewed or kept so often that its cookie cannot be replaced once more. Nothing was done. A login
+    /// makes another one.
+    #[error("the session's cookie cannot be replaced any more")]
+    TooManyRenewals,
     /// The other sessions were ended, and this one too: it had been ended before, or meanwhile.
     #[error("this session was ended as well")]
     Ended,

@@ -67,8 +67,8 @@ impl Engine {
             Change::Write(record) => self.seal(record, key, ticket),
             // Nothing is lost if it cannot be: the old cookie stays.
             Change::MoveIn(record) => Ok(self.seal(record, key, ticket).unwrap_or_default()),
-            Change::Renew { record, has_grace } => {
-                let renewed = self.renew(record, has_grace, key, ticket).await;
+            Change::Renew(record) => {
+                let renewed = self.renew(record, key, ticket).await;
                 renewed.map(|(cookies, error)| {
                     if !cookies.is_empty() {
                         session.with(RequestState::sent_renewal);
@@ -112,7 +112,6 @@ impl Engine {
     async fn renew(
         &self,
         mut record: Arc<Record>,
-        has_grace: bool,
         key: Option<KeyId>,
         ticket: &Ticket,
     ) -> Result<(Vec<String>, Option<StoreError>), CommitError> {
@@ -127,11 +126,8 @@ impl Engine {
         if !counts(&record, now)? {
             return Ok((Vec::new(), None));
         }
-        let from = match has_grace {
-            true => now + self.service.lifetimes.renew_grace,
-            false => now,
-        };
-        let revocation = revocation(&record, next, from);
+        let grace = self.service.lifetimes.renew_grace;
+        let revocation = revocation(&record, next, now + grace);
         Arc::make_mut(&mut record).serial = next;
         // Once it is published the cookies from before are dead. So the new one is made first: what can
         // fail fails while the old one is good.

@@ -5,9 +5,9 @@ use sealed_session::revoke::{SessionId, WhenStale};
 use sealed_session::testing::{ManualClock, MemoryLog};
 use sealed_session::{
     Lifetimes, SessionsBuilder,
-    time::{Class, Limits},
+    time::{Class, Clock, Limits},
 };
-use support::{Browser, DAY, HOUR, Node, SECOND, builder, eventually, log, with};
+use support::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, eventually, log, with};
 
 fn limits(absolute: std::time::Duration) -> Lifetimes {
     with(Lifetimes::default(), |lifetimes| {
@@ -88,6 +88,57 @@ async fn a_node_with_short_limits_remembers_what_concerns_its_neighbours_session
     for (browser, _) in &ids {
         for node in [&long, &late] {
             browser.copy().at(node).get("/me").await.is(401);
+        }
+    }
+}
+
+/// The clock of a node may be a minute off.
+#[actix_web::test]
+async fn nothing_is_swept_while_a_cookie_could_live_by_any_clock() {
+    for everywhere in [false, true] {
+        let clock = ManualClock::default();
+        let log = log(&clock);
+        let off = MINUTE - SECOND;
+        let clocks = [clock.now() + off, clock.now().minus(off)].map(ManualClock::new);
+        let pass = |by| {
+            clock.advance(by);
+            clocks.iter().for_each(|each| each.advance(by));
+        };
+        let start = async |clock: &ManualClock| {
+            let builder = patient(clock, &log).lifetimes(limits(HOUR));
+            Node::serve(clock.clone(), builder).await
+        };
+        let (ahead, behind) = (start(&clocks[0]).await, start(&clocks[1]).await);
+        let (living, ended) = (ahead.browser(), ahead.browser());
+        living.post("/login/bob").await.is(200);
+        ended.post("/login/alice").await.is(200);
+        let stolen = ended.copy();
+        match everywhere {
+            false => drop(ended.post("/logout").await.is(204)),
+            // Where the end is remembered for the shortest time.
+            true => behind.sessions.end_subject("alice").await.unwrap(),
+        }
+        for node in [&ahead, &behind] {
+            eventually(|| async { node.sessions.health().entries == 1 }).await;
+        }
+        // The last second of both cookies by the clock that is behind.
+        pass(HOUR + off - SECOND);
+        for node in [&ahead, &behind] {
+            // Where a node has not heard of the store's new time yet, it sweeps nothing.
+            eventually(|| async { node.sessions.sweep().await.is_ok() }).await;
+        }
+        let late = start(&clocks[1]).await;
+        for node in [&behind, &late] {
+            living.copy().at(node).get("/me").await.is(200);
+            stolen.copy().at(node).get("/me").await.is(401);
+        }
+        // They have ended by every clock, and nobody remembers anything.
+        pass(5 * MINUTE);
+        for node in [&ahead, &behind, &late] {
+            eventually(|| async {
+                node.sessions.sweep().await.is_ok() && node.sessions.health().entries == 0
+            })
+            .await;
         }
     }
 }

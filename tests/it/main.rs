@@ -8,6 +8,7 @@ mod chunks;
 mod clock;
 mod config;
 mod cookie;
+mod copies;
 mod direct;
 mod forgery;
 mod handle;

@@ -253,6 +253,30 @@ fn only_the_clock_asks_what_time_it_is() {
     assert!(!house.sources.iter().any(|it| it.has("now_utc")));
 }
 
+/// Whoever holds a proof went through the one function that makes it. That no other file can, the compiler sees to.
+#[test]
+fn each_proof_is_made_in_one_place() {
+    let house = House::read();
+    let made = |text: &str| {
+        let declares = |line: &str| {
+            let mut words = ["struct ", "enum ", "impl ", "-> "].iter();
+            words.any(|word| line.contains(word))
+        };
+        let mut places = Vec::new();
+        for source in &house.sources {
+            let lines = source.text.lines();
+            let makes = lines.filter(|line| line.contains(text) && !declares(line));
+            places.extend(makes.map(|_| source.path.as_str()));
+        }
+        places
+    };
+    assert_eq!(made("Opened {"), ["seal/open.rs"]);
+    assert_eq!(made("Live {"), ["session/validity.rs"]);
+    assert_eq!(made("Counted("), ["session/validity.rs"]);
+    only_in("cipher::decrypt(", &["seal/open.rs"]);
+    only_in("cipher::encrypt(", &["seal/sealing.rs"]);
+}
+
 /// What is forbidden at the root cannot be allowed below it.
 #[test]
 fn both_crates_forbid_what_is_unsafe() {

@@ -171,3 +171,15 @@ fn anonymous_sessions_that_ended_stay_ended_when_the_store_is_lost() {
     holds(anonymous().with(bounds));
     holds(anonymous().with([(Losses, 1)]).nodes(1));
 }
+
+/// Nobody is left who held the end.
+#[test]
+fn nodes_that_all_start_again_while_the_store_is_lost_take_nothing_that_was_ended() {
+    holds(lost().with([(Crashes, 2)]).ticks(1));
+}
+
+/// It takes two ticks: a list may be as old as one.
+#[test]
+fn a_node_that_starts_on_a_store_that_was_lost_takes_nothing_that_was_ended_long_before() {
+    holds(lost().with([(Crashes, 1)]).nodes(1).ticks(2));
+}

@@ -28,11 +28,8 @@ pub(crate) enum Change {
     Write(Arc<Record>),
     /// Seal a session of another library that was only looked at.
     MoveIn(Arc<Record>),
-    /// Seal it under a new serial, which ends its older cookies, after a grace or at once.
-    Renew {
-        record: Arc<Record>,
-        has_grace: bool,
-    },
+    /// Seal it under a new serial, which ends its older cookies.
+    Renew(Arc<Record>),
     /// Remove the cookie.
     Destroy,
 }
@@ -78,11 +75,10 @@ impl RequestState {
         match (held.edit, held.key) {
             // A new session that ended up empty is not worth a cookie.
             (Edit::Begun, _) if held.record.entries.is_empty() => Change::Keep,
-            (Edit::Changed | Edit::Begun | Edit::LoggedIn, _) => Change::Write(record()),
-            (Edit::Renewed, _) => Change::Renew {
-                record: record(),
-                has_grace: self.has_grace,
-            },
+            (Edit::Changed | Edit::Begun | Edit::LoggedIn | Edit::Replaced, _) => {
+                Change::Write(record())
+            }
+            (Edit::Renewed, _) => Change::Renew(record()),
             (Edit::Clean, _) if !self.looked || held.freshness != Freshness::Newest => Change::Keep,
             (Edit::Clean, None) => Change::MoveIn(record()),
             (Edit::Clean, Some(key)) if is_due(held, service, is_asset) => Change::Seen {

@@ -1,14 +1,16 @@
 //! Ending the session.
 
 use std::mem;
+use std::sync::Arc;
 
-use super::{Absence, Ending, Presence, RequestState};
+use super::{Absence, Edit, Ending, Presence, RequestState};
 use crate::error::Rejected;
-use crate::revoke::Published;
+use crate::ids::Generation;
 use crate::revoke::node::Attempt;
+use crate::revoke::{Published, Target};
 use crate::session::error::{LogoutError, NotWritable};
 use crate::session::refusal::Obstacle;
-use crate::session::service::Service;
+use crate::session::service::{Service, revocation};
 
 impl RequestState {
     /// Ends the session: this node refuses it from now on, and the store is being told.
@@ -76,5 +78,58 @@ impl RequestState {
             Err(LogoutError::Succeeded) => self.refuse(NotWritable::Replaced),
             Err(_) => self.refuse(NotWritable::MayLiveElsewhere),
         }
+    }
+
+    /// Ends all other cookies of the user: those of other sessions by a raise that spares this one, and those of this one
+    /// by a serial that no renewal of theirs reaches. Both hold on this node at once; the session has to be sealed.
+    pub(crate) fn end_all_others(
+        &mut self,
+        service: &Service,
+        target: Target,
+        seen: Generation,
+    ) -> Result<(Option<Attempt<Published>>, Attempt<()>), LogoutError> {
+        self.writable()?;
+        let Presence::Present(held) = &mut self.presence else {
+            return Err(LogoutError::NotAuthenticated);
+        };
+        let id = held.record.id;
+        let mut replacing = None;
+        if held.is_presented() {
+            let now = service.now();
+            // Another request may have renewed it meanwhile: the browser gets that one's cookie.
+            if let Err(refusal) = service.rules(now).clear(&held.record) {
+                return Err(match refusal.reason {
+                    Rejected::Superseded => NotWritable::Superseded.into(),
+                    _ => LogoutError::NotAuthenticated,
+                });
+            }
+            let serial = held.record.serial.leap();
+            let serial = serial.ok_or(LogoutError::TooManyRenewals)?;
+            let revoking = service.node.revoke(revocation(&held.record, serial, now));
+            if revoking.here != Published::Fresh {
+                return Err(NotWritable::Superseded.into());
+            }
+            Arc::make_mut(&mut held.record).serial = serial;
+            held.edit = Edit::Replaced;
+            replacing = Some(revoking.there);
+        }
+        Ok((replacing, service.node.raise(target, seen, Some(id))))
+    }
+
+    /// Whether the session is still alive once the store has ended the others. `is_first`: no other request had replaced
+    /// its cookie, or ended it.
+    pub(crate) fn lives_on(&mut self, service: &Service, is_first: bool) -> bool {
+        let Some(record) = self.record() else {
+            return false;
+        };
+        let now = service.now();
+        let checked = match is_first {
+            true => service.rules(now).check(record, now),
+            false => Err(Rejected::Superseded),
+        };
+        if let Err(reason) = checked {
+            self.drop_dead(reason);
+        }
+        checked.is_ok()
     }
 }

@@ -108,6 +108,8 @@ enum Edit {
     Begun,
     /// A login made it.
     LoggedIn,
+    /// It ended all other cookies of its user, and with them the browser's own.
+    Replaced,
 }
 
 pub(crate) struct RequestState {
@@ -118,8 +120,6 @@ pub(crate) struct RequestState {
     rejected: Option<Rejected>,
     /// Whether a renewal was asked for. Of a session that is new anyway it changes the status alone.
     renewed: bool,
-    /// Whether older cookies still read for a while after a renewal.
-    has_grace: bool,
     /// Whether the handler looked at the session, so that the response depends on it.
     looked: bool,
     committed: bool,
@@ -172,7 +172,6 @@ impl RequestState {
             others,
             rejected,
             renewed: false,
-            has_grace: true,
             looked: false,
             committed: false,
             refused: None,
@@ -291,7 +290,7 @@ impl RequestState {
             Presence::Present(held) => match held.edit {
                 Edit::Clean => SessionStatus::Unchanged,
                 Edit::Changed | Edit::Begun => SessionStatus::Changed,
-                Edit::Renewed | Edit::LoggedIn => SessionStatus::Renewed,
+                Edit::Renewed | Edit::LoggedIn | Edit::Replaced => SessionStatus::Renewed,
             },
         }
     }

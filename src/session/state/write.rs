@@ -69,12 +69,6 @@ impl RequestState {
         }
     }
 
-    /// As `renew`, without a grace: older cookies do not even read.
-    pub(crate) fn replace(&mut self) {
-        self.renew();
-        self.has_grace = false;
-    }
-
     /// Whether a method that returns no error writes. A refusal becomes the response.
     fn admits_writes(&mut self) -> bool {
         match self.writable() {

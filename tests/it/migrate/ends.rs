@@ -151,7 +151,9 @@ async fn a_session_that_an_administrator_ended_does_not_come_back_by_an_old_cook
 async fn a_session_that_one_node_ended_is_ended_on_all() {
     let old = Old::new(CookieContentSecurity::Private);
     let clock = ManualClock::default();
-    let store = memory(&clock);
+    // Each node has a list of its own.
+    let store = log(&clock);
+    clock.advance(MINUTE);
     let until = clock.now() + READ_FOR;
     let start = async || {
         let builder = builder(&clock, store.clone()).migrate(old.cookie(until));

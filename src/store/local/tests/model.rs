@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Disk, HOUR, id, node};
+use super::{Disk, HOUR, id, node, publish};
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
-use crate::revoke::{Announcement, Revocation, SessionEntry, Spared, Store, SubjectEntry, Target};
+use crate::revoke::{
+    Announcement, Published, Revocation, SessionEntry, Spared, Store, SubjectEntry, Target,
+};
 use crate::store::Memory;
 use crate::testing::ManualClock;
 use crate::time::{Clock, UnixMillis};
@@ -15,6 +17,7 @@ use crate::time::{Clock, UnixMillis};
 #[derive(Debug, Clone)]
 enum Step {
     Publish(Revocation),
+    PublishAll(Vec<Revocation>),
     Raise(Target, Option<SessionId>),
     Announce(Duration),
     Advance(Duration),
@@ -46,6 +49,27 @@ impl Model {
             Some(Revocation::Anonymous { since }) => *since,
             _ => UnixMillis::EPOCH,
         }
+    }
+
+    /// The answer to a publication.
+    fn answer(&self, revocation: &Revocation) -> Published {
+        use Revocation::{Anonymous, AnonymousSession, Everyone, Session, Subject};
+        let is_news = match (self.entries.get(&place(revocation)), revocation) {
+            (_, AnonymousSession { created, .. }) if *created <= self.since() => {
+                return Published::Ended;
+            }
+            (Some(Session { entry: held, .. }), Session { entry, .. })
+            | (Some(AnonymousSession { entry: held, .. }), AnonymousSession { entry, .. }) => {
+                entry.serial > held.serial
+            }
+            (Some(Subject { entry: held, .. }), Subject { entry, .. }) => {
+                entry.generation > held.generation
+            }
+            (Some(Everyone { generation: held }), Everyone { generation }) => generation > held,
+            (Some(Anonymous { since: held }), Anonymous { since }) => since > held,
+            _ => true,
+        };
+        Published::fresh_if(is_news)
     }
 
     fn publish(&mut self, revocation: Revocation) {
@@ -82,14 +106,14 @@ fn start() -> UnixMillis {
     ManualClock::default().now()
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn revocation() -> impl Strategy<Value = Revocation> {
     let time = || (0..40u64).prop_map(|n| start() + Duration::from_secs(n * 100));
     let entry = (0..4u32, time(), time()).prop_map(|(serial, from, until)| SessionEntry {
         serial: Serial::new(serial),
         from,
         until,
     });
-    let revocation = (0..7u8, 0..3u64, time(), entry).prop_map(|(kind, n, time, entry)| {
+    (0..7u8, 0..3u64, time(), entry).prop_map(|(kind, n, time, entry)| {
         let generation = Generation::new(time.as_millis());
         match kind {
             0 | 1 => Revocation::Session { id: id(n), entry },
@@ -111,14 +135,18 @@ fn step() -> impl Strategy<Value = Step> {
                 since: start().minus(Duration::from_secs(5 + 10 * n)),
             },
         }
-    });
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
     let spared = (0..3u64).prop_map(id);
     let target = prop_oneof![
         3 => (0..3u8).prop_map(|n| Target::Subject(SubjectKey::from_bytes([n; 16]))),
         1 => Just(Target::Everyone),
     ];
     prop_oneof![
-        8 => revocation.prop_map(Step::Publish),
+        6 => revocation().prop_map(Step::Publish),
+        2 => prop::collection::vec(revocation(), 2..6).prop_map(Step::PublishAll),
         3 => (target, prop::option::of(spared)).prop_map(|(target, spared)| Step::Raise(target, spared)),
         1 => (1..5u32).prop_map(|hours| Step::Announce(hours * HOUR)),
         3 => (0..900u64).prop_map(|n| Step::Advance(Duration::from_secs(n))),
@@ -142,8 +170,15 @@ async fn agrees(steps: &[Step], disk: Option<Disk>) -> Result<(), TestCaseError>
     for step in steps {
         match *step {
             Step::Publish(revocation) => {
-                store.publish(&[revocation]).await.unwrap();
+                let want = model.answer(&revocation);
+                let answer = publish(&opened, revocation).await.unwrap();
+                let may_be_back = disk.is_some() && model.forgotten.contains(&place(&revocation));
+                prop_assert!(may_be_back || answer == want, "{:?} {:?}", answer, want);
                 model.publish(revocation);
+            }
+            Step::PublishAll(ref all) => {
+                store.publish(all).await.unwrap();
+                all.iter().for_each(|each| model.publish(*each));
             }
             Step::Raise(target, spared) => {
                 let held = opened.list().held(target);
