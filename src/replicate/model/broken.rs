@@ -175,11 +175,12 @@ fn without_since_a_full_list_revives_anonymous_sessions() {
 }
 
 #[test]
-#[cfg_attr(debug_assertions, ignore = "takes minutes unless it is optimised")]
 fn a_larger_generation_that_covers_a_lost_one_revives_who_logs_others_out() {
-    let config = others_after_a_failover().nodes(2);
-    // A run of all properties has the same bounds where it is optimised.
-    breaks(EVERYWHERE, config, &[EachSession]);
+    let config = Config {
+        failed_over: true,
+        ..others_after_a_failover().nodes(2)
+    };
+    needs(EVERYWHERE, config, &[EachSession]);
 }
 
 #[test]

@@ -71,6 +71,9 @@ struct Config {
     trust: Trust,
     anonymous_capacity: u64,
     bounds: Bounds,
+    /// Whether the first steps are taken: one node logs somebody in and out everywhere, and a copy that knows nothing
+    /// of it is promoted.
+    failed_over: bool,
     /// None in a run that has to hold.
     without: &'static [Without],
     /// The only property to look at, if it is not all.

@@ -27,6 +27,7 @@ pub(super) fn quiet() -> Config {
         },
         anonymous_capacity: 10,
         bounds: Bounds::default(),
+        failed_over: false,
         without: &[],
         only: None,
     }

@@ -187,6 +187,16 @@ impl State {
                 state.answer(config, last);
             }
         }
+        if config.failed_over {
+            for action in [Login(0), LogoutAll(0), FailOver] {
+                state.act(config, action);
+                while let Some(call) = state.calls.iter().position(|it| !it.reads()) {
+                    state.answer(config, call);
+                }
+                state.look(config);
+                state.left.take(action.limited().expect("each is"));
+            }
+        }
         state
     }
 
