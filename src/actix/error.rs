@@ -111,7 +111,9 @@ answers! {
         SessionUpdateError::Insert(error) => error.status_code(),
     };
     LoginError: |error| match error {
-        LoginError::InvalidSubject => StatusCode::BAD_REQUEST,
+        LoginError::InvalidSubject | LoginError::InvalidRoles | LoginError::InvalidGroups => {
+            StatusCode::BAD_REQUEST
+        }
         LoginError::Insert(error) => error.status_code(),
         LoginError::Store(error) => error.status_code(),
     };

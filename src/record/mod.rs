@@ -16,7 +16,7 @@ use crate::time::{Class, UnixMillis};
 pub(crate) use entries::{Entries, Entry};
 pub(crate) use trail::KeyTrail;
 
-/// The longest name of a subject, in bytes.
+/// The longest name of a subject, and of a group or its kind, in bytes.
 pub(crate) const LONGEST_SUBJECT: usize = 255;
 /// How many roles a login can carry, and how many bytes one can have: 2 KiB of a cookie at the most.
 pub(crate) const MOST_ROLES: usize = 32;
@@ -58,6 +58,18 @@ pub(crate) struct LoginFacts {
     pub(crate) groups: Vec<Group>,
     /// What the client looked like at the login.
     pub(crate) fingerprint: Option<[u8; 16]>,
+}
+
+impl LoginFacts {
+    /// All by which the list can end the session: the subject's key, and its groups'.
+    pub(crate) fn subjects(&self) -> impl Iterator<Item = SubjectKey> {
+        let groups = self.groups.iter().map(|group| group.key);
+        std::iter::once(self.key).chain(groups)
+    }
+
+    pub(crate) fn has_role(&self, role: &str) -> bool {
+        self.roles.iter().any(|held| held == role)
+    }
 }
 
 /// A group of sessions that can be ended together, as a subject's can.

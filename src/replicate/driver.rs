@@ -159,15 +159,15 @@ impl Backend for Driver {
         self.ask(Ask::Raise(target, spared), done)
     }
 
-    fn read(&self, subject: SubjectKey) -> Attempt<Reading> {
-        self.ask(Ask::Read(subject), |reply| match reply {
+    fn read(&self, subjects: Vec<SubjectKey>) -> Attempt<Reading> {
+        self.ask(Ask::Read(subjects), |reply| match reply {
             Reply::Read(reading) => Some(reading),
             _ => None,
         })
     }
 
-    fn find(&self, session: SessionId, subject: Option<SubjectKey>) -> Attempt<UnixMillis> {
-        self.ask(Ask::Find(session, subject), |reply| match reply {
+    fn find(&self, session: SessionId, subjects: Vec<SubjectKey>) -> Attempt<UnixMillis> {
+        self.ask(Ask::Find(session, subjects), |reply| match reply {
             Reply::Found(since) => Some(since),
             _ => None,
         })
@@ -245,13 +245,13 @@ async fn answer(
             let raised = within(ATTEMPT, "raise", log.raise(raise)).await;
             Answer::Raised(raise, raise_for, raised)
         }
-        Call::Read(ticket, subject) => {
-            let reading = within(ATTEMPT, "read", log.read(Some(subject))).await;
-            Answer::Read(ticket, subject, reading)
+        Call::Read(ticket, subjects) => {
+            let reading = within(ATTEMPT, "read", log.read(&subjects)).await;
+            Answer::Read(ticket, subjects, reading)
         }
-        Call::Find(ticket, session, subject) => Answer::Found(
+        Call::Find(ticket, session, subjects) => Answer::Found(
             ticket,
-            within(ATTEMPT, "find", log.find(session, subject)).await,
+            within(ATTEMPT, "find", log.find(session, &subjects)).await,
         ),
         Call::Attest(incarnation, since) => {
             Answer::Attested(within(ATTEMPT, "attest", log.attest(incarnation, since)).await)

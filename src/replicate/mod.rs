@@ -83,7 +83,7 @@ impl StoreKind for Shared {
     }
 
     async fn raise(&self, target: Target) -> Result<Generation, StoreError> {
-        let state = self.log.read(None).await?.state;
+        let state = self.log.read(&[]).await?.state;
         let until = SystemClock::default().now().max(state.now) + state.announced.longest;
         let id = RaiseId::random(&SystemRandom)?;
         let raise = Raise::new(target, id, Generation::NONE, until);
@@ -92,7 +92,7 @@ impl StoreKind for Shared {
     }
 
     async fn attest(&self, since: UnixMillis) -> Result<(), StoreError> {
-        let state = self.log.read(None).await?.state;
+        let state = self.log.read(&[]).await?.state;
         let attested = self.log.attest(state.incarnation, since).await?;
         attested.map(drop).ok_or(StoreError::Replaced)
     }

@@ -275,11 +275,11 @@ impl Raised {
 }
 
 /// What a login reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reading {
-    /// The subject's generation; [`Generation::NONE`] if none was asked for.
-    pub subject: Generation,
+    /// The generations of the subjects that were asked for, in the same order.
+    pub subjects: Vec<Generation>,
     /// Everyone's generation.
     pub everyone: Generation,
     /// The store's state.
@@ -288,9 +288,9 @@ pub struct Reading {
 
 impl Reading {
     /// The answer to [`ReplicatedLog::read`](crate::revoke::ReplicatedLog::read).
-    pub fn new(subject: Generation, everyone: Generation, state: LogState) -> Self {
+    pub fn new(subjects: Vec<Generation>, everyone: Generation, state: LogState) -> Self {
         Self {
-            subject,
+            subjects,
             everyone,
             state,
         }

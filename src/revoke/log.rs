@@ -76,23 +76,19 @@ pub trait ReplicatedLog: Send + Sync + fmt::Debug + 'static {
     /// When it may not have been raised, and at the top of the range ([`StoreError::Exhausted`]).
     async fn raise(&self, raise: Raise) -> Result<Raised, StoreError>;
 
-    /// Reads what a login needs: the generations, and the store's state with its time. Without a `subject` only
-    /// everyone's generation, and [`Generation::NONE`] for the subject's.
+    /// Reads what a login needs: the generations of `subjects` (the user's, and of the groups that the session belongs
+    /// to), of everyone, and the store's state with its time, all of one moment.
     ///
     /// # Errors
     /// When it could not be read. There is then no login.
-    async fn read(&self, subject: Option<SubjectKey>) -> Result<Reading, StoreError>;
+    async fn read(&self, subjects: &[SubjectKey]) -> Result<Reading, StoreError>;
 
-    /// Reads what is stored about one session: its own entries, its subject's, everyone's, and since when
+    /// Reads what is stored about one session: its own entries, those of `subjects`, everyone's, and since when
     /// anonymous sessions live. For requests that cannot rely on a list which may be seconds old.
     ///
     /// # Errors
     /// When it could not be read.
-    async fn find(
-        &self,
-        session: SessionId,
-        subject: Option<SubjectKey>,
-    ) -> Result<Found, StoreError>;
+    async fn find(&self, session: SessionId, subjects: &[SubjectKey]) -> Result<Found, StoreError>;
 
     /// Hands everything that is stored to `receive`, in batches of any size and order, and tells from
     /// which position on [`follow`](Self::follow) continues. The position is noted before the first

@@ -39,10 +39,10 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
     fn raise(&self, target: Target, spared: Option<SessionId>) -> Attempt<()>;
 
     /// Reads what a login needs, joined with what this node knows.
-    fn read(&self, subject: SubjectKey) -> Attempt<Reading>;
+    fn read(&self, subjects: Vec<SubjectKey>) -> Attempt<Reading>;
 
     /// Joins all that the store knows of a session into the list, and returns since when it knows of sessions.
-    fn find(&self, session: SessionId, subject: Option<SubjectKey>) -> Attempt<UnixMillis>;
+    fn find(&self, session: SessionId, subjects: Vec<SubjectKey>) -> Attempt<UnixMillis>;
 
     /// Forgets what has expired.
     fn sweep(&self) -> Attempt<()>;
@@ -183,8 +183,8 @@ impl Node {
     }
 
     /// Reads what a login needs from the store, joined with what this node knows.
-    pub(crate) fn read(&self, subject: SubjectKey) -> Attempt<Reading> {
-        self.backend.read(subject)
+    pub(crate) fn read(&self, subjects: Vec<SubjectKey>) -> Attempt<Reading> {
+        self.backend.read(subjects)
     }
 
     /// Asks the store itself for all that concerns one session, joins it into the list, and returns since
@@ -192,9 +192,9 @@ impl Node {
     pub(crate) fn find(
         &self,
         session: SessionId,
-        subject: Option<SubjectKey>,
+        subjects: Vec<SubjectKey>,
     ) -> Attempt<UnixMillis> {
-        self.backend.find(session, subject)
+        self.backend.find(session, subjects)
     }
 
     /// Forgets what has expired, in the list and in the store.

@@ -116,6 +116,12 @@ pub enum LoginError {
     /// A subject is a name of 1 to 255 bytes.
     #[error("a subject is a name of 1 to 255 bytes")]
     InvalidSubject,
+    /// A session has up to 32 roles, which are names of 1 to 64 bytes.
+    #[error("a session has up to 32 roles, which are names of 1 to 64 bytes")]
+    InvalidRoles,
+    /// A session belongs to up to 8 groups, whose kinds and names have 1 to 255 bytes.
+    #[error("a session belongs to up to 8 groups, whose kinds and names have 1 to 255 bytes")]
+    InvalidGroups,
     /// The session's entries do not fit, or the session cannot be written now.
     #[error(transparent)]
     Insert(#[from] SessionInsertError),

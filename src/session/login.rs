@@ -1,5 +1,6 @@
 //! Logging in: a new session, and the end of the one before.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -9,7 +10,9 @@ use serde::Serialize;
 
 use crate::ids::{KeyId, Serial};
 use crate::observe;
-use crate::record::{LONGEST_SUBJECT, LoginFacts, Record};
+use crate::record::{
+    Group, LONGEST_ROLE, LONGEST_SUBJECT, LoginFacts, MOST_GROUPS, MOST_ROLES, Record,
+};
 use crate::revoke::Published;
 use crate::revoke::node::Attempt;
 use crate::session::error::{LoginError, SessionInsertError};
@@ -24,6 +27,9 @@ pub struct Login {
     session: Session,
     subject: String,
     class: Class,
+    roles: Vec<String>,
+    /// The kind and name of each.
+    groups: Vec<(String, String)>,
     /// Or why one of them is none.
     entries: Result<Vec<(String, Vec<u8>)>, SessionInsertError>,
 }
@@ -48,6 +54,8 @@ impl Session {
             session: self.clone(),
             subject: subject.into(),
             class: Class::Standard,
+            roles: Vec::new(),
+            groups: Vec::new(),
             entries: Ok(Vec::new()),
         }
     }
@@ -77,6 +85,22 @@ impl Login {
         self
     }
 
+    /// What the user may do, for [`Session::has_role`]: up to 32 names of 1 to 64 bytes each, sealed in the cookie. Added
+    /// to those given before. They stay as they are until the next login; to take one away end the sessions
+    /// ([`Sessions::end_subject`](crate::Sessions::end_subject)).
+    pub fn roles<R: Into<String>>(mut self, roles: impl IntoIterator<Item = R>) -> Self {
+        self.roles.extend(roles.into_iter().map(Into::into));
+        self
+    }
+
+    /// A group that the session belongs to: the one called `name` among those of a kind, such as `("org", "acme")`.
+    /// [`Sessions::end_group`](crate::Sessions::end_group) ends all sessions of a group, whoever's they are. Up to 8,
+    /// with kinds and names of 1 to 255 bytes; the cookie holds 24 bytes for each, and not its name.
+    pub fn group(mut self, kind: impl Into<String>, name: impl Into<String>) -> Self {
+        self.groups.push((kind.into(), name.into()));
+        self
+    }
+
     /// An entry that the new session starts with, over one of the same name from before.
     pub fn entry<T: Serialize>(mut self, key: impl Into<String>, entry: T) -> Self {
         let key = key.into();
@@ -90,22 +114,42 @@ impl Login {
 
     async fn run(self) -> Result<LoggedIn, LoginError> {
         let (session, subject) = (self.session, self.subject);
-        if !(1..=LONGEST_SUBJECT).contains(&subject.len()) {
+        let is_name = |name: &String| (1..=LONGEST_SUBJECT).contains(&name.len());
+        if !is_name(&subject) {
             return Err(LoginError::InvalidSubject);
+        }
+        let roles: BTreeSet<_> = self.roles.into_iter().collect();
+        let is_role = |role: &String| (1..=LONGEST_ROLE).contains(&role.len());
+        if roles.len() > MOST_ROLES || !roles.iter().all(is_role) {
+            return Err(LoginError::InvalidRoles);
+        }
+        let mut groups = self.groups.iter();
+        let are_names = groups.all(|(kind, name)| is_name(kind) && is_name(name));
+        let service = session.service();
+        let groups = self.groups.iter();
+        let groups = groups.map(|(kind, name)| service.group_key(kind, name));
+        let groups: BTreeSet<_> = groups.collect();
+        if groups.len() > MOST_GROUPS || !are_names {
+            return Err(LoginError::InvalidGroups);
         }
         let added = self.entries?;
         let added = added.iter().map(|(key, value)| (&**key, &**value));
-        let service = session.service();
         let key = service.subject_key(&subject);
-        let reading = service.node.read(key).await?;
+        let keys = std::iter::once(key).chain(groups.iter().copied()).collect();
+        let reading = service.node.read(keys).await?;
         let at = service.beginning(reading.state.now, reading.state.complete_since);
+        let mut generations = reading.subjects.into_iter();
+        let generation = generations.next().unwrap_or_default();
+        let groups = groups.into_iter().zip(generations);
         let login = LoginFacts {
             subject,
             key,
-            generation: reading.subject,
+            generation,
             at,
-            roles: Vec::new(),
-            groups: Vec::new(),
+            roles: roles.into_iter().collect(),
+            groups: groups
+                .map(|(key, generation)| Group { key, generation })
+                .collect(),
             fingerprint: None,
         };
         let id = service.fresh_id().map_err(SessionInsertError::from)?;

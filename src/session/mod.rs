@@ -91,6 +91,35 @@ impl Session {
         self.login(|login| login.generation)
     }
 
+    /// What the user may do, as the login said: sorted, each once; empty without a login.
+    pub fn roles(&self) -> Vec<String> {
+        self.login(|login| login.roles.clone()).unwrap_or_default()
+    }
+
+    /// Whether the login gave this role. Roles are compared byte by byte.
+    pub fn has_role(&self, role: &str) -> bool {
+        self.has_all_roles(&[role])
+    }
+
+    /// Whether the login gave one of these roles. Of none: no.
+    pub fn has_any_role(&self, roles: &[&str]) -> bool {
+        let has = |login: &LoginFacts| roles.iter().any(|role| login.has_role(role));
+        self.login(has).unwrap_or(false)
+    }
+
+    /// Whether somebody is logged in whose login gave all of these roles.
+    pub fn has_all_roles(&self, roles: &[&str]) -> bool {
+        let has = |login: &LoginFacts| roles.iter().all(|role| login.has_role(role));
+        self.login(has).unwrap_or(false)
+    }
+
+    /// Whether the login put the session into this group.
+    pub fn is_in_group(&self, kind: &str, name: &str) -> bool {
+        let key = self.service().group_key(kind, name);
+        self.login(|login| login.groups.iter().any(|group| group.key == key))
+            .unwrap_or(false)
+    }
+
     /// When the login was; 1970 where nobody knows, of a session that moved in from another library.
     pub fn authenticated_at(&self) -> Option<UnixMillis> {
         self.login(|login| login.at)
@@ -152,12 +181,13 @@ impl Session {
         let service = self.service();
         let known = self.look(|state| {
             let record = state.record()?;
-            let subject = record.login.as_ref().map(|login| login.key);
-            Some((record.id, subject))
+            let login = record.login.iter();
+            let subjects = login.flat_map(LoginFacts::subjects).collect();
+            Some((record.id, subjects))
         });
-        let (id, subject) = known.ok_or(ConfirmError::Ended)?;
+        let (id, subjects) = known.ok_or(ConfirmError::Ended)?;
         let since = match service.node.is_shared() {
-            true => service.node.find(id, subject).await?,
+            true => service.node.find(id, subjects).await?,
             false => UnixMillis::EPOCH,
         };
         self.with(|state| {

@@ -70,6 +70,11 @@ impl Service {
         self.binding.names().key(subject)
     }
 
+    /// The key by which the list knows a group.
+    pub(crate) fn group_key(&self, kind: &str, name: &str) -> SubjectKey {
+        SubjectKey::group(self.binding.names().audience(), kind, name)
+    }
+
     /// When a session that is made at `now` began: after everything whose sessions do not count. This node knows of
     /// both when it makes one, so the session did begin after them, whatever the clocks say.
     pub(crate) fn beginning(&self, now: UnixMillis, complete_since: UnixMillis) -> UnixMillis {

@@ -119,6 +119,16 @@ impl Sessions {
         self.raise(Target::Subject(key)).await
     }
 
+    /// Ends all sessions of one group ([`Login::group`](crate::session::Login::group)), whoever's they are: when a
+    /// customer leaves, or an identity provider says that a session of its own has ended.
+    ///
+    /// # Errors
+    /// When other nodes may not know yet; this one refuses the sessions.
+    pub async fn end_group(&self, kind: &str, name: &str) -> Result<(), StoreError> {
+        let key = self.engine.service.group_key(kind, name);
+        self.raise(Target::Subject(key)).await
+    }
+
     /// Ends all sessions of everyone, in every application that shares the store.
     ///
     /// # Errors

@@ -73,7 +73,7 @@ async fn a_hundred_nodes_give_a_server_everything_back_without_a_storm() {
         node.health().entries == ENTRIES + 1
     })
     .await;
-    let since = store.read(None).await.unwrap().state.complete_since;
+    let since = store.read(&[]).await.unwrap().state.complete_since;
 
     // What the fleet costs when nothing happens.
     let (before, calls_before) = (server.counters(), calls(&server));

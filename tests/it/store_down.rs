@@ -38,7 +38,7 @@ async fn one_logout_that_is_never_taken_holds_up_no_others() {
     sessions.end_session(poison).await.unwrap_err();
     sessions.end_session(other).await.unwrap_err();
     store.set(Mode::Up);
-    let taken = || async { log.find(other, None).await.unwrap().revocations.len() };
+    let taken = || async { log.find(other, &[]).await.unwrap().revocations.len() };
     eventually(|| async { taken().await == 1 }).await;
 }
 

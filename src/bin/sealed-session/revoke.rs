@@ -29,12 +29,19 @@ pub enum Revoke {
     /// there by a hash of the audience and the name. A configuration tells both.
     User {
         #[command(flatten)]
-        store: WhichStore,
-        /// The audience of the application, unless a configuration names it: whose user that is. It does not say
-        /// which list.
-        #[arg(long, conflicts_with = "config")]
-        audience: Option<String>,
+        application: WhichApplication,
         /// The user's name, as the application logs it in.
+        name: String,
+    },
+    /// End all sessions of one group: of one customer, or of one session at an identity provider.
+    ///
+    /// As with a user, the store cannot tell whether there is such a group.
+    Group {
+        #[command(flatten)]
+        application: WhichApplication,
+        /// What the application groups sessions by, such as org or sid.
+        kind: String,
+        /// The group's name.
         name: String,
     },
     /// End all sessions of everyone whose application uses this list.
@@ -45,6 +52,17 @@ pub enum Revoke {
         #[arg(long)]
         yes: bool,
     },
+}
+
+/// Whose user or group that is.
+#[derive(Args)]
+pub struct WhichApplication {
+    #[command(flatten)]
+    store: WhichStore,
+    /// The audience of the application, unless a configuration names it: whose user or group that is. It does not say
+    /// which list.
+    #[arg(long, conflicts_with = "config")]
+    audience: Option<String>,
 }
 
 /// Which store.
@@ -92,33 +110,28 @@ pub async fn run(command: Revoke) -> Result<String, Failure> {
             store.publish(&[Revocation::Session { id, entry }]).await?;
             Ok(format!("session {id} is ended\n"))
         }
-        Revoke::User {
-            store,
-            audience,
-            name,
-        } => {
-            let OpenStore {
-                store,
-                audience: configured,
-            } = store.open().await?;
-            let audience = match (configured, audience) {
-                (Some(_), Some(_)) => {
-                    Err("--audience is of no use here: the configuration names it")
-                }
-                (Some(audience), None) | (None, Some(audience)) => Ok(audience),
-                (None, None) => Err("of which application? --audience NAME"),
-            };
-            let audience = audience.map_err(|problem| Failure::Failed(problem.into()))?;
-            for (what, text) in [("an audience", &audience), ("a user's name", &name)] {
-                if text.is_empty() || text.len() > 255 {
-                    return Err(Failure::Failed(format!("{what} has 1 to 255 bytes")));
-                }
-            }
+        Revoke::User { application, name } => {
+            let (store, audience) = application.open().await?;
+            check_names(&[("a user's name", &name)])?;
             let target = Target::Subject(SubjectKey::new(&audience, &name));
             let generation = raise(&store, target).await?;
             Ok(format!(
                 "all sessions of {name:?} in {audience:?} from before generation {generation} are ended; the store \
                  does not know whether there is such a user\n"
+            ))
+        }
+        Revoke::Group {
+            application,
+            kind,
+            name,
+        } => {
+            let (store, audience) = application.open().await?;
+            check_names(&[("a kind of groups", &kind), ("a group's name", &name)])?;
+            let target = Target::Subject(SubjectKey::group(&audience, &kind, &name));
+            let generation = raise(&store, target).await?;
+            Ok(format!(
+                "all sessions of the group {kind:?} {name:?} in {audience:?} from before generation {generation} are \
+                 ended; the store does not know whether there is such a group\n"
             ))
         }
         Revoke::Everyone { yes: false, .. } => Err(Failure::WouldLogOut(
@@ -131,6 +144,33 @@ pub async fn run(command: Revoke) -> Result<String, Failure> {
             ))
         }
     }
+}
+
+impl WhichApplication {
+    /// The store, and the audience.
+    async fn open(self) -> Result<(Store, String), Failure> {
+        let OpenStore {
+            store,
+            audience: configured,
+        } = self.store.open().await?;
+        let audience = match (configured, self.audience) {
+            (Some(_), Some(_)) => Err("--audience is of no use here: the configuration names it"),
+            (Some(audience), None) | (None, Some(audience)) => Ok(audience),
+            (None, None) => Err("of which application? --audience NAME"),
+        };
+        let audience = audience.map_err(|problem| Failure::Failed(problem.into()))?;
+        check_names(&[("an audience", &audience)])?;
+        Ok((store, audience))
+    }
+}
+
+fn check_names(names: &[(&str, &String)]) -> Result<(), Failure> {
+    for (what, name) in names {
+        if name.is_empty() || name.len() > 255 {
+            return Err(Failure::Failed(format!("{what} has 1 to 255 bytes")));
+        }
+    }
+    Ok(())
 }
 
 async fn raise(store: &Store, target: Target) -> Result<Generation, Failure> {

@@ -38,7 +38,7 @@ pub(crate) enum Event {
 }
 
 /// What a request asks for, as [`Backend`](crate::revoke::node::Backend) says of each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Ask {
     /// `is_news`: it was not known here.
     Publish {
@@ -47,8 +47,8 @@ pub(crate) enum Ask {
     },
     /// The session that is spared.
     Raise(Target, Option<SessionId>),
-    Read(SubjectKey),
-    Find(SessionId, Option<SubjectKey>),
+    Read(Vec<SubjectKey>),
+    Find(SessionId, Vec<SubjectKey>),
     Sweep,
 }
 
@@ -72,8 +72,8 @@ pub(crate) enum Call {
     Follow(Cursor),
     Publish(Vec<Revocation>, PublishFor),
     Raise(Raise, RaiseFor),
-    Read(Ticket, SubjectKey),
-    Find(Ticket, SessionId, Option<SubjectKey>),
+    Read(Ticket, Vec<SubjectKey>),
+    Find(Ticket, SessionId, Vec<SubjectKey>),
     Attest(Incarnation, UnixMillis),
     Sweep(Option<Ticket>),
 }
@@ -86,7 +86,7 @@ pub(crate) enum Answer {
     Followed(Result<Followed, StoreError>),
     Published(Vec<Revocation>, PublishFor, Result<Receipt, StoreError>),
     Raised(Raise, RaiseFor, Result<Raised, StoreError>),
-    Read(Ticket, SubjectKey, Result<Reading, StoreError>),
+    Read(Ticket, Vec<SubjectKey>, Result<Reading, StoreError>),
     Found(Ticket, Result<Found, StoreError>),
     Attested(Result<Option<LogState>, StoreError>),
     Swept(Option<Ticket>, Result<usize, StoreError>),
@@ -125,12 +125,12 @@ impl PublishFor {
 }
 
 /// On whose account a generation is raised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum RaiseFor {
     /// A request.
     Request(Ticket),
-    /// A login of the subject, which has to come after the raise.
-    Login(Ticket, SubjectKey),
+    /// A login of these subjects, which has to come after the raise.
+    Login(Ticket, Vec<SubjectKey>),
     /// The outbox.
     Retry,
 }

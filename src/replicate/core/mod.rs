@@ -77,8 +77,8 @@ impl Core {
                 self.published(told, publish_for, receipt);
             }
             Answer::Raised(raise, raise_for, raised) => self.raised(&raise, raise_for, raised),
-            Answer::Read(ticket, subject, reading) => {
-                self.answered_login(ticket, subject, reading);
+            Answer::Read(ticket, subjects, reading) => {
+                self.answered_login(ticket, &subjects, reading);
             }
             Answer::Found(ticket, found) => self.found(ticket, found),
             Answer::Attested(attested) => self.attested(attested),

@@ -30,8 +30,8 @@ impl Core {
                 self.next_bulk();
             }
             Ask::Raise(target, spared) => self.ask_raise(ticket, target, spared),
-            Ask::Read(subject) => self.tell_and_read(ticket, subject, None),
-            Ask::Find(session, subject) => self.call(Call::Find(ticket, session, subject)),
+            Ask::Read(subjects) => self.tell_and_read(ticket, subjects, None),
+            Ask::Find(session, subjects) => self.call(Call::Find(ticket, session, subjects)),
             Ask::Sweep => self.sweep(Some(ticket)),
         }
     }
@@ -116,8 +116,8 @@ impl Core {
             }
             (RaiseFor::Request(ticket), Ok(None)) => self.reply(ticket, Ok(Reply::Done)),
             // It will not come after this login: the store has it.
-            (RaiseFor::Login(ticket, subject), Ok(_)) => {
-                self.tell_and_read(ticket, subject, Some(raise.target));
+            (RaiseFor::Login(ticket, subjects), Ok(_)) => {
+                self.tell_and_read(ticket, subjects, Some(raise.target));
             }
             (RaiseFor::Login(ticket, _), Err(error)) => self.reply(ticket, Err(error)),
             (RaiseFor::Retry, _) => self.tell_next(),
@@ -126,30 +126,38 @@ impl Core {
 
     /// Tells the next raise that a login has to come after, and reads when there is none. `told`: the target of the
     /// last.
-    fn tell_and_read(&mut self, ticket: Ticket, subject: SubjectKey, told: Option<Target>) {
-        for target in [Target::Subject(subject), Target::Everyone] {
-            if told < Some(target)
-                && let Some(&outstanding) = self.outbox.raises.get(&target)
-            {
-                let raise_for = RaiseFor::Login(ticket, subject);
-                return self.call_raise(target, outstanding, raise_for);
+    fn tell_and_read(&mut self, ticket: Ticket, subjects: Vec<SubjectKey>, told: Option<Target>) {
+        let targets = subjects.iter().copied().map(Target::Subject);
+        let targets = targets.chain([Target::Everyone]);
+        let outstanding = |target| Some((target, *self.outbox.raises.get(&target)?));
+        let untold = targets.filter(|target| told < Some(*target));
+        match untold
+            .filter_map(outstanding)
+            .min_by_key(|(target, _)| *target)
+        {
+            Some((target, outstanding)) => {
+                self.call_raise(target, outstanding, RaiseFor::Login(ticket, subjects));
             }
+            None => self.call(Call::Read(ticket, subjects)),
         }
-        self.call(Call::Read(ticket, subject));
     }
 
     pub(super) fn answered_login(
         &mut self,
         ticket: Ticket,
-        subject: SubjectKey,
+        subjects: &[SubjectKey],
         reading: Result<Reading, StoreError>,
     ) {
         let reading = reading.and_then(|mut reading| {
             self.heard_aside(&reading.state);
             check_clocks(self.now.wall, reading.state.now)?;
+            if reading.subjects.len() != subjects.len() {
+                return Err(StoreError::unavailable("it did not say each generation"));
+            }
             let list = &self.list;
-            let known = list.generation(Target::Subject(subject));
-            reading.subject = reading.subject.max(known);
+            for (read, subject) in reading.subjects.iter_mut().zip(subjects) {
+                *read = list.generation(Target::Subject(*subject)).max(*read);
+            }
             reading.everyone = reading.everyone.max(list.everyone());
             let since = &mut reading.state.complete_since;
             *since = (*since).max(list.complete_since());

@@ -65,12 +65,12 @@ impl State {
                 let raised = up.and_then(|()| self.raise_generation(config, &raise));
                 Answer::Raised(raise, raise_for, raised)
             }
-            Call::Read(ticket, subject) => {
-                let reading = up.map(|()| server.read(call, Some(subject)));
-                Answer::Read(ticket, subject, reading)
+            Call::Read(ticket, subjects) => {
+                let reading = up.map(|()| server.read(call, &subjects));
+                Answer::Read(ticket, subjects, reading)
             }
-            Call::Find(ticket, session, subject) => {
-                Answer::Found(ticket, up.map(|()| server.find(call, session, subject)))
+            Call::Find(ticket, session, subjects) => {
+                Answer::Found(ticket, up.map(|()| server.find(call, session, &subjects)))
             }
             Call::Attest(incarnation, since) => {
                 Answer::Attested(up.map(|()| self.attest(config, incarnation, since)))

@@ -20,7 +20,7 @@ impl State {
     }
 
     pub(super) fn login(&mut self, config: &Config, node: u8) {
-        self.ask(config, node, Ask::Read(ALICE), Wants::Login);
+        self.ask(config, node, Ask::Read(vec![ALICE]), Wants::Login);
     }
 
     /// A session without a login begins, after all that such sessions are refused for.
@@ -113,7 +113,7 @@ impl State {
             (Wants::Login, Ok(Reply::Read(reading))) => {
                 let at = reading.state.now;
                 let since = reading.state.complete_since + Duration::from_millis(1);
-                let generation = reading.subject;
+                let generation = reading.subjects[0];
                 let mut session = Session::new(Some((generation, at)), at.max(since));
                 session.is_early = generation < self.seen.highest;
                 self.sessions.push(session);

@@ -50,22 +50,29 @@ impl Backend for LocalNode {
     }
 
     /// A raise from before the login, which is not durable yet, would end it: that is waited for.
-    fn read(&self, subject: SubjectKey) -> Attempt<Reading> {
+    fn read(&self, subjects: Vec<SubjectKey>) -> Attempt<Reading> {
         let state = Arc::clone(&self.store.state);
-        let target = Target::Subject(subject);
-        let is_raising = state.is_raising(target) || state.is_raising(Target::Everyone);
+        let mut targets = subjects.iter().copied().map(Target::Subject);
+        let is_raising =
+            targets.any(|it| state.is_raising(it)) || state.is_raising(Target::Everyone);
         let raises = is_raising.then(|| self.store.submit(Job::Flush, ()));
         Box::pin(async move {
             if let Some(raises) = raises {
                 raises.await?;
             }
-            let (subject, everyone) = (state.list.generation(target), state.list.everyone());
-            Ok(Reading::new(subject, everyone, state.log_state()))
+            let list = &state.list;
+            let generations = subjects.into_iter().map(Target::Subject);
+            let generations = generations.map(|it| list.generation(it)).collect();
+            Ok(Reading::new(
+                generations,
+                list.everyone(),
+                state.log_state(),
+            ))
         })
     }
 
     /// The list is the store.
-    fn find(&self, _: SessionId, _: Option<SubjectKey>) -> Attempt<UnixMillis> {
+    fn find(&self, _: SessionId, _: Vec<SubjectKey>) -> Attempt<UnixMillis> {
         done(Ok(self.store.state.list.complete_since()))
     }
 

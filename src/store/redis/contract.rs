@@ -78,7 +78,7 @@ impl ReplicatedLog for Redis {
         let known = raise.known.get().min(LARGEST);
         let spared = raise.spared.unwrap_or(Spared::NOBODY);
         let arguments = (
-            bytes(subject.as_ref()),
+            bytes(subject.as_slice()),
             raise.id.as_bytes(),
             known,
             record::number(raise.until),
@@ -100,31 +100,34 @@ impl ReplicatedLog for Redis {
         })
     }
 
-    async fn read(&self, subject: Option<SubjectKey>) -> Result<Reading, StoreError> {
-        let subject = bytes(subject.as_ref());
-        let answered = self.call(&self.link, "read", subject).await?;
-        let [subject, everyone] = <[u64; 2]>::map(answered.result, Generation::new);
-        Ok(Reading::new(subject, everyone, answered.state))
+    async fn read(&self, subjects: &[SubjectKey]) -> Result<Reading, StoreError> {
+        let answered = self.call(&self.link, "read", bytes(subjects)).await?;
+        let (everyone, generations): (u64, Vec<u64>) = answered.result;
+        let generations = generations.into_iter().map(Generation::new).collect();
+        Ok(Reading::new(
+            generations,
+            Generation::new(everyone),
+            answered.state,
+        ))
     }
 
-    async fn find(
-        &self,
-        session: SessionId,
-        subject: Option<SubjectKey>,
-    ) -> Result<Found, StoreError> {
-        type Values = (u64, u64, Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>);
+    async fn find(&self, session: SessionId, subjects: &[SubjectKey]) -> Result<Found, StoreError> {
+        type Values = (
+            u64,
+            u64,
+            Option<Vec<u8>>,
+            Option<Vec<u8>>,
+            Vec<Option<Vec<u8>>>,
+        );
         let id = session.as_bytes();
-        let key = subject.as_ref().map(SubjectKey::as_bytes);
-        let arguments = (id, bytes(subject.as_ref()));
-        let answered = self.call(&self.link, "find", arguments).await?;
-        let (everyone, since, session, anonymous, subject): Values = answered.result;
+        let answered = self.call(&self.link, "find", (id, bytes(subjects))).await?;
+        let (everyone, since, session, anonymous, of_subjects): Values = answered.result;
         let mut found = of_all(everyone, since);
-        for (kind, id, value) in [
-            (SESSION, Some(id), session),
-            (ANONYMOUS_SESSION, Some(id), anonymous),
-            (SUBJECT, key, subject),
-        ] {
-            if let (Some(id), Some(value)) = (id, value) {
+        let of_session = [(SESSION, id, session), (ANONYMOUS_SESSION, id, anonymous)];
+        let of_subjects = subjects.iter().map(SubjectKey::as_bytes).zip(of_subjects);
+        let of_subjects = of_subjects.map(|(key, value)| (SUBJECT, key, value));
+        for (kind, id, value) in of_session.into_iter().chain(of_subjects) {
+            if let Some(value) = value {
                 found.push(stored(kind, *id, &value, &answered.state).0);
             }
         }
@@ -174,9 +177,10 @@ impl ReplicatedLog for Redis {
     }
 }
 
-/// The subject, as the script takes it: nothing where there is none.
-fn bytes(subject: Option<&SubjectKey>) -> &[u8] {
-    subject.map_or(&[][..], |key| key.as_bytes())
+/// Subjects, as the script takes them: one after the other.
+fn bytes(subjects: &[SubjectKey]) -> Vec<u8> {
+    let subjects = subjects.iter().map(SubjectKey::as_bytes);
+    subjects.flatten().copied().collect()
 }
 
 /// Whether only the first of two publications may succeed.

@@ -475,19 +475,32 @@ function operations.raise(subject, raise_id, known, ends_after, session, least)
   return { new.from, new.ends, new.spared, new.least }
 end
 
-function operations.read(subject)
-  local entry, is_odd
-  if subject ~= '' then entry, is_odd = lookup(SUBJECT, subject) end
-  if is_odd then return nil, 'UNREADABLE subject' end
-  return { entry and entry.from or 0, list.everyone.from }
+-- Calls `use` with each subject of those that stand one after the other.
+local function each_subject(subjects, use)
+  for at = 1, #subjects, ID_LENGTH do use(string.sub(subjects, at, at + ID_LENGTH - 1)) end
 end
 
-function operations.find(session, subject)
+function operations.read(subjects)
+  local generations, unreadable = {}, false
+  each_subject(subjects, function(subject)
+    local entry, is_odd = lookup(SUBJECT, subject)
+    unreadable = unreadable or is_odd
+    table.insert(generations, entry and entry.from or 0)
+  end)
+  if unreadable then return nil, 'UNREADABLE subject' end
+  return { list.everyone.from, generations }
+end
+
+function operations.find(session, subjects)
+  local found = {}
+  each_subject(subjects, function(subject)
+    table.insert(found, redis.call('HGET', SUBJECTS, subject))
+  end)
   return {
     list.everyone.from, list.since,
     redis.call('HGET', SESSIONS, session),
     redis.call('HGET', ANONYMOUS, session),
-    subject ~= '' and redis.call('HGET', SUBJECTS, subject),
+    found,
   }
 end
 

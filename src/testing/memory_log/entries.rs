@@ -223,12 +223,12 @@ impl StoredEntries {
     pub(super) fn find(
         &self,
         id: SessionId,
-        subject: Option<SubjectKey>,
+        subjects: &[SubjectKey],
         terms: Terms,
     ) -> Vec<Revocation> {
         let concerns = |each: &Revocation| match each.key() {
             EntryKey::Session(of) | EntryKey::AnonymousSession(of) => of == id,
-            EntryKey::Subject(of) => Some(of) == subject,
+            EntryKey::Subject(of) => subjects.contains(&of),
             EntryKey::Everyone | EntryKey::Anonymous => true,
         };
         self.all(terms).into_iter().filter(concerns).collect()

@@ -208,16 +208,12 @@ impl ReplicatedLog for MemoryLog {
         self.change(|server, call| server.raise(call, &raise))
     }
 
-    async fn read(&self, subject: Option<SubjectKey>) -> Result<Reading, StoreError> {
-        Ok(self.call(|server, call| server.read(call, subject)))
+    async fn read(&self, subjects: &[SubjectKey]) -> Result<Reading, StoreError> {
+        Ok(self.call(|server, call| server.read(call, subjects)))
     }
 
-    async fn find(
-        &self,
-        session: SessionId,
-        subject: Option<SubjectKey>,
-    ) -> Result<Found, StoreError> {
-        Ok(self.call(|server, call| server.find(call, session, subject)))
+    async fn find(&self, session: SessionId, subjects: &[SubjectKey]) -> Result<Found, StoreError> {
+        Ok(self.call(|server, call| server.find(call, session, subjects)))
     }
 
     async fn snapshot(

@@ -143,23 +143,23 @@ impl LogServer {
         Ok(Raised::new(entry, list.state(call.now)))
     }
 
-    pub(crate) fn read(&mut self, call: LogCall, subject: Option<SubjectKey>) -> Reading {
+    pub(crate) fn read(&mut self, call: LogCall, subjects: &[SubjectKey]) -> Reading {
         let list = self.open(call);
         let longest = list.announced.longest;
         let generation = |target| list.entries.held(target, longest).generation;
-        let subject = subject.map(Target::Subject).map(generation);
-        let everyone = generation(Target::Everyone);
-        Reading::new(subject.unwrap_or_default(), everyone, list.state(call.now))
+        let targets = subjects.iter().copied().map(Target::Subject);
+        let subjects = targets.map(generation).collect();
+        Reading::new(subjects, generation(Target::Everyone), list.state(call.now))
     }
 
     pub(crate) fn find(
         &mut self,
         call: LogCall,
         session: SessionId,
-        subject: Option<SubjectKey>,
+        subjects: &[SubjectKey],
     ) -> Found {
         let list = self.open(call);
-        let found = list.entries.find(session, subject, list.terms(call.now));
+        let found = list.entries.find(session, subjects, list.terms(call.now));
         Found::new(found, list.state(call.now))
     }
 

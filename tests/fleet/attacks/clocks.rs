@@ -128,7 +128,7 @@ async fn what_is_about_to_end_is_not_restored() {
     let store = Faulty::around(open(&server));
     let node = node_on(store.clone()).await;
     let other = open(&server);
-    let now = other.read(None).await.unwrap().state.now;
+    let now = other.read(&[]).await.unwrap().state.now;
     let until = UnixMillis::new(now.as_millis() - 2_000);
     other
         .publish(&[ended(9, now, until)], Purpose::Revoke)

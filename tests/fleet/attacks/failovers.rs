@@ -190,7 +190,7 @@ async fn a_store_whose_clock_was_ahead_settles_in_its_time() {
     };
     let server = RedisServer::under(&clock);
     let store = open(&server);
-    let now = store.read(None).await.unwrap().state.now;
+    let now = store.read(&[]).await.unwrap().state.now;
     clock.set(24 * 3_600_000);
     let ended = [ended(9, now, now + 10 * DAY)];
     store

@@ -51,5 +51,5 @@ async fn status(browser: &Browser, node: &Node) -> u16 {
 
 /// Since when the store knows of sessions.
 async fn complete_since(store: &dyn ReplicatedLog) -> UnixMillis {
-    store.read(None).await.unwrap().state.complete_since
+    store.read(&[]).await.unwrap().state.complete_since
 }

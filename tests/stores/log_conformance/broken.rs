@@ -57,7 +57,7 @@ impl Broken {
         for revocation in all {
             let is_covered = match revocation {
                 Revocation::Subject { key, entry } => {
-                    self.inner.read(Some(*key)).await?.subject >= entry.generation
+                    self.inner.read(&[*key]).await?.subjects >= vec![entry.generation]
                 }
                 _ => false,
             };
@@ -240,8 +240,8 @@ impl ReplicatedLog for Broken {
         Ok(raised)
     }
 
-    async fn read(&self, subject: Option<SubjectKey>) -> Result<Reading, StoreError> {
-        let mut reading = self.inner.read(subject).await?;
+    async fn read(&self, subjects: &[SubjectKey]) -> Result<Reading, StoreError> {
+        let mut reading = self.inner.read(subjects).await?;
         let generation = reading.everyone;
         let mut everyone = vec![Revocation::Everyone { generation }];
         self.told(&mut everyone, 0, false);
@@ -252,12 +252,8 @@ impl ReplicatedLog for Broken {
         Ok(reading)
     }
 
-    async fn find(
-        &self,
-        session: SessionId,
-        subject: Option<SubjectKey>,
-    ) -> Result<Found, StoreError> {
-        let mut found = self.inner.find(session, subject).await?;
+    async fn find(&self, session: SessionId, subjects: &[SubjectKey]) -> Result<Found, StoreError> {
+        let mut found = self.inner.find(session, subjects).await?;
         let all = &mut found.revocations;
         self.told(all, found.state.unreadable, false);
         all.retain(|it| match it {

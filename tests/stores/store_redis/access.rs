@@ -86,7 +86,7 @@ async fn use_all_patiently(store: &Redis) -> Result<(), StoreError> {
 /// Every command that the store has.
 async fn use_all(store: &Redis) -> Result<(), StoreError> {
     announce(store, HOUR).await?;
-    let here = store.read(None).await?.state;
+    let here = store.read(&[]).await?.state;
     let at = here.now;
     let entry = ended_entry(at, at);
     let (short, other) = (id(1), id(2));
@@ -99,7 +99,7 @@ async fn use_all(store: &Redis) -> Result<(), StoreError> {
     store
         .raise(raise_of(Target::Subject(subject(3)), 1))
         .await?;
-    store.find(id(1), Some(subject(3))).await?;
+    store.find(id(1), &[subject(3)]).await?;
     tokio::time::sleep(Duration::from_millis(5)).await;
     assert_eq!(store.sweep().await?, 2);
     store.attest(here.incarnation, at).await?;
@@ -117,7 +117,7 @@ async fn use_all(store: &Redis) -> Result<(), StoreError> {
         };
         publish(store, &[end]).await?;
     }
-    let found = store.find(id(4), None).await?.revocations;
+    let found = store.find(id(4), &[]).await?.revocations;
     assert!(found.contains(&Revocation::Anonymous {
         since: at + HOUR / 120
     }));

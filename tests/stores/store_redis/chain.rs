@@ -246,11 +246,11 @@ async fn two_lists_do_not_meet() {
     end(&one, 1).await.unwrap();
     one.raise(raise_of(Target::Everyone, 1)).await.unwrap();
     let from = cursor(&one).await;
-    assert_eq!(other.find(id(1), None).await.unwrap().revocations, []);
-    let reading = other.read(Some(subject(1))).await.unwrap();
+    assert_eq!(other.find(id(1), &[]).await.unwrap().revocations, []);
+    let reading = other.read(&[subject(1)]).await.unwrap();
     assert_eq!(reading.everyone, Generation::NONE);
     assert!(is_gap(&other, from).await);
     // And the same list under two names of the store is one.
     let again = server.open("one");
-    assert_eq!(again.find(id(1), None).await.unwrap().revocations.len(), 2);
+    assert_eq!(again.find(id(1), &[]).await.unwrap().revocations.len(), 2);
 }

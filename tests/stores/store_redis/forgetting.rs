@@ -82,7 +82,7 @@ async fn what_is_refused_by_its_beginning_goes_in_steps() {
         .await
         .unwrap();
     assert_eq!(left(), 2500, "nobody waits for all of them");
-    let found = store.find(id(1), None).await.unwrap().revocations;
+    let found = store.find(id(1), &[]).await.unwrap().revocations;
     assert_eq!(found, [Revocation::Anonymous { since }]);
     // One publication makes room for itself, and nothing that lives makes room for what does not.
     let small = Announcement::new(DAY, 2000, Duration::ZERO);

@@ -29,8 +29,8 @@ async fn a_list_that_lost_a_key_begins_anew() {
         let (before, after) = (before.state, after.state);
         assert!(after.complete_since > before.complete_since, "{lost}");
         assert_eq!(all, [], "{lost}");
-        let reading = store.read(Some(subject(3))).await.unwrap();
-        assert_eq!(reading.subject, Generation::NONE);
+        let reading = store.read(&[subject(3)]).await.unwrap();
+        assert_eq!(reading.subjects, [Generation::NONE]);
         if lost != "meta" {
             let longest = after.announced.longest;
             assert_eq!(longest, DAY, "what only grows is kept");
@@ -44,7 +44,7 @@ async fn a_list_that_lost_a_single_entry_begins_anew() {
     let list = new_list();
     let store = filled(&server, &list).await;
     let before = store
-        .read(Some(subject(1)))
+        .read(&[subject(1)])
         .await
         .unwrap()
         .state
@@ -54,10 +54,10 @@ async fn a_list_that_lost_a_single_entry_begins_anew() {
     let removed: u32 = server.ask(&["HDEL", &key(&list, "sessions"), &field]);
     assert_eq!(removed, 1);
     // Whoever comes first notices, also to read.
-    assert_eq!(store.find(id(1), None).await.unwrap().revocations, []);
+    assert_eq!(store.find(id(1), &[]).await.unwrap().revocations, []);
     assert!(
         store
-            .read(Some(subject(1)))
+            .read(&[subject(1)])
             .await
             .unwrap()
             .state

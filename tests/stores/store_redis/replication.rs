@@ -62,7 +62,7 @@ async fn replicas_are_waited_for() {
     let repeated = store.raise(raise).await.unwrap();
     assert_eq!(repeated.entry, raised.entry);
     assert_eq!(repeated.unreplicated, Some(refused.clone()));
-    let held = store.read(None).await.unwrap().everyone;
+    let held = store.read(&[]).await.unwrap().everyone;
     assert_eq!(held, raised.entry.generation);
     assert!(raised.entry.generation > first.entry.generation);
     let again = primary.options(&list).wait_for_replicas(1).open().unwrap();
@@ -111,7 +111,7 @@ async fn a_replica_is_refused_until_it_is_promoted() {
         end(&store, 3).await.unwrap_err(),
         store.follow(from).await.unwrap_err(),
         store.snapshot(&mut |_| ()).await.unwrap_err(),
-        store.read(Some(subject(1))).await.unwrap_err(),
+        store.read(&[subject(1)]).await.unwrap_err(),
     ] {
         assert!(error.to_string().contains("replica"), "{error}");
     }

@@ -119,8 +119,8 @@ async fn a_full_server_refuses_what_adds_and_goes_on_with_the_rest() {
     assert!(error.to_string().contains("memory"), "{error}");
     let raise = raise_of(Target::Everyone, 1);
     assert!(store.raise(raise).await.is_err());
-    store.read(Some(subject(1))).await.unwrap();
-    store.find(id(1), None).await.unwrap();
+    store.read(&[subject(1)]).await.unwrap();
+    store.find(id(1), &[]).await.unwrap();
     snapshot(&store).await.unwrap();
     assert!(!is_gap(&store, from).await);
     assert_eq!(store.sweep().await.unwrap(), 1);

@@ -32,7 +32,7 @@ pub async fn now(store: &Redis) -> UnixMillis {
 }
 
 pub async fn state(store: &Redis) -> LogState {
-    store.read(None).await.unwrap().state
+    store.read(&[]).await.unwrap().state
 }
 
 /// Announces how long cookies live, and nothing else.
@@ -71,7 +71,7 @@ pub async fn filled(server: &Server, list: &str) -> Redis {
 
 /// Ends session `n` for a day.
 pub async fn end(store: &Redis, n: u8) -> Result<(), StoreError> {
-    let now = store.read(None).await?.state.now;
+    let now = store.read(&[]).await?.state.now;
     publish(store, &[ended(n, now)]).await.map(|_| ())
 }
 

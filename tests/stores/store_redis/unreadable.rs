@@ -66,7 +66,7 @@ async fn a_value_that_is_not_understood_refuses_and_stays() {
     }
     assert_eq!(
         store
-            .find(id(1), Some(subject(3)))
+            .find(id(1), &[subject(3)])
             .await
             .unwrap()
             .revocations
@@ -77,7 +77,7 @@ async fn a_value_that_is_not_understood_refuses_and_stays() {
 
     // Nobody logs in as that subject, and nothing is written over.
     for outcome in [
-        store.read(Some(subject(3))).await.map(|_| ()),
+        store.read(&[subject(3)]).await.map(|_| ()),
         store
             .raise(raise_of(Target::Subject(subject(3)), 2))
             .await
@@ -86,7 +86,7 @@ async fn a_value_that_is_not_understood_refuses_and_stays() {
         let error = outcome.unwrap_err();
         assert!(matches!(error, StoreError::Unsuitable(_)), "{error}");
     }
-    store.read(Some(subject(4))).await.unwrap();
+    store.read(&[subject(4)]).await.unwrap();
     let answer = publish(&store, &[ended(1, at), ended(9, at)])
         .await
         .unwrap();
@@ -323,8 +323,8 @@ async fn call_all(store: &Redis, from: Cursor) {
         for n in 0..6 {
             let _ = end(store, n).await;
             let key = SubjectKey::from_bytes([n; 16]);
-            let _ = store.read(Some(key)).await;
-            let _ = store.find(SessionId::from_bytes([n; 16]), Some(key)).await;
+            let _ = store.read(&[key]).await;
+            let _ = store.find(SessionId::from_bytes([n; 16]), &[key]).await;
             let _ = store.raise(raise_of(Target::Subject(key), n)).await;
         }
         let _ = store.raise(raise_of(Target::Everyone, 1)).await;
@@ -365,7 +365,7 @@ fn whatever_stands_there_nothing_panics() {
             if let (Some(_), Ok(epoch)) = (there, before)
                 && epoch == from.epoch
             {
-                let found = store.find(id(1), None).await.unwrap().revocations;
+                let found = store.find(id(1), &[]).await.unwrap().revocations;
                 let session = found
                     .iter()
                     .any(|each| matches!(each, Revocation::Session { .. }));

@@ -138,7 +138,7 @@ pub fn unhurried(builder: SessionsBuilder) -> SessionsBuilder {
 pub async fn settled(server: &redis_server::RedisServer, list: &str) {
     use sealed_session::revoke::ReplicatedLog;
     let log = sealed_session::store::Redis::open(server.url(), list).unwrap();
-    log.read(None).await.unwrap();
+    log.read(&[]).await.unwrap();
     server.settle(list);
 }
 

@@ -232,11 +232,11 @@ fn a_late_answer_of_a_store_that_was_left_takes_no_node_the_right_to_attest() {
     bench.seconds += 1;
     bench.answer(0);
     let call = bench.call();
-    let late = bench.server.read(call, None);
+    let late = bench.server.read(call, &[ALICE]);
     bench.lose();
     // The node hears of the other store, and only then what the first one answered.
     bench.answer(0);
-    let answer = Answer::Read(1, ALICE, Ok(late));
+    let answer = Answer::Read(1, vec![ALICE], Ok(late));
     bench.happens(0, Event::Answered(answer));
     bench.passes(0);
     assert!(bench.nodes[0].attested);

@@ -60,21 +60,21 @@ async fn a_raise_that_failed_keeps_its_mark_until_a_compaction_lifts_it() {
     // Everything else fails at once, and nobody logs in.
     let compactions = it.disk.lock().compactions;
     assert!(publish(&it.node, session(1)).await.is_err());
-    assert!(it.node.read(ALICE).await.is_err());
+    assert!(it.node.read(vec![ALICE]).await.is_err());
     it.disk.fail(false);
     // The last attempt was a second ago: a login tries at once.
     it.clock.advance(SECOND);
-    let reading = it.node.read(ALICE).await.unwrap();
+    let reading = it.node.read(vec![ALICE]).await.unwrap();
     assert_eq!(it.disk.lock().compactions, compactions + 1);
     assert!(!it.is_marked());
-    assert_eq!(reading.subject, it.node.list().generation(TARGET));
-    assert!(reading.subject > Generation::NONE);
+    assert_eq!(reading.subjects[0], it.node.list().generation(TARGET));
+    assert!(reading.subjects[0] > Generation::NONE);
     assert_eq!(it.node.status().outstanding, 0);
     // A publication that failed meanwhile is there, too.
     drop((it.node, it.store));
     let state = opened(&it.disk).unwrap();
     assert!(state.list.session(&id(1), false).is_some());
-    assert_eq!(state.list.generation(TARGET), reading.subject);
+    assert_eq!(state.list.generation(TARGET), reading.subjects[0]);
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ pub(super) async fn the_first_make_room(h: &dyn LogHarness) -> Checked {
     let more: Vec<_> = (10..20).map(|n| end(base, n, until)).collect();
     publish(&log, &more).await?;
     holds(&log, &kept(15, 19), base + 14 * MINUTE).await?;
-    let found = log.find(id(8), None).await?.revocations;
+    let found = log.find(id(8), &[]).await?.revocations;
     let refused = Revocation::Anonymous {
         since: base + 14 * MINUTE,
     };

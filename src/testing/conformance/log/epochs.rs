@@ -170,7 +170,7 @@ pub(super) async fn the_unreadable_has_ended(h: &dyn LogHarness) -> Checked {
     let (all, end) = snapshot(&log).await?;
     equal("not understood", end.state.unreadable, 1)?;
     includes(&all, &renewed(2))?;
-    for all in [all, log.find(id(1), None).await?.revocations] {
+    for all in [all, log.find(id(1), &[]).await?.revocations] {
         let has_ended = all.iter().any(|each| {
             matches!(each, Revocation::Session { id: of, entry }
             if *of == id(1) && entry.serial == Serial::ENDED && entry.until >= at + DAY)

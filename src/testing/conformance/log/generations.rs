@@ -119,7 +119,7 @@ pub(super) async fn a_raise_spares_one(h: &dyn LogHarness) -> Checked {
     let key = subject(1);
     let stored = Revocation::Subject { key, entry: third };
     includes(&snapshot(&log).await?.0, &stored)?;
-    includes(&log.find(id(1), Some(key)).await?.revocations, &stored)?;
+    includes(&log.find(id(1), &[key]).await?.revocations, &stored)?;
     let known = Generation::new(third.generation.get() - 1);
     let fourth = log.raise(spares(4, 1, known)).await?.entry;
     equal("spared, as the caller knew", fourth.least(id(1)), known)?;
@@ -150,7 +150,7 @@ pub(super) async fn a_raise_that_comes_late_ends_who_was_spared(h: &dyn LogHarne
     let lost = Generation::new(first.get() + 5);
     let lost = target.at(SubjectEntry::new(lost, second.until));
     publish(&log, &[lost]).await?;
-    let stored = log.find(id(1), Some(subject(1))).await?.revocations;
+    let stored = log.find(id(1), &[subject(1)]).await?.revocations;
     includes(&stored, &target.at(second).join(lost))?;
     reads(&log, target, second.generation).await
 }

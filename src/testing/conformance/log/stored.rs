@@ -15,8 +15,8 @@ pub(super) async fn a_new_log_is_empty(h: &dyn LogHarness) -> Checked {
     let log = fresh(h).await?;
     let seen = seen(&log).await?;
     same("stored", &seen, &[])?;
-    let reading = log.read(Some(subject(1))).await?;
-    equal("the subject's", reading.subject, Generation::NONE)?;
+    let reading = log.read(&[subject(1)]).await?;
+    equal("the subject's", reading.subjects, vec![Generation::NONE])?;
     equal("everyone's", reading.everyone, Generation::NONE)?;
     let state = reading.state;
     let age = state.now.since(state.complete_since);
@@ -51,8 +51,19 @@ pub(super) async fn published_is_in_the_snapshot(h: &dyn LogHarness) -> Checked 
     for target in [Target::Subject(subject(3)), Target::Everyone] {
         reads(&log, target, generation).await?;
     }
-    let nobody = log.read(None).await?.subject;
-    equal("the generation of no subject", nobody, Generation::NONE)?;
+    equal(
+        "the generations of nobody",
+        log.read(&[]).await?.subjects,
+        vec![],
+    )?;
+    let all = [subject(4), subject(3), subject(5), subject(3)];
+    let all = log.read(&all).await?.subjects;
+    let none = Generation::NONE;
+    equal(
+        "of several, in order",
+        all,
+        vec![none, generation, none, generation],
+    )?;
     complete_since(&log, since, "once something was published").await
 }
 
@@ -212,7 +223,7 @@ pub(super) async fn a_large_batch(h: &dyn LogHarness) -> Checked {
 pub(super) async fn one_session_is_found(h: &dyn LogHarness) -> Checked {
     let log = announced(h, DAY).await?;
     let now = now(&log).await?;
-    let none = log.find(id(1), Some(subject(1))).await?;
+    let none = log.find(id(1), &[subject(1)]).await?;
     same("found where nothing is", &none.revocations, &[])?;
     let incarnation = snapshot(&log).await?.1.state.incarnation;
     equal("who answered", none.state.incarnation, incarnation)?;
@@ -229,11 +240,15 @@ pub(super) async fn one_session_is_found(h: &dyn LogHarness) -> Checked {
     raise(&log, Target::Everyone, 1, Generation::NONE).await?;
     let since = now.minus(DAY);
     publish(&log, &[Revocation::Anonymous { since }]).await?;
-    for asked in [Some(subject(1)), None] {
+    for asked in [
+        &[][..],
+        &[subject(1)],
+        &[subject(3), subject(2), subject(1)],
+    ] {
         let mut want = seen(&log).await?;
         want.retain(|each| match each.key() {
             EntryKey::Session(of) | EntryKey::AnonymousSession(of) => of == id(1),
-            EntryKey::Subject(of) => Some(of) == asked,
+            EntryKey::Subject(of) => asked.contains(&of),
             EntryKey::Everyone | EntryKey::Anonymous => true,
         });
         let found = log.find(id(1), asked).await?.revocations;

@@ -42,7 +42,7 @@ pub(super) async fn replace(h: &dyn LogHarness, log: &Log) -> Checked<LogState> 
     }
     let mut last = None;
     for _ in 0..100 {
-        match log.read(None).await {
+        match log.read(&[]).await {
             Ok(reading) => return Ok(reading.state),
             Err(error) => last = Some(error),
         }
@@ -54,7 +54,7 @@ pub(super) async fn replace(h: &dyn LogHarness, log: &Log) -> Checked<LogState> 
 }
 
 pub(super) async fn state(log: &Log) -> Checked<LogState> {
-    Ok(log.read(None).await?.state)
+    Ok(log.read(&[]).await?.state)
 }
 
 pub(super) async fn now(log: &Log) -> Checked<UnixMillis> {
@@ -189,11 +189,8 @@ pub(super) async fn raise(
 }
 
 pub(super) async fn generation(log: &Log, target: Target) -> Checked<Generation> {
-    let reading = log.read(target.subject()).await?;
-    Ok(match target {
-        Target::Subject(_) => reading.subject,
-        Target::Everyone => reading.everyone,
-    })
+    let reading = log.read(target.subject().as_slice()).await?;
+    Ok(*reading.subjects.first().unwrap_or(&reading.everyone))
 }
 
 /// Fails unless the target has this generation.

@@ -62,16 +62,16 @@ impl ReplicatedLog for Faulty {
         self.disturb(Call::Raise, self.inner().raise(raise)).await
     }
 
-    async fn read(&self, subject: Option<SubjectKey>) -> Result<Reading, StoreError> {
-        self.disturb(Call::Read, self.inner().read(subject)).await
+    async fn read(&self, subjects: &[SubjectKey]) -> Result<Reading, StoreError> {
+        self.disturb(Call::Read, self.inner().read(subjects)).await
     }
 
     async fn find(
         &self,
         session: SessionId,
-        subject: Option<SubjectKey>,
+        subjects: &[SubjectKey],
     ) -> Result<Found, StoreError> {
-        self.disturb(Call::Read, self.inner().find(session, subject))
+        self.disturb(Call::Read, self.inner().find(session, subjects))
             .await
     }
 
@@ -117,7 +117,7 @@ impl ReplicatedLog for Faulty {
 
 impl Faulty {
     async fn incarnation(&self) -> Result<Incarnation, StoreError> {
-        let reading = self.inner().read(None).await?;
+        let reading = self.inner().read(&[]).await?;
         Ok(reading.state.incarnation)
     }
 
@@ -128,7 +128,7 @@ impl Faulty {
             return inner.follow(cursor).await;
         }
         // First: it may say nothing of what is published while there are no news.
-        let state = inner.read(None).await?.state;
+        let state = inner.read(&[]).await?.state;
         let followed = tokio::time::timeout(Duration::from_millis(10), inner.follow(cursor)).await;
         followed.unwrap_or_else(|_| Ok(Followed::Delta(Delta::new(Vec::new(), cursor, state))))
     }
