@@ -137,7 +137,7 @@ async fn inspect_prints_what_a_cookie_says() {
 }
 
 #[actix_web::test]
-async fn revoke_ends_a_session_or_a_user_in_a_file_that_no_server_holds() {
+async fn revoke_ends_a_session_a_user_or_a_group_in_a_file_that_no_server_holds() {
     let deployment = Deployment::new();
     let store = deployment.path("store.redb");
     let node = deployment.start().await;
@@ -151,6 +151,8 @@ async fn revoke_ends_a_session_or_a_user_in_a_file_that_no_server_holds() {
     two.post("/login/alice").await.is(200);
     three.post("/login/carol").await.is(200);
     bob.post("/login/bob").await.is(200);
+    let dave = node.browser();
+    dave.post("/member/acme/dave").await.is(200);
     let id = id.as_str().unwrap();
 
     let held = run(&["revoke", "session", "--store", &store, id], "");
@@ -174,13 +176,22 @@ async fn revoke_ends_a_session_or_a_user_in_a_file_that_no_server_holds() {
         "carol",
     ];
     assert_eq!(run(&user, "").status.code(), Some(0));
-    let of_which = run(&["revoke", "user", "--store", &store, "carol"], "");
-    assert_eq!(of_which.status.code(), Some(1));
-    assert!(text(&of_which).contains("--audience NAME"));
+    let group = ["revoke", "group", "--store", &store, "--audience", "test"];
+    let group = [&group[..], &["org", "acme"]].concat();
+    let output = run(&group, "");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("whether there is such a group"));
+    for named in [&["user", "carol"][..], &["group", "org", "acme"]] {
+        let of_which = [&["revoke"], named, &["--store", &store]].concat();
+        let of_which = run(&of_which, "");
+        assert_eq!(of_which.status.code(), Some(1));
+        assert!(text(&of_which).contains("--audience NAME"));
+    }
 
     let node = deployment.start().await;
     one.at(&node).get("/me").await.is(401);
     three.at(&node).get("/me").await.is(401);
+    dave.at(&node).get("/me").await.is(401);
     two.at(&node).get("/me").await.is(200);
     bob.at(&node).get("/me").await.is(200);
     three.at(&node).post("/login/carol").await.is(200);
@@ -224,5 +235,11 @@ fn revoke_refuses_what_is_not_a_store_or_an_id() {
             name,
         ];
         assert_eq!(run(&user, "").status.code(), Some(1));
+    }
+    for (kind, name) in [("", "acme"), ("org", "")] {
+        let group = ["revoke", "group", "--store", store, "--audience", "test"];
+        let output = run(&[&group[..], &[kind, name]].concat(), "");
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output).contains("has 1 to 255 bytes"));
     }
 }

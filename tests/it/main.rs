@@ -11,6 +11,7 @@ mod cookie;
 mod copies;
 mod direct;
 mod forgery;
+mod groups;
 mod handle;
 mod header;
 mod in_flight;

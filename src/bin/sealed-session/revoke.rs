@@ -111,8 +111,8 @@ pub async fn run(command: Revoke) -> Result<String, Failure> {
             Ok(format!("session {id} is ended\n"))
         }
         Revoke::User { application, name } => {
-            let (store, audience) = application.open().await?;
             check_names(&[("a user's name", &name)])?;
+            let (store, audience) = application.open().await?;
             let target = Target::Subject(SubjectKey::new(&audience, &name));
             let generation = raise(&store, target).await?;
             Ok(format!(
@@ -125,8 +125,8 @@ pub async fn run(command: Revoke) -> Result<String, Failure> {
             kind,
             name,
         } => {
-            let (store, audience) = application.open().await?;
             check_names(&[("a kind of groups", &kind), ("a group's name", &name)])?;
+            let (store, audience) = application.open().await?;
             let target = Target::Subject(SubjectKey::group(&audience, &kind, &name));
             let generation = raise(&store, target).await?;
             Ok(format!(

@@ -256,6 +256,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/login/{user}", web::post().to(login))
         .route("/remember/{user}", web::post().to(remember))
+        .route("/member/{org}/{user}", web::post().to(member))
         .route("/logout", web::post().to(logout))
         .route("/logout-all", web::post().to(logout_all))
         .route("/logout-others", web::post().to(logout_others))
@@ -283,6 +284,12 @@ async fn remember(session: Session, user: web::Path<String>) -> Result<HttpRespo
         .remember(true)
         .await?;
     Ok(HttpResponse::Ok().json(session.id().map(|id| id.to_string())))
+}
+
+async fn member(session: Session, path: web::Path<(String, String)>) -> Result<HttpResponse> {
+    let (org, user) = path.into_inner();
+    session.authenticate(user).group("org", org).await?;
+    Ok(HttpResponse::Ok().finish())
 }
 
 async fn logout(session: Session) -> Result<HttpResponse> {
