@@ -111,6 +111,7 @@ answers! {
         SessionUpdateError::Insert(error) => error.status_code(),
     };
     LoginError: |error| match error {
+        LoginError::NotAuthenticated => StatusCode::UNAUTHORIZED,
         LoginError::InvalidSubject | LoginError::InvalidRoles | LoginError::InvalidGroups => {
             StatusCode::BAD_REQUEST
         }

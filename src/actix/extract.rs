@@ -9,7 +9,7 @@ use actix_web::guard::GuardContext;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 
 use crate::actix::error::{MissingMiddleware, NoSession, Unauthenticated};
-use crate::session::{Peek, Session};
+use crate::session::{Peek, Session, SessionData, TypedSession};
 use crate::sessions::{Sessions, Unavailable};
 
 /// The session of one cookie, and how it is asked for.
@@ -142,6 +142,16 @@ impl FromRequest for Session {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(request.get_session())
+    }
+}
+
+/// Fails as [`Session`] does.
+impl<T: SessionData> FromRequest for TypedSession<T> {
+    type Error = NoSession;
+    type Future = Ready<Result<Self, NoSession>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(request.get_session().map(|session| Self::of(&session)))
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::ids::{KeyId, Serial};
+use crate::ids::{KeyId, Serial, SubjectKey};
 use crate::observe;
 use crate::record::{
     Group, LONGEST_ROLE, LONGEST_SUBJECT, LoginFacts, MOST_GROUPS, MOST_ROLES, Record,
@@ -28,8 +28,8 @@ pub struct Login {
     subject: String,
     class: Class,
     roles: Vec<String>,
-    /// The kind and name of each.
-    groups: Vec<(String, String)>,
+    /// Or that one of them is none.
+    groups: Result<Vec<SubjectKey>, LoginError>,
     /// Or why one of them is none.
     entries: Result<Vec<(String, Vec<u8>)>, SessionInsertError>,
 }
@@ -55,8 +55,30 @@ impl Session {
             subject: subject.into(),
             class: Class::Standard,
             roles: Vec::new(),
-            groups: Vec::new(),
+            groups: Ok(Vec::new()),
             entries: Ok(Vec::new()),
+        }
+    }
+
+    /// Logs the user in again who is logged in, when awaited, with the same roles, groups and lifetime class: for
+    /// someone who has just shown once more who they are. A new session like that of any login, so a copy of the
+    /// cookie from before is dead, and [`authenticated_within`](Self::authenticated_within) counts from now.
+    ///
+    /// # Errors
+    /// [`LoginError::NotAuthenticated`] without a login; else as [`authenticate`](Self::authenticate).
+    pub fn reauthenticate(&self) -> Login {
+        let current = self.record(|record| Some((record.class, record.login.clone()?)));
+        let Some((class, login)) = current.flatten() else {
+            return Login {
+                groups: Err(LoginError::NotAuthenticated),
+                ..self.authenticate(String::new())
+            };
+        };
+        Login {
+            class,
+            roles: login.roles,
+            groups: Ok(login.groups.iter().map(|group| group.key).collect()),
+            ..self.authenticate(login.subject)
         }
     }
 
@@ -97,7 +119,13 @@ impl Login {
     /// [`Sessions::end_group`](crate::Sessions::end_group) ends all sessions of a group, whoever's they are. Up to 8,
     /// with kinds and names of 1 to 255 bytes; the cookie holds 24 bytes for each, and not its name.
     pub fn group(mut self, kind: impl Into<String>, name: impl Into<String>) -> Self {
-        self.groups.push((kind.into(), name.into()));
+        let (kind, name) = (kind.into(), name.into());
+        let key = self.session.service().group_key(&kind, &name);
+        self.groups = self.groups.and_then(|mut groups| {
+            groups.push(key);
+            let are_names = is_name(&kind) && is_name(&name);
+            are_names.then_some(groups).ok_or(LoginError::InvalidGroups)
+        });
         self
     }
 
@@ -114,7 +142,7 @@ impl Login {
 
     async fn run(self) -> Result<LoggedIn, LoginError> {
         let (session, subject) = (self.session, self.subject);
-        let is_name = |name: &String| (1..=LONGEST_SUBJECT).contains(&name.len());
+        let groups: BTreeSet<_> = self.groups?.into_iter().collect();
         if !is_name(&subject) {
             return Err(LoginError::InvalidSubject);
         }
@@ -123,15 +151,10 @@ impl Login {
         if roles.len() > MOST_ROLES || !roles.iter().all(is_role) {
             return Err(LoginError::InvalidRoles);
         }
-        let mut groups = self.groups.iter();
-        let are_names = groups.all(|(kind, name)| is_name(kind) && is_name(name));
-        let service = session.service();
-        let groups = self.groups.iter();
-        let groups = groups.map(|(kind, name)| service.group_key(kind, name));
-        let groups: BTreeSet<_> = groups.collect();
-        if groups.len() > MOST_GROUPS || !are_names {
+        if groups.len() > MOST_GROUPS {
             return Err(LoginError::InvalidGroups);
         }
+        let service = session.service();
         let added = self.entries?;
         let added = added.iter().map(|(key, value)| (&**key, &**value));
         let key = service.subject_key(&subject);
@@ -178,6 +201,11 @@ impl Login {
             entries_dropped: begun.dropped,
         })
     }
+}
+
+/// Whether it can be the name of a subject, of a group, or of a kind of groups.
+fn is_name(name: &str) -> bool {
+    (1..=LONGEST_SUBJECT).contains(&name.len())
 }
 
 /// What a login did.

@@ -5,19 +5,24 @@
 //!    small cookie now and then, the activity cookie.
 //! 3. Names and meanings follow actix-session where it has them.
 
+mod current;
 mod end;
 mod entries;
 mod error;
+mod flash;
 mod login;
+mod message;
 pub(crate) mod refusal;
 pub(crate) mod service;
 pub(crate) mod state;
 mod trust;
+mod typed;
 pub(crate) mod validity;
 mod value;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
@@ -29,12 +34,16 @@ use crate::session::service::Service;
 use crate::session::state::RequestState;
 use crate::time::{Class, UnixMillis};
 
+pub use current::{CurrentLogin, CurrentSession};
 pub use error::{
     ConfirmError, LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError,
     SessionUpdateError,
 };
+pub use flash::Flash;
 pub use login::{LoggedIn, Login};
+pub use message::{FlashKind, FlashMessage};
 pub use state::SessionStatus;
+pub use typed::{SessionData, TypedSession};
 pub use value::Value;
 #[cfg(feature = "migrate-actix-session")]
 pub(crate) use value::encoded;
@@ -123,6 +132,15 @@ impl Session {
     /// When the login was; 1970 where nobody knows, of a session that moved in from another library.
     pub fn authenticated_at(&self) -> Option<UnixMillis> {
         self.login(|login| login.at)
+    }
+
+    /// Whether somebody logged in, or [did so again](Self::reauthenticate), at most so long ago: for what must not be
+    /// done with a session that was left open (ASVS 7.5.1 and 7.5.3). Where this is not so ask for the password, and call
+    /// [`reauthenticate`](Self::reauthenticate).
+    pub fn authenticated_within(&self, limit: Duration) -> bool {
+        let now = self.service().now();
+        self.login(|login| now.since(login.at) <= limit)
+            .unwrap_or(false)
     }
 
     /// When the session began.

@@ -128,11 +128,7 @@ async fn what_is_no_role_or_no_group_is_an_error_and_nobody_is_logged_in() {
     .concat();
     in_groups(&session, &most).await.unwrap();
     let longest = many.iter().take(32).map(|name| format!("{name:x>64}"));
-    session
-        .authenticate("alice")
-        .roles(longest)
-        .await
-        .unwrap_err();
+    session.authenticate("alice").roles(longest).await.unwrap();
     session
         .authenticate("alice")
         .roles(many.into_iter().take(32))

@@ -1,5 +1,6 @@
 //! The library as applications meet it: through HTTP, and through its public interface. A module for each rule.
 
+mod accounts;
 mod activity;
 mod actix_session;
 mod anonymous;
@@ -10,6 +11,7 @@ mod config;
 mod cookie;
 mod copies;
 mod direct;
+mod flash;
 mod forgery;
 mod groups;
 mod handle;

@@ -24,6 +24,7 @@ use crate::record::{Entries, Record};
 use crate::revoke::Published;
 use crate::revoke::node::Attempt;
 use crate::session::error::NotWritable;
+use crate::session::message::FlashMessage;
 use crate::session::refusal::Obstacle;
 use crate::session::service::Service;
 use crate::session::validity::{Freshness, Live};
@@ -127,6 +128,8 @@ pub(crate) struct RequestState {
     refused: Option<NotWritable>,
     /// Revocations that were started and not waited for.
     attempts: Vec<Attempt<Published>>,
+    /// The messages for this page, which were taken from the session.
+    pub(super) shown: Vec<FlashMessage>,
 }
 
 impl Presence {
@@ -176,6 +179,7 @@ impl RequestState {
             committed: false,
             refused: None,
             attempts: Vec::new(),
+            shown: Vec::new(),
         }
     }
 

@@ -1,0 +1,122 @@
+//! One entry of a session as a type of the application's.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::session::Session;
+use crate::session::error::SessionInsertError;
+
+/// What a [`TypedSession`] holds, and the name of its entry. A session can hold several, each under a name of its own.
+///
+/// `#[serde(default)]` on the type lets fields be added to it later; fields that are gone are passed over.
+pub trait SessionData: Serialize + DeserializeOwned + Default {
+    /// The entry's name. Not empty, and not beginning with U+0000.
+    const NAME: &'static str;
+}
+
+/// One entry of a session, read as `T`: the default where there is none. Changes count once they are saved.
+///
+/// An entry that cannot be read as `T` any more is discarded, and the log names it
+/// ([`Session::get_or_discard`]).
+///
+/// ```
+/// use sealed_session::{Session, session::{SessionData, SessionInsertError, TypedSession}};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Default, Serialize, Deserialize)]
+/// #[serde(default)]
+/// struct Cart {
+///     items: Vec<u32>,
+/// }
+///
+/// impl SessionData for Cart {
+///     const NAME: &'static str = "cart";
+/// }
+///
+/// fn add(session: &Session, item: u32) -> Result<usize, SessionInsertError> {
+///     let mut cart = TypedSession::<Cart>::of(session);
+///     cart.update(|cart| cart.items.push(item))?;
+///     Ok(cart.data().items.len())
+/// }
+/// ```
+///
+/// As an argument of a handler of actix-web it is read from the request's session.
+pub struct TypedSession<T: SessionData> {
+    session: Session,
+    data: T,
+    is_changed: bool,
+}
+
+impl<T: SessionData> TypedSession<T> {
+    /// The session's entry of this type.
+    pub fn of(session: &Session) -> Self {
+        Self {
+            data: session.get_or_discard(T::NAME).unwrap_or_default(),
+            session: session.clone(),
+            is_changed: false,
+        }
+    }
+
+    /// What it holds.
+    pub fn data(&self) -> &T {
+        &self.data
+    }
+
+    /// What it holds, to be changed, and [saved](Self::save) afterwards.
+    pub fn data_mut(&mut self) -> &mut T {
+        self.is_changed = true;
+        &mut self.data
+    }
+
+    /// Writes what it holds into the session, over what anybody else wrote there since it was read.
+    ///
+    /// # Errors
+    /// As [`Session::insert`]. The session is as before then.
+    pub fn save(&mut self) -> Result<(), SessionInsertError> {
+        self.is_changed = false;
+        self.session.insert(T::NAME, &self.data)
+    }
+
+    /// Changes what it holds, and saves it.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save).
+    pub fn update<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> Result<R, SessionInsertError> {
+        let outcome = change(&mut self.data);
+        self.save()?;
+        Ok(outcome)
+    }
+
+    /// Removes the entry, and holds the default from now on. Refused as [`Session::remove`].
+    pub fn clear(&mut self) {
+        self.session.remove(T::NAME);
+        self.data = T::default();
+        self.is_changed = false;
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+}
+
+/// A change that was not saved is lost, and the log says so.
+impl<T: SessionData> Drop for TypedSession<T> {
+    fn drop(&mut self) {
+        if self.is_changed {
+            tracing::warn!(entry = ?T::NAME, "a change to a typed session was not saved");
+        }
+    }
+}
+
+/// Shows nothing of what the session holds.
+impl<T: SessionData> fmt::Debug for TypedSession<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TypedSession")
+            .field("name", &T::NAME)
+            .field("is_changed", &self.is_changed)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,164 @@
+//! What an application with accounts asks of a session: its facts, typed data, and how long ago the login was.
+
+use std::time::Duration;
+
+use sealed_session::revoke::SubjectKey;
+use sealed_session::session::{LoginError, SessionData, TypedSession};
+use sealed_session::time::Clock;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use support::{MINUTE, SECOND};
+
+use super::direct::{load, sent, sessions};
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Cart {
+    items: Vec<u32>,
+}
+
+impl SessionData for Cart {
+    const NAME: &'static str = "cart";
+}
+
+/// As a later release has it.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct LaterCart {
+    voucher: Option<String>,
+    items: Vec<u32>,
+}
+
+impl SessionData for LaterCart {
+    const NAME: &'static str = "cart";
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Seen(u64);
+
+impl SessionData for Seen {
+    const NAME: &'static str = "seen";
+}
+
+#[actix_web::test]
+async fn typed_data_is_the_default_until_it_is_saved_and_then_comes_back() {
+    let (sessions, _) = sessions().await;
+    let loaded = load(&sessions, "");
+    let mut cart = TypedSession::<Cart>::of(&loaded.session);
+    assert_eq!(cart.data(), &Cart::default());
+    assert_eq!(loaded.session.id(), None, "reading begins no session");
+    cart.data_mut().items.push(1);
+    assert_eq!(
+        TypedSession::<Cart>::of(&loaded.session).data().items,
+        [0; 0]
+    );
+    cart.save().unwrap();
+    assert_eq!(cart.update(|cart| cart.items.len()), Ok(1));
+    TypedSession::<Seen>::of(&loaded.session)
+        .update(|seen| seen.0 += 5)
+        .unwrap();
+    let cookie = sent(&sessions, loaded).await;
+
+    let loaded = load(&sessions, &cookie);
+    let mut later = TypedSession::<LaterCart>::of(&loaded.session);
+    assert_eq!(
+        (&later.data().voucher, &later.data().items),
+        (&None, &vec![1])
+    );
+    later
+        .update(|cart| cart.voucher = Some("ten".into()))
+        .unwrap();
+    // And back, to a release that does not know the field.
+    assert_eq!(TypedSession::<Cart>::of(&loaded.session).data().items, [1]);
+    assert_eq!(TypedSession::<Seen>::of(&loaded.session).data(), &Seen(5));
+    later.clear();
+    assert_eq!(later.data(), &LaterCart::default());
+    assert!(!loaded.session.contains_key("cart") && loaded.session.contains_key("seen"));
+}
+
+#[actix_web::test]
+async fn typed_data_of_another_type_is_discarded_and_what_does_not_fit_is_an_error() {
+    let (sessions, _) = sessions().await;
+    let session = load(&sessions, "").session;
+    session.insert("cart", "not a cart").unwrap();
+    let mut cart = TypedSession::<Cart>::of(&session);
+    assert_eq!(cart.data(), &Cart::default());
+    assert!(!session.contains_key("cart"));
+    cart.update(|cart| cart.items = vec![7]).unwrap();
+    cart.update(|cart| cart.items = vec![u32::MAX; 10_000])
+        .unwrap_err();
+    assert_eq!(TypedSession::<Cart>::of(&session).data().items, [7]);
+}
+
+#[actix_web::test]
+async fn the_facts_of_a_session_come_in_one_piece() {
+    let (sessions, clock) = sessions().await;
+    let loaded = load(&sessions, "");
+    assert_eq!(loaded.session.current(), None);
+    let login = loaded.session.authenticate("alice").remember(true);
+    login.roles(["admin"]).group("org", "acme").await.unwrap();
+    let cookie = sent(&sessions, loaded).await;
+    let loaded = load(&sessions, &cookie);
+    loaded.session.renew();
+    let cookie = sent(&sessions, loaded).await;
+    let session = load(&sessions, &cookie).session;
+    let current = session.current().unwrap();
+    let acme = SubjectKey::group("test", "org", "acme");
+    let at = session.authenticated_at().unwrap();
+    assert!(at <= clock.now());
+    assert_eq!(
+        serde_json::to_value(&current).unwrap(),
+        json!({
+            "id": session.id().unwrap().to_string(),
+            "renewals": 1,
+            "created_at": session.created_at().unwrap().as_millis(),
+            "expires_at": session.expires_at().unwrap().as_millis(),
+            "is_remembered": true,
+            "login": {
+                "subject": "alice",
+                "authenticated_at": at.as_millis(),
+                "roles": ["admin"],
+                "groups": [acme.to_string()],
+            },
+        })
+    );
+}
+
+#[actix_web::test]
+async fn a_login_is_recent_until_its_time_is_over_and_again_once_it_was_repeated() {
+    let (sessions, clock) = sessions().await;
+    let five = 5 * MINUTE;
+    let loaded = load(&sessions, "");
+    assert!(!loaded.session.authenticated_within(Duration::MAX));
+    let refused = loaded.session.reauthenticate().await.map(drop);
+    assert_eq!(refused, Err(LoginError::NotAuthenticated));
+    let login = loaded
+        .session
+        .authenticate("alice")
+        .remember(true)
+        .entry("theme", "dark");
+    login.roles(["admin"]).group("org", "acme").await.unwrap();
+    assert!(loaded.session.authenticated_within(Duration::ZERO));
+    let before = sent(&sessions, loaded).await;
+    clock.advance(five);
+    let loaded = load(&sessions, &before);
+    assert!(loaded.session.authenticated_within(five));
+    assert!(!loaded.session.authenticated_within(five - SECOND));
+    let id = loaded.session.id();
+    loaded.session.renew();
+    assert!(
+        !loaded.session.authenticated_within(five - SECOND),
+        "a renewal is no login"
+    );
+    loaded.session.reauthenticate().await.unwrap();
+    assert!(loaded.session.authenticated_within(SECOND));
+    let cookie = sent(&sessions, loaded).await;
+    let session = load(&sessions, &cookie).session;
+    assert!(session.authenticated_within(SECOND) && session.id() != id);
+    assert!(session.has_role("admin") && session.is_in_group("org", "acme"));
+    assert!(session.is_remembered());
+    assert_eq!(session.get::<String>("theme"), Ok(Some("dark".into())));
+    assert!(!load(&sessions, &before).session.is_authenticated());
+    sessions.end_group("org", "acme").await.unwrap();
+    assert!(!load(&sessions, &cookie).session.is_authenticated());
+}
