@@ -84,6 +84,7 @@
 pub mod actix;
 mod config;
 mod cookie;
+mod csrf;
 mod error;
 mod file;
 mod ids;
@@ -118,6 +119,7 @@ mod wire;
 pub use actix::{SessionExt, SessionMiddleware};
 pub use config::SessionConfig;
 pub use cookie::{CookieSettings, PreviousCookie, SameSite};
+pub use csrf::{CsrfMode, CsrfSettings};
 pub use error::ConfigError;
 #[doc(inline)]
 pub use keys::KeyRing;
@@ -132,6 +134,7 @@ pub use time::lifetime::Lifetimes;
 /// For adapters to other web frameworks: [`Sessions::load`] before the handler and [`Sessions::commit`]
 /// after it, and what passes between them and the adapter.
 pub mod adapter {
+    pub use crate::csrf::{CrossSite, RequestSource, Verdict};
     pub use crate::sessions::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};
     pub use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
 }

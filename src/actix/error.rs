@@ -1,7 +1,7 @@
 //! Which answer each error is.
 //!
 //! The body is the status in words: what went wrong inside is for the log. Only that a session is too large is told,
-//! with its size, because the client can do something about it.
+//! with its size, and why a request counts as another site's, because somebody can do something about it.
 //!
 //! Every 401 carries the challenge that RFC 9110 (section 15.5.2) demands: the scheme `Cookie`, which no
 //! browser knows and none opens a window for, with the realm `session`. It is the same for all
@@ -13,6 +13,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 
+use crate::csrf::CrossSite;
 use crate::error::StoreError;
 use crate::keys::RandomError;
 use crate::session::{
@@ -66,7 +67,7 @@ fn answer(status: StatusCode, error: &dyn Display) -> HttpResponse {
     }
     let response = response.content_type("text/plain; charset=utf-8");
     match status {
-        StatusCode::PAYLOAD_TOO_LARGE => response.body(error.to_string()),
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::FORBIDDEN => response.body(error.to_string()),
         _ => response.body(status.canonical_reason().unwrap_or_default()),
     }
 }
@@ -93,6 +94,7 @@ answers! {
         NoSession::Unavailable(error) => error.status_code(),
     };
     Unauthenticated: |_| StatusCode::UNAUTHORIZED;
+    CrossSite: |_| StatusCode::FORBIDDEN;
     Unavailable: |_| StatusCode::SERVICE_UNAVAILABLE;
     StoreError: |_| StatusCode::SERVICE_UNAVAILABLE;
     RandomError: |_| StatusCode::INTERNAL_SERVER_ERROR;
@@ -120,6 +122,7 @@ answers! {
     };
     NotWritable: |error| match error {
         NotWritable::AlreadyCommitted => StatusCode::INTERNAL_SERVER_ERROR,
+        NotWritable::CrossSite => StatusCode::FORBIDDEN,
         _ => StatusCode::CONFLICT,
     };
     ConfirmError: |error| match error {

@@ -9,6 +9,7 @@
 //! 4. While the revocation list cannot be trusted, a handler that asks for the session of an authentic cookie is
 //!    answered with 503. A page that never asks is served.
 //! 5. A handler that panics commits nothing. Its revocations stand.
+//! 6. A request of another site that could change something reaches no handler (`csrf`): 403.
 
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
@@ -18,15 +19,19 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY,
+    CACHE_CONTROL, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SET_COOKIE, UPGRADE,
+    VARY,
 };
 use actix_web::{Error, HttpResponse, ResponseError};
 
 use crate::actix::{extract, plain_http};
+use crate::csrf::{RequestSource, Verdict};
 use crate::sessions::{CommitError, Committed, Incoming, Loaded, Sessions, Unavailable};
 
 /// The purpose of the request (Fetch Metadata, section 2.1).
 const SEC_FETCH_DEST: &str = "sec-fetch-dest";
+/// Where the request comes from (section 2.4 there).
+const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
 /// Gives every request below it a session.
 ///
@@ -104,10 +109,21 @@ where
             let inner = self.service.call(request);
             return Box::pin(async move { inner.await.map(ServiceResponse::map_into_left_body) });
         }
+        let is_cross_site = match self.sessions.judge_source(&source(&request)) {
+            Verdict::Own => false,
+            Verdict::Exempt => true,
+            Verdict::Refused(problem) => {
+                tracing::debug!(%problem, "a request of another site was refused");
+                let refused = request.error_response(problem).map_into_right_body();
+                return Box::pin(ready(Ok(refused)));
+            }
+        };
         let lines = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
         let destination = request.headers().get(SEC_FETCH_DEST);
         let destination = destination.map(HeaderValue::as_bytes);
-        let incoming = Incoming::new(lines).fetch_dest(destination);
+        let incoming = Incoming::new(lines)
+            .fetch_dest(destination)
+            .cross_site(is_cross_site);
         let Loaded { session, ticket } = match self.sessions.load(incoming) {
             Ok(loaded) => loaded,
             Err(unavailable) => return self.call_without(request, unavailable),
@@ -164,6 +180,31 @@ impl<S> SessionService<S> {
             }
         })
     }
+}
+
+/// Where the request comes from. Of a header that was sent twice the first counts for nothing: the lines are
+/// joined, as a list, and then say nothing that is fine.
+fn source(request: &ServiceRequest) -> RequestSource<'_> {
+    let headers = request.headers();
+    let only = |name: &str| {
+        let mut lines = headers.get_all(name).map(HeaderValue::as_bytes);
+        let first = lines.next()?;
+        // Browsers send one.
+        Some(lines.next().map_or(first, |_| b"several"))
+    };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let mut source = RequestSource::default();
+    source.method = request.method().as_str();
+    source.path = request.uri().path();
+    source.host = request
+        .uri()
+        .authority()
+        .map_or(host, |it| Some(it.as_str()))
+        .unwrap_or("");
+    source.sec_fetch_site = only(SEC_FETCH_SITE);
+    source.origin = only(ORIGIN.as_str());
+    source.is_upgrade = headers.contains_key(UPGRADE);
+    source
 }
 
 /// Another response in the place of one.

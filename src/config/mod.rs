@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::cookie::{CookieSettings, Template};
+use crate::csrf::{CsrfRules, CsrfSettings};
 use crate::error::ConfigError;
 use crate::file;
 use crate::keys::{KeySource, toml_problem};
@@ -34,6 +35,8 @@ pub struct SessionConfig {
     pub(crate) audience: String,
     #[serde(default)]
     pub(crate) cookie: CookieSettings,
+    #[serde(default)]
+    pub(crate) csrf: CsrfSettings,
     #[serde(default)]
     pub(crate) lifetime: LifetimeTable,
     keys: KeySource,
@@ -66,6 +69,7 @@ impl SessionConfig {
     fn check(&self) -> Result<(), ConfigError> {
         check_audience(&self.audience)?;
         self.lifetime.lifetimes().validate()?;
+        CsrfRules::new(&self.csrf)?;
         Template::new(self.cookie.clone()).map(|_| ())
     }
 

@@ -26,6 +26,7 @@ use crate::session::{NotWritable, Session, TooLarge};
 pub struct Incoming<'h, L> {
     pub(super) lines: L,
     pub(super) fetch_dest: Option<&'h [u8]>,
+    pub(super) is_cross_site: bool,
 }
 
 impl<'h, L: Iterator<Item = &'h [u8]> + Clone> Incoming<'h, L> {
@@ -34,6 +35,7 @@ impl<'h, L: Iterator<Item = &'h [u8]> + Clone> Incoming<'h, L> {
         Self {
             lines,
             fetch_dest: None,
+            is_cross_site: false,
         }
     }
 
@@ -42,6 +44,16 @@ impl<'h, L: Iterator<Item = &'h [u8]> + Clone> Incoming<'h, L> {
     #[must_use]
     pub fn fetch_dest(self, fetch_dest: Option<&'h [u8]>) -> Self {
         Self { fetch_dest, ..self }
+    }
+
+    /// Whether another site sent the request to an exempt path ([`Verdict::Exempt`](crate::csrf::Verdict::Exempt)): it
+    /// begins no session but by a login.
+    #[must_use]
+    pub fn cross_site(self, is_cross_site: bool) -> Self {
+        Self {
+            is_cross_site,
+            ..self
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::cookie::{CookieSettings, Template};
+use crate::csrf::{CsrfRules, CsrfSettings};
 use crate::error::ConfigError;
 use crate::keys::{KeyRing, KeySource};
 use crate::observe;
@@ -33,6 +34,7 @@ pub struct SessionsBuilder {
     keys: Option<KeySource>,
     store: Option<Opener>,
     cookie: CookieSettings,
+    csrf: CsrfSettings,
     lifetimes: Lifetimes,
     policy: Policies,
     anonymous_capacity: u64,
@@ -67,6 +69,7 @@ impl Sessions {
             keys: None,
             store: None,
             cookie: CookieSettings::default(),
+            csrf: CsrfSettings::default(),
             lifetimes: Lifetimes::default(),
             policy: Policies::default(),
             anonymous_capacity: ANONYMOUS_CAPACITY,
@@ -127,6 +130,13 @@ impl SessionsBuilder {
     /// The cookie's name and attributes. Default: [`CookieSettings::default`].
     pub fn cookie(mut self, settings: CookieSettings) -> Self {
         self.cookie = settings;
+        self
+    }
+
+    /// Protection against requests that other sites make a browser send. Default: by what browsers say of a request,
+    /// with no exceptions ([`CsrfSettings::default`]).
+    pub fn csrf(mut self, settings: CsrfSettings) -> Self {
+        self.csrf = settings;
         self
     }
 
@@ -212,6 +222,7 @@ impl SessionsBuilder {
         observe::describe();
         check_audience(&self.audience)?;
         self.lifetimes.validate()?;
+        let csrf = CsrfRules::new(&self.csrf)?;
         let previous = Template::previous(&self.cookie)?;
         let settings = self.cookie.clone();
         let cookie = Template::new(self.cookie)?;
@@ -258,6 +269,7 @@ impl SessionsBuilder {
         };
         let engine = Arc::new(Engine {
             service: Arc::new(service),
+            csrf,
             current,
             earlier,
             moving,

@@ -51,7 +51,9 @@ impl Engine {
         &self,
         incoming: Incoming<'h, impl Iterator<Item = &'h [u8]> + Clone>,
     ) -> Result<Loaded, Unavailable> {
-        let Incoming { lines, fetch_dest } = incoming;
+        let Incoming {
+            lines, fetch_dest, ..
+        } = incoming;
         let now = self.service.now();
         let ring = self.service.keys.load();
         let rules = self.service.rules_with(&ring, now);

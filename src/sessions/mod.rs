@@ -25,10 +25,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::csrf::{RequestSource, Verdict};
 use crate::error::{ConfigError, StoreError};
 use crate::ids::{Generation, KeyId, Serial, SessionId};
 use crate::revoke::{Revocation, SessionEntry, Target};
 use crate::session::Session;
+use crate::session::state::RequestState;
 use crate::time::{SKEW, UnixMillis};
 
 pub use adapter::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};
@@ -228,7 +230,18 @@ impl Sessions {
         &self,
         incoming: Incoming<'h, impl Iterator<Item = &'h [u8]> + Clone>,
     ) -> Result<Loaded, Unavailable> {
-        self.engine.load(incoming)
+        let is_cross_site = incoming.is_cross_site;
+        let loaded = self.engine.load(incoming)?;
+        if is_cross_site {
+            loaded.session.with(RequestState::is_sent_from_elsewhere);
+        }
+        Ok(loaded)
+    }
+
+    /// Where a request comes from. To be asked before [`load`](Self::load): a handler must not see one that is
+    /// refused. Answer 403.
+    pub fn judge_source(&self, source: &RequestSource<'_>) -> Verdict {
+        self.engine.csrf.judge(source)
     }
 
     /// To be called where a handler asks for the session of a request that could not be loaded: counts

@@ -54,6 +54,7 @@ impl SessionConfig {
             .key_source(keys)
             .opener(store)
             .cookie(self.cookie)
+            .csrf(self.csrf)
             .lifetimes(self.lifetime.lifetimes())
             .older_sessions(revocation.older_sessions)
             .when_stale(revocation.when_stale, revocation.max_staleness())

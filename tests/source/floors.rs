@@ -21,7 +21,7 @@ const FLOORS: &[&[&str]] = &[
     // Errors, and what reports them.
     &["error", "file", "observe"],
     // What a cookie says, how it is laid out, keys.
-    &["record", "wire", "keys"],
+    &["record", "wire", "keys", "csrf"],
     &["seal", "revoke"],
     &["session"],
     // The engine.

@@ -124,6 +124,8 @@ pub(crate) struct RequestState {
     /// Whether the handler looked at the session, so that the response depends on it.
     looked: bool,
     committed: bool,
+    /// Whether another site sent the request, so that only a login begins a session.
+    is_cross_site: bool,
     /// A write that was refused by a method which cannot say so.
     refused: Option<NotWritable>,
     /// Revocations that were started and not waited for.
@@ -177,6 +179,7 @@ impl RequestState {
             renewed: false,
             looked: false,
             committed: false,
+            is_cross_site: false,
             refused: None,
             attempts: Vec::new(),
             shown: Vec::new(),
@@ -303,6 +306,9 @@ impl RequestState {
     pub(crate) fn writable(&self) -> Result<(), NotWritable> {
         match &self.presence {
             _ if self.committed => Err(NotWritable::AlreadyCommitted),
+            Presence::Absent(_) | Presence::Ended(_) if self.is_cross_site => {
+                Err(NotWritable::CrossSite)
+            }
             Presence::Absent(absence) if !absence.is_overridden => {
                 absence.obstacle.map_or(Ok(()), |it| Err(it.into()))
             }
@@ -311,6 +317,11 @@ impl RequestState {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Another site sent the request. It was let through, but must not put a session of its own making into the browser.
+    pub(crate) fn is_sent_from_elsewhere(&mut self) {
+        self.is_cross_site = true;
     }
 
     /// Whether there is a session and it still counts. One that ended during its request is dropped here;

@@ -89,6 +89,7 @@ impl RequestState {
             Presence::Absent(absence) if absence.obstacle == Some(Obstacle::EndedMeanwhile) => {
                 Err(NotWritable::EndedMeanwhile)
             }
+            Presence::Absent(_) if self.is_cross_site => Err(NotWritable::CrossSite),
             Presence::Absent(absence) => {
                 absence.is_overridden = true;
                 Ok(())

@@ -1,0 +1,144 @@
+//! Requests that another site makes a browser send (cross-site request forgery).
+//!
+//! A browser says where a request comes from, and no page can change what it says. So no tokens are needed: the rules
+//! are those of `CrossOriginProtection` in Go's `net/http`.
+//!
+//! 1. A request is looked at if it can change something: any method but GET, HEAD and OPTIONS, and any that asks for
+//!    another protocol (a WebSocket).
+//! 2. `Sec-Fetch-Site` decides. Only `same-origin` and `none` (the user did it, not a page) are fine. `same-site` is not:
+//!    a sibling subdomain is another application.
+//! 3. Without it `Origin` decides: its host and port have to be those that the request is for.
+//! 4. Without either it was no browser of today.
+//! 5. Trusted origins and exempt paths are let through. On an exempt path such a request begins no session but by a
+//!    login.
+
+mod origin;
+mod settings;
+
+pub use self::settings::{CsrfMode, CsrfSettings};
+
+use self::origin::Origin;
+use crate::error::ConfigError;
+
+/// The parts of a request's head that tell where it comes from.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct RequestSource<'h> {
+    /// The method, in capitals.
+    pub method: &'h str,
+    /// The path as it was sent, not decoded.
+    pub path: &'h str,
+    /// What the request is for: the authority of its target (HTTP/2), else the value of `Host`. Not what a proxy says
+    /// in other headers.
+    pub host: &'h str,
+    /// The value of `Sec-Fetch-Site`.
+    pub sec_fetch_site: Option<&'h [u8]>,
+    /// The value of `Origin`.
+    pub origin: Option<&'h [u8]>,
+    /// Whether there is an `Upgrade`, or an extended CONNECT.
+    pub is_upgrade: bool,
+}
+
+/// Why a request was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CrossSite {
+    /// The browser says that a page of another origin sent it (`Sec-Fetch-Site`).
+    #[error("a page of another origin sent this request")]
+    SecFetchSite,
+    /// `Origin` is not the host that the request is for.
+    #[error("the page that sent this request is of another host than the request is for")]
+    Origin,
+    /// `Origin: null`. A page's own forms say so too where its `Referrer-Policy` is `no-referrer` and it came over
+    /// plain http.
+    #[error(
+        "the browser does not say which page sent this request; a page with `Referrer-Policy: no-referrer` makes its \
+         own forms so"
+    )]
+    NullOrigin,
+}
+
+/// Where a request comes from, as far as that matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may do what its session may.
+    Own,
+    /// Another site sent it to an exempt path: it begins no session but by a login.
+    Exempt,
+    /// It must not reach a handler.
+    Refused(CrossSite),
+}
+
+/// The settings, checked.
+#[derive(Debug)]
+pub(crate) struct CsrfRules {
+    is_on: bool,
+    trusted: Vec<Origin>,
+    exempt: Vec<String>,
+}
+
+impl CsrfRules {
+    pub(crate) fn new(settings: &CsrfSettings) -> Result<Self, ConfigError> {
+        let problem = |text: &str| format!("{text:?} is no origin such as \"https://example.org\"");
+        let trusted = settings.trusted_origins.iter().map(|text| {
+            let origin = Origin::parse(text.as_bytes());
+            origin.ok_or_else(|| ConfigError::setting("csrf.trusted_origins", problem(text)))
+        });
+        let problem = "a path begins with a slash, and has a star only as \"/*\" at its end";
+        for path in &settings.exempt_paths {
+            let whole = path.strip_suffix("/*").unwrap_or(path);
+            if !path.starts_with('/') || whole.contains(['*', '?', '#']) || is_ambiguous(whole) {
+                let problem = format!("{path:?}: {problem}");
+                return Err(ConfigError::setting("csrf.exempt_paths", problem));
+            }
+        }
+        Ok(Self {
+            is_on: settings.mode == CsrfMode::Headers,
+            trusted: trusted.collect::<Result<_, _>>()?,
+            exempt: settings.exempt_paths.clone(),
+        })
+    }
+
+    pub(crate) fn judge(&self, source: &RequestSource<'_>) -> Verdict {
+        let is_safe = ["GET", "HEAD", "OPTIONS"].contains(&source.method) && !source.is_upgrade;
+        if !self.is_on || is_safe {
+            return Verdict::Own;
+        }
+        let refused = match (source.sec_fetch_site, source.origin) {
+            (Some(b"same-origin" | b"none"), _) | (None, None) => return Verdict::Own,
+            (Some(_), _) => CrossSite::SecFetchSite,
+            (None, Some(b"null")) => CrossSite::NullOrigin,
+            (None, Some(origin)) => match Origin::parse(origin) {
+                Some(origin) if origin.is_of(source.host) => return Verdict::Own,
+                _ => CrossSite::Origin,
+            },
+        };
+        let origin = source.origin.and_then(Origin::parse);
+        if origin.is_some_and(|origin| self.trusted.contains(&origin)) {
+            return Verdict::Own;
+        }
+        match self.is_exempt(source.path) {
+            true => Verdict::Exempt,
+            false => Verdict::Refused(refused),
+        }
+    }
+
+    fn is_exempt(&self, path: &str) -> bool {
+        let fits = |exempt: &String| match exempt.strip_suffix("/*") {
+            Some(folder) => path
+                .strip_prefix(folder)
+                .is_some_and(|rest| rest.starts_with('/')),
+            None => path == exempt,
+        };
+        !is_ambiguous(path) && self.exempt.iter().any(fits)
+    }
+}
+
+/// Whether something behind this could take the path for another one.
+fn is_ambiguous(path: &str) -> bool {
+    let odd = |segment: &str| segment == "." || segment == "..";
+    path.contains(['%', '\\', ';']) || path.contains("//") || path.split('/').any(odd)
+}
+
+#[cfg(test)]
+mod tests;
