@@ -10,6 +10,7 @@ mod clock;
 mod config;
 mod cookie;
 mod copies;
+mod csrf;
 mod direct;
 mod flash;
 mod forgery;

@@ -172,6 +172,22 @@ impl Browser {
             .await
     }
 
+    /// Sends these headers beside the cookies.
+    pub async fn send_with(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        self.request(method, path, None, headers).await
+    }
+
+    /// The same of a PUT.
+    pub async fn put_with(&self, path: &str, value: Value, headers: &[(&str, &str)]) -> Answer {
+        self.request(reqwest::Method::PUT, path, Some(value), headers)
+            .await
+    }
+
     /// Sends exactly this Cookie header.
     pub async fn send_raw(
         &self,
@@ -213,6 +229,25 @@ impl Browser {
             .map(|(name, value)| format!("{name}={value}"));
         let pairs: Vec<_> = pairs.collect();
         (!pairs.is_empty()).then(|| pairs.join("; "))
+    }
+
+    async fn request(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        json: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = self.client.request(method, format!("{}{path}", self.url));
+        let cookies = self.header();
+        let cookies = cookies.iter().map(|value| ("cookie", value.as_str()));
+        for (name, value) in cookies.chain(headers.iter().copied()) {
+            request = request.header(name, value);
+        }
+        if let Some(json) = json {
+            request = request.json(&json);
+        }
+        self.answer(request).await
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> Answer {
