@@ -35,7 +35,6 @@ pub enum Problem {
     NoSession,
     BodyTooLarge,
     NotJson,
-    CrossSite,
 }
 
 impl Problem {
@@ -50,7 +49,6 @@ impl Problem {
             Self::NoSession => "no_session",
             Self::BodyTooLarge => "body_too_large",
             Self::NotJson => "not_json",
-            Self::CrossSite => "cross_site",
         }
     }
 }
@@ -70,7 +68,6 @@ impl ResponseError for Problem {
             | Self::EmptyKey
             | Self::InvalidKey => StatusCode::BAD_REQUEST,
             Self::NoSession => StatusCode::UNAUTHORIZED,
-            Self::CrossSite => StatusCode::FORBIDDEN,
             Self::NoSuchEntry => StatusCode::NOT_FOUND,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -116,6 +113,8 @@ fn describe<B>(response: &ServiceResponse<B>) -> Value {
     }
     let name = match response.status() {
         StatusCode::UNAUTHORIZED => "not_authenticated",
+        // The library's: another site made the browser send it.
+        StatusCode::FORBIDDEN => "cross_site",
         StatusCode::NOT_FOUND => "not_found",
         StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
         // Two things can keep a session from being written. A superseded one can still be read.

@@ -12,7 +12,6 @@
 //! | `setup.rs` | starting: a first key, a list that is created on purpose, errors in one line |
 //! | `api.rs` | login, logout, renewal and entries, as handlers |
 //! | `errors.rs` | turning the library's errors into an application's own |
-//! | `origin.rs` | refusing requests that another site made the browser send |
 //! | `pages.rs` | pages under a strict Content-Security-Policy |
 //! | `metrics.rs` | numbers for Prometheus, with `--features metrics` |
 
@@ -34,7 +33,6 @@ mod metrics {
         pub fn routes(&self, _: &mut actix_web::web::ServiceConfig) {}
     }
 }
-mod origin;
 mod pages;
 mod setup;
 
@@ -90,7 +88,6 @@ async fn run(options: Options) -> Result<(), Failure> {
         App::new()
             .configure(|config| routes(config, &state, &metrics))
             // The last one is the outermost.
-            .wrap(from_fn(origin::same_origin_only))
             .wrap(from_fn(errors::as_json))
             .wrap(from_fn(pages::protect))
     })
