@@ -131,8 +131,8 @@ pub use session::{
 pub use sessions::{Sessions, SessionsBuilder};
 pub use time::lifetime::Lifetimes;
 
-/// For adapters to other web frameworks: [`Sessions::load`] before the handler and [`Sessions::commit`]
-/// after it, and what passes between them and the adapter.
+/// For adapters to other web frameworks: [`Sessions::judge_source`], which refuses what another site sends, and
+/// [`Sessions::load`] before the handler, [`Sessions::commit`] after it, and what passes between them and the adapter.
 pub mod adapter {
     pub use crate::csrf::{CrossSite, RequestSource, Verdict};
     pub use crate::sessions::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};

@@ -17,11 +17,11 @@ use std::rc::Rc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SET_COOKIE, UPGRADE,
     VARY,
 };
+use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpResponse, ResponseError};
 
 use crate::actix::{extract, plain_http};
@@ -31,7 +31,7 @@ use crate::sessions::{CommitError, Committed, Incoming, Loaded, Sessions, Unavai
 /// The purpose of the request (Fetch Metadata, section 2.1).
 const SEC_FETCH_DEST: &str = "sec-fetch-dest";
 /// Where the request comes from (section 2.4 there).
-const SEC_FETCH_SITE: &str = "sec-fetch-site";
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Gives every request below it a session.
 ///
@@ -109,11 +109,10 @@ where
             let inner = self.service.call(request);
             return Box::pin(async move { inner.await.map(ServiceResponse::map_into_left_body) });
         }
-        let is_cross_site = match self.sessions.judge_source(&source(&request)) {
-            Verdict::Own => false,
-            Verdict::Exempt => true,
-            Verdict::Refused(problem) => {
-                tracing::debug!(%problem, "a request of another site was refused");
+        let is_cross_site = match source(&request).map(|it| self.sessions.judge_source(&it)) {
+            None | Some(Verdict::Own) => false,
+            Some(Verdict::Exempt) => true,
+            Some(Verdict::Refused(problem)) => {
                 let refused = request.error_response(problem).map_into_right_body();
                 return Box::pin(ready(Ok(refused)));
             }
@@ -182,29 +181,36 @@ impl<S> SessionService<S> {
     }
 }
 
-/// Where the request comes from. Of a header that was sent twice the first counts for nothing: the lines are
-/// joined, as a list, and then say nothing that is fine.
-fn source(request: &ServiceRequest) -> RequestSource<'_> {
+/// Where a request comes from that could change something: none for others, which are the most.
+fn source(request: &ServiceRequest) -> Option<RequestSource<'_>> {
     let headers = request.headers();
-    let only = |name: &str| {
+    let is_upgrade = headers.contains_key(UPGRADE);
+    let is_safe = matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    );
+    if is_safe && !is_upgrade {
+        return None;
+    }
+    // Browsers send each once. A header that came twice says nothing that is fine.
+    let only = |name: &HeaderName| {
         let mut lines = headers.get_all(name).map(HeaderValue::as_bytes);
         let first = lines.next()?;
-        // Browsers send one.
         Some(lines.next().map_or(first, |_| b"several"))
     };
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = request
+        .uri()
+        .authority()
+        .map_or(host, |it| Some(it.as_str()));
     let mut source = RequestSource::default();
     source.method = request.method().as_str();
     source.path = request.uri().path();
-    source.host = request
-        .uri()
-        .authority()
-        .map_or(host, |it| Some(it.as_str()))
-        .unwrap_or("");
-    source.sec_fetch_site = only(SEC_FETCH_SITE);
-    source.origin = only(ORIGIN.as_str());
-    source.is_upgrade = headers.contains_key(UPGRADE);
-    source
+    source.host = host.unwrap_or_default();
+    source.sec_fetch_site = only(&SEC_FETCH_SITE);
+    source.origin = only(&ORIGIN);
+    source.is_upgrade = is_upgrade;
+    Some(source)
 }
 
 /// Another response in the place of one.

@@ -47,13 +47,13 @@ pub enum CrossSite {
     #[error("a page of another origin sent this request")]
     SecFetchSite,
     /// `Origin` is not the host that the request is for.
-    #[error("the page that sent this request is of another host than the request is for")]
+    #[error("a page of another host sent this request")]
     Origin,
     /// `Origin: null`. A page's own forms say so too where its `Referrer-Policy` is `no-referrer` and it came over
     /// plain http.
     #[error(
-        "the browser does not say which page sent this request; a page with `Referrer-Policy: no-referrer` makes its \
-         own forms so"
+        "the browser does not say which page sent this request, as for a form of a page with \
+         `Referrer-Policy: no-referrer`"
     )]
     NullOrigin,
 }
@@ -84,10 +84,13 @@ impl CsrfRules {
             let origin = Origin::parse(text.as_bytes());
             origin.ok_or_else(|| ConfigError::setting("csrf.trusted_origins", problem(text)))
         });
-        let problem = "a path begins with a slash, and has a star only as \"/*\" at its end";
+        let problem = "a path begins with a slash, is written as requests write it (no spaces, %, //, ; or ..), and has a \
+                       star only as \"/*\" at its end";
         for path in &settings.exempt_paths {
             let whole = path.strip_suffix("/*").unwrap_or(path);
-            if !path.starts_with('/') || whole.contains(['*', '?', '#']) || is_ambiguous(whole) {
+            let is_plain = whole.bytes().all(|byte| byte.is_ascii_graphic());
+            let is_odd = whole.contains(['*', '?', '#']) || is_ambiguous(whole);
+            if !path.starts_with('/') || !is_plain || is_odd {
                 let problem = format!("{path:?}: {problem}");
                 return Err(ConfigError::setting("csrf.exempt_paths", problem));
             }

@@ -205,7 +205,7 @@ fn settings_that_cannot_be_meant_are_refused() {
         assert!(error.contains("csrf.trusted_origins"), "{error}");
     }
     for path in [
-        "", "hook", "*", "/a*", "/*/b", "/a/../b", "/a//b", "/a%20b", "/a?b", "/a#b",
+        "", "hook", "*", "/a*", "/*/b", "/a/../b", "/a//b", "/a%20b", "/a?b", "/a#b", "/ü", "/a b",
     ] {
         let error = rules(&[], &[path]).unwrap_err().to_string();
         assert!(error.contains("csrf.exempt_paths"), "{error}");

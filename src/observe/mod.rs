@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::error::Rejected;
 use catalog::{
-    ANONYMOUS_SINCE_ROSE, ATTESTED, EXPIRED, GAPS, IDLE_WITHOUT_ACTIVITY, KEY_RELOADS, LACKING,
+    ANONYMOUS_SINCE_ROSE, ATTESTED, CROSS_SITE, EXPIRED, GAPS, IDLE_WITHOUT_ACTIVITY, KEY_RELOADS, LACKING,
     LIST_ENTRIES, METRICS, MetricKind, OUTSTANDING, REASSERTED, REJECTED, REVOCATIONS,
     SNAPSHOT_SECONDS, SNAPSHOTS, STALENESS, STORE_ERRORS, UNAVAILABLE, UNKNOWN_KEY, UNREADABLE,
 };
@@ -56,6 +56,11 @@ pub(crate) fn unknown_key() {
 /// A request was answered with 503, because this node's list cannot be trusted at the moment.
 pub(crate) fn unavailable() {
     sink::add(UNAVAILABLE, &[], 1);
+}
+
+/// A request was answered with 403, because another site sent it.
+pub(crate) fn cross_site() {
+    sink::add(CROSS_SITE, &[], 1);
 }
 
 /// The key file was found `changed`, or `broken`.

@@ -83,6 +83,7 @@ fn what_is_described_is_what_is_counted() {
         rejected(&Rejected::Version(77));
         unknown_key();
         unavailable();
+        cross_site();
         keys_reloaded("changed");
         revoked("session");
         store_failed("publish");
@@ -104,6 +105,7 @@ fn what_is_described_is_what_is_counted() {
         "sealed_session_rejected_total{reason=\"version\"} 1",
         "sealed_session_unknown_key_total 1",
         "sealed_session_unavailable_total 1",
+        "sealed_session_cross_site_total 1",
         "sealed_session_key_reloads_total{outcome=\"changed\"} 1",
         "sealed_session_revocations_total{kind=\"session\"} 1",
         "sealed_session_store_errors_total{operation=\"publish\"} 1",

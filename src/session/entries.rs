@@ -30,7 +30,7 @@ impl Session {
     /// stays, and still reads as `None`.
     pub fn get_or_discard<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         let record = self.look(|state| state.record().cloned())?;
-        let bytes = record.entries.get(key)?;
+        let bytes = record.entries.get(value::settable(key).ok()?)?;
         match value::decoded(key, bytes) {
             Ok(value) => Some(value),
             Err(SessionGetError { key, problem }) => {
@@ -145,11 +145,18 @@ impl Session {
         self.remove(key).map(|value| value.decode())
     }
 
-    /// Removes all entries. The session itself, and its login, stay. Refused as [`remove`](Self::remove).
+    /// Removes all entries that the application has set. The session itself, its login and its messages stay. Refused as
+    /// [`remove`](Self::remove).
     pub fn clear(&self) {
         self.with(|state| {
             if state.record().is_some() {
-                state.change(|entries| *entries = Entries::default());
+                state.change(|entries| {
+                    let own = entries
+                        .iter()
+                        .filter(|entry| value::is_reserved(entry.name()));
+                    let own: Entries = own.map(|entry| (entry.name(), entry.value())).collect();
+                    *entries = own;
+                });
             }
         });
     }

@@ -119,7 +119,7 @@ pub enum LoginError {
     /// A subject is a name of 1 to 255 bytes.
     #[error("a subject is a name of 1 to 255 bytes")]
     InvalidSubject,
-    /// Nobody is logged in who could be once more.
+    /// There is no login to repeat.
     #[error("nobody is logged in")]
     NotAuthenticated,
     /// A session has up to 32 roles, which are names of 1 to 64 bytes.

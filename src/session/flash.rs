@@ -4,6 +4,7 @@
 //!    without a login.
 //! 2. Whoever reads them takes all of them. They stay readable for the rest of that request, and are gone after it.
 //! 3. There are few, the oldest go first, and they have to fit into the cookie with everything else.
+//! 4. They end with the session: what is to be said after a logout is pushed after it.
 
 use crate::session::Session;
 use crate::session::error::SessionInsertError;
@@ -79,10 +80,7 @@ impl Flash<'_> {
     /// When the session would not fit into its cookies ([`SessionInsertError::TooLarge`]) or cannot be written now.
     /// The messages are as before then.
     pub fn push(&self, kind: FlashKind, text: impl Into<String>) -> Result<(), SessionInsertError> {
-        let message = FlashMessage {
-            kind,
-            text: text.into(),
-        };
+        let message = FlashMessage::new(kind, text);
         self.0.with(|state| {
             let mut messages = waiting(state);
             messages.push(message);
@@ -118,9 +116,13 @@ impl Flash<'_> {
         messages
     }
 
-    /// Takes all messages, and tells whether one of them is an error.
+    /// Whether one of the messages is an error. Takes none.
     pub fn has_errors(&self) -> bool {
-        !self.by_kind(FlashKind::Error).is_empty()
+        let is_error = |message: &FlashMessage| message.kind == FlashKind::Error;
+        self.0.with(|state| {
+            state.look();
+            state.shown.iter().any(is_error) || waiting(state).iter().any(is_error)
+        })
     }
 }
 
@@ -132,7 +134,7 @@ fn waiting(state: &RequestState) -> Vec<FlashMessage> {
     stored
         .filter_map(|(kind, text)| {
             let kind = *FlashKind::ALL.get(usize::from(kind))?;
-            Some(FlashMessage { kind, text })
+            Some(FlashMessage::new(kind, text))
         })
         .collect()
 }

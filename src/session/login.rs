@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::ids::{KeyId, Serial, SubjectKey};
+use crate::ids::{KeyId, Serial, SessionId, SubjectKey};
 use crate::observe;
 use crate::record::{
     Group, LONGEST_ROLE, LONGEST_SUBJECT, LoginFacts, MOST_GROUPS, MOST_ROLES, Record,
 };
 use crate::revoke::Published;
 use crate::revoke::node::Attempt;
-use crate::session::error::{LoginError, SessionInsertError};
+use crate::session::error::{ConfirmError, LoginError, NotWritable, SessionInsertError};
 use crate::session::service::{Service, revocation};
 use crate::session::state::RequestState;
 use crate::session::{Session, value};
@@ -27,6 +27,8 @@ pub struct Login {
     session: Session,
     subject: String,
     class: Class,
+    /// The session that has to be alive still, if this is the same user's login once more.
+    again: Option<SessionId>,
     roles: Vec<String>,
     /// Or that one of them is none.
     groups: Result<Vec<SubjectKey>, LoginError>,
@@ -54,6 +56,7 @@ impl Session {
             session: self.clone(),
             subject: subject.into(),
             class: Class::Standard,
+            again: None,
             roles: Vec::new(),
             groups: Ok(Vec::new()),
             entries: Ok(Vec::new()),
@@ -64,11 +67,14 @@ impl Session {
     /// someone who has just shown once more who they are. A new session like that of any login, so a copy of the
     /// cookie from before is dead, and [`authenticated_within`](Self::authenticated_within) counts from now.
     ///
+    /// Asks the store whether the session still counts, as [`confirm`](Self::confirm) does.
+    ///
     /// # Errors
-    /// [`LoginError::NotAuthenticated`] without a login; else as [`authenticate`](Self::authenticate).
+    /// [`LoginError::NotAuthenticated`] without a login, or where the session was ended meanwhile; else as
+    /// [`authenticate`](Self::authenticate).
     pub fn reauthenticate(&self) -> Login {
-        let current = self.record(|record| Some((record.class, record.login.clone()?)));
-        let Some((class, login)) = current.flatten() else {
+        let current = self.record(|record| Some((record.id, record.class, record.login.clone()?)));
+        let Some((id, class, login)) = current.flatten() else {
             return Login {
                 groups: Err(LoginError::NotAuthenticated),
                 ..self.authenticate(String::new())
@@ -76,6 +82,7 @@ impl Session {
         };
         Login {
             class,
+            again: Some(id),
             roles: login.roles,
             groups: Ok(login.groups.iter().map(|group| group.key).collect()),
             ..self.authenticate(login.subject)
@@ -108,7 +115,8 @@ impl Login {
     }
 
     /// What the user may do, for [`Session::has_role`]: up to 32 names of 1 to 64 bytes each, sealed in the cookie. Added
-    /// to those given before. They stay as they are until the next login; to take one away end the sessions
+    /// to those given before, and with [`Session::reauthenticate`] to those of the session. A session keeps them for as
+    /// long as it lives; to take one away end the user's sessions
     /// ([`Sessions::end_subject`](crate::Sessions::end_subject)).
     pub fn roles<R: Into<String>>(mut self, roles: impl IntoIterator<Item = R>) -> Self {
         self.roles.extend(roles.into_iter().map(Into::into));
@@ -160,6 +168,14 @@ impl Login {
         let key = service.subject_key(&subject);
         let keys = std::iter::once(key).chain(groups.iter().copied()).collect();
         let reading = service.node.read(keys).await?;
+        if self.again.is_some() {
+            // Roles and groups are the old session's: if it was ended a moment ago they are not to live on under the
+            // generations that ended it. What ends it later ends the new one too.
+            session.confirm().await.map_err(|error| match error {
+                ConfirmError::Ended => LoginError::NotAuthenticated,
+                ConfirmError::Store(error) => error.into(),
+            })?;
+        }
         let at = service.beginning(reading.state.now, reading.state.complete_since);
         let mut generations = reading.subjects.into_iter();
         let generation = generations.next().unwrap_or_default();
@@ -181,7 +197,7 @@ impl Login {
             ..service.begin(id, Some(login), self.class, reading.everyone, at)
         };
         // This node refuses the old session before anyone can hold the new one's cookie.
-        let begun = session.with(|state| prepare(record, state, service))?;
+        let begun = session.with(|state| prepare(record, self.again, state, service))?;
         for (attempt, counted) in begun.endings {
             if let Err(error) = attempt.await
                 && counted
@@ -247,10 +263,20 @@ struct Begun {
 /// Completes the new session and ends the old one, if a browser holds it. On an error everything is as before.
 fn prepare(
     record: Record,
+    again: Option<SessionId>,
     state: &mut RequestState,
     service: &Service,
 ) -> Result<Begun, LoginError> {
     let before = state.before_login(service)?;
+    let held = before.held;
+    if again.is_some_and(|again| held.is_none_or(|held| held.id != again)) {
+        return Err(LoginError::NotAuthenticated);
+    }
+    let subject = |record: &Record| record.login.as_ref().map(|login| login.key);
+    if before.is_cross_site && held.is_some_and(|held| subject(held) != subject(&record)) {
+        // Else a forged login form replaces a live session by a stranger's.
+        return Err(NotWritable::CrossSite.into());
+    }
     let (record, dropped) = inherit(record, before.predecessor, service)?;
     let now = service.now();
     let mut endings = Vec::new();

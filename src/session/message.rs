@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What a message is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum FlashKind {
     /// Something was done.
     Success,
@@ -43,9 +44,20 @@ impl FlashKind {
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct FlashMessage {
     /// What it is about.
     pub kind: FlashKind,
     /// What it says, as the application wrote it: a page escapes it.
     pub text: String,
+}
+
+impl FlashMessage {
+    /// A message.
+    pub fn new(kind: FlashKind, text: impl Into<String>) -> Self {
+        Self {
+            kind,
+            text: text.into(),
+        }
+    }
 }

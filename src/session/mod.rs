@@ -124,9 +124,11 @@ impl Session {
 
     /// Whether the login put the session into this group.
     pub fn is_in_group(&self, kind: &str, name: &str) -> bool {
-        let key = self.service().group_key(kind, name);
-        self.login(|login| login.groups.iter().any(|group| group.key == key))
-            .unwrap_or(false)
+        let is_it = |login: &LoginFacts| {
+            let key = self.service().group_key(kind, name);
+            login.groups.iter().any(|group| group.key == key)
+        };
+        self.login(is_it).unwrap_or(false)
     }
 
     /// When the login was; 1970 where nobody knows, of a session that moved in from another library.

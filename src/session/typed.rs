@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::session::Session;
-use crate::session::error::SessionInsertError;
+use crate::session::error::{NotWritable, SessionInsertError};
 
 /// What a [`TypedSession`] holds, and the name of its entry. A session can hold several, each under a name of its own.
 ///
@@ -45,6 +45,8 @@ pub trait SessionData: Serialize + DeserializeOwned + Default {
 /// As an argument of a handler of actix-web it is read from the request's session.
 pub struct TypedSession<T: SessionData> {
     session: Session,
+    /// Whose data it is.
+    subject: Option<String>,
     data: T,
     is_changed: bool,
 }
@@ -54,6 +56,7 @@ impl<T: SessionData> TypedSession<T> {
     pub fn of(session: &Session) -> Self {
         Self {
             data: session.get_or_discard(T::NAME).unwrap_or_default(),
+            subject: session.subject(),
             session: session.clone(),
             is_changed: false,
         }
@@ -73,17 +76,28 @@ impl<T: SessionData> TypedSession<T> {
     /// Writes what it holds into the session, over what anybody else wrote there since it was read.
     ///
     /// # Errors
-    /// As [`Session::insert`]. The session is as before then.
+    /// As [`Session::insert`], and [`NotWritable::EndedMeanwhile`] where another user has logged in since it was read, or
+    /// this one out: one user's data do not go into another's session. The session is as before then, and the change is
+    /// not saved.
     pub fn save(&mut self) -> Result<(), SessionInsertError> {
+        self.is_changed = true;
+        if self.subject.is_some() && self.subject != self.session.subject() {
+            return Err(NotWritable::EndedMeanwhile.into());
+        }
+        self.session.insert(T::NAME, &self.data)?;
         self.is_changed = false;
-        self.session.insert(T::NAME, &self.data)
+        Ok(())
     }
 
-    /// Changes what it holds, and saves it.
+    /// Reads the entry anew, unless a change is not saved yet; changes it, and saves it.
     ///
     /// # Errors
     /// As [`save`](Self::save).
     pub fn update<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> Result<R, SessionInsertError> {
+        if !self.is_changed {
+            self.data = self.session.get_or_discard(T::NAME).unwrap_or_default();
+            self.subject = self.session.subject();
+        }
         let outcome = change(&mut self.data);
         self.save()?;
         Ok(outcome)

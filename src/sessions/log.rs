@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::csrf::CrossSite;
 use crate::error::Rejected;
 use crate::ids::SessionId;
 use crate::observe;
@@ -62,6 +63,14 @@ impl Log {
                 left_out,
                 "the revocation list cannot be trusted at the moment; a request was turned away"
             );
+        }
+    }
+
+    /// A request of another site is answered with 403.
+    pub(crate) fn cross_site(&self, problem: &CrossSite) {
+        observe::cross_site();
+        if let Some(left_out) = self.refusals.admit(&*self.clock) {
+            tracing::info!(%problem, left_out, "refused a request of another site");
         }
     }
 

@@ -239,9 +239,13 @@ impl Sessions {
     }
 
     /// Where a request comes from. To be asked before [`load`](Self::load): a handler must not see one that is
-    /// refused. Answer 403.
+    /// refused. Answer 403. Counts and logs what is refused.
     pub fn judge_source(&self, source: &RequestSource<'_>) -> Verdict {
-        self.engine.csrf.judge(source)
+        let verdict = self.engine.csrf.judge(source);
+        if let Verdict::Refused(problem) = &verdict {
+            self.engine.log.cross_site(problem);
+        }
+        verdict
     }
 
     /// To be called where a handler asks for the session of a request that could not be loaded: counts

@@ -152,7 +152,7 @@ impl Core {
             self.heard_aside(&reading.state);
             check_clocks(self.now.wall, reading.state.now)?;
             if reading.subjects.len() != subjects.len() {
-                return Err(StoreError::unavailable("it did not say each generation"));
+                return Err(StoreError::unavailable("its answer lacks generations"));
             }
             let list = &self.list;
             for (read, subject) in reading.subjects.iter_mut().zip(subjects) {

@@ -13,10 +13,14 @@ use crate::session::service::Service;
 pub(crate) struct Before<'s> {
     /// The session whose entries it may take over, and the key that it was opened with.
     pub(crate) predecessor: Option<(&'s Arc<Record>, Option<KeyId>)>,
-    /// The session that counted until now.
+    /// The session that the handlers hold, if it counts.
+    pub(crate) held: Option<&'s Arc<Record>>,
+    /// The same, if a browser has a cookie of it.
     pub(crate) live: Option<&'s Arc<Record>>,
     /// The other sessions that the request carried. None is the one that the handlers saw, but they may count.
     pub(crate) dead: Vec<Arc<Record>>,
+    /// Whether another site sent the request.
+    pub(crate) is_cross_site: bool,
 }
 
 impl RequestState {
@@ -27,12 +31,13 @@ impl RequestState {
             return Err(NotWritable::AlreadyCommitted);
         }
         self.still_counts(service);
-        let mut live = None;
+        let (mut held, mut live) = (None, None);
         let mut dead = self.others.clone();
         let predecessor = match &self.presence {
-            Presence::Present(held) => {
-                live = held.is_presented().then_some(&held.record);
-                Some(&held.record)
+            Presence::Present(present) => {
+                held = Some(&present.record);
+                live = held.filter(|_| present.is_presented());
+                held
             }
             Presence::Absent(Absence {
                 dead: Some(old), ..
@@ -49,8 +54,10 @@ impl RequestState {
         };
         Ok(Before {
             predecessor: predecessor.map(|record| (record, self.key())),
+            held,
             live,
             dead,
+            is_cross_site: self.is_cross_site,
         })
     }
 
@@ -58,6 +65,13 @@ impl RequestState {
     pub(crate) fn install(&mut self, record: Arc<Record>) -> Result<(), NotWritable> {
         if self.committed {
             return Err(NotWritable::AlreadyCommitted);
+        }
+        let subject = |record: &Record| record.login.as_ref().map(|login| login.key);
+        if self
+            .record()
+            .is_none_or(|old| old.login.is_some() && subject(old) != subject(&record))
+        {
+            self.shown.clear();
         }
         self.presence = Presence::Present(HeldSession::new(record, Edit::LoggedIn));
         // They have ended with the login, and what was refused to the old session does not concern the new one.

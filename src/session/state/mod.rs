@@ -131,7 +131,7 @@ pub(crate) struct RequestState {
     /// Revocations that were started and not waited for.
     attempts: Vec<Attempt<Published>>,
     /// The messages for this page, which were taken from the session.
-    pub(super) shown: Vec<FlashMessage>,
+    pub(in crate::session) shown: Vec<FlashMessage>,
 }
 
 impl Presence {

@@ -63,7 +63,9 @@ impl RequestState {
     }
 
     pub(crate) fn renew(&mut self) {
-        if self.admits_writes() {
+        // Where there is none nothing is written.
+        let is_nothing = self.is_cross_site && self.record().is_none();
+        if !is_nothing && self.admits_writes() {
             self.renewed = true;
             self.note(Edit::Renewed);
         }
