@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use sealed_session::SessionInsertError;
 use sealed_session::revoke::SubjectKey;
-use sealed_session::session::{LoginError, SessionData, TypedSession};
+use sealed_session::session::{LoginError, NotWritable, SessionData, TypedSession};
 use sealed_session::time::Clock;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use support::written::Written;
 use support::{MINUTE, SECOND};
 
 use super::direct::{load, sent, sessions};
+use super::store_down::Fleet;
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -161,4 +164,79 @@ async fn a_login_is_recent_until_its_time_is_over_and_again_once_it_was_repeated
     assert!(!load(&sessions, &before).session.is_authenticated());
     sessions.end_group("org", "acme").await.unwrap();
     assert!(!load(&sessions, &cookie).session.is_authenticated());
+}
+
+/// Another node, or another request, has ended the session a moment ago: its roles and groups must not begin anew.
+#[actix_web::test]
+async fn a_session_that_was_ended_elsewhere_is_no_ground_for_a_new_login() {
+    let fleet = Fleet::start().await;
+    let here = &fleet.node.sessions;
+    let login = async || {
+        let loaded = load(here, "");
+        let login = loaded.session.authenticate("alice").roles(["admin"]);
+        login.group("org", "acme").await.unwrap();
+        load(here, &sent(here, loaded).await)
+    };
+    let [subject, group, own] = [login().await, login().await, login().await];
+    fleet.store.deafen().await;
+    let other = &fleet.other.sessions;
+    other.end_group("org", "acme").await.unwrap();
+    let ended = group.session.reauthenticate().await.map(drop);
+    assert_eq!(ended, Err(LoginError::NotAuthenticated));
+    other.end_subject("alice").await.unwrap();
+    let ended = subject.session.reauthenticate().await.map(drop);
+    assert_eq!(ended, Err(LoginError::NotAuthenticated));
+    // Asked for before it ended.
+    let again = own.session.reauthenticate();
+    own.session.logout().await.unwrap();
+    assert_eq!(again.await.map(drop), Err(LoginError::NotAuthenticated));
+}
+
+#[actix_web::test]
+async fn typed_data_of_one_user_do_not_go_into_anothers_session() {
+    let (sessions, _) = sessions().await;
+    let session = load(&sessions, "").session;
+    let mut cart = TypedSession::<Cart>::of(&session);
+    cart.update(|cart| cart.items.push(1)).unwrap();
+    // A login takes over what was stored before it.
+    session.authenticate("alice").await.unwrap();
+    cart.data_mut().items.push(2);
+    cart.save().unwrap();
+    let mut alices = TypedSession::<Cart>::of(&session);
+    assert_eq!(alices.data().items, [1, 2]);
+    alices.data_mut().items.push(3);
+    session.authenticate("bob").await.unwrap();
+    let refused = SessionInsertError::NotWritable(NotWritable::EndedMeanwhile);
+    assert_eq!(alices.save(), Err(refused.clone()));
+    assert!(!session.contains_key("cart"));
+    let mut bobs = TypedSession::<Cart>::of(&session);
+    bobs.update(|cart| cart.items.push(4)).unwrap();
+    session.logout().await.unwrap();
+    bobs.data_mut().items.push(5);
+    assert_eq!(bobs.save(), Err(refused));
+    assert_eq!(session.id(), None);
+}
+
+#[actix_web::test]
+async fn an_update_starts_from_what_is_stored_and_a_change_that_was_not_saved_is_a_warning() {
+    let written = Written::default();
+    let _listening = written.listen();
+    let (sessions, _) = sessions().await;
+    let session = load(&sessions, "").session;
+    let (mut one, mut two) = (
+        TypedSession::<Cart>::of(&session),
+        TypedSession::<Cart>::of(&session),
+    );
+    one.update(|cart| cart.items.push(1)).unwrap();
+    two.update(|cart| cart.items.push(2)).unwrap();
+    assert_eq!(two.data().items, [1, 2]);
+    drop((one, two));
+    assert!(!written.text().contains("not saved"));
+    let mut cart = TypedSession::<Cart>::of(&session);
+    cart.data_mut().items = vec![0; 10_000];
+    cart.save().unwrap_err();
+    drop(cart);
+    let log = written.text();
+    let line = log.lines().find(|line| line.contains("not saved")).unwrap();
+    assert!(line.contains("WARN") && line.contains("cart"), "{line}");
 }

@@ -145,6 +145,15 @@ async fn settings_trust_an_origin_exempt_a_path_or_turn_it_off() {
         .await
         .is(204);
 
+    // A forged login form does not replace a live session by a stranger's; the same user's may.
+    send(&browser, Method::POST, "/login/mallory", &cross)
+        .await
+        .is(403);
+    send(&browser, Method::POST, "/login/alice", &cross)
+        .await
+        .is(200);
+    browser.get("/me").await.is(200);
+
     let mut off = CsrfSettings::default();
     off.mode = CsrfMode::Off;
     let unguarded = node(off).await;

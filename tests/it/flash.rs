@@ -120,3 +120,31 @@ fn each_kind_has_a_class_and_an_icon() {
         assert_eq!(serde_json::to_string(&kind).unwrap(), json);
     }
 }
+
+#[actix_web::test]
+async fn asking_for_errors_takes_nothing_and_clearing_entries_neither() {
+    let (sessions, _) = sessions().await;
+    let loaded = load(&sessions, "");
+    loaded.session.flash().error("no").unwrap();
+    loaded.session.insert("a", 1).unwrap();
+    assert!(loaded.session.flash().has_errors());
+    loaded.session.clear();
+    assert_eq!(loaded.session.get_or_discard::<u8>("\0flash"), None);
+    assert!(!loaded.session.contains_key("a"));
+    let next = sent(&sessions, loaded).await;
+    let next = load(&sessions, &next);
+    assert_eq!(texts(&next.session.flash().messages()), ["no"]);
+    assert!(next.session.flash().has_errors());
+}
+
+#[actix_web::test]
+async fn messages_for_one_user_are_not_shown_to_the_next() {
+    let (sessions, _) = sessions().await;
+    let session = load(&sessions, "").session;
+    session.authenticate("alice").await.unwrap();
+    session.flash().info("for alice").unwrap();
+    assert_eq!(texts(&session.flash().messages()), ["for alice"]);
+    session.flash().info("too").unwrap();
+    session.authenticate("bob").await.unwrap();
+    assert_eq!(session.flash().messages(), []);
+}

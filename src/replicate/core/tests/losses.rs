@@ -64,8 +64,8 @@ fn a_node_whose_list_was_stale_when_the_store_was_last_heard_of_attests_nothing(
     for (stale, attests) in [(10, true), (11, false)] {
         let (mut bench, since) = Bench::one();
         bench.seconds += stale;
-        let reading = bench.server.read(bench.call(), Some(ALICE));
-        let answer = Answer::Read(1, ALICE, Ok(reading));
+        let reading = bench.server.read(bench.call(), &[ALICE]);
+        let answer = Answer::Read(1, vec![ALICE], Ok(reading));
         bench.happens(0, Event::Answered(answer));
         bench.is_lost_for(1);
         bench.has_time();

@@ -104,7 +104,7 @@ fn a_login_that_tells_a_raise_before_its_own_attempt_leaves_no_mark() {
     let mut bench = Bench::start(1);
     let own = ask(&mut bench, None);
     assert!(is_marked(&bench, CALLER));
-    bench.happens(0, Event::Asked(2, Ask::Read(ALICE)));
+    bench.happens(0, Event::Asked(2, Ask::Read(vec![ALICE])));
     let of_login = told(&mut bench);
     assert_eq!(of_login.0, own.0);
     for (raise, raise_for) in [of_login, own] {
