@@ -203,14 +203,14 @@ fn source(request: &ServiceRequest) -> Option<RequestSource<'_>> {
         .uri()
         .authority()
         .map_or(host, |it| Some(it.as_str()));
-    let mut source = RequestSource::default();
-    source.method = request.method().as_str();
-    source.path = request.uri().path();
-    source.host = host.unwrap_or_default();
-    source.sec_fetch_site = only(&SEC_FETCH_SITE);
-    source.origin = only(&ORIGIN);
-    source.is_upgrade = is_upgrade;
-    Some(source)
+    Some(RequestSource {
+        method: request.method().as_str(),
+        path: request.uri().path(),
+        host: host.unwrap_or_default(),
+        sec_fetch_site: only(&SEC_FETCH_SITE),
+        origin: only(&ORIGIN),
+        is_upgrade,
+    })
 }
 
 /// Another response in the place of one.

@@ -131,7 +131,7 @@ pub(crate) struct RequestState {
     /// Revocations that were started and not waited for.
     attempts: Vec<Attempt<Published>>,
     /// The messages for this page, which were taken from the session.
-    pub(in crate::session) shown: Vec<FlashMessage>,
+    pub(crate) shown: Vec<FlashMessage>,
 }
 
 impl Presence {

@@ -77,7 +77,7 @@ fn every_setting_is_in_the_documented_settings() {
         parts.find(|part| part.starts_with(&format!("{name}]")))
     };
     let mut count = 0;
-    for table in ["", "cookie", "lifetime", "keys", "revocation"] {
+    for table in ["", "cookie", "csrf", "lifetime", "keys", "revocation"] {
         let (header, part) = match table {
             "" => (String::new(), top),
             _ => (format!("{table}."), part(table).unwrap()),
@@ -93,7 +93,7 @@ fn every_setting_is_in_the_documented_settings() {
                 line.starts_with(&format!("{setting} = "))
             };
             // Tables have parts of their own, and those of a key file are in its documentation.
-            let is_table = ["cookie", "lifetime", "keys", "revocation"].contains(&setting);
+            let is_table = ["cookie", "csrf", "lifetime", "keys", "revocation"].contains(&setting);
             let is_of_keys = ["everyone_before", "revoked", "pruned"].contains(&setting);
             let is_documented = part.lines().any(is_set) || is_table || is_of_keys;
             assert!(is_documented, "{header}{setting}");
