@@ -133,11 +133,11 @@ impl List {
     pub(crate) fn subject(&self, key: &SubjectKey, session: SessionId) -> SubjectState {
         // The mark first: it goes only after the generation has come.
         let marked = self.is_marked(Target::Subject(*key), Some(session));
-        let entry = self.subjects.get(key);
-        SubjectState {
-            least: entry.map_or(Generation::NONE, |entry| entry.least(session)),
-            marked,
-        }
+        let least = match self.subjects.get(key) {
+            Some(entry) => entry.least(session),
+            None => Generation::NONE,
+        };
+        SubjectState { least, marked }
     }
 
     pub(crate) fn everyone(&self) -> Generation {
@@ -177,10 +177,12 @@ impl List {
     }
 
     fn is_marked(&self, target: Target, session: Option<SessionId>) -> bool {
-        self.marks.load(Ordering::Acquire) > 0
-            && lock(&self.marked)
-                .get(&target)
-                .is_some_and(|spared| spared.is_none() || *spared != session)
+        if self.marks.load(Ordering::Acquire) == 0 {
+            return false;
+        }
+        let marked = lock(&self.marked);
+        let mark = marked.get(&target);
+        mark.is_some_and(|spared| spared.is_none() || *spared != session)
     }
 
     /// Since when the list knows of all revocations. About sessions from before it cannot tell.

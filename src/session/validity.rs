@@ -19,7 +19,7 @@
 use std::time::Duration;
 
 use crate::error::Rejected;
-use crate::ids::{KeyId, Serial};
+use crate::ids::{Generation, KeyId, Serial};
 use crate::record::{KeyTrail, Record};
 use crate::revoke::SessionEntry;
 use crate::revoke::list::List;
@@ -241,20 +241,20 @@ impl Rules<'_> {
         let Some(login) = &record.login else {
             return Ok(());
         };
-        // A group is what a subject is.
-        let groups = login.groups.iter();
-        let groups = groups.map(|it| (Rejected::GroupEnded, it.key, it.generation));
-        let subject = (Rejected::SubjectEnded, login.key, login.generation);
-        for (reason, key, generation) in std::iter::once(subject).chain(groups) {
+        let judge = |reason, key, generation: Generation| {
             let listed = self.list.subject(&key, record.id);
             if listed.marked || generation < listed.least {
                 return Err(Refusal::dead(reason));
             }
-            if generation.get() > latest && generation > listed.least {
-                return Err(Refusal::ahead());
+            match generation.get() > latest && generation > listed.least {
+                true => Err(Refusal::ahead()),
+                false => Ok(()),
             }
-        }
-        Ok(())
+        };
+        judge(Rejected::SubjectEnded, login.key, login.generation)?;
+        // A group is what a subject is.
+        let mut groups = login.groups.iter();
+        groups.try_for_each(|it| judge(Rejected::GroupEnded, it.key, it.generation))
     }
 
     fn judge_serial(&self, serial: Serial, entry: SessionEntry) -> Result<Freshness, Refusal> {

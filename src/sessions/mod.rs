@@ -30,7 +30,6 @@ use crate::error::{ConfigError, StoreError};
 use crate::ids::{Generation, KeyId, Serial, SessionId};
 use crate::revoke::{Revocation, SessionEntry, Target};
 use crate::session::Session;
-use crate::session::state::RequestState;
 use crate::time::{SKEW, UnixMillis};
 
 pub use adapter::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};
@@ -230,12 +229,7 @@ impl Sessions {
         &self,
         incoming: Incoming<'h, impl Iterator<Item = &'h [u8]> + Clone>,
     ) -> Result<Loaded, Unavailable> {
-        let is_cross_site = incoming.is_cross_site;
-        let loaded = self.engine.load(incoming)?;
-        if is_cross_site {
-            loaded.session.with(RequestState::is_sent_from_elsewhere);
-        }
-        Ok(loaded)
+        self.engine.load(incoming)
     }
 
     /// Where a request comes from. To be asked before [`load`](Self::load): a handler must not see one that is

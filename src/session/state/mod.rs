@@ -172,8 +172,12 @@ impl RequestState {
         others: Vec<Arc<Record>>,
         rejected: Option<Rejected>,
     ) -> Self {
+        Self::new(Presence::absent(obstacle, dead), others, rejected)
+    }
+
+    fn new(presence: Presence, others: Vec<Arc<Record>>, rejected: Option<Rejected>) -> Self {
         Self {
-            presence: Presence::absent(obstacle, dead),
+            presence,
             others,
             rejected,
             renewed: false,
@@ -187,10 +191,7 @@ impl RequestState {
     }
 
     fn present(held: HeldSession, others: Vec<Arc<Record>>) -> Self {
-        Self {
-            presence: Presence::Present(held),
-            ..Self::absent(None, None, others, None)
-        }
+        Self::new(Presence::Present(held), others, None)
     }
 
     pub(crate) fn live(live: Live, scope: usize, others: Vec<Arc<Record>>) -> Self {
