@@ -66,11 +66,7 @@ impl ReplicatedLog for Faulty {
         self.disturb(Call::Read, self.inner().read(subjects)).await
     }
 
-    async fn find(
-        &self,
-        session: SessionId,
-        subjects: &[SubjectKey],
-    ) -> Result<Found, StoreError> {
+    async fn find(&self, session: SessionId, subjects: &[SubjectKey]) -> Result<Found, StoreError> {
         self.disturb(Call::Read, self.inner().find(session, subjects))
             .await
     }
