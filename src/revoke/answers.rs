@@ -226,7 +226,8 @@ pub enum Target {
 }
 
 impl Target {
-    pub(crate) fn subject(self) -> Option<SubjectKey> {
+    /// The subject, if it is one.
+    pub fn subject(self) -> Option<SubjectKey> {
         match self {
             Self::Subject(key) => Some(key),
             Self::Everyone => None,
