@@ -30,7 +30,7 @@ pub enum NotWritable {
     /// The request carries more cookies of this name than are tried. As for [`Replaced`](Self::Replaced).
     #[error("the request carries too many session cookies")]
     NotTried,
-    /// Another site sent the request, to a path where that is allowed. It begins no session but by a login.
+    /// Another site sent the request, to a path where that is allowed. It begins no session but by a login. Answer 403.
     #[error("a request of another site begins no session")]
     CrossSite,
     /// The session was ended while the request ran. Nothing but a login begins another one.

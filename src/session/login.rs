@@ -64,8 +64,8 @@ impl Session {
     }
 
     /// Logs the user in again who is logged in, when awaited, with the same roles, groups and lifetime class: for
-    /// someone who has just shown once more who they are. A new session like that of any login, so a copy of the
-    /// cookie from before is dead, and [`authenticated_within`](Self::authenticated_within) counts from now.
+    /// someone who has just shown once more who they are. A new session like that of any login: it has another
+    /// id and a new absolute end, the cookie from before is dead at once, also for requests that run beside, and [`authenticated_within`](Self::authenticated_within) counts from now.
     ///
     /// Asks the store whether the session still counts, as [`confirm`](Self::confirm) does.
     ///

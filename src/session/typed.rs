@@ -77,16 +77,15 @@ impl<T: SessionData> TypedSession<T> {
     ///
     /// # Errors
     /// As [`Session::insert`], and [`NotWritable::EndedMeanwhile`] where another user has logged in since it was read, or
-    /// this one out: one user's data do not go into another's session. The session is as before then, and the change is
-    /// not saved.
+    /// this one out: one user's data do not go into another's session, so a typed session is taken after a login. The
+    /// session is as before then.
     pub fn save(&mut self) -> Result<(), SessionInsertError> {
-        self.is_changed = true;
+        // Whoever gets an error knows.
+        self.is_changed = false;
         if self.subject.is_some() && self.subject != self.session.subject() {
             return Err(NotWritable::EndedMeanwhile.into());
         }
-        self.session.insert(T::NAME, &self.data)?;
-        self.is_changed = false;
-        Ok(())
+        self.session.insert(T::NAME, &self.data)
     }
 
     /// Reads the entry anew, unless a change is not saved yet; changes it, and saves it.
@@ -116,7 +115,7 @@ impl<T: SessionData> TypedSession<T> {
     }
 }
 
-/// A change that was not saved is lost, and the log says so.
+/// A change that nobody tried to save is lost, and the log says so.
 impl<T: SessionData> Drop for TypedSession<T> {
     fn drop(&mut self) {
         if self.is_changed {

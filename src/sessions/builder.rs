@@ -135,6 +135,15 @@ impl SessionsBuilder {
 
     /// Protection against requests that other sites make a browser send. Default: by what browsers say of a request,
     /// with no exceptions ([`CsrfSettings::default`]).
+    ///
+    /// ```
+    /// use sealed_session::CsrfSettings;
+    ///
+    /// let mut csrf = CsrfSettings::default();
+    /// csrf.exempt_paths = vec!["/saml/acs".into()];
+    /// csrf.trusted_origins = vec!["https://app.example.org".into()];
+    /// # drop(csrf);
+    /// ```
     pub fn csrf(mut self, settings: CsrfSettings) -> Self {
         self.csrf = settings;
         self

@@ -111,7 +111,9 @@ impl Sessions {
         Ok(())
     }
 
-    /// Ends all sessions of one subject, as their `logout_all` would: after a password change, say.
+    /// Ends all sessions of one subject, as their `logout_all` would: after a password change, say. If the session of
+    /// the request is one of them, call its [`logout`](Session::logout) first: else whatever is written to it later
+    /// makes the response a 409.
     ///
     /// # Errors
     /// When other nodes may not know yet; this one refuses the sessions.
@@ -121,7 +123,8 @@ impl Sessions {
     }
 
     /// Ends all sessions of one group ([`Login::group`](crate::session::Login::group)), whoever's they are: when a
-    /// customer leaves, or an identity provider says that a session of its own has ended.
+    /// customer leaves, or an identity provider says that a session of its own has ended. A session of the request among
+    /// them is as for [`end_subject`](Self::end_subject).
     ///
     /// # Errors
     /// When other nodes may not know yet; this one refuses the sessions.

@@ -236,6 +236,10 @@ async fn an_update_starts_from_what_is_stored_and_a_change_that_was_not_saved_is
     cart.data_mut().items = vec![0; 10_000];
     cart.save().unwrap_err();
     drop(cart);
+    assert!(!written.text().contains("not saved"), "the handler knows");
+    let mut cart = TypedSession::<Cart>::of(&session);
+    cart.data_mut().items.push(3);
+    drop(cart);
     let log = written.text();
     let line = log.lines().find(|line| line.contains("not saved")).unwrap();
     assert!(line.contains("WARN") && line.contains("cart"), "{line}");

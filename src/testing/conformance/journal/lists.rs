@@ -99,7 +99,7 @@ pub(super) async fn capacity_is_kept(h: &dyn JournalHarness) -> Checked {
         open.publish(end).await?;
     }
     drop(open);
-    let open = TestedStore::announcing(super::tools::open(h)?, &clock, limit).await?;
+    let open = TestedStore::announcing(super::tools::open_again(h).await?, &clock, limit).await?;
     let list = open.node.list().anonymous();
     let since = "two had to make room, and the time until which all that began are refused";
     equal(since, list.since(), began(2))?;
