@@ -128,7 +128,12 @@ fn sorted<'a, T>(
 ) -> Option<Vec<T>> {
     // Not as long as it announces: that may be more than there is.
     let mut list = Vec::new();
-    for _ in 0..reader.count()? {
+    let count = reader.count()?;
+    // Most sessions have neither roles nor groups.
+    if count == 0 {
+        return Some(list);
+    }
+    for _ in 0..count {
         list.push(item(reader)?);
     }
     list.is_sorted_by(before).then_some(list)
