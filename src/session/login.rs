@@ -30,8 +30,9 @@ pub struct Login {
     /// The session that has to be alive still, if this is the same user's login once more.
     again: Option<SessionId>,
     roles: Vec<String>,
-    /// Or that one of them is none.
-    groups: Result<Vec<SubjectKey>, LoginError>,
+    groups: Vec<SubjectKey>,
+    /// Why there can be no login.
+    refused: Option<LoginError>,
     /// Or why one of them is none.
     entries: Result<Vec<(String, Vec<u8>)>, SessionInsertError>,
 }
@@ -58,7 +59,8 @@ impl Session {
             class: Class::Standard,
             again: None,
             roles: Vec::new(),
-            groups: Ok(Vec::new()),
+            groups: Vec::new(),
+            refused: None,
             entries: Ok(Vec::new()),
         }
     }
@@ -76,7 +78,7 @@ impl Session {
         let current = self.record(|record| Some((record.id, record.class, record.login.clone()?)));
         let Some((id, class, login)) = current.flatten() else {
             return Login {
-                groups: Err(LoginError::NotAuthenticated),
+                refused: Some(LoginError::NotAuthenticated),
                 ..self.authenticate(String::new())
             };
         };
@@ -84,7 +86,7 @@ impl Session {
             class,
             again: Some(id),
             roles: login.roles,
-            groups: Ok(login.groups.iter().map(|group| group.key).collect()),
+            groups: login.groups.iter().map(|group| group.key).collect(),
             ..self.authenticate(login.subject)
         }
     }
@@ -128,12 +130,12 @@ impl Login {
     /// with kinds and names of 1 to 255 bytes; the cookie holds 24 bytes for each, and not its name.
     pub fn group(mut self, kind: impl Into<String>, name: impl Into<String>) -> Self {
         let (kind, name) = (kind.into(), name.into());
-        let key = self.session.service().group_key(&kind, &name);
-        self.groups = self.groups.and_then(|mut groups| {
-            groups.push(key);
-            let are_names = is_name(&kind) && is_name(&name);
-            are_names.then_some(groups).ok_or(LoginError::InvalidGroups)
-        });
+        match is_name(&kind) && is_name(&name) {
+            true => self
+                .groups
+                .push(self.session.service().group_key(&kind, &name)),
+            false => self.refused = self.refused.or(Some(LoginError::InvalidGroups)),
+        }
         self
     }
 
@@ -150,7 +152,9 @@ impl Login {
 
     async fn run(self) -> Result<LoggedIn, LoginError> {
         let (session, subject) = (self.session, self.subject);
-        let groups: BTreeSet<_> = self.groups?.into_iter().collect();
+        if let Some(error) = self.refused {
+            return Err(error);
+        }
         if !is_name(&subject) {
             return Err(LoginError::InvalidSubject);
         }
@@ -159,6 +163,7 @@ impl Login {
         if roles.len() > MOST_ROLES || !roles.iter().all(is_role) {
             return Err(LoginError::InvalidRoles);
         }
+        let groups: BTreeSet<_> = self.groups.into_iter().collect();
         if groups.len() > MOST_GROUPS {
             return Err(LoginError::InvalidGroups);
         }

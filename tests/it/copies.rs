@@ -97,8 +97,9 @@ async fn of_two_at_once_one_is_first() {
     assert!(user(&sessions, &again).is_some() && user(&sessions, &one).is_none());
 }
 
-/// The nodes follow one log; the first one's way to it can be disturbed.
-async fn two_nodes(here: &ManualClock, there: &ManualClock) -> (Faulty, String, String) {
+/// A user at one node, and somebody at another who holds a copy of the cookie. The nodes follow one log; the first
+/// one's way to it can be disturbed.
+async fn victim_and_thief(here: &ManualClock, there: &ManualClock) -> (Faulty, Browser, Browser) {
     let shared = log(here);
     let store = Faulty::new(shared.clone());
     let sessions = [
@@ -106,16 +107,16 @@ async fn two_nodes(here: &ManualClock, there: &ManualClock) -> (Faulty, String, 
         builder(there, Faulty::new(shared)).start().await.unwrap(),
     ];
     let [here, there] = sessions.map(|sessions| serve(&sessions, routes).0);
-    (store, here, there)
+    let victim = Browser::new(&here);
+    victim.post("/login/alice").await.is(200);
+    let thief = Browser::new(&there).holding(victim.session().unwrap());
+    (store, victim, thief)
 }
 
 #[actix_web::test]
 async fn a_copy_that_was_renewed_on_another_node_is_overtaken() {
     let clock = ManualClock::default();
-    let (store, here, there) = two_nodes(&clock, &clock).await;
-    let victim = Browser::new(&here);
-    victim.post("/login/alice").await.is(200);
-    let thief = Browser::new(&there).holding(victim.session().unwrap());
+    let (store, victim, thief) = victim_and_thief(&clock, &clock).await;
     store.deafen().await;
     for _ in 0..3 {
         thief.post("/renew").await.is(200);
@@ -125,17 +126,14 @@ async fn a_copy_that_was_renewed_on_another_node_is_overtaken() {
     victim.get("/me").await.is(200);
     store.set(Mode::Up);
     eventually(|| async { thief.get("/me").await.status == 401 }).await;
-    victim.to(&there).get("/me").await.is(200);
+    victim.to(thief.url()).get("/me").await.is(200);
     victim.get("/me").await.is(200);
 }
 
 #[actix_web::test]
 async fn a_copy_that_logged_the_others_out_on_another_node_was_first() {
     let clock = ManualClock::default();
-    let (store, here, there) = two_nodes(&clock, &clock).await;
-    let victim = Browser::new(&here);
-    victim.post("/login/alice").await.is(200);
-    let thief = Browser::new(&there).holding(victim.session().unwrap());
+    let (store, victim, thief) = victim_and_thief(&clock, &clock).await;
     store.deafen().await;
     thief.post("/logout-others").await.is(204);
     // Too late, and it says so.
@@ -148,12 +146,9 @@ async fn a_copy_that_logged_the_others_out_on_another_node_was_first() {
 async fn a_copy_does_not_read_on_a_node_whose_clock_is_slow() {
     let (fast, slow) = (ManualClock::default(), ManualClock::default());
     fast.advance(45 * SECOND);
-    let (_store, here, there) = two_nodes(&fast, &slow).await;
-    let victim = Browser::new(&here);
-    victim.post("/login/alice").await.is(200);
-    let stolen = Browser::new(&there).holding(victim.session().unwrap());
+    let (_store, victim, stolen) = victim_and_thief(&fast, &slow).await;
     stolen.get("/me").await.is(200);
     victim.post("/logout-others").await.is(204);
     eventually(|| async { stolen.copy().get("/me").await.status == 401 }).await;
-    victim.to(&there).get("/me").await.is(200);
+    victim.to(stolen.url()).get("/me").await.is(200);
 }
