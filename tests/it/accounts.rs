@@ -190,6 +190,13 @@ async fn a_session_that_was_ended_elsewhere_is_no_ground_for_a_new_login() {
     let again = own.session.reauthenticate();
     own.session.logout().await.unwrap();
     assert_eq!(again.await.map(drop), Err(LoginError::NotAuthenticated));
+    // Asked for before somebody else logged in.
+    let loaded = load(here, "");
+    loaded.session.authenticate("carol").await.unwrap();
+    let again = loaded.session.reauthenticate();
+    loaded.session.authenticate("dave").await.unwrap();
+    assert_eq!(again.await.map(drop), Err(LoginError::NotAuthenticated));
+    assert_eq!(loaded.session.subject().as_deref(), Some("dave"));
 }
 
 #[actix_web::test]
