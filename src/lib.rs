@@ -96,6 +96,7 @@ mod lock;
 #[cfg(feature = "migrate-actix-session")]
 #[cfg_attr(docsrs, doc(cfg(feature = "migrate-actix-session")))]
 pub mod migrate;
+mod next_path;
 mod observe;
 #[doc = include_str!("../docs/OPERATIONS.md")]
 pub mod operations {}
@@ -123,6 +124,7 @@ pub use csrf::{CsrfMode, CsrfSettings};
 pub use error::ConfigError;
 #[doc(inline)]
 pub use keys::KeyRing;
+pub use next_path::next_path;
 #[doc(inline)]
 pub use session::{
     LoggedIn, Login, Session, SessionGetError, SessionInsertError, SessionStatus,
