@@ -9,7 +9,8 @@
 //! ([`get`](Session::get), [`insert`](Session::insert)), a login
 //! ([`authenticate`](Session::authenticate)), and its ends ([`logout`](Session::logout),
 //! [`logout_all`](Session::logout_all), [`logout_others`](Session::logout_others)).
-//! **[`actix::Authenticated`]** is the argument of a handler that wants a login.
+//! **[`actix::Authenticated`]** is the argument of a handler that wants a login, and **[`actix::Require`]** guards
+//! pages by login, role, or how long ago the login was.
 //!
 //! ```
 //! use actix_web::{Result, web::Path};

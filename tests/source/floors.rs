@@ -231,6 +231,7 @@ fn each_crate_is_named_where_it_belongs() {
     only_in("dashmap::", &["revoke/table/mod.rs"]);
     only_in("redb::", &["store/redb/", "store/mod.rs", "start/", BINARY]);
     only_in("redis::", &["store/redis/", "store/mod.rs"]);
+    only_in("percent_encoding::", &["actix/navigation.rs"]);
     only_in("rustls", &["store/redis/options.rs"]);
     only_in("postcard", &["wire/layout.rs", "wire/pairs.rs"]);
     only_in("stacker::", &["wire/value.rs"]);
