@@ -54,9 +54,14 @@
 
 mod error;
 mod extract;
+#[cfg(feature = "flash-messages")]
+mod flash_store;
 mod middleware;
 mod plain_http;
 
 pub use error::{MissingMiddleware, NoSession, Unauthenticated};
 pub use extract::{Authenticated, SessionExt};
+#[cfg(feature = "flash-messages")]
+#[cfg_attr(docsrs, doc(cfg(feature = "flash-messages")))]
+pub use flash_store::SealedMessageStore;
 pub use middleware::SessionMiddleware;
