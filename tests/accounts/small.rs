@@ -171,6 +171,7 @@ async fn the_example_of_a_passkey_takes_each_challenge_once() {
     login(&browser, sign(&challenge)).await.is(401);
 }
 
+#[cfg(feature = "migrate-actix-session")]
 /// A cookie of the old application, where alice is logged in.
 async fn old_cookie(key: &[u8]) -> String {
     async fn login(session: actix_session::Session) -> &'static str {
@@ -193,6 +194,7 @@ async fn old_cookie(key: &[u8]) -> String {
         .to_owned()
 }
 
+#[cfg(feature = "migrate-actix-session")]
 #[actix_web::test]
 async fn the_example_of_moving_in_takes_over_who_is_logged_in() {
     let key = [7; 64];
