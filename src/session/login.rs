@@ -16,8 +16,9 @@ use crate::record::{
 use crate::revoke::Published;
 use crate::revoke::node::Attempt;
 use crate::session::error::{ConfirmError, LoginError, NotWritable, SessionInsertError};
+use crate::session::observer::SessionEvent;
 use crate::session::service::{Service, revocation};
-use crate::session::state::RequestState;
+use crate::session::state::{Ending, RequestState};
 use crate::session::{Session, value};
 use crate::time::Class;
 
@@ -208,7 +209,10 @@ impl Login {
                 && counted
             {
                 // Other nodes may still take the old cookie: nobody is logged in.
-                session.with(RequestState::forget);
+                session.with(|state| state.forget(Ending::FailedLogin));
+                if let Some(old) = &begun.live {
+                    service.observer.tell_logout(old, &Err(error.clone()));
+                }
                 return Err(error.into());
             }
         }
@@ -217,11 +221,30 @@ impl Login {
             tracing::warn!(%session, "a login dropped the entries from before it, which did not fit beside it");
         }
         // Not before: a login that is cancelled while it waits is none.
+        let new = Arc::clone(&begun.record);
         session.with(|state| state.install(begun.record))?;
+        tell(&new, begun.live.as_deref(), service);
         Ok(LoggedIn {
             entries_dropped: begun.dropped,
         })
     }
+}
+
+/// Tells the observer of a login that stands, and of the session that it ended.
+fn tell(new: &Record, old: Option<&Record>, service: &Service) {
+    let session = new.id;
+    if let Some(old) = old {
+        service.observer.tell(SessionEvent::Replaced {
+            session: old.id,
+            subject: old.subject(),
+            by: session,
+        });
+    }
+    service.observer.tell(SessionEvent::LoggedIn {
+        session,
+        subject: new.subject().unwrap_or_default(),
+        replaced: old.map(|old| old.id),
+    });
 }
 
 /// Whether it can be the name of a subject, of a group, or of a kind of groups.
@@ -262,6 +285,8 @@ struct Begun {
     record: Arc<Record>,
     /// The ends of what the request carried, and whether each counted until now.
     endings: Vec<(Attempt<Published>, bool)>,
+    /// The session that counted until now, if a browser holds it.
+    live: Option<Arc<Record>>,
     dropped: bool,
 }
 
@@ -304,6 +329,7 @@ fn prepare(
     Ok(Begun {
         record: Arc::new(record),
         endings,
+        live: before.live.cloned(),
         dropped,
     })
 }
