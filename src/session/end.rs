@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::error::StoreError;
 use crate::ids::Generation;
 use crate::record::Record;
-use crate::revoke::node::Attempt;
 use crate::revoke::{Published, Target};
 use crate::session::Session;
 use crate::session::error::{LogoutError, NotWritable};
-use crate::session::observer::{LogoutOutcome, LogoutScope, SessionEvent};
+use crate::session::observer::LogoutScope;
 use crate::session::state::{Ending, RequestState};
 
 /// # Ending
@@ -80,9 +78,10 @@ impl Session {
             state.forget(Ending::Logout);
             service.node.raise(target, seen, None)
         });
-        self.finish_raise(attempt, &record, LogoutScope::All)
-            .await?;
-        Ok(())
+        let logout = service.observer.logout_by(&record, LogoutScope::All);
+        let raised = attempt.await;
+        logout.tell(&raised);
+        Ok(raised?)
     }
 
     /// Ends all sessions of the user who is logged in, except this one, and every other cookie of this one: whoever
@@ -101,14 +100,14 @@ impl Session {
         let service = self.service();
         let (replacing, raising) =
             self.with(|state| state.end_all_others(service, target, seen))?;
+        let logout = service.observer.logout_by(&record, LogoutScope::Others);
         // The raise is awaited in any case: it has begun.
         let replaced = match replacing {
             Some(attempt) => attempt.await,
             None => Ok(Published::Fresh),
         };
-        let raised = self
-            .finish_raise(raising, &record, LogoutScope::Others)
-            .await;
+        let raised = raising.await;
+        logout.tell(&raised);
         let is_first = replaced? == Published::Fresh;
         raised?;
         match self.with(|state| state.lives_on(service, is_first)) {
@@ -134,28 +133,12 @@ impl Session {
             state.forget(Ending::Logout);
             Ok((service.node.raise(Target::Everyone, seen, None), record))
         })?;
+        let id = record.as_ref().map(|record| record.id);
+        let subject = record.as_ref().and_then(|record| record.subject());
+        let logout = service.observer.logout(id, subject, LogoutScope::Everyone);
         let raised = attempt.await;
-        service.observer.tell(SessionEvent::LoggedOut {
-            session: record.as_ref().map(|record| record.id),
-            subject: record.as_ref().and_then(|record| record.subject()),
-            scope: LogoutScope::Everyone,
-            by_administrator: false,
-            outcome: LogoutOutcome::of(&raised),
-        });
+        logout.tell(&raised);
         Ok(raised?)
-    }
-
-    /// Waits until the store has a raise that this session's request asked for, and tells the observer.
-    async fn finish_raise(
-        &self,
-        raising: Attempt<()>,
-        record: &Record,
-        scope: LogoutScope<'_>,
-    ) -> Result<(), StoreError> {
-        let raised = raising.await;
-        let observer = &self.service().observer;
-        observer.tell_logout_of(record, scope, LogoutOutcome::of(&raised));
-        raised
     }
 
     /// This session, the user whose sessions may be ended, and its generation. None for a session that was ended while

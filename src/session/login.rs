@@ -16,7 +16,7 @@ use crate::record::{
 use crate::revoke::Published;
 use crate::revoke::node::Attempt;
 use crate::session::error::{ConfirmError, LoginError, NotWritable, SessionInsertError};
-use crate::session::observer::SessionEvent;
+use crate::session::observer::{LogoutScope, PendingLogout, SessionEvent};
 use crate::session::service::{Service, revocation};
 use crate::session::state::{Ending, RequestState};
 use crate::session::{Session, value};
@@ -204,16 +204,22 @@ impl Login {
         };
         // This node refuses the old session before anyone can hold the new one's cookie.
         let begun = session.with(|state| prepare(record, self.again, state, service))?;
+        // If the login comes to nothing this was a logout.
+        let replaced = begun.live.map(|old| {
+            let logout = service.observer.logout_by(&old, LogoutScope::This);
+            (old, logout)
+        });
         for (attempt, counted) in begun.endings {
             if let Err(error) = attempt.await
                 && counted
             {
                 // Other nodes may still take the old cookie: nobody is logged in.
                 session.with(|state| state.forget(Ending::FailedLogin));
-                if let Some(old) = &begun.live {
-                    service.observer.tell_logout(old, &Err(error.clone()));
+                let failed = Err(error);
+                if let Some((_, logout)) = replaced {
+                    logout.tell(&failed);
                 }
-                return Err(error.into());
+                return Ok(failed?);
             }
         }
         if begun.dropped {
@@ -223,7 +229,7 @@ impl Login {
         // Not before: a login that is cancelled while it waits is none.
         let new = Arc::clone(&begun.record);
         session.with(|state| state.install(begun.record))?;
-        tell(&new, begun.live.as_deref(), service);
+        tell(&new, replaced, service);
         Ok(LoggedIn {
             entries_dropped: begun.dropped,
         })
@@ -231,9 +237,11 @@ impl Login {
 }
 
 /// Tells the observer of a login that stands, and of the session that it ended.
-fn tell(new: &Record, old: Option<&Record>, service: &Service) {
+fn tell(new: &Record, old: Option<(Arc<Record>, PendingLogout<'_>)>, service: &Service) {
     let session = new.id;
-    if let Some(old) = old {
+    let replaced = old.as_ref().map(|(old, _)| old.id);
+    if let Some((old, logout)) = old {
+        logout.call_off();
         service.observer.tell(SessionEvent::Replaced {
             session: old.id,
             subject: old.subject(),
@@ -243,7 +251,7 @@ fn tell(new: &Record, old: Option<&Record>, service: &Service) {
     service.observer.tell(SessionEvent::LoggedIn {
         session,
         subject: new.subject().unwrap_or_default(),
-        replaced: old.map(|old| old.id),
+        replaced,
     });
 }
 

@@ -1,7 +1,7 @@
 //! Telling an application what happens to its sessions, for an audit log.
 //!
 //! 1. The observer is told when something stands and not before: a login when the handler gets its `Ok`, a logout when
-//!    the store has it or when the attempt to tell it has failed.
+//!    the store has it, or the attempt to tell it has failed or is waited for no more.
 //! 2. It is called outside of all locks, in the task of the request. So it may use sessions itself, and its time is the
 //!    request's.
 //! 3. It cannot fail a request. A panic in it is caught, and logged once.
@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Rejected, StoreError};
@@ -85,8 +86,9 @@ pub enum SessionEvent<'e> {
         /// The session in its place.
         by: SessionId,
     },
-    /// Sessions were ended. Of a single session that had been ended before nothing is told; that several were ended is
-    /// told each time. If a request is dropped while it waits for the store, its logout holds and is not told.
+    /// Sessions were ended. Of a single session that had been ended before nothing is told, where that is known; that
+    /// several were ended is told each time. A login that fails after it ended the session before it is told as the
+    /// logout of that one.
     #[non_exhaustive]
     LoggedOut {
         /// The session that was ended, or whose request ended others.
@@ -150,20 +152,14 @@ pub enum LogoutOutcome<'e> {
     Stored,
     /// This node refuses the sessions, and tells the store again. Others may not know yet.
     HereOnly(&'e StoreError),
-}
-
-impl<'e> LogoutOutcome<'e> {
-    pub(crate) fn of<T>(result: &'e Result<T, StoreError>) -> Self {
-        match result {
-            Ok(_) => Self::Stored,
-            Err(error) => Self::HereOnly(error),
-        }
-    }
+    /// Its request was dropped while it waited for the store, by its client or a timeout. This node refuses the
+    /// sessions, and goes on telling the store.
+    Unknown,
 }
 
 /// The observer, if there is one.
-#[derive(Default)]
-pub(crate) struct Observed(Option<Observing>);
+#[derive(Clone, Default)]
+pub(crate) struct Observed(Option<Arc<Observing>>);
 
 struct Observing {
     observer: Box<dyn SessionObserver>,
@@ -172,10 +168,10 @@ struct Observing {
 
 impl Observed {
     pub(crate) fn by(observer: impl SessionObserver) -> Self {
-        Self(Some(Observing {
+        Self(Some(Arc::new(Observing {
             observer: Box::new(observer),
             has_panicked: AtomicBool::new(false),
-        }))
+        })))
     }
 
     /// Tells of an event. Not to be called under a lock.
@@ -190,27 +186,30 @@ impl Observed {
         }
     }
 
-    /// Tells of the end of one session by its own request, unless it had been ended before.
-    pub(crate) fn tell_logout(&self, record: &Record, result: &Result<Published, StoreError>) {
-        if matches!(result, Ok(Published::Fresh) | Err(_)) {
-            self.tell_logout_of(record, LogoutScope::This, LogoutOutcome::of(result));
+    /// A logout that begins.
+    pub(crate) fn logout<'e>(
+        &self,
+        session: Option<SessionId>,
+        subject: Option<&str>,
+        scope: LogoutScope<'e>,
+    ) -> PendingLogout<'e> {
+        PendingLogout {
+            observer: self.clone(),
+            session,
+            // Copied where somebody is told.
+            subject: subject.filter(|_| self.0.is_some()).map(str::to_owned),
+            scope,
+            by_administrator: false,
         }
     }
 
-    /// Tells of a logout that the request of this session asked for.
-    pub(crate) fn tell_logout_of(
+    /// The same, asked for by the request of this session.
+    pub(crate) fn logout_by<'e>(
         &self,
         record: &Record,
-        scope: LogoutScope<'_>,
-        outcome: LogoutOutcome<'_>,
-    ) {
-        self.tell(SessionEvent::LoggedOut {
-            session: Some(record.id),
-            subject: record.subject(),
-            scope,
-            by_administrator: false,
-            outcome,
-        });
+        scope: LogoutScope<'e>,
+    ) -> PendingLogout<'e> {
+        self.logout(Some(record.id), record.subject(), scope)
     }
 
     /// Tells of a cookie that was refused, and of its session if it is authentic.
@@ -220,6 +219,62 @@ impl Observed {
             session: record.map(|record| record.id),
             subject: record.and_then(Record::subject),
         });
+    }
+}
+
+/// A logout whose outcome is not known yet. It is told when that is, and also when nobody waits for it any more: who
+/// hangs up does not stay out of an audit log.
+#[must_use = "the observer is told when it is dropped"]
+pub(crate) struct PendingLogout<'e> {
+    observer: Observed,
+    session: Option<SessionId>,
+    subject: Option<String>,
+    scope: LogoutScope<'e>,
+    by_administrator: bool,
+}
+
+impl PendingLogout<'_> {
+    pub(crate) fn by_administrator(mut self) -> Self {
+        self.by_administrator = true;
+        self
+    }
+
+    pub(crate) fn tell<T>(mut self, result: &Result<T, StoreError>) {
+        self.tell_outcome(match result {
+            Ok(_) => LogoutOutcome::Stored,
+            Err(error) => LogoutOutcome::HereOnly(error),
+        });
+    }
+
+    /// Tells of the end of a single session, unless it had been ended before.
+    pub(crate) fn tell_end(self, result: &Result<Published, StoreError>) {
+        match result {
+            Ok(Published::Fresh) | Err(_) => self.tell(result),
+            Ok(Published::Known | Published::Succeeded | Published::Ended) => self.call_off(),
+        }
+    }
+
+    /// It is none after all.
+    pub(crate) fn call_off(mut self) {
+        self.observer = Observed::default();
+    }
+
+    /// Once: then nobody is left to tell.
+    fn tell_outcome(&mut self, outcome: LogoutOutcome<'_>) {
+        let observer = std::mem::take(&mut self.observer);
+        observer.tell(SessionEvent::LoggedOut {
+            session: self.session,
+            subject: self.subject.as_deref(),
+            scope: self.scope,
+            by_administrator: self.by_administrator,
+            outcome,
+        });
+    }
+}
+
+impl Drop for PendingLogout<'_> {
+    fn drop(&mut self) {
+        self.tell_outcome(LogoutOutcome::Unknown);
     }
 }
 

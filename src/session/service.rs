@@ -15,7 +15,7 @@ use crate::revoke::node::{Attempt, Node};
 use crate::revoke::policy::{OlderSessions, Policies};
 use crate::revoke::{Published, Revocation, SessionEntry};
 use crate::seal::Binding;
-use crate::session::observer::Observed;
+use crate::session::observer::{LogoutScope, Observed, PendingLogout};
 use crate::session::validity::Rules;
 use crate::time::{Class, Clock, Lifetimes, SKEW, UnixMillis};
 use crate::wire::chunks::{CookieRoom, TooLarge};
@@ -140,10 +140,10 @@ impl Service {
     }
 
     /// Ends a session on this node. The attempt tells the store.
-    pub(super) fn end(&self, record: &Arc<Record>) -> EndingSession {
+    pub(super) fn end(&self, record: &Record) -> EndingSession {
         let revocation = revocation(record, Serial::ENDED, self.now());
         EndingSession {
-            record: Arc::clone(record),
+            logout: self.observer.logout_by(record, LogoutScope::This),
             attempt: self.node.revoke(revocation).there,
         }
     }
@@ -151,7 +151,7 @@ impl Service {
     /// Waits until the store has the end of a session, and tells the observer.
     pub(crate) async fn finish(&self, ending: EndingSession) -> Result<Published, StoreError> {
         let result = ending.attempt.await;
-        self.observer.tell_logout(&ending.record, &result);
+        ending.logout.tell_end(&result);
         result
     }
 }
@@ -159,7 +159,7 @@ impl Service {
 /// A session that this node refuses from now on.
 #[must_use = "the handler has to learn whether other nodes know"]
 pub(crate) struct EndingSession {
-    record: Arc<Record>,
+    logout: PendingLogout<'static>,
     /// Tells the store.
     attempt: Attempt<Published>,
 }

@@ -28,8 +28,9 @@ use std::time::Duration;
 use crate::csrf::{RequestSource, Verdict};
 use crate::error::{ConfigError, StoreError};
 use crate::ids::{Generation, KeyId, Serial, SessionId};
-use crate::revoke::{Published, Revocation, SessionEntry, Target};
-use crate::session::{LogoutOutcome, LogoutScope, Session, SessionEvent};
+use crate::revoke::{Revocation, SessionEntry, Target};
+use crate::session::observer::PendingLogout;
+use crate::session::{LogoutScope, Session};
 use crate::time::{SKEW, UnixMillis};
 
 pub use adapter::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};
@@ -107,10 +108,9 @@ impl Sessions {
             until: service.node.list().until(now + SKEW),
         };
         let revocation = Revocation::Session { id, entry };
+        let logout = self.logout(Some(id), None, LogoutScope::This);
         let ended = service.node.revoke(revocation).there.await;
-        if matches!(ended, Ok(Published::Fresh) | Err(_)) {
-            self.tell_logout(Some(id), None, LogoutScope::This, LogoutOutcome::of(&ended));
-        }
+        logout.tell_end(&ended);
         ended?;
         Ok(())
     }
@@ -155,25 +155,21 @@ impl Sessions {
         scope: LogoutScope<'_>,
     ) -> Result<(), StoreError> {
         let node = &self.engine.service.node;
+        let logout = self.logout(None, subject, scope);
         let raised = node.raise(target, Generation::NONE, None).await;
-        self.tell_logout(None, subject, scope, LogoutOutcome::of(&raised));
+        logout.tell(&raised);
         raised
     }
 
-    fn tell_logout(
+    /// A logout that the observer is to be told of.
+    fn logout<'e>(
         &self,
         session: Option<SessionId>,
         subject: Option<&str>,
-        scope: LogoutScope<'_>,
-        outcome: LogoutOutcome<'_>,
-    ) {
-        self.engine.service.observer.tell(SessionEvent::LoggedOut {
-            session,
-            subject,
-            scope,
-            by_administrator: true,
-            outcome,
-        });
+        scope: LogoutScope<'e>,
+    ) -> PendingLogout<'e> {
+        let observer = &self.engine.service.observer;
+        observer.logout(session, subject, scope).by_administrator()
     }
 
     /// Looks at the key file now instead of within the next seconds. Reads a file.

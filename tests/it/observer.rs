@@ -3,16 +3,18 @@
 //! 1. It is told when something stands, by whoever carried it out, once.
 //! 2. It may use sessions itself, and cannot fail a request.
 
+use std::future::IntoFuture;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use futures_util::FutureExt;
+use sealed_session::adapter::Loaded;
 use sealed_session::session::{LogoutOutcome, LogoutScope, SessionEvent};
 use sealed_session::testing::ManualClock;
-use sealed_session::{Sessions, SessionsBuilder};
+use sealed_session::{Session, Sessions, SessionsBuilder};
 use support::faulty::{Call, Faulty, Mode};
 use support::written::Written;
-use support::{MINUTE, SECOND, builder, log, memory, unhurried};
+use support::{MINUTE, SECOND, builder, eventually, log, memory, unhurried};
 
 use super::direct::{anonymous, load, login, sent, user};
 
@@ -71,7 +73,8 @@ fn line(event: &SessionEvent<'_>) -> String {
             };
             let outcome = match outcome {
                 LogoutOutcome::Stored => "",
-                _ => ", here only",
+                LogoutOutcome::HereOnly(_) => ", here only",
+                _ => ", nobody waited",
             };
             let session = session.map(|id| id.to_string()).unwrap_or_default();
             format!("{session} logout of {subject:?}: {scope}{by}{outcome}")
@@ -297,11 +300,82 @@ async fn what_only_this_node_knows_is_told_as_such_and_a_login_that_fails_is_non
     store.set(Mode::Up);
 }
 
+/// Sessions on a store that takes nothing and says nothing, and alice who is logged in to them.
+async fn before_silence() -> (Audit, Faulty, Sessions, Loaded) {
+    let (audit, clock) = (Audit::default(), ManualClock::default());
+    let store = Faulty::new(log(&clock));
+    let builder = audit.on(unhurried(builder(&clock, store.clone())));
+    let sessions = builder.start().await.unwrap();
+    let cookie = login(&sessions, "", "alice").await;
+    let loaded = load(&sessions, &cookie);
+    audit.take();
+    for call in [Call::Publish, Call::Raise] {
+        store.set_call(call, Mode::Hanging);
+    }
+    (audit, store, sessions, loaded)
+}
+
+fn unheard(session: &Session, scope: &str) -> String {
+    let id = session.id().unwrap();
+    format!("{id} logout of Some(\"alice\"): {scope}, nobody waited")
+}
+
+/// By its client, or by a timeout.
+#[actix_web::test]
+async fn a_logout_whose_request_is_dropped_while_it_waits_is_told_all_the_same() {
+    type Step = fn(&Session) -> bool;
+    let steps: [(&str, Step); 4] = [
+        ("This", |it| it.logout().now_or_never().is_none()),
+        ("All", |it| it.logout_all().now_or_never().is_none()),
+        ("Others", |it| it.logout_others().now_or_never().is_none()),
+        ("Everyone", |it| {
+            it.logout_everyone().now_or_never().is_none()
+        }),
+    ];
+    for (scope, is_dropped) in steps {
+        let (audit, _store, _sessions, loaded) = before_silence().await;
+        let expected = unheard(&loaded.session, scope);
+        assert!(is_dropped(&loaded.session), "{scope}");
+        assert_eq!(audit.take(), [expected]);
+        drop(loaded);
+        assert!(audit.take().is_empty(), "it is told once");
+    }
+    for commits in [true, false] {
+        let (audit, _store, sessions, loaded) = before_silence().await;
+        let expected = unheard(&loaded.session, "This");
+        loaded.session.purge();
+        assert!(audit.take().is_empty());
+        match commits {
+            true => {
+                let commit = sessions.commit(&loaded.session, loaded.ticket);
+                assert!(commit.now_or_never().is_none());
+            }
+            // The handler never came to its response.
+            false => drop(loaded),
+        }
+        assert_eq!(audit.take(), [expected]);
+    }
+}
+
+/// It is none, and ended what was before it.
+#[actix_web::test]
+async fn a_login_that_is_dropped_while_it_waits_is_told_as_a_logout() {
+    let (audit, store, _sessions, loaded) = before_silence().await;
+    let expected = unheard(&loaded.session, "This");
+    let mut login = loaded.session.authenticate("bob").into_future();
+    tokio::select! {
+        _ = &mut login => panic!("the store says nothing"),
+        () = eventually(|| async { store.waiting() > 0 }) => {}
+    }
+    drop(login);
+    assert_eq!(audit.take(), [expected]);
+}
+
 /// Uses everything that has a lock, whatever is told.
 #[actix_web::test]
 async fn an_observer_may_use_sessions_itself() {
     let (clock, called) = (ManualClock::default(), Arc::new(AtomicUsize::new(0)));
-    let own = Arc::new(OnceLock::<(Sessions, sealed_session::Session)>::new());
+    let own = Arc::new(OnceLock::<(Sessions, Session)>::new());
     let (inside, count) = (Arc::clone(&own), Arc::clone(&called));
     let builder = builder(&clock, memory(&clock)).observer(move |event: &SessionEvent<'_>| {
         let Some((sessions, session)) = inside.get() else {
