@@ -42,9 +42,9 @@ pub enum EndReason {
 
 /// Resolves when a session is over; made by [`Session::ended`]. Holds neither the request nor its response.
 #[must_use = "nothing is waited for until this is awaited"]
-pub struct Ended(EndedStage);
+pub struct SessionEnd(EndStage);
 
-enum EndedStage {
+enum EndStage {
     /// Nobody has polled it.
     Made(OpenSession),
     Waiting(Pin<Box<dyn Future<Output = EndReason> + Send + Sync>>),
@@ -72,7 +72,7 @@ impl Session {
     ///    as that node hears of it;
     /// 2. at its absolute end, within a second;
     /// 3. when this node cannot say any more whether the session counts ([`EndReason::Unknown`]);
-    /// 4. at the idle limit only with [`Ended::with_idle_limit`].
+    /// 4. at the idle limit only with [`SessionEnd::with_idle_limit`].
     ///
     /// A renewal does not end it. Without a session it resolves at once, with what [`rejected`](Self::rejected) says or
     /// [`EndReason::NoSession`]: a page that is open to visitors waits only where there is a session.
@@ -130,7 +130,7 @@ impl Session {
     ///     HttpResponse::Ok().content_type("text/event-stream").streaming(events)
     /// }
     /// ```
-    pub fn ended(&self) -> Ended {
+    pub fn ended(&self) -> SessionEnd {
         let service = Arc::clone(&self.shared.service);
         let opened = service.now();
         let open = self.look_again(|state| {
@@ -139,8 +139,8 @@ impl Session {
             let key = state.key().or_else(|| service.rules(opened).sealing);
             Some((record, key))
         });
-        Ended(match open {
-            Some((record, key)) => EndedStage::Made(OpenSession {
+        SessionEnd(match open {
+            Some((record, key)) => EndStage::Made(OpenSession {
                 service,
                 record,
                 key,
@@ -149,7 +149,7 @@ impl Session {
             }),
             None => {
                 let rejected = self.rejected();
-                EndedStage::Resolved(rejected.map_or(EndReason::NoSession, EndReason::Over))
+                EndStage::Resolved(rejected.map_or(EndReason::NoSession, EndReason::Over))
             }
         })
     }
@@ -164,30 +164,30 @@ impl Session {
     }
 }
 
-impl Ended {
+impl SessionEnd {
     /// Resolves at the idle limit too, counted from the call of [`Session::ended`]: no use of the session after it
     /// counts, because a stream cannot see what the browser's other requests do. So whatever is open longer than the
     /// limit is closed, and its page opens it anew by a request, which is a use.
     pub fn with_idle_limit(mut self) -> Self {
-        if let EndedStage::Made(open) = &mut self.0 {
+        if let EndStage::Made(open) = &mut self.0 {
             open.minds_idleness = true;
         }
         self
     }
 }
 
-impl Future for Ended {
+impl Future for SessionEnd {
     type Output = EndReason;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<EndReason> {
         let this = self.get_mut();
         loop {
             this.0 = match &mut this.0 {
-                EndedStage::Made(open) => EndedStage::Waiting(Box::pin(open.clone().over())),
-                EndedStage::Waiting(waiting) => {
-                    EndedStage::Resolved(ready!(waiting.as_mut().poll(context)))
+                EndStage::Made(open) => EndStage::Waiting(Box::pin(open.clone().over())),
+                EndStage::Waiting(waiting) => {
+                    EndStage::Resolved(ready!(waiting.as_mut().poll(context)))
                 }
-                EndedStage::Resolved(reason) => return Poll::Ready(*reason),
+                EndStage::Resolved(reason) => return Poll::Ready(*reason),
             };
         }
     }
@@ -220,8 +220,8 @@ impl OpenSession {
 }
 
 /// Shows nothing of the session.
-impl fmt::Debug for Ended {
+impl fmt::Debug for SessionEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ended").finish_non_exhaustive()
+        f.debug_struct("SessionEnd").finish_non_exhaustive()
     }
 }

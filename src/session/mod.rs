@@ -37,7 +37,7 @@ use crate::session::state::RequestState;
 use crate::time::{Class, UnixMillis};
 
 pub use current::{CurrentLogin, CurrentSession};
-pub use ended::{EndReason, Ended};
+pub use ended::{EndReason, SessionEnd};
 pub use error::{
     ConfirmError, LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError,
     SessionUpdateError,

@@ -7,20 +7,21 @@
 //!
 //! Time stands still in most of these tests, but for timers: nothing waits for them.
 
+use futures_util::FutureExt;
 use sealed_session::Sessions;
 use sealed_session::adapter::Loaded;
-use sealed_session::session::{EndReason, Ended, Rejected};
+use sealed_session::session::{EndReason, Rejected, SessionEnd};
 use support::{HOUR, MINUTE, SECOND};
 
 use super::direct::{anonymous, load, login, sent, sessions, user};
 
 /// Whether it is not over after a few looks.
-async fn is_open(ended: &mut Ended) -> bool {
+async fn is_open(ended: &mut SessionEnd) -> bool {
     tokio::time::timeout(3 * SECOND, ended).await.is_err()
 }
 
 /// Why it is over, after a few looks at the most.
-async fn reason(ended: &mut Ended) -> EndReason {
+async fn reason(ended: &mut SessionEnd) -> EndReason {
     tokio::time::timeout(3 * SECOND, ended)
         .await
         .expect("it is over")
@@ -31,7 +32,7 @@ fn over(reason: Rejected) -> EndReason {
 }
 
 /// A user who is logged in, and what she has open.
-async fn opened(sessions: &Sessions) -> (String, Ended) {
+async fn opened(sessions: &Sessions) -> (String, SessionEnd) {
     let cookie = login(sessions, "", "alice").await;
     let ended = load(sessions, &cookie).session.ended();
     (cookie, ended)
@@ -244,4 +245,30 @@ async fn an_anonymous_session_is_open_until_its_logout() {
     })
     .await;
     assert_eq!(reason(&mut ended).await, over(Rejected::Ended));
+}
+
+/// By the timers, of which one goes off every second.
+#[tokio::test(start_paused = true)]
+async fn an_end_is_heard_before_the_next_second() {
+    let (sessions, clock) = sessions().await;
+    let steps: [fn(&Sessions, &Loaded) -> bool; 3] = [
+        |_, it| it.session.logout().now_or_never().is_some(),
+        |_, it| it.session.logout_all().now_or_never().is_some(),
+        |sessions, _| sessions.end_group("org", "acme").now_or_never().is_some(),
+    ];
+    for end in steps {
+        let loaded = load(&sessions, "");
+        let login = loaded.session.authenticate("alice").group("org", "acme");
+        login.await.unwrap();
+        let cookie = sent(&sessions, loaded).await;
+        clock.advance(SECOND);
+        let loaded = load(&sessions, &cookie);
+        let mut ended = loaded.session.ended();
+        let half_past_two = tokio::time::timeout(SECOND * 5 / 2, &mut ended).await;
+        assert!(half_past_two.is_err());
+        // It holds at once, whether or not the store has it yet.
+        end(&sessions, &loaded);
+        let heard = tokio::time::timeout(SECOND / 5, &mut ended).await;
+        assert!(heard.is_ok());
+    }
 }

@@ -45,6 +45,7 @@ mod store_down;
 mod succession;
 mod testing;
 mod tokens;
+mod unheard;
 mod values;
 mod vectors;
 mod warnings;

@@ -3,27 +3,25 @@
 //! 1. It is told when something stands, by whoever carried it out, once.
 //! 2. It may use sessions itself, and cannot fail a request.
 
-use std::future::IntoFuture;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use futures_util::FutureExt;
-use sealed_session::adapter::Loaded;
 use sealed_session::session::{LogoutOutcome, LogoutScope, SessionEvent};
 use sealed_session::testing::ManualClock;
 use sealed_session::{Session, Sessions, SessionsBuilder};
 use support::faulty::{Call, Faulty, Mode};
 use support::written::Written;
-use support::{MINUTE, SECOND, builder, eventually, log, memory, unhurried};
+use support::{MINUTE, SECOND, builder, log, memory, unhurried};
 
 use super::direct::{anonymous, load, login, sent, user};
 
 /// What was told, in words. Ids are told by whether they are these.
 #[derive(Clone, Default)]
-struct Audit(Arc<Mutex<Vec<String>>>);
+pub struct Audit(Arc<Mutex<Vec<String>>>);
 
 impl Audit {
-    fn on(&self, builder: SessionsBuilder) -> SessionsBuilder {
+    pub fn on(&self, builder: SessionsBuilder) -> SessionsBuilder {
         let lines = Arc::clone(&self.0);
         builder.observer(move |event: &SessionEvent<'_>| lines.lock().unwrap().push(line(event)))
     }
@@ -35,7 +33,7 @@ impl Audit {
     }
 
     /// What was told since the last time.
-    fn take(&self) -> Vec<String> {
+    pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }
@@ -252,7 +250,7 @@ async fn a_refused_cookie_is_told_with_its_session_where_it_is_authentic() {
     clock.advance(60 * MINUTE);
     user(&sessions, &idle);
     let refused = format!("{idle_id} of Some(\"alice\") refused: Idle");
-    assert_eq!(audit.take(), [refused.clone()]);
+    assert_eq!(audit.take(), [refused.as_str()]);
     user(&sessions, "session=junk");
     assert_eq!(audit.take(), [" of None refused: Length"]);
     // Beside a live one, too.
@@ -298,77 +296,6 @@ async fn what_only_this_node_knows_is_told_as_such_and_a_login_that_fails_is_non
     let expected = " logout of Some(\"bob\"): All by an administrator, here only";
     assert_eq!(audit.take(), [expected]);
     store.set(Mode::Up);
-}
-
-/// Sessions on a store that takes nothing and says nothing, and alice who is logged in to them.
-async fn before_silence() -> (Audit, Faulty, Sessions, Loaded) {
-    let (audit, clock) = (Audit::default(), ManualClock::default());
-    let store = Faulty::new(log(&clock));
-    let builder = audit.on(unhurried(builder(&clock, store.clone())));
-    let sessions = builder.start().await.unwrap();
-    let cookie = login(&sessions, "", "alice").await;
-    let loaded = load(&sessions, &cookie);
-    audit.take();
-    for call in [Call::Publish, Call::Raise] {
-        store.set_call(call, Mode::Hanging);
-    }
-    (audit, store, sessions, loaded)
-}
-
-fn unheard(session: &Session, scope: &str) -> String {
-    let id = session.id().unwrap();
-    format!("{id} logout of Some(\"alice\"): {scope}, nobody waited")
-}
-
-/// By its client, or by a timeout.
-#[actix_web::test]
-async fn a_logout_whose_request_is_dropped_while_it_waits_is_told_all_the_same() {
-    type Step = fn(&Session) -> bool;
-    let steps: [(&str, Step); 4] = [
-        ("This", |it| it.logout().now_or_never().is_none()),
-        ("All", |it| it.logout_all().now_or_never().is_none()),
-        ("Others", |it| it.logout_others().now_or_never().is_none()),
-        ("Everyone", |it| {
-            it.logout_everyone().now_or_never().is_none()
-        }),
-    ];
-    for (scope, is_dropped) in steps {
-        let (audit, _store, _sessions, loaded) = before_silence().await;
-        let expected = unheard(&loaded.session, scope);
-        assert!(is_dropped(&loaded.session), "{scope}");
-        assert_eq!(audit.take(), [expected]);
-        drop(loaded);
-        assert!(audit.take().is_empty(), "it is told once");
-    }
-    for commits in [true, false] {
-        let (audit, _store, sessions, loaded) = before_silence().await;
-        let expected = unheard(&loaded.session, "This");
-        loaded.session.purge();
-        assert!(audit.take().is_empty());
-        match commits {
-            true => {
-                let commit = sessions.commit(&loaded.session, loaded.ticket);
-                assert!(commit.now_or_never().is_none());
-            }
-            // The handler never came to its response.
-            false => drop(loaded),
-        }
-        assert_eq!(audit.take(), [expected]);
-    }
-}
-
-/// It is none, and ended what was before it.
-#[actix_web::test]
-async fn a_login_that_is_dropped_while_it_waits_is_told_as_a_logout() {
-    let (audit, store, _sessions, loaded) = before_silence().await;
-    let expected = unheard(&loaded.session, "This");
-    let mut login = loaded.session.authenticate("bob").into_future();
-    tokio::select! {
-        _ = &mut login => panic!("the store says nothing"),
-        () = eventually(|| async { store.waiting() > 0 }) => {}
-    }
-    drop(login);
-    assert_eq!(audit.take(), [expected]);
 }
 
 /// Uses everything that has a lock, whatever is told.

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use sealed_session::Session;
 use sealed_session::actix::Authenticated;
 use sealed_session::revoke::WhenStale;
-use sealed_session::session::Ended;
+use sealed_session::session::SessionEnd;
 use sealed_session::testing::ManualClock;
 use support::faulty::{Call, Faulty, Mode};
 use support::{Browser, SECOND, builder, eventually, log, serve};
@@ -27,7 +27,7 @@ fn streams(config: &mut web::ServiceConfig) {
 }
 
 /// Says why it ends.
-fn event_stream(ended: Ended) -> HttpResponse {
+fn event_stream(ended: SessionEnd) -> HttpResponse {
     let first = stream::once(async { Bytes::from_static(b"event: open\ndata:\n\n") });
     let last = stream::once(async {
         let reason = ended.await;
