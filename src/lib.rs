@@ -121,7 +121,7 @@ mod wire;
 #[cfg_attr(docsrs, doc(cfg(feature = "actix")))]
 pub use actix::{SessionExt, SessionMiddleware};
 pub use config::SessionConfig;
-pub use cookie::{CookieSettings, PreviousCookie, SameSite};
+pub use cookie::{CookieSettings, PreviousCookie, SameSite, SiteData};
 pub use csrf::{CsrfMode, CsrfSettings};
 pub use error::ConfigError;
 #[doc(inline)]
