@@ -55,6 +55,8 @@
 
 mod error;
 mod extract;
+#[cfg(feature = "flash-messages")]
+mod flash_store;
 mod identity;
 mod middleware;
 mod navigation;
@@ -65,6 +67,9 @@ pub use error::{
     Forbidden, MissingMiddleware, NoSession, ReauthenticationRequired, Unauthenticated,
 };
 pub use extract::{Authenticated, SessionExt};
+#[cfg(feature = "flash-messages")]
+#[cfg_attr(docsrs, doc(cfg(feature = "flash-messages")))]
+pub use flash_store::SealedMessageStore;
 pub use identity::{FromSession, Identity};
 pub use middleware::SessionMiddleware;
 pub use require::Require;

@@ -7,11 +7,13 @@
 
 mod current;
 mod end;
+mod ended;
 mod entries;
 mod error;
 mod flash;
 mod login;
 mod message;
+pub(crate) mod observer;
 pub(crate) mod refusal;
 pub(crate) mod service;
 pub(crate) mod state;
@@ -35,6 +37,7 @@ use crate::session::state::RequestState;
 use crate::time::{Class, UnixMillis};
 
 pub use current::{CurrentLogin, CurrentSession};
+pub use ended::{EndReason, SessionEnd};
 pub use error::{
     ConfirmError, LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError,
     SessionUpdateError,
@@ -42,6 +45,7 @@ pub use error::{
 pub use flash::Flash;
 pub use login::{LoggedIn, Login};
 pub use message::{FlashKind, FlashMessage};
+pub use observer::{LogoutOutcome, LogoutScope, SessionEvent, SessionObserver};
 pub use state::SessionStatus;
 pub use typed::{SessionData, TypedSession};
 pub use value::Value;

@@ -19,6 +19,8 @@ use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
 use crate::revoke::{ANONYMOUS_CAPACITY, Announcement, Store};
 use crate::seal::{Binding, check_audience};
+use crate::session::SessionObserver;
+use crate::session::observer::Observed;
 use crate::session::service::Service;
 use crate::sessions::engine::{Engine, Scope};
 use crate::sessions::move_in::{self, Plan};
@@ -39,6 +41,7 @@ pub struct SessionsBuilder {
     policy: Policies,
     anonymous_capacity: u64,
     plan: Option<Plan>,
+    observer: Observed,
     // A test sets its own. By default they are the machine's.
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
@@ -74,6 +77,7 @@ impl Sessions {
             policy: Policies::default(),
             anonymous_capacity: ANONYMOUS_CAPACITY,
             plan: None,
+            observer: Observed::default(),
             clock: None,
             random: None,
         }
@@ -206,6 +210,12 @@ impl SessionsBuilder {
         self
     }
 
+    /// Who is told of logins, logouts and refused cookies, for an audit log. Default: nobody. See [`SessionObserver`].
+    pub fn observer(mut self, observer: impl SessionObserver) -> Self {
+        self.observer = Observed::by(observer);
+        self
+    }
+
     /// Where the time comes from. Default: [`SystemClock`].
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
@@ -275,6 +285,7 @@ impl SessionsBuilder {
             policy: self.policy,
             clock: clock.clone(),
             random,
+            observer: self.observer,
         };
         let engine = Arc::new(Engine {
             service: Arc::new(service),
