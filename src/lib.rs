@@ -9,7 +9,8 @@
 //! ([`get`](Session::get), [`insert`](Session::insert)), a login
 //! ([`authenticate`](Session::authenticate)), and its ends ([`logout`](Session::logout),
 //! [`logout_all`](Session::logout_all), [`logout_others`](Session::logout_others)).
-//! **[`actix::Authenticated`]** is the argument of a handler that wants a login.
+//! **[`actix::Authenticated`]** is the argument of a handler that wants a login, and **[`actix::Require`]** guards
+//! pages by login, role, or how long ago the login was.
 //!
 //! ```
 //! use actix_web::{Result, web::Path};
@@ -61,8 +62,9 @@
 //! # Features
 //!
 //! `actix`, `redb` and `ring` are on by default. `redis` adds the store that nodes share, `metrics` counts
-//! what happens, `cli` builds the command line, `testing` adds the `testing` module, and
-//! `migrate-actix-session` takes over sessions of that crate. Without `ring` everything is pure Rust, and the
+//! what happens, `cli` builds the command line, `testing` adds the `testing` module,
+//! `migrate-actix-session` takes over sessions of that crate, and `flash-messages` stores the messages of
+//! actix-web-flash-messages. Without `ring` everything is pure Rust, and the
 //! tokens are the same.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -96,6 +98,7 @@ mod lock;
 #[cfg(feature = "migrate-actix-session")]
 #[cfg_attr(docsrs, doc(cfg(feature = "migrate-actix-session")))]
 pub mod migrate;
+mod next_path;
 mod observe;
 #[doc = include_str!("../docs/OPERATIONS.md")]
 pub mod operations {}
@@ -123,6 +126,7 @@ pub use csrf::{CsrfMode, CsrfSettings};
 pub use error::ConfigError;
 #[doc(inline)]
 pub use keys::KeyRing;
+pub use next_path::next_path;
 #[doc(inline)]
 pub use session::{
     LoggedIn, Login, Session, SessionGetError, SessionInsertError, SessionStatus,
