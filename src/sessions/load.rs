@@ -85,13 +85,14 @@ impl Engine {
             }
         }
         let mut state = state(tried, obstacle);
-        if is_cross_site {
-            state.is_sent_from_elsewhere();
-        }
         let old = match &self.moving {
             Some(moving) => move_in(moving, &self.service, &self.log, lines, &mut state, now)?,
             None => None,
         };
+        // Not before: a session that moves in takes the place of the state.
+        if is_cross_site {
+            state.is_sent_from_elsewhere();
+        }
         let ticket = Ticket {
             current,
             earlier,
