@@ -82,6 +82,7 @@
 #[cfg(feature = "actix")]
 #[cfg_attr(docsrs, doc(cfg(feature = "actix")))]
 pub mod actix;
+mod client;
 mod config;
 mod cookie;
 mod csrf;
@@ -117,6 +118,7 @@ mod wire;
 #[cfg(feature = "actix")]
 #[cfg_attr(docsrs, doc(cfg(feature = "actix")))]
 pub use actix::{SessionExt, SessionMiddleware};
+pub use client::{ClientBinding, ClientSettings, ProxyHeader};
 pub use config::SessionConfig;
 pub use cookie::{CookieSettings, PreviousCookie, SameSite};
 pub use csrf::{CsrfMode, CsrfSettings};
@@ -125,8 +127,8 @@ pub use error::ConfigError;
 pub use keys::KeyRing;
 #[doc(inline)]
 pub use session::{
-    LoggedIn, Login, Session, SessionGetError, SessionInsertError, SessionStatus,
-    SessionUpdateError,
+    AnonymousEntries, LoggedIn, Login, LoginSettings, Session, SessionGetError, SessionInsertError,
+    SessionStatus, SessionUpdateError,
 };
 pub use sessions::{Sessions, SessionsBuilder};
 pub use time::lifetime::Lifetimes;
@@ -134,6 +136,7 @@ pub use time::lifetime::Lifetimes;
 /// For adapters to other web frameworks: [`Sessions::judge_source`], which refuses what another site sends, and
 /// [`Sessions::load`] before the handler, [`Sessions::commit`] after it, and what passes between them and the adapter.
 pub mod adapter {
+    pub use crate::client::ClientFingerprint;
     pub use crate::csrf::{CrossSite, RequestSource, Verdict};
     pub use crate::sessions::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};
     pub use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};

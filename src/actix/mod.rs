@@ -52,11 +52,13 @@
 //! # Ok(()) }
 //! ```
 
+mod address;
 mod error;
 mod extract;
 mod middleware;
 mod plain_http;
 
-pub use error::{MissingMiddleware, NoSession, Unauthenticated};
+pub use address::ClientAddress;
+pub use error::{MissingMiddleware, NoClientAddress, NoSession, Unauthenticated};
 pub use extract::{Authenticated, SessionExt};
 pub use middleware::SessionMiddleware;

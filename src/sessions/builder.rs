@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::client::{ClientRules, ClientSettings};
 use crate::cookie::{CookieSettings, Template};
 use crate::csrf::{CsrfRules, CsrfSettings};
 use crate::error::ConfigError;
@@ -19,6 +20,7 @@ use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
 use crate::revoke::{ANONYMOUS_CAPACITY, Announcement, Store};
 use crate::seal::{Binding, check_audience};
+use crate::session::LoginSettings;
 use crate::session::service::Service;
 use crate::sessions::engine::{Engine, Scope};
 use crate::sessions::move_in::{self, Plan};
@@ -35,6 +37,8 @@ pub struct SessionsBuilder {
     store: Option<Opener>,
     cookie: CookieSettings,
     csrf: CsrfSettings,
+    client: ClientSettings,
+    login: LoginSettings,
     lifetimes: Lifetimes,
     policy: Policies,
     anonymous_capacity: u64,
@@ -70,6 +74,8 @@ impl Sessions {
             store: None,
             cookie: CookieSettings::default(),
             csrf: CsrfSettings::default(),
+            client: ClientSettings::default(),
+            login: LoginSettings::default(),
             lifetimes: Lifetimes::default(),
             policy: Policies::default(),
             anonymous_capacity: ANONYMOUS_CAPACITY,
@@ -146,6 +152,28 @@ impl SessionsBuilder {
     /// ```
     pub fn csrf(mut self, settings: CsrfSettings) -> Self {
         self.csrf = settings;
+        self
+    }
+
+    /// What the client's headers are good for: whether a session is bound to them, and which proxies are believed.
+    /// Default: nothing and none.
+    ///
+    /// ```
+    /// use sealed_session::{ClientBinding, ClientSettings};
+    ///
+    /// let mut client = ClientSettings::default();
+    /// client.binding = ClientBinding::Signal;
+    /// client.trusted_proxies = vec!["10.0.0.0/8".into()];
+    /// # drop(client);
+    /// ```
+    pub fn client(mut self, settings: ClientSettings) -> Self {
+        self.client = settings;
+        self
+    }
+
+    /// What a login does to what was there before it. Default: [`LoginSettings::default`].
+    pub fn login(mut self, settings: LoginSettings) -> Self {
+        self.login = settings;
         self
     }
 
@@ -232,6 +260,7 @@ impl SessionsBuilder {
         check_audience(&self.audience)?;
         self.lifetimes.validate()?;
         let csrf = CsrfRules::new(&self.csrf)?;
+        let client = ClientRules::new(&self.client)?;
         let previous = Template::previous(&self.cookie)?;
         let settings = self.cookie.clone();
         let cookie = Template::new(self.cookie)?;
@@ -273,12 +302,14 @@ impl SessionsBuilder {
             room: current.template.room(),
             lifetimes: self.lifetimes,
             policy: self.policy,
+            login: self.login,
             clock: clock.clone(),
             random,
         };
         let engine = Arc::new(Engine {
             service: Arc::new(service),
             csrf,
+            client,
             current,
             earlier,
             moving,

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use crate::client::ClientBinding;
 use crate::error::Rejected;
 use crate::keys::KeyRing;
 use crate::observe;
@@ -55,10 +56,14 @@ impl Engine {
             lines,
             fetch_dest,
             is_cross_site,
+            client,
         } = incoming;
         let now = self.service.now();
         let ring = self.service.keys.load();
-        let rules = self.service.rules_with(&ring, now);
+        let rules = Rules {
+            client: client.filter(|_| self.client.binding == ClientBinding::Reject),
+            ..self.service.rules_with(&ring, now)
+        };
         let mut tried = Tried::default();
         let mut try_scope = |index, scope: &Scope| {
             let found = FoundCookies::scan(lines.clone(), scope.template.name());
@@ -93,6 +98,7 @@ impl Engine {
         if is_cross_site {
             state.is_sent_from_elsewhere();
         }
+        state.client = client;
         let ticket = Ticket {
             current,
             earlier,
