@@ -41,10 +41,10 @@ pub struct Login {
 
 /// # Beginning
 impl Session {
-    /// Logs `subject` in, when awaited: a new session with a new id. It keeps the entries of an anonymous session, which it
-    /// [tells from others](Self::is_from_before_login) (or [drops](crate::LoginSettings::anonymous_entries) them), or of
-    /// the same subject, and none of another's. The session from before is ended, so a cookie that
-    /// someone else planted or copied is dead.
+    /// Logs `subject` in, when awaited: a new session with a new id. It keeps the entries of the same subject's session, or
+    /// of an anonymous one, which it [marks](Self::is_from_before_login) or, by a setting, drops, and none of another's.
+    /// The session from before is ended, so a cookie that someone else planted or copied is dead. A login that
+    /// [comes back by a form](crate::operations#logins-that-come-back-by-a-form) of another site finds none.
     ///
     /// The subject is the application's name for the user, 1 to 255 bytes, which does not change: what
     /// [`logout_all`](Self::logout_all) ends is found by it. Check the password first.
