@@ -55,10 +55,15 @@
 mod address;
 mod error;
 mod extract;
+#[cfg(feature = "flash-messages")]
+mod flash_store;
 mod middleware;
 mod plain_http;
 
 pub use address::ClientAddress;
 pub use error::{MissingMiddleware, NoClientAddress, NoSession, Unauthenticated};
 pub use extract::{Authenticated, SessionExt};
+#[cfg(feature = "flash-messages")]
+#[cfg_attr(docsrs, doc(cfg(feature = "flash-messages")))]
+pub use flash_store::SealedMessageStore;
 pub use middleware::SessionMiddleware;

@@ -16,6 +16,7 @@ mod copies;
 mod csrf;
 mod direct;
 mod flash;
+mod flash_store;
 mod forgery;
 mod groups;
 mod handle;
