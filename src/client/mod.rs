@@ -108,6 +108,8 @@ mod tests {
             print("shop", [&[b"a", b"b"], &[], &[b"c"]]),
             print("shop", [&[b"a"], &[], &[b"b", b"c"]]),
             print("shop", [&[b"a", b"a"], &[], &[]]),
+            print("shop", [&[b"ab", b"c"], &[], &[]]),
+            print("shop", [&[b"a", b"bc"], &[], &[]]),
             print("shop", [&[b"aa"], &[], &[]]),
             print("shop", [&[b"a "], &[], &[]]),
             print("shop", [&[b"A"], &[], &[]]),

@@ -187,6 +187,27 @@ async fn marks_stay_over_further_logins_of_the_user_and_end_with_the_session() {
     assert_eq!(marked(&load(&sessions, &cookie).session), ["cart"]);
 }
 
+/// However the last of them goes.
+#[actix_web::test]
+async fn a_removal_leaves_no_mark_in_the_cookie() {
+    let (sessions, _) = sessions().await;
+    let removals: [fn(&Session); 4] = [
+        |session| drop(session.remove("a")),
+        |session| drop(session.remove_as::<u8>("a")),
+        |session| assert_eq!(session.get_or_discard::<u8>("a"), None),
+        |session| session.clear(),
+    ];
+    for remove in removals {
+        let cookie = visitor(&sessions, &[("a", "1")]).await;
+        let cookie = login(&sessions, &cookie, "alice").await;
+        assert!(is_in_cookie(&sessions, &cookie));
+        let loaded = load(&sessions, &cookie);
+        remove(&loaded.session);
+        let cookie = sent(&sessions, loaded).await;
+        assert!(!is_in_cookie(&sessions, &cookie));
+    }
+}
+
 #[derive(Default, Serialize, Deserialize)]
 struct Cart(Vec<String>);
 
