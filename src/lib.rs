@@ -9,7 +9,8 @@
 //! ([`get`](Session::get), [`insert`](Session::insert)), a login
 //! ([`authenticate`](Session::authenticate)), and its ends ([`logout`](Session::logout),
 //! [`logout_all`](Session::logout_all), [`logout_others`](Session::logout_others)).
-//! **[`actix::Authenticated`]** is the argument of a handler that wants a login.
+//! **[`actix::Authenticated`]** is the argument of a handler that wants a login, and **[`actix::Require`]** guards
+//! pages by login, role, or how long ago the login was.
 //!
 //! ```
 //! use actix_web::{Result, web::Path};
@@ -98,6 +99,7 @@ mod lock;
 #[cfg(feature = "migrate-actix-session")]
 #[cfg_attr(docsrs, doc(cfg(feature = "migrate-actix-session")))]
 pub mod migrate;
+mod next_path;
 mod observe;
 #[doc = include_str!("../docs/OPERATIONS.md")]
 pub mod operations {}
@@ -121,11 +123,12 @@ mod wire;
 pub use actix::{SessionExt, SessionMiddleware};
 pub use client::{ClientBinding, ClientSettings, ProxyHeader};
 pub use config::SessionConfig;
-pub use cookie::{CookieSettings, PreviousCookie, SameSite};
+pub use cookie::{CookieSettings, PreviousCookie, SameSite, SiteData};
 pub use csrf::{CsrfMode, CsrfSettings};
 pub use error::ConfigError;
 #[doc(inline)]
 pub use keys::KeyRing;
+pub use next_path::next_path;
 #[doc(inline)]
 pub use session::{
     AnonymousEntries, LoggedIn, Login, LoginSettings, Session, SessionGetError, SessionInsertError,

@@ -61,6 +61,18 @@ pub enum NoClientAddress {
 #[error("this needs a login")]
 pub struct Unauthenticated;
 
+/// Somebody is logged in who may not do this: 403.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the user may not do this")]
+pub struct Forbidden;
+
+/// The login is too long ago for what was asked for: 403. Ask for the password, call
+/// [`Session::reauthenticate`](crate::Session::reauthenticate), and try again. `ErrorHandlers` find it by
+/// `response.response().error()` and `as_error::<ReauthenticationRequired>()`; a handler may return it too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the login is too long ago for this; log in again")]
+pub struct ReauthenticationRequired;
+
 /// How many seconds to wait before trying again, where that may help.
 const RETRY: &str = "2";
 
@@ -107,6 +119,8 @@ answers! {
     };
     NoClientAddress: |_| StatusCode::INTERNAL_SERVER_ERROR;
     Unauthenticated: |_| StatusCode::UNAUTHORIZED;
+    Forbidden: |_| StatusCode::FORBIDDEN;
+    ReauthenticationRequired: |_| StatusCode::FORBIDDEN;
     CrossSite: |_| StatusCode::FORBIDDEN;
     Unavailable: |_| StatusCode::SERVICE_UNAVAILABLE;
     StoreError: |_| StatusCode::SERVICE_UNAVAILABLE;

@@ -176,7 +176,7 @@ impl<T: SessionData> FromRequest for TypedSession<T> {
 /// }
 /// ```
 ///
-/// For all pages at once, actix-web's `ErrorHandlers` replace the 401.
+/// For several pages at once wrap [`Require`](crate::actix::Require) around them.
 ///
 /// ```
 /// use sealed_session::actix::Authenticated;

@@ -33,6 +33,9 @@ const SEC_FETCH_DEST: &str = "sec-fetch-dest";
 /// Where the request comes from (section 2.4 there).
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// What the browser forgets of this site (W3C, Clear Site Data).
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+
 /// Gives every request below it a session.
 ///
 /// ```
@@ -320,6 +323,12 @@ fn set_headers(headers: &mut HeaderMap, outcome: &Committed) {
     } else if outcome.looked && !says_who_may_cache(headers) {
         // Caches that ignore Vary would hand it to others.
         headers.append(CACHE_CONTROL, HeaderValue::from_static("private"));
+    }
+    if let Some(what) = &outcome.clear_site_data
+        && let Ok(value) = HeaderValue::from_str(what)
+    {
+        // Beside what the handler said itself: the browser clears all of it.
+        headers.append(CLEAR_SITE_DATA, value);
     }
     let varies = outcome.looked || !outcome.cookies.is_empty();
     if varies && !already_varies(headers) {

@@ -2,7 +2,8 @@
 //!
 //! [`SessionMiddleware`] puts a [`Session`](crate::Session) into each request and its cookie into the
 //! response. Handlers take it as an argument ([`Session`](crate::Session), or [`Authenticated`], which
-//! demands a login), guards and other middleware get it from the request ([`SessionExt`]).
+//! demands a login, or [`Identity`], a user type of the application's), guards and other middleware get it from the
+//! request ([`SessionExt`]). [`Require`] is such a guard and middleware: who may come in.
 //!
 //! A middleware that asks for the session has to be inside: of several `wrap` calls actix-web runs the
 //! last one first, so [`SessionMiddleware`] is wrapped after it.
@@ -57,13 +58,21 @@ mod error;
 mod extract;
 #[cfg(feature = "flash-messages")]
 mod flash_store;
+mod identity;
 mod middleware;
+mod navigation;
 mod plain_http;
+mod require;
 
 pub use address::ClientAddress;
-pub use error::{MissingMiddleware, NoClientAddress, NoSession, Unauthenticated};
+pub use error::{
+    Forbidden, MissingMiddleware, NoClientAddress, NoSession, ReauthenticationRequired,
+    Unauthenticated,
+};
 pub use extract::{Authenticated, SessionExt};
 #[cfg(feature = "flash-messages")]
 #[cfg_attr(docsrs, doc(cfg(feature = "flash-messages")))]
 pub use flash_store::SealedMessageStore;
+pub use identity::{FromSession, Identity};
 pub use middleware::SessionMiddleware;
+pub use require::Require;

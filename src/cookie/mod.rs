@@ -10,6 +10,7 @@ mod validate;
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use ::cookie::Cookie;
 use time::OffsetDateTime;
@@ -19,7 +20,7 @@ use crate::wire::chunks::{self, CookieRoom};
 use validate::validate;
 
 use settings::ACTIVITY;
-pub use settings::{CookieSettings, PreviousCookie, SameSite};
+pub use settings::{CookieSettings, PreviousCookie, SameSite, SiteData};
 
 /// The most that `=` and `; Max-Age=` with its number take.
 const MAX_AGE: usize = 1 + 10 + 20;
@@ -31,6 +32,7 @@ pub(crate) struct Template {
     /// All but the name, the value and Max-Age, as they are rendered.
     attributes: String,
     room: CookieRoom,
+    clear_site_data: Option<Arc<str>>,
 }
 
 impl Template {
@@ -43,6 +45,7 @@ impl Template {
                 max_chunks: settings.max_chunks,
             },
             attributes: String::new(),
+            clear_site_data: clear_site_data(&settings.clear_site_data),
             settings,
         };
         let rendered = template.cookie("", "").to_string();
@@ -116,6 +119,11 @@ impl Template {
         self.settings.persistent
     }
 
+    /// The header's value that a logout sends, if it is to clear more than the cookie.
+    pub(crate) fn clear_site_data(&self) -> Option<Arc<str>> {
+        self.clear_site_data.clone()
+    }
+
     pub(crate) fn room(&self) -> CookieRoom {
         self.room
     }
@@ -185,6 +193,12 @@ impl Template {
         }
         cookie
     }
+}
+
+fn clear_site_data(what: &[SiteData]) -> Option<Arc<str>> {
+    let quoted = what.iter().map(|it| format!("\"{}\"", it.name()));
+    let list = quoted.collect::<Vec<_>>().join(", ");
+    (!what.is_empty()).then(|| list.into())
 }
 
 #[cfg(test)]

@@ -52,6 +52,53 @@ pub struct CookieSettings {
     /// So too where the earlier name has no `__Host-` and this one does: a sibling domain can set a cookie of the
     /// earlier name, with a session of its own.
     pub previous: Vec<PreviousCookie>,
+    /// What the browser forgets of this site besides the cookie when it logs out (OWASP ASVS 5.0, 14.3.1): the header
+    /// Clear-Site-Data, with the answer that removes the cookie after `logout`, `logout_all`, `logout_everyone` or
+    /// `purge`, and with no other. Browsers take it over https only. A session that ends without its browser, at a limit
+    /// or by somebody else, clears nothing. Default: nothing.
+    pub clear_site_data: Vec<SiteData>,
+}
+
+/// What a browser can be told to forget of a site (W3C, Clear Site Data). Browsers ignore what they do not know; some
+/// take seconds for the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum SiteData {
+    /// What was loaded from this origin.
+    Cache,
+    /// All cookies of the registrable domain, with those of other applications there. A session that another tab
+    /// begins meanwhile goes with them.
+    Cookies,
+    /// Local and session storage, databases and service workers of this origin.
+    Storage,
+    /// Open pages of this origin are loaded anew.
+    ExecutionContexts,
+    /// Which hints about itself the browser has agreed to send.
+    ClientHints,
+    /// Pages that were loaded ahead.
+    PrefetchCache,
+    /// Pages that were rendered ahead.
+    PrerenderCache,
+    /// All of these, and whatever a later browser adds: the cookies too, of other applications as well.
+    #[serde(rename = "*")]
+    Everything,
+}
+
+impl SiteData {
+    /// As the header names it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Cookies => "cookies",
+            Self::Storage => "storage",
+            Self::ExecutionContexts => "executionContexts",
+            Self::ClientHints => "clientHints",
+            Self::PrefetchCache => "prefetchCache",
+            Self::PrerenderCache => "prerenderCache",
+            Self::Everything => "*",
+        }
+    }
 }
 
 /// A cookie that sessions were kept in before, by all that a browser tells cookies apart by (RFC 6265bis, section 5.7).
@@ -110,6 +157,7 @@ impl Default for CookieSettings {
             max_chunks: 1,
             persistent: false,
             previous: Vec::new(),
+            clear_site_data: Vec::new(),
         }
     }
 }

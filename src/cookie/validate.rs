@@ -57,6 +57,11 @@ pub(super) fn validate(settings: &CookieSettings) -> Result<(), ConfigError> {
         let problem = "needs same_site = \"none\": without it no embedded page gets the cookie, and \
                        there is nothing to partition";
         ("cookie.partitioned", problem)
+    } else if (1..).zip(&settings.clear_site_data).any(|(next, it)| {
+        let mut later = settings.clear_site_data.iter().skip(next);
+        later.any(|other| other == it)
+    }) {
+        ("cookie.clear_site_data", "names the same twice")
     } else {
         return Ok(());
     };

@@ -43,6 +43,13 @@ pub(crate) struct Record {
     pub(crate) entries: Entries,
 }
 
+impl Record {
+    /// Who logged in.
+    pub(crate) fn subject(&self) -> Option<&str> {
+        self.login.as_ref().map(|login| login.subject.as_str())
+    }
+}
+
 /// What a login adds to a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LoginFacts {

@@ -18,6 +18,7 @@ use crate::ids::{Generation, SessionId, SubjectKey};
 use crate::lock::lock;
 use crate::revoke::anonymous::AnonymousList;
 use crate::revoke::answers::{Published, Target};
+use crate::revoke::bell::ChangeBell;
 use crate::revoke::revocation::{Revocation, SessionEntry, SubjectEntry};
 use crate::revoke::table::{IdHasher, Size, Table};
 use crate::time::{SKEW, UnixMillis, millis};
@@ -41,6 +42,8 @@ pub(crate) struct List {
     marked: Mutex<BTreeMap<Target, Option<SessionId>>>,
     /// How many they are: none on a healthy node, and then nobody waits for the lock.
     marks: AtomicUsize,
+    /// Rung after everything that can end a session.
+    bell: ChangeBell,
 }
 
 /// Empty, and ready for millions of entries.
@@ -86,11 +89,18 @@ impl List {
             longest: AtomicU64::default(),
             marked: Mutex::default(),
             marks: AtomicUsize::default(),
+            bell: ChangeBell::default(),
         }
     }
 
     /// Joins one revocation in, and says whether it was news.
     pub(crate) fn join(&self, revocation: &Revocation) -> Published {
+        let published = self.take(revocation);
+        self.bell.ring();
+        published
+    }
+
+    fn take(&self, revocation: &Revocation) -> Published {
         match *revocation {
             Revocation::Session { id, entry } => {
                 let held = self.sessions.get(&id);
@@ -168,6 +178,8 @@ impl List {
         let mut marked = lock(&self.marked);
         marked.insert(target, spared);
         self.marks.store(marked.len(), Ordering::Release);
+        drop(marked);
+        self.bell.ring();
     }
 
     pub(crate) fn unmark(&self, target: Target) {
@@ -194,6 +206,12 @@ impl List {
     pub(crate) fn set_complete_since(&self, since: UnixMillis) {
         self.complete_since
             .store(since.as_millis(), Ordering::Release);
+        self.bell.ring();
+    }
+
+    /// What wakes whoever waits for the end of a session. To be rung when the key ring changes, too.
+    pub(crate) fn bell(&self) -> &ChangeBell {
+        &self.bell
     }
 
     /// How long any cookie of any node can live, skew included.
@@ -282,6 +300,7 @@ impl List {
         );
         self.anew.fetch_max(now.as_millis(), Ordering::AcqRel);
         self.forgot.store(0, Ordering::Release);
+        self.bell.ring();
     }
 }
 

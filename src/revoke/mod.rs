@@ -7,6 +7,7 @@
 
 pub(crate) mod anonymous;
 mod answers;
+pub(crate) mod bell;
 pub(crate) mod completeness;
 mod generation;
 mod journal;

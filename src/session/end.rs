@@ -1,9 +1,13 @@
 //! Ending a session, all of a user's, or everyone's; also renewing one and starting over.
 
+use std::sync::Arc;
+
 use crate::ids::Generation;
+use crate::record::Record;
 use crate::revoke::{Published, Target};
 use crate::session::Session;
 use crate::session::error::{LogoutError, NotWritable};
+use crate::session::observer::LogoutScope;
 use crate::session::state::{Ending, RequestState};
 
 /// # Ending
@@ -44,10 +48,11 @@ impl Session {
     /// nodes learn of it when the store takes it. [`LogoutError::Succeeded`] and [`LogoutError::MayLiveElsewhere`]:
     /// nothing was ended, and the browser keeps its cookie.
     pub async fn logout(&self) -> Result<(), LogoutError> {
-        let attempts = self.with(|state| state.end(self.service(), Ending::Logout))?;
+        let service = self.service();
+        let endings = self.with(|state| state.end(service, Ending::Logout))?;
         let mut result = Ok(());
-        for attempt in attempts {
-            match attempt.await {
+        for ending in endings {
+            match service.finish(ending).await {
                 Ok(Published::Fresh | Published::Known | Published::Ended) => (),
                 Ok(Published::Succeeded) => {
                     self.with(RequestState::was_succeeded);
@@ -66,15 +71,17 @@ impl Session {
     /// be one on another node. [`LogoutError::Store`]: this node ends them all and the browser loses the cookie,
     /// other nodes learn of it when the store takes it.
     pub async fn logout_all(&self) -> Result<(), LogoutError> {
-        let (target, seen) = self.target()?;
+        let (record, target, seen) = self.target()?;
+        let service = self.service();
         let attempt = self.with(|state| {
-            let service = self.service();
             state.end_others(service);
-            state.forget();
+            state.forget(Ending::Logout);
             service.node.raise(target, seen, None)
         });
-        attempt.await?;
-        Ok(())
+        let logout = service.observer.logout_by(&record, LogoutScope::All);
+        let raised = attempt.await;
+        logout.tell(&raised);
+        Ok(raised?)
     }
 
     /// Ends all sessions of the user who is logged in, except this one, and every other cookie of this one: whoever
@@ -89,16 +96,18 @@ impl Session {
     /// store takes it. [`LogoutError::Ended`]: this session was ended with the others, because it had been ended before,
     /// or another request was first.
     pub async fn logout_others(&self) -> Result<(), LogoutError> {
-        let (target, seen) = self.target()?;
+        let (record, target, seen) = self.target()?;
         let service = self.service();
         let (replacing, raising) =
             self.with(|state| state.end_all_others(service, target, seen))?;
+        let logout = service.observer.logout_by(&record, LogoutScope::Others);
         // The raise is awaited in any case: it has begun.
         let replaced = match replacing {
             Some(attempt) => attempt.await,
             None => Ok(Published::Fresh),
         };
         let raised = raising.await;
+        logout.tell(&raised);
         let is_first = replaced? == Published::Fresh;
         raised?;
         match self.with(|state| state.lives_on(service, is_first)) {
@@ -114,28 +123,37 @@ impl Session {
     /// [`LogoutError::Store`]: as [`logout`](Self::logout), for all of them.
     pub async fn logout_everyone(&self) -> Result<(), LogoutError> {
         let service = self.service();
-        let attempt = self.with(|state| {
+        let (attempt, record) = self.with(|state| {
             if state.record().is_some() && !state.still_counts(service) {
                 return Err(LogoutError::NotAuthenticated);
             }
-            let seen = state.record().map(|record| record.everyone);
+            let record = state.record().cloned();
+            let seen = record.as_ref().map(|record| record.everyone);
             let seen = seen.unwrap_or(Generation::NONE);
-            state.forget();
-            Ok(service.node.raise(Target::Everyone, seen, None))
+            state.forget(Ending::Logout);
+            Ok((service.node.raise(Target::Everyone, seen, None), record))
         })?;
-        attempt.await?;
-        Ok(())
+        let id = record.as_ref().map(|record| record.id);
+        let subject = record.as_ref().and_then(|record| record.subject());
+        let logout = service.observer.logout(id, subject, LogoutScope::Everyone);
+        let raised = attempt.await;
+        logout.tell(&raised);
+        Ok(raised?)
     }
 
-    /// The user whose sessions may be ended, and this session's generation. None for a session that was ended while
+    /// This session, the user whose sessions may be ended, and its generation. None for a session that was ended while
     /// its request ran.
-    fn target(&self) -> Result<(Target, Generation), LogoutError> {
+    fn target(&self) -> Result<(Arc<Record>, Target, Generation), LogoutError> {
         let service = self.service();
         self.with(|state| {
             state.look();
             state.still_counts(service);
-            match state.record().and_then(|record| record.login.as_ref()) {
-                Some(login) => Ok((Target::Subject(login.key), login.generation)),
+            let record = state.record();
+            match record.and_then(|record| Some((record, record.login.as_ref()?))) {
+                Some((record, login)) => {
+                    let target = Target::Subject(login.key);
+                    Ok((Arc::clone(record), target, login.generation))
+                }
                 None if state.may_live_elsewhere() => Err(LogoutError::MayLiveElsewhere),
                 None => Err(LogoutError::NotAuthenticated),
             }

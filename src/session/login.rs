@@ -18,8 +18,9 @@ use crate::revoke::Published;
 use crate::revoke::node::Attempt;
 use crate::session::before_login::{self, AnonymousEntries};
 use crate::session::error::{ConfirmError, LoginError, NotWritable, SessionInsertError};
+use crate::session::observer::{LogoutScope, PendingLogout, SessionEvent};
 use crate::session::service::{Service, revocation};
-use crate::session::state::RequestState;
+use crate::session::state::{Ending, RequestState};
 use crate::session::{Session, value};
 use crate::time::Class;
 
@@ -206,13 +207,22 @@ impl Login {
         };
         // This node refuses the old session before anyone can hold the new one's cookie.
         let begun = session.with(|state| prepare(record, self.again, state, service))?;
+        // If the login comes to nothing this was a logout.
+        let replaced = begun.live.map(|old| {
+            let logout = service.observer.logout_by(&old, LogoutScope::This);
+            (old, logout)
+        });
         for (attempt, counted) in begun.endings {
             if let Err(error) = attempt.await
                 && counted
             {
                 // Other nodes may still take the old cookie: nobody is logged in.
-                session.with(RequestState::forget);
-                return Err(error.into());
+                session.with(|state| state.forget(Ending::FailedLogin));
+                let failed = Err(error);
+                if let Some((_, logout)) = replaced {
+                    logout.tell(&failed);
+                }
+                return Ok(failed?);
             }
         }
         if begun.dropped {
@@ -220,11 +230,32 @@ impl Login {
             tracing::warn!(%session, "a login dropped the entries from before it, which did not fit beside it");
         }
         // Not before: a login that is cancelled while it waits is none.
+        let new = Arc::clone(&begun.record);
         session.with(|state| state.install(begun.record))?;
+        tell(&new, replaced, service);
         Ok(LoggedIn {
             entries_dropped: begun.dropped,
         })
     }
+}
+
+/// Tells the observer of a login that stands, and of the session that it ended.
+fn tell(new: &Record, old: Option<(Arc<Record>, PendingLogout<'_>)>, service: &Service) {
+    let session = new.id;
+    let replaced = old.as_ref().map(|(old, _)| old.id);
+    if let Some((old, logout)) = old {
+        logout.call_off();
+        service.observer.tell(SessionEvent::Replaced {
+            session: old.id,
+            subject: old.subject(),
+            by: session,
+        });
+    }
+    service.observer.tell(SessionEvent::LoggedIn {
+        session,
+        subject: new.subject().unwrap_or_default(),
+        replaced,
+    });
 }
 
 /// Whether it can be the name of a subject, of a group, or of a kind of groups.
@@ -265,6 +296,8 @@ struct Begun {
     record: Arc<Record>,
     /// The ends of what the request carried, and whether each counted until now.
     endings: Vec<(Attempt<Published>, bool)>,
+    /// The session that counted until now, if a browser holds it.
+    live: Option<Arc<Record>>,
     dropped: bool,
 }
 
@@ -307,6 +340,7 @@ fn prepare(
     Ok(Begun {
         record: Arc::new(record),
         endings,
+        live: before.live.cloned(),
         dropped,
     })
 }

@@ -8,11 +8,13 @@
 mod before_login;
 mod current;
 mod end;
+mod ended;
 mod entries;
 mod error;
 mod flash;
 mod login;
 mod message;
+pub(crate) mod observer;
 pub(crate) mod refusal;
 pub(crate) mod service;
 pub(crate) mod state;
@@ -37,6 +39,7 @@ use crate::time::{Class, UnixMillis};
 
 pub use before_login::{AnonymousEntries, LoginSettings};
 pub use current::{CurrentLogin, CurrentSession};
+pub use ended::{EndReason, SessionEnd};
 pub use error::{
     ConfirmError, LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError,
     SessionUpdateError,
@@ -44,6 +47,7 @@ pub use error::{
 pub use flash::Flash;
 pub use login::{LoggedIn, Login};
 pub use message::{FlashKind, FlashMessage};
+pub use observer::{LogoutOutcome, LogoutScope, SessionEvent, SessionObserver};
 pub use state::SessionStatus;
 pub use typed::{SessionData, TypedSession};
 pub use value::Value;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::error::Rejected;
+use crate::error::{Rejected, StoreError};
 use crate::ids::{Generation, KeyId, Serial, SessionId, SubjectKey};
 use crate::keys::{Key, KeyRing};
 use crate::random::{self, Random, RandomError};
@@ -16,6 +16,7 @@ use crate::revoke::policy::{OlderSessions, Policies};
 use crate::revoke::{Published, Revocation, SessionEntry};
 use crate::seal::Binding;
 use crate::session::before_login::{self, LoginSettings};
+use crate::session::observer::{LogoutScope, Observed, PendingLogout};
 use crate::session::validity::Rules;
 use crate::time::{Class, Clock, Lifetimes, SKEW, UnixMillis};
 use crate::wire::chunks::{CookieRoom, TooLarge};
@@ -31,6 +32,7 @@ pub(crate) struct Service {
     pub(crate) login: LoginSettings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
+    pub(crate) observer: Observed,
 }
 
 impl Service {
@@ -141,10 +143,28 @@ impl Service {
     }
 
     /// Ends a session on this node. The attempt tells the store.
-    pub(super) fn end(&self, record: &Record) -> Attempt<Published> {
+    pub(super) fn end(&self, record: &Record) -> EndingSession {
         let revocation = revocation(record, Serial::ENDED, self.now());
-        self.node.revoke(revocation).there
+        EndingSession {
+            logout: self.observer.logout_by(record, LogoutScope::This),
+            attempt: self.node.revoke(revocation).there,
+        }
     }
+
+    /// Waits until the store has the end of a session, and tells the observer.
+    pub(crate) async fn finish(&self, ending: EndingSession) -> Result<Published, StoreError> {
+        let result = ending.attempt.await;
+        ending.logout.tell_end(&result);
+        result
+    }
+}
+
+/// A session that this node refuses from now on.
+#[must_use = "the handler has to learn whether other nodes know"]
+pub(crate) struct EndingSession {
+    logout: PendingLogout<'static>,
+    /// Tells the store.
+    attempt: Attempt<Published>,
 }
 
 /// The revocation after which only cookies from `serial` on count. Until `from` the one before still reads.

@@ -144,6 +144,22 @@ impl Rules<'_> {
         judged.map(|_| ()).map_err(|refusal| refusal.reason)
     }
 
+    /// Whether the session goes on for somebody who came with this cookie and does not show the next one: a renewal
+    /// ends nothing. But a copy that `logout_others` left behind does not go on, however long it has been open.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(crate) fn check_open(&self, record: &Record, last_use: UnixMillis) -> Result<(), Refusal> {
+        let left_behind = record.serial.leap().unwrap_or(Serial::ENDED);
+        match self.list.session(&record.id, record.login.is_none()) {
+            Some(entry) if entry.serial >= left_behind => {
+                self.judge_serial(record.serial, entry)?;
+            }
+            _ => (),
+        }
+        self.judge_session(record, last_use)
+    }
+
     /// Whether a list, or a store, that is complete since then can tell whether the session was ended.
     pub(crate) fn covers(&self, complete_since: UnixMillis, record: &Record) -> bool {
         record.created > complete_since || self.accept_older
@@ -178,13 +194,19 @@ impl Rules<'_> {
             Some(entry) => self.judge_serial(record.serial, entry)?,
             None => Freshness::Newest,
         };
+        self.judge_session(record, last_use)?;
+        Ok(freshness)
+    }
+
+    /// All of a judgement that does not depend on which of the session's cookies it is.
+    fn judge_session(&self, record: &Record, last_use: UnixMillis) -> Result<(), Refusal> {
         self.judge_age(record, last_use)?;
         self.judge_generations(record)?;
         // Its own end may have been dropped from the list.
-        if is_anonymous && record.created <= self.list.anonymous().since() {
+        if record.login.is_none() && record.created <= self.list.anonymous().since() {
             return Err(Refusal::dead(Rejected::Ended));
         }
-        Ok(freshness)
+        Ok(())
     }
 
     /// Whether it is the client of the login. One that was sealed without a fingerprint is anybody's.

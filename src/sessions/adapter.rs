@@ -5,6 +5,7 @@
 //! 2. The ticket goes back with the session, once, and the response gets what is [`Committed`].
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::candidates::Indexes;
 use crate::client::ClientFingerprint;
@@ -116,6 +117,10 @@ pub struct Committed {
     /// Whether the response depends on the session: it then varies by cookie, and is private unless the
     /// handler said otherwise.
     pub looked: bool,
+    /// The value of the header Clear-Site-Data, after a logout where
+    /// [`CookieSettings::clear_site_data`](crate::CookieSettings::clear_site_data) asks for it. It goes out with an
+    /// error, too.
+    pub clear_site_data: Option<Arc<str>>,
     /// What the response has to be instead. The cookies still go out.
     pub error: Option<CommitError>,
 }
@@ -126,6 +131,7 @@ impl fmt::Debug for Committed {
         f.debug_struct("Committed")
             .field("cookies", &self.cookies.len())
             .field("looked", &self.looked)
+            .field("clear_site_data", &self.clear_site_data)
             .field("error", &self.error)
             .finish()
     }

@@ -20,8 +20,9 @@ use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
 use crate::revoke::{ANONYMOUS_CAPACITY, Announcement, Store};
 use crate::seal::{Binding, check_audience};
-use crate::session::LoginSettings;
+use crate::session::observer::Observed;
 use crate::session::service::Service;
+use crate::session::{LoginSettings, SessionObserver};
 use crate::sessions::engine::{Engine, Scope};
 use crate::sessions::move_in::{self, Plan};
 use crate::sessions::opener::Opener;
@@ -43,6 +44,7 @@ pub struct SessionsBuilder {
     policy: Policies,
     anonymous_capacity: u64,
     plan: Option<Plan>,
+    observer: Observed,
     // A test sets its own. By default they are the machine's.
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
@@ -80,6 +82,7 @@ impl Sessions {
             policy: Policies::default(),
             anonymous_capacity: ANONYMOUS_CAPACITY,
             plan: None,
+            observer: Observed::default(),
             clock: None,
             random: None,
         }
@@ -234,6 +237,12 @@ impl SessionsBuilder {
         self
     }
 
+    /// Who is told of logins, logouts and refused cookies, for an audit log. Default: nobody. See [`SessionObserver`].
+    pub fn observer(mut self, observer: impl SessionObserver) -> Self {
+        self.observer = Observed::by(observer);
+        self
+    }
+
     /// Where the time comes from. Default: [`SystemClock`].
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
@@ -305,6 +314,7 @@ impl SessionsBuilder {
             login: self.login,
             clock: clock.clone(),
             random,
+            observer: self.observer,
         };
         let engine = Arc::new(Engine {
             service: Arc::new(service),

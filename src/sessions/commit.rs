@@ -20,8 +20,8 @@ use crate::record::Record;
 use crate::revoke::Published;
 use crate::seal::{self, activity};
 use crate::session::service::revocation;
-use crate::session::state::{Change, RequestState};
-use crate::session::{NotWritable, Session};
+use crate::session::state::{Change, Ending, RequestState};
+use crate::session::{NotWritable, Session, SessionEvent};
 use crate::sessions::adapter::{CommitError, Committed, HeldCookies, Ticket};
 use crate::sessions::engine::{Engine, removals};
 use crate::time::{Class, UnixMillis};
@@ -35,15 +35,16 @@ impl Engine {
             looked: closing.looked,
             error: closing.refused.map(CommitError::from),
             cookies: Vec::new(),
+            clear_site_data: None,
         };
         let mut change = closing.change;
-        for attempt in closing.attempts {
-            match attempt.await {
+        for ending in closing.endings {
+            match self.service.finish(ending).await {
                 Ok(Published::Fresh | Published::Known | Published::Ended) => (),
                 // Of a purge: what the browser holds by now is the successor's.
                 Ok(Published::Succeeded) => {
                     outcome.error = Some(NotWritable::Replaced.into());
-                    if matches!(change, Change::Destroy) {
+                    if matches!(change, Change::Destroy(_)) {
                         change = Change::Keep;
                     }
                 }
@@ -57,9 +58,13 @@ impl Engine {
                 let removals = self.removals(ticket, |held| closing.looked && held.worthless);
                 Ok(removals.collect())
             }
-            Change::Destroy => {
+            Change::Destroy(by) => {
                 let removals = self.removals(ticket, |_| true);
-                Ok(removals.chain(ticket.old.clone()).collect())
+                let removals = Vec::from_iter(removals.chain(ticket.old.clone()));
+                if by != Ending::FailedLogin && !removals.is_empty() {
+                    outcome.clear_site_data = self.current.template.clear_site_data();
+                }
+                Ok(removals)
             }
             Change::Seen { record, key, scope } => {
                 Ok(Vec::from_iter(self.activity(&record, &key, scope, now)))
@@ -143,13 +148,18 @@ impl Engine {
         if !counts(&record, self.service.now())? {
             return Ok((Vec::new(), None));
         }
-        match there {
-            Ok(Published::Fresh) => Ok((cookies, None)),
-            Ok(Published::Known) => Ok((Vec::new(), None)),
-            Ok(Published::Succeeded | Published::Ended) => Err(CommitError::Ended),
+        let error = match there {
+            Ok(Published::Fresh) => None,
+            Ok(Published::Known) => return Ok((Vec::new(), None)),
+            Ok(Published::Succeeded | Published::Ended) => return Err(CommitError::Ended),
             // This node takes only the new cookie from now on, so the browser has to get it.
-            Err(error) => Ok((cookies, Some(error))),
-        }
+            Err(error) => Some(error),
+        };
+        self.service.observer.tell(SessionEvent::Renewed {
+            session: record.id,
+            subject: record.subject(),
+        });
+        Ok((cookies, error))
     }
 
     /// Fails if this node cannot judge the session.

@@ -45,7 +45,10 @@ impl Engine {
         let Some(watch) = &self.watch else {
             return Ok(());
         };
-        let replace = |ring| self.service.keys.store(Arc::new(ring));
+        let replace = |ring| {
+            self.service.keys.store(Arc::new(ring));
+            self.service.node.list().bell().ring();
+        };
         watch.look(self.service.now(), replace)
     }
 }

@@ -30,11 +30,20 @@ const MAX_OPENED: usize = 4;
 /// How many of one name are looked at. Parts of a large session can be joined in more ways.
 const MAX_TRIED: usize = 32;
 
+/// A candidate that is no session.
+struct TriedRefusal {
+    refusal: Refusal,
+    /// Which of the cookies that are read carried it.
+    scope: usize,
+    /// If it is authentic, and was opened.
+    record: Option<Arc<Record>>,
+}
+
 /// The result of trying a request's candidates.
 #[derive(Default)]
 struct Tried {
     live: Option<(Live, usize)>,
-    refusals: Vec<(Refusal, usize)>,
+    refusals: Vec<TriedRefusal>,
     dead: Option<Dead>,
     /// Authentic ones besides. A logout ends them too, and a login.
     others: Vec<Arc<Record>>,
@@ -174,7 +183,7 @@ impl Engine {
 
     /// Why nothing but a login may begin a session over what the request carried.
     fn obstacle(&self, tried: &Tried, now: UnixMillis) -> Option<Obstacle> {
-        let refusals = tried.refusals.iter().map(|(refusal, _)| refusal);
+        let refusals = tried.refusals.iter().map(|it| &it.refusal);
         let of_each = refusals.filter_map(|refusal| self.service.obstacle(refusal, now));
         let untried = tried.left_out.then_some(Obstacle::Untried);
         of_each.max().max(untried)
@@ -183,11 +192,17 @@ impl Engine {
     /// Counts and writes the refusals. A session older than the list is not refused where this node cannot judge:
     /// its request is answered with 503, and it may count once the node can.
     fn report(&self, tried: &Tried, can_judge: bool) {
-        for (Refusal { reason, .. }, _) in &tried.refusals {
+        for TriedRefusal {
+            refusal, record, ..
+        } in &tried.refusals
+        {
+            let reason = &refusal.reason;
             if *reason == Rejected::OlderThanList && !can_judge {
                 continue;
             }
             self.log.rejected(reason);
+            let observer = &self.service.observer;
+            observer.tell_refusal(*reason, record.as_deref());
             if let (Rejected::UnknownKey(_), Some(watch)) = (reason, &self.watch) {
                 // A neighbour may have learned of a new key first.
                 watch.look_soon();
@@ -197,7 +212,7 @@ impl Engine {
 
     /// Fails if there is an authentic cookie that this node cannot judge.
     fn require_trust(&self, tried: &Tried, now: UnixMillis) -> Result<(), Unavailable> {
-        let mut refusals = tried.refusals.iter().map(|(refusal, _)| refusal);
+        let mut refusals = tried.refusals.iter().map(|it| &it.refusal);
         let too_old = |refusal: &Refusal| matches!(refusal.standing, Standing::OlderThanList(_));
         let is_too_old = tried.live.is_none() && refusals.any(too_old);
         match tried.began {
@@ -218,7 +233,7 @@ fn state(tried: Tried, obstacle: Option<Obstacle>) -> RequestState {
         return RequestState::live(live, scope, others);
     }
     others.retain(|other| dead.as_ref().is_none_or(|dead| dead.record.id != other.id));
-    let mut refusals = tried.refusals.iter().map(|(refusal, _)| refusal);
+    let mut refusals = tried.refusals.iter().map(|it| &it.refusal);
     let first = refusals.clone().next();
     let rejected = refusals.find(|refusal| refusal.is_authentic()).or(first);
     let rejected = rejected.map(|refusal| refusal.reason);
@@ -245,6 +260,7 @@ impl Tried {
         let Refused { refusal, record } = refused;
         self.opened += usize::from(refusal.cost_a_cipher_run());
         let reason = refusal.reason;
+        let opened = record.as_ref().map(|(record, _)| Arc::clone(record));
         if refusal.is_authentic() {
             let began = record.as_ref().map(|(record, _)| record.began());
             self.note(began.unwrap_or_default());
@@ -261,7 +277,11 @@ impl Tried {
             Some((record, _)) if reason != Rejected::Succeeded => self.others.push(record),
             _ => (),
         }
-        self.refusals.push((refusal, scope));
+        self.refusals.push(TriedRefusal {
+            refusal,
+            scope,
+            record: opened,
+        });
     }
 
     fn note(&mut self, began: UnixMillis) {
@@ -270,8 +290,8 @@ impl Tried {
 
     /// Whether nothing in the cookies of one name can be a session.
     fn is_worthless(&self, index: usize) -> bool {
-        let mut own = self.refusals.iter().filter(|(_, scope)| *scope == index);
-        own.all(|(refusal, _)| refusal.standing == Standing::Worthless)
+        let mut own = self.refusals.iter().filter(|it| it.scope == index);
+        own.all(|it| it.refusal.standing == Standing::Worthless)
     }
 }
 

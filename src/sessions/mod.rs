@@ -31,7 +31,8 @@ use crate::csrf::{RequestSource, Verdict};
 use crate::error::{ConfigError, StoreError};
 use crate::ids::{Generation, KeyId, Serial, SessionId};
 use crate::revoke::{Revocation, SessionEntry, Target};
-use crate::session::Session;
+use crate::session::observer::PendingLogout;
+use crate::session::{LogoutScope, Session};
 use crate::time::{SKEW, UnixMillis};
 
 pub use adapter::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};
@@ -109,7 +110,10 @@ impl Sessions {
             until: service.node.list().until(now + SKEW),
         };
         let revocation = Revocation::Session { id, entry };
-        service.node.revoke(revocation).there.await?;
+        let logout = self.logout(Some(id), None, LogoutScope::This);
+        let ended = service.node.revoke(revocation).there.await;
+        logout.tell_end(&ended);
+        ended?;
         Ok(())
     }
 
@@ -121,7 +125,8 @@ impl Sessions {
     /// When other nodes may not know yet; this one refuses the sessions.
     pub async fn end_subject(&self, subject: &str) -> Result<(), StoreError> {
         let key = self.engine.service.subject_key(subject);
-        self.raise(Target::Subject(key)).await
+        let scope = LogoutScope::All;
+        self.raise(Target::Subject(key), Some(subject), scope).await
     }
 
     /// Ends all sessions of one group ([`Login::group`](crate::session::Login::group)), whoever's they are: when a
@@ -132,7 +137,8 @@ impl Sessions {
     /// When other nodes may not know yet; this one refuses the sessions.
     pub async fn end_group(&self, kind: &str, name: &str) -> Result<(), StoreError> {
         let key = self.engine.service.group_key(kind, name);
-        self.raise(Target::Subject(key)).await
+        let scope = LogoutScope::Group { kind, name };
+        self.raise(Target::Subject(key), None, scope).await
     }
 
     /// Ends all sessions of everyone, in every application that shares the store.
@@ -140,13 +146,32 @@ impl Sessions {
     /// # Errors
     /// When other nodes may not know yet; this one refuses the sessions.
     pub async fn end_everyone(&self) -> Result<(), StoreError> {
-        self.raise(Target::Everyone).await
+        let scope = LogoutScope::Everyone;
+        self.raise(Target::Everyone, None, scope).await
     }
 
-    async fn raise(&self, target: Target) -> Result<(), StoreError> {
+    async fn raise(
+        &self,
+        target: Target,
+        subject: Option<&str>,
+        scope: LogoutScope<'_>,
+    ) -> Result<(), StoreError> {
         let node = &self.engine.service.node;
-        node.raise(target, Generation::NONE, None).await?;
-        Ok(())
+        let logout = self.logout(None, subject, scope);
+        let raised = node.raise(target, Generation::NONE, None).await;
+        logout.tell(&raised);
+        raised
+    }
+
+    /// A logout that the observer is to be told of.
+    fn logout<'e>(
+        &self,
+        session: Option<SessionId>,
+        subject: Option<&str>,
+        scope: LogoutScope<'e>,
+    ) -> PendingLogout<'e> {
+        let observer = &self.engine.service.observer;
+        observer.logout(session, subject, scope).by_administrator()
     }
 
     /// Looks at the key file now instead of within the next seconds. Reads a file.

@@ -129,6 +129,7 @@ pub(super) fn move_in<'h>(
         Err(refusal) => {
             let reason = refusal.reason;
             log.rejected(&reason);
+            service.observer.tell_refusal(reason, Some(&record));
             let dead = Dead {
                 record,
                 key: None,

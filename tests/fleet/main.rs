@@ -1,6 +1,7 @@
 //! Several nodes, real servers, proxies and networks, and the faults of all of them.
 
 mod attacks;
+mod ended;
 mod example;
 mod faults;
 mod harness;

@@ -17,7 +17,7 @@ use crate::house::{BINARY, House, is_word};
 /// The rooms, from the ground up.
 const FLOORS: &[&[&str]] = &[
     // Values.
-    &["ids", "lock", "random", "time"],
+    &["ids", "lock", "next_path", "random", "time"],
     // Errors, and what reports them.
     &["error", "file", "observe"],
     // What a cookie says, how it is laid out, keys.
@@ -231,6 +231,7 @@ fn each_crate_is_named_where_it_belongs() {
     only_in("dashmap::", &["revoke/table/mod.rs"]);
     only_in("redb::", &["store/redb/", "store/mod.rs", "start/", BINARY]);
     only_in("redis::", &["store/redis/", "store/mod.rs"]);
+    only_in("percent_encoding::", &["actix/navigation.rs"]);
     only_in("rustls", &["store/redis/options.rs"]);
     only_in("postcard", &["wire/layout.rs", "wire/pairs.rs"]);
     only_in("stacker::", &["wire/value.rs"]);

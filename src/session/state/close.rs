@@ -3,13 +3,11 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::{Edit, HeldSession, Presence, RequestState};
+use super::{Edit, Ending, HeldSession, Presence, RequestState};
 use crate::ids::KeyId;
 use crate::record::Record;
-use crate::revoke::Published;
-use crate::revoke::node::Attempt;
 use crate::session::error::NotWritable;
-use crate::session::service::Service;
+use crate::session::service::{EndingSession, Service};
 use crate::session::validity::Freshness;
 
 /// What a response has to do for the session.
@@ -31,7 +29,7 @@ pub(crate) enum Change {
     /// Seal it under a new serial, which ends its older cookies.
     Renew(Arc<Record>),
     /// Remove the cookie.
-    Destroy,
+    Destroy(Ending),
 }
 
 /// A session whose response is ready.
@@ -41,7 +39,7 @@ pub(crate) struct Closing {
     pub(crate) key: Option<KeyId>,
     pub(crate) looked: bool,
     pub(crate) refused: Option<NotWritable>,
-    pub(crate) attempts: Vec<Attempt<Published>>,
+    pub(crate) endings: Vec<EndingSession>,
 }
 
 impl RequestState {
@@ -61,14 +59,14 @@ impl RequestState {
             key,
             looked: self.looked,
             refused: self.refused,
-            attempts: mem::take(&mut self.attempts),
+            endings: mem::take(&mut self.endings),
         }
     }
 
     fn outcome(&self, service: &Service, is_asset: bool) -> Change {
         let held = match &self.presence {
             Presence::Absent(_) => return Change::Keep,
-            Presence::Ended(_) => return Change::Destroy,
+            Presence::Ended(by) => return Change::Destroy(*by),
             Presence::Present(held) => held,
         };
         let record = || Arc::clone(&held.record);

@@ -10,7 +10,7 @@ use crate::revoke::node::Attempt;
 use crate::revoke::{Published, Target};
 use crate::session::error::{LogoutError, NotWritable};
 use crate::session::refusal::Obstacle;
-use crate::session::service::{Service, revocation};
+use crate::session::service::{EndingSession, Service, revocation};
 
 impl RequestState {
     /// Ends the session: this node refuses it from now on, and the store is being told.
@@ -20,7 +20,7 @@ impl RequestState {
         &mut self,
         service: &Service,
         by: Ending,
-    ) -> Result<Vec<Attempt<Published>>, LogoutError> {
+    ) -> Result<Vec<EndingSession>, LogoutError> {
         // One that ended meanwhile has no cookie to remove: the browser may have its successor's. Telling
         // the store is harmless, and ends one that was only renewed.
         self.still_counts(service);
@@ -39,7 +39,7 @@ impl RequestState {
         };
         let others = mem::take(&mut self.others);
         let ended = record.into_iter().chain(&others);
-        let attempts = ended.map(|record| service.end(record)).collect();
+        let endings = ended.map(|record| service.end(record)).collect();
         self.presence = match obstacle {
             // The cookie stays, but what comes after this logout is its own affair.
             Some(Obstacle::Replaced) => Presence::absent(obstacle, None),
@@ -47,20 +47,20 @@ impl RequestState {
             _ => Presence::Ended(by),
         };
         self.refused = None;
-        Ok(attempts)
+        Ok(endings)
     }
 
     /// Ends the other sessions that the request carried; the response waits for it.
     pub(crate) fn end_others(&mut self, service: &Service) {
         let others = mem::take(&mut self.others);
-        let attempts = others.iter().map(|record| service.end(record));
-        self.attempts.extend(attempts);
+        let endings = others.iter().map(|record| service.end(record));
+        self.endings.extend(endings);
     }
 
     /// Nothing is left of the session but the removal of its cookie. What was refused before does not
     /// matter any more.
-    pub(crate) fn forget(&mut self) {
-        self.presence = Presence::Ended(Ending::Logout);
+    pub(crate) fn forget(&mut self, by: Ending) {
+        self.presence = Presence::Ended(by);
         self.refused = None;
     }
 
@@ -74,7 +74,7 @@ impl RequestState {
     /// `purge`, which cannot say that it failed.
     pub(crate) fn purge(&mut self, service: &Service) {
         match self.end(service, Ending::Purge) {
-            Ok(attempts) => self.attempts.extend(attempts),
+            Ok(endings) => self.endings.extend(endings),
             Err(LogoutError::Succeeded) => self.refuse(NotWritable::Replaced),
             Err(_) => self.refuse(NotWritable::MayLiveElsewhere),
         }

@@ -22,12 +22,10 @@ use crate::client::ClientFingerprint;
 use crate::error::Rejected;
 use crate::ids::KeyId;
 use crate::record::{Entries, Record};
-use crate::revoke::Published;
-use crate::revoke::node::Attempt;
 use crate::session::error::NotWritable;
 use crate::session::message::FlashMessage;
 use crate::session::refusal::Obstacle;
-use crate::session::service::Service;
+use crate::session::service::{EndingSession, Service};
 use crate::session::validity::{Freshness, Live};
 use crate::time::UnixMillis;
 
@@ -60,12 +58,14 @@ enum Presence {
 }
 
 /// How a session is ended by its own request.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// Later writes begin another one.
     Logout,
     /// Later writes are ignored, as actix-session does.
     Purge,
+    /// By a login that failed after it: nobody asked for a logout. Later writes begin another one.
+    FailedLogin,
 }
 
 /// The cookies that are no session.
@@ -132,7 +132,7 @@ pub(crate) struct RequestState {
     /// A write that was refused by a method which cannot say so.
     refused: Option<NotWritable>,
     /// Revocations that were started and not waited for.
-    attempts: Vec<Attempt<Published>>,
+    endings: Vec<EndingSession>,
     /// The messages for this page, which were taken from the session.
     pub(crate) shown: Vec<FlashMessage>,
 }
@@ -189,7 +189,7 @@ impl RequestState {
             is_cross_site: false,
             client: None,
             refused: None,
-            attempts: Vec::new(),
+            endings: Vec::new(),
             shown: Vec::new(),
         }
     }
@@ -236,7 +236,7 @@ impl RequestState {
     }
 
     /// The key that sealed the session, or the dead one.
-    fn key(&self) -> Option<KeyId> {
+    pub(crate) fn key(&self) -> Option<KeyId> {
         match &self.presence {
             Presence::Present(held) => held.key,
             Presence::Absent(absence) => absence.dead.as_ref()?.key,

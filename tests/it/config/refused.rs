@@ -168,3 +168,26 @@ fn a_configuration_that_is_no_regular_file_of_at_most_a_mebibyte_is_an_error_at_
     std::fs::write(&path, b"audience = \"\xff\"").unwrap();
     assert!(said().contains("is not UTF-8 text"), "{}", said());
 }
+
+#[actix_web::test]
+async fn what_a_logout_clears_is_named_as_browsers_know_it_and_once() {
+    let all = "\"cache\", \"cookies\", \"storage\", \"executionContexts\", \"clientHints\", \"prefetchCache\", \"prerenderCache\", \"*\"";
+    start(&minimal(&format!("[cookie]\nclear_site_data = [{all}]")))
+        .await
+        .unwrap();
+    let error = refused("[cookie]\nclear_site_data = [\"cache\", \"storage\", \"cache\"]").await;
+    assert!(
+        error.contains("`cookie.clear_site_data`: names the same twice"),
+        "{error}"
+    );
+    for bad in [
+        "[\"local storage\"]",
+        "[\"Cache\"]",
+        "[\"\"]",
+        "\"cache\"",
+        "true",
+    ] {
+        let error = refused(&format!("[cookie]\nclear_site_data = {bad}")).await;
+        assert!(error.contains("line 3"), "{bad}: {error}");
+    }
+}
