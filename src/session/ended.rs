@@ -104,7 +104,11 @@ impl Session {
     ///                     return;
     ///                 }
     ///                 message = messages.recv() => match message {
-    ///                     Some(Ok(actix_ws::Message::Text(text))) if socket.text(text).await.is_ok() => {}
+    ///                     Some(Ok(actix_ws::Message::Text(text))) => {
+    ///                         if socket.text(text).await.is_err() {
+    ///                             return;
+    ///                         }
+    ///                     }
     ///                     _ => return,
     ///                 },
     ///             }
