@@ -44,6 +44,18 @@ pub enum NoSession {
     Unavailable(#[from] Unavailable),
 }
 
+/// Why it is not known where a request comes from: 500.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoClientAddress {
+    /// No middleware is around, whose settings tell which proxies are trusted.
+    #[error(transparent)]
+    MissingMiddleware(#[from] MissingMiddleware),
+    /// The other end of the connection has no address: it is a Unix socket.
+    #[error("the other end of the connection has no address, as that of a Unix socket")]
+    NoPeer,
+}
+
 /// Nobody is logged in: 401.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this needs a login")]
@@ -105,6 +117,7 @@ answers! {
         NoSession::MissingMiddleware(error) => error.status_code(),
         NoSession::Unavailable(error) => error.status_code(),
     };
+    NoClientAddress: |_| StatusCode::INTERNAL_SERVER_ERROR;
     Unauthenticated: |_| StatusCode::UNAUTHORIZED;
     Forbidden: |_| StatusCode::FORBIDDEN;
     ReauthenticationRequired: |_| StatusCode::FORBIDDEN;

@@ -123,9 +123,11 @@ where
         let lines = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
         let destination = request.headers().get(SEC_FETCH_DEST);
         let destination = destination.map(HeaderValue::as_bytes);
+        let headers = |name| request.headers().get_all(name).map(HeaderValue::as_bytes);
         let incoming = Incoming::new(lines)
             .fetch_dest(destination)
-            .cross_site(is_cross_site);
+            .cross_site(is_cross_site)
+            .client(self.sessions.fingerprint(headers));
         let Loaded { session, ticket } = match self.sessions.load(incoming) {
             Ok(loaded) => loaded,
             Err(unavailable) => return self.call_without(request, unavailable),

@@ -53,6 +53,7 @@
 //! # Ok(()) }
 //! ```
 
+mod address;
 mod error;
 mod extract;
 #[cfg(feature = "flash-messages")]
@@ -63,8 +64,10 @@ mod navigation;
 mod plain_http;
 mod require;
 
+pub use address::ClientAddress;
 pub use error::{
-    Forbidden, MissingMiddleware, NoSession, ReauthenticationRequired, Unauthenticated,
+    Forbidden, MissingMiddleware, NoClientAddress, NoSession, ReauthenticationRequired,
+    Unauthenticated,
 };
 pub use extract::{Authenticated, SessionExt};
 #[cfg(feature = "flash-messages")]

@@ -21,10 +21,12 @@ mod move_in;
 mod opener;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::client::ClientFingerprint;
 use crate::csrf::{RequestSource, Verdict};
 use crate::error::{ConfigError, StoreError};
 use crate::ids::{Generation, KeyId, Serial, SessionId};
@@ -268,6 +270,30 @@ impl Sessions {
             self.engine.log.cross_site(problem);
         }
         verdict
+    }
+
+    /// What the client of a request looks like, for [`Incoming::client`]. `None` where no session is bound to that
+    /// ([`ClientSettings::binding`](crate::ClientSettings::binding)): then no header is asked for.
+    ///
+    /// `lines` gives the values of all lines of the header of a name, in small letters, in their order; none where it is
+    /// not there.
+    pub fn fingerprint<'h, L: Iterator<Item = &'h [u8]> + Clone>(
+        &self,
+        lines: impl Fn(&'static str) -> L,
+    ) -> Option<ClientFingerprint> {
+        let names = self.engine.service.binding.names();
+        self.engine.client.fingerprint(names.audience(), lines)
+    }
+
+    /// From which address a request comes that `peer` sent: the peer's, or the one that trusted proxies name
+    /// ([`ClientSettings::trusted_proxies`](crate::ClientSettings::trusted_proxies)). `lines` is as for
+    /// [`fingerprint`](Self::fingerprint), and asked only for what a trusted proxy sent.
+    pub fn client_address<'h, L: DoubleEndedIterator<Item = &'h [u8]>>(
+        &self,
+        peer: IpAddr,
+        lines: impl FnOnce(&'static str) -> L,
+    ) -> IpAddr {
+        self.engine.client.proxies.client(peer, lines)
     }
 
     /// To be called where a handler asks for the session of a request that could not be loaded: counts

@@ -21,7 +21,7 @@ const FLOORS: &[&[&str]] = &[
     // Errors, and what reports them.
     &["error", "file", "observe"],
     // What a cookie says, how it is laid out, keys.
-    &["record", "wire", "keys", "csrf"],
+    &["record", "wire", "keys", "csrf", "client"],
     &["seal", "revoke"],
     &["session"],
     // The engine.
