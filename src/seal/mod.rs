@@ -10,6 +10,7 @@
 pub(crate) mod activity;
 mod binding;
 mod cipher;
+mod mac;
 mod names;
 mod open;
 mod sealing;
