@@ -125,14 +125,14 @@ pub use error::ConfigError;
 pub use keys::KeyRing;
 #[doc(inline)]
 pub use session::{
-    LoggedIn, Login, Session, SessionGetError, SessionInsertError, SessionStatus,
+    CsrfToken, LoggedIn, Login, Session, SessionGetError, SessionInsertError, SessionStatus,
     SessionUpdateError,
 };
 pub use sessions::{Sessions, SessionsBuilder};
 pub use time::lifetime::Lifetimes;
 
-/// For adapters to other web frameworks: [`Sessions::judge_source`], which refuses what another site sends, and
-/// [`Sessions::load`] before the handler, [`Sessions::commit`] after it, and what passes between them and the adapter.
+/// For adapters to other web frameworks: [`Sessions::judge_source`], which refuses what another site sends,
+/// [`Sessions::load`] and perhaps [`Sessions::judge_token`] before the handler, [`Sessions::commit`] after it, and what passes between them and the adapter.
 pub mod adapter {
     pub use crate::csrf::{CrossSite, RequestSource, Verdict};
     pub use crate::sessions::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};

@@ -52,8 +52,10 @@
 //! # Ok(()) }
 //! ```
 
+mod csrf_token;
 mod error;
 mod extract;
+mod form_field;
 mod middleware;
 mod plain_http;
 

@@ -5,6 +5,7 @@
 //!    small cookie now and then, the activity cookie.
 //! 3. Names and meanings follow actix-session where it has them.
 
+mod csrf;
 mod current;
 mod end;
 mod entries;
@@ -34,10 +35,12 @@ use crate::session::service::Service;
 use crate::session::state::RequestState;
 use crate::time::{Class, UnixMillis};
 
+pub use csrf::CsrfToken;
+pub(crate) use csrf::NotThisSessions;
 pub use current::{CurrentLogin, CurrentSession};
 pub use error::{
-    ConfirmError, LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError,
-    SessionUpdateError,
+    ConfirmError, CsrfTokenError, LoginError, LogoutError, NotWritable, SessionGetError,
+    SessionInsertError, SessionUpdateError,
 };
 pub use flash::Flash;
 pub use login::{LoggedIn, Login};

@@ -270,6 +270,7 @@ impl SessionsBuilder {
             node,
             keys: ArcSwap::from_pointee(ring),
             binding,
+            csrf,
             room: current.template.room(),
             lifetimes: self.lifetimes,
             policy: self.policy,
@@ -278,7 +279,6 @@ impl SessionsBuilder {
         };
         let engine = Arc::new(Engine {
             service: Arc::new(service),
-            csrf,
             current,
             earlier,
             moving,

@@ -223,7 +223,10 @@ fn each_crate_is_named_where_it_belongs() {
     only_in("hkdf", &["keys/derive.rs"]);
     only_in("base64::", &["keys/secret.rs"]);
     only_in("hmac::", &["seal/mac.rs"]);
-    only_in("base64_simd::", &["wire/envelope.rs", "seal/activity.rs"]);
+    only_in(
+        "base64_simd::",
+        &["wire/envelope.rs", "seal/activity.rs", "seal/csrf.rs"],
+    );
     only_in(
         "memchr::",
         &["sessions/candidates.rs", "store/local/frame.rs"],

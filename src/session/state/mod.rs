@@ -130,6 +130,8 @@ pub(crate) struct RequestState {
     refused: Option<NotWritable>,
     /// Revocations that were started and not waited for.
     attempts: Vec<Attempt<Published>>,
+    /// Whether a token was made for the session, which is worth a cookie then although it is empty.
+    bound: bool,
     /// The messages for this page, which were taken from the session.
     pub(crate) shown: Vec<FlashMessage>,
 }
@@ -186,6 +188,7 @@ impl RequestState {
             is_cross_site: false,
             refused: None,
             attempts: Vec::new(),
+            bound: false,
             shown: Vec::new(),
         }
     }
