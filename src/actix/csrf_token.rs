@@ -120,3 +120,116 @@ impl FromRequest for CsrfToken {
         ready(session.and_then(|session| Ok(session.csrf_token()?)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::{FutureExt, StreamExt, stream};
+    use proptest::prelude::*;
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    type Item = Result<Bytes, PayloadError>;
+
+    /// A body of these pieces, and how many of them were asked for.
+    fn payload(pieces: Vec<Item>) -> (Payload, Rc<Cell<usize>>) {
+        let asked = Rc::new(Cell::new(0));
+        let counter = Rc::clone(&asked);
+        let mut pieces = pieces.into_iter();
+        let mut has_ended = false;
+        let payload = Box::pin(stream::poll_fn(move |_| {
+            assert!(!has_ended, "asked behind its end");
+            let piece = pieces.next();
+            has_ended = piece.is_none();
+            counter.set(counter.get() + usize::from(!has_ended));
+            Poll::Ready(piece)
+        }));
+        (Payload::Stream { payload }, asked)
+    }
+
+    fn pieces(all: &[&str]) -> Vec<Item> {
+        let all = all.iter();
+        all.map(|piece| Ok(Bytes::copy_from_slice(piece.as_bytes())))
+            .collect()
+    }
+
+    fn looked_at(payload: Payload) -> (Option<Vec<u8>>, Payload) {
+        let search = FieldSearch::new("application/x-www-form-urlencoded", "t").unwrap();
+        let look = look(search, payload, |token| token.map(<[u8]>::to_vec));
+        look.now_or_never().unwrap()
+    }
+
+    #[test]
+    fn no_more_of_a_body_is_asked_for_than_is_looked_at_or_read() {
+        let (body, asked) = payload(pieces(&["a=1", "&t=abc", "&b", "=2", "&c=3"]));
+        let (token, mut body) = looked_at(body);
+        assert_eq!(token.unwrap(), b"abc");
+        // The next piece says that the value has ended.
+        assert_eq!(asked.get(), 3);
+        for (read, text) in [(3, "a=1&t=abc&b"), (4, "=2"), (5, "&c=3")] {
+            let piece = body.next().now_or_never().unwrap().unwrap().unwrap();
+            assert_eq!(piece, text);
+            assert_eq!(asked.get(), read);
+        }
+        assert!(body.next().now_or_never().unwrap().is_none());
+    }
+
+    #[test]
+    fn an_error_of_the_body_reaches_the_handler_in_its_place() {
+        let broken = || Err(PayloadError::Overflow);
+        let mut all = pieces(&["t=abc&", "x"]);
+        all.push(broken());
+        let (token, body) = looked_at(payload(all).0);
+        assert_eq!(token.unwrap(), b"abc");
+        let read = body.collect::<Vec<_>>().now_or_never().unwrap();
+        assert_eq!(read.len(), 3);
+        assert!(matches!(read[2], Err(PayloadError::Overflow)));
+        // Before the token has come, there is none.
+        let mut all = pieces(&["t=abc"]);
+        all.push(broken());
+        let (token, body) = looked_at(payload(all).0);
+        assert_eq!(token, None);
+        let read = body.collect::<Vec<_>>().now_or_never().unwrap();
+        assert!(matches!(read[..], [Ok(_), Err(PayloadError::Overflow)]));
+    }
+
+    #[test]
+    fn one_piece_larger_than_what_is_looked_at_is_handed_on_whole() {
+        let before = "a=".to_owned() + &"x".repeat(LIMIT - 9);
+        for (body, is_found) in [
+            (before.clone() + "&t=abc&", true),
+            (before + "x&t=abc&", false),
+        ] {
+            let body = body + &"y".repeat(LIMIT);
+            let (token, rest) = looked_at(payload(pieces(&[&body])).0);
+            assert_eq!(token.is_some(), is_found);
+            let read = rest.collect::<Vec<_>>().now_or_never().unwrap();
+            let read: Vec<u8> = read.into_iter().flat_map(|piece| piece.unwrap()).collect();
+            assert_eq!(read, body.as_bytes());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_handler_reads_the_same_bytes_whatever_the_pieces(
+            pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..9), 0..20),
+            large in 0..3 * LIMIT, at in 0..20usize, token_at in 0..20usize,
+        ) {
+            let mut pieces = pieces;
+            pieces.insert(at.min(pieces.len()), vec![b'x'; large]);
+            pieces.insert(token_at.min(pieces.len()), b"&t=abc&".to_vec());
+            let whole = pieces.concat();
+            let body = pieces.into_iter().map(|piece| Ok(Bytes::from(piece))).collect();
+            let (token, body) = looked_at(payload(body).0);
+            let read = body.collect::<Vec<_>>().now_or_never().unwrap();
+            let read: Vec<u8> = read.into_iter().flat_map(|piece| piece.unwrap()).collect();
+            prop_assert!(read == whole);
+            let at = whole.windows(7).position(|it| it == b"&t=abc&").unwrap();
+            // Rarely the random bytes hold such a field themselves.
+            let own = whole.windows(3).position(|it| it == b"&t=").unwrap();
+            if own == at && !whole.starts_with(b"t=") {
+                prop_assert_eq!(token.is_some(), at + 7 <= LIMIT);
+            }
+        }
+    }
+}

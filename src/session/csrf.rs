@@ -208,3 +208,33 @@ fn escaped(text: &str) -> String {
     .iter()
     .fold(text.to_owned(), |text, (c, by)| text.replace(c, by))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(header: &str, field: &str) -> CsrfToken {
+        CsrfToken {
+            text: "-abc_".to_owned(),
+            names: Arc::new(TokenNames {
+                header: header.to_owned(),
+                field: field.to_owned(),
+            }),
+        }
+    }
+
+    #[test]
+    fn what_stands_in_a_page_is_escaped() {
+        let token = token("x-t", "t");
+        let field = |name: &str| format!(r#"<input type="hidden" name="{name}" value="-abc_">"#);
+        assert_eq!(token.as_hidden_field(), field("t"));
+        let named = token.as_hidden_field_named("a\"><script>'&amp;");
+        assert_eq!(named, field("a&quot;&gt;&lt;script&gt;&#39;&amp;amp;"));
+        assert_eq!(
+            token.as_meta_tag(),
+            r#"<meta name="csrf-token" content="-abc_">"#
+        );
+        assert_eq!(token.to_string(), token.token());
+        assert!(!format!("{token:?}").contains("abc"));
+    }
+}

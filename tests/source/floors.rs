@@ -229,7 +229,11 @@ fn each_crate_is_named_where_it_belongs() {
     );
     only_in(
         "memchr::",
-        &["sessions/candidates.rs", "store/local/frame.rs"],
+        &[
+            "sessions/candidates.rs",
+            "store/local/frame.rs",
+            "actix/form_field.rs",
+        ],
     );
     only_in("dashmap::", &["revoke/table/mod.rs"]);
     only_in("redb::", &["store/redb/", "store/mod.rs", "start/", BINARY]);
