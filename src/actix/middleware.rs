@@ -18,21 +18,18 @@ use std::rc::Rc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SET_COOKIE, UPGRADE,
-    VARY,
+    CACHE_CONTROL, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY,
 };
-use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpResponse, ResponseError};
 
-use crate::actix::{csrf_token, extract, plain_http};
-use crate::csrf::{RequestSource, Verdict};
+use crate::actix::{csrf_token, extract, plain_http, source::source};
+use crate::csrf::Verdict;
 use crate::sessions::{CommitError, Committed, Incoming, Loaded, Sessions, Unavailable};
 
 /// The purpose of the request (Fetch Metadata, section 2.1).
 const SEC_FETCH_DEST: &str = "sec-fetch-dest";
-/// Where the request comes from (section 2.4 there).
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Gives every request below it a session.
 ///
@@ -219,38 +216,6 @@ impl<S> SessionService<S> {
 /// Answers in the place of the handler.
 fn refuse<B>(request: ServiceRequest, problem: impl Into<Error>) -> ServiceResponse<EitherBody<B>> {
     request.error_response(problem).map_into_right_body()
-}
-
-/// Where a request comes from that could change something: none for others, which are the most.
-fn source(request: &ServiceRequest) -> Option<RequestSource<'_>> {
-    let headers = request.headers();
-    let is_upgrade = headers.contains_key(UPGRADE);
-    let is_safe = matches!(
-        *request.method(),
-        Method::GET | Method::HEAD | Method::OPTIONS
-    );
-    if is_safe && !is_upgrade {
-        return None;
-    }
-    // Browsers send each once. A header that came twice says nothing that is fine.
-    let only = |name: &HeaderName| {
-        let mut lines = headers.get_all(name).map(HeaderValue::as_bytes);
-        let first = lines.next()?;
-        Some(lines.next().map_or(first, |_| b"several"))
-    };
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let host = request
-        .uri()
-        .authority()
-        .map_or(host, |it| Some(it.as_str()));
-    Some(RequestSource {
-        method: request.method().as_str(),
-        path: request.uri().path(),
-        host: host.unwrap_or_default(),
-        sec_fetch_site: only(&SEC_FETCH_SITE),
-        origin: only(&ORIGIN),
-        is_upgrade,
-    })
 }
 
 /// Another response in the place of one.

@@ -58,6 +58,7 @@ mod extract;
 mod form_field;
 mod middleware;
 mod plain_http;
+mod source;
 
 pub use error::{MissingMiddleware, NoSession, Unauthenticated};
 pub use extract::{Authenticated, SessionExt};
