@@ -61,8 +61,9 @@
 //! # Features
 //!
 //! `actix`, `redb` and `ring` are on by default. `redis` adds the store that nodes share, `metrics` counts
-//! what happens, `cli` builds the command line, `testing` adds the `testing` module, and
-//! `migrate-actix-session` takes over sessions of that crate. Without `ring` everything is pure Rust, and the
+//! what happens, `cli` builds the command line, `testing` adds the `testing` module,
+//! `migrate-actix-session` takes over sessions of that crate, and `flash-messages` stores the messages of
+//! actix-web-flash-messages. Without `ring` everything is pure Rust, and the
 //! tokens are the same.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

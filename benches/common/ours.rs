@@ -5,7 +5,7 @@ use std::iter;
 
 use sealed_session::store::Memory;
 use sealed_session::{
-    KeyRing, Sessions, SessionsBuilder,
+    KeyRing, Login, Sessions, SessionsBuilder,
     adapter::{Incoming, Loaded},
     revoke::SessionId,
 };
@@ -48,6 +48,11 @@ pub fn builder(ring: KeyRing) -> SessionsBuilder {
 impl Ours {
     /// Logs a user in whose session is of this size, and looks that it reads and writes.
     pub async fn start(sessions: Sessions, size: Size, ended: Ended) -> Self {
+        Self::start_in(&[], sessions, size, ended).await
+    }
+
+    /// The same, of a user of these organisations.
+    pub async fn start_in(groups: &[&str], sessions: Sessions, size: Size, ended: Ended) -> Self {
         for number in 0..ended.sessions {
             // Spread as random ids are: the list takes them as they come.
             let id = number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
@@ -61,7 +66,9 @@ impl Ours {
         let Loaded {
             session, ticket, ..
         } = sessions.load(Incoming::new(iter::empty())).unwrap();
-        session.authenticate(USER).await.unwrap();
+        let login = session.authenticate(USER);
+        let in_group = |login: Login, name: &&str| login.group("org", *name);
+        groups.iter().fold(login, in_group).await.unwrap();
         for (name, value) in size.entries() {
             session.insert(name, value).unwrap();
         }

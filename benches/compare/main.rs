@@ -95,9 +95,12 @@ fn figures(round: &str) -> PathBuf {
 /// Everyone's read and write of a session of one size, those next to each other that are compared.
 fn compare(criterion: &mut Criterion, system: &SystemRunner, size: Size) {
     let ring = KeyRing::generate().unwrap();
-    let ours = system.block_on(async {
+    let (ours, grouped) = system.block_on(async {
         let sessions = ours::builder(ring).start().await.unwrap();
-        Ours::start(sessions, size, Ended::MANY).await
+        let groups = ["acme", "globex", "initech"];
+        let ours = Ours::start(sessions.clone(), size, Ended::MANY).await;
+        let grouped = Ours::start_in(&groups, sessions, size, Ended::MANY).await;
+        (ours, grouped)
     });
     // A token without its head, nonce and tag.
     let sealed = ours.value.len() * 3 / 4 - (21 + 24 + 16);
@@ -109,6 +112,7 @@ fn compare(criterion: &mut Criterion, system: &SystemRunner, size: Size) {
     let name = |who: &str| format!("read/{}/{who}", size.name());
     criterion.bench_function(&name("cipher"), |bencher| bencher.iter(|| message.open()));
     criterion.bench_function(&name("ours"), |bencher| bencher.iter(|| ours.read()));
+    criterion.bench_function(&name("grouped"), |bencher| bencher.iter(|| grouped.read()));
     criterion.bench_function(&name("jar"), |bencher| bencher.iter(|| jar.read()));
     criterion.bench_function(&name("token"), |bencher| bencher.iter(|| token.read()));
 

@@ -24,7 +24,7 @@ enum Row {
     Ratio(&'static str, &'static [&'static str]),
 }
 
-const ROWS: [(&str, Row); 12] = [
+const ROWS: [(&str, Row); 13] = [
     (
         "a read: Cookie header to a live session and a value of it",
         Time("read/ours"),
@@ -32,6 +32,10 @@ const ROWS: [(&str, Row); 12] = [
     (
         "our time over that of the cipher alone",
         Ratio("read/ours", &["read/cipher"]),
+    ),
+    (
+        "the time of a session in three groups over ours",
+        Ratio("read/grouped", &["read/ours"]),
     ),
     (
         "time of cookie's private jar with JSON over ours",

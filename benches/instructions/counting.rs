@@ -14,7 +14,7 @@ pub fn count(path: &str, size: &str) -> Result<u64, String> {
     let profile = profiles()?.join(format!("{path}-{size}.out"));
     let options = [
         "--tool=callgrind".into(),
-        format!("--toggle-collect=*counted_{path}*"),
+        format!("--toggle-collect=*{}*", workload::counted(path)),
         format!("--callgrind-out-file={}", profile.display()),
     ];
     valgrind(&options, &[workload::WORD, path, size])?;

@@ -17,6 +17,14 @@ use sealed_session::{
 use crate::common::ours::{self, Ended, Ours};
 use crate::common::shapes::Size;
 
+/// The function that is counted of a path. A session in three groups is read by the same.
+pub fn counted(path: &str) -> &str {
+    match path {
+        "write" => "counted_write",
+        _ => "counted_read",
+    }
+}
+
 /// The argument that makes this process the one that is watched. A path and a size follow.
 pub const WORD: &str = "workload";
 /// How many calls are counted.
@@ -45,12 +53,16 @@ pub fn run(path: &str, size: &str) {
         let sessions = builder.start().await.unwrap();
         // The list began with them, and knows of sessions that begin later.
         clock.advance(Duration::from_secs(1));
-        Ours::start(sessions, size, ENDED).await
+        let groups: &[&str] = match path {
+            "grouped" => &["acme", "globex", "initech"],
+            _ => &[],
+        };
+        Ours::start_in(groups, sessions, size, ENDED).await
     });
     // What is spawned belongs to the runtime, and nobody drives it while calls are counted.
     let _inside = runtime.enter();
     match path {
-        "read" => {
+        "read" | "grouped" => {
             for _ in 0..WARM_UP {
                 black_box(ours.read());
             }

@@ -55,6 +55,8 @@
 mod csrf_token;
 mod error;
 mod extract;
+#[cfg(feature = "flash-messages")]
+mod flash_store;
 mod form_field;
 mod middleware;
 mod plain_http;
@@ -62,4 +64,7 @@ mod source;
 
 pub use error::{MissingMiddleware, NoSession, Unauthenticated};
 pub use extract::{Authenticated, SessionExt};
+#[cfg(feature = "flash-messages")]
+#[cfg_attr(docsrs, doc(cfg(feature = "flash-messages")))]
+pub use flash_store::SealedMessageStore;
 pub use middleware::SessionMiddleware;

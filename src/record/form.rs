@@ -99,7 +99,7 @@ impl Record {
             serial: Serial::new(layout.serial),
             login: match layout.login {
                 None => None,
-                Some(login) => Some(LoginFacts::of(&login)?),
+                Some(login) => Some(LoginFacts::of(login)?),
             },
             everyone: Generation::new(layout.everyone),
             created: UnixMillis::new(layout.created),
@@ -134,15 +134,16 @@ impl LoginFacts {
     }
 
     /// `None` where a bound is exceeded.
-    fn of(layout: &LoginLayout<'_>) -> Option<Self> {
+    fn of(layout: LoginLayout<'_>) -> Option<Self> {
         let fits = (1..=LONGEST_SUBJECT).contains(&layout.subject.len())
             && layout.roles.len() <= MOST_ROLES
             && layout.groups.len() <= MOST_GROUPS;
         let mut roles = layout.roles.iter();
         let roles_fit = roles.all(|role| (1..=LONGEST_ROLE).contains(&role.len()));
-        let groups = layout.groups.iter().map(|(key, generation)| Group {
-            key: SubjectKey::from_bytes(*key),
-            generation: Generation::new(*generation),
+        // By value: the vector stays where it is.
+        let groups = layout.groups.into_iter().map(|(key, generation)| Group {
+            key: SubjectKey::from_bytes(key),
+            generation: Generation::new(generation),
         });
         (fits && roles_fit).then(|| Self {
             subject: layout.subject.to_owned(),

@@ -18,5 +18,6 @@ mod kill;
 mod metrics;
 mod requests;
 mod sessions;
+mod small;
 mod start;
 mod strangers;

@@ -16,6 +16,7 @@ mod csrf_bodies;
 mod csrf_tokens;
 mod direct;
 mod flash;
+mod flash_store;
 mod forgery;
 mod groups;
 mod handle;

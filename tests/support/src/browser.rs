@@ -172,6 +172,17 @@ impl Browser {
             .await
     }
 
+    /// Sends fields as a form does.
+    pub async fn post_form(&self, path: &str, fields: &str) -> Answer {
+        let request = self.client.post(format!("{}{path}", self.url));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let request = match self.header() {
+            Some(cookies) => request.header("cookie", cookies),
+            None => request,
+        };
+        self.answer(request.body(fields.to_owned())).await
+    }
+
     /// Sends these headers beside the cookies.
     pub async fn send_with(
         &self,
