@@ -3,6 +3,8 @@
 //! 1. It is found in the first 64 KiB. What is not a form, is malformed or has it later is refused.
 //! 2. The handler gets the body as it came, and while it comes.
 
+use std::time::Duration;
+
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Result};
 use futures_util::StreamExt;
@@ -228,8 +230,10 @@ impl Slow {
 
     async fn answer(mut self) -> Reply {
         let mut bytes = Vec::new();
+        let read = self.stream.read_to_end(&mut bytes);
+        let read = tokio::time::timeout(Duration::from_secs(20), read).await;
         // A reset after the answer is as good as a close.
-        let _ = self.stream.read_to_end(&mut bytes).await;
+        let _ = read.expect("the server neither answers nor closes");
         Reply { bytes }
     }
 }
