@@ -238,6 +238,13 @@ impl Slow {
     }
 }
 
+/// Waits until the handler runs.
+async fn entered(name: &str) {
+    let at = gate(name);
+    let entered = tokio::time::timeout(Duration::from_secs(20), at.entered()).await;
+    entered.expect("the handler does not run");
+}
+
 #[actix_web::test]
 async fn a_slow_upload_of_5_mb_whose_token_comes_first_reaches_the_handler_while_it_comes() {
     let (browser, token) = browser().await;
@@ -249,7 +256,7 @@ async fn a_slow_upload_of_5_mb_whose_token_comes_first_reaches_the_handler_while
         assert!(slow.send(&[*byte]).await);
     }
     // The handler runs although nearly all is still to come.
-    gate("upload").entered().await;
+    entered("upload").await;
     gate("upload").open();
     for piece in rest.chunks(100_000) {
         assert!(slow.send(piece).await);
@@ -295,7 +302,7 @@ async fn an_upload_that_breaks_off_is_an_error_to_the_handler() {
     let body = parts(&part("csrf_token", &token), 100_000, "");
     let mut slow = Slow::begin(&browser, "/gated/broken", PARTS, body.len()).await;
     assert!(slow.send(&body[..50_000]).await);
-    gate("broken").entered().await;
+    entered("broken").await;
     slow.stream.shutdown().await.unwrap();
     gate("broken").open();
     // Not the digest of a part.
