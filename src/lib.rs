@@ -131,14 +131,14 @@ pub use keys::KeyRing;
 pub use next_path::next_path;
 #[doc(inline)]
 pub use session::{
-    AnonymousEntries, LoggedIn, Login, LoginSettings, Session, SessionGetError, SessionInsertError,
-    SessionStatus, SessionUpdateError,
+    AnonymousEntries, CsrfToken, LoggedIn, Login, LoginSettings, Session, SessionGetError,
+    SessionInsertError, SessionStatus, SessionUpdateError,
 };
 pub use sessions::{Sessions, SessionsBuilder};
 pub use time::lifetime::Lifetimes;
 
-/// For adapters to other web frameworks: [`Sessions::judge_source`], which refuses what another site sends, and
-/// [`Sessions::load`] before the handler, [`Sessions::commit`] after it, and what passes between them and the adapter.
+/// For adapters to other web frameworks: [`Sessions::judge_source`], which refuses what another site sends,
+/// [`Sessions::load`] and perhaps [`Sessions::judge_token`] before the handler, [`Sessions::commit`] after it, and what passes between them and the adapter.
 pub mod adapter {
     pub use crate::client::ClientFingerprint;
     pub use crate::csrf::{CrossSite, RequestSource, Verdict};

@@ -17,8 +17,8 @@ use crate::csrf::CrossSite;
 use crate::error::StoreError;
 use crate::keys::RandomError;
 use crate::session::{
-    ConfirmError, LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError,
-    SessionUpdateError, TooLarge,
+    ConfirmError, CsrfTokenError, LoginError, LogoutError, NotWritable, SessionGetError,
+    SessionInsertError, SessionUpdateError, TooLarge,
 };
 use crate::sessions::{CommitError, Unavailable};
 
@@ -151,6 +151,12 @@ answers! {
         NotWritable::AlreadyCommitted => StatusCode::INTERNAL_SERVER_ERROR,
         NotWritable::CrossSite => StatusCode::FORBIDDEN,
         _ => StatusCode::CONFLICT,
+    };
+    CsrfTokenError: |error| match error {
+        CsrfTokenError::NotWritable(error) => error.status_code(),
+        CsrfTokenError::Random(_) | CsrfTokenError::NoActiveKey => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
     };
     ConfirmError: |error| match error {
         ConfirmError::Ended => StatusCode::UNAUTHORIZED,

@@ -6,6 +6,7 @@
 //! 3. Names and meanings follow actix-session where it has them.
 
 mod before_login;
+mod csrf;
 mod current;
 mod end;
 mod ended;
@@ -38,11 +39,13 @@ use crate::session::state::RequestState;
 use crate::time::{Class, UnixMillis};
 
 pub use before_login::{AnonymousEntries, LoginSettings};
+pub use csrf::CsrfToken;
+pub(crate) use csrf::NotThisSessions;
 pub use current::{CurrentLogin, CurrentSession};
 pub use ended::{EndReason, SessionEnd};
 pub use error::{
-    ConfirmError, LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError,
-    SessionUpdateError,
+    ConfirmError, CsrfTokenError, LoginError, LogoutError, NotWritable, SessionGetError,
+    SessionInsertError, SessionUpdateError,
 };
 pub use flash::Flash;
 pub use login::{LoggedIn, Login};

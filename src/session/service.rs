@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::csrf::CsrfRules;
 use crate::error::{Rejected, StoreError};
 use crate::ids::{Generation, KeyId, Serial, SessionId, SubjectKey};
 use crate::keys::{Key, KeyRing};
@@ -26,6 +27,7 @@ pub(crate) struct Service {
     pub(crate) node: Node,
     pub(crate) keys: ArcSwap<KeyRing>,
     pub(crate) binding: Binding,
+    pub(crate) csrf: CsrfRules,
     pub(crate) room: CookieRoom,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) policy: Policies,

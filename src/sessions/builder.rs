@@ -308,6 +308,7 @@ impl SessionsBuilder {
             node,
             keys: ArcSwap::from_pointee(ring),
             binding,
+            csrf,
             room: current.template.room(),
             lifetimes: self.lifetimes,
             policy: self.policy,
@@ -318,7 +319,6 @@ impl SessionsBuilder {
         };
         let engine = Arc::new(Engine {
             service: Arc::new(service),
-            csrf,
             client,
             current,
             earlier,

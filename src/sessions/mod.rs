@@ -27,12 +27,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::client::ClientFingerprint;
-use crate::csrf::{RequestSource, Verdict};
+use crate::csrf::{CrossSite, RequestSource, Verdict};
 use crate::error::{ConfigError, StoreError};
 use crate::ids::{Generation, KeyId, Serial, SessionId};
 use crate::revoke::{Revocation, SessionEntry, Target};
 use crate::session::observer::PendingLogout;
-use crate::session::{LogoutScope, Session};
+use crate::session::{LogoutScope, NotThisSessions, Session};
 use crate::time::{SKEW, UnixMillis};
 
 pub use adapter::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};
@@ -265,7 +265,7 @@ impl Sessions {
     /// Where a request comes from. To be asked before [`load`](Self::load): a handler must not see one that is
     /// refused. Answer 403. Counts and logs what is refused.
     pub fn judge_source(&self, source: &RequestSource<'_>) -> Verdict {
-        let verdict = self.engine.csrf.judge(source);
+        let verdict = self.engine.service.csrf.judge(source);
         if let Verdict::Refused(problem) = &verdict {
             self.engine.log.cross_site(problem);
         }
@@ -294,6 +294,36 @@ impl Sessions {
         lines: impl FnOnce(&'static str) -> L,
     ) -> IpAddr {
         self.engine.client.proxies.client(peer, lines)
+    }
+
+    /// Whether a request that needs a token ([`Verdict::NeedsToken`]) carries one of its session. The token is the value
+    /// of the header [`csrf_header`](Self::csrf_header), or else of the form's field [`csrf_field`](Self::csrf_field);
+    /// `None` where the request has neither. To be asked between [`load`](Self::load) and the handler. Counts and logs what
+    /// is refused. A request whose session cannot be loaded must not reach a handler either.
+    ///
+    /// # Errors
+    /// When it does not. Answer 403.
+    pub fn judge_token(&self, session: &Session, token: Option<&[u8]>) -> Result<(), CrossSite> {
+        let problem = match (session.check_csrf_token(token.unwrap_or_default()), token) {
+            (Ok(()), _) => return Ok(()),
+            (Err(NotThisSessions::Token(_)), None) => CrossSite::NoToken,
+            (Err(problem), _) => {
+                tracing::debug!(%problem, "refused a token against cross-site requests");
+                CrossSite::WrongToken
+            }
+        };
+        self.engine.log.cross_site(&problem);
+        Err(problem)
+    }
+
+    /// The header that carries a token, in lower case.
+    pub fn csrf_header(&self) -> &str {
+        &self.engine.service.csrf.names().header
+    }
+
+    /// The field of a form that carries a token.
+    pub fn csrf_field(&self) -> &str {
+        &self.engine.service.csrf.names().field
     }
 
     /// To be called where a handler asks for the session of a request that could not be loaded: counts

@@ -133,6 +133,8 @@ pub(crate) struct RequestState {
     refused: Option<NotWritable>,
     /// Revocations that were started and not waited for.
     endings: Vec<EndingSession>,
+    /// Whether a token was made for the session, which is worth a cookie then although it is empty.
+    bound: bool,
     /// The messages for this page, which were taken from the session.
     pub(crate) shown: Vec<FlashMessage>,
 }
@@ -190,6 +192,7 @@ impl RequestState {
             client: None,
             refused: None,
             endings: Vec::new(),
+            bound: false,
             shown: Vec::new(),
         }
     }
