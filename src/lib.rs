@@ -84,6 +84,7 @@
 #[cfg(feature = "actix")]
 #[cfg_attr(docsrs, doc(cfg(feature = "actix")))]
 pub mod actix;
+mod client;
 mod config;
 mod cookie;
 mod csrf;
@@ -120,6 +121,7 @@ mod wire;
 #[cfg(feature = "actix")]
 #[cfg_attr(docsrs, doc(cfg(feature = "actix")))]
 pub use actix::{SessionExt, SessionMiddleware};
+pub use client::{ClientBinding, ClientSettings, ProxyHeader};
 pub use config::SessionConfig;
 pub use cookie::{CookieSettings, PreviousCookie, SameSite, SiteData};
 pub use csrf::{CsrfMode, CsrfSettings};
@@ -129,15 +131,16 @@ pub use keys::KeyRing;
 pub use next_path::next_path;
 #[doc(inline)]
 pub use session::{
-    LoggedIn, Login, Session, SessionGetError, SessionInsertError, SessionStatus,
-    SessionUpdateError,
+    AnonymousEntries, CsrfToken, LoggedIn, Login, LoginSettings, Session, SessionGetError,
+    SessionInsertError, SessionStatus, SessionUpdateError,
 };
 pub use sessions::{Sessions, SessionsBuilder};
 pub use time::lifetime::Lifetimes;
 
-/// For adapters to other web frameworks: [`Sessions::judge_source`], which refuses what another site sends, and
-/// [`Sessions::load`] before the handler, [`Sessions::commit`] after it, and what passes between them and the adapter.
+/// For adapters to other web frameworks: [`Sessions::judge_source`], which refuses what another site sends,
+/// [`Sessions::load`] and perhaps [`Sessions::judge_token`] before the handler, [`Sessions::commit`] after it, and what passes between them and the adapter.
 pub mod adapter {
+    pub use crate::client::ClientFingerprint;
     pub use crate::csrf::{CrossSite, RequestSource, Verdict};
     pub use crate::sessions::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};
     pub use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};

@@ -17,8 +17,8 @@ use crate::csrf::CrossSite;
 use crate::error::StoreError;
 use crate::keys::RandomError;
 use crate::session::{
-    ConfirmError, LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError,
-    SessionUpdateError, TooLarge,
+    ConfirmError, CsrfTokenError, LoginError, LogoutError, NotWritable, SessionGetError,
+    SessionInsertError, SessionUpdateError, TooLarge,
 };
 use crate::sessions::{CommitError, Unavailable};
 
@@ -42,6 +42,18 @@ pub enum NoSession {
     /// becomes that, whatever the handler makes of it.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+}
+
+/// Why it is not known where a request comes from: 500.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoClientAddress {
+    /// No middleware is around, whose settings tell which proxies are trusted.
+    #[error(transparent)]
+    MissingMiddleware(#[from] MissingMiddleware),
+    /// The other end of the connection has no address: it is a Unix socket.
+    #[error("the other end of the connection has no address, as that of a Unix socket")]
+    NoPeer,
 }
 
 /// Nobody is logged in: 401.
@@ -105,6 +117,7 @@ answers! {
         NoSession::MissingMiddleware(error) => error.status_code(),
         NoSession::Unavailable(error) => error.status_code(),
     };
+    NoClientAddress: |_| StatusCode::INTERNAL_SERVER_ERROR;
     Unauthenticated: |_| StatusCode::UNAUTHORIZED;
     Forbidden: |_| StatusCode::FORBIDDEN;
     ReauthenticationRequired: |_| StatusCode::FORBIDDEN;
@@ -138,6 +151,12 @@ answers! {
         NotWritable::AlreadyCommitted => StatusCode::INTERNAL_SERVER_ERROR,
         NotWritable::CrossSite => StatusCode::FORBIDDEN,
         _ => StatusCode::CONFLICT,
+    };
+    CsrfTokenError: |error| match error {
+        CsrfTokenError::NotWritable(error) => error.status_code(),
+        CsrfTokenError::Random(_) | CsrfTokenError::NoActiveKey => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
     };
     ConfirmError: |error| match error {
         ConfirmError::Ended => StatusCode::UNAUTHORIZED,

@@ -66,6 +66,11 @@ fn find(
         .ok_or(MissingMiddleware)
 }
 
+/// What the nearest session was loaded with, whether or not it could be.
+pub(super) fn sessions(request: &HttpRequest) -> Result<Sessions, MissingMiddleware> {
+    find(&request.extensions(), |_| true).map(|it| it.sessions.clone())
+}
+
 impl AttachedSession {
     fn session(&self) -> Result<Session, NoSession> {
         match &self.loaded {

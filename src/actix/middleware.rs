@@ -9,7 +9,8 @@
 //! 4. While the revocation list cannot be trusted, a handler that asks for the session of an authentic cookie is
 //!    answered with 503. A page that never asks is served.
 //! 5. A handler that panics commits nothing. Its revocations stand.
-//! 6. A request of another site that could change something reaches no handler (`csrf`): 403.
+//! 6. A request of another site that could change something reaches no handler (`csrf`): 403. Where tokens are demanded
+//!    neither does one without the right token, nor one whose token cannot be judged now: 503.
 
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
@@ -17,21 +18,18 @@ use std::rc::Rc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SET_COOKIE, UPGRADE,
-    VARY,
+    CACHE_CONTROL, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY,
 };
-use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpResponse, ResponseError};
 
-use crate::actix::{extract, plain_http};
-use crate::csrf::{RequestSource, Verdict};
+use crate::actix::{csrf_token, extract, plain_http, source::source};
+use crate::csrf::Verdict;
 use crate::sessions::{CommitError, Committed, Incoming, Loaded, Sessions, Unavailable};
 
 /// The purpose of the request (Fetch Metadata, section 2.1).
 const SEC_FETCH_DEST: &str = "sec-fetch-dest";
-/// Where the request comes from (section 2.4 there).
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What the browser forgets of this site (W3C, Clear Site Data).
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
@@ -112,42 +110,78 @@ where
             let inner = self.service.call(request);
             return Box::pin(async move { inner.await.map(ServiceResponse::map_into_left_body) });
         }
-        let is_cross_site = match source(&request).map(|it| self.sessions.judge_source(&it)) {
-            None | Some(Verdict::Own) => false,
-            Some(Verdict::Exempt) => true,
-            Some(Verdict::Refused(problem)) => {
-                let refused = request.error_response(problem).map_into_right_body();
-                return Box::pin(ready(Ok(refused)));
-            }
-        };
+        let verdict = source(&request).map(|it| self.sessions.judge_source(&it));
+        if let Some(Verdict::Refused(problem)) = verdict {
+            return Box::pin(ready(Ok(refuse(request, problem))));
+        }
         let lines = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
         let destination = request.headers().get(SEC_FETCH_DEST);
         let destination = destination.map(HeaderValue::as_bytes);
+        let headers = |name| request.headers().get_all(name).map(HeaderValue::as_bytes);
         let incoming = Incoming::new(lines)
             .fetch_dest(destination)
-            .cross_site(is_cross_site);
-        let Loaded { session, ticket } = match self.sessions.load(incoming) {
+            .cross_site(verdict == Some(Verdict::Exempt))
+            .client(self.sessions.fingerprint(headers));
+        let needs_token = verdict == Some(Verdict::NeedsToken);
+        let loaded = match self.sessions.load(incoming) {
+            Ok(loaded) if needs_token => return self.call_checked(request, loaded),
             Ok(loaded) => loaded,
+            Err(unavailable) if needs_token => {
+                self.sessions.note_unavailable();
+                return Box::pin(ready(Ok(refuse(request, unavailable))));
+            }
             Err(unavailable) => return self.call_without(request, unavailable),
         };
-        extract::attach(&request, &self.sessions, Ok(session.clone()));
-        let sessions = self.sessions.clone();
-        let inner = self.service.call(request);
-        Box::pin(async move {
-            let result = inner.await;
-            let outcome = sessions.commit(&session, ticket).await;
-            match result {
-                Ok(response) => {
-                    plain_http::warn_once(&sessions, response.request(), &outcome);
-                    Ok(finish(response, outcome))
-                }
-                Err(error) => Err(finish_error(error, outcome)),
+        Box::pin(call_with(&self.sessions, &*self.service, request, loaded))
+    }
+}
+
+/// Calls the handler with its session, and commits.
+fn call_with<S, B>(
+    sessions: &Sessions,
+    service: &S,
+    request: ServiceRequest,
+    Loaded { session, ticket }: Loaded,
+) -> impl Future<Output = Result<ServiceResponse<EitherBody<B>>, Error>> + use<S, B>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+{
+    extract::attach(&request, sessions, Ok(session.clone()));
+    let sessions = sessions.clone();
+    let inner = service.call(request);
+    async move {
+        let result = inner.await;
+        let outcome = sessions.commit(&session, ticket).await;
+        match result {
+            Ok(response) => {
+                plain_http::warn_once(&sessions, response.request(), &outcome);
+                Ok(finish(response, outcome))
             }
-        })
+            Err(error) => Err(finish_error(error, outcome)),
+        }
     }
 }
 
 impl<S> SessionService<S> {
+    /// Calls the handler if the request carries a token of its session.
+    fn call_checked<B>(
+        &self,
+        mut request: ServiceRequest,
+        loaded: Loaded,
+    ) -> <Self as Service<ServiceRequest>>::Future
+    where
+        S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+        B: MessageBody + 'static,
+    {
+        let (sessions, service) = (self.sessions.clone(), Rc::clone(&self.service));
+        Box::pin(async move {
+            match csrf_token::check(&sessions, &loaded.session, &mut request).await {
+                Ok(()) => call_with(&sessions, &*service, request, loaded).await,
+                Err(problem) => Ok(refuse(request, problem)),
+            }
+        })
+    }
+
     /// Calls the handler while its session cannot be loaded. One that does not ask for it gives its own answer.
     fn call_without<B>(
         &self,
@@ -184,36 +218,9 @@ impl<S> SessionService<S> {
     }
 }
 
-/// Where a request comes from that could change something: none for others, which are the most.
-fn source(request: &ServiceRequest) -> Option<RequestSource<'_>> {
-    let headers = request.headers();
-    let is_upgrade = headers.contains_key(UPGRADE);
-    let is_safe = matches!(
-        *request.method(),
-        Method::GET | Method::HEAD | Method::OPTIONS
-    );
-    if is_safe && !is_upgrade {
-        return None;
-    }
-    // Browsers send each once. A header that came twice says nothing that is fine.
-    let only = |name: &HeaderName| {
-        let mut lines = headers.get_all(name).map(HeaderValue::as_bytes);
-        let first = lines.next()?;
-        Some(lines.next().map_or(first, |_| b"several"))
-    };
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let host = request
-        .uri()
-        .authority()
-        .map_or(host, |it| Some(it.as_str()));
-    Some(RequestSource {
-        method: request.method().as_str(),
-        path: request.uri().path(),
-        host: host.unwrap_or_default(),
-        sec_fetch_site: only(&SEC_FETCH_SITE),
-        origin: only(&ORIGIN),
-        is_upgrade,
-    })
+/// Answers in the place of the handler.
+fn refuse<B>(request: ServiceRequest, problem: impl Into<Error>) -> ServiceResponse<EitherBody<B>> {
+    request.error_response(problem).map_into_right_body()
 }
 
 /// Another response in the place of one.

@@ -53,18 +53,24 @@
 //! # Ok(()) }
 //! ```
 
+mod address;
+mod csrf_token;
 mod error;
 mod extract;
 #[cfg(feature = "flash-messages")]
 mod flash_store;
+mod form_field;
 mod identity;
 mod middleware;
 mod navigation;
 mod plain_http;
 mod require;
+mod source;
 
+pub use address::ClientAddress;
 pub use error::{
-    Forbidden, MissingMiddleware, NoSession, ReauthenticationRequired, Unauthenticated,
+    Forbidden, MissingMiddleware, NoClientAddress, NoSession, ReauthenticationRequired,
+    Unauthenticated,
 };
 pub use extract::{Authenticated, SessionExt};
 #[cfg(feature = "flash-messages")]

@@ -13,12 +13,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::client::{ClientRules, ClientSettings};
 use crate::cookie::{CookieSettings, Template};
 use crate::csrf::{CsrfRules, CsrfSettings};
 use crate::error::ConfigError;
 use crate::file;
 use crate::keys::{KeySource, toml_problem};
 use crate::seal::check_audience;
+use crate::session::LoginSettings;
 use tables::LifetimeTable;
 
 pub(crate) use revocation::RevocationTable;
@@ -37,6 +39,10 @@ pub struct SessionConfig {
     pub(crate) cookie: CookieSettings,
     #[serde(default)]
     pub(crate) csrf: CsrfSettings,
+    #[serde(default)]
+    pub(crate) client: ClientSettings,
+    #[serde(default)]
+    pub(crate) login: LoginSettings,
     #[serde(default)]
     pub(crate) lifetime: LifetimeTable,
     keys: KeySource,
@@ -70,6 +76,7 @@ impl SessionConfig {
         check_audience(&self.audience)?;
         self.lifetime.lifetimes().validate()?;
         CsrfRules::new(&self.csrf)?;
+        ClientRules::new(&self.client)?;
         Template::new(self.cookie.clone()).map(|_| ())
     }
 

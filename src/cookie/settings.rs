@@ -137,7 +137,8 @@ fn root() -> String {
 pub enum SameSite {
     /// None, not even following a link.
     Strict,
-    /// Only following a link.
+    /// Only following a link: not those of a form that another site posts, such as a login that
+    /// [comes back so](crate::operations#logins-that-come-back-by-a-form).
     Lax,
     /// All. Needs [`CookieSettings::secure`].
     None,

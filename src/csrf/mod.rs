@@ -11,10 +11,16 @@
 //! 4. Without either it was no browser of today.
 //! 5. Trusted origins and exempt paths are let through. On an exempt path such a request begins no session but by a
 //!    login.
+//! 6. Who must have tokens sets the mode `token`. Then what these rules let through needs a token of its session besides,
+//!    but for exempt paths and what asks for another protocol: a browser can give that neither header nor body.
 
+mod names;
 mod origin;
 mod settings;
 
+use std::sync::Arc;
+
+pub(crate) use self::names::TokenNames;
 pub use self::settings::{CsrfMode, CsrfSettings};
 
 use self::origin::Origin;
@@ -56,6 +62,18 @@ pub enum CrossSite {
          `Referrer-Policy: no-referrer`"
     )]
     NullOrigin,
+    /// The mode is `token`, and the request has none where one is looked for.
+    #[error(
+        "the request carries no token against cross-site requests; send it in its header, or as a field of a form, in \
+         the first 64 KiB: put it first"
+    )]
+    NoToken,
+    /// The mode is `token`, and the token is none of the request's session, or there is no session. It may be from
+    /// before a login, or the session has ended since the page was made.
+    #[error(
+        "the token against cross-site requests is not one of this session, or there is no session; load the page again"
+    )]
+    WrongToken,
 }
 
 /// Where a request comes from, as far as that matters.
@@ -63,6 +81,8 @@ pub enum CrossSite {
 pub enum Verdict {
     /// It may do what its session may.
     Own,
+    /// The same, if it carries a token of its session: ask [`Sessions::judge_token`](crate::Sessions::judge_token).
+    NeedsToken,
     /// Another site sent it to an exempt path: it begins no session but by a login.
     Exempt,
     /// It must not reach a handler.
@@ -75,6 +95,8 @@ pub(crate) struct CsrfRules {
     is_on: bool,
     trusted: Vec<Origin>,
     exempt: Vec<String>,
+    needs_token: bool,
+    names: Arc<TokenNames>,
 }
 
 impl CsrfRules {
@@ -96,17 +118,37 @@ impl CsrfRules {
             }
         }
         Ok(Self {
-            is_on: settings.mode == CsrfMode::Headers,
+            is_on: settings.mode != CsrfMode::Off,
             trusted: trusted.collect::<Result<_, _>>()?,
             exempt: settings.exempt_paths.clone(),
+            needs_token: settings.mode == CsrfMode::Token,
+            names: Arc::new(TokenNames::new(&settings.header, &settings.field)?),
         })
     }
 
+    /// What carries a token.
+    pub(crate) fn names(&self) -> &Arc<TokenNames> {
+        &self.names
+    }
+
     pub(crate) fn judge(&self, source: &RequestSource<'_>) -> Verdict {
-        let is_safe = ["GET", "HEAD", "OPTIONS"].contains(&source.method) && !source.is_upgrade;
-        if !self.is_on || is_safe {
+        let is_safe = ["GET", "HEAD", "OPTIONS"].contains(&source.method);
+        if !self.is_on || (is_safe && !source.is_upgrade) {
             return Verdict::Own;
         }
+        let verdict = self.judge_origin(source);
+        // A WebSocket begins with a GET, over HTTP/2 with a CONNECT. A POST that asks for another protocol has a body.
+        let is_socket = source.is_upgrade && (is_safe || source.method == "CONNECT");
+        match verdict {
+            Verdict::Own if self.needs_token && !is_socket && !self.is_exempt(source.path) => {
+                Verdict::NeedsToken
+            }
+            verdict => verdict,
+        }
+    }
+
+    /// By what the browser says.
+    fn judge_origin(&self, source: &RequestSource<'_>) -> Verdict {
         let refused = match (source.sec_fetch_site, source.origin) {
             (Some(b"same-origin" | b"none"), _) | (None, None) => return Verdict::Own,
             (Some(_), _) => CrossSite::SecFetchSite,

@@ -190,6 +190,62 @@ fn trusted_origins_and_exempt_paths_are_let_through() {
     }
 }
 
+/// What the rules say in the mode `token`, and in the mode `headers`.
+#[test]
+fn a_token_is_needed_besides_but_for_exempt_paths_and_sockets() {
+    let with = |mode| {
+        CsrfRules::new(&CsrfSettings {
+            mode,
+            trusted_origins: vec!["https://accounts.example".into()],
+            exempt_paths: vec!["/hook".into()],
+            ..CsrfSettings::default()
+        })
+        .unwrap()
+    };
+    let (token, headers) = (with(CsrfMode::Token), with(CsrfMode::Headers));
+    let upgrade = |method| RequestSource {
+        method,
+        is_upgrade: true,
+        ..post("same-origin", "")
+    };
+    let hook = |site| RequestSource {
+        path: "/hook",
+        ..post(site, "")
+    };
+    let get = RequestSource {
+        method: "GET",
+        ..post("cross-site", "")
+    };
+    let refused = Verdict::Refused(CrossSite::SecFetchSite);
+    for (source, want, before) in [
+        (post("same-origin", ""), Verdict::NeedsToken, Verdict::Own),
+        (post("", ""), Verdict::NeedsToken, Verdict::Own),
+        (
+            post("cross-site", "https://accounts.example"),
+            Verdict::NeedsToken,
+            Verdict::Own,
+        ),
+        (post("cross-site", ""), refused, refused),
+        (hook("cross-site"), Verdict::Exempt, Verdict::Exempt),
+        (hook("same-origin"), Verdict::Own, Verdict::Own),
+        (get, Verdict::Own, Verdict::Own),
+        (upgrade("GET"), Verdict::Own, Verdict::Own),
+        (upgrade("CONNECT"), Verdict::Own, Verdict::Own),
+        (upgrade("POST"), Verdict::NeedsToken, Verdict::Own),
+        (
+            RequestSource {
+                sec_fetch_site: Some(b"cross-site"),
+                ..upgrade("GET")
+            },
+            refused,
+            refused,
+        ),
+    ] {
+        assert_eq!(token.judge(&source), want, "{source:?}");
+        assert_eq!(headers.judge(&source), before, "{source:?}");
+    }
+}
+
 #[test]
 fn settings_that_cannot_be_meant_are_refused() {
     for origin in [
@@ -211,4 +267,22 @@ fn settings_that_cannot_be_meant_are_refused() {
         assert!(error.contains("csrf.exempt_paths"), "{error}");
     }
     rules(&[], &["/*", "/", "/a/*"]).unwrap();
+    let long = "a".repeat(65);
+    let named = |header: &str, field: &str| {
+        CsrfRules::new(&CsrfSettings {
+            header: header.into(),
+            field: field.into(),
+            ..CsrfSettings::default()
+        })
+    };
+    for header in ["", "x_csrf", "x csrf", "x:y", "é", &long] {
+        let error = named(header, "t").unwrap_err().to_string();
+        assert!(error.contains("csrf.header"), "{error}");
+    }
+    for field in ["", "a b", "a&b", "a=b", "a\"b", "a[b]", "a%20", "ü", &long] {
+        let error = named("x-t", field).unwrap_err().to_string();
+        assert!(error.contains("csrf.field"), "{error}");
+    }
+    let names = named("X-XSRF-Token", &long[1..]).unwrap();
+    assert_eq!(names.names().header, "x-xsrf-token");
 }

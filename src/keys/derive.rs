@@ -2,8 +2,8 @@
 //!
 //! 1. HKDF-SHA256 (RFC 5869): salt [`SALT`], input the 32 bytes of the secret, info one of the
 //!    labels below.
-//! 2. One label for each purpose. A further purpose (CSRF tokens, say) gets a label and a function
-//!    here, and never shares bytes with another.
+//! 2. One label for each purpose. A further purpose gets a label and a function here, and never shares
+//!    bytes with another.
 //! 3. Salt and labels are part of the token's format. They are published, and never change.
 
 use hkdf::Hkdf;
@@ -21,6 +21,8 @@ pub(crate) const KEY_ID: &[u8] = b"key id";
 pub(crate) const CIPHER: &[u8] = b"xchacha20poly1305";
 /// The label of the key that authenticates activity cookies, 32 bytes.
 pub(crate) const ACTIVITY: &[u8] = b"activity";
+/// The label of the key that authenticates tokens against cross-site requests, 32 bytes.
+pub(crate) const CSRF: &[u8] = b"csrf token";
 
 impl Secret {
     /// The public name of the key that this secret makes.
@@ -38,6 +40,11 @@ impl Secret {
     /// The key of HMAC-SHA256 over activity cookies.
     pub(super) fn activity_key(&self) -> Zeroizing<[u8; 32]> {
         self.derive(ACTIVITY)
+    }
+
+    /// The key of HMAC-SHA256 over tokens against cross-site requests.
+    pub(super) fn csrf_key(&self) -> Zeroizing<[u8; 32]> {
+        self.derive(CSRF)
     }
 
     fn derive<const N: usize>(&self, label: &[u8]) -> Zeroizing<[u8; N]> {
@@ -74,6 +81,10 @@ mod tests {
         assert_eq!(
             hex(&*secret.activity_key()),
             "3f41c0b23473f7dcb2aeba50c35d89590aabc8b506ff7a74fb22c57f1185d6c3"
+        );
+        assert_eq!(
+            hex(&*secret.csrf_key()),
+            "957be751579fb8b38082cda3c2fd73a182a44e0701eb13b5cc0fcff8764363e9"
         );
     }
 }

@@ -30,6 +30,7 @@ pub struct Key {
     retire: Option<UnixMillis>,
     cipher_key: Zeroizing<[u8; 32]>,
     activity_key: Zeroizing<[u8; 32]>,
+    csrf_key: Zeroizing<[u8; 32]>,
 }
 
 impl Key {
@@ -56,6 +57,10 @@ impl Key {
         &self.activity_key
     }
 
+    pub(crate) fn csrf_key(&self) -> &[u8; 32] {
+        &self.csrf_key
+    }
+
     pub(super) fn new(secret: &Secret, activate: UnixMillis, retire: Option<UnixMillis>) -> Self {
         Self {
             id: secret.key_id(),
@@ -63,6 +68,7 @@ impl Key {
             retire,
             cipher_key: secret.cipher_key(),
             activity_key: secret.activity_key(),
+            csrf_key: secret.csrf_key(),
         }
     }
 
@@ -142,6 +148,11 @@ impl KeyRing {
             KeyState::Opens(key) => Some(key),
             KeyState::Retired | KeyState::Revoked | KeyState::Unknown => None,
         }
+    }
+
+    /// The key whose id begins so, if it opens at `now`. There is no second one (rule 5).
+    pub(crate) fn key_of(&self, prefix: [u8; 4], now: UnixMillis) -> Option<&Key> {
+        self.opening(now).find(|key| key.id.prefix() == prefix)
     }
 
     /// Every key that opens at `now`: those not retired, also the ones that are not active yet.

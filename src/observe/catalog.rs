@@ -28,7 +28,7 @@ metrics! {
     UNAVAILABLE = Counter, "sealed_session_unavailable_total", "",
         "Requests answered with 503 because the revocation list could not be trusted.";
     CROSS_SITE = Counter, "sealed_session_cross_site_total", "",
-        "Requests of other sites that were answered with 403.";
+        "Requests of other sites, or without the token that is demanded, that were answered with 403.";
     KEY_RELOADS = Counter, "sealed_session_key_reloads_total", "outcome",
         "Changes of the key file that were found.";
     REVOCATIONS = Counter, "sealed_session_revocations_total", "kind",

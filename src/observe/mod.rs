@@ -58,7 +58,7 @@ pub(crate) fn unavailable() {
     sink::add(UNAVAILABLE, &[], 1);
 }
 
-/// A request was answered with 403, because another site sent it.
+/// A request was answered with 403, because another site sent it, or it lacks the token that is demanded.
 pub(crate) fn cross_site() {
     sink::add(CROSS_SITE, &[], 1);
 }

@@ -55,6 +55,7 @@ fn reasons_are_named_after_their_variants() {
         Rejected::TooManyKeys,
         Rejected::TooLarge,
         Rejected::EveryoneEnded,
+        Rejected::ClientChanged,
         Rejected::OlderThanList,
     ] {
         let variant = format!("{reason:?}");

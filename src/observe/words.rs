@@ -27,6 +27,7 @@ pub(super) fn word(reason: &Rejected) -> &'static str {
         Rejected::TooManyKeys => "too_many_keys",
         Rejected::TooLarge => "too_large",
         Rejected::EveryoneEnded => "everyone_ended",
+        Rejected::ClientChanged => "client_changed",
         Rejected::OlderThanList => "older_than_list",
     }
 }

@@ -7,24 +7,21 @@
 //!
 //! 1. A response that wrote nothing must not carry the session's data: it would overwrite what another
 //!    request wrote meanwhile. So the idle clock has a cookie of its own, `NAME.seen`.
-//! 2. The tag is over the cookie's name and the audience (each after its length, as in a token's associated
-//!    data), the session's id and the time, under a key that is derived from the one that sealed the data. So
-//!    it says nothing about another session, cookie, application or key.
+//! 2. The tag is over the cookie's name and the audience, the session's id and the time ([`mac`]), under a key that
+//!    is derived from the one that sealed the data.
 //! 3. It can only move the idle limit. The later of two times counts, and one that has not come yet counts
 //!    as none, so whoever keeps an old one gains nothing, and whoever drops it goes idle.
 //! 4. It is canonical base64url without padding, 30 characters. Any other text is none.
 
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 
 use crate::ids::SessionId;
 use crate::keys::Key;
 use crate::seal::Binding;
+use crate::seal::mac::{self, TAG};
 use crate::time::UnixMillis;
 
 const TIME: usize = 6;
-const TAG: usize = 16;
 /// Characters of the text.
 const LENGTH: usize = (TIME + TAG) * 8 / 6 + 1;
 
@@ -38,11 +35,11 @@ pub(crate) fn write(
     let [0, 0, time @ ..] = at.as_millis().to_be_bytes() else {
         return None;
     };
-    let tag = mac(key, binding, session, &time)?.finalize().into_bytes();
+    let tag = mac::tag(key.activity_key(), binding, session, &time)?;
     let mut bytes = [0; TIME + TAG];
     let (front, back) = bytes.split_at_mut(TIME);
     front.copy_from_slice(&time);
-    back.copy_from_slice(tag.get(..TAG)?);
+    back.copy_from_slice(&tag);
     Some(URL_SAFE_NO_PAD.encode_to_string(bytes))
 }
 
@@ -61,28 +58,19 @@ pub(crate) fn read(
         .decode(text, bytes.as_mut_slice().as_out())
         .ok()?;
     let (time, tag) = bytes.split_first_chunk::<TIME>()?;
-    // In constant time.
-    mac(key, binding, session, time)?
-        .verify_truncated_left(tag)
-        .ok()?;
+    if !mac::verify(
+        key.activity_key(),
+        binding,
+        session,
+        time,
+        tag.try_into().ok()?,
+    ) {
+        return None;
+    }
     let [a, b, c, d, e, f] = *time;
     Some(UnixMillis::new(u64::from_be_bytes([
         0, 0, a, b, c, d, e, f,
     ])))
-}
-
-/// Never `None`: HMAC takes keys of any length.
-fn mac(
-    key: &Key,
-    binding: &Binding,
-    session: &SessionId,
-    time: &[u8; TIME],
-) -> Option<Hmac<Sha256>> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.activity_key()).ok()?;
-    mac.update(binding.fields());
-    mac.update(session.as_bytes());
-    mac.update(time);
-    Some(mac)
 }
 
 #[cfg(test)]

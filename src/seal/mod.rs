@@ -6,10 +6,13 @@
 //!    to that ([`Appointed`]).
 //! 3. The key id in the token picks one key. There is no trial of others.
 //! 4. When a session was last used stands in a cookie of its own, which [`activity`] makes and reads.
+//! 5. [`csrf`] makes and checks the tokens against cross-site requests.
 
 pub(crate) mod activity;
 mod binding;
 mod cipher;
+pub(crate) mod csrf;
+mod mac;
 mod names;
 mod open;
 mod sealing;

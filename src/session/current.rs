@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::ids::{SessionId, SubjectKey};
 use crate::session::Session;
+use crate::session::before_login;
 use crate::time::{Class, UnixMillis};
 
 /// What is known of a session, without its entries. Serializes with the names of its fields; times are milliseconds
@@ -21,6 +22,8 @@ pub struct CurrentSession {
     pub expires_at: UnixMillis,
     /// Whether the login asked to be remembered.
     pub is_remembered: bool,
+    /// The names of the entries that are [from before the login](Session::is_from_before_login), sorted.
+    pub from_before_login: Vec<String>,
     /// The login, if anyone is logged in.
     pub login: Option<CurrentLogin>,
 }
@@ -49,6 +52,7 @@ impl Session {
             created_at: record.created,
             expires_at: lifetimes.end(record.class, record.created, record.expires),
             is_remembered: record.class == Class::Remembered,
+            from_before_login: before_login::names(&record.entries),
             login: record.login.as_ref().map(|login| CurrentLogin {
                 subject: login.subject.clone(),
                 authenticated_at: login.at,

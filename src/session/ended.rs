@@ -18,7 +18,6 @@ use crate::ids::KeyId;
 use crate::record::Record;
 use crate::session::Session;
 use crate::session::service::Service;
-use crate::session::state::RequestState;
 use crate::time::UnixMillis;
 
 /// Why a session is over for what stayed open.
@@ -137,7 +136,7 @@ impl Session {
     pub fn ended(&self) -> SessionEnd {
         let service = Arc::clone(&self.shared.service);
         let opened = service.now();
-        let open = self.look_again(|state| {
+        let open = self.look(|state| {
             let record = Arc::clone(state.record()?);
             // What is not sealed yet will be by the key that seals now.
             let key = state.key().or_else(|| service.rules(opened).sealing);
@@ -155,15 +154,6 @@ impl Session {
                 let rejected = self.rejected();
                 EndStage::Resolved(rejected.map_or(EndReason::NoSession, EndReason::Over))
             }
-        })
-    }
-
-    /// Looks at the session as it is now: it may have ended since its request began.
-    fn look_again<T>(&self, step: impl FnOnce(&RequestState) -> T) -> T {
-        self.with(|state| {
-            state.look();
-            state.still_counts(self.service());
-            step(state)
         })
     }
 }

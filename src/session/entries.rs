@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::record::{Entries, Record};
 use crate::session::Session;
+use crate::session::before_login;
 use crate::session::error::{SessionGetError, SessionInsertError, SessionUpdateError};
 use crate::session::value::{self, Value};
 
@@ -38,7 +39,7 @@ impl Session {
                     let is_same = state.entries().and_then(|it| it.get(&key)) == Some(bytes);
                     let discards = is_same && state.writable().is_ok();
                     if discards {
-                        state.change(|entries| entries.remove(&key));
+                        state.change(|entries| before_login::remove(entries, &key));
                     }
                     discards
                 });
@@ -54,6 +55,33 @@ impl Session {
     pub fn contains_key(&self, key: &str) -> bool {
         self.look(|state| state.entries()?.get(key).map(drop))
             .is_some()
+    }
+
+    /// Whether the entry is from before the login: the visitor had stored it, or whoever put an anonymous session into
+    /// this browser, and nothing has been written there since. `false` if there is none of this name, and without a
+    /// login.
+    ///
+    /// A cart may be taken as it is. What decides something, such as an address to deliver to or the page to go to, is
+    /// shown to the user first, or [dropped](crate::LoginSettings::anonymous_entries) by a setting.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let session = sealed_session::testing::session().await;
+    /// session.insert("cart", ["tea"])?;
+    /// session.authenticate("alice").await?;
+    /// assert!(session.is_from_before_login("cart"));
+    /// session.insert("cart", ["tea", "cups"])?;
+    /// assert!(!session.is_from_before_login("cart"));
+    /// # Ok(()) }
+    /// ```
+    pub fn is_from_before_login(&self, key: &str) -> bool {
+        let is_it = |record: &Record| {
+            before_login::names(&record.entries)
+                .iter()
+                .any(|it| it == key)
+        };
+        self.record(is_it).unwrap_or(false)
     }
 
     /// All entries that the application has set, by name.
@@ -134,8 +162,8 @@ impl Session {
     pub fn remove(&self, key: &str) -> Option<Value> {
         self.with(|state| {
             state.look();
-            state.entries()?.get(key)?;
-            let bytes = state.change(|entries| entries.remove(key))?;
+            state.entries()?.get(value::settable(key).ok()?)?;
+            let bytes = state.change(|entries| before_login::remove(entries, key))?;
             Some(Value::new(key, bytes))
         })
     }
@@ -150,13 +178,7 @@ impl Session {
     pub fn clear(&self) {
         self.with(|state| {
             if state.record().is_some() {
-                state.change(|entries| {
-                    let own = entries
-                        .iter()
-                        .filter(|entry| value::is_reserved(entry.name()));
-                    let own: Entries = own.map(|entry| (entry.name(), entry.value())).collect();
-                    *entries = own;
-                });
+                state.change(before_login::clear);
             }
         });
     }

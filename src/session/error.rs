@@ -100,6 +100,21 @@ pub enum SessionInsertError {
     Random(#[from] RandomError),
 }
 
+/// No token against cross-site requests could be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CsrfTokenError {
+    /// There is no session, and none can begin now.
+    #[error(transparent)]
+    NotWritable(#[from] NotWritable),
+    /// No id for a new session, or no mask, could be drawn.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// No key is active.
+    #[error("no key is active, so no token can be made")]
+    NoActiveKey,
+}
+
 /// A value was not updated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

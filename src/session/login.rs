@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::client::ClientFingerprint;
 use crate::ids::{KeyId, Serial, SessionId, SubjectKey};
 use crate::observe;
 use crate::record::{
@@ -15,6 +16,7 @@ use crate::record::{
 };
 use crate::revoke::Published;
 use crate::revoke::node::Attempt;
+use crate::session::before_login::{self, AnonymousEntries};
 use crate::session::error::{ConfirmError, LoginError, NotWritable, SessionInsertError};
 use crate::session::observer::{LogoutScope, PendingLogout, SessionEvent};
 use crate::session::service::{Service, revocation};
@@ -40,9 +42,10 @@ pub struct Login {
 
 /// # Beginning
 impl Session {
-    /// Logs `subject` in, when awaited: a new session with a new id. It keeps the entries of an anonymous session or of
-    /// the same subject, and none of another's. The session from before is ended, so a cookie that
-    /// someone else planted or copied is dead.
+    /// Logs `subject` in, when awaited: a new session with a new id. It keeps the entries of the same subject's session, or
+    /// of an anonymous one, which it [marks](Self::is_from_before_login) or, by a setting, drops, and none of another's.
+    /// The session from before is ended, so a cookie that someone else planted or copied is dead. A login that
+    /// [comes back by a form](crate::operations#logins-that-come-back-by-a-form) of another site finds none.
     ///
     /// The subject is the application's name for the user, 1 to 255 bytes, which does not change: what
     /// [`logout_all`](Self::logout_all) ends is found by it. Check the password first.
@@ -195,7 +198,7 @@ impl Login {
             groups: groups
                 .map(|(key, generation)| Group { key, generation })
                 .collect(),
-            fingerprint: None,
+            fingerprint: session.with(|state| state.client.map(ClientFingerprint::as_bytes)),
         };
         let id = service.fresh_id().map_err(SessionInsertError::from)?;
         let record = Record {
@@ -266,7 +269,7 @@ fn is_name(name: &str) -> bool {
 pub struct LoggedIn {
     /// Whether entries of the session from before were left behind because they did not fit beside the
     /// login, or because that session had passed through as many keys as one can. A login never fails over
-    /// them.
+    /// them. Not where the settings say that they are dropped.
     pub entries_dropped: bool,
 }
 
@@ -351,15 +354,20 @@ fn inherit(
 ) -> Result<(Record, bool), SessionInsertError> {
     let subject = |record: &Record| Some(record.login.as_ref()?.subject.clone());
     let predecessor = predecessor.filter(|(old, _)| {
-        let same = old.login.is_none() || subject(old) == subject(&record);
+        let same = match &old.login {
+            None => service.login.anonymous_entries == AnonymousEntries::Keep,
+            Some(_) => subject(old) == subject(&record),
+        };
         same && !old.entries.is_empty()
     });
     if let Some((old, opened_with)) = predecessor {
         let mut keys = old.keys.clone();
         // A trail names only so many keys.
-        if opened_with.is_none_or(|key| keys.add(key)) {
+        if opened_with.is_none_or(|key| keys.add(key))
+            && let Some(entries) = before_login::inherited(old, &record.entries)
+        {
             let with_entries = Record {
-                entries: old.entries.with_all(&record.entries),
+                entries,
                 keys,
                 ..record.clone()
             };

@@ -5,6 +5,8 @@
 //!    small cookie now and then, the activity cookie.
 //! 3. Names and meanings follow actix-session where it has them.
 
+mod before_login;
+mod csrf;
 mod current;
 mod end;
 mod ended;
@@ -36,11 +38,14 @@ use crate::session::service::Service;
 use crate::session::state::RequestState;
 use crate::time::{Class, UnixMillis};
 
+pub use before_login::{AnonymousEntries, LoginSettings};
+pub use csrf::CsrfToken;
+pub(crate) use csrf::NotThisSessions;
 pub use current::{CurrentLogin, CurrentSession};
 pub use ended::{EndReason, SessionEnd};
 pub use error::{
-    ConfirmError, LoginError, LogoutError, NotWritable, SessionGetError, SessionInsertError,
-    SessionUpdateError,
+    ConfirmError, CsrfTokenError, LoginError, LogoutError, NotWritable, SessionGetError,
+    SessionInsertError, SessionUpdateError,
 };
 pub use flash::Flash;
 pub use login::{LoggedIn, Login};
@@ -147,6 +152,24 @@ impl Session {
         let now = self.service().now();
         self.login(|login| now.since(login.at) <= limit)
             .unwrap_or(false)
+    }
+
+    /// Whether the client looks otherwise than at the login: another browser, an update of it, other languages, or
+    /// somebody else who has the cookie. `false` unless the settings bind sessions to their clients
+    /// ([`ClientBinding::Signal`](crate::ClientBinding::Signal)), without a login, and for a session that was logged in
+    /// before they did. [`reauthenticate`](Self::reauthenticate) binds it to the client of the request.
+    ///
+    /// ```
+    /// use sealed_session::Session;
+    /// use std::time::Duration;
+    ///
+    /// fn may_change_the_address(session: &Session) -> bool {
+    ///     // else ask for the password, and `reauthenticate`
+    ///     !session.client_changed() && session.authenticated_within(Duration::from_secs(300))
+    /// }
+    /// ```
+    pub fn client_changed(&self) -> bool {
+        self.look(RequestState::client_changed)
     }
 
     /// When the session began.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::csrf::CsrfRules;
 use crate::error::{Rejected, StoreError};
 use crate::ids::{Generation, KeyId, Serial, SessionId, SubjectKey};
 use crate::keys::{Key, KeyRing};
@@ -15,6 +16,7 @@ use crate::revoke::node::{Attempt, Node};
 use crate::revoke::policy::{OlderSessions, Policies};
 use crate::revoke::{Published, Revocation, SessionEntry};
 use crate::seal::Binding;
+use crate::session::before_login::{self, LoginSettings};
 use crate::session::observer::{LogoutScope, Observed, PendingLogout};
 use crate::session::validity::Rules;
 use crate::time::{Class, Clock, Lifetimes, SKEW, UnixMillis};
@@ -25,9 +27,11 @@ pub(crate) struct Service {
     pub(crate) node: Node,
     pub(crate) keys: ArcSwap<KeyRing>,
     pub(crate) binding: Binding,
+    pub(crate) csrf: CsrfRules,
     pub(crate) room: CookieRoom,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) policy: Policies,
+    pub(crate) login: LoginSettings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) observer: Observed,
@@ -52,6 +56,7 @@ impl Service {
             accept_older: self.policy.older_sessions == OlderSessions::Accept,
             room: self.room,
             sealing: ring.sealing(now).map(Key::id),
+            client: None,
             now,
         }
     }
@@ -128,7 +133,7 @@ impl Service {
         key: &str,
         value: &[u8],
     ) -> Result<(), TooLarge> {
-        let after = record.entries.with(key, value);
+        let after = before_login::unmarked(record.entries.with(key, value), key);
         let before = mem::replace(&mut record.entries, after);
         let fits = self.room.admit(record.longest_len());
         fits.inspect_err(|_| record.entries = before)

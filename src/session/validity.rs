@@ -1,6 +1,6 @@
 //! The check: does this authentic session still count?
 //!
-//! One function ([`Rules::judge`]) combines every reason but 6 and 7 for which it may not, at loading and again before
+//! One function ([`Rules::judge`]) combines every reason but 6 to 8 for which it may not, at loading and again before
 //! sealing. A session is refused when any of them holds:
 //!
 //! 1. its absolute end or its idle limit has passed. The idle limit counts from the last use: the later of what its
@@ -11,13 +11,16 @@
 //! 5. it is anonymous and began at or before the time up to which ends of anonymous sessions were dropped;
 //! 6. at loading: it could not be sealed again, because it passed through too many keys or a limit was lowered. Every
 //!    write to it would be an error;
-//! 7. a key that it passed through was revoked. That is no property of the record alone, so it is checked where the
+//! 7. at loading, where the settings say so: its login came from a client that looked otherwise. To another request it
+//!    may still count;
+//! 8. a key that it passed through was revoked. That is no property of the record alone, so it is checked where the
 //!    ring is: at opening (`seal`), and while a request runs by [`Service::check_keys`].
 //!
 //! [`Service::check_keys`]: crate::session::service::Service::check_keys
 
 use std::time::Duration;
 
+use crate::client::ClientFingerprint;
 use crate::error::Rejected;
 use crate::ids::{Generation, KeyId, Serial};
 use crate::record::{KeyTrail, Record};
@@ -95,6 +98,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) room: CookieRoom,
     /// The key that seals now.
     pub(crate) sealing: Option<KeyId>,
+    /// What the request's client looks like, where it has to be that of the login.
+    pub(crate) client: Option<ClientFingerprint>,
     pub(crate) now: UnixMillis,
 }
 
@@ -102,7 +107,11 @@ impl Rules<'_> {
     /// Lets an opened session through if it counts. The record of one that does not is returned: it can still be ended.
     pub(crate) fn admit(&self, opened: Opened, last_use: UnixMillis) -> Result<Live, Refused> {
         let judged = self.judge(opened.record(), last_use);
-        match judged.and_then(|freshness| self.judge_room(&opened).map(|()| freshness)) {
+        let judged = judged.and_then(|freshness| {
+            self.judge_client(opened.record())?;
+            self.judge_room(&opened).map(|()| freshness)
+        });
+        match judged {
             Ok(freshness) => Ok(Live {
                 opened,
                 freshness,
@@ -198,6 +207,17 @@ impl Rules<'_> {
             return Err(Refusal::dead(Rejected::Ended));
         }
         Ok(())
+    }
+
+    /// Whether it is the client of the login. One that was sealed without a fingerprint is anybody's.
+    fn judge_client(&self, record: &Record) -> Result<(), Refusal> {
+        let sealed = record.login.as_ref().and_then(|login| login.fingerprint);
+        match (self.client, sealed) {
+            (Some(client), Some(sealed)) if client.as_bytes() != sealed => {
+                Err(Refusal::dead(Rejected::ClientChanged))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether the session could be sealed once more as it is.

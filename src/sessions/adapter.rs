@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::candidates::Indexes;
+use crate::client::ClientFingerprint;
 use crate::error::StoreError;
 use crate::ids::KeyId;
 use crate::random::RandomError;
@@ -28,6 +29,7 @@ pub struct Incoming<'h, L> {
     pub(super) lines: L,
     pub(super) fetch_dest: Option<&'h [u8]>,
     pub(super) is_cross_site: bool,
+    pub(super) client: Option<ClientFingerprint>,
 }
 
 impl<'h, L: Iterator<Item = &'h [u8]> + Clone> Incoming<'h, L> {
@@ -37,6 +39,7 @@ impl<'h, L: Iterator<Item = &'h [u8]> + Clone> Incoming<'h, L> {
             lines,
             fetch_dest: None,
             is_cross_site: false,
+            client: None,
         }
     }
 
@@ -55,6 +58,13 @@ impl<'h, L: Iterator<Item = &'h [u8]> + Clone> Incoming<'h, L> {
             is_cross_site,
             ..self
         }
+    }
+
+    /// What the client looks like, by [`Sessions::fingerprint`](crate::Sessions::fingerprint). Without it no session is
+    /// compared with its client, and none is bound to it, whatever the settings say.
+    #[must_use]
+    pub fn client(self, client: Option<ClientFingerprint>) -> Self {
+        Self { client, ..self }
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::client::{ClientRules, ClientSettings};
 use crate::cookie::{CookieSettings, Template};
 use crate::csrf::{CsrfRules, CsrfSettings};
 use crate::error::ConfigError;
@@ -19,9 +20,9 @@ use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
 use crate::revoke::{ANONYMOUS_CAPACITY, Announcement, Store};
 use crate::seal::{Binding, check_audience};
-use crate::session::SessionObserver;
 use crate::session::observer::Observed;
 use crate::session::service::Service;
+use crate::session::{LoginSettings, SessionObserver};
 use crate::sessions::engine::{Engine, Scope};
 use crate::sessions::move_in::{self, Plan};
 use crate::sessions::opener::Opener;
@@ -37,6 +38,8 @@ pub struct SessionsBuilder {
     store: Option<Opener>,
     cookie: CookieSettings,
     csrf: CsrfSettings,
+    client: ClientSettings,
+    login: LoginSettings,
     lifetimes: Lifetimes,
     policy: Policies,
     anonymous_capacity: u64,
@@ -73,6 +76,8 @@ impl Sessions {
             store: None,
             cookie: CookieSettings::default(),
             csrf: CsrfSettings::default(),
+            client: ClientSettings::default(),
+            login: LoginSettings::default(),
             lifetimes: Lifetimes::default(),
             policy: Policies::default(),
             anonymous_capacity: ANONYMOUS_CAPACITY,
@@ -150,6 +155,28 @@ impl SessionsBuilder {
     /// ```
     pub fn csrf(mut self, settings: CsrfSettings) -> Self {
         self.csrf = settings;
+        self
+    }
+
+    /// What the client's headers are good for: whether a session is bound to them, and which proxies are believed.
+    /// Default: nothing and none.
+    ///
+    /// ```
+    /// use sealed_session::{ClientBinding, ClientSettings};
+    ///
+    /// let mut client = ClientSettings::default();
+    /// client.binding = ClientBinding::Signal;
+    /// client.trusted_proxies = vec!["10.0.0.0/8".into()];
+    /// # drop(client);
+    /// ```
+    pub fn client(mut self, settings: ClientSettings) -> Self {
+        self.client = settings;
+        self
+    }
+
+    /// What a login does to what was there before it. Default: [`LoginSettings::default`].
+    pub fn login(mut self, settings: LoginSettings) -> Self {
+        self.login = settings;
         self
     }
 
@@ -242,6 +269,7 @@ impl SessionsBuilder {
         check_audience(&self.audience)?;
         self.lifetimes.validate()?;
         let csrf = CsrfRules::new(&self.csrf)?;
+        let client = ClientRules::new(&self.client)?;
         let previous = Template::previous(&self.cookie)?;
         let settings = self.cookie.clone();
         let cookie = Template::new(self.cookie)?;
@@ -280,16 +308,18 @@ impl SessionsBuilder {
             node,
             keys: ArcSwap::from_pointee(ring),
             binding,
+            csrf,
             room: current.template.room(),
             lifetimes: self.lifetimes,
             policy: self.policy,
+            login: self.login,
             clock: clock.clone(),
             random,
             observer: self.observer,
         };
         let engine = Arc::new(Engine {
             service: Arc::new(service),
-            csrf,
+            client,
             current,
             earlier,
             moving,

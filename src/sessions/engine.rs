@@ -7,8 +7,8 @@ use super::adapter::HeldCookies;
 use super::keys::Watch;
 use super::log::Log;
 use super::move_in::Moving;
+use crate::client::ClientRules;
 use crate::cookie::Template;
-use crate::csrf::CsrfRules;
 use crate::error::ConfigError;
 use crate::revoke::worker::Worker;
 use crate::seal::Binding;
@@ -17,7 +17,7 @@ use crate::session::service::Service;
 #[derive(Debug)]
 pub(super) struct Engine {
     pub(super) service: Arc<Service>,
-    pub(super) csrf: CsrfRules,
+    pub(super) client: ClientRules,
     /// The cookie that is read and written.
     pub(super) current: Scope,
     /// The cookies of earlier settings, which are only read.

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use crate::client::ClientBinding;
 use crate::error::Rejected;
 use crate::keys::KeyRing;
 use crate::observe;
@@ -64,10 +65,14 @@ impl Engine {
             lines,
             fetch_dest,
             is_cross_site,
+            client,
         } = incoming;
         let now = self.service.now();
         let ring = self.service.keys.load();
-        let rules = self.service.rules_with(&ring, now);
+        let rules = Rules {
+            client: client.filter(|_| self.client.binding == ClientBinding::Reject),
+            ..self.service.rules_with(&ring, now)
+        };
         let mut tried = Tried::default();
         let mut try_scope = |index, scope: &Scope| {
             let found = FoundCookies::scan(lines.clone(), scope.template.name());
@@ -94,13 +99,15 @@ impl Engine {
             }
         }
         let mut state = state(tried, obstacle);
-        if is_cross_site {
-            state.is_sent_from_elsewhere();
-        }
         let old = match &self.moving {
             Some(moving) => move_in(moving, &self.service, &self.log, lines, &mut state, now)?,
             None => None,
         };
+        // Not before: a session that moves in takes the place of the state.
+        if is_cross_site {
+            state.is_sent_from_elsewhere();
+        }
+        state.client = client;
         let ticket = Ticket {
             current,
             earlier,

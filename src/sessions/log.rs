@@ -66,7 +66,7 @@ impl Log {
         }
     }
 
-    /// A request of another site is answered with 403.
+    /// A request of another site, or without the token that is demanded, is answered with 403.
     pub(crate) fn cross_site(&self, problem: &CrossSite) {
         observe::cross_site();
         if let Some(left_out) = self.refusals.admit(&*self.clock) {

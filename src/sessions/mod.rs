@@ -21,16 +21,18 @@ mod move_in;
 mod opener;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::csrf::{RequestSource, Verdict};
+use crate::client::ClientFingerprint;
+use crate::csrf::{CrossSite, RequestSource, Verdict};
 use crate::error::{ConfigError, StoreError};
 use crate::ids::{Generation, KeyId, Serial, SessionId};
 use crate::revoke::{Revocation, SessionEntry, Target};
 use crate::session::observer::PendingLogout;
-use crate::session::{LogoutScope, Session};
+use crate::session::{LogoutScope, NotThisSessions, Session};
 use crate::time::{SKEW, UnixMillis};
 
 pub use adapter::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};
@@ -263,11 +265,65 @@ impl Sessions {
     /// Where a request comes from. To be asked before [`load`](Self::load): a handler must not see one that is
     /// refused. Answer 403. Counts and logs what is refused.
     pub fn judge_source(&self, source: &RequestSource<'_>) -> Verdict {
-        let verdict = self.engine.csrf.judge(source);
+        let verdict = self.engine.service.csrf.judge(source);
         if let Verdict::Refused(problem) = &verdict {
             self.engine.log.cross_site(problem);
         }
         verdict
+    }
+
+    /// What the client of a request looks like, for [`Incoming::client`]. `None` where no session is bound to that
+    /// ([`ClientSettings::binding`](crate::ClientSettings::binding)): then no header is asked for.
+    ///
+    /// `lines` gives the values of all lines of the header of a name, in small letters, in their order; none where it is
+    /// not there.
+    pub fn fingerprint<'h, L: Iterator<Item = &'h [u8]> + Clone>(
+        &self,
+        lines: impl Fn(&'static str) -> L,
+    ) -> Option<ClientFingerprint> {
+        let names = self.engine.service.binding.names();
+        self.engine.client.fingerprint(names.audience(), lines)
+    }
+
+    /// From which address a request comes that `peer` sent: the peer's, or the one that trusted proxies name
+    /// ([`ClientSettings::trusted_proxies`](crate::ClientSettings::trusted_proxies)). `lines` is as for
+    /// [`fingerprint`](Self::fingerprint), and asked only for what a trusted proxy sent.
+    pub fn client_address<'h, L: DoubleEndedIterator<Item = &'h [u8]>>(
+        &self,
+        peer: IpAddr,
+        lines: impl FnOnce(&'static str) -> L,
+    ) -> IpAddr {
+        self.engine.client.proxies.client(peer, lines)
+    }
+
+    /// Whether a request that needs a token ([`Verdict::NeedsToken`]) carries one of its session. The token is the value
+    /// of the header [`csrf_header`](Self::csrf_header), or else of the form's field [`csrf_field`](Self::csrf_field);
+    /// `None` where the request has neither. To be asked between [`load`](Self::load) and the handler. Counts and logs what
+    /// is refused. A request whose session cannot be loaded must not reach a handler either.
+    ///
+    /// # Errors
+    /// When it does not. Answer 403.
+    pub fn judge_token(&self, session: &Session, token: Option<&[u8]>) -> Result<(), CrossSite> {
+        let problem = match (session.check_csrf_token(token.unwrap_or_default()), token) {
+            (Ok(()), _) => return Ok(()),
+            (Err(NotThisSessions::Token(_)), None) => CrossSite::NoToken,
+            (Err(problem), _) => {
+                tracing::debug!(%problem, "refused a token against cross-site requests");
+                CrossSite::WrongToken
+            }
+        };
+        self.engine.log.cross_site(&problem);
+        Err(problem)
+    }
+
+    /// The header that carries a token, in lower case.
+    pub fn csrf_header(&self) -> &str {
+        &self.engine.service.csrf.names().header
+    }
+
+    /// The field of a form that carries a token.
+    pub fn csrf_field(&self) -> &str {
+        &self.engine.service.csrf.names().field
     }
 
     /// To be called where a handler asks for the session of a request that could not be loaded: counts

@@ -55,6 +55,8 @@ impl SessionConfig {
             .opener(store)
             .cookie(self.cookie)
             .csrf(self.csrf)
+            .client(self.client)
+            .login(self.login)
             .lifetimes(self.lifetime.lifetimes())
             .older_sessions(revocation.older_sessions)
             .when_stale(revocation.when_stale, revocation.max_staleness())

@@ -2,7 +2,7 @@
 """Proves that the vectors are strict: whatever a reader gets wrong, one of them notices.
 
 A complete reader, written from docs/FORMAT.md and sharing nothing with the crate or with make.py.
-How it reads activity cookies stands in read_activity.py.
+How it reads activity cookies stands in read_activity.py, and tokens against cross-site requests in read_csrf.py.
 Each of its rules can be broken by a switch. Unbroken it has to read every vector as the vector says; with any
 one of the switches thrown it must not.
 
@@ -20,6 +20,7 @@ from nacl.exceptions import CryptoError
 # What lies here is packaged: no compiled copy of the other file.
 sys.dont_write_bytecode = True
 from read_activity import Activity
+from read_csrf import Token
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "v1")
 SWITCHES = {}
@@ -509,7 +510,8 @@ class Reader:
         return self.record(self.unpadded(plaintext), vector, now)
 
     def agrees(self, vector):
-        kinds = {"session": self.agrees_on_session, "activity": self.agrees_on_activity}
+        kinds = {"session": self.agrees_on_session, "activity": self.agrees_on_activity,
+                 "csrf": self.agrees_on_csrf}
         return kinds[vector["kind"]](vector)
 
     def agrees_on_activity(self, vector):
@@ -527,6 +529,27 @@ class Reader:
                 return None
 
         return Activity(self, session, now).read(vector) == vector["expect"]
+
+    def agrees_on_csrf(self, vector):
+        now = time(vector["now"])
+        whole = Reader()
+        name, _, value = vector["headers"][0].partition("=")
+        here = vector | {"cookies": {name: value}, "cookie": name}
+        data = whole.bytes_of(value)
+        record = whole.record(whole.unpadded(whole.opened(data, 1, here, now)), here, now)
+
+        def opens(number, ring):
+            try:
+                return whole.key_of(derived(number)[0], ring, now) == number
+            except Rejected:
+                return False
+
+        def keys_that_open(ring):
+            return [key["published"] for key in ring if opens(key["published"], ring)]
+
+        number = whole.key_of(data[1:17], vector["keys"], now)
+        token = Token(self, lambda number: derived(number)[0], keys_that_open)
+        return token.is_good(vector, number, record) == vector["expect"]
 
     def agrees_on_session(self, vector):
         expected = vector["expect"]

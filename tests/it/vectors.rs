@@ -1,5 +1,4 @@
-//! The format's vectors: made by another implementation (`tests/data/make.py` and `make_activity.py`), opened by this
-//! one.
+//! The format's vectors: made by another implementation (`tests/data/make.py` and those beside it), opened by this one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,9 +11,10 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use sealed_session::store::Memory;
 use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::{
-    CookieSettings, KeyRing, Lifetimes, PreviousCookie, Sessions,
+    CookieSettings, KeyRing, Lifetimes, PreviousCookie, Sessions, SessionsBuilder,
     adapter::{Incoming, Loaded},
     inspect::{self, Inspected, InspectedLogin},
+    keys::{Random, RandomError},
     revoke::SubjectKey,
     session::Rejected,
     time::{Class, UnixMillis},
@@ -41,6 +41,7 @@ fn vectors() -> BTreeMap<String, Value> {
 enum Kind {
     Session,
     Activity,
+    Csrf,
 }
 
 /// Those of one kind. One that nobody knows is a failure: its vectors would be checked by nobody.
@@ -48,6 +49,7 @@ fn of(kind: Kind) -> impl Iterator<Item = (String, Value)> {
     let known = |name: &str, vector: &Value| match vector["kind"].as_str().unwrap() {
         "session" => Kind::Session,
         "activity" => Kind::Activity,
+        "csrf" => Kind::Csrf,
         other => panic!("{name} is of the kind {other}, which nobody checks"),
     };
     let all = vectors().into_iter();
@@ -113,6 +115,51 @@ async fn the_crate_writes_the_activity_cookies_of_the_vectors() {
     assert!(written >= 12, "{written}");
 }
 
+#[actix_web::test]
+async fn every_csrf_token_is_good_or_refused_as_its_vector_says() {
+    let (mut good, mut bad) = (0, 0);
+    for (name, vector) in of(Kind::Csrf) {
+        let (sessions, _) = sessions(&vector).await;
+        let session = load(&sessions, &headers(&vector)).session;
+        assert!(session.id().is_some(), "{name}");
+        let token = vector["token"].as_str().unwrap();
+        let is_good = session.is_csrf_token(token);
+        assert_eq!(is_good, vector["expect"].as_bool().unwrap(), "{name}");
+        assert_eq!(is_good, !name.starts_with("no-"), "{name}");
+        *if is_good { &mut good } else { &mut bad } += 1;
+    }
+    assert!(good >= 7 && bad >= 20, "{good} are good, {bad} are not");
+}
+
+/// Bytes that a vector has.
+#[derive(Debug)]
+struct Given(Vec<u8>);
+
+impl Random for Given {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        bytes.copy_from_slice(&self.0);
+        Ok(())
+    }
+}
+
+#[actix_web::test]
+async fn the_crate_writes_the_csrf_tokens_of_the_vectors() {
+    for name in [
+        "csrf-token",
+        "csrf-of-another-mask",
+        "csrf-of-a-mask-of-zeros",
+        "csrf-of-an-audience-in-utf8",
+    ] {
+        let vector = &vectors()[name];
+        let token = vector["token"].as_str().unwrap();
+        let mask = BASE64.decode(token).unwrap()[4..20].to_vec();
+        let made = |builder: SessionsBuilder| builder.random(Arc::new(Given(mask)));
+        let (sessions, _) = sessions_with(vector, made).await;
+        let session = load(&sessions, &headers(vector)).session;
+        assert_eq!(session.csrf_token().unwrap().token(), token, "{name}");
+    }
+}
+
 /// The value of the one activity cookie of a line, with what stands before and behind it.
 fn only_activity(line: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = line.split_once(".seen=")?;
@@ -158,7 +205,14 @@ fn every_file_is_listed() {
         .filter(|file| !listed.contains(&file[..]))
         .collect();
     assert!(missing.is_empty(), "not in the README: {missing:?}");
-    let kinds = ["opens-", "rejects-", "activity-", "no-activity-"];
+    let kinds = [
+        "opens-",
+        "rejects-",
+        "activity-",
+        "no-activity-",
+        "csrf-",
+        "no-csrf-",
+    ];
     let is_vector = |name: &&&str| kinds.iter().any(|kind| name.starts_with(kind));
     let absent: Vec<_> = listed
         .iter()
@@ -206,6 +260,13 @@ async fn check_activity(name: &str, vector: &Value) {
 
 /// A node as an activity vector wants it, and its clock.
 async fn sessions(vector: &Value) -> (Sessions, ManualClock) {
+    sessions_with(vector, |builder| builder).await
+}
+
+async fn sessions_with(
+    vector: &Value,
+    change: impl FnOnce(SessionsBuilder) -> SessionsBuilder,
+) -> (Sessions, ManualClock) {
     // The list is older than the sessions.
     let clock = ManualClock::new(UnixMillis::EPOCH);
     let name = vector["cookie"].as_str().unwrap().to_owned();
@@ -216,16 +277,14 @@ async fn sessions(vector: &Value) -> (Sessions, ManualClock) {
     cookie.previous = previous.collect();
     cookie.max_chunks = 2;
     let mut lifetimes = Lifetimes::default();
-    lifetimes.refresh_after = Some(refresh_after(vector));
-    let sessions = Sessions::builder(vector["audience"].as_str().unwrap())
+    lifetimes.refresh_after = vector.get("refresh_after").map(|_| refresh_after(vector));
+    let builder = Sessions::builder(vector["audience"].as_str().unwrap())
         .keys(ring(&vector["keys"]))
         .store(Memory::new())
         .cookie(cookie)
         .lifetimes(lifetimes)
-        .clock(Arc::new(clock.clone()))
-        .start()
-        .await
-        .unwrap();
+        .clock(Arc::new(clock.clone()));
+    let sessions = change(builder).start().await.unwrap();
     clock.set(time(&vector["now"]));
     (sessions, clock)
 }

@@ -37,9 +37,16 @@ fn every_vector_is_described_and_every_described_vector_exists() {
         .map(|name| name.trim_end_matches(".json").to_owned())
         .collect();
     let is_vector = |span: &&str| {
-        let rest = ["opens-", "rejects-", "activity-", "no-activity-"]
-            .into_iter()
-            .find_map(|kind| span.strip_prefix(kind));
+        let rest = [
+            "opens-",
+            "rejects-",
+            "activity-",
+            "no-activity-",
+            "csrf-",
+            "no-csrf-",
+        ]
+        .into_iter()
+        .find_map(|kind| span.strip_prefix(kind));
         rest.is_some_and(|rest| rest.starts_with(char::is_alphanumeric))
     };
     let text = read("docs/FORMAT.md");

@@ -157,6 +157,7 @@ impl State {
 fn judge(config: &Config, list: &List, now: UnixMillis, record: &Record) -> Verdict {
     let lifetimes = config.lifetimes();
     let rules = Rules {
+        client: None,
         room: CookieRoom {
             overhead: 0,
             max_bytes: MAX_COOKIE,

@@ -112,3 +112,30 @@ fn a_succession_of_an_anonymous_session_is_told_to_its_logout() {
     };
     assert_eq!(list.join(&logout), Published::Succeeded);
 }
+
+#[tokio::test(start_paused = true)]
+async fn whatever_can_end_a_session_is_heard_by_who_waits() {
+    let changes: [fn(&List); 4] = [
+        |list| {
+            let generation = Generation::new(1);
+            list.join(&Revocation::Everyone { generation });
+        },
+        |list| list.mark(Target::Everyone, None),
+        |list| list.set_complete_since(UnixMillis::new(1)),
+        |list| list.begin_anew(UnixMillis::new(1)),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let list = List::small();
+        let mut looks = 0;
+        let second = list.bell().until(|| {
+            looks += 1;
+            (looks == 2).then_some(())
+        });
+        let mut second = std::pin::pin!(second);
+        let soon = Duration::from_millis(300);
+        assert!(tokio::time::timeout(soon, &mut second).await.is_err());
+        change(&list);
+        let heard = tokio::time::timeout(soon, &mut second).await;
+        assert!(heard.is_ok(), "{number}");
+    }
+}

@@ -18,6 +18,7 @@ mod write;
 
 use std::sync::Arc;
 
+use crate::client::ClientFingerprint;
 use crate::error::Rejected;
 use crate::ids::KeyId;
 use crate::record::{Entries, Record};
@@ -126,10 +127,14 @@ pub(crate) struct RequestState {
     committed: bool,
     /// Whether another site sent the request, so that only a login begins a session.
     is_cross_site: bool,
+    /// What the request's client looks like, where that is of use.
+    pub(crate) client: Option<ClientFingerprint>,
     /// A write that was refused by a method which cannot say so.
     refused: Option<NotWritable>,
     /// Revocations that were started and not waited for.
     endings: Vec<EndingSession>,
+    /// Whether a token was made for the session, which is worth a cookie then although it is empty.
+    bound: bool,
     /// The messages for this page, which were taken from the session.
     pub(crate) shown: Vec<FlashMessage>,
 }
@@ -184,8 +189,10 @@ impl RequestState {
             looked: false,
             committed: false,
             is_cross_site: false,
+            client: None,
             refused: None,
             endings: Vec::new(),
+            bound: false,
             shown: Vec::new(),
         }
     }
@@ -288,6 +295,14 @@ impl RequestState {
 
     pub(crate) fn rejected(&self) -> Option<Rejected> {
         self.rejected
+    }
+
+    /// Whether a login of another client made the session, as far as both are known.
+    pub(crate) fn client_changed(&self) -> bool {
+        let login = self.record().and_then(|record| record.login.as_ref());
+        let sealed = login.and_then(|login| login.fingerprint);
+        let client = self.client.map(ClientFingerprint::as_bytes);
+        sealed.is_some() && client.is_some() && sealed != client
     }
 
     pub(crate) fn status(&self) -> SessionStatus {

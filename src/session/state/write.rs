@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::{Absence, Edit, Ending, HeldSession, Presence, RequestState};
 use crate::error::Rejected;
+use crate::ids::SessionId;
 use crate::record::{Entries, Record};
-use crate::session::error::{NotWritable, SessionInsertError};
+use crate::session::error::{CsrfTokenError, NotWritable, SessionInsertError};
 use crate::session::refusal::Obstacle;
 use crate::session::service::Service;
 
@@ -35,6 +36,26 @@ impl RequestState {
         }
         self.note(Edit::Changed);
         Ok(())
+    }
+
+    /// The session's id, for a token that is bound to it. Begins a session where there is none.
+    pub(crate) fn bind(&mut self, service: &Service) -> Result<SessionId, CsrfTokenError> {
+        let is_lost = |held: &HeldSession| self.committed && !held.is_presented();
+        match &self.presence {
+            Presence::Present(held) if is_lost(held) => {
+                return Err(NotWritable::AlreadyCommitted.into());
+            }
+            // Nothing begins after it.
+            Presence::Ended(Ending::Purge) => return Err(NotWritable::EndedMeanwhile.into()),
+            Presence::Present(_) => (),
+            Presence::Absent(_) | Presence::Ended(Ending::Logout | Ending::FailedLogin) => {
+                self.writable()?;
+                self.begin(service.begin_anonymous()?);
+            }
+        }
+        self.bound = true;
+        let id = self.record().map(|record| record.id);
+        id.ok_or(NotWritable::EndedMeanwhile.into())
     }
 
     /// Begins a session by a write. A login or a logout still ends what the browser holds.

@@ -41,6 +41,7 @@ fn record(serial: u32, generation: u64, everyone: u64) -> Record {
 fn judge_at(list: &List, record: &Record, now: UnixMillis) -> Result<Freshness, Refusal> {
     let lifetimes = Lifetimes::default();
     Rules {
+        client: None,
         list,
         lifetimes: &lifetimes,
         everyone_before: None,
@@ -203,6 +204,7 @@ fn the_second_check_refuses_a_superseded_cookie() {
     let list = List::default();
     let lifetimes = Lifetimes::default();
     let rules = Rules {
+        client: None,
         list: &list,
         lifetimes: &lifetimes,
         everyone_before: None,

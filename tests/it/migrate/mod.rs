@@ -15,7 +15,7 @@ use sealed_session::adapter::Incoming;
 use sealed_session::migrate::ActixSessionCookie;
 use sealed_session::testing::ManualClock;
 use sealed_session::{
-    SessionsBuilder,
+    CsrfSettings, SessionsBuilder,
     time::{Clock, UnixMillis},
 };
 use serde_json::json;
@@ -198,4 +198,22 @@ async fn a_login_that_was_taken_over_is_not_a_recent_one() {
     // Before any order that this node has not read yet.
     let created = loaded.session.created_at().unwrap();
     assert!(created < node.clock.now(), "{created}");
+}
+
+/// Where another site may send requests to, a session that moves in with one is a session like any other.
+#[actix_web::test]
+async fn a_forged_login_form_replaces_no_session_that_moves_in() {
+    let old = Old::new(CookieContentSecurity::Private);
+    let mut csrf = CsrfSettings::default();
+    csrf.exempt_paths = vec!["/login/*".into()];
+    let cookie = |now| old.cookie(now + READ_FOR);
+    let node = node_with(cookie, |builder| builder.csrf(csrf)).await;
+    let browser = old.browser(&node, json!({ "user_id": "alice" })).await;
+    let cross = [("sec-fetch-site", "cross-site")];
+    for (user, status) in [("mallory", 403), ("alice", 200)] {
+        let path = format!("/login/{user}");
+        let sent = browser.send_with(reqwest::Method::POST, &path, &cross);
+        sent.await.is(status);
+    }
+    browser.get("/me").await.is(200);
 }

@@ -199,6 +199,24 @@ impl Browser {
             .await
     }
 
+    /// Posts a body of this type, and these headers beside the cookies.
+    pub async fn post_body(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: impl Into<reqwest::Body>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = self.client.post(format!("{}{path}", self.url)).body(body);
+        let cookies = self.header();
+        let cookies = cookies.iter().map(|value| ("cookie", value.as_str()));
+        let all = cookies.chain([("content-type", content_type)]);
+        for (name, value) in all.chain(headers.iter().copied()) {
+            request = request.header(name, value);
+        }
+        self.answer(request).await
+    }
+
     /// Sends exactly this Cookie header.
     pub async fn send_raw(
         &self,

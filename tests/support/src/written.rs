@@ -3,6 +3,7 @@
 use std::io::{Result, Write};
 use std::sync::{Arc, LazyLock, Mutex};
 
+pub use tracing::Level;
 use tracing::Dispatch;
 use tracing::subscriber::{DefaultGuard, NoSubscriber};
 
@@ -29,11 +30,17 @@ impl Write for Written {
 impl Written {
     /// Until what is returned is dropped.
     pub fn listen(&self) -> DefaultGuard {
+        self.listen_from(Level::INFO)
+    }
+
+    /// The same from another level on.
+    pub fn listen_from(&self, level: Level) -> DefaultGuard {
         LazyLock::force(&ANOTHER);
         let writer = self.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_writer(move || writer.clone())
             .with_ansi(false)
+            .with_max_level(level)
             .finish();
         tracing::subscriber::set_default(subscriber)
     }

@@ -1,0 +1,50 @@
+//! What a key says of a session beside its cookie's data.
+//!
+//! It is the first half of an HMAC-SHA256 over the cookie's name and the audience (each after its length, as in a
+//! token's associated data), the session's id, and what is said. So it says nothing about another session, cookie,
+//! application or key. Whoever says something has a key of their own for it.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::ids::SessionId;
+use crate::seal::Binding;
+
+/// Bytes of a tag.
+pub(super) const TAG: usize = 16;
+
+/// Never `None`: HMAC takes keys of any length, and its output is longer than a tag.
+pub(super) fn tag(
+    key: &[u8; 32],
+    binding: &Binding,
+    session: &SessionId,
+    said: &[u8],
+) -> Option<[u8; TAG]> {
+    let whole = mac(key, binding, session, said)?.finalize().into_bytes();
+    whole.first_chunk().copied()
+}
+
+/// Whether it is the tag. Compared in constant time.
+pub(super) fn verify(
+    key: &[u8; 32],
+    binding: &Binding,
+    session: &SessionId,
+    said: &[u8],
+    tag: &[u8; TAG],
+) -> bool {
+    let mac = mac(key, binding, session, said);
+    mac.is_some_and(|mac| mac.verify_truncated_left(tag).is_ok())
+}
+
+fn mac(
+    key: &[u8; 32],
+    binding: &Binding,
+    session: &SessionId,
+    said: &[u8],
+) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    mac.update(binding.fields());
+    mac.update(session.as_bytes());
+    mac.update(said);
+    Some(mac)
+}
