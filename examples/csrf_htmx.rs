@@ -27,7 +27,7 @@ async fn page(session: Session, token: CsrfToken) -> Result<Html> {
 
 /// Answered 403 before it comes here, if there is no token of this session in the header or the field.
 #[post("/count")]
-async fn count(session: Session) -> Result<String> {
+async fn add(session: Session) -> Result<String> {
     session.update_or("count", 0, |count: u32| count + 1)?;
     let count = session.get::<u32>("count")?.unwrap_or_default();
     Ok(count.to_string())
@@ -43,7 +43,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let sessions = builder.store(Memory::new()).csrf(csrf).start().await?;
     let app = move || {
         let app = App::new().wrap(SessionMiddleware::new(&sessions));
-        app.service((page, count))
+        app.service((page, add))
     };
     HttpServer::new(app).bind(address)?.run().await?;
     Ok(())
