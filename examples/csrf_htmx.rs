@@ -28,8 +28,8 @@ async fn page(session: Session, token: CsrfToken) -> Result<Html> {
 /// Answered 403 before it comes here, if there is no token of this session in the header or the field.
 #[post("/count")]
 async fn add(session: Session) -> Result<String> {
-    session.update_or("count", 0, |count: u32| count + 1)?;
-    let count = session.get::<u32>("count")?.unwrap_or_default();
+    let count = session.get::<u32>("count")?.unwrap_or_default() + 1;
+    session.insert("count", count)?;
     Ok(count.to_string())
 }
 
