@@ -6,7 +6,8 @@ use actix_web::web::Html;
 use actix_web::{App, HttpServer, Result, get, post};
 use sealed_session::store::Memory;
 use sealed_session::{
-    CsrfMode, CsrfSettings, CsrfToken, KeyRing, Session, SessionMiddleware, Sessions,
+    CsrfToken, KeyRing, Session, SessionMiddleware, Sessions,
+    settings::{CsrfMode, CsrfSettings},
 };
 
 /// htmx reads the attribute `hx-headers` of whatever is around the element that it sends a request for.

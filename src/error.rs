@@ -84,7 +84,7 @@ pub enum Rejected {
     #[error("all sessions were ended")]
     EveryoneEnded,
     /// The request's client looks otherwise than that of the login
-    /// ([`ClientBinding::Reject`](crate::ClientBinding::Reject)): a browser was updated, or somebody else has the cookie.
+    /// ([`ClientBinding::Reject`](crate::settings::ClientBinding::Reject)): a browser was updated, or somebody else has the cookie.
     #[error("the client looks otherwise than at the login")]
     ClientChanged,
     /// Older than the revocation list, which may not know of its end.

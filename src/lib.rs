@@ -39,6 +39,19 @@
 //! **[Keys](keys)** come from a file that the command line `sealed-session keys` makes and rotates. A new
 //! key opens before it seals, an old one opens until its last session has ended.
 //!
+//! # What an application with accounts gets
+//!
+//! Each part works without the others, and costs nothing where it is not used.
+//!
+//! - [`TypedSession`](session::TypedSession): an entry as a type of the application's.
+//! - [Roles and groups](Login::roles): what a user may do, and whose sessions end together ([`Sessions::end_group`]).
+//! - [`actix::Require`]: middleware and guard for logins, roles and recent logins, with the way to the login page and back
+//!   ([`next_path`]); [`actix::Identity`]: the application's own user as an argument.
+//! - [`Session::flash`]: messages for the next page.
+//! - [`settings::CsrfSettings`]: what other sites make a browser send is refused; [`CsrfToken`] for those who must have tokens.
+//! - [`Session::ended`]: closes a WebSocket when its session ends; [`session::SessionObserver`]: an audit log.
+//! - [`settings::ClientSettings`]: binding to what a client looks like, and its address behind proxies.
+//!
 //! # What a cookie cannot do
 //!
 //! Two requests that run at the same time each start from the cookie they carry, and the response that
@@ -49,8 +62,7 @@
 //! # Where to go on
 //!
 //! - [`SessionConfig`]: every setting.
-//! - [`Lifetimes`], [`CookieSettings`], [`revoke::WhenStale`], [`revoke::OlderSessions`]: the same in code, with
-//!   what they mean.
+//! - [`settings`], [`revoke::WhenStale`], [`revoke::OlderSessions`]: the same in code, with what they mean.
 //! - [`session`]: the errors of a session's methods. [`time`]: instants and clocks. [`inspect`]: looking at a cookie
 //!   or a node. [`adapter`]: for other web frameworks.
 //! - [`key_files`]: writing and planning key files, as the command line does.
@@ -121,21 +133,28 @@ mod wire;
 #[cfg(feature = "actix")]
 #[cfg_attr(docsrs, doc(cfg(feature = "actix")))]
 pub use actix::{SessionExt, SessionMiddleware};
-pub use client::{ClientBinding, ClientSettings, ProxyHeader};
 pub use config::SessionConfig;
-pub use cookie::{CookieSettings, PreviousCookie, SameSite, SiteData};
-pub use csrf::{CsrfMode, CsrfSettings};
+pub use cookie::{CookieSettings, SameSite};
 pub use error::ConfigError;
 #[doc(inline)]
 pub use keys::KeyRing;
 pub use next_path::next_path;
 #[doc(inline)]
 pub use session::{
-    AnonymousEntries, CsrfToken, LoggedIn, Login, LoginSettings, Session, SessionGetError,
-    SessionInsertError, SessionStatus, SessionUpdateError,
+    CsrfToken, LoggedIn, Login, Session, SessionGetError, SessionInsertError, SessionStatus,
+    SessionUpdateError,
 };
 pub use sessions::{Sessions, SessionsBuilder};
 pub use time::lifetime::Lifetimes;
+
+/// Tables of the configuration, and what they choose from, for who sets them in code.
+pub mod settings {
+    pub use crate::client::{ClientBinding, ClientSettings, ProxyHeader};
+    pub use crate::cookie::{CookieSettings, PreviousCookie, SameSite, SiteData};
+    pub use crate::csrf::{CsrfMode, CsrfSettings};
+    pub use crate::session::{AnonymousEntries, LoginSettings};
+    pub use crate::time::lifetime::Lifetimes;
+}
 
 /// For adapters to other web frameworks: [`Sessions::judge_source`], which refuses what another site sends,
 /// [`Sessions::load`] and perhaps [`Sessions::judge_token`] before the handler, [`Sessions::commit`] after it, and what passes between them and the adapter.

@@ -11,7 +11,7 @@ use crate::actix::error::NoClientAddress;
 use crate::actix::extract;
 
 /// The address of the client: that of the other end of the connection, or the one that trusted proxies name
-/// ([`ClientSettings::trusted_proxies`](crate::ClientSettings::trusted_proxies), of the nearest
+/// ([`ClientSettings::trusted_proxies`](crate::settings::ClientSettings::trusted_proxies), of the nearest
 /// [`SessionMiddleware`](crate::actix::SessionMiddleware) around). What others say of it in headers is ignored.
 ///
 /// For logs, and for limiting how often one address may try. It is no proof of who somebody is. The response does not

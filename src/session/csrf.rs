@@ -21,7 +21,7 @@ use crate::session::error::CsrfTokenError;
 /// something. The response then sets the session's cookie. It depends on the session in any case (`Vary: Cookie`,
 /// `private`).
 ///
-/// With [`CsrfMode::Token`](crate::CsrfMode::Token) whatever could change something needs a token, a login as well.
+/// With [`CsrfMode::Token`](crate::settings::CsrfMode::Token) whatever could change something needs a token, a login as well.
 /// With the other modes tokens are made and not demanded. A login ends those from before it: a page that was open then
 /// has to be loaded again, and a handler that logs in takes its token afterwards.
 ///

@@ -62,7 +62,7 @@ impl Session {
     /// login.
     ///
     /// A cart may be taken as it is. What decides something, such as an address to deliver to or the page to go to, is
-    /// shown to the user first, or [dropped](crate::LoginSettings::anonymous_entries) by a setting.
+    /// shown to the user first, or [dropped](crate::settings::LoginSettings::anonymous_entries) by a setting.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

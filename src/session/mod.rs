@@ -156,7 +156,7 @@ impl Session {
 
     /// Whether the client looks otherwise than at the login: another browser, an update of it, other languages, or
     /// somebody else who has the cookie. `false` unless the settings bind sessions to their clients
-    /// ([`ClientBinding::Signal`](crate::ClientBinding::Signal)), without a login, and for a session that was logged in
+    /// ([`ClientBinding::Signal`](crate::settings::ClientBinding::Signal)), without a login, and for a session that was logged in
     /// before they did. [`reauthenticate`](Self::reauthenticate) binds it to the client of the request.
     ///
     /// ```

@@ -146,7 +146,7 @@ impl SessionsBuilder {
     /// with no exceptions ([`CsrfSettings::default`]).
     ///
     /// ```
-    /// use sealed_session::CsrfSettings;
+    /// use sealed_session::settings::CsrfSettings;
     ///
     /// let mut csrf = CsrfSettings::default();
     /// csrf.exempt_paths = vec!["/saml/acs".into()];
@@ -162,7 +162,7 @@ impl SessionsBuilder {
     /// Default: nothing and none.
     ///
     /// ```
-    /// use sealed_session::{ClientBinding, ClientSettings};
+    /// use sealed_session::{settings::{ClientBinding, ClientSettings}};
     ///
     /// let mut client = ClientSettings::default();
     /// client.binding = ClientBinding::Signal;

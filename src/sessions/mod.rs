@@ -273,7 +273,7 @@ impl Sessions {
     }
 
     /// What the client of a request looks like, for [`Incoming::client`]. `None` where no session is bound to that
-    /// ([`ClientSettings::binding`](crate::ClientSettings::binding)): then no header is asked for.
+    /// ([`ClientSettings::binding`](crate::settings::ClientSettings::binding)): then no header is asked for.
     ///
     /// `lines` gives the values of all lines of the header of a name, in small letters, in their order; none where it is
     /// not there.
@@ -286,7 +286,7 @@ impl Sessions {
     }
 
     /// From which address a request comes that `peer` sent: the peer's, or the one that trusted proxies name
-    /// ([`ClientSettings::trusted_proxies`](crate::ClientSettings::trusted_proxies)). `lines` is as for
+    /// ([`ClientSettings::trusted_proxies`](crate::settings::ClientSettings::trusted_proxies)). `lines` is as for
     /// [`fingerprint`](Self::fingerprint), and asked only for what a trusted proxy sent.
     pub fn client_address<'h, L: DoubleEndedIterator<Item = &'h [u8]>>(
         &self,

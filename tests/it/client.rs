@@ -11,7 +11,10 @@ use sealed_session::inspect;
 use sealed_session::session::Rejected;
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
-use sealed_session::{ClientBinding, ClientSettings, Session, Sessions, SessionsBuilder};
+use sealed_session::{
+    Session, Sessions, SessionsBuilder,
+    settings::{ClientBinding, ClientSettings},
+};
 use support::{
     Answer, Browser, MINUTE, Node, builder, memory, raw, ring, routes, serve, serve_app,
 };

@@ -5,7 +5,10 @@ use actix_web::{App, HttpServer, web};
 use reqwest::Method;
 use sealed_session::actix::{ClientAddress, SessionMiddleware};
 use sealed_session::testing::ManualClock;
-use sealed_session::{ClientSettings, ProxyHeader, SessionConfig, Sessions};
+use sealed_session::{
+    SessionConfig, Sessions,
+    settings::{ClientSettings, ProxyHeader},
+};
 use support::faulty::{Faulty, Mode};
 use support::{Browser, MINUTE, builder, eventually, log, memory};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -10,7 +10,10 @@ use actix_web::{App, HttpResponse, web};
 use reqwest::Method;
 use sealed_session::adapter::CrossSite;
 use sealed_session::testing::ManualClock;
-use sealed_session::{CsrfMode, CsrfSettings, Session, SessionMiddleware};
+use sealed_session::{
+    Session, SessionMiddleware,
+    settings::{CsrfMode, CsrfSettings},
+};
 use serde_json::json;
 use support::{Answer, Browser, Node, builder, memory, serve_app};
 

@@ -14,8 +14,8 @@ use sealed_session::adapter::CrossSite;
 use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::time::{Clock, UnixMillis};
 use sealed_session::{
-    CsrfMode, CsrfSettings, CsrfToken, KeyRing, Session, SessionMiddleware, Sessions,
-    SessionsBuilder,
+    CsrfToken, KeyRing, Session, SessionMiddleware, Sessions, SessionsBuilder,
+    settings::{CsrfMode, CsrfSettings},
 };
 use serde_json::json;
 use support::faulty::{Call, Faulty, Mode};

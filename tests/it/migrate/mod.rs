@@ -15,7 +15,8 @@ use sealed_session::adapter::Incoming;
 use sealed_session::migrate::ActixSessionCookie;
 use sealed_session::testing::ManualClock;
 use sealed_session::{
-    CsrfSettings, SessionsBuilder,
+    SessionsBuilder,
+    settings::CsrfSettings,
     time::{Clock, UnixMillis},
 };
 use serde_json::json;

@@ -3,8 +3,8 @@
 use std::io::{Result, Write};
 use std::sync::{Arc, LazyLock, Mutex};
 
-pub use tracing::Level;
 use tracing::Dispatch;
+pub use tracing::Level;
 use tracing::subscriber::{DefaultGuard, NoSubscriber};
 
 /// While `tracing` knows of a single subscriber it asks the thread's own whether anybody wants an event, the first
