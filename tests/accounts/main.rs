@@ -1,9 +1,8 @@
 //! The example application and the command line, run as their users run them: as processes of their own, asked over
-//! HTTP and by a browser.
+//! HTTP.
 
 #![cfg(all(feature = "actix", feature = "redb"))]
 
-mod chromium;
 mod cli_check;
 mod cli_errors;
 mod cli_keys;
