@@ -15,7 +15,9 @@ mod keys;
 mod kill;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod pages;
 mod requests;
+mod roles;
 mod sessions;
 mod small;
 mod start;
