@@ -5,14 +5,15 @@
 //! 2. Whoever planted an anonymous session's cookie in the browser has stored what is in it. So what is taken over is
 //!    marked, and stays so over further logins of the user.
 //! 3. A write of an entry takes its mark, for what was written is the user's. So does a removal.
-//! 4. The marks are one entry of the library's own: the names, sorted. There is none where nothing is marked, and it is
-//!    bound to fit like every other.
+//! 4. The marks are one entry of the library's own: the names, sorted. There is none where nothing is marked. An
+//!    anonymous session leaves room for them.
 //! 5. The library's own entries, such as messages, are not marked.
 
 use serde::Deserialize;
 
 use crate::record::{Entries, Record};
 use crate::session::value::is_reserved;
+use crate::wire::pairs::Pair;
 use crate::wire::value;
 
 /// The entry's name.
@@ -69,6 +70,20 @@ pub(super) fn unmarked(entries: Entries, key: &str) -> Entries {
     let mut names = names(&entries);
     names.retain(|name| name != key);
     marked(entries.clone(), &names).unwrap_or(entries)
+}
+
+/// How many bytes the marks take that a login of an anonymous session's user makes. They are kept free, or the login
+/// could not take over a session that is full.
+pub(super) fn room_for_marks(record: &Record) -> usize {
+    let names = match record.login {
+        Some(_) => Vec::new(),
+        None => Vec::from_iter(own(&record.entries)),
+    };
+    let mark = (!names.is_empty()).then(|| value::encode(&names).ok());
+    let mark = mark
+        .flatten()
+        .map(|mark| Pair::write(ENTRY.as_bytes(), &mark));
+    mark.map_or(0, |mark| mark.len())
 }
 
 /// Removes an entry of the application's, and its mark.

@@ -16,7 +16,7 @@ use crate::revoke::node::{Attempt, Node};
 use crate::revoke::policy::{OlderSessions, Policies};
 use crate::revoke::{Published, Revocation, SessionEntry};
 use crate::seal::Binding;
-use crate::session::before_login::{self, LoginSettings};
+use crate::session::before_login::{self, AnonymousEntries, LoginSettings};
 use crate::session::observer::{LogoutScope, Observed, PendingLogout};
 use crate::session::validity::Rules;
 use crate::time::{Class, Clock, Lifetimes, SKEW, UnixMillis};
@@ -135,7 +135,11 @@ impl Service {
     ) -> Result<(), TooLarge> {
         let after = before_login::unmarked(record.entries.with(key, value), key);
         let before = mem::replace(&mut record.entries, after);
-        let fits = self.room.admit(record.longest_len());
+        let marks = match self.login.anonymous_entries {
+            AnonymousEntries::Keep => before_login::room_for_marks(record),
+            AnonymousEntries::Drop => 0,
+        };
+        let fits = self.room.admit(record.longest_len() + marks);
         fits.inspect_err(|_| record.entries = before)
     }
 

@@ -12,6 +12,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use support::web_socket::WebSocket;
 use support::{Browser, eventually, example, ports};
 
 /// An example that does not outlive its test.
@@ -64,7 +65,7 @@ fn small_examples_are_small() {
             seen += 1;
         }
     }
-    assert!(seen >= 6, "{seen}");
+    assert!(seen >= 9, "{seen}");
 }
 
 #[actix_web::test]
@@ -117,6 +118,64 @@ async fn the_example_of_flash_messages_shows_each_once_and_escapes_it() {
     );
     let page = browser.get("/").await.body;
     assert!(!page.contains("flash-"), "{page}");
+}
+
+#[actix_web::test]
+async fn the_example_of_roles_lets_in_whom_it_says() {
+    let example = Running::start("roles", &[]).await;
+    let stranger = example.browser();
+    assert_eq!(stranger.get("/").await.body, "a stranger reads");
+    stranger.post("/articles").await.is(401);
+    let of = async |role: &str| {
+        let browser = example.browser();
+        browser.post(&format!("/login/ada/{role}")).await.is(200);
+        browser
+    };
+    let reader = of("reader").await;
+    assert_eq!(reader.get("/").await.body, "ada reads");
+    reader.post("/articles").await.is(403);
+    let editor = of("editor").await;
+    assert_eq!(editor.post("/articles").await.body, "written by ada");
+    editor.delete("/articles/1").await.is(403);
+    let admin = of("admin").await;
+    assert_eq!(admin.delete("/articles/1").await.body, "ada removed 1");
+}
+
+#[actix_web::test]
+async fn the_example_of_tokens_counts_what_carries_one() {
+    let example = Running::start("csrf_htmx", &[]).await;
+    let browser = example.browser();
+    let page = browser.get("/").await.is(200).body;
+    browser.post("/count").await.is(403);
+    let between = |start: &str, end: &str| {
+        let (_, rest) = page.split_once(start).unwrap();
+        rest.split_once(end).unwrap().0.to_owned()
+    };
+    let field = between("name=\"csrf_token\" value=\"", "\"");
+    let form = format!("csrf_token={field}");
+    let form = browser.post_form("/count", &form).await;
+    assert_eq!(form.is(200).body, "1");
+    let header = between("{\"x-csrf-token\": \"", "\"");
+    let headers = [("x-csrf-token", header.as_str())];
+    let htmx = browser.send_with(Method::POST, "/count", &headers).await;
+    assert_eq!(htmx.is(200).body, "2");
+    let stranger = example.browser();
+    stranger.get("/").await.is(200);
+    let stolen = stranger.send_with(Method::POST, "/count", &headers).await;
+    stolen.is(403);
+}
+
+#[actix_web::test]
+async fn the_example_of_a_websocket_closes_it_at_the_logout() {
+    let example = Running::start("websocket", &[]).await;
+    let browser = example.browser();
+    browser.post("/login").await.is(303);
+    let mut socket = WebSocket::open(&browser).await;
+    socket.send("hello").await;
+    assert_eq!(socket.next().await, (0x81, b"hello".to_vec()));
+    browser.post("/logout").await.is(303);
+    assert_eq!(socket.next().await.0, 0x88, "a close frame");
+    browser.get("/socket").await.is(401);
 }
 
 #[actix_web::test]

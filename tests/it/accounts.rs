@@ -117,6 +117,7 @@ async fn the_facts_of_a_session_come_in_one_piece() {
             "created_at": session.created_at().unwrap().as_millis(),
             "expires_at": session.expires_at().unwrap().as_millis(),
             "is_remembered": true,
+            "from_before_login": [],
             "login": {
                 "subject": "alice",
                 "authenticated_at": at.as_millis(),

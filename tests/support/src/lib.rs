@@ -13,6 +13,7 @@ pub mod ram_journal;
 pub mod raw;
 pub mod redis_server;
 pub mod upload;
+pub mod web_socket;
 pub mod written;
 
 use std::path::{Path, PathBuf};
