@@ -15,8 +15,6 @@ use crate::wire::read::Reader;
 
 /// The largest time of an honest record, in the year 19809; a byte longer than today's.
 const LATEST: u64 = (1 << 49) - 1;
-/// A setting can ask for one with the next login.
-const FINGERPRINT: Option<[u8; 16]> = Some([0; 16]);
 /// The longest name that a subject can have.
 const LONGEST_NAME: &str = match str::from_utf8(&[b'x'; LONGEST_SUBJECT]) {
     Ok(name) => name,
@@ -34,7 +32,7 @@ impl Record {
     }
 
     /// How many bytes [`Self::encode`] makes at the most while the session has these entries: after
-    /// renewals, under other keys, at later times, and with a login if there was none, or once more.
+    /// renewals, under other keys, at later times, and with a login if there was none.
     pub(crate) fn longest_len(&self) -> usize {
         let layout = self.layout();
         let login = layout.login.map_or(
@@ -45,7 +43,7 @@ impl Record {
                 at: LATEST,
                 roles: Vec::new(),
                 groups: Vec::new(),
-                fingerprint: FINGERPRINT,
+                fingerprint: None,
             },
             LoginLayout::longest,
         );
@@ -168,7 +166,6 @@ impl<'a> LoginLayout<'a> {
         Self {
             generation: LATEST,
             at: LATEST,
-            fingerprint: FINGERPRINT,
             ..self
         }
     }
