@@ -2,11 +2,15 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `POST /api/login` `{"user": NAME, "remember": false}` | 200 `{"user", "session"}` |
+//! | `POST /api/login` `{"user": NAME, "remember": false, "roles": [NAME]}` | 200 `{"user", "session"}` |
 //! | `GET /api/me` | 200 `{"user", "session", "generation", "created_at", "authenticated_at", "expires_at", "remembered"}`, or 401 |
 //! | `GET /api/entries` | 200, all entries |
 //! | `PUT`, `GET`, `DELETE /api/entries/{key}` | 204; 200, or 404; 204 |
 //! | `POST /api/renew` | 200 `{"session"}` and a new cookie |
+//! | `GET /api/admin` | 200 `{"user", "roles"}` with the role `admin`, else 403 |
+//! | `POST /api/sensitive` | 200 `{"authenticated_at"}` within five minutes of a login, or else 403 |
+//! | `POST /api/reauthenticate` | 204, and the five minutes begin anew |
+//! | `GET /api/csrf` | 200 `{"token", "header", "field"}`, for settings that ask for tokens |
 //! | `POST /api/logout`, `/api/logout-all`, `/api/logout-others` | 204 |
 //! | `GET /healthz` | 200 `{"keys", "revocation"}` |
 //! | `GET /metrics` | 200, text for Prometheus; only with the feature `metrics` |
@@ -18,13 +22,14 @@ use std::collections::BTreeMap;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, Resource, Result, Route, guard, web};
 use futures_util::StreamExt;
-use sealed_session::actix::Authenticated;
-use sealed_session::{Session, Sessions};
+use sealed_session::actix::{Authenticated, Require};
+use sealed_session::{CsrfToken, Session, Sessions};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::errors::Problem;
+use crate::pages::STEP_UP;
 
 /// The longest name of a user, in bytes: as long as a subject can be.
 const LONGEST_USER: usize = 255;
@@ -52,6 +57,24 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 web::delete().to(remove_entry),
             ],
         ))
+        .service(only(
+            "/api/admin",
+            "GET, HEAD",
+            [get().to(admin).wrap(Require::role("admin"))],
+        ))
+        .service(only(
+            "/api/sensitive",
+            "POST",
+            [web::post()
+                .to(sensitive)
+                .wrap(Require::login().within(STEP_UP))],
+        ))
+        .service(only(
+            "/api/reauthenticate",
+            "POST",
+            [web::post().to(reauthenticate)],
+        ))
+        .service(only("/api/csrf", "GET, HEAD", [get().to(csrf)]))
         .service(only("/api/renew", "POST", [web::post().to(renew)]))
         .service(only("/api/logout", "POST", [web::post().to(logout)]))
         .service(only(
@@ -88,16 +111,24 @@ pub fn only<const N: usize>(path: &str, methods: &'static str, routes: [Route; N
 struct Credentials {
     user: Option<String>,
     remember: Option<bool>,
+    roles: Option<Vec<String>>,
+}
+
+/// Whether somebody can be called this.
+pub fn is_name(user: &str) -> bool {
+    !user.trim().is_empty() && user.len() <= LONGEST_USER
 }
 
 async fn login(session: Session, request: HttpRequest, body: web::Payload) -> Result<HttpResponse> {
     let credentials: Credentials = read_json(&request, body).await?;
     let user = credentials.user.unwrap_or_default();
-    if user.trim().is_empty() || user.len() > LONGEST_USER {
+    if !is_name(&user) {
         return Err(Problem::InvalidUser.into());
     }
-    let remember = credentials.remember.unwrap_or(false);
-    session.authenticate(&user).remember(remember).await?;
+    let login = session
+        .authenticate(&user)
+        .remember(credentials.remember.unwrap_or(false));
+    login.roles(credentials.roles.unwrap_or_default()).await?;
     Ok(HttpResponse::Ok().json(json!({ "user": user, "session": id(&session) })))
 }
 
@@ -111,6 +142,32 @@ async fn me(user: Authenticated) -> HttpResponse {
         "authenticated_at": session.authenticated_at().map(|time| time.to_string()),
         "expires_at": session.expires_at().map(|time| time.to_string()),
         "remembered": session.is_remembered(),
+    }))
+}
+
+async fn admin(user: Authenticated) -> HttpResponse {
+    let roles = user.session().roles();
+    HttpResponse::Ok().json(json!({ "user": user.subject(), "roles": roles }))
+}
+
+/// Something that must not be done with a session that somebody left open.
+async fn sensitive(session: Session) -> HttpResponse {
+    let at = session.authenticated_at().map(|time| time.to_string());
+    HttpResponse::Ok().json(json!({ "authenticated_at": at }))
+}
+
+/// An application checks the password before it.
+async fn reauthenticate(user: Authenticated) -> Result<HttpResponse> {
+    user.session().reauthenticate().await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Begins a session where there is none: a token is of one.
+async fn csrf(token: CsrfToken) -> HttpResponse {
+    HttpResponse::Ok().json(json!({
+        "token": token.token(),
+        "header": token.header_name(),
+        "field": token.field_name(),
     }))
 }
 

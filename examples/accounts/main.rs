@@ -10,9 +10,10 @@
 //! | file | what it shows |
 //! |---|---|
 //! | `setup.rs` | starting: a first key, a list that is created on purpose, errors in one line |
-//! | `api.rs` | login, logout, renewal and entries, as handlers |
-//! | `errors.rs` | turning the library's errors into an application's own |
-//! | `pages.rs` | pages under a strict Content-Security-Policy |
+//! | `api.rs` | for programs: login, logout, renewal, roles, step-up and entries, as handlers |
+//! | `pages.rs` | for people: the same as forms, under a strict Content-Security-Policy and without scripts |
+//! | `views.rs` | what the pages look like; `style.css` and `icon.svg` are their assets |
+//! | `errors.rs` | turning the library's errors into an application's own, as JSON or as a page |
 //! | `metrics.rs` | numbers for Prometheus, with `--features metrics` |
 
 mod api;
@@ -35,6 +36,7 @@ mod metrics {
 }
 mod pages;
 mod setup;
+mod views;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -48,6 +50,7 @@ use sealed_session::actix::SessionMiddleware;
 use tracing_subscriber::EnvFilter;
 
 use metrics::Metrics;
+use pages::Doors;
 use setup::{Failure, Options};
 
 /// How long requests under way may take once the server was asked to stop, in seconds.
@@ -84,11 +87,12 @@ async fn run(options: Options) -> Result<(), Failure> {
     // Once, outside the closure below, which runs in every worker.
     let sessions = setup::sessions(&options).await?;
     let state = sessions.clone();
+    let doors = Doors::new()?;
     let server = HttpServer::new(move || {
         App::new()
-            .configure(|config| routes(config, &state, &metrics))
+            .configure(|config| routes(config, &state, &doors, &metrics))
             // The last one is the outermost.
-            .wrap(from_fn(errors::as_json))
+            .wrap(from_fn(errors::present))
             .wrap(from_fn(pages::protect))
     })
     .disable_signals()
@@ -121,7 +125,7 @@ async fn run(options: Options) -> Result<(), Failure> {
     }
 }
 
-fn routes(config: &mut web::ServiceConfig, sessions: &Sessions, metrics: &Metrics) {
+fn routes(config: &mut web::ServiceConfig, sessions: &Sessions, doors: &Doors, metrics: &Metrics) {
     config
         .app_data(web::Data::new(sessions.clone()))
         // A health check, numbers and the pages' assets need no session, so they stay outside.
@@ -132,7 +136,7 @@ fn routes(config: &mut web::ServiceConfig, sessions: &Sessions, metrics: &Metric
             web::scope("")
                 .wrap(SessionMiddleware::new(sessions))
                 .configure(api::routes)
-                .configure(pages::routes),
+                .configure(|config| pages::routes(config, doors)),
         );
 }
 

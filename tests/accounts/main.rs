@@ -1,9 +1,8 @@
 //! The example application and the command line, run as their users run them: as processes of their own, asked over
-//! HTTP and by a browser.
+//! HTTP.
 
 #![cfg(all(feature = "actix", feature = "redb"))]
 
-mod chromium;
 mod cli_check;
 mod cli_errors;
 mod cli_keys;
@@ -16,7 +15,9 @@ mod keys;
 mod kill;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod pages;
 mod requests;
+mod roles;
 mod sessions;
 mod small;
 mod start;

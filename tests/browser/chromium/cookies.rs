@@ -1,91 +1,96 @@
-//! The example `accounts` in Chromium: what becomes of our cookies in a browser that others wrote.
+//! What becomes of our cookies in the browser.
 //!
-//! 1. The requests are those of a page's JavaScript. The browser decides when they leave, over which
-//!    connections, and in which order it takes their answers' cookies.
-//! 2. The server's clock is moved by hand. The browser's is not, so no cookie ends by that one.
+//! The requests are those of a page's JavaScript. The browser decides when they leave, over which connections, and in
+//! which order it takes their answers' cookies.
 
-#![cfg(all(target_os = "linux", feature = "actix", feature = "redb"))]
-
-mod driver;
-
-use std::process::{Command, Stdio};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use driver::{Chromium, Cookie, Request};
 use serde_json::{Value, json};
-use support::accounts::{Server, command, folder};
-use support::moved_clock::MovedClock;
 use support::{HOUR, MINUTE, SECOND};
-use tempfile::TempDir;
+
+use super::{Chromium, Site};
 
 /// Longer than until a read is told to the browser again, by default.
 const QUIET: Duration = Duration::from_secs(301);
 const ME: Request<'_> = ("GET", "/api/me", Value::Null);
 const ENTRIES: Request<'_> = ("GET", "/api/entries", Value::Null);
 
-/// The example, under a clock of its own.
-struct Site {
-    server: Server,
-    clock: MovedClock,
-    ahead: Duration,
-    _data: TempDir,
+/// Sends all requests at once and waits for all answers, with a limit, as the page that is open.
+const FETCH: &str = "
+    return Promise.all(arguments[0].map(async ([method, path, value]) => {
+        const options = { method, signal: AbortSignal.timeout(20000) };
+        if (value !== null) {
+            options.headers = { 'content-type': 'application/json' };
+            options.body = JSON.stringify(value);
+        }
+        const response = await fetch(path, options);
+        return [response.status, await response.text()];
+    }));";
+
+/// A request of the page: the method, the path, and the JSON to send, if any.
+type Request<'a> = (&'a str, &'a str, Value);
+
+/// A cookie that the browser would send to the page that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Cookie {
+    value: String,
+    secure: bool,
+    http_only: bool,
+    same_site: String,
 }
 
 impl Site {
-    /// With the cookie for plain http, `session`.
-    fn start() -> Self {
-        let data = folder();
-        let mut command = command(["--data"]);
-        command.arg(data.path());
-        Self::run(command, data)
-    }
-
-    /// With the default cookie, `__Host-session`.
-    fn secure() -> Self {
-        let data = folder();
-        // Makes the keys.
-        Server::on(data.path()).kill();
-        let file = data.path().join("session.toml");
-        let text = "audience = \"accounts\"\n[keys]\nfile = \"keys.toml\"\n\
-                    [revocation]\nstore = \"memory\"\n";
-        std::fs::write(&file, text).unwrap();
-        let mut command = command(["--config"]);
-        command.arg(file);
-        Self::run(command, data)
-    }
-
-    fn run(mut command: Command, data: TempDir) -> Self {
-        let clock = MovedClock::build().unwrap();
-        command.envs(clock.environment()).stderr(Stdio::inherit());
-        Self {
-            server: Server::try_start(&mut command).expect("the server does not start"),
-            clock,
-            ahead: Duration::ZERO,
-            _data: data,
-        }
-    }
-
-    fn advance(&mut self, by: Duration) {
-        self.ahead += by;
-        self.clock.set(self.ahead.as_millis().try_into().unwrap());
-    }
-
     /// Opens a page that sends nothing by itself, under a name of this machine.
     async fn show(&self, browser: &Chromium, host: &str) {
-        let url = self.server.url.replace("127.0.0.1", host);
-        browser.open(&format!("{url}/healthz")).await;
+        // Pages of ours run no scripts, so their policy lets none connect.
+        let bypass = json!({ "enabled": true });
+        browser.devtools("Page.setBypassCSP", bypass).await;
+        let url = self.at("/healthz").replace("127.0.0.1", host);
+        browser.client.goto(&url).await.unwrap();
     }
 }
 
 /// What a test does again and again.
 impl Chromium {
-    async fn login(&self, user: &str) {
+    /// What the page's JavaScript is answered when it sends all of these at once: status and body.
+    async fn fetch_all(&self, requests: &[Request<'_>]) -> Vec<(u16, String)> {
+        let answers = self.client.execute(FETCH, vec![json!(requests)]).await;
+        serde_json::from_value(answers.unwrap()).unwrap()
+    }
+
+    /// The same for one request.
+    async fn fetch(&self, request: Request<'_>) -> (u16, String) {
+        let mut answers = self.fetch_all(&[request]).await;
+        answers.pop().unwrap()
+    }
+
+    /// The cookies that the browser holds for the page that is open, by their names.
+    async fn cookies(&self) -> BTreeMap<String, Cookie> {
+        let cookies = self.client.get_all_cookies().await.unwrap().into_iter();
+        cookies
+            .map(|cookie| {
+                let held = Cookie {
+                    value: cookie.value().to_owned(),
+                    secure: cookie.secure() == Some(true),
+                    http_only: cookie.http_only() == Some(true),
+                    same_site: cookie
+                        .same_site()
+                        .map(|it| it.to_string())
+                        .unwrap_or_default(),
+                };
+                (cookie.name().to_owned(), held)
+            })
+            .collect()
+    }
+
+    async fn log_in(&self, user: &str) {
         let body = json!({ "user": user });
         let (status, answer) = self.fetch(("POST", "/api/login", body)).await;
         assert_eq!(status, 200, "{answer}");
     }
 
-    async fn set(&self, key: &str, value: &str) {
+    async fn put(&self, key: &str, value: &str) {
         let path = format!("/api/entries/{key}");
         let (status, answer) = self.fetch(("PUT", &path, json!(value))).await;
         assert_eq!(status, 204, "{answer}");
@@ -117,7 +122,7 @@ async fn a_write_among_reads_is_kept_whatever_arrives_last() {
     site.show(&browser, "127.0.0.1").await;
     let mut raced = 0;
     for round in 0..25 {
-        browser.login(&format!("user{round}")).await;
+        browser.log_in(&format!("user{round}")).await;
         let told = browser.cookies().await.remove("session.seen");
         site.advance(QUIET);
         let value = format!("of round {round}");
@@ -148,7 +153,7 @@ async fn a_page_that_only_reads_stays_logged_in_for_hours() {
     let mut site = Site::start();
     let browser = Chromium::start().await;
     site.show(&browser, "127.0.0.1").await;
-    browser.login("alice").await;
+    browser.log_in("alice").await;
     let sealed = browser.cookies().await.remove("session").unwrap();
     for step in 1..=25 {
         site.advance(50 * MINUTE);
@@ -169,7 +174,7 @@ async fn a_logout_leaves_no_cookie_behind() {
     let mut site = Site::start();
     let browser = Chromium::start().await;
     site.show(&browser, "127.0.0.1").await;
-    browser.login("alice").await;
+    browser.log_in("alice").await;
     site.advance(QUIET);
     assert_eq!(browser.user().await.as_deref(), Some("alice"));
     assert_eq!(browser.names().await, ["session", "session.seen"]);
@@ -184,8 +189,8 @@ async fn two_applications_on_two_ports_replace_each_others_cookie_by_writing_alo
     let [one, other] = [Site::start(), Site::start()];
     let browser = Chromium::start().await;
     site_and_entries(&one, &browser, json!({})).await;
-    browser.login("alice").await;
-    browser.set("x", "first").await;
+    browser.log_in("alice").await;
+    browser.put("x", "first").await;
 
     let held = browser.cookies().await;
     site_and_entries(&other, &browser, json!({})).await;
@@ -195,12 +200,12 @@ async fn two_applications_on_two_ports_replace_each_others_cookie_by_writing_alo
     assert_eq!(browser.user().await.as_deref(), Some("alice"));
 
     site_and_entries(&other, &browser, json!({})).await;
-    browser.set("x", "other").await;
+    browser.put("x", "other").await;
     site_and_entries(&other, &browser, json!({ "x": "other" })).await;
     site_and_entries(&one, &browser, json!({})).await;
     assert_eq!(browser.user().await, None);
-    browser.login("bob").await;
-    browser.set("x", "second").await;
+    browser.log_in("bob").await;
+    browser.put("x", "second").await;
     site_and_entries(&other, &browser, json!({})).await;
     site_and_entries(&one, &browser, json!({ "x": "second" })).await;
 }
@@ -217,7 +222,7 @@ async fn the_default_cookie_is_kept_over_plain_http_on_this_machine_alone() {
     let browser = Chromium::start().await;
     for host in ["localhost", "127.0.0.1"] {
         site.show(&browser, host).await;
-        browser.login("alice").await;
+        browser.log_in("alice").await;
         site.advance(QUIET);
         assert_eq!(browser.user().await.as_deref(), Some("alice"), "{host}");
         let cookies = browser.cookies().await;
@@ -237,7 +242,7 @@ async fn the_default_cookie_is_kept_over_plain_http_on_this_machine_alone() {
         assert_eq!(browser.names().await, [""; 0], "{host}");
     }
     site.show(&browser, "elsewhere.test").await;
-    browser.login("alice").await;
+    browser.log_in("alice").await;
     assert_eq!(browser.names().await, [""; 0]);
     assert_eq!(browser.user().await, None);
 }
