@@ -7,7 +7,7 @@
 //! 1. It begins with one slash. Browsers read `//host` and `/\host` as another site.
 //! 2. The path holds the characters that RFC 3986 (section 3.3) allows, and nothing that a browser changes: it drops
 //!    tabs and line ends, and takes `\` for a slash.
-//! 3. No name in it is `.` or `..`, also encoded, or in front of a `;`.
+//! 3. No name in it is `.` or `..`, also encoded, or in front of a `;`, where nothing is no name either.
 //! 4. What is encoded in it is UTF-8, and no slash, backslash, percent sign or control character: some proxies and
 //!    frameworks decode before they look, or twice.
 //! 5. The query may hold any of them encoded: nobody looks for a path there.
@@ -55,7 +55,7 @@ pub(crate) fn is_site_path(text: &str) -> bool {
 }
 
 /// Whether two texts name the same path to a router that is lenient: slashes at the end or doubled, the case of
-/// letters, encoding and queries make no difference.
+/// letters, encoding, queries and what follows a semicolon make no difference.
 pub(crate) fn is_same_path(one: &str, other: &str) -> bool {
     names(one) == names(other)
 }
@@ -64,9 +64,11 @@ pub(crate) fn is_same_path(one: &str, other: &str) -> bool {
 fn names(text: &str) -> Option<Vec<Vec<u8>>> {
     let path = text.split('?').next()?;
     let names = path.split('/').filter(|name| !name.is_empty());
-    names
-        .map(|name| decoded(name).map(|name| name.to_ascii_lowercase()))
-        .collect()
+    let bare = |name: Vec<u8>| {
+        let bare = name.split(|byte| *byte == b';').next();
+        bare.unwrap_or_default().to_ascii_lowercase()
+    };
+    names.map(|name| decoded(name).map(bare)).collect()
 }
 
 /// Whether it can stand between two slashes without meaning anything.
@@ -80,6 +82,7 @@ fn is_plain_name(name: &str) -> bool {
     name.bytes().all(may_be_in_a_name)
         && !plain.contains(means_something)
         && !matches!(bare, Some("." | ".."))
+        && (plain.is_empty() || bare != Some(""))
 }
 
 /// The `pchar` of RFC 3986; whether a percent sign is followed by two digits shows when it is decoded.

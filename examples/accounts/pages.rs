@@ -52,7 +52,10 @@ impl Doors {
     pub fn new() -> Result<Self, ConfigError> {
         let login = Require::login().login_page("/login")?;
         let admin = Require::role("admin").login_page("/login")?;
-        let recent = login.clone().within(STEP_UP).confirm_page("/confirm")?;
+        let recent = login
+            .clone()
+            .within(STEP_UP)
+            .reauthentication_page("/confirm")?;
         Ok(Self {
             login,
             admin,

@@ -32,13 +32,13 @@ pub(super) async fn check(
     session: &Session,
     request: &mut ServiceRequest,
 ) -> Result<(), CrossSite> {
-    let mut lines = request.headers().get_all(sessions.csrf_header());
+    let mut lines = request.headers().get_all(sessions.csrf_header_name());
     match (lines.next(), lines.next()) {
         (Some(line), None) => return sessions.judge_token(session, Some(line.as_bytes())),
         (Some(_), Some(_)) => return sessions.judge_token(session, Some(b"")),
         (None, _) => (),
     }
-    let search = FieldSearch::new(request.content_type(), sessions.csrf_field());
+    let search = FieldSearch::new(request.content_type(), sessions.csrf_field_name());
     let Some(search) = search.filter(|_| session.peek().id().is_some()) else {
         return sessions.judge_token(session, None);
     };

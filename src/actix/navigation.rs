@@ -22,6 +22,10 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~')
     .remove(b'/');
 
+/// How long an address may be. With more, and a cookie beside it, the answer would not fit into nginx' default buffer of
+/// 4 KiB; the browser then goes to the page, and comes back to where that leads.
+const LONGEST: usize = 2048;
+
 /// Whether a browser goes to a page with it, by a link or by a form.
 pub(super) fn navigates(request: &ServiceRequest) -> bool {
     let mut modes = request.headers().get_all(&SEC_FETCH_MODE).peekable();
@@ -48,5 +52,9 @@ pub(super) fn leading_back(page: &str, request: &ServiceRequest, logout_path: &s
         return page.to_owned();
     };
     let joint = if page.contains('?') { '&' } else { '?' };
-    format!("{page}{joint}next={}", utf8_percent_encode(next, ENCODED))
+    let address = format!("{page}{joint}next={}", utf8_percent_encode(next, ENCODED));
+    match address.len() <= LONGEST {
+        true => address,
+        false => page.to_owned(),
+    }
 }

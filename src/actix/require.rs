@@ -34,7 +34,7 @@ use crate::session::Session;
 ///
 /// As middleware it answers everyone else, with what [`Authenticated`](crate::actix::Authenticated) answers (401),
 /// [`Forbidden`] (403) or [`ReauthenticationRequired`] (403). Browsers that go to a page are sent to
-/// [`login_page`](Self::login_page) or [`confirm_page`](Self::confirm_page) instead (303), if these are set. They are
+/// [`login_page`](Self::login_page) or [`reauthentication_page`](Self::reauthentication_page) instead (303), if these are set. They are
 /// told by `Sec-Fetch-Mode: navigate`, or without that header by an `Accept` that lists `text/html`.
 ///
 /// It has to be inside of [`SessionMiddleware`](crate::actix::SessionMiddleware), so it is wrapped before it, or around
@@ -53,7 +53,7 @@ use crate::session::Session;
 /// let recent = Require::login()
 ///     .within(Duration::from_secs(300))
 ///     .login_page("/login")?
-///     .confirm_page("/confirm")?;
+///     .reauthentication_page("/confirm")?;
 ///
 /// let app = App::new()
 ///     .route("/login", web::get().to(async || "the form")) // outside of what leads to it
@@ -89,7 +89,7 @@ pub struct Require {
     roles: Roles,
     within: Option<Duration>,
     login_page: Option<String>,
-    confirm_page: Option<String>,
+    reauthentication_page: Option<String>,
     logout_path: String,
 }
 
@@ -136,7 +136,7 @@ impl Require {
             roles,
             within: None,
             login_page: None,
-            confirm_page: None,
+            reauthentication_page: None,
             logout_path: "/logout".to_owned(),
         }
     }
@@ -167,10 +167,10 @@ impl Require {
     ///
     /// # Errors
     /// When it is no path of this site.
-    pub fn confirm_page(self, page: impl Into<String>) -> Result<Self, ConfigError> {
-        let page = Some(site_path("Require::confirm_page", page.into())?);
+    pub fn reauthentication_page(self, page: impl Into<String>) -> Result<Self, ConfigError> {
+        let page = Some(site_path("Require::reauthentication_page", page.into())?);
         Ok(Self {
-            confirm_page: page,
+            reauthentication_page: page,
             ..self
         })
     }
@@ -230,7 +230,7 @@ impl Require {
         let (page, error) = match lack {
             Lack::Login => (&self.login_page, Unauthenticated.into()),
             Lack::Role => (&None, Forbidden.into()),
-            Lack::RecentLogin => (&self.confirm_page, ReauthenticationRequired.into()),
+            Lack::RecentLogin => (&self.reauthentication_page, ReauthenticationRequired.into()),
         };
         match page {
             Some(page) if navigates(request) && !is_same_path(request.path(), page) => {

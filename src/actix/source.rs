@@ -12,7 +12,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Where a request comes from that could change something: none for others, which are the most.
 pub(super) fn source(request: &ServiceRequest) -> Option<RequestSource<'_>> {
     let headers = request.headers();
-    let is_upgrade = headers.contains_key(UPGRADE);
+    // HTTP/2 asks by CONNECT (RFC 8441).
+    let is_upgrade = headers.contains_key(UPGRADE) || request.method() == Method::CONNECT;
     let is_safe = matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS

@@ -175,7 +175,9 @@ impl CsrfRules {
                 .is_some_and(|rest| rest.starts_with('/')),
             None => path == exempt,
         };
-        !is_ambiguous(path) && self.exempt.iter().any(fits)
+        // What stands before the handler may take the last slash away: then it is the path without it.
+        let is_folder = path.ends_with('/') && path != "/";
+        !is_folder && !is_ambiguous(path) && self.exempt.iter().any(fits)
     }
 }
 

@@ -40,6 +40,8 @@ fn what_leads_to_another_site_or_means_another_path_is_no_return_address() {
     for text in [
         // Other sites.
         "//evil.example",
+        "/;/evil.example",
+        "/a/;x/b",
         "//evil.example/%2e%2e",
         "///evil.example",
         "////evil.example",
@@ -157,6 +159,8 @@ fn the_logout_path_is_no_return_address_in_any_spelling() {
         "/logout//",
         "/logout?",
         "/logout?all=1",
+        "/logout;jsessionid=1",
+        "/logout%3Bx",
         "/lOgOut/?a",
         "/log%6Fut",
         "/%6c%6f%67%6f%75%74",

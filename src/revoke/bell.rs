@@ -5,7 +5,7 @@
 //! 2. Who waits looks for itself, by the rules that every request is judged by. It looks once a second besides, for
 //!    what time alone decides: so nobody computes when that will be.
 //! 3. It looks at most every tenth of a second, so that a storm of revocations costs thousands of open sockets ten
-//!    looks each.
+//!    looks a second each.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -96,7 +96,9 @@ impl List {
     /// Joins one revocation in, and says whether it was news.
     pub(crate) fn join(&self, revocation: &Revocation) -> Published {
         let published = self.take(revocation);
-        self.bell.ring();
+        if published != Published::Known {
+            self.bell.ring();
+        }
         published
     }
 

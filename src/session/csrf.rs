@@ -52,7 +52,8 @@ use crate::session::error::CsrfTokenError;
 /// }
 /// ```
 ///
-/// Or the page's head has the token ([`as_meta_tag`](Self::as_meta_tag)), and a script adds it to what htmx sends:
+/// Or the page's head has the token ([`as_meta_tag`](Self::as_meta_tag)), and a script adds it to what htmx sends, in the
+/// header that [`header_name`](Self::header_name) says:
 ///
 /// ```html
 /// <meta name="csrf-token" content="...">

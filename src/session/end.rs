@@ -75,7 +75,7 @@ impl Session {
         let service = self.service();
         let attempt = self.with(|state| {
             state.end_others(service);
-            state.forget(Ending::Logout);
+            state.forget_logged_out();
             service.node.raise(target, seen, None)
         });
         let logout = service.observer.logout_by(&record, LogoutScope::All);
@@ -107,9 +107,10 @@ impl Session {
             None => Ok(Published::Fresh),
         };
         let raised = raising.await;
-        logout.tell(&raised);
-        let is_first = replaced? == Published::Fresh;
-        raised?;
+        // What fails of the two leaves somebody logged in elsewhere.
+        let outcome = replaced.and_then(|replaced| raised.map(|_| replaced));
+        logout.tell(&outcome);
+        let is_first = outcome? == Published::Fresh;
         match self.with(|state| state.lives_on(service, is_first)) {
             true => Ok(()),
             false => Err(LogoutError::Ended),
@@ -130,7 +131,7 @@ impl Session {
             let record = state.record().cloned();
             let seen = record.as_ref().map(|record| record.everyone);
             let seen = seen.unwrap_or(Generation::NONE);
-            state.forget(Ending::Logout);
+            state.forget_logged_out();
             Ok((service.node.raise(Target::Everyone, seen, None), record))
         })?;
         let id = record.as_ref().map(|record| record.id);

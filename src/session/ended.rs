@@ -44,14 +44,11 @@ pub enum EndReason {
 pub struct SessionEnd(EndStage);
 
 enum EndStage {
-    /// Nobody has polled it.
-    Made(OpenSession),
     Waiting(Pin<Box<dyn Future<Output = EndReason> + Send + Sync>>),
     Resolved(EndReason),
 }
 
 /// What of a session is judged while something is open.
-#[derive(Clone)]
 struct OpenSession {
     service: Arc<Service>,
     record: Arc<Record>,
@@ -71,7 +68,7 @@ impl Session {
     ///    as that node hears of it;
     /// 2. at its absolute end, within a second;
     /// 3. when this node cannot say any more whether the session counts ([`EndReason::Unknown`]);
-    /// 4. at the idle limit only with [`SessionEnd::with_idle_limit`].
+    /// 4. at the idle limit only with [`ended_or_idle`](Self::ended_or_idle).
     ///
     /// A renewal does not end it. Without a session it resolves at once, with what [`rejected`](Self::rejected) says or
     /// [`EndReason::NoSession`]: a page that is open to visitors waits only where there is a session.
@@ -134,6 +131,17 @@ impl Session {
     /// }
     /// ```
     pub fn ended(&self) -> SessionEnd {
+        self.end(false)
+    }
+
+    /// As [`ended`](Self::ended), and resolves at the idle limit too, counted from this call: no use of the session after
+    /// it counts, because a stream cannot see what the browser's other requests do. So whatever is open longer than the
+    /// limit is closed, and its page opens it anew by a request, which is a use.
+    pub fn ended_or_idle(&self) -> SessionEnd {
+        self.end(true)
+    }
+
+    fn end(&self, minds_idleness: bool) -> SessionEnd {
         let service = Arc::clone(&self.shared.service);
         let opened = service.now();
         let open = self.look(|state| {
@@ -143,30 +151,21 @@ impl Session {
             Some((record, key))
         });
         SessionEnd(match open {
-            Some((record, key)) => EndStage::Made(OpenSession {
-                service,
-                record,
-                key,
-                opened,
-                minds_idleness: false,
-            }),
+            Some((record, key)) => {
+                let open = OpenSession {
+                    service,
+                    record,
+                    key,
+                    opened,
+                    minds_idleness,
+                };
+                EndStage::Waiting(Box::pin(open.over()))
+            }
             None => {
                 let rejected = self.rejected();
                 EndStage::Resolved(rejected.map_or(EndReason::NoSession, EndReason::Over))
             }
         })
-    }
-}
-
-impl SessionEnd {
-    /// Resolves at the idle limit too, counted from the call of [`Session::ended`]: no use of the session after it
-    /// counts, because a stream cannot see what the browser's other requests do. So whatever is open longer than the
-    /// limit is closed, and its page opens it anew by a request, which is a use.
-    pub fn with_idle_limit(mut self) -> Self {
-        if let EndStage::Made(open) = &mut self.0 {
-            open.minds_idleness = true;
-        }
-        self
     }
 }
 
@@ -177,7 +176,6 @@ impl Future for SessionEnd {
         let this = self.get_mut();
         loop {
             this.0 = match &mut this.0 {
-                EndStage::Made(open) => EndStage::Waiting(Box::pin(open.clone().over())),
                 EndStage::Waiting(waiting) => {
                     EndStage::Resolved(ready!(waiting.as_mut().poll(context)))
                 }

@@ -20,7 +20,7 @@ use crate::session::before_login::{self, AnonymousEntries};
 use crate::session::error::{ConfirmError, LoginError, NotWritable, SessionInsertError};
 use crate::session::observer::{LogoutScope, PendingLogout, SessionEvent};
 use crate::session::service::{Service, revocation};
-use crate::session::state::{Ending, RequestState};
+use crate::session::state::RequestState;
 use crate::session::{Session, value};
 use crate::time::Class;
 
@@ -212,12 +212,16 @@ impl Login {
             let logout = service.observer.logout_by(&old, LogoutScope::This);
             (old, logout)
         });
-        for (attempt, counted) in begun.endings {
-            if let Err(error) = attempt.await
-                && counted
+        for ending in begun.endings {
+            let ended = ending.attempt.await;
+            if let Some(logout) = ending.logout {
+                logout.tell_end(&ended);
+            }
+            if let Err(error) = ended
+                && ending.counted
             {
                 // Other nodes may still take the old cookie: nobody is logged in.
-                session.with(|state| state.forget(Ending::FailedLogin));
+                session.with(|state| state.forget());
                 let failed = Err(error);
                 if let Some((_, logout)) = replaced {
                     logout.tell(&failed);
@@ -231,7 +235,14 @@ impl Login {
         }
         // Not before: a login that is cancelled while it waits is none.
         let new = Arc::clone(&begun.record);
-        session.with(|state| state.install(begun.record))?;
+        let installed = session.with(|state| state.install(begun.record));
+        if let Err(error) = installed {
+            // The store has the end of the old one.
+            if let Some((_, logout)) = replaced {
+                logout.tell(&Ok(()));
+            }
+            return Err(error.into());
+        }
         tell(&new, replaced, service);
         Ok(LoggedIn {
             entries_dropped: begun.dropped,
@@ -294,11 +305,20 @@ impl IntoFuture for Login {
 /// A login that only has to be installed.
 struct Begun {
     record: Arc<Record>,
-    /// The ends of what the request carried, and whether each counted until now.
-    endings: Vec<(Attempt<Published>, bool)>,
+    /// The ends of what the request carried.
+    endings: Vec<PredecessorEnd>,
     /// The session that counted until now, if a browser holds it.
     live: Option<Arc<Record>>,
     dropped: bool,
+}
+
+/// The end of a session from before the login.
+struct PredecessorEnd {
+    attempt: Attempt<Published>,
+    /// Whether it is the one that counted until now: without its end there is no login.
+    counted: bool,
+    /// Tells the observer, if nothing else does.
+    logout: Option<PendingLogout<'static>>,
 }
 
 /// Completes the new session and ends the old one, if a browser holds it. On an error everything is as before.
@@ -321,21 +341,28 @@ fn prepare(
     let (record, dropped) = inherit(record, before.predecessor, service)?;
     let now = service.now();
     let mut endings = Vec::new();
-    let mut end = |old: &Record, serial, counted| {
+    let mut end = |old: &Record, serial, counted, logout| {
         let revocation = revocation(old, serial, now);
         if revocation.until() > now {
-            endings.push((service.node.revoke(revocation).there, counted));
+            endings.push(PredecessorEnd {
+                attempt: service.node.revoke(revocation).there,
+                counted,
+                logout,
+            });
         }
     };
     if let Some(old) = before.live {
-        end(old, Serial::SUCCEEDED, true);
+        end(old, Serial::SUCCEEDED, true, None);
     }
     for old in &before.dead {
+        // Somebody may have it still, such as the browser that it was copied from.
+        let counts = service.rules(now).check_open(old, now).is_ok();
+        let logout = counts.then(|| service.observer.logout_by(old, LogoutScope::This));
         // First, so that a second login, which finds it succeeded, does not take it for a double click.
         if old.login.is_none() {
-            end(old, Serial::ENDED, false);
+            end(old, Serial::ENDED, false, None);
         }
-        end(old, Serial::SUCCEEDED, false);
+        end(old, Serial::SUCCEEDED, false, logout);
     }
     Ok(Begun {
         record: Arc::new(record),

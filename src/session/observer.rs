@@ -98,7 +98,7 @@ pub enum SessionEvent<'e> {
         /// Which were ended.
         scope: LogoutScope<'e>,
         /// Whether the application did it from outside of the session, by a method of [`Sessions`](crate::Sessions).
-        by_administrator: bool,
+        by_application: bool,
         /// Whether other nodes know.
         outcome: LogoutOutcome<'e>,
     },
@@ -199,7 +199,7 @@ impl Observed {
             // Copied where somebody is told.
             subject: subject.filter(|_| self.0.is_some()).map(str::to_owned),
             scope,
-            by_administrator: false,
+            by_application: false,
         }
     }
 
@@ -230,12 +230,12 @@ pub(crate) struct PendingLogout<'e> {
     session: Option<SessionId>,
     subject: Option<String>,
     scope: LogoutScope<'e>,
-    by_administrator: bool,
+    by_application: bool,
 }
 
 impl PendingLogout<'_> {
-    pub(crate) fn by_administrator(mut self) -> Self {
-        self.by_administrator = true;
+    pub(crate) fn by_application(mut self) -> Self {
+        self.by_application = true;
         self
     }
 
@@ -266,7 +266,7 @@ impl PendingLogout<'_> {
             session: self.session,
             subject: self.subject.as_deref(),
             scope: self.scope,
-            by_administrator: self.by_administrator,
+            by_application: self.by_application,
             outcome,
         });
     }

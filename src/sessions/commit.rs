@@ -20,7 +20,7 @@ use crate::record::Record;
 use crate::revoke::Published;
 use crate::seal::{self, activity};
 use crate::session::service::revocation;
-use crate::session::state::{Change, Ending, RequestState};
+use crate::session::state::{Change, RequestState};
 use crate::session::{NotWritable, Session, SessionEvent};
 use crate::sessions::adapter::{CommitError, Committed, HeldCookies, Ticket};
 use crate::sessions::engine::{Engine, removals};
@@ -44,7 +44,7 @@ impl Engine {
                 // Of a purge: what the browser holds by now is the successor's.
                 Ok(Published::Succeeded) => {
                     outcome.error = Some(NotWritable::Replaced.into());
-                    if matches!(change, Change::Destroy(_)) {
+                    if matches!(change, Change::Destroy) {
                         change = Change::Keep;
                     }
                 }
@@ -58,14 +58,7 @@ impl Engine {
                 let removals = self.removals(ticket, |held| closing.looked && held.worthless);
                 Ok(removals.collect())
             }
-            Change::Destroy(by) => {
-                let removals = self.removals(ticket, |_| true);
-                let removals = Vec::from_iter(removals.chain(ticket.old.clone()));
-                if by != Ending::FailedLogin && !removals.is_empty() {
-                    outcome.clear_site_data = self.current.template.clear_site_data();
-                }
-                Ok(removals)
-            }
+            Change::Destroy => Ok(self.held(ticket).collect()),
             Change::Seen { record, key, scope } => {
                 Ok(Vec::from_iter(self.activity(&record, &key, scope, now)))
             }
@@ -84,7 +77,13 @@ impl Engine {
             }
         };
         match written {
-            Ok(cookies) => outcome.cookies = cookies,
+            Ok(cookies) => {
+                // Also where the answer begins another session, as a message about the logout does.
+                if closing.logged_out && !cookies.is_empty() && self.held(ticket).next().is_some() {
+                    outcome.clear_site_data = self.current.template.clear_site_data();
+                }
+                outcome.cookies = cookies;
+            }
             Err(error) => outcome.error = Some(error),
         }
         outcome
@@ -144,6 +143,11 @@ impl Engine {
             // Another renewal was first, or an end: the browser gets, or has got, that one's answer.
             _ => return Ok((Vec::new(), None)),
         }
+        // Now, for whoever hangs up would not be told of.
+        self.service.observer.tell(SessionEvent::Renewed {
+            session: record.id,
+            subject: record.subject(),
+        });
         let there = revoking.there.await;
         if !counts(&record, self.service.now())? {
             return Ok((Vec::new(), None));
@@ -155,10 +159,6 @@ impl Engine {
             // This node takes only the new cookie from now on, so the browser has to get it.
             Err(error) => Some(error),
         };
-        self.service.observer.tell(SessionEvent::Renewed {
-            session: record.id,
-            subject: record.subject(),
-        });
         Ok((cookies, error))
     }
 
@@ -252,6 +252,11 @@ impl Engine {
             let seconds = end.since(now).as_millis().div_ceil(1000).max(1);
             u64::try_from(seconds).unwrap_or(u64::MAX)
         })
+    }
+
+    /// Removes all that the browser holds of ours, and of the library that we take over from.
+    fn held(&self, ticket: &Ticket) -> impl Iterator<Item = String> {
+        self.removals(ticket, |_| true).chain(ticket.old.clone())
     }
 
     /// Removes cookies that the browser holds of ours.

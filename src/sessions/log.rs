@@ -70,7 +70,7 @@ impl Log {
     pub(crate) fn cross_site(&self, problem: &CrossSite) {
         observe::cross_site();
         if let Some(left_out) = self.refusals.admit(&*self.clock) {
-            tracing::info!(%problem, left_out, "refused a request of another site");
+            tracing::info!(%problem, left_out, "refused a request that may be forged");
         }
     }
 

@@ -171,7 +171,7 @@ impl Sessions {
         scope: LogoutScope<'e>,
     ) -> PendingLogout<'e> {
         let observer = &self.engine.service.observer;
-        observer.logout(session, subject, scope).by_administrator()
+        observer.logout(session, subject, scope).by_application()
     }
 
     /// Looks at the key file now instead of within the next seconds. Reads a file.
@@ -297,7 +297,7 @@ impl Sessions {
     }
 
     /// Whether a request that needs a token ([`Verdict::NeedsToken`]) carries one of its session. The token is the value
-    /// of the header [`csrf_header`](Self::csrf_header), or else of the form's field [`csrf_field`](Self::csrf_field);
+    /// of the header [`csrf_header_name`](Self::csrf_header_name), or else of the form's field [`csrf_field_name`](Self::csrf_field_name);
     /// `None` where the request has neither. To be asked between [`load`](Self::load) and the handler. Counts and logs what
     /// is refused. A request whose session cannot be loaded must not reach a handler either.
     ///
@@ -317,12 +317,12 @@ impl Sessions {
     }
 
     /// The header that carries a token, in lower case.
-    pub fn csrf_header(&self) -> &str {
+    pub fn csrf_header_name(&self) -> &str {
         &self.engine.service.csrf.names().header
     }
 
     /// The field of a form that carries a token.
-    pub fn csrf_field(&self) -> &str {
+    pub fn csrf_field_name(&self) -> &str {
         &self.engine.service.csrf.names().field
     }
 

@@ -78,6 +78,19 @@ async fn every_logout_of_the_browser_itself_clears_what_was_asked_for() {
     }
 }
 
+/// Such as a message about the logout.
+#[actix_web::test]
+async fn a_logout_clears_also_where_the_answer_begins_another_session() {
+    let t = Clearing::start(&BOTH).await;
+    let browser = t.alice().await;
+    let answer = browser.post("/switch").await.is(200);
+    assert!(browser.session().is_some());
+    assert_eq!(cleared(&answer), Some("\"cache\", \"storage\""));
+    // Of a browser that held nothing there is nothing to clear.
+    let stranger = Browser::new(&t.url).post("/switch").await.is(200);
+    assert_eq!(cleared(&stranger), None);
+}
+
 #[actix_web::test]
 async fn nothing_is_cleared_where_it_is_not_asked_for() {
     let t = Clearing::start(&[]).await;
@@ -90,13 +103,7 @@ async fn nothing_is_cleared_where_it_is_not_asked_for() {
 async fn no_other_answer_clears_anything() {
     let t = Clearing::start(&BOTH).await;
     let browser = t.alice().await;
-    for path in [
-        "/renew",
-        "/logout-others",
-        "/clear",
-        "/login/alice",
-        "/switch",
-    ] {
+    for path in ["/renew", "/logout-others", "/clear", "/login/alice"] {
         let answer = browser.post(path).await;
         assert!(answer.status < 300, "{answer:?}");
         assert_eq!(cleared(&answer), None, "{path}");

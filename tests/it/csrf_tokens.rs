@@ -349,7 +349,10 @@ async fn a_refusal_is_counted_explained_to_developers_and_can_be_rendered() {
     let reasons = written.lines("refused a token against cross-site requests");
     assert_eq!(reasons.len(), 1);
     assert!(reasons[0].contains("length"), "{reasons:?}");
-    assert_eq!(written.lines("refused a request of another site").len(), 2);
+    assert_eq!(
+        written.lines("refused a request that may be forged").len(),
+        2
+    );
     assert!(
         written.lines(&token.token()[8..]).is_empty(),
         "no token is logged"

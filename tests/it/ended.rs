@@ -159,7 +159,7 @@ async fn a_copy_that_logout_others_left_behind_is_over_and_the_session_is_not() 
 async fn the_absolute_limit_is_heard_and_the_idle_limit_where_it_is_asked_for() {
     let (sessions, clock) = sessions().await;
     let (cookie, mut ended) = opened(&sessions).await;
-    let mut minding = load(&sessions, &cookie).session.ended().with_idle_limit();
+    let mut minding = load(&sessions, &cookie).session.ended_or_idle();
     clock.advance(HOUR - SECOND);
     assert!(is_open(&mut minding).await);
     clock.advance(SECOND);
@@ -177,7 +177,7 @@ async fn the_idle_limit_counts_from_the_call() {
     let (sessions, clock) = sessions().await;
     let cookie = login(&sessions, "", "alice").await;
     clock.advance(59 * MINUTE);
-    let mut ended = load(&sessions, &cookie).session.ended().with_idle_limit();
+    let mut ended = load(&sessions, &cookie).session.ended_or_idle();
     clock.advance(59 * MINUTE);
     assert!(is_open(&mut ended).await);
     clock.advance(MINUTE);
@@ -192,7 +192,7 @@ async fn without_a_session_it_is_over_at_once() {
         EndReason::NoSession
     );
     assert_eq!(
-        load(&sessions, "").session.ended().with_idle_limit().await,
+        load(&sessions, "").session.ended_or_idle().await,
         EndReason::NoSession
     );
     let cookie = login(&sessions, "", "alice").await;

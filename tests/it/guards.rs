@@ -24,7 +24,7 @@ pub fn login_page() -> Require {
 
 pub fn recent() -> Require {
     let recent = login_page().within(5 * MINUTE);
-    recent.confirm_page("/confirm").unwrap()
+    recent.reauthentication_page("/confirm").unwrap()
 }
 
 pub async fn enter(session: Session, path: web::Path<(String, String)>) -> Result<&'static str> {

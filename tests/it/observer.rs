@@ -12,7 +12,7 @@ use sealed_session::testing::ManualClock;
 use sealed_session::{Session, Sessions, SessionsBuilder};
 use support::faulty::{Call, Faulty, Mode};
 use support::written::Written;
-use support::{MINUTE, SECOND, builder, log, memory, unhurried};
+use support::{MINUTE, SECOND, builder, eventually, log, memory, unhurried};
 
 use super::direct::{anonymous, load, login, sent, user};
 
@@ -56,7 +56,7 @@ fn line(event: &SessionEvent<'_>) -> String {
             session,
             subject,
             scope,
-            by_administrator,
+            by_application,
             outcome,
             ..
         } => {
@@ -64,8 +64,8 @@ fn line(event: &SessionEvent<'_>) -> String {
                 LogoutScope::Group { kind, name } => format!("{kind} {name}"),
                 scope => format!("{scope:?}"),
             };
-            let by = if *by_administrator {
-                " by an administrator"
+            let by = if *by_application {
+                " by the application"
             } else {
                 ""
             };
@@ -209,7 +209,7 @@ async fn every_session_that_a_request_carried_is_told_at_its_logout() {
 }
 
 #[actix_web::test]
-async fn what_an_administrator_ends_is_told_as_such() {
+async fn what_the_application_ends_is_told_as_such() {
     let (audit, sessions, _) = Audit::start().await;
     let cookie = login(&sessions, "", "alice").await;
     let id = load(&sessions, &cookie).session.id().unwrap();
@@ -221,10 +221,10 @@ async fn what_an_administrator_ends_is_told_as_such() {
     sessions.end_group("org", "acme").await.unwrap();
     sessions.end_everyone().await.unwrap();
     let expected = [
-        format!("{id} logout of None: This by an administrator"),
-        " logout of Some(\"alice\"): All by an administrator".to_owned(),
-        " logout of None: org acme by an administrator".to_owned(),
-        " logout of None: Everyone by an administrator".to_owned(),
+        format!("{id} logout of None: This by the application"),
+        " logout of Some(\"alice\"): All by the application".to_owned(),
+        " logout of None: org acme by the application".to_owned(),
+        " logout of None: Everyone by the application".to_owned(),
     ];
     assert_eq!(audit.take(), expected);
 }
@@ -288,14 +288,90 @@ async fn what_only_this_node_knows_is_told_as_such_and_a_login_that_fails_is_non
     assert_eq!(audit.take(), [here(&id, "This")]);
     store.set(Mode::Up);
 
+    // The others are ended, and copies of its own cookie only here.
+    let (id, loaded) = alice().await;
+    store.set_call(Call::Publish, Mode::Down);
+    loaded.session.logout_others().await.unwrap_err();
+    assert_eq!(audit.take(), [here(&id, "Others")]);
+    store.set(Mode::Up);
+
     let (id, loaded) = alice().await;
     store.set_call(Call::Raise, Mode::Down);
     loaded.session.logout_all().await.unwrap_err();
     assert_eq!(audit.take(), [here(&id, "All")]);
     sessions.end_subject("bob").await.unwrap_err();
-    let expected = " logout of Some(\"bob\"): All by an administrator, here only";
+    let expected = " logout of Some(\"bob\"): All by the application, here only";
     assert_eq!(audit.take(), [expected]);
     store.set(Mode::Up);
+}
+
+/// Of two cookies of ours, too: one may have been copied.
+#[actix_web::test]
+async fn a_login_that_ends_other_sessions_besides_tells_of_each_that_counted() {
+    let (audit, clock) = (Audit::default(), ManualClock::default());
+    let builder = audit.on(builder(&clock, memory(&clock)));
+    let sessions = builder.start().await.unwrap();
+    let alice = login(&sessions, "", "alice").await;
+    let mallory = login(&sessions, "", "mallory").await;
+    let [of_alice, of_mallory] = [&alice, &mallory].map(|cookie| id_of(&sessions, cookie));
+    audit.take();
+    let both = format!("{mallory}; {alice}");
+    let cookie = login(&sessions, &both, "mallory").await;
+    let id = id_of(&sessions, &cookie);
+    let told = audit.take();
+    let ended = format!("{of_alice} logout of Some(\"alice\"): This");
+    assert!(told.contains(&ended), "{told:?}");
+    let replaced = format!("{of_mallory} of Some(\"mallory\") replaced by {id}");
+    assert!(told.contains(&replaced), "{told:?}");
+    assert_eq!(told.len(), 3, "and the login: {told:?}");
+    // What is dead already is told of by nobody.
+    let again = format!("{cookie}; {alice}");
+    login(&sessions, &again, "mallory").await;
+    let told = audit.take();
+    assert!(!told.contains(&ended), "{told:?}");
+}
+
+#[actix_web::test]
+async fn who_hangs_up_during_a_renewal_does_not_stay_out_of_the_log() {
+    let (audit, clock) = (Audit::default(), ManualClock::default());
+    let store = Faulty::new(log(&clock));
+    let builder = audit.on(unhurried(builder(&clock, store.clone())));
+    let sessions = builder.start().await.unwrap();
+    let cookie = login(&sessions, "", "alice").await;
+    clock.advance(SECOND);
+    let id = id_of(&sessions, &cookie);
+    let loaded = load(&sessions, &cookie);
+    loaded.session.renew();
+    audit.take();
+    store.set_call(Call::Publish, Mode::Hanging);
+    let commit = sessions.commit(&loaded.session, loaded.ticket);
+    assert!(commit.now_or_never().is_none(), "and nobody waits any more");
+    assert_eq!(audit.take(), [format!("{id} of Some(\"alice\") renewed")]);
+}
+
+#[actix_web::test]
+async fn a_login_that_comes_too_late_is_told_as_the_logout_that_it_was() {
+    let (audit, clock) = (Audit::default(), ManualClock::default());
+    let store = Faulty::new(log(&clock));
+    let builder = audit.on(unhurried(builder(&clock, store.clone())));
+    let sessions = builder.start().await.unwrap();
+    let cookie = login(&sessions, "", "alice").await;
+    clock.advance(SECOND);
+    let id = id_of(&sessions, &cookie);
+    let loaded = load(&sessions, &cookie);
+    audit.take();
+    store.set_call(Call::Publish, Mode::Hanging);
+    let session = loaded.session.clone();
+    let late = actix_web::rt::spawn(async move { session.authenticate("alice").await });
+    eventually(|| async { store.waiting() >= 1 }).await;
+    // The response is sent meanwhile.
+    drop(sessions.commit(&loaded.session, loaded.ticket).await);
+    store.set(Mode::Up);
+    late.await.unwrap().unwrap_err();
+    assert_eq!(
+        audit.take(),
+        [format!("{id} logout of Some(\"alice\"): This")]
+    );
 }
 
 /// Uses everything that has a lock, whatever is told.

@@ -231,7 +231,10 @@ fn pages_that_are_on_no_path_of_the_site_are_refused_at_the_start() {
     ] {
         let errors = [
             ("Require::login_page", Require::login().login_page(page)),
-            ("Require::confirm_page", Require::login().confirm_page(page)),
+            (
+                "Require::reauthentication_page",
+                Require::login().reauthentication_page(page),
+            ),
             ("Require::logout_path", Require::login().logout_path(page)),
         ];
         for (setting, refused) in errors {
@@ -241,7 +244,10 @@ fn pages_that_are_on_no_path_of_the_site_are_refused_at_the_start() {
         }
     }
     let require = Require::role("admin").within(Duration::MAX);
-    let require = require.login_page("/").unwrap().confirm_page("/a/b/?c=d");
+    let require = require
+        .login_page("/")
+        .unwrap()
+        .reauthentication_page("/a/b/?c=d");
     assert!(require.unwrap().logout_path("/sign-out").is_ok());
 }
 

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::{Edit, Ending, HeldSession, Presence, RequestState};
+use super::{Edit, HeldSession, Presence, RequestState};
 use crate::ids::KeyId;
 use crate::record::Record;
 use crate::session::error::NotWritable;
@@ -29,7 +29,7 @@ pub(crate) enum Change {
     /// Seal it under a new serial, which ends its older cookies.
     Renew(Arc<Record>),
     /// Remove the cookie.
-    Destroy(Ending),
+    Destroy,
 }
 
 /// A session whose response is ready.
@@ -39,6 +39,8 @@ pub(crate) struct Closing {
     pub(crate) key: Option<KeyId>,
     pub(crate) looked: bool,
     pub(crate) refused: Option<NotWritable>,
+    /// Whether the browser's session was ended at its own request.
+    pub(crate) logged_out: bool,
     pub(crate) endings: Vec<EndingSession>,
 }
 
@@ -59,6 +61,7 @@ impl RequestState {
             key,
             looked: self.looked,
             refused: self.refused,
+            logged_out: self.logged_out,
             endings: mem::take(&mut self.endings),
         }
     }
@@ -66,7 +69,7 @@ impl RequestState {
     fn outcome(&self, service: &Service, is_asset: bool) -> Change {
         let held = match &self.presence {
             Presence::Absent(_) => return Change::Keep,
-            Presence::Ended(by) => return Change::Destroy(*by),
+            Presence::Ended(_) => return Change::Destroy,
             Presence::Present(held) => held,
         };
         let record = || Arc::clone(&held.record);

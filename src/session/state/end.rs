@@ -44,7 +44,10 @@ impl RequestState {
             // The cookie stays, but what comes after this logout is its own affair.
             Some(Obstacle::Replaced) => Presence::absent(obstacle, None),
             Some(Obstacle::EndedMeanwhile) => Presence::absent(None, None),
-            _ => Presence::Ended(by),
+            _ => {
+                self.logged_out = true;
+                Presence::Ended(by)
+            }
         };
         self.refused = None;
         Ok(endings)
@@ -59,9 +62,15 @@ impl RequestState {
 
     /// Nothing is left of the session but the removal of its cookie. What was refused before does not
     /// matter any more.
-    pub(crate) fn forget(&mut self, by: Ending) {
-        self.presence = Presence::Ended(by);
+    pub(crate) fn forget(&mut self) {
+        self.presence = Presence::Ended(Ending::Logout);
         self.refused = None;
+    }
+
+    /// The same, for whoever asked for it.
+    pub(crate) fn forget_logged_out(&mut self) {
+        self.forget();
+        self.logged_out = true;
     }
 
     /// A login over the session had made another one, which this node did not know: its cookie must not be
@@ -69,6 +78,7 @@ impl RequestState {
     pub(crate) fn was_succeeded(&mut self) {
         self.presence = Presence::absent(Some(Obstacle::Replaced), None);
         self.rejected = Some(Rejected::Succeeded);
+        self.logged_out = false;
     }
 
     /// `purge`, which cannot say that it failed.

@@ -64,8 +64,6 @@ pub(crate) enum Ending {
     Logout,
     /// Later writes are ignored, as actix-session does.
     Purge,
-    /// By a login that failed after it: nobody asked for a logout. Later writes begin another one.
-    FailedLogin,
 }
 
 /// The cookies that are no session.
@@ -133,6 +131,8 @@ pub(crate) struct RequestState {
     refused: Option<NotWritable>,
     /// Revocations that were started and not waited for.
     endings: Vec<EndingSession>,
+    /// Whether the browser asked for an end of its session, whatever came after it.
+    logged_out: bool,
     /// Whether a token was made for the session, which is worth a cookie then although it is empty.
     bound: bool,
     /// The messages for this page, which were taken from the session.
@@ -192,6 +192,7 @@ impl RequestState {
             client: None,
             refused: None,
             endings: Vec::new(),
+            logged_out: false,
             bound: false,
             shown: Vec::new(),
         }

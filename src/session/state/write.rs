@@ -48,7 +48,7 @@ impl RequestState {
             // Nothing begins after it.
             Presence::Ended(Ending::Purge) => return Err(NotWritable::EndedMeanwhile.into()),
             Presence::Present(_) => (),
-            Presence::Absent(_) | Presence::Ended(Ending::Logout | Ending::FailedLogin) => {
+            Presence::Absent(_) | Presence::Ended(Ending::Logout) => {
                 self.writable()?;
                 self.begin(service.begin_anonymous()?);
             }
