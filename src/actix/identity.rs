@@ -34,6 +34,9 @@ pub trait FromSession: Sized {
 /// `Result<Identity<T>, actix_web::Error>` tells one from the other. That the session itself cannot be judged at the
 /// moment is 503 either way.
 ///
+/// [`Require`](crate::actix::Require) knows nothing of it: who is logged in and no user any more is let in there and
+/// answered 401 here. Log such a session out, and let the login page show to it.
+///
 /// ```
 /// use std::collections::HashMap;
 /// use actix_web::{HttpRequest, error::ErrorInternalServerError, web::Data};

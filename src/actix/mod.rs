@@ -67,6 +67,7 @@ mod plain_http;
 mod require;
 mod source;
 
+pub use crate::csrf::CrossSite;
 pub use address::ClientAddress;
 pub use error::{
     Forbidden, MissingMiddleware, NoClientAddress, NoSession, ReauthenticationRequired,

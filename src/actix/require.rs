@@ -146,7 +146,11 @@ impl Require {
 ///
 /// A page is a path of this site as browsers see it, such as `"/login"`, perhaps with a query. It gets the parameter
 /// `next`: the path and query of what was asked for, which it hands to [`next_path`](crate::next_path) before it
-/// redirects there. A form that was posted, what is a logout, and a path that `next_path` refuses have no `next`.
+/// redirects there. A form that was posted, what is a logout, a path that `next_path` refuses, and an
+/// address that would get longer than 2,048 bytes have no `next`. So guard the page of a form as well as what it posts to, and let a
+/// page's query name the way back where that is not enough; what was typed is lost.
+///
+/// Behind a proxy that takes a prefix off the path neither works: paths have to be the same on both sides of it.
 ///
 /// The page itself has to be outside of what leads to it. Inside, its own requests are answered 401 or 403, for a
 /// redirect would lead in a circle.

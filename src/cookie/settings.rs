@@ -53,8 +53,8 @@ pub struct CookieSettings {
     /// earlier name, with a session of its own.
     pub previous: Vec<PreviousCookie>,
     /// What the browser forgets of this site besides the cookie when it logs out (OWASP ASVS 5.0, 14.3.1): the header
-    /// Clear-Site-Data, with the answer that removes the cookie after `logout`, `logout_all`, `logout_everyone` or
-    /// `purge`, and with no other. Browsers take it over https only. A session that ends without its browser, at a limit
+    /// Clear-Site-Data, with the answer to a request that carried a cookie of ours and called `logout`, `logout_all`,
+    /// `logout_everyone` or `purge`, whatever session it begins afterwards, and with no other. Browsers take it over https only. A session that ends without its browser, at a limit
     /// or by somebody else, clears nothing. Default: nothing.
     pub clear_site_data: Vec<SiteData>,
 }

@@ -64,7 +64,7 @@ impl Session {
     /// Waits for the end of the session, in what stays open after its request. Resolves
     ///
     /// 1. when it is revoked, here or on another node: by a logout, as one of all sessions of its user, of a group or of
-    ///    everyone, by a login over it, by the revocation of a key; here within a tenth of a second, elsewhere as soon
+    ///    everyone, by a login over it, by the revocation of a key that had sealed it by then; here within a tenth of a second, elsewhere as soon
     ///    as that node hears of it;
     /// 2. at its absolute end, within a second;
     /// 3. when this node cannot say any more whether the session counts ([`EndReason::Unknown`]);
@@ -114,22 +114,30 @@ impl Session {
     /// }
     /// ```
     ///
-    /// Server-sent events that say why they end:
+    /// Server-sent events that say whether to go to the login page or to come back. After a login over the session, a
+    /// [`reauthenticate`](Session::reauthenticate) too, the browser has another one, and its page opens the stream anew:
     ///
     #[cfg_attr(feature = "actix", doc = "```no_run")]
     #[cfg_attr(not(feature = "actix"), doc = "```ignore")]
     /// use actix_web::{Error, HttpResponse, web::Bytes};
-    /// use futures_util::{Stream, StreamExt, stream};
+    /// use futures_util::{FutureExt, Stream, StreamExt, stream};
     /// use sealed_session::actix::Authenticated;
+    /// use sealed_session::session::{EndReason, Rejected};
     ///
     /// # fn news() -> impl Stream<Item = Bytes> + 'static { stream::pending() }
     /// async fn events(user: Authenticated) -> HttpResponse {
-    ///     let ended = user.session().ended();
-    ///     let last = stream::once(async { Bytes::from_static(b"event: logout\ndata:\n\n") });
-    ///     let events = news().take_until(ended).chain(last).map(Ok::<_, Error>);
+    ///     let ended = user.session().ended().shared();
+    ///     let last = ended.clone().map(|reason| {
+    ///         Bytes::from_static(match reason {
+    ///             EndReason::Over(Rejected::Succeeded) | EndReason::Unknown => b"event: retry\ndata:\n\n",
+    ///             _ => b"event: logout\ndata:\n\n",
+    ///         })
+    ///     });
+    ///     let events = news().take_until(ended).chain(last.into_stream()).map(Ok::<_, Error>);
     ///     HttpResponse::Ok().content_type("text/event-stream").streaming(events)
     /// }
     /// ```
+    ///
     pub fn ended(&self) -> SessionEnd {
         self.end(false)
     }

@@ -113,7 +113,8 @@ pub enum SessionEvent<'e> {
         /// Whose it was, where the cookie is authentic.
         subject: Option<&'e str>,
     },
-    /// A session was renewed: its new cookie goes out, and older ones die.
+    /// A session was renewed: its older cookies die. If another node turns out to have been first, its cookie goes out, and
+    /// this one's does not.
     #[non_exhaustive]
     Renewed {
         /// The session.

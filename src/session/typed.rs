@@ -18,6 +18,9 @@ pub trait SessionData: Serialize + DeserializeOwned + Default {
 
 /// One entry of a session, read as `T`: the default where there is none. Changes count once they are saved.
 ///
+/// It is one entry: a change of any field takes the mark of what is [from before the
+/// login](Session::is_from_before_login) from all of them.
+///
 /// An entry that cannot be read as `T` any more is discarded, and the log names it
 /// ([`Session::get_or_discard`]).
 ///
