@@ -65,6 +65,7 @@ mod middleware;
 mod navigation;
 mod plain_http;
 mod require;
+mod response;
 mod source;
 
 pub use crate::csrf::CrossSite;

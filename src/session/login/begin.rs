@@ -1,0 +1,120 @@
+//! What a login makes of what was before it.
+//!
+//! 1. The session from before is ended, and every other one whose cookie the request carried.
+//! 2. Its entries are taken over if they are the same user's, or nobody's, and fit beside the login.
+
+use std::sync::Arc;
+
+use crate::ids::{KeyId, Serial, SessionId};
+use crate::record::Record;
+use crate::revoke::Published;
+use crate::revoke::node::Attempt;
+use crate::session::before_login::{self, AnonymousEntries};
+use crate::session::error::{LoginError, NotWritable, SessionInsertError};
+use crate::session::observer::{LogoutScope, PendingLogout};
+use crate::session::service::{Service, revocation};
+use crate::session::state::RequestState;
+
+/// A login that only has to be installed.
+pub(super) struct Begun {
+    pub(super) record: Arc<Record>,
+    /// The ends of what the request carried.
+    pub(super) endings: Vec<PredecessorEnd>,
+    /// The session that counted until now, if a browser holds it.
+    pub(super) live: Option<Arc<Record>>,
+    pub(super) dropped: bool,
+}
+
+/// The end of a session from before the login.
+pub(super) struct PredecessorEnd {
+    pub(super) attempt: Attempt<Published>,
+    /// Whether it is the one that counted until now: without its end there is no login.
+    pub(super) counted: bool,
+    /// Tells the observer, if nothing else does.
+    pub(super) logout: Option<PendingLogout<'static>>,
+}
+
+/// Completes the new session and ends the old one, if a browser holds it. On an error everything is as before.
+pub(super) fn prepare(
+    record: Record,
+    again: Option<SessionId>,
+    state: &mut RequestState,
+    service: &Service,
+) -> Result<Begun, LoginError> {
+    let before = state.before_login(service)?;
+    let held = before.held;
+    if again.is_some_and(|again| held.is_none_or(|held| held.id != again)) {
+        return Err(LoginError::NotAuthenticated);
+    }
+    let subject = |record: &Record| record.login.as_ref().map(|login| login.key);
+    if before.is_cross_site && held.is_some_and(|held| subject(held) != subject(&record)) {
+        // Else a forged login form replaces a live session by a stranger's.
+        return Err(NotWritable::CrossSite.into());
+    }
+    let (record, dropped) = inherit(record, before.predecessor, service)?;
+    let now = service.now();
+    let mut endings = Vec::new();
+    let mut end = |old: &Record, serial, counted, logout| {
+        let revocation = revocation(old, serial, now);
+        if revocation.until() > now {
+            endings.push(PredecessorEnd {
+                attempt: service.node.revoke(revocation).there,
+                counted,
+                logout,
+            });
+        }
+    };
+    if let Some(old) = before.live {
+        end(old, Serial::SUCCEEDED, true, None);
+    }
+    for old in &before.dead {
+        // Somebody may have it still, such as the browser that it was copied from.
+        let counts = service.rules(now).check_open(old, now).is_ok();
+        let logout = counts.then(|| service.observer.logout_by(old, LogoutScope::This));
+        // First, so that a second login, which finds it succeeded, does not take it for a double click.
+        if old.login.is_none() {
+            end(old, Serial::ENDED, false, None);
+        }
+        end(old, Serial::SUCCEEDED, false, logout);
+    }
+    Ok(Begun {
+        record: Arc::new(record),
+        endings,
+        live: before.live.cloned(),
+        dropped,
+    })
+}
+
+/// Gives the new session the entries of the old one, and its key trail, if that was the same user's or anonymous.
+/// Tells whether they were dropped, because they did not fit.
+fn inherit(
+    record: Record,
+    predecessor: Option<(&Arc<Record>, Option<KeyId>)>,
+    service: &Service,
+) -> Result<(Record, bool), SessionInsertError> {
+    let predecessor = predecessor.filter(|(old, _)| {
+        let same = match &old.login {
+            None => service.login.anonymous_entries == AnonymousEntries::Keep,
+            Some(_) => old.subject() == record.subject(),
+        };
+        same && !old.entries.is_empty()
+    });
+    if let Some((old, opened_with)) = predecessor {
+        let mut keys = old.keys.clone();
+        // A trail names only so many keys.
+        if opened_with.is_none_or(|key| keys.add(key))
+            && let Some(entries) = before_login::inherited(old, &record.entries)
+        {
+            let with_entries = Record {
+                entries,
+                keys,
+                ..record.clone()
+            };
+            if service.room.admit(with_entries.longest_len()).is_ok() {
+                return Ok((with_entries, false));
+            }
+        }
+    }
+    service.room.admit(record.longest_len())?;
+    Ok((record, predecessor.is_some()))
+}
