@@ -127,24 +127,14 @@ impl Session {
         self.check_csrf_token(token.as_bytes()).is_ok()
     }
 
-    /// The same with a reason. The response does not come to depend on the session.
-    pub(crate) fn check_csrf_token(&self, token: &[u8]) -> Result<(), NotThisSessions> {
+    /// The same with a reason, for the log. The response does not come to depend on the session.
+    pub(crate) fn check_csrf_token(&self, token: &[u8]) -> Result<(), &'static str> {
         let service = self.service();
         let session = self.with(|state| state.record().map(|record| record.id));
-        let session = session.ok_or(NotThisSessions::NoSession)?;
+        let session = session.ok_or("there is no session")?;
         let ring = service.keys.load();
         csrf::check(token, &ring, &service.binding, &session, service.now())
-            .map_err(NotThisSessions::Token)
     }
-}
-
-/// Why a token is none of the session's, for the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NotThisSessions {
-    #[error("there is no session")]
-    NoSession,
-    #[error("{0}")]
-    Token(&'static str),
 }
 
 impl CsrfToken {

@@ -40,7 +40,6 @@ use crate::time::{Class, UnixMillis};
 
 pub use before_login::{AnonymousEntries, LoginSettings};
 pub use csrf::CsrfToken;
-pub(crate) use csrf::NotThisSessions;
 pub use current::{CurrentLogin, CurrentSession};
 pub use ended::{EndReason, SessionEnd};
 pub use error::{

@@ -32,7 +32,7 @@ use crate::error::{ConfigError, StoreError};
 use crate::ids::{Generation, KeyId, Serial, SessionId};
 use crate::revoke::{Revocation, SessionEntry, Target};
 use crate::session::observer::PendingLogout;
-use crate::session::{LogoutScope, NotThisSessions, Session};
+use crate::session::{LogoutScope, Session};
 use crate::time::{SKEW, UnixMillis};
 
 pub use adapter::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};
@@ -304,13 +304,14 @@ impl Sessions {
     /// # Errors
     /// When it does not. Answer 403.
     pub fn judge_token(&self, session: &Session, token: Option<&[u8]>) -> Result<(), CrossSite> {
-        let problem = match (session.check_csrf_token(token.unwrap_or_default()), token) {
-            (Ok(()), _) => return Ok(()),
-            (Err(NotThisSessions::Token(_)), None) => CrossSite::NoToken,
-            (Err(problem), _) => {
-                tracing::debug!(%problem, "refused a token against cross-site requests");
-                CrossSite::WrongToken
-            }
+        let Err(problem) = session.check_csrf_token(token.unwrap_or_default()) else {
+            return Ok(());
+        };
+        let problem = if token.is_none() && session.peek().id().is_some() {
+            CrossSite::NoToken
+        } else {
+            tracing::debug!(problem, "refused a token against cross-site requests");
+            CrossSite::WrongToken
         };
         self.engine.log.cross_site(&problem);
         Err(problem)

@@ -75,7 +75,7 @@ impl RequestState {
         let record = || Arc::clone(&held.record);
         match (held.edit, held.key) {
             // A new session that ended up empty is not worth a cookie, unless something outside is bound to it.
-            (Edit::Begun, _) if held.record.entries.is_empty() && !self.bound => Change::Keep,
+            (Edit::Begun, _) if held.record.entries.is_empty() && !held.is_bound => Change::Keep,
             (Edit::Changed | Edit::Begun | Edit::LoggedIn | Edit::Replaced, _) => {
                 Change::Write(record())
             }

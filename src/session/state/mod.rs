@@ -86,6 +86,8 @@ struct HeldSession {
     /// Which of the cookies that are read carried it.
     scope: usize,
     edit: Edit,
+    /// Whether a token was made for it, which is worth a cookie then although it is empty.
+    is_bound: bool,
 }
 
 /// An authentic session that does not count here. A logout still ends it, because other nodes may not know
@@ -133,8 +135,6 @@ pub(crate) struct RequestState {
     endings: Vec<EndingSession>,
     /// Whether the browser asked for an end of its session, whatever came after it.
     logged_out: bool,
-    /// Whether a token was made for the session, which is worth a cookie then although it is empty.
-    bound: bool,
     /// The messages for this page, which were taken from the session.
     pub(crate) shown: Vec<FlashMessage>,
 }
@@ -159,6 +159,7 @@ impl HeldSession {
             freshness: Freshness::Newest,
             scope: 0,
             edit,
+            is_bound: false,
         }
     }
 
@@ -193,7 +194,6 @@ impl RequestState {
             refused: None,
             endings: Vec::new(),
             logged_out: false,
-            bound: false,
             shown: Vec::new(),
         }
     }

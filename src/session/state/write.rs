@@ -53,9 +53,13 @@ impl RequestState {
                 self.begin(service.begin_anonymous()?);
             }
         }
-        self.bound = true;
-        let id = self.record().map(|record| record.id);
-        id.ok_or(NotWritable::EndedMeanwhile.into())
+        match &mut self.presence {
+            Presence::Present(held) => {
+                held.is_bound = true;
+                Ok(held.record.id)
+            }
+            _ => Err(NotWritable::EndedMeanwhile.into()),
+        }
     }
 
     /// Begins a session by a write. A login or a logout still ends what the browser holds.
