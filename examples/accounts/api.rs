@@ -11,6 +11,7 @@
 //! | `POST /api/sensitive` | 200 `{"authenticated_at"}` within five minutes of a login, or else 403 |
 //! | `POST /api/reauthenticate` | 204, and the five minutes begin anew |
 //! | `GET /api/csrf` | 200 `{"token", "header", "field"}`, for settings that ask for tokens |
+//! | `GET /api/events` | 200, server-sent events: `open`, and at the end of the session `ended` with the reason; or 401 |
 //! | `POST /api/logout`, `/api/logout-all`, `/api/logout-others` | 204 |
 //! | `GET /healthz` | 200 `{"keys", "revocation"}` |
 //! | `GET /metrics` | 200, text for Prometheus; only with the feature `metrics` |
@@ -19,9 +20,10 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::http::header::{ALLOW, CONTENT_TYPE};
+use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, Resource, Result, Route, guard, web};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt, stream};
 use sealed_session::actix::{Authenticated, Require};
 use sealed_session::{CsrfToken, Session, Sessions};
 use serde::Deserialize;
@@ -75,6 +77,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
             [web::post().to(reauthenticate)],
         ))
         .service(only("/api/csrf", "GET, HEAD", [get().to(csrf)]))
+        .service(only("/api/events", "GET, HEAD", [get().to(events)]))
         .service(only("/api/renew", "POST", [web::post().to(renew)]))
         .service(only("/api/logout", "POST", [web::post().to(logout)]))
         .service(only(
@@ -169,6 +172,22 @@ async fn csrf(token: CsrfToken) -> HttpResponse {
         "header": token.header_name(),
         "field": token.field_name(),
     }))
+}
+
+/// Closed at the end of the session, wherever that is. A browser asks again then, and hears 401.
+async fn events(user: Authenticated, request: HttpRequest) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response
+        .content_type("text/event-stream")
+        .insert_header((CACHE_CONTROL, "no-store"));
+    if request.method() == Method::HEAD {
+        return response.finish();
+    }
+    let ended = user.session().ended();
+    let open = stream::once(async { "event: open\ndata:\n\n".to_owned() });
+    let last = stream::once(ended.map(|reason| format!("event: ended\ndata: {reason}\n\n")));
+    let events = open.chain(last).map(web::Bytes::from);
+    response.streaming(events.map(Ok::<_, actix_web::Error>))
 }
 
 async fn entries(session: Session) -> Result<HttpResponse> {

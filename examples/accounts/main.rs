@@ -10,6 +10,7 @@
 //! | file | what it shows |
 //! |---|---|
 //! | `setup.rs` | starting: a first key, a list that is created on purpose, errors in one line |
+//! | `audit.rs` | an audit log, a line for each login, logout and refused cookie |
 //! | `api.rs` | for programs: login, logout, renewal, roles, step-up and entries, as handlers |
 //! | `pages.rs` | for people: the same as forms, under a strict Content-Security-Policy and without scripts |
 //! | `views.rs` | what the pages look like; `style.css` and `icon.svg` are their assets |
@@ -17,6 +18,7 @@
 //! | `metrics.rs` | numbers for Prometheus, with `--features metrics` |
 
 mod api;
+mod audit;
 mod errors;
 #[cfg(feature = "metrics")]
 mod metrics;

@@ -185,7 +185,11 @@ pub fn account(session: &Session, draft: &Draft<'_>) -> Markup {
         }
         (entries(session, draft, "Any JSON value, as long as everything fits into one cookie."))
     };
-    layout("Account", Some(session), &[], &content)
+    let text = "This browser looks otherwise than at your login. If you know why, confirm that it is you in the danger \
+                zone; else log out everywhere.";
+    let changed = session.client_changed();
+    let note = changed.then(|| FlashMessage::new(FlashKind::Warning, text));
+    layout("Account", Some(session), note.as_slice(), &content)
 }
 
 /// What the session holds, and a form to add to it.
@@ -202,7 +206,7 @@ fn entries(session: &Session, draft: &Draft<'_>, hint: &str) -> Markup {
                     thead { tr { th scope="col" { "Name" } th scope="col" { "Value" } } }
                     tbody {
                         @for (key, value) in &entries {
-                            (entry(key, value.decode::<Value>().ok().as_ref()))
+                            (entry(session, key, value.decode::<Value>().ok().as_ref()))
                         }
                     }
                 }
@@ -225,7 +229,7 @@ fn entries(session: &Session, draft: &Draft<'_>, hint: &str) -> Markup {
     }
 }
 
-fn entry(key: &str, value: Option<&Value>) -> Markup {
+fn entry(session: &Session, key: &str, value: Option<&Value>) -> Markup {
     // As JSON: a browser changes line ends in fields.
     let name = Value::from(key).to_string();
     let value = value.map(Value::to_string).unwrap_or_default();
@@ -240,6 +244,7 @@ fn entry(key: &str, value: Option<&Value>) -> Markup {
                     button type="submit" aria-label={ "Replace " (key) } { "Replace" }
                     button.quiet type="submit" formaction="/entries/remove" aria-label={ "Remove " (key) } { "Remove" }
                 }
+                @if session.is_from_before_login(key) { p.hint { "from before your login" } }
             }
         }
     }
