@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `POST /api/login` `{"user": NAME, "remember": false, "roles": [NAME]}` | 200 `{"user", "session"}` |
+//! | `POST /api/login` `{"user": NAME, "remember": false, "roles": [NAME], "organisation": NAME}` | 200 `{"user", "session"}` |
 //! | `GET /api/me` | 200 `{"user", "session", "generation", "created_at", "authenticated_at", "expires_at", "remembered"}`, or 401 |
 //! | `GET /api/entries` | 200, all entries |
 //! | `PUT`, `GET`, `DELETE /api/entries/{key}` | 204; 200, or 404; 204 |
@@ -31,6 +31,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::errors::Problem;
+use crate::organisations;
 use crate::pages::STEP_UP;
 
 /// The longest name of a user, in bytes: as long as a subject can be.
@@ -115,6 +116,7 @@ struct Credentials {
     user: Option<String>,
     remember: Option<bool>,
     roles: Option<Vec<String>>,
+    organisation: Option<String>,
 }
 
 /// Whether somebody can be called this.
@@ -128,9 +130,15 @@ async fn login(session: Session, request: HttpRequest, body: web::Payload) -> Re
     if !is_name(&user) {
         return Err(Problem::InvalidUser.into());
     }
-    let login = session
+    let mut login = session
         .authenticate(&user)
         .remember(credentials.remember.unwrap_or(false));
+    if let Some(name) = credentials.organisation {
+        if !is_name(&name) {
+            return Err(Problem::InvalidOrganisation.into());
+        }
+        login = organisations::join(login, &name);
+    }
     login.roles(credentials.roles.unwrap_or_default()).await?;
     Ok(HttpResponse::Ok().json(json!({ "user": user, "session": id(&session) })))
 }
