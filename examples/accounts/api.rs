@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `POST /api/login` `{"user": NAME, "remember": false, "roles": [NAME]}` | 200 `{"user", "session"}` |
+//! | `POST /api/login` `{"user": NAME, "remember": false, "roles": [NAME], "organisation": NAME}` | 200 `{"user", "session"}` |
 //! | `GET /api/me` | 200 `{"user", "session", "generation", "created_at", "authenticated_at", "expires_at", "remembered"}`, or 401 |
 //! | `GET /api/entries` | 200, all entries |
 //! | `PUT`, `GET`, `DELETE /api/entries/{key}` | 204; 200, or 404; 204 |
@@ -11,6 +11,7 @@
 //! | `POST /api/sensitive` | 200 `{"authenticated_at"}` within five minutes of a login, or else 403 |
 //! | `POST /api/reauthenticate` | 204, and the five minutes begin anew |
 //! | `GET /api/csrf` | 200 `{"token", "header", "field"}`, for settings that ask for tokens |
+//! | `GET /api/events` | 200, server-sent events: `open`, and at the end of the session `ended` with the reason; or 401 |
 //! | `POST /api/logout`, `/api/logout-all`, `/api/logout-others` | 204 |
 //! | `GET /healthz` | 200 `{"keys", "revocation"}` |
 //! | `GET /metrics` | 200, text for Prometheus; only with the feature `metrics` |
@@ -19,9 +20,10 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::http::header::{ALLOW, CONTENT_TYPE};
+use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, Resource, Result, Route, guard, web};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt, stream};
 use sealed_session::actix::{Authenticated, Require};
 use sealed_session::{CsrfToken, Session, Sessions};
 use serde::Deserialize;
@@ -29,6 +31,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::errors::Problem;
+use crate::organisations;
 use crate::pages::STEP_UP;
 
 /// The longest name of a user, in bytes: as long as a subject can be.
@@ -75,6 +78,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
             [web::post().to(reauthenticate)],
         ))
         .service(only("/api/csrf", "GET, HEAD", [get().to(csrf)]))
+        .service(only("/api/events", "GET, HEAD", [get().to(events)]))
         .service(only("/api/renew", "POST", [web::post().to(renew)]))
         .service(only("/api/logout", "POST", [web::post().to(logout)]))
         .service(only(
@@ -112,6 +116,7 @@ struct Credentials {
     user: Option<String>,
     remember: Option<bool>,
     roles: Option<Vec<String>>,
+    organisation: Option<String>,
 }
 
 /// Whether somebody can be called this.
@@ -125,9 +130,15 @@ async fn login(session: Session, request: HttpRequest, body: web::Payload) -> Re
     if !is_name(&user) {
         return Err(Problem::InvalidUser.into());
     }
-    let login = session
+    let mut login = session
         .authenticate(&user)
         .remember(credentials.remember.unwrap_or(false));
+    if let Some(name) = credentials.organisation {
+        if !is_name(&name) {
+            return Err(Problem::InvalidOrganisation.into());
+        }
+        login = organisations::join(login, &name);
+    }
     login.roles(credentials.roles.unwrap_or_default()).await?;
     Ok(HttpResponse::Ok().json(json!({ "user": user, "session": id(&session) })))
 }
@@ -169,6 +180,22 @@ async fn csrf(token: CsrfToken) -> HttpResponse {
         "header": token.header_name(),
         "field": token.field_name(),
     }))
+}
+
+/// Closed at the end of the session, wherever that is. A browser asks again then, and hears 401.
+async fn events(user: Authenticated, request: HttpRequest) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response
+        .content_type("text/event-stream")
+        .insert_header((CACHE_CONTROL, "no-store"));
+    if request.method() == Method::HEAD {
+        return response.finish();
+    }
+    let ended = user.session().ended();
+    let open = stream::once(async { "event: open\ndata:\n\n".to_owned() });
+    let last = stream::once(ended.map(|reason| format!("event: ended\ndata: {reason}\n\n")));
+    let events = open.chain(last).map(web::Bytes::from);
+    response.streaming(events.map(Ok::<_, actix_web::Error>))
 }
 
 async fn entries(session: Session) -> Result<HttpResponse> {

@@ -29,6 +29,10 @@ pub enum Problem {
     InvalidBody,
     /// A login without a name, or with one that is too long.
     InvalidUser,
+    /// An organisation without a name, or with one that is too long.
+    InvalidOrganisation,
+    /// Times cannot be shown so.
+    InvalidPreferences,
     /// An entry without a name.
     EmptyKey,
     /// A name that is not UTF-8 in percent-encoding.
@@ -46,6 +50,8 @@ impl Problem {
             Self::InvalidJson => "invalid_json",
             Self::InvalidBody => "invalid_body",
             Self::InvalidUser => "invalid_user",
+            Self::InvalidOrganisation => "invalid_organisation",
+            Self::InvalidPreferences => "invalid_preferences",
             Self::EmptyKey => "empty_key",
             Self::InvalidKey => "invalid_key",
             Self::NoSuchEntry => "no_such_entry",
@@ -68,6 +74,8 @@ impl ResponseError for Problem {
             Self::InvalidJson
             | Self::InvalidBody
             | Self::InvalidUser
+            | Self::InvalidOrganisation
+            | Self::InvalidPreferences
             | Self::EmptyKey
             | Self::InvalidKey => StatusCode::BAD_REQUEST,
             Self::NoSession => StatusCode::UNAUTHORIZED,

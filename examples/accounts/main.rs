@@ -10,13 +10,18 @@
 //! | file | what it shows |
 //! |---|---|
 //! | `setup.rs` | starting: a first key, a list that is created on purpose, errors in one line |
+//! | `audit.rs` | an audit log, a line for each login, logout and refused cookie |
 //! | `api.rs` | for programs: login, logout, renewal, roles, step-up and entries, as handlers |
-//! | `pages.rs` | for people: the same as forms, under a strict Content-Security-Policy and without scripts |
+//! | `pages.rs` | for people: the same as forms, without scripts |
+//! | `organisations.rs` | groups of sessions, which an administrator ends at once |
+//! | `policy.rs` | the Content-Security-Policy |
+//! | `preferences.rs` | an entry with a type of its own: how times are shown |
 //! | `views.rs` | what the pages look like; `style.css` and `icon.svg` are their assets |
 //! | `errors.rs` | turning the library's errors into an application's own, as JSON or as a page |
 //! | `metrics.rs` | numbers for Prometheus, with `--features metrics` |
 
 mod api;
+mod audit;
 mod errors;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -34,7 +39,10 @@ mod metrics {
         pub fn routes(&self, _: &mut actix_web::web::ServiceConfig) {}
     }
 }
+mod organisations;
 mod pages;
+mod policy;
+mod preferences;
 mod setup;
 mod views;
 
@@ -93,7 +101,7 @@ async fn run(options: Options) -> Result<(), Failure> {
             .configure(|config| routes(config, &state, &doors, &metrics))
             // The last one is the outermost.
             .wrap(from_fn(errors::present))
-            .wrap(from_fn(pages::protect))
+            .wrap(from_fn(policy::protect))
     })
     .disable_signals()
     .shutdown_timeout(LAST_REQUESTS)

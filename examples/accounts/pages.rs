@@ -2,10 +2,8 @@
 //!
 //! 1. A form that did something answers with a redirect (303) and a message for the page after it, so that reloading
 //!    does nothing twice. One that was refused is shown again, with what stood in it and the reason.
-//! 2. The policy allows a style sheet and images of the application's own, and forms that go to it: no script, no
-//!    inline style, no other site, no frame around.
-//! 3. Nothing is kept by the browser: going back after a logout asks the server again.
-//! 4. Who may not come in yet is sent to the login, or to the page that asks once more, and comes back by `next`. What
+//! 2. Nothing is kept by the browser: going back after a logout asks the server again.
+//! 3. Who may not come in yet is sent to the login, or to the page that asks once more, and comes back by `next`. What
 //!    that says is a client's word: it is followed to paths of this site alone.
 //!
 //! Forms carry no token: what another site sends is refused by the library before it arrives. With `csrf.mode = "token"`
@@ -13,27 +11,19 @@
 
 use std::time::Duration;
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, LOCATION, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
-};
-use actix_web::middleware::Next;
+use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::{Form, FormConfig, Query};
-use actix_web::{Error, HttpResponse, Result, Route, web};
+use actix_web::{HttpResponse, Result, Route, web};
 use maud::Markup;
 use sealed_session::actix::{Authenticated, Require};
 use sealed_session::session::{FlashKind, TooLarge};
-use sealed_session::{ConfigError, Session, SessionInsertError, Sessions, next_path};
+use sealed_session::{ConfigError, Session, SessionInsertError, next_path};
 use serde_json::Value;
 
 use crate::api::{get, is_name, only};
 use crate::errors::Problem;
 use crate::views::{self, Draft, LoginForm};
-
-const POLICY: &str = "default-src 'none'; script-src 'none'; style-src 'self'; img-src 'self'; \
-                      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+use crate::{organisations, preferences};
 
 /// How long after a login, or another proof of who somebody is, what matters most may be done.
 pub const STEP_UP: Duration = Duration::from_secs(5 * 60);
@@ -65,7 +55,7 @@ impl Doors {
 }
 
 /// The fields of a form. Roles come several times.
-type Fields = Form<Vec<(String, String)>>;
+pub type Fields = Form<Vec<(String, String)>>;
 
 /// Assets that need no session.
 pub fn assets(config: &mut web::ServiceConfig) {
@@ -106,7 +96,21 @@ pub fn routes(config: &mut web::ServiceConfig, doors: &Doors) {
             both,
             [get().to(show_login), post().to(log_in)],
         ))
-        .service(only("/admin", "GET, HEAD", [admin(get().to(show_admin))]))
+        .service(only(
+            "/admin",
+            "GET, HEAD",
+            [admin(get().to(organisations::show_admin))],
+        ))
+        .service(only(
+            "/admin/end-organisation",
+            "POST",
+            [admin(post().to(organisations::end))],
+        ))
+        .service(only(
+            "/preferences",
+            "POST",
+            [login(post().to(preferences::save))],
+        ))
         .service(only(
             "/sensitive",
             both,
@@ -133,10 +137,6 @@ async fn account(user: Authenticated) -> HttpResponse {
     page(views::account(user.session(), &Draft::default()))
 }
 
-async fn show_admin(session: Session, sessions: web::Data<Sessions>) -> HttpResponse {
-    page(views::admin(&session, &sessions.health()))
-}
-
 async fn show_login(session: Session, query: Query<Vec<(String, String)>>) -> HttpResponse {
     let next = leads_to(field(&query, "next"));
     if session.is_authenticated() {
@@ -156,14 +156,27 @@ async fn log_in(session: Session, form: Fields) -> Result<HttpResponse> {
         roles: roles.map(|(_, role)| role.as_str()).collect(),
         remember: !field(&form, "remember").is_empty(),
         next: leads_to(field(&form, "next")),
-        problem: None,
+        organisation: field(&form, "organisation").trim(),
+        ..LoginForm::default()
     };
+    let is_member = !form.organisation.is_empty();
+    if is_member && !is_name(form.organisation) {
+        let organisation_problem = Some(organisations::NO_NAME);
+        let form = LoginForm {
+            organisation_problem,
+            ..form
+        };
+        return Ok(page(views::login(&session, &form, &Draft::default())));
+    }
     if !is_name(form.user) {
         let problem = Some("Please enter a name, at most 255 bytes long.");
         let form = LoginForm { problem, ..form };
         return Ok(page(views::login(&session, &form, &Draft::default())));
     }
-    let login = session.authenticate(form.user).remember(form.remember);
+    let mut login = session.authenticate(form.user).remember(form.remember);
+    if is_member {
+        login = organisations::join(login, form.organisation);
+    }
     if login.roles(form.roles).await?.entries_dropped {
         let text = "What was stored before the login did not fit beside it, and is gone.";
         say(&session, FlashKind::Warning, text);
@@ -275,7 +288,7 @@ async fn logout_others(user: Authenticated) -> Result<HttpResponse> {
 }
 
 /// The first field of this name, or nothing.
-fn field<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
+pub fn field<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
     let mut named = fields.iter().filter(|(field, _)| field == name);
     named.next().map_or("", |(_, value)| value)
 }
@@ -305,38 +318,21 @@ fn leads_to(next: &str) -> &str {
 
 /// A message for the next page. One that does not fit into the session any more is left out: it only tells of what was
 /// done.
-fn say(session: &Session, kind: FlashKind, text: impl Into<String>) {
+pub fn say(session: &Session, kind: FlashKind, text: impl Into<String>) {
     if let Err(error) = session.flash().push(kind, text) {
         tracing::debug!(%error, "a message is not shown");
     }
 }
 
-fn page(content: Markup) -> HttpResponse {
+pub fn page(content: Markup) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
         .insert_header((CACHE_CONTROL, "no-store"))
         .body(content.into_string())
 }
 
-fn see_other(path: &str) -> HttpResponse {
+pub fn see_other(path: &str) -> HttpResponse {
     HttpResponse::SeeOther()
         .insert_header((LOCATION, path))
         .finish()
-}
-
-/// Headers for everything that is sent.
-pub async fn protect<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
-    let mut response = next.call(request).await?;
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (REFERRER_POLICY, "same-origin"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    Ok(response)
 }

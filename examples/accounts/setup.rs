@@ -17,9 +17,12 @@ use sealed_session::store::Redb;
 use sealed_session::{
     ConfigError, CookieSettings, SessionConfig, Sessions,
     keys::{KeySource, KeyTables, SystemRandom},
+    settings::{ClientBinding, ClientSettings, SiteData},
     store::StoreError,
     time::{Clock, SystemClock},
 };
+
+use crate::audit;
 
 /// A demonstration of sealed sessions: log in, look at the session, log out here or everywhere.
 #[derive(Debug, Parser)]
@@ -77,7 +80,8 @@ pub async fn sessions(options: &Options) -> Result<Sessions, Failure> {
             tracing::warn!("--data is not used: the configuration says where things are");
         }
         tracing::info!(file = %file.display(), "settings");
-        return Ok(SessionConfig::from_file(file)?.start().await?);
+        let builder = SessionConfig::from_file(file)?.builder()?;
+        return Ok(builder.observer(audit::observe).start().await?);
     }
     if !options.listen.ip().is_loopback() {
         return Err(Failure::new(format_args!(
@@ -90,9 +94,15 @@ pub async fn sessions(options: &Options) -> Result<Sessions, Failure> {
     make_folder(data)?;
     let keys = data.join("keys.toml");
     make_keys(&keys)?;
+    let mut cookie = CookieSettings::plain_http();
+    cookie.clear_site_data = vec![SiteData::Storage];
+    let mut client = ClientSettings::default();
+    client.binding = ClientBinding::Signal;
     let builder = Sessions::builder(AUDIENCE)
         .key_source(KeySource::File(keys))
-        .cookie(CookieSettings::plain_http());
+        .cookie(cookie)
+        .client(client)
+        .observer(audit::observe);
     let builder = match &options.redis {
         Some(url) => builder.store(redis(url)?),
         // Once the keys are known to be good: a start that fails for them makes no list.

@@ -1,18 +1,20 @@
 //! The pages as HTML.
 //!
 //! 1. Every value is escaped: what a user wrote cannot become markup.
-//! 2. No script and no inline style. Without them nothing is hidden that somebody needs: times are in UTC, and what a
+//! 2. No script and no inline style. Without them nothing is hidden that somebody needs: times are in UTC unless
+//!    asked otherwise, and what a
 //!    form does is said beside it.
 //! 3. Messages are in one region that a screen reader announces. They are taken from the session by the page that shows
 //!    them, so the next one is without.
 
 use maud::{DOCTYPE, Markup, html};
+use sealed_session::Session;
 use sealed_session::session::{FlashKind, FlashMessage, Rejected};
-use sealed_session::time::UnixMillis;
-use sealed_session::{Session, inspect::Health};
 use serde_json::Value;
 
+use crate::organisations;
 use crate::pages::STEP_UP;
+use crate::preferences::{self, Preferences};
 
 /// What somebody may choose at the login. An application would look it up.
 pub const ROLES: [(&str, &str); 2] = [("admin", "Administrator"), ("editor", "Editor")];
@@ -32,6 +34,8 @@ pub struct LoginForm<'a> {
     /// Where it leads.
     pub next: &'a str,
     pub problem: Option<&'a str>,
+    pub organisation: &'a str,
+    pub organisation_problem: Option<&'a str>,
 }
 
 impl Default for LoginForm<'_> {
@@ -42,6 +46,8 @@ impl Default for LoginForm<'_> {
             remember: false,
             next: "/",
             problem: None,
+            organisation: "",
+            organisation_problem: None,
         }
     }
 }
@@ -55,7 +61,7 @@ pub struct Draft<'a> {
 }
 
 /// A page with what surrounds it.
-fn layout(
+pub fn layout(
     title: &str,
     session: Option<&Session>,
     notes: &[FlashMessage],
@@ -131,6 +137,11 @@ pub fn login(session: &Session, form: &LoginForm<'_>, draft: &Draft<'_>) -> Mark
                     spellcheck="false" maxlength="255" required autofocus
                     aria-describedby="user-error" aria-invalid=[form.problem.map(|_| "true")];
                 p.error id="user-error" { (form.problem.unwrap_or_default()) }
+                label for="organisation" { "Organisation (optional)" }
+                input id="organisation" name="organisation" value=(form.organisation) autocomplete="organization"
+                    spellcheck="false" maxlength="255" aria-describedby="organisation-error"
+                    aria-invalid=[form.organisation_problem.map(|_| "true")];
+                p.error id="organisation-error" { (form.organisation_problem.unwrap_or_default()) }
                 fieldset {
                     legend { "Roles" }
                     @for (role, name) in ROLES {
@@ -155,6 +166,8 @@ pub fn login(session: &Session, form: &LoginForm<'_>, draft: &Draft<'_>) -> Mark
 
 pub fn account(session: &Session, draft: &Draft<'_>) -> Markup {
     let roles = session.roles().join(", ");
+    let organisation = organisations::of(session);
+    let times = Preferences::of(session);
     let remembered = match session.is_remembered() {
         true => "Yes, on this device",
         false => "No, until the browser is closed",
@@ -166,8 +179,9 @@ pub fn account(session: &Session, draft: &Draft<'_>) -> Markup {
                 dl {
                     (fact("Logged in as", html! { (session.subject().unwrap_or_default()) }))
                     (fact("Roles", html! { @if roles.is_empty() { "none" } @else { (roles) } }))
-                    (fact("Since", moment(session.authenticated_at())))
-                    (fact("Until, at the latest", moment(session.expires_at())))
+                    (fact("Organisation", html! { (organisation.as_deref().unwrap_or("none")) }))
+                    (fact("Since", times.moment(session.authenticated_at())))
+                    (fact("Until, at the latest", times.moment(session.expires_at())))
                     (fact("Kept", html! { (remembered) }))
                     (fact("Session", html! { code { @if let Some(id) = session.id() { (id) } } }))
                 }
@@ -183,9 +197,14 @@ pub fn account(session: &Session, draft: &Draft<'_>) -> Markup {
                 }
             }
         }
+        (preferences::form(&times))
         (entries(session, draft, "Any JSON value, as long as everything fits into one cookie."))
     };
-    layout("Account", Some(session), &[], &content)
+    let text = "This browser looks otherwise than at your login. If you know why, confirm that it is you in the danger \
+                zone; else log out everywhere.";
+    let changed = session.client_changed();
+    let note = changed.then(|| FlashMessage::new(FlashKind::Warning, text));
+    layout("Account", Some(session), note.as_slice(), &content)
 }
 
 /// What the session holds, and a form to add to it.
@@ -202,7 +221,7 @@ fn entries(session: &Session, draft: &Draft<'_>, hint: &str) -> Markup {
                     thead { tr { th scope="col" { "Name" } th scope="col" { "Value" } } }
                     tbody {
                         @for (key, value) in &entries {
-                            (entry(key, value.decode::<Value>().ok().as_ref()))
+                            (entry(session, key, value.decode::<Value>().ok().as_ref()))
                         }
                     }
                 }
@@ -225,7 +244,7 @@ fn entries(session: &Session, draft: &Draft<'_>, hint: &str) -> Markup {
     }
 }
 
-fn entry(key: &str, value: Option<&Value>) -> Markup {
+fn entry(session: &Session, key: &str, value: Option<&Value>) -> Markup {
     // As JSON: a browser changes line ends in fields.
     let name = Value::from(key).to_string();
     let value = value.map(Value::to_string).unwrap_or_default();
@@ -240,31 +259,18 @@ fn entry(key: &str, value: Option<&Value>) -> Markup {
                     button type="submit" aria-label={ "Replace " (key) } { "Replace" }
                     button.quiet type="submit" formaction="/entries/remove" aria-label={ "Remove " (key) } { "Remove" }
                 }
+                @if session.is_from_before_login(key) { p.hint { "from before your login" } }
             }
         }
     }
 }
 
-pub fn admin(session: &Session, health: &Health) -> Markup {
-    let content = html! {
-        section.card aria-labelledby="node-title" {
-            h2 id="node-title" { "This node" }
-            dl {
-                (fact("Revocations that are kept", html! { (health.entries) }))
-                (fact("Where", html! { (health.store) }))
-                (fact("The list is complete since", moment(Some(health.complete_since))))
-                (fact("Key that seals", html! { code { @if let Some(id) = health.sealing { (id) } } }))
-            }
-        }
-    };
-    layout("Admin", Some(session), &[], &content)
-}
-
 pub fn sensitive(session: &Session) -> Markup {
+    let times = Preferences::of(session);
     let content = html! {
         section.card.narrow {
             p {
-                "You showed who you are at " (moment(session.authenticated_at())) ". For " (minutes())
+                "You showed who you are at " (times.moment(session.authenticated_at())) ". For " (minutes())
                 " from then on this page opens, and its button works."
             }
             form method="post" action="/sensitive" {
@@ -300,7 +306,7 @@ pub fn error(title: &str, text: &str) -> Markup {
     layout(title, None, &[], &content)
 }
 
-fn fact(name: &str, value: Markup) -> Markup {
+pub fn fact(name: &str, value: Markup) -> Markup {
     html! { div { dt { (name) } dd { (value) } } }
 }
 
@@ -311,12 +317,6 @@ fn action(path: &str, name: &str, hint: &str) -> Markup {
             p.hint id=(path) { (hint) }
         }
     }
-}
-
-fn moment(time: Option<UnixMillis>) -> Markup {
-    let text = time.map(|time| time.to_string()).unwrap_or_default();
-    let (day, clock) = text.split_once('T').unwrap_or_default();
-    html! { time datetime=(text) { (day) " " (clock.get(..5).unwrap_or_default()) " UTC" } }
 }
 
 fn minutes() -> String {

@@ -16,6 +16,7 @@ mod kill;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod pages;
+mod places;
 mod requests;
 mod roles;
 mod sessions;
