@@ -62,7 +62,7 @@
 //! # Where to go on
 //!
 //! - [`SessionConfig`]: every setting.
-//! - [`settings`], [`revoke::WhenStale`], [`revoke::OlderSessions`]: the same in code, with what they mean.
+//! - [`settings`]: the same in code, with what they mean.
 //! - [`session`]: the errors of a session's methods. [`time`]: instants and clocks. [`inspect`]: looking at a cookie
 //!   or a node. [`adapter`]: for other web frameworks.
 //! - [`key_files`]: writing and planning key files, as the command line does.
@@ -134,7 +134,6 @@ mod wire;
 #[cfg_attr(docsrs, doc(cfg(feature = "actix")))]
 pub use actix::{SessionExt, SessionMiddleware};
 pub use config::SessionConfig;
-pub use cookie::{CookieSettings, SameSite};
 pub use error::ConfigError;
 #[doc(inline)]
 pub use keys::KeyRing;
@@ -145,13 +144,13 @@ pub use session::{
     SessionUpdateError,
 };
 pub use sessions::{Sessions, SessionsBuilder};
-pub use time::lifetime::Lifetimes;
 
 /// Tables of the configuration, and what they choose from, for who sets them in code.
 pub mod settings {
     pub use crate::client::{ClientBinding, ClientSettings, ProxyHeader};
     pub use crate::cookie::{CookieSettings, PreviousCookie, SameSite, SiteData};
     pub use crate::csrf::{CsrfMode, CsrfSettings};
+    pub use crate::revoke::{OlderSessions, WhenStale};
     pub use crate::session::{AnonymousEntries, LoginSettings};
     pub use crate::time::lifetime::Lifetimes;
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use sealed_session::revoke::{Announcement, Store};
 use sealed_session::store::{Redb, Redis};
-use sealed_session::{CookieSettings, Sessions, adapter::MAX_COOKIE};
+use sealed_session::{Sessions, adapter::MAX_COOKIE, settings::CookieSettings};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 

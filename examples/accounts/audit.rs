@@ -31,7 +31,7 @@ pub fn observe(event: &SessionEvent<'_>) {
             session,
             subject,
             scope,
-            by_administrator,
+            by_application,
             outcome,
             ..
         } => {
@@ -41,7 +41,7 @@ pub fn observe(event: &SessionEvent<'_>) {
                 LogoutOutcome::HereOnly(_) => "here only",
                 _ => "unknown",
             };
-            tracing::info!(target: "audit", session, subject, ?scope, by_administrator, outcome, "logged out");
+            tracing::info!(target: "audit", session, subject, ?scope, by_application, outcome, "logged out");
         }
         SessionEvent::Rejected {
             reason,

@@ -15,8 +15,9 @@ use clap::Parser;
 use sealed_session::revoke::Store;
 use sealed_session::store::Redb;
 use sealed_session::{
-    ConfigError, CookieSettings, SessionConfig, Sessions,
+    ConfigError, SessionConfig, Sessions,
     keys::{KeySource, KeyTables, SystemRandom},
+    settings::CookieSettings,
     settings::{ClientBinding, ClientSettings, SiteData},
     store::StoreError,
     time::{Clock, SystemClock},

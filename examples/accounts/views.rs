@@ -327,7 +327,7 @@ fn in_words(reason: Rejected) -> &'static str {
     match reason {
         Rejected::Ended => "This session was ended, by you or by an administrator.",
         Rejected::SubjectEnded => "You were logged out on another device.",
-        Rejected::GroupEnded => "Your group was logged out by an administrator.",
+        Rejected::GroupEnded => "Everyone of your organisation was logged out by an administrator.",
         Rejected::EveryoneEnded => "Everyone was logged out by an administrator.",
         Rejected::Idle => "You were logged out because this session was not used for long.",
         Rejected::Expired => "This session has lasted as long as one may. Please log in again.",

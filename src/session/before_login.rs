@@ -72,8 +72,7 @@ pub(super) fn unmarked(entries: Entries, key: &str) -> Entries {
     marked(entries.clone(), &names).unwrap_or(entries)
 }
 
-/// How many bytes the marks take that a login of an anonymous session's user makes. They are kept free, or the login
-/// could not take over a session that is full.
+/// How many bytes the marks take that a login of an anonymous session's user makes.
 pub(super) fn room_for_marks(record: &Record) -> usize {
     let names = match record.login {
         Some(_) => Vec::new(),

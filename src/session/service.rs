@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::client::{ClientBinding, ClientRules};
 use crate::csrf::CsrfRules;
 use crate::error::{Rejected, StoreError};
 use crate::ids::{Generation, KeyId, Serial, SessionId, SubjectKey};
@@ -28,6 +29,7 @@ pub(crate) struct Service {
     pub(crate) keys: ArcSwap<KeyRing>,
     pub(crate) binding: Binding,
     pub(crate) csrf: CsrfRules,
+    pub(crate) client: ClientRules,
     pub(crate) room: CookieRoom,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) policy: Policies,
@@ -135,12 +137,23 @@ impl Service {
     ) -> Result<(), TooLarge> {
         let after = before_login::unmarked(record.entries.with(key, value), key);
         let before = mem::replace(&mut record.entries, after);
+        let fits = self
+            .room
+            .admit(record.longest_len() + self.room_for_login(record));
+        fits.inspect_err(|_| record.entries = before)
+    }
+
+    /// What the next login will add besides itself. It is kept free, or that could not take over the entries of a session
+    /// that is full.
+    fn room_for_login(&self, record: &Record) -> usize {
         let marks = match self.login.anonymous_entries {
             AnonymousEntries::Keep => before_login::room_for_marks(record),
             AnonymousEntries::Drop => 0,
         };
-        let fits = self.room.admit(record.longest_len() + marks);
-        fits.inspect_err(|_| record.entries = before)
+        let login = record.login.as_ref();
+        let is_bound = login.is_some_and(|login| login.fingerprint.is_some());
+        let will_be = self.client.binding != ClientBinding::Off && !is_bound;
+        marks + if will_be { size_of::<[u8; 16]>() } else { 0 }
     }
 
     /// The id of a session that begins.

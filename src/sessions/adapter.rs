@@ -118,7 +118,7 @@ pub struct Committed {
     /// handler said otherwise.
     pub looked: bool,
     /// The value of the header Clear-Site-Data, after a logout where
-    /// [`CookieSettings::clear_site_data`](crate::CookieSettings::clear_site_data) asks for it. It goes out with an
+    /// [`CookieSettings::clear_site_data`](crate::settings::CookieSettings::clear_site_data) asks for it. It goes out with an
     /// error, too.
     pub clear_site_data: Option<Arc<str>>,
     /// What the response has to be instead. The cookies still go out.

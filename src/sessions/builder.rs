@@ -309,6 +309,7 @@ impl SessionsBuilder {
             keys: ArcSwap::from_pointee(ring),
             binding,
             csrf,
+            client,
             room: current.template.room(),
             lifetimes: self.lifetimes,
             policy: self.policy,
@@ -319,7 +320,6 @@ impl SessionsBuilder {
         };
         let engine = Arc::new(Engine {
             service: Arc::new(service),
-            client,
             current,
             earlier,
             moving,

@@ -7,7 +7,6 @@ use super::adapter::HeldCookies;
 use super::keys::Watch;
 use super::log::Log;
 use super::move_in::Moving;
-use crate::client::ClientRules;
 use crate::cookie::Template;
 use crate::error::ConfigError;
 use crate::revoke::worker::Worker;
@@ -17,7 +16,6 @@ use crate::session::service::Service;
 #[derive(Debug)]
 pub(super) struct Engine {
     pub(super) service: Arc<Service>,
-    pub(super) client: ClientRules,
     /// The cookie that is read and written.
     pub(super) current: Scope,
     /// The cookies of earlier settings, which are only read.

@@ -70,7 +70,7 @@ impl Engine {
         let now = self.service.now();
         let ring = self.service.keys.load();
         let rules = Rules {
-            client: client.filter(|_| self.client.binding == ClientBinding::Reject),
+            client: client.filter(|_| self.service.client.binding == ClientBinding::Reject),
             ..self.service.rules_with(&ring, now)
         };
         let mut tried = Tried::default();

@@ -282,7 +282,10 @@ impl Sessions {
         lines: impl Fn(&'static str) -> L,
     ) -> Option<ClientFingerprint> {
         let names = self.engine.service.binding.names();
-        self.engine.client.fingerprint(names.audience(), lines)
+        self.engine
+            .service
+            .client
+            .fingerprint(names.audience(), lines)
     }
 
     /// From which address a request comes that `peer` sent: the peer's, or the one that trusted proxies name
@@ -293,7 +296,7 @@ impl Sessions {
         peer: IpAddr,
         lines: impl FnOnce(&'static str) -> L,
     ) -> IpAddr {
-        self.engine.client.proxies.client(peer, lines)
+        self.engine.service.client.proxies.client(peer, lines)
     }
 
     /// Whether a request that needs a token ([`Verdict::NeedsToken`]) carries one of its session. The token is the value

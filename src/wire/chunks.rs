@@ -2,7 +2,7 @@
 //!
 //! 1. Browsers drop a cookie whose name and value exceed 4096 bytes (RFC 6265bis, section 5.6). Here
 //!    the whole rendered Set-Cookie counts, attributes included, because proxies count that. The settings
-//!    may allow less ([`CookieSettings::max_bytes`](crate::CookieSettings)), which is for writers: a
+//!    may allow less ([`CookieSettings::max_bytes`](crate::settings::CookieSettings)), which is for writers: a
 //!    reader takes what any setting makes.
 //! 2. A token that needs more is refused before anything is sent, or, where the application allows
 //!    it, spread over up to [`MAX_CHUNKS`] cookies: `name`, `name.1`, `name.2` and so on.

@@ -6,8 +6,9 @@ use std::process::{Command, Output, Stdio};
 
 use sealed_session::store::Redb;
 use sealed_session::{
-    CookieSettings, Sessions,
+    Sessions,
     keys::{KeySource, KeyTables, SystemRandom},
+    settings::CookieSettings,
     time::{Clock, SystemClock},
 };
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@
 use sealed_session::adapter::{Incoming, Loaded};
 use sealed_session::session::{EndReason, Rejected};
 use sealed_session::store::Redis;
-use sealed_session::{CookieSettings, Sessions};
+use sealed_session::{Sessions, settings::CookieSettings};
 use support::redis_server::RedisServer;
 use support::{ring, settled};
 

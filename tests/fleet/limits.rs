@@ -4,7 +4,8 @@
 use sealed_session::revoke::{SessionId, WhenStale};
 use sealed_session::testing::{ManualClock, MemoryLog};
 use sealed_session::{
-    Lifetimes, SessionsBuilder,
+    SessionsBuilder,
+    settings::Lifetimes,
     time::{Class, Clock, Limits},
 };
 use support::{Browser, DAY, HOUR, MINUTE, Node, SECOND, builder, eventually, log, with};

@@ -5,7 +5,7 @@ use sealed_session::session::{
 };
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
-use sealed_session::{CookieSettings, Session, Sessions, inspect};
+use sealed_session::{Session, Sessions, inspect, settings::CookieSettings};
 use serde::{Deserialize, Serialize};
 use support::{builder, cookie, memory, ring, with};
 

@@ -1,7 +1,7 @@
 //! Sessions that are spread over several cookies.
 
-use sealed_session::CookieSettings;
 use sealed_session::session::Rejected;
+use sealed_session::settings::CookieSettings;
 use sealed_session::testing::ManualClock;
 use serde_json::json;
 use support::{Browser, MINUTE, Node, builder, memory, with};

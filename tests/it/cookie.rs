@@ -1,7 +1,7 @@
 //! The cookie itself: its size, its attributes, its removal, and its earlier names.
 
 use sealed_session::testing::ManualClock;
-use sealed_session::{CookieSettings, settings::PreviousCookie};
+use sealed_session::{settings::CookieSettings, settings::PreviousCookie};
 use serde_json::json;
 use support::{Answer, MINUTE, Node, builder, memory, with};
 
@@ -129,7 +129,7 @@ async fn a_removal_has_the_attributes_of_the_creation() {
                 cookie.name = "__Secure-id".into();
                 cookie.path = "/shop".into();
                 cookie.domain = Some("example.org".into());
-                cookie.same_site = sealed_session::SameSite::None;
+                cookie.same_site = sealed_session::settings::SameSite::None;
                 cookie.partitioned = true;
             }),
             6,

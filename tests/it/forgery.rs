@@ -1,6 +1,6 @@
 //! The holder of a key can forge records; some are refused nevertheless.
 
-use sealed_session::CookieSettings;
+use sealed_session::settings::CookieSettings;
 use sealed_session::time::Clock;
 use serde_bytes::ByteBuf;
 use support::forge::{Forge, Login, Record};

@@ -4,7 +4,7 @@
 //! 2. A few cookies of our name are tried. What was not tried is neither overwritten nor removed.
 //! 3. Of several cookies of one session the newest counts.
 
-use sealed_session::CookieSettings;
+use sealed_session::settings::CookieSettings;
 use sealed_session::time::Clock;
 use serde_json::json;
 use support::forge::{Forge, Record};

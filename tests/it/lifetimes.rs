@@ -3,8 +3,8 @@
 //! 1. Both limits are the server's; Max-Age is the time to the absolute end.
 //! 2. A request is a use of its session however long it takes.
 
-use sealed_session::CookieSettings;
 use sealed_session::adapter::{Incoming, Loaded};
+use sealed_session::settings::CookieSettings;
 use serde_json::json;
 use support::faulty::{Call, Mode};
 use support::gate::during;

@@ -8,7 +8,7 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, HttpRequest, Result, web};
 use sealed_session::actix::{Authenticated, SessionMiddleware, Unauthenticated};
 use sealed_session::testing::{FailingRandom, ManualClock, SessionCookie};
-use sealed_session::{CookieSettings, Session, SessionStatus, Sessions, testing};
+use sealed_session::{Session, SessionStatus, Sessions, settings::CookieSettings, testing};
 use support::written::Written;
 use support::{HOUR, SECOND, builder, memory};
 

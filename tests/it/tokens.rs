@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::time::{Clock, UnixMillis};
-use sealed_session::{CookieSettings, KeyRing, Sessions};
+use sealed_session::{KeyRing, Sessions, settings::CookieSettings};
 use serde_json::json;
 use support::forge::{Forge, Record};
 use support::{Node, builder, memory, with};

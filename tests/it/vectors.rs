@@ -11,13 +11,14 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use sealed_session::store::Memory;
 use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::{
-    CookieSettings, KeyRing, Lifetimes, Sessions, SessionsBuilder,
+    KeyRing, Sessions, SessionsBuilder,
     adapter::{Incoming, Loaded},
     inspect::{self, Inspected, InspectedLogin},
     keys::{Random, RandomError},
     revoke::SubjectKey,
     session::Rejected,
     settings::PreviousCookie,
+    settings::{CookieSettings, Lifetimes},
     time::{Class, UnixMillis},
 };
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use sealed_session::actix::SessionMiddleware;
 use sealed_session::revoke::Store;
 use sealed_session::store::{Memory, Redb};
-use sealed_session::{CookieSettings, Sessions};
+use sealed_session::{Sessions, settings::CookieSettings};
 use support::written::Written;
 use support::{Node, cookie, started, with};
 

@@ -13,8 +13,9 @@ use std::time::Duration;
 use sealed_session::revoke::{Announcement, Store};
 use sealed_session::store::Redis;
 use sealed_session::{
-    CookieSettings, Sessions,
+    Sessions,
     keys::{KeySource, KeyTables, SystemRandom},
+    settings::CookieSettings,
     time::{Clock, SystemClock},
 };
 use support::{Browser, Node};

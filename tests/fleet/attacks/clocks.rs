@@ -1,7 +1,7 @@
 //! Clocks of servers that are wrong.
 
 use sealed_session::revoke::{Purpose, ReplicatedLog};
-use sealed_session::{CookieSettings, Sessions, time::UnixMillis};
+use sealed_session::{Sessions, settings::CookieSettings, time::UnixMillis};
 
 use super::{LIST, complete_since, node, node_on, open, remembered, status};
 use support::faulty::Faulty;

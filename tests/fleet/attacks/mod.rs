@@ -12,7 +12,7 @@ mod others;
 use sealed_session::revoke::{ReplicatedLog, Store};
 use sealed_session::store::Redis;
 use sealed_session::testing::ManualClock;
-use sealed_session::{CookieSettings, Sessions, time::UnixMillis};
+use sealed_session::{Sessions, settings::CookieSettings, time::UnixMillis};
 use support::redis_server::RedisServer;
 use support::{Browser, Node, SECOND};
 

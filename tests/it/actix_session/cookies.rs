@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sealed_session::adapter::Incoming;
+use sealed_session::settings::{CookieSettings, SameSite};
 use sealed_session::testing::ManualClock;
-use sealed_session::{CookieSettings, SameSite};
 use serde_json::json;
 
 use super::{attribute, persistent, seen, serve, started};

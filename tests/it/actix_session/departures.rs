@@ -7,7 +7,10 @@ use actix_web::{App, HttpResponse, Result, web};
 use sealed_session::actix::{NoSession, SessionExt, SessionMiddleware};
 use sealed_session::adapter::{CommitError, Incoming};
 use sealed_session::testing::{ManualClock, cookie, session};
-use sealed_session::{CookieSettings, Lifetimes, Session, SessionStatus};
+use sealed_session::{
+    Session, SessionStatus,
+    settings::{CookieSettings, Lifetimes},
+};
 use serde_json::json;
 
 use super::{attribute, persistent, seen, serve, started};

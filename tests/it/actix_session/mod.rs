@@ -12,7 +12,11 @@ use actix_web::dev::Service;
 use actix_web::{App, HttpResponse, Result, guard, web};
 use sealed_session::actix::{SessionExt, SessionMiddleware};
 use sealed_session::testing::ManualClock;
-use sealed_session::{CookieSettings, Lifetimes, Session, Sessions, time::Limits};
+use sealed_session::{
+    Session, Sessions,
+    settings::{CookieSettings, Lifetimes},
+    time::Limits,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use support::{Browser, builder, memory, serve_app, with};

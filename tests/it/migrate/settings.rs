@@ -4,7 +4,7 @@ use actix_session::config::CookieContentSecurity;
 use sealed_session::migrate::ActixSessionCookie;
 use sealed_session::testing::ManualClock;
 use sealed_session::{
-    CookieSettings,
+    settings::CookieSettings,
     time::{Clock, UnixMillis},
 };
 use serde_json::json;

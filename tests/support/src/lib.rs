@@ -32,8 +32,9 @@ use sealed_session::session::Rejected;
 use sealed_session::store::Memory;
 use sealed_session::testing::{ManualClock, MemoryLog, published_secret};
 use sealed_session::{
-    CookieSettings, KeyRing, Session, Sessions, SessionsBuilder,
+    KeyRing, Session, Sessions, SessionsBuilder,
     revoke::{Generation, Serial, SessionId, SubjectKey},
+    settings::CookieSettings,
     time::UnixMillis,
 };
 use serde_json::{Value, json};

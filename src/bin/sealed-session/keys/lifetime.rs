@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use sealed_session::{Lifetimes, SessionConfig};
+use sealed_session::{SessionConfig, settings::Lifetimes};
 
 use crate::failure::Failure;
 
