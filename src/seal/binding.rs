@@ -18,9 +18,11 @@ use std::sync::Arc;
 
 use crate::error::ConfigError;
 use crate::seal::names::Names;
-use crate::wire::envelope::{HEAD, Head};
+use crate::wire::envelope::Head;
 
-const LABEL: &[u8] = b"sealed-session";
+/// What stands before the fields, with dots for what each token says itself.
+const BEFORE: [u8; 51] =
+    *b"\0\0\0\x0esealed-session\0\0\0\x01.\0\0\0\x10................\0\0\0\x04....";
 
 /// What all tokens of one cookie are bound to.
 #[derive(Debug)]
@@ -72,13 +74,14 @@ impl Binding {
 
     /// The associated data of one token.
     pub(super) fn associated_data(&self, head: Head, chunks: u8) -> Vec<u8> {
+        let mut before = BEFORE;
+        before[22] = head.version;
+        before[27..43].copy_from_slice(head.key.as_bytes());
+        before[47..51].copy_from_slice(&head.sealed_at.to_bytes());
         let mut data = Vec::with_capacity(AROUND + self.fields.len());
-        push(&mut data, LABEL);
-        push(&mut data, &[head.version]);
-        push(&mut data, head.key.as_bytes());
-        push(&mut data, &head.sealed_at.to_bytes());
+        data.extend_from_slice(&before);
         data.extend_from_slice(&self.fields);
-        push(&mut data, &[chunks]);
+        data.extend_from_slice(&[0, 0, 0, 1, chunks]);
         data
     }
 }
@@ -94,7 +97,7 @@ pub(crate) fn check_audience(audience: &str) -> Result<(), ConfigError> {
 }
 
 /// What the associated data holds beside the cookie's name and the audience.
-const AROUND: usize = 5 * 4 + LABEL.len() + HEAD + 1;
+const AROUND: usize = BEFORE.len() + 5;
 
 /// Appends one field, after its length.
 fn push(data: &mut Vec<u8>, field: &[u8]) {
