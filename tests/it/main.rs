@@ -17,10 +17,12 @@ mod copies;
 mod csrf;
 mod csrf_binding;
 mod csrf_bodies;
+mod csrf_refusals;
 mod csrf_tokens;
 mod direct;
 mod ended;
 mod flash;
+#[cfg(feature = "flash-messages")]
 mod flash_store;
 mod forgery;
 mod groups;
