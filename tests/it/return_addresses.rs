@@ -98,6 +98,24 @@ async fn a_browser_is_sent_to_the_login_page_and_back() {
 }
 
 /// Everything below the guard, so that no spelling goes past it.
+/// A proxy would answer 502 to a header that is too large for it.
+#[actix_web::test]
+async fn an_address_that_would_get_too_long_leads_to_the_page_alone() {
+    let (_, browser) = site().await;
+    let at = |length: usize| format!("/account?q={}", "a".repeat(length));
+    let start = get(&browser, &at(0), LINK).await.is(303);
+    let start = start.header("location").unwrap().to_owned();
+    let (page, _) = start.split_once('?').unwrap();
+    let longest = 2048 - start.len();
+    let fits = get(&browser, &at(longest), LINK).await.is(303);
+    assert_eq!(fits.header("location").unwrap().len(), 2048);
+    let too_long = get(&browser, &at(longest + 1), LINK).await.is(303);
+    assert_eq!(too_long.header("location"), Some(page));
+    // What is encoded counts as it is written.
+    let encoded = get(&browser, &at(0).replace('=', &"&=".repeat(700)), LINK).await;
+    assert_eq!(encoded.is(303).header("location"), Some(page));
+}
+
 #[actix_web::test]
 async fn no_request_makes_a_return_address_of_another_site() {
     let clock = ManualClock::default();
