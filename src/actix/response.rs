@@ -1,4 +1,4 @@
-//! What becomes of a response.
+//! The response after the commit: its status, its cookies, and who may store it.
 //!
 //! 1. An error of the commit takes the place of the handler's response. What inner middleware said about the exchange
 //!    stays.

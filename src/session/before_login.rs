@@ -24,11 +24,11 @@ const ENTRY: &str = "\0before-login";
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LoginSettings {
-    /// What becomes of the entries of an anonymous session whose user logs in. Default: they are kept.
+    /// Whether a login keeps the entries of its browser's anonymous session. Default: it does.
     pub anonymous_entries: AnonymousEntries,
 }
 
-/// What becomes of the entries of an anonymous session whose user logs in.
+/// Whether a login keeps the entries of its browser's anonymous session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

@@ -1,4 +1,4 @@
-//! What becomes of our cookies in the browser.
+//! How a browser keeps and drops our cookies.
 //!
 //! The requests are those of a page's JavaScript. The browser decides when they leave, over which connections, and in
 //! which order it takes their answers' cookies.

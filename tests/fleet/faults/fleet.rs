@@ -248,7 +248,7 @@ impl Fleet {
     }
 }
 
-/// What becomes of them.
+/// How they fare.
 impl Fleet {
     /// Waits until all is as it should be.
     #[track_caller]

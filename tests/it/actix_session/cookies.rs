@@ -1,4 +1,4 @@
-//! The cookie that goes out, and what becomes of one that comes in.
+//! The cookie that goes out, and how one that comes in is taken.
 
 use std::time::Duration;
 

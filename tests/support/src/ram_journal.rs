@@ -19,7 +19,7 @@ pub struct State {
     /// Whether appends fail, and compactions.
     pub appends_fail: bool,
     pub compactions_fail: bool,
-    /// How much of an append that fails is there all the same.
+    /// How much of an append that fails is kept nevertheless.
     pub torn: usize,
     /// How many succeeded.
     pub appends: usize,
