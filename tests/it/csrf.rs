@@ -4,9 +4,7 @@
 //! 2. Programs that are no browser are left alone.
 //! 3. On an exempt path it begins no session but by a login.
 
-use actix_web::http::StatusCode;
-use actix_web::middleware::{ErrorHandlerResponse, ErrorHandlers};
-use actix_web::{App, HttpResponse, web};
+use actix_web::{App, web};
 use reqwest::Method;
 use sealed_session::adapter::CrossSite;
 use sealed_session::testing::ManualClock;
@@ -15,7 +13,7 @@ use sealed_session::{
     settings::{CsrfMode, CsrfSettings},
 };
 use serde_json::json;
-use support::{Answer, Browser, Node, builder, memory, serve_app};
+use support::{Answer, Browser, Node, builder, memory, refusals_as_pages, serve_app};
 
 async fn send(browser: &Browser, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
     browser.send_with(method, path, headers).await
@@ -174,22 +172,10 @@ async fn an_application_can_render_the_refusal() {
         1,
         App::new()
             .wrap(SessionMiddleware::new(&sessions))
-            .wrap(
-                ErrorHandlers::new().handler(StatusCode::FORBIDDEN, |response| {
-                    let error = response.response().error();
-                    let cause = error.and_then(|error| error.as_error::<CrossSite>());
-                    let page =
-                        HttpResponse::Forbidden().body(format!("<p>{}</p>", cause.is_some()));
-                    let (request, _) = response.into_parts();
-                    let response = actix_web::dev::ServiceResponse::new(request, page);
-                    Ok(ErrorHandlerResponse::Response(
-                        response.map_into_right_body(),
-                    ))
-                })
-            )
+            .wrap(refusals_as_pages::<CrossSite, _>())
             .route("/", web::post().to(|_: Session| async { "done" }))
     );
     let cross = [("sec-fetch-site", "cross-site")];
     let answer = send(&Browser::new(&url), Method::POST, "/", &cross).await;
-    assert_eq!(answer.is(403).body, "<p>true</p>");
+    assert_eq!(answer.is(403).body, "<p>Some(SecFetchSite)</p>");
 }

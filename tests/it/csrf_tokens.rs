@@ -5,8 +5,6 @@
 //!    retires.
 //! 3. Whatever is wrong with one, the answer is the same.
 
-use actix_web::http::StatusCode;
-use actix_web::middleware::{ErrorHandlerResponse, ErrorHandlers};
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpResponse, Result, web};
 use reqwest::Method;
@@ -20,7 +18,8 @@ use sealed_session::{
 use serde_json::json;
 use support::faulty::{Call, Faulty, Mode};
 use support::{
-    Answer, Browser, HOUR, MINUTE, SECOND, builder, eventually, log, memory, serve, serve_app,
+    Answer, Browser, HOUR, MINUTE, SECOND, builder, eventually, log, memory, refusals_as_pages,
+    serve, serve_app,
 };
 
 /// Settings that demand tokens.
@@ -325,18 +324,7 @@ async fn a_refusal_for_its_token_can_be_rendered() {
         1,
         App::new()
             .wrap(SessionMiddleware::new(&sessions))
-            .wrap(
-                ErrorHandlers::new().handler(StatusCode::FORBIDDEN, |response| {
-                    let error = response.response().error();
-                    let cause = error.and_then(|error| error.as_error::<CrossSite>());
-                    let page = HttpResponse::Forbidden().body(format!("<p>{cause:?}</p>"));
-                    let (request, _) = response.into_parts();
-                    let response = actix_web::dev::ServiceResponse::new(request, page);
-                    Ok(ErrorHandlerResponse::Response(
-                        response.map_into_right_body(),
-                    ))
-                })
-            )
+            .wrap(refusals_as_pages::<CrossSite, _>())
             .configure(routes)
     );
     let refused = post(&Browser::new(&url), "/change", "x").await;

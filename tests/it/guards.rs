@@ -8,12 +8,12 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Result};
 use reqwest::Method;
+use sealed_session::Session;
 use sealed_session::actix::Require;
 use sealed_session::testing::ManualClock;
-use sealed_session::{Session, SessionMiddleware};
 use support::faulty::{Call, Faulty, Mode};
 use support::written::Written;
-use support::{Answer, Browser, MINUTE, SECOND, builder, eventually, log, memory, serve_app};
+use support::{Answer, Browser, MINUTE, SECOND, builder, eventually, log, node_at, serve};
 
 /// A browser that follows a link.
 pub const LINK: &[(&str, &str)] = &[("sec-fetch-mode", "navigate")];
@@ -82,15 +82,8 @@ pub fn routes(config: &mut ServiceConfig) {
 }
 
 pub async fn site() -> (ManualClock, Browser) {
-    let clock = ManualClock::default();
-    let sessions = builder(&clock, memory(&clock)).start().await.unwrap();
-    let (url, _server) = serve_app!(
-        1,
-        App::new()
-            .configure(routes)
-            .wrap(SessionMiddleware::new(&sessions))
-    );
-    (clock, Browser::new(&url))
+    let (node, browser) = node_at(routes).await;
+    (node.clock, browser)
 }
 
 pub async fn get(browser: &Browser, path: &str, headers: &[(&str, &str)]) -> Answer {
@@ -228,15 +221,7 @@ fn peers(config: &mut ServiceConfig) {
 
 #[actix_web::test]
 async fn a_guard_that_says_no_lets_the_next_route_answer() {
-    let clock = ManualClock::default();
-    let sessions = builder(&clock, memory(&clock)).start().await.unwrap();
-    let (url, _server) = serve_app!(
-        1,
-        App::new()
-            .configure(peers)
-            .wrap(SessionMiddleware::new(&sessions))
-    );
-    let stranger = Browser::new(&url);
+    let (node, stranger) = node_at(peers).await;
     // Its page means nothing there.
     let answer = get(&stranger, "/", LINK).await.is(200);
     assert_eq!(answer.body, "anyone");
@@ -249,10 +234,10 @@ async fn a_guard_that_says_no_lets_the_next_route_answer() {
         ("author", "writer", "writer"),
         ("author+admin", "admin", "admin"),
     ] {
-        let browser = Browser::new(&url);
+        let browser = Browser::new(stranger.url());
         browser.post(&format!("/enter/alice/{roles}")).await.is(200);
         assert_eq!(browser.get("/").await.body, first);
-        clock.advance(2 * MINUTE);
+        node.clock.advance(2 * MINUTE);
         assert_eq!(browser.get("/").await.body, later);
         assert_eq!(browser.get("/only").await.body, "inside");
         assert_eq!(browser.get("/members/area").await.body, "members");
@@ -261,32 +246,26 @@ async fn a_guard_that_says_no_lets_the_next_route_answer() {
     }
 }
 
+fn nested(config: &mut ServiceConfig) {
+    let keys = web::resource("/keys")
+        .wrap(Require::role("root").within(MINUTE))
+        .to(async || "keys");
+    let admin = web::scope("/admin")
+        .wrap(Require::role("admin"))
+        .route("/users", web::get().to(async || "users"))
+        .service(keys);
+    let shop = web::scope("/shop")
+        .wrap(login_page())
+        .route("/cart", web::get().to(async || "cart"))
+        .service(admin);
+    config
+        .route("/enter/{user}/{roles}", web::post().to(enter))
+        .service(shop);
+}
+
 #[actix_web::test]
 async fn of_guards_inside_one_another_each_has_to_let_in() {
-    let clock = ManualClock::default();
-    let sessions = builder(&clock, memory(&clock)).start().await.unwrap();
-    let (url, _server) = serve_app!(
-        1,
-        App::new()
-            .route("/enter/{user}/{roles}", web::post().to(enter))
-            .service(
-                web::scope("/shop")
-                    .wrap(login_page())
-                    .route("/cart", web::get().to(async || "cart"))
-                    .service(
-                        web::scope("/admin")
-                            .wrap(Require::role("admin"))
-                            .route("/users", web::get().to(async || "users"))
-                            .service(
-                                web::resource("/keys")
-                                    .wrap(Require::role("root").within(MINUTE))
-                                    .to(async || "keys")
-                            )
-                    )
-            )
-            .wrap(SessionMiddleware::new(&sessions))
-    );
-    let stranger = Browser::new(&url);
+    let (_node, stranger) = node_at(nested).await;
     for path in ["/shop/cart", "/shop/admin/users", "/shop/admin/keys"] {
         let location = redirect(get(&stranger, path, LINK).await);
         assert_eq!(location, format!("/sign-in?next={path}"));
@@ -298,7 +277,7 @@ async fn of_guards_inside_one_another_each_has_to_let_in() {
         ("root", [200, 403, 403]),
         ("root+admin", [200, 200, 200]),
     ] {
-        let browser = Browser::new(&url);
+        let browser = Browser::new(stranger.url());
         browser.post(&format!("/enter/alice/{roles}")).await.is(200);
         for (path, status) in ["cart", "admin/users", "admin/keys"].iter().zip(answers) {
             browser.get(&format!("/shop/{path}")).await.is(status);
@@ -311,12 +290,7 @@ async fn guards_take_nobody_for_a_stranger_while_the_list_cannot_be_trusted() {
     let clock = ManualClock::default();
     let store = Faulty::new(log(&clock));
     let sessions = builder(&clock, store.clone()).start().await.unwrap();
-    let (url, _server) = serve_app!(
-        1,
-        App::new()
-            .configure(peers)
-            .wrap(SessionMiddleware::new(&sessions))
-    );
+    let (url, _server) = serve(&sessions, peers);
     let browser = Browser::new(&url);
     browser.post("/enter/alice/admin").await.is(200);
     store.set_call(Call::Follow, Mode::Hanging);

@@ -12,7 +12,7 @@ use sealed_session::testing::ManualClock;
 use sealed_session::{Session, Sessions, SessionsBuilder};
 use support::faulty::{Call, Faulty, Mode};
 use support::written::Written;
-use support::{MINUTE, SECOND, builder, eventually, log, memory, unhurried};
+use support::{MINUTE, SECOND, builder, log, memory, unhurried};
 
 use super::direct::{anonymous, load, login, sent, user};
 
@@ -308,9 +308,7 @@ async fn what_only_this_node_knows_is_told_as_such_and_a_login_that_fails_is_non
 /// Of two cookies of ours, too: one may have been copied.
 #[actix_web::test]
 async fn a_login_that_ends_other_sessions_besides_tells_of_each_that_counted() {
-    let (audit, clock) = (Audit::default(), ManualClock::default());
-    let builder = audit.on(builder(&clock, memory(&clock)));
-    let sessions = builder.start().await.unwrap();
+    let (audit, sessions, _) = Audit::start().await;
     let alice = login(&sessions, "", "alice").await;
     let mallory = login(&sessions, "", "mallory").await;
     let [of_alice, of_mallory] = [&alice, &mallory].map(|cookie| id_of(&sessions, cookie));
@@ -329,49 +327,6 @@ async fn a_login_that_ends_other_sessions_besides_tells_of_each_that_counted() {
     login(&sessions, &again, "mallory").await;
     let told = audit.take();
     assert!(!told.contains(&ended), "{told:?}");
-}
-
-#[actix_web::test]
-async fn who_hangs_up_during_a_renewal_does_not_stay_out_of_the_log() {
-    let (audit, clock) = (Audit::default(), ManualClock::default());
-    let store = Faulty::new(log(&clock));
-    let builder = audit.on(unhurried(builder(&clock, store.clone())));
-    let sessions = builder.start().await.unwrap();
-    let cookie = login(&sessions, "", "alice").await;
-    clock.advance(SECOND);
-    let id = id_of(&sessions, &cookie);
-    let loaded = load(&sessions, &cookie);
-    loaded.session.renew();
-    audit.take();
-    store.set_call(Call::Publish, Mode::Hanging);
-    let commit = sessions.commit(&loaded.session, loaded.ticket);
-    assert!(commit.now_or_never().is_none(), "and nobody waits any more");
-    assert_eq!(audit.take(), [format!("{id} of Some(\"alice\") renewed")]);
-}
-
-#[actix_web::test]
-async fn a_login_that_comes_too_late_is_told_as_the_logout_that_it_was() {
-    let (audit, clock) = (Audit::default(), ManualClock::default());
-    let store = Faulty::new(log(&clock));
-    let builder = audit.on(unhurried(builder(&clock, store.clone())));
-    let sessions = builder.start().await.unwrap();
-    let cookie = login(&sessions, "", "alice").await;
-    clock.advance(SECOND);
-    let id = id_of(&sessions, &cookie);
-    let loaded = load(&sessions, &cookie);
-    audit.take();
-    store.set_call(Call::Publish, Mode::Hanging);
-    let session = loaded.session.clone();
-    let late = actix_web::rt::spawn(async move { session.authenticate("alice").await });
-    eventually(|| async { store.waiting() >= 1 }).await;
-    // The response is sent meanwhile.
-    drop(sessions.commit(&loaded.session, loaded.ticket).await);
-    store.set(Mode::Up);
-    late.await.unwrap().unwrap_err();
-    assert_eq!(
-        audit.take(),
-        [format!("{id} logout of Some(\"alice\"): This")]
-    );
 }
 
 /// Uses everything that has a lock, whatever is told.

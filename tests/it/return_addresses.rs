@@ -5,14 +5,13 @@
 
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
-use actix_web::middleware::{ErrorHandlerResponse, ErrorHandlers};
-use actix_web::{App, HttpResponse, web};
+use actix_web::App;
+use actix_web::web::{self, ServiceConfig};
 use reqwest::Method;
 use sealed_session::actix::{ReauthenticationRequired, Require};
 use sealed_session::testing::ManualClock;
 use sealed_session::{SessionMiddleware, next_path};
-use support::{Browser, MINUTE, builder, memory, serve_app};
+use support::{Browser, MINUTE, builder, memory, node_at, refusals_as_pages, serve_app};
 use url::Url;
 
 use super::guards::{LINK, enter, get, login_page, recent, redirect, routes, site};
@@ -116,20 +115,18 @@ async fn an_address_that_would_get_too_long_leads_to_the_page_alone() {
     assert_eq!(encoded.is(303).header("location"), Some(page));
 }
 
+/// All paths are behind the guard.
+fn guarded(config: &mut ServiceConfig) {
+    let inside = web::to(async || "inside");
+    config.default_service(inside.wrap(login_page()));
+}
+
 #[actix_web::test]
 async fn no_request_makes_a_return_address_of_another_site() {
-    let clock = ManualClock::default();
-    let sessions = builder(&clock, memory(&clock)).start().await.unwrap();
-    let (url, _server) = serve_app!(
-        1,
-        App::new()
-            .default_service(web::to(async || "inside"))
-            .wrap(login_page())
-            .wrap(SessionMiddleware::new(&sessions))
-    );
+    let (_node, browser) = node_at(guarded).await;
     let ask = async |target: &str| {
         let line = format!("GET {target} HTTP/1.1");
-        support::raw::request(&url, [&line, "Sec-Fetch-Mode: navigate"]).await
+        support::raw::request(browser.url(), [&line, "Sec-Fetch-Mode: navigate"]).await
     };
     for target in [
         "//evil.example/",
@@ -194,22 +191,17 @@ async fn no_request_makes_a_return_address_of_another_site() {
     }
 }
 
+/// All pages but the login, also those that others are sent to.
+fn pages_inside(config: &mut ServiceConfig) {
+    let all = web::scope("").wrap(recent());
+    config
+        .route("/enter/{user}/{roles}", web::post().to(enter))
+        .service(all.default_service(web::to(async || "inside")));
+}
+
 #[actix_web::test]
 async fn a_page_under_its_own_guard_sends_nobody_in_a_circle() {
-    let clock = ManualClock::default();
-    let sessions = builder(&clock, memory(&clock)).start().await.unwrap();
-    let (url, _server) = serve_app!(
-        1,
-        App::new()
-            .route("/enter/{user}/{roles}", web::post().to(enter))
-            .service(
-                web::scope("")
-                    .wrap(recent())
-                    .default_service(web::to(async || "inside"))
-            )
-            .wrap(SessionMiddleware::new(&sessions))
-    );
-    let browser = Browser::new(&url);
+    let (node, browser) = node_at(pages_inside).await;
     for path in [
         "/sign-in",
         "/sign-in/",
@@ -224,7 +216,7 @@ async fn a_page_under_its_own_guard_sends_nobody_in_a_circle() {
     let to_confirm = redirect(get(&browser, "/confirm", LINK).await);
     assert_eq!(to_confirm, "/sign-in?next=/confirm");
     browser.post("/enter/alice/user").await.is(200);
-    clock.advance(6 * MINUTE);
+    node.clock.advance(6 * MINUTE);
     for path in ["/confirm", "/confirm?next=/a", "/CONFIRM/"] {
         get(&browser, path, LINK).await.is(403);
     }
@@ -278,29 +270,16 @@ async fn an_application_can_render_what_a_guard_refuses() {
         1,
         App::new()
             .configure(routes)
-            .wrap(
-                ErrorHandlers::new().handler(StatusCode::FORBIDDEN, |response| {
-                    let error = response.response().error();
-                    let is_old =
-                        error.and_then(|error| error.as_error::<ReauthenticationRequired>());
-                    let name = is_old.map_or("forbidden", |_| "reauthentication_required");
-                    let page = HttpResponse::Forbidden().json(serde_json::json!({ "error": name }));
-                    let (request, _) = response.into_parts();
-                    let response = actix_web::dev::ServiceResponse::new(request, page);
-                    Ok(ErrorHandlerResponse::Response(
-                        response.map_into_right_body(),
-                    ))
-                })
-            )
+            .wrap(refusals_as_pages::<ReauthenticationRequired, _>())
             .wrap(SessionMiddleware::new(&sessions))
     );
     let browser = Browser::new(&url);
     browser.post("/enter/alice/user").await.is(200);
     clock.advance(6 * MINUTE);
     for (path, error) in [
-        ("/recent", "reauthentication_required"),
-        ("/admin", "forbidden"),
+        ("/recent", "<p>Some(ReauthenticationRequired)</p>"),
+        ("/admin", "<p>None</p>"),
     ] {
-        assert_eq!(browser.get(path).await.is(403).json()["error"], error);
+        assert_eq!(browser.get(path).await.is(403).body, error);
     }
 }

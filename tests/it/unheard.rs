@@ -34,7 +34,7 @@ fn unheard(session: &Session, scope: &str) -> String {
 
 /// By its client, or by a timeout.
 #[actix_web::test]
-async fn a_logout_whose_request_is_dropped_while_it_waits_is_told_all_the_same() {
+async fn a_logout_whose_request_is_dropped_while_it_waits_is_told() {
     type Step = fn(&Session) -> bool;
     let steps: [(&str, Step); 4] = [
         ("This", |it| it.logout().now_or_never().is_none()),
@@ -81,4 +81,29 @@ async fn a_login_that_is_dropped_while_it_waits_is_told_as_a_logout() {
     }
     drop(login);
     assert_eq!(audit.take(), [expected]);
+}
+
+#[actix_web::test]
+async fn a_renewal_whose_request_is_dropped_while_it_waits_is_told() {
+    let (audit, _store, sessions, loaded) = before_silence().await;
+    let id = loaded.session.id().unwrap();
+    loaded.session.renew();
+    let commit = sessions.commit(&loaded.session, loaded.ticket);
+    assert!(commit.now_or_never().is_none());
+    assert_eq!(audit.take(), [format!("{id} of Some(\"alice\") renewed")]);
+}
+
+#[actix_web::test]
+async fn a_login_that_comes_too_late_is_told_as_the_logout_that_it_was() {
+    let (audit, store, sessions, loaded) = before_silence().await;
+    let id = loaded.session.id().unwrap();
+    let session = loaded.session.clone();
+    let late = actix_web::rt::spawn(session.authenticate("alice").into_future());
+    eventually(|| async { store.waiting() >= 1 }).await;
+    // The response is sent meanwhile.
+    drop(sessions.commit(&loaded.session, loaded.ticket).await);
+    store.set(Mode::Up);
+    late.await.unwrap().unwrap_err();
+    let ended = format!("{id} logout of Some(\"alice\"): This");
+    assert_eq!(audit.take(), [ended]);
 }

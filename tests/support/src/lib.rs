@@ -20,9 +20,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{ServerHandle, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::middleware::{ErrorHandlerResponse, ErrorHandlers};
 use actix_web::web::ServiceConfig;
-use actix_web::{App, HttpRequest, HttpResponse, Result, web};
+use actix_web::{App, HttpRequest, HttpResponse, ResponseError, Result, web};
 use futures_util::FutureExt;
 use sealed_session::actix::{Authenticated, SessionMiddleware};
 use sealed_session::adapter::Incoming;
@@ -67,6 +69,18 @@ pub async fn node_at(routes: fn(&mut ServiceConfig)) -> (Node, Browser) {
     let node = Node::start().await;
     let (url, _server) = serve(&node.sessions, routes);
     (node, Browser::new(&url))
+}
+
+/// The application's own page in the place of a refusal's plain text: which `E` it was, if any.
+pub fn refusals_as_pages<E: ResponseError + 'static, B: 'static>() -> ErrorHandlers<B> {
+    ErrorHandlers::new().handler(StatusCode::FORBIDDEN, |response| {
+        let error = response.response().error();
+        let cause = error.and_then(|error| error.as_error::<E>());
+        let page = HttpResponse::Forbidden().body(format!("<p>{cause:?}</p>"));
+        let (request, _) = response.into_parts();
+        let page = ServiceResponse::new(request, page);
+        Ok(ErrorHandlerResponse::Response(page.map_into_right_body()))
+    })
 }
 
 /// Another browser at the same place, in which alice has logged in.
