@@ -17,8 +17,7 @@ use sealed_session::store::Redb;
 use sealed_session::{
     ConfigError, SessionConfig, Sessions,
     keys::{KeySource, KeyTables, SystemRandom},
-    settings::CookieSettings,
-    settings::{ClientBinding, ClientSettings, SiteData},
+    settings::{ClientBinding, ClientSettings, CookieSettings, SiteData},
     store::StoreError,
     time::{Clock, SystemClock},
 };

@@ -2,7 +2,10 @@
 
 use actix_web::{HttpResponse, Result, web};
 use sealed_session::testing::ManualClock;
-use sealed_session::{Session, settings::CookieSettings, settings::SiteData};
+use sealed_session::{
+    Session,
+    settings::{CookieSettings, SiteData},
+};
 use support::faulty::{Call, Faulty, Mode};
 use support::{Answer, Browser, MINUTE, Node, builder, log, serve, unhurried, with};
 

@@ -1,7 +1,7 @@
 //! The cookie itself: its size, its attributes, its removal, and its earlier names.
 
+use sealed_session::settings::{CookieSettings, PreviousCookie};
 use sealed_session::testing::ManualClock;
-use sealed_session::{settings::CookieSettings, settings::PreviousCookie};
 use serde_json::json;
 use support::{Answer, MINUTE, Node, builder, memory, with};
 

@@ -6,9 +6,9 @@
 
 use sealed_session::adapter::Incoming;
 use sealed_session::session::LogoutError;
+use sealed_session::settings::{CookieSettings, PreviousCookie};
 use sealed_session::testing::ManualClock;
 use sealed_session::time::Clock;
-use sealed_session::{settings::CookieSettings, settings::PreviousCookie};
 use serde_json::json;
 use support::forge::{Forge, Record};
 use support::{Browser, MINUTE, Node, builder, memory, with};

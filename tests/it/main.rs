@@ -19,6 +19,7 @@ mod csrf_binding;
 mod csrf_bodies;
 mod csrf_refusals;
 mod csrf_tokens;
+mod csrf_vectors;
 mod direct;
 mod ended;
 mod flash;
