@@ -48,6 +48,18 @@ impl Record {
     pub(crate) fn subject(&self) -> Option<&str> {
         self.login.as_ref().map(|login| login.subject.as_str())
     }
+
+    /// The subject's key, if anyone is logged in.
+    pub(crate) fn subject_key(&self) -> Option<SubjectKey> {
+        self.login.as_ref().map(|login| login.key)
+    }
+
+    /// Whether a client with this fingerprint is another one than at the login. Where one of them is not known: no.
+    pub(crate) fn is_of_another_client(&self, client: Option<[u8; 16]>) -> bool {
+        let sealed = self.login.as_ref().and_then(|login| login.fingerprint);
+        let known = sealed.zip(client);
+        known.is_some_and(|(sealed, client)| sealed != client)
+    }
 }
 
 /// What a login adds to a session.

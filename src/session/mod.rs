@@ -307,10 +307,8 @@ impl Peek {
 
     /// Who is logged in.
     pub fn subject(&self) -> Option<String> {
-        self.0.with(|state| {
-            let login = state.record()?.login.as_ref()?;
-            Some(login.subject.clone())
-        })
+        self.0
+            .with(|state| state.record()?.subject().map(str::to_owned))
     }
 
     /// Reads an entry; `None` if there is none of this name.

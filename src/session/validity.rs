@@ -209,14 +209,11 @@ impl Rules<'_> {
         Ok(())
     }
 
-    /// Whether it is the client of the login. One that was sealed without a fingerprint is anybody's.
+    /// Whether it is the client of the login.
     fn judge_client(&self, record: &Record) -> Result<(), Refusal> {
-        let sealed = record.login.as_ref().and_then(|login| login.fingerprint);
-        match (self.client, sealed) {
-            (Some(client), Some(sealed)) if client.as_bytes() != sealed => {
-                Err(Refusal::dead(Rejected::ClientChanged))
-            }
-            _ => Ok(()),
+        match record.is_of_another_client(self.client.map(ClientFingerprint::as_bytes)) {
+            true => Err(Refusal::dead(Rejected::ClientChanged)),
+            false => Ok(()),
         }
     }
 

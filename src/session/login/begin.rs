@@ -46,8 +46,8 @@ pub(super) fn prepare(
     if again.is_some_and(|again| held.is_none_or(|held| held.id != again)) {
         return Err(LoginError::NotAuthenticated);
     }
-    let subject = |record: &Record| record.login.as_ref().map(|login| login.key);
-    if before.is_cross_site && held.is_some_and(|held| subject(held) != subject(&record)) {
+    let is_own = |held: &Arc<Record>| held.subject_key() == record.subject_key();
+    if before.is_cross_site && !held.is_none_or(is_own) {
         // Else a forged login form replaces a live session by a stranger's.
         return Err(NotWritable::CrossSite.into());
     }

@@ -66,11 +66,9 @@ impl RequestState {
         if self.committed {
             return Err(NotWritable::AlreadyCommitted);
         }
-        let subject = |record: &Record| record.login.as_ref().map(|login| login.key);
-        if self
-            .record()
-            .is_none_or(|old| old.login.is_some() && subject(old) != subject(&record))
-        {
+        let is_anothers =
+            |old: &Record| old.login.is_some() && old.subject_key() != record.subject_key();
+        if self.record().is_none_or(|old| is_anothers(old)) {
             self.shown.clear();
         }
         self.presence = Presence::Present(HeldSession::new(record, Edit::LoggedIn));

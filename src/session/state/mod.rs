@@ -300,10 +300,9 @@ impl RequestState {
 
     /// Whether a login of another client made the session, as far as both are known.
     pub(crate) fn client_changed(&self) -> bool {
-        let login = self.record().and_then(|record| record.login.as_ref());
-        let sealed = login.and_then(|login| login.fingerprint);
         let client = self.client.map(ClientFingerprint::as_bytes);
-        sealed.is_some() && client.is_some() && sealed != client
+        self.record()
+            .is_some_and(|record| record.is_of_another_client(client))
     }
 
     pub(crate) fn status(&self) -> SessionStatus {
