@@ -5,8 +5,7 @@ use std::sync::Arc;
 use serde_bytes::Bytes;
 
 use super::{
-    Entries, Group, KeyTrail, LONGEST_ROLE, LONGEST_SUBJECT, LoginFacts, MOST_GROUPS, MOST_ROLES,
-    Record,
+    Entries, KeyTrail, LONGEST_ROLE, LONGEST_SUBJECT, LoginFacts, MOST_GROUPS, MOST_ROLES, Record,
 };
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::time::{Class, UnixMillis};
@@ -119,16 +118,13 @@ impl Record {
 
 impl LoginFacts {
     fn layout(&self) -> LoginLayout<'_> {
-        let groups = self.groups.iter();
         LoginLayout {
             subject: &self.subject,
             key: *self.key.as_bytes(),
             generation: self.generation.get(),
             at: self.at.as_millis(),
             roles: self.roles.iter().map(String::as_str).collect(),
-            groups: groups
-                .map(|group| (*group.key.as_bytes(), group.generation.get()))
-                .collect(),
+            groups: self.groups.clone(),
             fingerprint: self.fingerprint,
         }
     }
@@ -140,18 +136,13 @@ impl LoginFacts {
             && layout.groups.len() <= MOST_GROUPS;
         let mut roles = layout.roles.iter();
         let roles_fit = roles.all(|role| (1..=LONGEST_ROLE).contains(&role.len()));
-        // By value: the vector stays where it is.
-        let groups = layout.groups.into_iter().map(|(key, generation)| Group {
-            key: SubjectKey::from_bytes(key),
-            generation: Generation::new(generation),
-        });
         (fits && roles_fit).then(|| Self {
             subject: layout.subject.to_owned(),
             key: SubjectKey::from_bytes(layout.key),
             generation: Generation::new(layout.generation),
             at: UnixMillis::new(layout.at),
             roles: layout.roles.iter().map(|&role| role.to_owned()).collect(),
-            groups: groups.collect(),
+            groups: layout.groups,
             fingerprint: layout.fingerprint,
         })
     }
@@ -160,8 +151,8 @@ impl LoginFacts {
 impl<'a> LoginLayout<'a> {
     /// With the largest generations and times.
     fn longest(mut self) -> Self {
-        for (_, generation) in &mut self.groups {
-            *generation = LATEST;
+        for group in &mut self.groups {
+            group.generation = Generation::new(LATEST);
         }
         Self {
             generation: LATEST,

@@ -16,6 +16,8 @@ use crate::time::{Class, UnixMillis};
 pub(crate) use entries::{Entries, Entry};
 pub(crate) use trail::KeyTrail;
 
+pub(crate) use crate::wire::layout::Group;
+
 /// The longest name of a subject, and of a group or its kind, in bytes.
 pub(crate) const LONGEST_SUBJECT: usize = 255;
 /// How many roles a login can carry, and how many bytes one can have: 2 KiB of a cookie at the most.
@@ -89,14 +91,6 @@ impl LoginFacts {
     pub(crate) fn has_role(&self, role: &str) -> bool {
         self.roles.iter().any(|held| held == role)
     }
-}
-
-/// A group of sessions that can be ended together, as a subject's can.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Group {
-    pub(crate) key: SubjectKey,
-    /// The group's generation at login.
-    pub(crate) generation: Generation,
 }
 
 #[cfg(test)]

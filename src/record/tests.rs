@@ -245,7 +245,9 @@ fn is_bounded(layout: &Layout<'_>) -> bool {
                 .all(|role| (1..=64).contains(&role.len()))
             && login.roles.is_sorted_by(|one, other| one < other)
             && login.groups.len() <= 8
-            && login.groups.is_sorted_by(|one, other| one.0 < other.0)
+            && login
+                .groups
+                .is_sorted_by(|one, other| one.key.as_bytes() < other.key.as_bytes())
     });
     let keys_fit = layout.keys.len() <= 64 && keys.len() * 4 == layout.keys.len();
     login && keys_fit && layout.version == VERSION && layout.class <= 1

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_bytes::Bytes;
 
 use super::read::Reader;
+use crate::ids::{Generation, SubjectKey};
 
 /// The version of the record, which is not the token's.
 pub(crate) const VERSION: u8 = 1;
@@ -49,9 +50,34 @@ pub(crate) struct LoginLayout<'a> {
     pub(crate) at: u64,
     #[cfg_attr(test, serde(borrow))]
     pub(crate) roles: Vec<&'a str>,
-    /// Each with its generation.
-    pub(crate) groups: Vec<([u8; 16], u64)>,
+    pub(crate) groups: Vec<Group>,
     pub(crate) fingerprint: Option<[u8; 16]>,
+}
+
+/// A group of sessions that can be ended together, as a subject's can. It is the same in the record, so that no second
+/// list is made of those that were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize), serde(from = "([u8; 16], u64)"))]
+#[serde(into = "([u8; 16], u64)")]
+pub(crate) struct Group {
+    pub(crate) key: SubjectKey,
+    /// The group's generation at login.
+    pub(crate) generation: Generation,
+}
+
+impl From<Group> for ([u8; 16], u64) {
+    fn from(group: Group) -> Self {
+        (*group.key.as_bytes(), group.generation.get())
+    }
+}
+
+impl From<([u8; 16], u64)> for Group {
+    fn from((key, generation): ([u8; 16], u64)) -> Self {
+        Self {
+            key: SubjectKey::from_bytes(key),
+            generation: Generation::new(generation),
+        }
+    }
 }
 
 impl<'a> Layout<'a> {
@@ -109,8 +135,8 @@ impl<'a> LoginLayout<'a> {
             roles: sorted(reader, Reader::text, |one, next| one < next)?,
             groups: sorted(
                 reader,
-                |reader| Some((reader.array()?, reader.u64()?)),
-                |(one, _), (next, _)| one < next,
+                |reader| Some(Group::from((reader.array()?, reader.u64()?))),
+                |one, next| one.key.as_bytes() < next.key.as_bytes(),
             )?,
             fingerprint: match reader.flag()? {
                 false => None,
@@ -126,13 +152,13 @@ fn sorted<'a, T>(
     item: impl Fn(&mut Reader<'a>) -> Option<T>,
     before: impl Fn(&T, &T) -> bool,
 ) -> Option<Vec<T>> {
-    // Not as long as it announces: that may be more than there is.
-    let mut list = Vec::new();
     let count = reader.count()?;
     // Most sessions have neither roles nor groups.
     if count == 0 {
-        return Some(list);
+        return Some(Vec::new());
     }
+    // Not as long as it announces: that may be more than there is.
+    let mut list = Vec::with_capacity(count.min(8).into());
     for _ in 0..count {
         list.push(item(reader)?);
     }
