@@ -103,6 +103,7 @@ mod csrf;
 mod error;
 mod file;
 mod ids;
+pub mod index;
 #[cfg(any(test, feature = "cli", feature = "testing"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "cli")))]
 pub mod key_files;

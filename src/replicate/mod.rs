@@ -15,6 +15,7 @@ use async_trait::async_trait;
 
 use crate::error::StoreError;
 use crate::ids::{Generation, RaiseId};
+use crate::index::SessionIndex;
 use crate::random::SystemRandom;
 use crate::revoke::node::Node;
 use crate::revoke::store::{Contents, NodeStart, StoreKind};
@@ -52,6 +53,10 @@ impl StoreKind for Shared {
 
     fn name(&self) -> &'static str {
         self.log.name()
+    }
+
+    fn session_index(&self) -> Option<Arc<dyn SessionIndex>> {
+        self.log.session_index()
     }
 
     async fn open(&self, _: Arc<dyn Clock>) -> Result<(), StoreError> {

@@ -3,7 +3,10 @@
 //! Such a store only keeps bytes. The library decides once, for all of them, what the bytes mean, how revocations
 //! join, how generations are handed out, and when entries are forgotten.
 
+use std::sync::Arc;
+
 use crate::error::StoreError;
+use crate::index::SessionIndex;
 
 /// Where the revocations of one process are kept: a file, or whatever else one process writes to.
 ///
@@ -38,6 +41,12 @@ pub trait Journal: Send + std::fmt::Debug + 'static {
     /// otherwise. Where it cannot, nothing is ever appended.
     fn is_durable(&self) -> bool {
         true
+    }
+
+    /// The index of sessions that the store keeps beside: none, unless the journal says otherwise. Asked once, before
+    /// anything else; it is used from other threads.
+    fn session_index(&self) -> Option<Arc<dyn SessionIndex>> {
+        None
     }
 
     /// Hands everything to `receive`, in pieces of any length. Nothing is there before the first compaction.

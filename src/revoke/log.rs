@@ -5,6 +5,7 @@
 //! process keeps a [`Journal`](crate::revoke::Journal) instead, which promises much less.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -12,6 +13,7 @@ use crate::error::StoreError;
 #[cfg(doc)]
 use crate::ids::{Generation, RaiseId};
 use crate::ids::{SessionId, SubjectKey};
+use crate::index::SessionIndex;
 #[cfg(doc)]
 use crate::revoke::answers::Published;
 use crate::revoke::answers::{
@@ -43,6 +45,11 @@ use crate::time::UnixMillis;
 pub trait ReplicatedLog: Send + Sync + fmt::Debug + 'static {
     /// What the store is called in logs and health reports: `"redis"`.
     fn name(&self) -> &'static str;
+
+    /// The index of sessions that the store keeps beside: none, unless the store says otherwise.
+    fn session_index(&self) -> Option<Arc<dyn SessionIndex>> {
+        None
+    }
 
     /// Tells what this node needs of the store, which remembers the largest of each that any node ever
     /// announced.

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use crate::error::StoreError;
 use crate::ids::Generation;
+use crate::index::SessionIndex;
 use crate::random::Random;
 use crate::revoke::answers::{Announcement, LogState, Target};
 use crate::revoke::node::Node;
@@ -36,6 +37,9 @@ pub(crate) trait StoreKind: Send + Sync + fmt::Debug {
 
     /// What the store is called.
     fn name(&self) -> &'static str;
+
+    /// The index of sessions that it keeps.
+    fn session_index(&self) -> Option<Arc<dyn SessionIndex>>;
 
     /// Loads a journal now, by this clock.
     async fn open(&self, clock: Arc<dyn Clock>) -> Result<(), StoreError>;
@@ -100,6 +104,11 @@ impl Store {
     /// What the store is called in logs and health reports: `"redb"`, `"redis"`.
     pub fn name(&self) -> &'static str {
         self.kind.name()
+    }
+
+    /// The index of sessions that the store keeps beside its revocations, if it keeps one.
+    pub fn session_index(&self) -> Option<Arc<dyn SessionIndex>> {
+        self.kind.session_index()
     }
 
     pub(crate) fn is_shared(&self) -> bool {

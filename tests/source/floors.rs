@@ -22,7 +22,7 @@ const FLOORS: &[&[&str]] = &[
     &["error", "file", "observe"],
     // What a cookie says, how it is laid out, keys.
     &["record", "wire", "keys", "csrf", "client"],
-    &["seal", "revoke"],
+    &["seal", "revoke", "index"],
     &["session"],
     // The engine.
     &["cookie", "config", "migrate", "sessions"],
@@ -42,6 +42,7 @@ const BESIDE: &[(&str, &str)] = &[
     ("file", "error"),
     ("observe", "error"),
     ("record", "wire"),
+    ("revoke", "index"),
     ("config", "cookie"),
     ("sessions", "cookie"),
     ("sessions", "migrate"),

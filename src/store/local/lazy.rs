@@ -9,6 +9,7 @@ use super::node::LocalNode;
 use super::store::LocalStore;
 use crate::error::StoreError;
 use crate::ids::Generation;
+use crate::index::SessionIndex;
 use crate::lock::lock;
 use crate::revoke::completeness::Completeness;
 use crate::revoke::node::Node;
@@ -21,6 +22,7 @@ pub(crate) struct Local {
     name: &'static str,
     /// What the journal says of itself.
     text: String,
+    index: Option<Arc<dyn SessionIndex>>,
     load: Mutex<LoadState>,
 }
 
@@ -34,6 +36,7 @@ impl Local {
         Self {
             name: journal.name(),
             text: format!("{journal:?}"),
+            index: journal.session_index(),
             load: Mutex::new(LoadState::Closed(Some(journal))),
         }
     }
@@ -69,6 +72,10 @@ impl StoreKind for Local {
 
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn session_index(&self) -> Option<Arc<dyn SessionIndex>> {
+        self.index.clone()
     }
 
     async fn open(&self, clock: Arc<dyn Clock>) -> Result<(), StoreError> {

@@ -1,0 +1,86 @@
+//! What a store knows of a session.
+
+use crate::ids::SessionId;
+use crate::time::UnixMillis;
+
+/// One session of a subject, as a store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IndexRow {
+    /// Which session it is. A subject has one row of it.
+    pub session: SessionId,
+    /// Whether it counts, and is shown.
+    pub state: RowState,
+    /// When a node last saw it, to the length of [`Lifetimes::refresh_after`](crate::time::Lifetimes::refresh_after).
+    pub last_seen: UnixMillis,
+    /// When it is over at the latest. The row may be forgotten then.
+    pub until: UnixMillis,
+    /// What the node needs to judge it; opaque, up to 300 bytes.
+    pub facts: Vec<u8>,
+    /// What it is called, sealed; opaque, up to 200 bytes. Empty where it has no name yet.
+    pub label: Vec<u8>,
+}
+
+/// What a row stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RowState {
+    /// A login under way has taken the place. It is counted.
+    Reserved,
+    /// A session. It is counted.
+    Listed,
+    /// A session that made room for another. It is not counted, and stays until its end is published.
+    Evicting,
+}
+
+/// The rows of a subject.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IndexRows {
+    /// Each once.
+    pub rows: Vec<IndexRow>,
+    /// How many were not understood.
+    pub unreadable: usize,
+    /// Of an update: whether its row was not put, because there are as many as there may be.
+    pub is_full: bool,
+}
+
+impl IndexRow {
+    /// A row without a label.
+    pub fn new(
+        session: SessionId,
+        state: RowState,
+        last_seen: UnixMillis,
+        until: UnixMillis,
+    ) -> Self {
+        Self {
+            session,
+            state,
+            last_seen,
+            until,
+            facts: Vec::new(),
+            label: Vec::new(),
+        }
+    }
+}
+
+impl IndexRows {
+    /// These rows, all of them understood.
+    pub fn new(rows: Vec<IndexRow>) -> Self {
+        Self {
+            rows,
+            unreadable: 0,
+            is_full: false,
+        }
+    }
+}
+
+impl RowState {
+    /// Whether a limit counts it.
+    pub fn is_counted(self) -> bool {
+        match self {
+            Self::Reserved | Self::Listed => true,
+            Self::Evicting => false,
+        }
+    }
+}
