@@ -152,14 +152,14 @@ pub mod settings {
     pub use crate::cookie::{CookieSettings, PreviousCookie, SameSite, SiteData};
     pub use crate::csrf::{CsrfMode, CsrfSettings};
     pub use crate::revoke::{OlderSessions, WhenStale};
-    pub use crate::session::{AnonymousEntries, LoginSettings};
+    pub use crate::session::{AnonymousEntries, DeviceSettings, LoginSettings, WhenFull};
     pub use crate::time::lifetime::Lifetimes;
 }
 
 /// For adapters to other web frameworks: [`Sessions::judge_source`], which refuses what another site sends,
 /// [`Sessions::load`] and perhaps [`Sessions::judge_token`] before the handler, [`Sessions::commit`] after it, and what passes between them and the adapter.
 pub mod adapter {
-    pub use crate::client::ClientFingerprint;
+    pub use crate::client::{ClientDevice, ClientFingerprint};
     pub use crate::csrf::{CrossSite, RequestSource, Verdict};
     pub use crate::sessions::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};
     pub use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};

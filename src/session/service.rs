@@ -18,6 +18,7 @@ use crate::revoke::policy::{OlderSessions, Policies};
 use crate::revoke::{Published, Revocation, SessionEntry};
 use crate::seal::Binding;
 use crate::session::before_login::{self, AnonymousEntries, LoginSettings};
+use crate::session::devices::Devices;
 use crate::session::observer::{LogoutScope, Observed, PendingLogout};
 use crate::session::validity::Rules;
 use crate::time::{Class, Clock, Lifetimes, SKEW, UnixMillis};
@@ -37,6 +38,8 @@ pub(crate) struct Service {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) observer: Observed,
+    /// The index of sessions, where it is turned on.
+    pub(crate) devices: Option<Devices>,
 }
 
 impl Service {
@@ -163,6 +166,7 @@ impl Service {
 
     /// Ends a session on this node. The attempt tells the store.
     pub(super) fn end(&self, record: &Record) -> EndingSession {
+        self.unlist_record(record);
         let revocation = revocation(record, Serial::ENDED, self.now());
         EndingSession {
             logout: self.observer.logout_by(record, LogoutScope::This),

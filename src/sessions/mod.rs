@@ -7,6 +7,7 @@ mod adapter;
 mod builder;
 mod candidates;
 mod commit;
+mod devices;
 mod double_start;
 mod engine;
 mod inspect;
@@ -32,6 +33,7 @@ use crate::error::{ConfigError, StoreError};
 use crate::ids::{Generation, KeyId, Serial, SessionId};
 use crate::revoke::{Revocation, SessionEntry, Target};
 use crate::session::observer::PendingLogout;
+use crate::session::service::Service;
 use crate::session::{LogoutScope, Session};
 use crate::time::{SKEW, UnixMillis};
 
@@ -126,7 +128,9 @@ impl Sessions {
     pub async fn end_subject(&self, subject: &str) -> Result<(), StoreError> {
         let key = self.engine.service.subject_key(subject);
         let scope = LogoutScope::All;
-        self.raise(Target::Subject(key), Some(subject), scope).await
+        let raised = self.raise(Target::Subject(key), Some(subject), scope).await;
+        Service::tidy(&self.engine.service, Some(key));
+        raised
     }
 
     /// Ends all sessions of one group ([`Login::group`](crate::session::Login::group)), whoever's they are: when a
@@ -187,7 +191,9 @@ impl Sessions {
     /// # Errors
     /// When the store could not be swept.
     pub async fn sweep(&self) -> Result<(), StoreError> {
-        self.engine.service.node.sweep().await
+        let service = &self.engine.service;
+        let index = service.sweep_index();
+        service.node.sweep().await.and(index.await)
     }
 
     /// The node's state.
