@@ -310,6 +310,25 @@ async fn a_row_that_is_made_up_or_moved_is_nobodys_session() {
 }
 
 #[actix_web::test]
+async fn an_end_is_remembered_for_longer_than_a_row_says_its_session_lives() {
+    let it = Listed::start().await;
+    let (first, _) = it.login("alice").await;
+    let (second, two) = it.login("alice").await;
+    let rows = it.rows("alice").await;
+    let mut row = rows.into_iter().find(|row| row.session == two).unwrap();
+    row.until = it.clock.now() + SECOND;
+    it.put("alice", row).await;
+    load(&it.sessions, &first)
+        .session
+        .revoke(two)
+        .await
+        .unwrap();
+    it.clock.advance(10 * MINUTE);
+    it.sessions.sweep().await.unwrap();
+    assert_eq!(user(&it.sessions, &second), None);
+}
+
+#[actix_web::test]
 async fn labels_follow_the_keys_and_are_lost_with_them() {
     let clock = ManualClock::default();
     let store: Store = memory(&clock);

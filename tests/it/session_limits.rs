@@ -372,3 +372,39 @@ async fn an_eviction_whose_login_died_is_finished_by_the_next() {
     assert!(user(&it.nodes[0], &second).is_some());
     eventually(|| async { states().await == [RowState::Listed] }).await;
 }
+
+/// One round trip, as without a limit: neither call waits for the other.
+#[actix_web::test]
+async fn a_login_reserves_its_place_while_the_store_is_read() {
+    let it = Nodes::start(at_most(2)).await;
+    it.stores[0].set_call(Call::Read, Mode::Hanging);
+    it.stores[0].set_call(Call::Index, Mode::Hanging);
+    let node = it.nodes[0].clone();
+    let login = tokio::spawn(async move { login(&node, "", "alice").await });
+    eventually(|| async { it.stores[0].waiting() == 2 }).await;
+    it.stores[0].set_call(Call::Index, Mode::Up);
+    let reserved = async || it.index().rows(key("alice")).await.unwrap().rows;
+    eventually(|| async { reserved().await.len() == 1 }).await;
+    assert_eq!(reserved().await[0].state, RowState::Reserved);
+    assert_eq!(it.nodes[0].list_sessions("alice").await, Ok(vec![]));
+    it.stores[0].set_call(Call::Read, Mode::Up);
+    let cookie = login.await.unwrap();
+    assert!(user(&it.nodes[0], &cookie).is_some());
+    eventually(|| async { it.listed().await.len() == 1 }).await;
+}
+
+#[actix_web::test]
+async fn a_limit_counts_a_user_under_their_name_in_each_application() {
+    let it = limited(at_most(1)).await;
+    let (cookie, _) = it.login("alice").await;
+    let other = sealed_session::Sessions::builder("other")
+        .keys(support::ring())
+        .store(it.store.clone())
+        .cookie(support::cookie("other", "/"))
+        .clock(std::sync::Arc::new(it.clock.clone()))
+        .devices(at_most(1));
+    let other = other.start().await.unwrap();
+    let over = login(&other, "", "alice").await;
+    it.login("Alice").await;
+    assert!(user(&it.sessions, &cookie).is_some() && user(&other, &over).is_some());
+}
