@@ -7,7 +7,8 @@
 //! 3. The key id in the token picks one key. There is no trial of others.
 //! 4. When a session was last used stands in a cookie of its own, which [`activity`] makes and reads.
 //! 5. [`csrf`] makes and checks the tokens against cross-site requests.
-//! 6. [`label`] seals what a session is called, for a store that must not know.
+//! 6. [`remembered`] keeps what was opened a moment ago.
+//! 7. [`label`] seals what a session is called, for a store that must not know.
 
 pub(crate) mod activity;
 mod binding;
@@ -17,6 +18,7 @@ pub(crate) mod label;
 mod mac;
 mod names;
 mod open;
+pub(crate) mod remembered;
 mod sealing;
 
 pub(crate) use binding::{Binding, check_audience};

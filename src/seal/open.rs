@@ -7,6 +7,7 @@ use crate::ids::{KeyId, Serial};
 use crate::keys::{KeyRing, KeyState};
 use crate::record::Record;
 use crate::seal::names::Names;
+use crate::seal::remembered::{FoundToken, RememberedTokens};
 use crate::seal::{Binding, cipher};
 use crate::time::{LONGEST, SKEW, UnixMillis};
 use crate::wire::Malformed;
@@ -70,8 +71,52 @@ pub(crate) fn open(
     chunks: u8,
     ring: &KeyRing,
     binding: &Binding,
+    remembered: &RememberedTokens,
     now: UnixMillis,
 ) -> Result<Opened, NotOpened> {
+    if let Some(found) = remembered.find(text, chunks)
+        && ring.key(&found.key, now).is_some()
+    {
+        return judge(found, ring, now);
+    }
+    let found = decrypt(text, chunks, ring, binding, now)?;
+    // Whether it is from a time to come, or through a revoked key, comes before whether it is plausible.
+    let opened = judge(found.clone(), ring, now)?;
+    if !is_plausible(&found.record, binding.names()) {
+        return Err(NotOpened::Worthless(Rejected::Implausible));
+    }
+    remembered.remember(text, chunks, found);
+    Ok(opened)
+}
+
+/// What may turn out otherwise the next time.
+fn judge(found: FoundToken, ring: &KeyRing, now: UnixMillis) -> Result<Opened, NotOpened> {
+    let FoundToken {
+        key,
+        record,
+        length,
+    } = found;
+    if record.keys.iter().any(|key| ring.is_revoked(key)) {
+        return Err(NotOpened::RevokedKey(Some((record, key))));
+    }
+    if is_ahead(&record, now) {
+        return Err(NotOpened::Ahead(record, key));
+    }
+    Ok(Opened {
+        record,
+        key,
+        length,
+    })
+}
+
+/// What the text holds.
+fn decrypt(
+    text: &[u8],
+    chunks: u8,
+    ring: &KeyRing,
+    binding: &Binding,
+    now: UnixMillis,
+) -> Result<FoundToken, NotOpened> {
     let mut envelope = match Envelope::parse(text)? {
         Parsed::Token(envelope) => envelope,
         Parsed::OtherVersion(head) => {
@@ -107,20 +152,11 @@ pub(crate) fn open(
     let length = bytes.len() - start;
     let record = Record::decode(bytes, start);
     let record = record.ok_or(NotOpened::Worthless(Rejected::Implausible))?;
-    let key = key.id();
-    if record.keys.iter().any(|key| ring.is_revoked(key)) {
-        Err(NotOpened::RevokedKey(Some((record, key))))
-    } else if is_ahead(&record, now) {
-        Err(NotOpened::Ahead(record, key))
-    } else if !is_plausible(&record, binding.names()) {
-        Err(NotOpened::Worthless(Rejected::Implausible))
-    } else {
-        Ok(Opened {
-            record,
-            key,
-            length,
-        })
-    }
+    Ok(FoundToken {
+        key: key.id(),
+        record,
+        length,
+    })
 }
 
 /// Whether the record is from a time that has not come, by more than clocks may differ.

@@ -19,6 +19,7 @@ use crate::revoke::policy::{OlderSessions, Policies, WhenStale, check_capacity, 
 use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
 use crate::revoke::{ANONYMOUS_CAPACITY, Announcement, Store};
+use crate::seal::remembered::RememberedTokens;
 use crate::seal::{Binding, check_audience};
 use crate::session::devices::Devices;
 use crate::session::observer::Observed;
@@ -291,6 +292,7 @@ impl SessionsBuilder {
         let client = ClientRules::new(&self.client)?;
         let previous = Template::previous(&self.cookie)?;
         let settings = self.cookie.clone();
+        let remembered = settings.remembered_tokens;
         let cookie = Template::new(self.cookie)?;
         let missing = ConfigError::setting;
         let problem = "are not set; `sealed-session keys new` makes a file";
@@ -327,7 +329,7 @@ impl SessionsBuilder {
         let devices =
             index.map(|index| Devices::new(index, self.devices, clock.clone(), worker.clone()));
         let binding = Binding::new(cookie.name(), &self.audience);
-        let (current, earlier) = scopes(cookie, previous, &binding);
+        let (current, earlier) = scopes(cookie, previous, &binding, remembered);
         let service = Service {
             node,
             keys: ArcSwap::from_pointee(ring),
@@ -362,9 +364,15 @@ impl SessionsBuilder {
 }
 
 /// The cookie that is written, and those that are only read: one for each name.
-fn scopes(cookie: Template, previous: Vec<Template>, binding: &Binding) -> (Scope, Vec<Scope>) {
+fn scopes(
+    cookie: Template,
+    previous: Vec<Template>,
+    binding: &Binding,
+    remembered: usize,
+) -> (Scope, Vec<Scope>) {
     let scope = |template: Template| Scope {
         binding: binding.for_cookie(template.name()),
+        remembered: RememberedTokens::new(remembered),
         template,
         others: Vec::new(),
     };

@@ -220,6 +220,10 @@ impl Engine {
             now,
             &*self.service.random,
         )?;
+        // It comes with the next request, as a rule.
+        if let Some(end) = sealed.values.last() {
+            self.current.remembered.expect(end.as_bytes());
+        }
         self.service.saw(&record, &key.id(), device);
         Ok(self.render(&record, sealed.values, ticket, now))
     }

@@ -9,9 +9,12 @@ use super::log::Log;
 use super::move_in::Moving;
 use crate::cookie::Template;
 use crate::error::ConfigError;
+use crate::keys::KeyRing;
 use crate::revoke::worker::Worker;
-use crate::seal::Binding;
+use crate::seal::remembered::RememberedTokens;
+use crate::seal::{self, Binding, NotOpened, Opened};
 use crate::session::service::Service;
+use crate::time::UnixMillis;
 
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -43,6 +46,7 @@ impl Engine {
         };
         let replace = |ring| {
             self.service.keys.store(Arc::new(ring));
+            self.scopes().for_each(|scope| scope.remembered.clear());
             self.service.node.list().bell().ring();
         };
         watch.look(self.service.now(), replace)
@@ -54,11 +58,24 @@ impl Engine {
 pub(crate) struct Scope {
     pub(crate) template: Template,
     pub(crate) binding: Binding,
+    /// What was opened a moment ago.
+    pub(crate) remembered: RememberedTokens,
     /// Cookies of the same name and a different domain or path. A request does not tell them apart.
     pub(crate) others: Vec<Template>,
 }
 
 impl Scope {
+    /// Opens a token that came under this name.
+    pub(super) fn open(
+        &self,
+        text: &[u8],
+        chunks: u8,
+        ring: &KeyRing,
+        now: UnixMillis,
+    ) -> Result<Opened, NotOpened> {
+        seal::open(text, chunks, ring, &self.binding, &self.remembered, now)
+    }
+
     /// Removes what the browser holds under this name, whichever its domain and path.
     pub(super) fn removals(&self, held: HeldCookies) -> impl Iterator<Item = String> {
         let templates = std::iter::once(&self.template).chain(&self.others);

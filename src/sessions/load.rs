@@ -136,7 +136,8 @@ impl Engine {
                 return;
             }
             let outcome = match token {
-                Some((chunks, text)) => seal::open(&text, chunks, ring, &scope.binding, rules.now)
+                Some((chunks, text)) => scope
+                    .open(&text, chunks, ring, rules.now)
                     .map_err(Refused::from)
                     .and_then(|opened| {
                         let last_use = self.last_use(&opened, found, scope, ring, rules.now);
