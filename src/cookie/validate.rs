@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::settings::{ACTIVITY, CookieSettings, SameSite};
+use super::settings::{ACTIVITY, CookieSettings, MOST_REMEMBERED, SameSite};
 use crate::error::ConfigError;
 use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
 
@@ -62,6 +62,8 @@ pub(super) fn validate(settings: &CookieSettings) -> Result<(), ConfigError> {
         later.any(|other| other == it)
     }) {
         ("cookie.clear_site_data", "names the same twice")
+    } else if settings.remembered_tokens > MOST_REMEMBERED {
+        ("cookie.remembered_tokens", "must be 65536 at most")
     } else {
         return Ok(());
     };

@@ -21,7 +21,7 @@ use catalog::{
     ANONYMOUS_SINCE_ROSE, ATTESTED, CROSS_SITE, EXPIRED, GAPS, IDLE_WITHOUT_ACTIVITY,
     INDEX_UNREADABLE, KEY_RELOADS, LACKING, LIST_ENTRIES, METRICS, MetricKind, OUTSTANDING,
     REASSERTED, REJECTED, REVOCATIONS, SNAPSHOT_SECONDS, SNAPSHOTS, STALENESS, STORE_ERRORS,
-    UNAVAILABLE, UNKNOWN_KEY, UNREADABLE,
+    TOKEN_HITS, TOKEN_MISSES, TOKENS, UNAVAILABLE, UNKNOWN_KEY, UNREADABLE,
 };
 use words::word;
 
@@ -114,6 +114,13 @@ pub(crate) fn forgotten(entries: usize) {
 /// Anonymous sessions were ended because more were than the list holds.
 pub(crate) fn anonymous_since_rose() {
     sink::add(ANONYMOUS_SINCE_ROSE, &[], 1);
+}
+
+/// How remembered tokens were used since the last time, and how many there are.
+pub(crate) fn remembered_tokens(hits: u64, misses: u64, entries: usize) {
+    sink::add(TOKEN_HITS, &[], hits);
+    sink::add(TOKEN_MISSES, &[], misses);
+    sink::set(TOKENS, entries as f64);
 }
 
 /// How this node's list is.

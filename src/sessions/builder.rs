@@ -28,7 +28,7 @@ use crate::session::{DeviceSettings, LoginSettings, SessionObserver};
 use crate::sessions::engine::{Engine, Scope};
 use crate::sessions::move_in::{self, Plan};
 use crate::sessions::opener::Opener;
-use crate::sessions::{Sessions, double_start, keys, log};
+use crate::sessions::{Sessions, double_start, keys, log, token_use};
 use crate::time::{Clock, Lifetimes, SKEW, SystemClock};
 
 /// Settings of [`Sessions`]. Keys and a store have to be given; there is no default for either.
@@ -358,6 +358,7 @@ impl SessionsBuilder {
         if let Some(watch) = &engine.watch {
             worker.repeat(watch.keep_up(Arc::downgrade(&engine), Engine::reload_keys));
         }
+        worker.repeat(token_use::watch(Arc::downgrade(&engine)));
         double_start::register(&engine, &store, is_test)?;
         Ok(Sessions { engine })
     }

@@ -13,7 +13,7 @@ use crate::error::Rejected;
 use crate::keys::KeyRing;
 use crate::observe;
 use crate::record::Record;
-use crate::seal::{self, Opened, activity};
+use crate::seal::{Opened, activity};
 use crate::session::Session;
 use crate::session::refusal::{Obstacle, Refusal, Refused, Standing};
 use crate::session::state::{Dead, RequestState};

@@ -20,6 +20,7 @@ mod move_in;
 #[path = "no_move_in.rs"]
 mod move_in;
 mod opener;
+mod token_use;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -177,12 +178,14 @@ impl Sessions {
         self.engine.reload_keys()
     }
 
-    /// Forgets expired revocations now instead of within the next minute.
+    /// Forgets expired revocations now instead of within the next minute, and opened tokens that were not used since the
+    /// last time.
     ///
     /// # Errors
     /// When the store could not be swept.
     pub async fn sweep(&self) -> Result<(), StoreError> {
         let service = &self.engine.service;
+        self.engine.forget_unused_tokens();
         let index = service.sweep_index();
         service.node.sweep().await.and(index.await)
     }
