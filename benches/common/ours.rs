@@ -105,6 +105,22 @@ impl Ours {
         assert_eq!(written.read().as_deref(), Some(CHANGED));
     }
 
+    /// The same session under other tokens, which this node has neither sealed nor opened: another one with the same keys
+    /// sealed them.
+    pub async fn new_to(&self, other: &Sessions) -> Self {
+        let there = Self {
+            sessions: other.clone(),
+            ..self.clone()
+        };
+        let cookie = there.write(there.changed_to(CSRF)).await;
+        let (name, value) = shapes::pair(&cookie);
+        Self {
+            header: shapes::header(name, value),
+            value: value.to_owned(),
+            sessions: self.sessions.clone(),
+        }
+    }
+
     /// The read path: the header's bytes to a session that counts, and one value of it.
     pub fn read(&self) -> Option<String> {
         self.load().session.get(READ).unwrap()
@@ -118,8 +134,12 @@ impl Ours {
 
     /// A session that was loaded and changed.
     pub fn changed(&self) -> Loaded {
+        self.changed_to(CHANGED)
+    }
+
+    fn changed_to(&self, value: &str) -> Loaded {
         let loaded = self.load();
-        loaded.session.insert(READ, CHANGED).unwrap();
+        loaded.session.insert(READ, value).unwrap();
         loaded
     }
 

@@ -85,7 +85,9 @@ const GROUPED: &str = "grouped";
 /// What is counted: a path, and the name of a size.
 fn counts() -> impl Iterator<Item = (&'static str, &'static str)> {
     let sizes = |path| SIZES.map(|size| (path, size.name()));
-    ["read", GROUPED, "write"].into_iter().flat_map(sizes)
+    ["new", GROUPED, "again", "write"]
+        .into_iter()
+        .flat_map(sizes)
 }
 
 /// # Errors
@@ -104,7 +106,7 @@ fn compare(counted: &Figures) -> Result<(), Failure> {
     for (path, size) in counts() {
         let count = counted.get(path, size);
         let verdict = match path {
-            GROUPED => Verdict::of_groups(counted.get("read", size), count),
+            GROUPED => Verdict::of_groups(counted.get("new", size), count),
             _ => Verdict::of(recorded.get(path, size), count),
         };
         println!("{path:7} {size:6} {verdict}");

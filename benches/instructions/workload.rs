@@ -46,23 +46,40 @@ pub fn run(path: &str, size: &str) {
         .build()
         .unwrap();
     let clock = ManualClock::default();
-    let builder = ours::builder(KeyRing::single(published_secret(1)))
-        .clock(Arc::new(clock.clone()))
-        .random(Arc::new(Counter::default()));
-    let ours = runtime.block_on(async {
-        let sessions = builder.start().await.unwrap();
+    let builder = |random: Arc<Counter>| {
+        ours::builder(KeyRing::single(published_secret(1)))
+            .clock(Arc::new(clock.clone()))
+            .random(random)
+    };
+    let random = Arc::new(Counter::default());
+    let (ours, new) = runtime.block_on(async {
+        let sessions = builder(Arc::clone(&random)).start().await.unwrap();
+        let other = builder(random).start().await.unwrap();
         // The list began with them, and knows of sessions that begin later.
         clock.advance(Duration::from_secs(1));
         let groups: &[&str] = match path {
             "grouped" => &["acme", "globex", "initech"],
             _ => &[],
         };
-        Ours::start_in(groups, sessions, size, ENDED).await
+        let ours = Ours::start_in(groups, sessions, size, ENDED).await;
+        let mut new = Vec::new();
+        for _ in 0..WARM_UP + CALLS {
+            new.push(ours.new_to(&other).await);
+        }
+        (ours, new)
     });
     // What is spawned belongs to the runtime, and nobody drives it while calls are counted.
     let _inside = runtime.enter();
     match path {
-        "read" | "grouped" => {
+        "new" | "grouped" => {
+            for (call, ours) in (0..).zip(&new) {
+                black_box(match call < WARM_UP {
+                    true => ours.read(),
+                    false => counted_read(ours),
+                });
+            }
+        }
+        "again" => {
             for _ in 0..WARM_UP {
                 black_box(ours.read());
             }
