@@ -2,6 +2,8 @@
 
 mod broken;
 mod flaws;
+#[cfg(feature = "redb")]
+mod in_files;
 
 use std::sync::{Arc, Mutex};
 
