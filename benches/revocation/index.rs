@@ -30,6 +30,8 @@ struct Figures {
     /// Nanoseconds each.
     update: f64,
     rows: f64,
+    /// What a write of the list takes, and with it of the rows since the one before.
+    flush: Duration,
     /// KiB.
     memory: u64,
     /// Bytes of the file once it is closed, and how many of them are in use.
@@ -41,17 +43,18 @@ struct Figures {
 pub fn run() {
     println!(
         "  {SESSIONS} sessions, 60 bytes of facts and 140 of label\n  \
-         {:<7} {:>4} | {:>7} {:>7} | {:>7} {:>7} {:>7} | {:>7}",
-        "µs each", "rows", "update", "rows", "memory", "file", "in use", "open"
+         {:<7} {:>4} | {:>7} {:>7} {:>7} | {:>7} {:>7} {:>7} | {:>7}",
+        "µs each", "rows", "update", "rows", "flush", "memory", "file", "in use", "open"
     );
     for kind in [Kind::Memory, Kind::Redb] {
         for rows in [1, 3, 10] {
             let figures = ask(kind, rows);
             println!(
-                "  {:<7} {rows:>4} | {:>7.1} {:>7.1} | {:>5} B {:>5} B {:>5} B | {:>4} ms",
+                "  {:<7} {rows:>4} | {:>7.1} {:>7.1} {:>4} ms | {:>5} B {:>5} B {:>5} B | {:>4} ms",
                 format!("{kind:?}"),
                 figures.update / 1000.0,
                 figures.rows / 1000.0,
+                figures.flush.as_millis(),
                 figures.memory * 1024 / SESSIONS,
                 figures.file / SESSIONS,
                 figures.used / SESSIONS,
@@ -114,6 +117,7 @@ async fn fill(mut journal: impl Journal, rows: u64) -> Figures {
     let subject = |number: u64| SubjectKey::from_bytes(*entries::id(number % subjects).as_bytes());
     let before = Memory::own();
     let began = Instant::now();
+    let mut flushes = Duration::ZERO;
     for number in 0..SESSIONS {
         let mut row = IndexRow::new(entries::id(1 << 40 | number), RowState::Listed, NOW, UNTIL);
         row.facts = vec![1; 60];
@@ -122,10 +126,12 @@ async fn fill(mut journal: impl Journal, rows: u64) -> Figures {
         update.row = Some(row);
         index.update(subject(number), &update).await.unwrap();
         if number % FLUSHED == 0 {
+            let began = Instant::now();
             journal.append(b"a logout").unwrap();
+            flushes += began.elapsed();
         }
     }
-    let update = each(began.elapsed(), SESSIONS as usize);
+    let update = each(began.elapsed() - flushes, SESSIONS as usize);
     let memory = Memory::own().now.saturating_sub(before.now);
     let began = Instant::now();
     for number in 0..SESSIONS {
@@ -136,6 +142,7 @@ async fn fill(mut journal: impl Journal, rows: u64) -> Figures {
     Figures {
         update,
         rows: read,
+        flush: flushes / (SESSIONS / FLUSHED) as u32,
         memory,
         file: 0,
         used: 0,
