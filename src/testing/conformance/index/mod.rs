@@ -2,31 +2,6 @@
 //!
 //! 1. What an index does is compared with [`IndexUpdate::apply`]: the answer to an update, and what is there then.
 //! 2. Times begin at the machine's, and pass by what updates say: a store may also forget by a clock of its own.
-//!
-//! ```
-//! use async_trait::async_trait;
-//! use sealed_session::index::SessionIndex;
-//! use sealed_session::revoke::Journal;
-//! use sealed_session::store::Memory;
-//! use sealed_session::testing::conformance::{self, IndexHarness};
-//! use std::sync::Arc;
-//!
-//! struct InMemory;
-//!
-//! #[async_trait]
-//! impl IndexHarness for InMemory {
-//!     async fn fresh(&self) -> Result<Arc<dyn SessionIndex>, String> {
-//!         Memory::new().session_index().ok_or_else(|| "it keeps none".into())
-//!     }
-//! }
-//!
-//! # #[tokio::main]
-//! # async fn main() {
-//! let report = conformance::session_index(&InMemory).await;
-//! println!("{report}");
-//! report.assert_passed();
-//! # }
-//! ```
 
 mod harness;
 mod limits;
@@ -41,6 +16,31 @@ use crate::index::{IndexUpdate, SessionIndex};
 
 /// Runs every check of a [`SessionIndex`]. It runs on tokio, with its timer, and with several threads to find races:
 /// `#[tokio::test(flavor = "multi_thread")]`.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use sealed_session::index::SessionIndex;
+/// use sealed_session::revoke::Journal;
+/// use sealed_session::store::Memory;
+/// use sealed_session::testing::conformance::{self, IndexHarness};
+/// use std::sync::Arc;
+///
+/// struct InMemory;
+///
+/// #[async_trait]
+/// impl IndexHarness for InMemory {
+///     async fn fresh(&self) -> Result<Arc<dyn SessionIndex>, String> {
+///         Memory::new().session_index().ok_or_else(|| "it keeps none".into())
+///     }
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() {
+/// let report = conformance::session_index(&InMemory).await;
+/// println!("{report}");
+/// report.assert_passed();
+/// # }
+/// ```
 pub async fn session_index(harness: &dyn IndexHarness) -> Report {
     let mut report = Report::new();
     run! { report, harness;
