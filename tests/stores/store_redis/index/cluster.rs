@@ -75,7 +75,7 @@ async fn a_cluster_spreads_subjects_and_the_list_stays_where_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_down_concerns_its_own_subjects_alone() {
+async fn a_node_that_is_down_concerns_its_own_subjects_alone_until_another_takes_over() {
     let nodes = cluster().await;
     for node in &nodes {
         node.tell(&["CONFIG", "SET", "cluster-require-full-coverage", "no"]);
@@ -96,7 +96,22 @@ async fn a_node_that_is_down_concerns_its_own_subjects_alone() {
     }
     nodes[1].restart();
     eventually("back", || async { index.rows(far).await.is_ok() }).await;
-    add(&index, far, 2).await;
+    assert!(
+        add(&index, far, 2)
+            .await
+            .rows
+            .iter()
+            .any(|row| row.session == session(2))
+    );
+
+    // Another takes its slot over, and the one of the settings knows.
+    nodes[1].kill();
+    let slot: u32 = nodes[0].ask(&["CLUSTER", "KEYSLOT", &key_of(&list, far)]);
+    for command in ["DELSLOTS", "ADDSLOTS"] {
+        nodes[0].tell(&["CLUSTER", command, &slot.to_string()]);
+    }
+    index.rows(far).await.unwrap_err();
+    assert_eq!(add(&index, far, 3).await.rows.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
