@@ -143,11 +143,25 @@ async fn a_row_that_is_not_understood_is_left_and_not_counted() {
         .await
         .unwrap();
     let later = "\u{2}of a later release";
-    // The ids 7777.. and 8888.., and what is none.
-    let odd = ["7777777777777777", "8888888888888888", "short"];
+    // The ids 7777.. and 8888..
+    let odd = ["7777777777777777", "8888888888888888"];
     for field in odd {
         server.tell(&["HSET", &key, field, later]);
     }
+    // What is fine, of what is no id.
+    let mut raw = server.raw();
+    let id = session(1);
+    let value = redis::cmd("HGET")
+        .arg(&key)
+        .arg(id.as_bytes())
+        .query(&mut raw);
+    let value: Vec<u8> = value.unwrap();
+    let mut set = redis::cmd("HSET");
+    set.arg(&key)
+        .arg("short")
+        .arg(value)
+        .exec(&mut raw)
+        .unwrap();
     let week = (7 * DAY).as_millis().to_string();
     server.tell(&["PEXPIRE", &key, &week]);
     let found = index.rows(subject).await.unwrap();

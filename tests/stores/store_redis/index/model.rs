@@ -116,7 +116,7 @@ fn step() -> impl Strategy<Value = Step> {
         (18..22_usize, 1..=255_u8).prop_map(|(at, by)| Damage::Length(at, by)),
     ];
     prop_oneof![
-        6 => update,
+        4 => update,
         1 => (id(), damage).prop_map(|(id, damage)| Step::Damage(id, damage)),
     ]
 }
@@ -194,5 +194,5 @@ fn updates_do_what_the_contract_says_to_the_letter() {
     let run = RefCell::new(run);
     let mut runner = TestRunner::new(ProptestConfig::with_cases(400));
     runner.run(&steps, |steps| run.borrow_mut()(steps)).unwrap();
-    assert!(damaged.get() > 50, "{damaged:?}");
+    assert!(damaged.get() > 10, "{damaged:?}");
 }
