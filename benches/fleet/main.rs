@@ -13,6 +13,7 @@ mod flood;
 mod following;
 mod index;
 mod loading;
+mod logins;
 #[path = "../common/node.rs"]
 mod node;
 #[path = "../common/process.rs"]
@@ -23,13 +24,14 @@ mod publishing;
 use std::io;
 use std::process::{Command, ExitCode, Stdio};
 
-const PARTS: [(&str, fn()); 6] = [
+const PARTS: [(&str, fn()); 7] = [
     ("propagation", propagation::run),
     ("loading", loading::run),
     ("following", following::run),
     ("idle", following::idle),
     ("flood", flood::run),
     ("index", index::run),
+    ("logins", logins::run),
 ];
 
 fn main() -> ExitCode {

@@ -17,8 +17,8 @@ use crate::csrf::CrossSite;
 use crate::error::StoreError;
 use crate::keys::RandomError;
 use crate::session::{
-    ConfirmError, CsrfTokenError, LoginError, LogoutError, NotWritable, SessionGetError,
-    SessionInsertError, SessionUpdateError, TooLarge,
+    ConfirmError, CsrfTokenError, DeviceError, LoginError, LogoutError, NotWritable,
+    SessionGetError, SessionInsertError, SessionUpdateError, TooLarge,
 };
 use crate::sessions::{CommitError, Unavailable};
 
@@ -144,8 +144,15 @@ answers! {
         LoginError::InvalidSubject | LoginError::InvalidRoles | LoginError::InvalidGroups => {
             StatusCode::BAD_REQUEST
         }
+        LoginError::TooManySessions => StatusCode::CONFLICT,
         LoginError::Insert(error) => error.status_code(),
         LoginError::Store(error) => error.status_code(),
+    };
+    DeviceError: |error| match error {
+        DeviceError::NotAuthenticated => StatusCode::UNAUTHORIZED,
+        DeviceError::NotFound => StatusCode::NOT_FOUND,
+        DeviceError::Off => StatusCode::INTERNAL_SERVER_ERROR,
+        DeviceError::Store(error) => error.status_code(),
     };
     NotWritable: |error| match error {
         NotWritable::AlreadyCommitted => StatusCode::INTERNAL_SERVER_ERROR,

@@ -113,11 +113,13 @@ where
         let lines = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
         let destination = request.headers().get(SEC_FETCH_DEST);
         let destination = destination.map(HeaderValue::as_bytes);
+        let peer = request.peer_addr().map(|peer| peer.ip());
         let headers = |name| request.headers().get_all(name).map(HeaderValue::as_bytes);
         let incoming = Incoming::new(lines)
             .fetch_dest(destination)
             .cross_site(verdict == Some(Verdict::Exempt))
-            .client(self.sessions.fingerprint(headers));
+            .client(self.sessions.fingerprint(headers))
+            .device(self.sessions.device(peer, headers));
         let needs_token = verdict == Some(Verdict::NeedsToken);
         let loaded = match self.sessions.load(incoming) {
             Ok(loaded) if needs_token => return self.call_checked(request, loaded),

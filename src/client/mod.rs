@@ -9,10 +9,12 @@
 //! 5. Nothing is looked at where nobody asks for it.
 
 mod address;
+pub(crate) mod device;
 mod settings;
 
 use sha2::{Digest, Sha256};
 
+pub use self::device::ClientDevice;
 pub use self::settings::{ClientBinding, ClientSettings, ProxyHeader};
 
 use self::address::TrustedProxies;

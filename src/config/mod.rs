@@ -20,7 +20,7 @@ use crate::error::ConfigError;
 use crate::file;
 use crate::keys::{KeySource, toml_problem};
 use crate::seal::check_audience;
-use crate::session::LoginSettings;
+use crate::session::{DeviceSettings, LoginSettings};
 use tables::LifetimeTable;
 
 pub(crate) use revocation::RevocationTable;
@@ -43,6 +43,8 @@ pub struct SessionConfig {
     pub(crate) client: ClientSettings,
     #[serde(default)]
     pub(crate) login: LoginSettings,
+    #[serde(default)]
+    pub(crate) devices: DeviceSettings,
     #[serde(default)]
     pub(crate) lifetime: LifetimeTable,
     keys: KeySource,
@@ -75,6 +77,7 @@ impl SessionConfig {
     fn check(&self) -> Result<(), ConfigError> {
         check_audience(&self.audience)?;
         self.lifetime.lifetimes().validate()?;
+        self.devices.validate()?;
         CsrfRules::new(&self.csrf)?;
         ClientRules::new(&self.client)?;
         Template::new(self.cookie.clone()).map(|_| ())

@@ -23,6 +23,8 @@ pub(crate) const CIPHER: &[u8] = b"xchacha20poly1305";
 pub(crate) const ACTIVITY: &[u8] = b"activity";
 /// The label of the key that authenticates tokens against cross-site requests, 32 bytes.
 pub(crate) const CSRF: &[u8] = b"csrf token";
+/// The label of the key that seals the names of sessions, 32 bytes.
+pub(crate) const LABEL: &[u8] = b"session label";
 
 impl Secret {
     /// The public name of the key that this secret makes.
@@ -45,6 +47,11 @@ impl Secret {
     /// The key of HMAC-SHA256 over tokens against cross-site requests.
     pub(super) fn csrf_key(&self) -> Zeroizing<[u8; 32]> {
         self.derive(CSRF)
+    }
+
+    /// The key of XChaCha20-Poly1305 over the names of sessions.
+    pub(super) fn label_key(&self) -> Zeroizing<[u8; 32]> {
+        self.derive(LABEL)
     }
 
     fn derive<const N: usize>(&self, label: &[u8]) -> Zeroizing<[u8; N]> {
@@ -85,6 +92,10 @@ mod tests {
         assert_eq!(
             hex(&*secret.csrf_key()),
             "957be751579fb8b38082cda3c2fd73a182a44e0701eb13b5cc0fcff8764363e9"
+        );
+        assert_eq!(
+            hex(&*secret.label_key()),
+            "d45e361a7e01fea0da906b54858231a771bfe8420f580ec49291aad954dd0c1c"
         );
     }
 }

@@ -31,6 +31,7 @@ pub struct Key {
     cipher_key: Zeroizing<[u8; 32]>,
     activity_key: Zeroizing<[u8; 32]>,
     csrf_key: Zeroizing<[u8; 32]>,
+    label_key: Zeroizing<[u8; 32]>,
 }
 
 impl Key {
@@ -61,6 +62,10 @@ impl Key {
         &self.csrf_key
     }
 
+    pub(crate) fn label_key(&self) -> &[u8; 32] {
+        &self.label_key
+    }
+
     pub(super) fn new(secret: &Secret, activate: UnixMillis, retire: Option<UnixMillis>) -> Self {
         Self {
             id: secret.key_id(),
@@ -69,6 +74,7 @@ impl Key {
             cipher_key: secret.cipher_key(),
             activity_key: secret.activity_key(),
             csrf_key: secret.csrf_key(),
+            label_key: secret.label_key(),
         }
     }
 

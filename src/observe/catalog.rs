@@ -45,6 +45,8 @@ metrics! {
         "Revocations that the store had lost and was told again.";
     ATTESTED = Counter, "sealed_session_attested_total", "",
         "Times that this node attested that the store has everything back.";
+    INDEX_UNREADABLE = Counter, "sealed_session_index_unreadable_total", "",
+        "Rows of the index of sessions that were skipped, each time: not understood, or somebody else's.";
     EXPIRED = Counter, "sealed_session_expired_total", "",
         "Revocations that were forgotten because their sessions have ended.";
     ANONYMOUS_SINCE_ROSE = Counter, "sealed_session_anonymous_since_rose_total", "",

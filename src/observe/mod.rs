@@ -18,9 +18,10 @@ use std::time::Duration;
 
 use crate::error::Rejected;
 use catalog::{
-    ANONYMOUS_SINCE_ROSE, ATTESTED, CROSS_SITE, EXPIRED, GAPS, IDLE_WITHOUT_ACTIVITY, KEY_RELOADS,
-    LACKING, LIST_ENTRIES, METRICS, MetricKind, OUTSTANDING, REASSERTED, REJECTED, REVOCATIONS,
-    SNAPSHOT_SECONDS, SNAPSHOTS, STALENESS, STORE_ERRORS, UNAVAILABLE, UNKNOWN_KEY, UNREADABLE,
+    ANONYMOUS_SINCE_ROSE, ATTESTED, CROSS_SITE, EXPIRED, GAPS, IDLE_WITHOUT_ACTIVITY,
+    INDEX_UNREADABLE, KEY_RELOADS, LACKING, LIST_ENTRIES, METRICS, MetricKind, OUTSTANDING,
+    REASSERTED, REJECTED, REVOCATIONS, SNAPSHOT_SECONDS, SNAPSHOTS, STALENESS, STORE_ERRORS,
+    UNAVAILABLE, UNKNOWN_KEY, UNREADABLE,
 };
 use words::word;
 
@@ -98,6 +99,11 @@ pub(crate) fn reasserted(entries: usize) {
 /// This node told a store that was begun anew what it knew of the list from before.
 pub(crate) fn attested() {
     sink::add(ATTESTED, &[], 1);
+}
+
+/// Rows or labels of the index of sessions were not understood.
+pub(crate) fn index_unreadable(rows: usize) {
+    sink::add(INDEX_UNREADABLE, &[], rows as u64);
 }
 
 /// Revocations were forgotten, because their time has passed.

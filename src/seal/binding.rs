@@ -100,7 +100,7 @@ pub(crate) fn check_audience(audience: &str) -> Result<(), ConfigError> {
 const AROUND: usize = BEFORE.len() + 5;
 
 /// Appends one field, after its length.
-fn push(data: &mut Vec<u8>, field: &[u8]) {
+pub(super) fn push(data: &mut Vec<u8>, field: &[u8]) {
     // Names and audiences are capped far below 4 GiB when they are configured.
     let length = u32::try_from(field.len()).unwrap_or(u32::MAX);
     data.extend_from_slice(&length.to_be_bytes());

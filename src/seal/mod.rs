@@ -7,11 +7,13 @@
 //! 3. The key id in the token picks one key. There is no trial of others.
 //! 4. When a session was last used stands in a cookie of its own, which [`activity`] makes and reads.
 //! 5. [`csrf`] makes and checks the tokens against cross-site requests.
+//! 6. [`label`] seals what a session is called, for a store that must not know.
 
 pub(crate) mod activity;
 mod binding;
 mod cipher;
 pub(crate) mod csrf;
+pub(crate) mod label;
 mod mac;
 mod names;
 mod open;

@@ -8,6 +8,7 @@ use crate::revoke::{Published, Target};
 use crate::session::Session;
 use crate::session::error::{LogoutError, NotWritable};
 use crate::session::observer::LogoutScope;
+use crate::session::service::Service;
 use crate::session::state::{Ending, RequestState};
 
 /// # Ending
@@ -81,6 +82,7 @@ impl Session {
         let logout = service.observer.logout_by(&record, LogoutScope::All);
         let raised = attempt.await;
         logout.tell(&raised);
+        Service::tidy(&self.shared.service, record.subject_key());
         Ok(raised?)
     }
 
@@ -110,6 +112,7 @@ impl Session {
         // What fails of the two leaves somebody logged in elsewhere.
         let outcome = replaced.and_then(|replaced| raised.map(|_| replaced));
         logout.tell(&outcome);
+        Service::tidy(&self.shared.service, record.subject_key());
         let is_first = outcome? == Published::Fresh;
         match self.with(|state| state.lives_on(service, is_first)) {
             true => Ok(()),

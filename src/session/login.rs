@@ -10,14 +10,15 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::client::ClientFingerprint;
+use crate::client::{ClientDevice, ClientFingerprint, device};
 use crate::ids::{SessionId, SubjectKey};
 use crate::observe;
 use crate::record::{
     Group, LONGEST_ROLE, LONGEST_SUBJECT, LoginFacts, MOST_GROUPS, MOST_ROLES, Record,
 };
+use crate::session::devices::Place;
 use crate::session::error::{ConfirmError, LoginError, SessionInsertError};
-use crate::session::login::begin::prepare;
+use crate::session::login::begin::{PredecessorEnd, prepare};
 use crate::session::observer::{LogoutScope, PendingLogout, SessionEvent};
 use crate::session::service::Service;
 use crate::session::{Session, value};
@@ -33,6 +34,8 @@ pub struct Login {
     again: Option<SessionId>,
     roles: Vec<String>,
     groups: Vec<SubjectKey>,
+    /// What the session is called in a list of devices, if not by its browser.
+    label: Option<String>,
     /// Why there can be no login.
     refused: Option<LoginError>,
     /// Or why one of them is none.
@@ -63,6 +66,7 @@ impl Session {
             again: None,
             roles: Vec::new(),
             groups: Vec::new(),
+            label: None,
             refused: None,
             entries: Ok(Vec::new()),
         }
@@ -142,6 +146,14 @@ impl Login {
         self
     }
 
+    /// What the session is called in a list of its user's devices ([`Session::list_sessions`]), such as `"Kiosk 7"`. Default:
+    /// what its browser says of itself, `"Firefox on Linux"`. Cut off after 95 bytes; control characters, and those that turn
+    /// the direction of text, are dropped. Sealed before it is stored.
+    pub fn label(mut self, label: impl AsRef<str>) -> Self {
+        self.label = device::label(label.as_ref());
+        self
+    }
+
     /// An entry that the new session starts with, over one of the same name from before.
     pub fn entry<T: Serialize>(mut self, key: impl Into<String>, entry: T) -> Self {
         let key = key.into();
@@ -175,7 +187,12 @@ impl Login {
         let added = added.iter().map(|(key, value)| (&**key, &**value));
         let key = service.subject_key(&subject);
         let keys = std::iter::once(key).chain(groups.iter().copied()).collect();
-        let reading = service.node.read(keys).await?;
+        let id = service.fresh_id().map_err(SessionInsertError::from)?;
+        let reading = service.node.read(keys);
+        // Meanwhile, if there is a limit.
+        let replaced = session.with(|state| state.carried_of(key));
+        let place = service.reserve(key, id, replaced).await?;
+        let reading = reading.await?;
         if self.again.is_some() {
             // Roles and groups are the old session's: if it was ended a moment ago they are not to live on under the
             // generations that ended it. What ends it later ends the new one too.
@@ -199,13 +216,15 @@ impl Login {
                 .collect(),
             fingerprint: session.with(|state| state.client.map(ClientFingerprint::as_bytes)),
         };
-        let id = service.fresh_id().map_err(SessionInsertError::from)?;
         let record = Record {
             entries: added.collect(),
             ..service.begin(id, Some(login), self.class, reading.everyone, at)
         };
         // This node refuses the old session before anyone can hold the new one's cookie.
-        let begun = session.with(|state| prepare(record, self.again, state, service))?;
+        let mut begun = session.with(|state| prepare(record, self.again, state, service))?;
+        begun
+            .endings
+            .extend(evictions(&place, &begun.record, service));
         // If the login comes to nothing this was a logout.
         let replaced = begun.live.map(|old| {
             let logout = service.observer.logout_by(&old, LogoutScope::This);
@@ -243,10 +262,26 @@ impl Login {
             return Err(error.into());
         }
         tell(&new, replaced, service);
+        let device = session.with(|state| state.device.clone());
+        let label = self
+            .label
+            .or_else(|| device.as_deref().and_then(ClientDevice::label));
+        place.fill(&new, label).await;
         Ok(LoggedIn {
             entries_dropped: begun.dropped,
         })
     }
+}
+
+/// Ends the sessions that make room for the new one: without their end there is no login.
+fn evictions(place: &Place<'_>, new: &Record, service: &Service) -> Vec<PredecessorEnd> {
+    let scope = LogoutScope::Evicted { by: new.id };
+    let end = |session| PredecessorEnd {
+        attempt: service.node.revoke(service.end_by_id(session)).there,
+        counted: true,
+        logout: Some(service.observer.logout(Some(session), new.subject(), scope)),
+    };
+    place.evictions().map(end).collect()
 }
 
 /// Tells the observer of a login that stands, and of the session that it ended.

@@ -8,6 +8,7 @@
 mod before_login;
 mod csrf;
 mod current;
+pub(crate) mod devices;
 mod end;
 mod ended;
 mod entries;
@@ -41,6 +42,7 @@ use crate::time::{Class, UnixMillis};
 pub use before_login::{AnonymousEntries, LoginSettings};
 pub use csrf::CsrfToken;
 pub use current::{CurrentLogin, CurrentSession};
+pub use devices::{DeviceError, DeviceSettings, ListedSession, WhenFull};
 pub use ended::{EndReason, SessionEnd};
 pub use error::{
     ConfirmError, CsrfTokenError, LoginError, LogoutError, NotWritable, SessionGetError,

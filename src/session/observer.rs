@@ -143,6 +143,12 @@ pub enum LogoutScope<'e> {
     },
     /// Everyone's.
     Everyone,
+    /// One that was not used for the longest time: a login beyond
+    /// [`DeviceSettings::max_sessions`](crate::settings::DeviceSettings::max_sessions) took its place.
+    Evicted {
+        /// The session that logged in.
+        by: SessionId,
+    },
 }
 
 /// Whether other nodes know of a logout.

@@ -68,6 +68,11 @@ impl Refusal {
         }
     }
 
+    /// Whether it is dead for good.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self.standing, Standing::Dead | Standing::Replaced { .. })
+    }
+
     /// Whether finding out took a run of the cipher.
     pub(crate) fn cost_a_cipher_run(&self) -> bool {
         self.is_authentic() || matches!(self.reason, Rejected::NotAuthentic | Rejected::Implausible)

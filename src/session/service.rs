@@ -18,6 +18,7 @@ use crate::revoke::policy::{OlderSessions, Policies};
 use crate::revoke::{Published, Revocation, SessionEntry};
 use crate::seal::Binding;
 use crate::session::before_login::{self, AnonymousEntries, LoginSettings};
+use crate::session::devices::Devices;
 use crate::session::observer::{LogoutScope, Observed, PendingLogout};
 use crate::session::validity::Rules;
 use crate::time::{Class, Clock, Lifetimes, SKEW, UnixMillis};
@@ -37,6 +38,8 @@ pub(crate) struct Service {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) observer: Observed,
+    /// The index of sessions, where it is turned on.
+    pub(crate) devices: Option<Devices>,
 }
 
 impl Service {
@@ -163,11 +166,24 @@ impl Service {
 
     /// Ends a session on this node. The attempt tells the store.
     pub(super) fn end(&self, record: &Record) -> EndingSession {
+        self.unlist_record(record);
         let revocation = revocation(record, Serial::ENDED, self.now());
         EndingSession {
             logout: self.observer.logout_by(record, LogoutScope::This),
             attempt: self.node.revoke(revocation).there,
         }
+    }
+
+    /// The end of a session of which nothing is known but that it began before now, on whichever node: that one's clock
+    /// may be ahead of this one's by the skew.
+    pub(crate) fn end_by_id(&self, id: SessionId) -> Revocation {
+        let entry = SessionEntry {
+            serial: Serial::ENDED,
+            // Its browser did not give it up, so awaits no successor.
+            from: UnixMillis::EPOCH,
+            until: self.node.list().until(self.now() + SKEW),
+        };
+        Revocation::Session { id, entry }
     }
 
     /// Waits until the store has the end of a session, and tells the observer.

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::candidates::Indexes;
-use crate::client::ClientFingerprint;
+use crate::client::{ClientDevice, ClientFingerprint};
 use crate::error::StoreError;
 use crate::ids::KeyId;
 use crate::random::RandomError;
@@ -30,6 +30,7 @@ pub struct Incoming<'h, L> {
     pub(super) fetch_dest: Option<&'h [u8]>,
     pub(super) is_cross_site: bool,
     pub(super) client: Option<ClientFingerprint>,
+    pub(super) device: Option<Box<ClientDevice>>,
 }
 
 impl<'h, L: Iterator<Item = &'h [u8]> + Clone> Incoming<'h, L> {
@@ -40,6 +41,7 @@ impl<'h, L: Iterator<Item = &'h [u8]> + Clone> Incoming<'h, L> {
             fetch_dest: None,
             is_cross_site: false,
             client: None,
+            device: None,
         }
     }
 
@@ -65,6 +67,14 @@ impl<'h, L: Iterator<Item = &'h [u8]> + Clone> Incoming<'h, L> {
     #[must_use]
     pub fn client(self, client: Option<ClientFingerprint>) -> Self {
         Self { client, ..self }
+    }
+
+    /// What the request tells of its device, by [`Sessions::device`](crate::Sessions::device). Without it sessions are
+    /// called by what the application says, or not at all.
+    #[must_use]
+    pub fn device(self, device: Option<ClientDevice>) -> Self {
+        let device = device.map(Box::new);
+        Self { device, ..self }
     }
 }
 

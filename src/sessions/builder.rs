@@ -20,9 +20,10 @@ use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
 use crate::revoke::{ANONYMOUS_CAPACITY, Announcement, Store};
 use crate::seal::{Binding, check_audience};
+use crate::session::devices::Devices;
 use crate::session::observer::Observed;
 use crate::session::service::Service;
-use crate::session::{LoginSettings, SessionObserver};
+use crate::session::{DeviceSettings, LoginSettings, SessionObserver};
 use crate::sessions::engine::{Engine, Scope};
 use crate::sessions::move_in::{self, Plan};
 use crate::sessions::opener::Opener;
@@ -40,6 +41,7 @@ pub struct SessionsBuilder {
     csrf: CsrfSettings,
     client: ClientSettings,
     login: LoginSettings,
+    devices: DeviceSettings,
     lifetimes: Lifetimes,
     policy: Policies,
     anonymous_capacity: u64,
@@ -78,6 +80,7 @@ impl Sessions {
             csrf: CsrfSettings::default(),
             client: ClientSettings::default(),
             login: LoginSettings::default(),
+            devices: DeviceSettings::default(),
             lifetimes: Lifetimes::default(),
             policy: Policies::default(),
             anonymous_capacity: ANONYMOUS_CAPACITY,
@@ -180,6 +183,21 @@ impl SessionsBuilder {
         self
     }
 
+    /// The index of sessions, for a list of somebody's devices and a limit of sessions. Default: none is kept.
+    ///
+    /// ```
+    /// use sealed_session::settings::DeviceSettings;
+    ///
+    /// let mut devices = DeviceSettings::default();
+    /// devices.index = true;
+    /// devices.max_sessions = Some(5);
+    /// # drop(devices);
+    /// ```
+    pub fn devices(mut self, settings: DeviceSettings) -> Self {
+        self.devices = settings;
+        self
+    }
+
     /// The sessions' lifetimes. Default: [`Lifetimes::default`].
     pub fn lifetimes(mut self, lifetimes: Lifetimes) -> Self {
         self.lifetimes = lifetimes;
@@ -268,6 +286,7 @@ impl SessionsBuilder {
         observe::describe();
         check_audience(&self.audience)?;
         self.lifetimes.validate()?;
+        self.devices.validate()?;
         let csrf = CsrfRules::new(&self.csrf)?;
         let client = ClientRules::new(&self.client)?;
         let previous = Template::previous(&self.cookie)?;
@@ -291,6 +310,8 @@ impl SessionsBuilder {
         let trust = self.policy.trust;
         check_staleness(store.is_shared(), trust.max_staleness)?;
         check_capacity(self.anonymous_capacity)?;
+        let index = store.session_index();
+        self.devices.check_store(store.name(), index.is_some())?;
         double_start::check_followers(&store)?;
         let worker = Arc::new(Worker::start()?);
         let longest = self.lifetimes.longest_absolute() + SKEW;
@@ -302,6 +323,9 @@ impl SessionsBuilder {
             trust,
         };
         let node = store.start(start).await?;
+        let index = index.filter(|_| self.devices.index);
+        let devices =
+            index.map(|index| Devices::new(index, self.devices, clock.clone(), worker.clone()));
         let binding = Binding::new(cookie.name(), &self.audience);
         let (current, earlier) = scopes(cookie, previous, &binding);
         let service = Service {
@@ -317,6 +341,7 @@ impl SessionsBuilder {
             clock: clock.clone(),
             random,
             observer: self.observer,
+            devices,
         };
         let engine = Arc::new(Engine {
             service: Arc::new(service),

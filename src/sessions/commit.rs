@@ -14,6 +14,7 @@
 
 use std::sync::Arc;
 
+use crate::client::ClientDevice;
 use crate::error::{Rejected, StoreError};
 use crate::ids::KeyId;
 use crate::record::Record;
@@ -51,7 +52,7 @@ impl Engine {
                 Err(error) => outcome.error = Some(error.into()),
             }
         }
-        let key = closing.key;
+        let (key, device) = (closing.key, closing.device.as_deref());
         let written = match change {
             Change::Keep => {
                 // Only what cannot be a session, and only where somebody looked.
@@ -60,13 +61,19 @@ impl Engine {
             }
             Change::Destroy => Ok(self.held(ticket).collect()),
             Change::Seen { record, key, scope } => {
-                Ok(Vec::from_iter(self.activity(&record, &key, scope, now)))
+                let activity = self.activity(&record, &key, scope, now);
+                if activity.is_some() {
+                    self.service.saw(&record, &key, device);
+                }
+                Ok(Vec::from_iter(activity))
             }
-            Change::Write(record) => self.seal(record, key, ticket),
+            Change::Write(record) => self.seal(record, key, ticket, device),
             // Nothing is lost if it cannot be: the old cookie stays.
-            Change::MoveIn(record) => Ok(self.seal(record, key, ticket).unwrap_or_default()),
+            Change::MoveIn(record) => {
+                Ok(self.seal(record, key, ticket, device).unwrap_or_default())
+            }
             Change::Renew(record) => {
-                let renewed = self.renew(record, key, ticket).await;
+                let renewed = self.renew(record, key, ticket, device).await;
                 renewed.map(|(cookies, error)| {
                     if !cookies.is_empty() {
                         session.with(RequestState::sent_renewal);
@@ -118,6 +125,7 @@ impl Engine {
         mut record: Arc<Record>,
         key: Option<KeyId>,
         ticket: &Ticket,
+        device: Option<&ClientDevice>,
     ) -> Result<(Vec<String>, Option<StoreError>), CommitError> {
         let next = record.serial.next().ok_or(CommitError::TooManyRenewals)?;
         let now = self.service.now();
@@ -135,7 +143,7 @@ impl Engine {
         Arc::make_mut(&mut record).serial = next;
         // Once it is published the cookies from before are dead. So the new one is made first: what can
         // fail fails while the old one is good.
-        let cookies = self.seal(Arc::clone(&record), key, ticket)?;
+        let cookies = self.seal(Arc::clone(&record), key, ticket, device)?;
         let revoking = self.service.node.revoke(revocation);
         match revoking.here {
             Published::Fresh => (),
@@ -178,6 +186,7 @@ impl Engine {
         mut record: Arc<Record>,
         opened: Option<KeyId>,
         ticket: &Ticket,
+        device: Option<&ClientDevice>,
     ) -> Result<Vec<String>, CommitError> {
         let now = self.service.now();
         self.require_trust_to_write(&record, now)?;
@@ -211,6 +220,7 @@ impl Engine {
             now,
             &*self.service.random,
         )?;
+        self.service.saw(&record, &key.id(), device);
         Ok(self.render(&record, sealed.values, ticket, now))
     }
 

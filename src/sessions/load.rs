@@ -66,6 +66,7 @@ impl Engine {
             fetch_dest,
             is_cross_site,
             client,
+            device,
         } = incoming;
         let now = self.service.now();
         let ring = self.service.keys.load();
@@ -108,6 +109,7 @@ impl Engine {
             state.is_sent_from_elsewhere();
         }
         state.client = client;
+        state.device = device;
         let ticket = Ticket {
             current,
             earlier,

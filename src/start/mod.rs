@@ -57,6 +57,7 @@ impl SessionConfig {
             .csrf(self.csrf)
             .client(self.client)
             .login(self.login)
+            .devices(self.devices)
             .lifetimes(self.lifetime.lifetimes())
             .older_sessions(revocation.older_sessions)
             .when_stale(revocation.when_stale, revocation.max_staleness())

@@ -28,7 +28,7 @@ pub(super) struct Begun {
 /// The end of a session from before the login.
 pub(super) struct PredecessorEnd {
     pub(super) attempt: Attempt<Published>,
-    /// Whether it is the one that counted until now: without its end there is no login.
+    /// Whether it counted until now: without its end there is no login.
     pub(super) counted: bool,
     /// Tells the observer, if nothing else does.
     pub(super) logout: Option<PendingLogout<'static>>,
@@ -57,6 +57,7 @@ pub(super) fn prepare(
     let mut end = |old: &Record, serial, counted, logout| {
         let revocation = revocation(old, serial, now);
         if revocation.until() > now {
+            service.unlist_record(old);
             endings.push(PredecessorEnd {
                 attempt: service.node.revoke(revocation).there,
                 counted,

@@ -4,6 +4,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::{Edit, HeldSession, Presence, RequestState};
+use crate::client::ClientDevice;
 use crate::ids::KeyId;
 use crate::record::Record;
 use crate::session::error::NotWritable;
@@ -42,6 +43,8 @@ pub(crate) struct Closing {
     /// Whether the browser's session was ended at its own request.
     pub(crate) logged_out: bool,
     pub(crate) endings: Vec<EndingSession>,
+    /// What the request tells of its device.
+    pub(crate) device: Option<Box<ClientDevice>>,
 }
 
 impl RequestState {
@@ -63,6 +66,7 @@ impl RequestState {
             refused: self.refused,
             logged_out: self.logged_out,
             endings: mem::take(&mut self.endings),
+            device: self.device.take(),
         }
     }
 

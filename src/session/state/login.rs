@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Absence, Edit, HeldSession, Presence, RequestState};
 use crate::error::Rejected;
-use crate::ids::KeyId;
+use crate::ids::{KeyId, SessionId, SubjectKey};
 use crate::record::Record;
 use crate::session::error::NotWritable;
 use crate::session::service::Service;
@@ -24,6 +24,17 @@ pub(crate) struct Before<'s> {
 }
 
 impl RequestState {
+    /// The sessions of this subject that a login ends.
+    pub(crate) fn carried_of(&self, subject: SubjectKey) -> Vec<SessionId> {
+        let dead = match &self.presence {
+            Presence::Absent(absence) => absence.dead.as_ref().map(|dead| &dead.record),
+            Presence::Present(_) | Presence::Ended(_) => None,
+        };
+        let carried = self.record().into_iter().chain(dead).chain(&self.others);
+        let own = carried.filter(|record| record.subject_key() == Some(subject));
+        own.map(|record| record.id).collect()
+    }
+
     /// The sessions from before a login. One that was ended while this request ran hands its entries on only to the
     /// second of two logins at once.
     pub(crate) fn before_login(&mut self, service: &Service) -> Result<Before<'_>, NotWritable> {

@@ -18,7 +18,7 @@ mod write;
 
 use std::sync::Arc;
 
-use crate::client::ClientFingerprint;
+use crate::client::{ClientDevice, ClientFingerprint};
 use crate::error::Rejected;
 use crate::ids::KeyId;
 use crate::record::{Entries, Record};
@@ -129,6 +129,8 @@ pub(crate) struct RequestState {
     is_cross_site: bool,
     /// What the request's client looks like, where that is of use.
     pub(crate) client: Option<ClientFingerprint>,
+    /// What the request tells of its device, where sessions are listed.
+    pub(crate) device: Option<Box<ClientDevice>>,
     /// A write that was refused by a method which cannot say so.
     refused: Option<NotWritable>,
     /// Revocations that were started and not waited for.
@@ -191,6 +193,7 @@ impl RequestState {
             committed: false,
             is_cross_site: false,
             client: None,
+            device: None,
             refused: None,
             endings: Vec::new(),
             logged_out: false,

@@ -1,0 +1,238 @@
+//! Lists of somebody's sessions, and ending one of them.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::judge::{JudgedRow, RowJudge};
+use super::labels::Labels;
+use crate::client::ClientDevice;
+use crate::error::StoreError;
+use crate::ids::{SessionId, SubjectKey};
+use crate::index::IndexRow;
+use crate::observe::{self, tag};
+use crate::record::Record;
+use crate::session::Session;
+use crate::session::error::LogoutError;
+use crate::session::observer::LogoutScope;
+use crate::session::service::Service;
+use crate::time::{Class, UnixMillis};
+
+/// A session of somebody, in a list of their devices. Serializes with the names of its fields; times are milliseconds
+/// since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ListedSession {
+    /// Which one. No credential: it opens nothing.
+    pub id: SessionId,
+    /// When it began.
+    pub created_at: UnixMillis,
+    /// When it was last used, exact to [`Lifetimes::refresh_after`](crate::time::Lifetimes::refresh_after).
+    pub last_seen_at: UnixMillis,
+    /// What it is called: `"Firefox on Linux"`, or what [`Login::label`](crate::Login::label) said; `"unknown device"` where
+    /// nothing is known, or the key that sealed it has gone. Plain text: escape it in a page.
+    pub label: String,
+    /// Whether the login asked to be remembered.
+    pub is_remembered: bool,
+    /// Whether it is the session of the request.
+    pub is_current: bool,
+}
+
+/// Why there is no list of sessions, or none of them was ended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// Nobody is logged in. Answer 401.
+    #[error("nobody is logged in")]
+    NotAuthenticated,
+    /// The user has no such session: it is unknown, has ended, or is somebody else's. Which of them is not told. Answer
+    /// 404.
+    #[error("the user has no such session")]
+    NotFound,
+    /// No index is kept: [`DeviceSettings::index`](crate::settings::DeviceSettings::index) is off.
+    #[error("no index of sessions is kept; `devices.index` is off")]
+    Off,
+    /// The store could not say, or may not know of an end. Answer 503.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What is shown where nothing is known.
+const UNKNOWN_DEVICE: &str = "unknown device";
+
+/// # Devices
+impl Session {
+    /// The sessions of the user who is logged in, the newest first: for a page "your devices" (ASVS 7.5.2). None of them has
+    /// ended, as far as this node knows. Needs [`DeviceSettings::index`](crate::settings::DeviceSettings::index).
+    ///
+    /// A session whose row was lost is missing until it is used again. This one is always there.
+    ///
+    /// ```no_run
+    /// use sealed_session::{session::DeviceError, Session};
+    ///
+    /// async fn devices(session: &Session) -> Result<Vec<String>, DeviceError> {
+    ///     let sessions = session.list_sessions().await?;
+    ///     Ok(sessions.into_iter().map(|it| it.label).collect())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`DeviceError`].
+    pub async fn list_sessions(&self) -> Result<Vec<ListedSession>, DeviceError> {
+        let service = self.service();
+        let (record, subject) = self.listed_as()?;
+        let mut listed = service.list(subject).await?;
+        match listed.iter_mut().find(|it| it.id == record.id) {
+            Some(own) => (own.is_current, own.last_seen_at) = (true, service.now()),
+            None => {
+                let device = self.with(|state| state.device.clone());
+                listed.push(ListedSession {
+                    id: record.id,
+                    created_at: record.created,
+                    last_seen_at: service.now(),
+                    label: named(device.as_deref().and_then(ClientDevice::label)),
+                    is_remembered: record.class == Class::Remembered,
+                    is_current: true,
+                });
+                sort(&mut listed);
+            }
+        }
+        Ok(listed)
+    }
+
+    /// Ends one of the sessions of the user who is logged in, by its id: "log out" beside a device. It is dead on every
+    /// node once this returns `Ok`. Of this session it is a [`logout`](Self::logout).
+    ///
+    /// # Errors
+    /// [`DeviceError::NotFound`] where the user has no such session; after any other but [`DeviceError::Store`], too,
+    /// nothing was ended. With that this node refuses the session from now on, if it is one, and other nodes learn of it
+    /// when the store takes it.
+    pub async fn revoke(&self, id: SessionId) -> Result<(), DeviceError> {
+        let service = self.service();
+        let (record, subject) = self.listed_as()?;
+        if id == record.id {
+            return self.logout().await.map_err(|error| match error {
+                LogoutError::Store(error) => DeviceError::Store(error),
+                _ => DeviceError::NotFound,
+            });
+        }
+        service.require_listed(subject, id).await?;
+        let logout = service
+            .observer
+            .logout(Some(id), record.subject(), LogoutScope::This);
+        // Not by what the row says: a store could make that forget the end too soon.
+        let ended = service.node.revoke(service.end_by_id(id)).there.await;
+        logout.tell_end(&ended);
+        ended?;
+        let removed = service.unlist(subject, vec![id]);
+        if !service.node.is_shared() {
+            // A row that stays is not shown: its session has ended.
+            let _ = removed.await;
+        }
+        Ok(())
+    }
+
+    /// The session of a user who is logged in, which still counts.
+    fn listed_as(&self) -> Result<(Arc<Record>, SubjectKey), DeviceError> {
+        let service = self.service();
+        service.devices.as_ref().ok_or(DeviceError::Off)?;
+        self.with(|state| {
+            state.look();
+            state.still_counts(service);
+            let record = state.record().ok_or(DeviceError::NotAuthenticated)?;
+            let subject = record.subject_key();
+            let subject = subject.ok_or(DeviceError::NotAuthenticated)?;
+            Ok((Arc::clone(record), subject))
+        })
+    }
+}
+
+impl Service {
+    /// The sessions of a subject that count, the newest first.
+    pub(crate) async fn list(
+        &self,
+        subject: SubjectKey,
+    ) -> Result<Vec<ListedSession>, DeviceError> {
+        let devices = self.devices.as_ref().ok_or(DeviceError::Off)?;
+        let found = devices.rows(subject).await?;
+        let labels = self.labels();
+        let judge = RowJudge::new(self, &labels, subject);
+        let (mut listed, mut unreadable) = (Vec::new(), found.unreadable);
+        let (mut dead, mut stale_labels) = (Vec::new(), Vec::new());
+        for row in found.rows {
+            match judge.judge(&row) {
+                JudgedRow::Counts { facts, label } => {
+                    self.require_trust(facts.record.created)?;
+                    listed.push(ListedSession {
+                        id: row.session,
+                        created_at: facts.record.created,
+                        last_seen_at: row.last_seen,
+                        label: named(Some(label)),
+                        is_remembered: facts.record.class == Class::Remembered,
+                        is_current: false,
+                    });
+                    stale_labels.extend(relabelled(row, subject, &labels));
+                }
+                JudgedRow::Dead => dead.push(row.session),
+                JudgedRow::Unreadable => unreadable += 1,
+                JudgedRow::Hidden => (),
+            }
+        }
+        devices.relabel(subject, self.now(), stale_labels);
+        // What it misses is dropped the next time.
+        drop(self.unlist(subject, dead));
+        report_unreadable(subject, unreadable);
+        sort(&mut listed);
+        Ok(listed)
+    }
+
+    /// Fails unless a list of the subject's sessions would show this one.
+    async fn require_listed(&self, subject: SubjectKey, id: SessionId) -> Result<(), DeviceError> {
+        let devices = self.devices.as_ref().ok_or(DeviceError::Off)?;
+        let found = devices.rows(subject).await?;
+        let row = found.rows.into_iter().find(|row| row.session == id);
+        let row = row.ok_or(DeviceError::NotFound)?;
+        let labels = self.labels();
+        match RowJudge::new(self, &labels, subject).judge(&row) {
+            JudgedRow::Counts { facts, .. } => Ok(self.require_trust(facts.record.created)?),
+            JudgedRow::Hidden | JudgedRow::Dead | JudgedRow::Unreadable => {
+                Err(DeviceError::NotFound)
+            }
+        }
+    }
+
+    /// Fails where this node cannot say whether a session counts.
+    fn require_trust(&self, began: UnixMillis) -> Result<(), StoreError> {
+        match self.cannot_judge(began, false, self.now()) {
+            true => Err(StoreError::unavailable(
+                "this node's list of revocations cannot be trusted at the moment",
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The row with its label under the key that seals now, if that is another.
+fn relabelled(mut row: IndexRow, subject: SubjectKey, labels: &Labels) -> Option<IndexRow> {
+    row.label = labels.renewed(&row, subject, None)?;
+    Some(row)
+}
+
+fn named(label: Option<String>) -> String {
+    let known = label.filter(|label| !label.is_empty());
+    known.unwrap_or_else(|| UNKNOWN_DEVICE.to_owned())
+}
+
+/// The newest first.
+fn sort(listed: &mut [ListedSession]) {
+    listed.sort_by_key(|it| (Reverse(it.created_at), it.id));
+}
+
+fn report_unreadable(subject: SubjectKey, unreadable: usize) {
+    if unreadable > 0 {
+        observe::index_unreadable(unreadable);
+        let subject = tag(subject.as_bytes());
+        tracing::warn!(%subject, unreadable, "rows of the index of sessions were not understood, or belong to somebody else, and are skipped");
+    }
+}
