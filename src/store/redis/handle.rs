@@ -23,7 +23,7 @@ use crate::revoke::{Incarnation, LogState};
 use crate::time::SystemClock;
 
 /// How long an answer may take.
-pub(super) const PATIENCE: Duration = Duration::from_millis(2_500);
+const PATIENCE: Duration = Duration::from_millis(2_500);
 /// The same with waiting for replicas. Less than callers wait: only a call that ran out of time finds out that
 /// its connection is dead.
 const WRITERS_PATIENCE: Duration = Duration::from_millis(2_900);
@@ -138,7 +138,7 @@ impl Redis {
         retention: Duration,
         random: Arc<dyn Random>,
     ) -> Self {
-        let index = RedisIndex::new(server.again(), list.clone());
+        let index = RedisIndex::new(server.again(), list.clone(), PATIENCE);
         let server = Arc::new(server);
         let link = |patience, follows| Link::new(server.clone(), patience, follows);
         Self {

@@ -12,12 +12,12 @@ mod rows;
 
 use std::collections::HashSet;
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::{cmd, from_redis_value, pipe};
 
 use self::nodes::Nodes;
-use super::handle::PATIENCE;
 use super::link::{Link, Server};
 use super::script;
 use crate::error::StoreError;
@@ -34,8 +34,9 @@ pub(super) struct RedisIndex {
 }
 
 impl RedisIndex {
-    pub(super) fn new(server: Server, list: String) -> Self {
-        let nodes = Nodes::new(server, PATIENCE);
+    /// `patience` is how long an answer may take.
+    pub(super) fn new(server: Server, list: String, patience: Duration) -> Self {
+        let nodes = Nodes::new(server, patience);
         Self { list, nodes }
     }
 
