@@ -1,7 +1,8 @@
 -- The rows of one subject, in one hash: the session's id, and what is known of it. A call is one step, which does what
 -- `IndexUpdate::apply` says, in its order.
 --
--- 1. Time is the caller's. Numbers are whole and below 2^53, and LARGEST stands for "never".
+-- 1. Time is the caller's. Times are eight bytes, the largest first, and are compared as such: Lua counts in floating
+--    point, which has no room for the largest.
 -- 2. A value that is not understood is left as it is, also where it is in the way, and is not counted.
 -- 3. The hash is kept for as long as its longest row: by the caller's clock from now on, as the server counts it.
 --
@@ -10,8 +11,9 @@
 -- Answers: whether that row was not put for want of room, and what the hash holds then.
 
 local KEY = KEYS[1]
-local NOW, REMOVED, LIMIT, WHEN_FULL = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local NOW, REMOVED, LIMIT, WHEN_FULL = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local SESSION, VALUE = ARGV[5], ARGV[6]
+-- For how long the server keeps a hash at the most, in milliseconds.
 local LARGEST = 9007199254740991
 -- The version of each value.
 local VERSION = 1
@@ -19,11 +21,7 @@ local RESERVED, LISTED, EVICTING = 1, 2, 3
 local ID_LENGTH = 16
 
 -- Version, state, last_seen, until, and how long the facts and the label are. These follow.
-local HEAD, HEAD_LENGTH = '>I1I1I8I8I2I2', 22
-
-local function capped(value)
-  return math.min(value, LARGEST)
-end
+local HEAD, HEAD_LENGTH = '>I1I1c8c8I2I2', 22
 
 -- Nil if it is not understood.
 local function read(value)
@@ -32,7 +30,7 @@ local function read(value)
   if version ~= VERSION or state < RESERVED or state > EVICTING then return nil end
   if #value ~= HEAD_LENGTH + facts + label then return nil end
   return {
-    state = state, seen = capped(seen), ends = capped(ends),
+    state = state, seen = seen, ends = ends,
     facts = string.sub(value, at, at + facts - 1), label = string.sub(value, at + facts),
   }
 end
@@ -41,6 +39,19 @@ local function write(row)
   local head = struct.pack(
     HEAD, VERSION, row.state, row.seen, row.ends, #row.facts, #row.label)
   return head .. row.facts .. row.label
+end
+
+-- Of two texts of one length. Lua would compare them by the language that the server was started in.
+local function is_less(one, other)
+  for at = 1, #one do
+    local a, b = string.byte(one, at), string.byte(other, at)
+    if a ~= b then return a < b end
+  end
+  return false
+end
+
+local function later(one, other)
+  return is_less(one, other) and other or one
 end
 
 -- By id. Nothing is written before all was read and decided.
@@ -58,27 +69,14 @@ local function put(id, row)
   rows[id], is_changed[id] = row, true
 end
 
--- Lua would compare two strings by the language that the server was started in.
-local function is_smaller(one, other)
-  for at = 1, ID_LENGTH do
-    local a, b = string.byte(one, at), string.byte(other, at)
-    if a ~= b then return a < b end
-  end
-  return false
-end
-
 -- How many rows are counted, and the id of the one of them that was not seen for the longest time.
 local function counted()
   local count, oldest = 0, nil
   for id, row in pairs(rows) do
     if row.state ~= EVICTING then
       count = count + 1
-      local than = oldest and rows[oldest]
-      if not than or row.seen < than.seen
-        or (row.seen == than.seen and is_smaller(id, oldest))
-      then
-        oldest = id
-      end
+      local key = row.seen .. id
+      if not oldest or is_less(key, rows[oldest].seen .. oldest) then oldest = id end
     end
   end
   return count, oldest
@@ -102,7 +100,7 @@ end
 
 local function joined(old, new)
   if old.state == EVICTING then new.state = EVICTING end
-  new.seen = math.max(old.seen, new.seen)
+  new.seen = later(old.seen, new.seen)
   if new.label == '' then new.label = old.label end
   return new
 end
@@ -119,7 +117,7 @@ for at = 1, #fields, 2 do
 end
 
 for id, row in pairs(rows) do
-  if row.ends <= NOW then drop(id) end
+  if not is_less(NOW, row.ends) then drop(id) end
 end
 for at = 1, #REMOVED, ID_LENGTH do
   local id = string.sub(REMOVED, at, at + ID_LENGTH - 1)
@@ -142,12 +140,13 @@ local held, longest = {}, NOW
 for id, row in pairs(rows) do
   local value = write(row)
   if is_changed[id] then redis.call('HSET', KEY, id, value) end
-  longest = math.max(longest, row.ends)
+  longest = later(longest, row.ends)
   table.insert(held, id)
   table.insert(held, value)
 end
 if #dropped > 0 or next(is_changed) then
-  local left = string.format('%.0f', longest - NOW)
+  local left = struct.unpack('>I8', longest) - struct.unpack('>I8', NOW)
+  left = string.format('%.0f', math.min(left, LARGEST))
   if has_odd then
     -- Not earlier than whoever understands them has said.
     redis.call('PEXPIRE', KEY, left, 'GT')

@@ -2,7 +2,7 @@
 //!
 //! 1. A hash has a field for each session of its subject: the 16 bytes of its id.
 //! 2. Its value is a version, the state, when it was last seen, until when it can live, the lengths of the facts and of
-//!    the label, and these. It has an exact length. Times are as in the list.
+//!    the label, and these. It has an exact length. Numbers are big endian, and unlike the list's as large as they are.
 //! 3. A field or value that is not understood is counted.
 
 use redis::ToRedisArgs;
@@ -10,7 +10,8 @@ use redis::ToRedisArgs;
 use crate::error::StoreError;
 use crate::ids::SessionId;
 use crate::index::{IndexRow, IndexRows, IndexUpdate, RowState, WhenRowsFull};
-use crate::store::redis::record::{self, Remaining};
+use crate::store::redis::record::Remaining;
+use crate::time::UnixMillis;
 
 /// The version that each value begins with.
 const VERSION: u8 = 1;
@@ -31,7 +32,7 @@ pub(super) fn arguments(update: &IndexUpdate) -> Result<impl ToRedisArgs, StoreE
         Some(row) => (row.session.as_bytes().as_slice(), write(row)?),
         None => Default::default(),
     };
-    let now = record::number(update.now);
+    let now = time(update.now).to_vec();
     Ok((now, removed, update.limit.rows, when_full, session, value))
 }
 
@@ -46,13 +47,17 @@ fn write(row: &IndexRow) -> Result<Vec<u8>, StoreError> {
         RowState::Evicting => 3,
     };
     let mut value = vec![VERSION, state];
-    value.extend(record::number(row.last_seen).to_be_bytes());
-    value.extend(record::number(row.until).to_be_bytes());
+    value.extend(time(row.last_seen));
+    value.extend(time(row.until));
     value.extend(length(&row.facts)?.to_be_bytes());
     value.extend(length(&row.label)?.to_be_bytes());
     value.extend(&row.facts);
     value.extend(&row.label);
     Ok(value)
+}
+
+fn time(time: UnixMillis) -> [u8; 8] {
+    time.as_millis().to_be_bytes()
 }
 
 /// What a hash holds.
@@ -77,7 +82,7 @@ fn read(id: &[u8], value: &[u8]) -> Option<IndexRow> {
         [3] => RowState::Evicting,
         _ => return None,
     };
-    let [last_seen, until] = [rest.number()?, rest.number()?].map(record::time);
+    let [last_seen, until] = [rest.number()?, rest.number()?].map(UnixMillis::new);
     let [facts, label] = [rest.take()?, rest.take()?].map(u16::from_be_bytes);
     let (facts, after) = rest.0.split_at_checked(facts.into())?;
     let is_whole = after.len() == usize::from(label);

@@ -62,9 +62,11 @@ fn hours(most: u64) -> impl Strategy<Value = Duration> {
 
 fn time(most: u64) -> impl Strategy<Value = UnixMillis> {
     prop_oneof![
-        9 => hours(most).prop_map(|hours| NOW + hours),
-        1 => Just(UnixMillis::MAX),
+        12 => hours(most).prop_map(|hours| NOW + hours),
         1 => Just(UnixMillis::EPOCH),
+        // Above what floating point can count to, and at the end.
+        1 => (0..3_u64).prop_map(|more| UnixMillis::new((1 << 53) + more)),
+        1 => (0..3_u64).prop_map(|less| UnixMillis::new(u64::MAX - less)),
     ]
 }
 
