@@ -122,6 +122,8 @@ mod tests {
             let line = format!("\nlocal {name} = {number}\n");
             assert!(LIST.contains(&line), "{line}");
         }
+        let skew = format!("\nlocal SKEW = {}\n", millis(SKEW));
+        assert!(INDEX.contains(&skew), "{skew}");
     }
 
     #[test]

@@ -4,7 +4,8 @@
 -- 1. Time is the caller's. Times are eight bytes, the largest first, and are compared as such: Lua counts in floating
 --    point, which has no room for the largest.
 -- 2. A value that is not understood is left as it is, also where it is in the way, and is not counted.
--- 3. The hash is kept for as long as its longest row: by the caller's clock from now on, as the server counts it.
+-- 3. The hash is kept for as long as its longest row, from the caller's now on and by the server's count, and a little
+--    longer: another node's clock may be behind.
 --
 -- Arguments: now; the ids that are removed, one after the other; how many rows there may be, and what happens where there
 -- are as many; the id and the value of the row that is put, empty where there is none.
@@ -13,7 +14,9 @@
 local KEY = KEYS[1]
 local NOW, REMOVED, LIMIT, WHEN_FULL = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local SESSION, VALUE = ARGV[5], ARGV[6]
--- For how long the server keeps a hash at the most, in milliseconds.
+-- How far clocks may be apart, in milliseconds.
+local SKEW = 60000
+-- For how long the server keeps a hash at the most.
 local LARGEST = 9007199254740991
 -- The version of each value.
 local VERSION = 1
@@ -145,7 +148,7 @@ for id, row in pairs(rows) do
   table.insert(held, value)
 end
 if #dropped > 0 or next(is_changed) then
-  local left = struct.unpack('>I8', longest) - struct.unpack('>I8', NOW)
+  local left = struct.unpack('>I8', longest) - struct.unpack('>I8', NOW) + SKEW
   left = string.format('%.0f', math.min(left, LARGEST))
   if has_odd then
     -- Not earlier than whoever understands them has said.
