@@ -34,6 +34,7 @@ mod identity;
 mod in_flight;
 mod inherited;
 mod key_files;
+mod label_vectors;
 mod leaks;
 mod lifetimes;
 mod login;
