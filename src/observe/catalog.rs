@@ -46,7 +46,7 @@ metrics! {
     ATTESTED = Counter, "sealed_session_attested_total", "",
         "Times that this node attested that the store has everything back.";
     INDEX_UNREADABLE = Counter, "sealed_session_index_unreadable_total", "",
-        "Rows and labels of the index of sessions that were not understood, each time they were looked at.";
+        "Rows of the index of sessions that were skipped, each time: not understood, or somebody else's.";
     EXPIRED = Counter, "sealed_session_expired_total", "",
         "Revocations that were forgotten because their sessions have ended.";
     ANONYMOUS_SINCE_ROSE = Counter, "sealed_session_anonymous_since_rose_total", "",

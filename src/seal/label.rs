@@ -10,7 +10,8 @@
 //! 1. XChaCha20-Poly1305 under a key with a label of its own. All labels have one length.
 //! 2. The associated data is `"sealed-session label"`, the audience (each after its length, as in a token's), the
 //!    subject's key, the session's id and the whole id of the key: a store cannot move a label to another row.
-//! 3. Any key of the ring that opens now will do. What cannot be opened has no label.
+//! 3. Any key of the ring that opens now will do. A label whose key has gone is lost. One that does not open under its
+//!    key is another row's, or was changed.
 
 use crate::ids::{KeyId, SessionId, SubjectKey};
 use crate::keys::{Key, KeyRing};
@@ -27,6 +28,15 @@ const LENGTH: usize = PREFIX + NONCE + TEXT + TAG;
 
 /// What a nonce is made of.
 pub(crate) type LabelNonce = [u8; NONCE];
+
+/// Why a label cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoLabel {
+    /// Its key does not open any more, or was never known.
+    KeyGone,
+    /// It is no label of this row.
+    NotAuthentic,
+}
 
 /// Which row a label belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -51,18 +61,24 @@ impl LabelPlace<'_> {
         Some(sealed)
     }
 
-    /// The text, and the key that sealed it. `None` where it is none, or another row's.
+    /// The text.
     pub(crate) fn open(
         &self,
         sealed: &[u8],
         ring: &KeyRing,
         now: UnixMillis,
-    ) -> Option<(String, KeyId)> {
-        let sealed: &[u8; LENGTH] = sealed.try_into().ok()?;
-        let (prefix, rest) = sealed.split_first_chunk::<PREFIX>()?;
-        let (nonce, rest) = rest.split_first_chunk::<NONCE>()?;
+    ) -> Result<String, NoLabel> {
+        let sealed: &[u8; LENGTH] = sealed.try_into().map_err(|_| NoLabel::NotAuthentic)?;
+        let (prefix, rest) = sealed
+            .split_first_chunk::<PREFIX>()
+            .ok_or(NoLabel::NotAuthentic)?;
+        let key = ring.key_of(*prefix, now).ok_or(NoLabel::KeyGone)?;
+        self.open_with(key, rest).ok_or(NoLabel::NotAuthentic)
+    }
+
+    fn open_with(&self, key: &Key, sealed: &[u8]) -> Option<String> {
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE>()?;
         let (padded, tag) = rest.split_first_chunk::<TEXT>()?;
-        let key = ring.key_of(*prefix, now)?;
         let mut padded = *padded;
         let data = self.associated_data(&key.id());
         let tag = tag.try_into().ok()?;
@@ -71,7 +87,7 @@ impl LabelPlace<'_> {
         let (text, zeros) = rest.split_at_checked(usize::from(*length))?;
         let text = std::str::from_utf8(text).ok()?;
         let is_whole = zeros.iter().all(|byte| *byte == 0);
-        is_whole.then(|| (text.to_owned(), key.id()))
+        is_whole.then(|| text.to_owned())
     }
 
     fn associated_data(&self, key: &KeyId) -> Vec<u8> {
@@ -116,9 +132,8 @@ mod tests {
         let ring = KeyRing::single(published_secret(1));
         let label = sealed(&ring, "Firefox on Linux").unwrap();
         assert_eq!(label.len(), LENGTH);
-        let (text, key) = place("shop").open(&label, &ring, NOW).unwrap();
-        assert_eq!(text, "Firefox on Linux");
-        assert_eq!(key, ring.sealing(NOW).unwrap().id());
+        let text = place("shop").open(&label, &ring, NOW);
+        assert_eq!(text.as_deref(), Ok("Firefox on Linux"));
         let shop = place("shop");
         let others = [
             place("shop2"),
@@ -132,7 +147,8 @@ mod tests {
             },
         ];
         for other in others {
-            assert!(other.open(&label, &ring, NOW).is_none(), "{other:?}");
+            let opened = other.open(&label, &ring, NOW);
+            assert_eq!(opened, Err(NoLabel::NotAuthentic), "{other:?}");
         }
     }
 
@@ -143,7 +159,7 @@ mod tests {
             let text = "a".repeat(length);
             let label = sealed(&ring, &text).unwrap();
             assert_eq!(label.len(), LENGTH);
-            assert_eq!(place("shop").open(&label, &ring, NOW).unwrap().0, text);
+            assert_eq!(place("shop").open(&label, &ring, NOW), Ok(text));
         }
         for length in [96, 300, 100_000] {
             assert!(sealed(&ring, &"a".repeat(length)).is_none());
@@ -159,14 +175,16 @@ mod tests {
             .key(published_secret(2), UnixMillis::EPOCH, None);
         let rotated = rotated.build().unwrap();
         let before = NOW.minus(std::time::Duration::from_millis(1));
-        assert!(place("shop").open(&label, &rotated, before).is_some());
-        assert!(place("shop").open(&label, &rotated, NOW).is_none());
+        assert!(place("shop").open(&label, &rotated, before).is_ok());
+        let gone = place("shop").open(&label, &rotated, NOW);
+        assert_eq!(gone, Err(NoLabel::KeyGone));
         assert!(is_by_another(&label, rotated.sealing(NOW).unwrap()));
         assert!(!is_by_another(&label, old.sealing(NOW).unwrap()));
         // By the name of another key.
         let mut renamed = label;
         renamed[..4].copy_from_slice(&rotated.sealing(NOW).unwrap().id().prefix());
-        assert!(place("shop").open(&renamed, &rotated, NOW).is_none());
+        let renamed = place("shop").open(&renamed, &rotated, NOW);
+        assert_eq!(renamed, Err(NoLabel::NotAuthentic));
     }
 
     proptest! {
@@ -175,9 +193,9 @@ mod tests {
             let ring = KeyRing::single(published_secret(1));
             let mut label = sealed(&ring, "Firefox on Linux").unwrap();
             label[at] ^= by;
-            prop_assert!(place("shop").open(&label, &ring, NOW).is_none());
-            prop_assert!(place("shop").open(&label[..at], &ring, NOW).is_none());
-            prop_assert!(place("shop").open(&junk, &ring, NOW).is_none());
+            prop_assert!(place("shop").open(&label, &ring, NOW).is_err());
+            prop_assert!(place("shop").open(&label[..at], &ring, NOW).is_err());
+            prop_assert!(place("shop").open(&junk, &ring, NOW).is_err());
         }
     }
 }

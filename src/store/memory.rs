@@ -55,8 +55,16 @@ impl Journal for Memory {
 
 /// The rows of each subject that has any.
 #[derive(Default)]
-struct MemoryIndex {
+pub(crate) struct MemoryIndex {
     subjects: DashMap<SubjectKey, Vec<IndexRow>>,
+}
+
+#[cfg(any(test, feature = "testing"))]
+impl MemoryIndex {
+    /// Forgets all of it.
+    pub(crate) fn clear(&self) {
+        self.subjects.clear();
+    }
 }
 
 #[async_trait]

@@ -28,6 +28,8 @@ pub(crate) mod sweep;
 pub use self::redis::{Redis, RedisOptions};
 pub use crate::error::StoreError;
 pub use memory::Memory;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use memory::MemoryIndex;
 #[cfg(feature = "redb")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redb")))]
 pub use redb::Redb;

@@ -4,42 +4,47 @@
 //!    with its next use.
 //! 2. A row may lag behind the last use by `refresh_after`. So a session that is idle by its row is not shown, and is
 //!    dropped, or makes room, only so much later.
-//! 3. What may count again, as after an attestation, is not shown and not dropped.
+//! 3. A row whose label does not open is another's, or was changed: it is not shown, whatever else it says.
+//! 4. What may count again, as after an attestation, is not shown and not dropped.
 
 use super::facts::{self, RowFacts};
+use super::labels::Labels;
 use crate::error::Rejected;
 use crate::ids::SubjectKey;
 use crate::index::{IndexRow, RowState};
-use crate::keys::KeyRing;
 use crate::session::service::Service;
 use crate::session::validity::Rules;
 
 /// What becomes of a row.
 pub(super) enum JudgedRow {
     /// Its session counts.
-    Counts(RowFacts),
+    Counts {
+        facts: RowFacts,
+        /// Empty where nothing is known.
+        label: String,
+    },
     /// It is not shown, and stays: it may count, or is another node's business.
     Hidden,
     /// Its session has ended.
     Dead,
-    /// It is not understood.
+    /// It is not understood, or not this subject's.
     Unreadable,
 }
 
 /// Judges the rows of one subject.
 pub(super) struct RowJudge<'a> {
     service: &'a Service,
-    ring: &'a KeyRing,
+    labels: &'a Labels,
     rules: Rules<'a>,
     subject: SubjectKey,
 }
 
 impl<'a> RowJudge<'a> {
-    pub(super) fn new(service: &'a Service, ring: &'a KeyRing, subject: SubjectKey) -> Self {
+    pub(super) fn new(service: &'a Service, labels: &'a Labels, subject: SubjectKey) -> Self {
         Self {
             service,
-            ring,
-            rules: service.rules_with(ring, service.now()),
+            labels,
+            rules: service.rules_with(labels.ring(), service.now()),
             subject,
         }
     }
@@ -52,13 +57,23 @@ impl<'a> RowJudge<'a> {
         let Some(facts) = facts::read(row, self.subject) else {
             return JudgedRow::Unreadable;
         };
-        if self.ring.key_of(facts.key, self.rules.now).is_none() {
+        if self
+            .labels
+            .ring()
+            .key_of(facts.key, self.rules.now)
+            .is_none()
+        {
             return JudgedRow::Dead;
         }
         let record = &facts.record;
         let lag = self.service.lifetimes.refresh_after();
         match self.rules.check_open(record, row.last_seen) {
-            Ok(()) => JudgedRow::Counts(facts),
+            Ok(()) => match self.labels.open(row, self.subject) {
+                Ok(label) => JudgedRow::Counts { facts, label },
+                // It is being put.
+                Err(_) if row.label.is_empty() => JudgedRow::Hidden,
+                Err(_) => JudgedRow::Unreadable,
+            },
             Err(refusal) if !refusal.is_final() => JudgedRow::Hidden,
             Err(refusal) if refusal.reason == Rejected::Idle => {
                 match self.rules.check_open(record, row.last_seen + lag) {

@@ -1,7 +1,8 @@
 //! Reading and sealing the labels of rows.
 //!
-//! A label that was sealed by another key than seals now is sealed anew when it is looked at. One that cannot be opened
-//! any more, because its key has gone, is none.
+//! 1. Every row gets a label, an empty text where nothing is known: it is what ties the row to its subject and session.
+//! 2. A label that was sealed by another key than seals now is sealed anew when it is looked at. One whose key has gone is
+//!    as if nothing were known.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::ids::{SessionId, SubjectKey};
 use crate::index::IndexRow;
 use crate::keys::KeyRing;
 use crate::random::{self, Random};
-use crate::seal::label::{LabelPlace, is_by_another};
+use crate::seal::label::{LabelPlace, NoLabel, is_by_another};
 use crate::session::service::Service;
 use crate::time::UnixMillis;
 
@@ -49,11 +50,13 @@ impl Labels {
         sealed.unwrap_or_default()
     }
 
-    /// What the row's session is called.
-    pub(super) fn text(&self, row: &IndexRow, subject: SubjectKey) -> Option<String> {
+    /// What the row's session is called; empty where nobody knows.
+    pub(super) fn open(&self, row: &IndexRow, subject: SubjectKey) -> Result<String, NoLabel> {
         let place = self.place(subject, row.session);
-        let opened = place.open(&row.label, &self.ring, self.now);
-        opened.map(|(text, _)| text)
+        match place.open(&row.label, &self.ring, self.now) {
+            Err(NoLabel::KeyGone) => Ok(String::new()),
+            opened => opened,
+        }
     }
 
     /// The label that the row is to have instead of its own, if it is to have another: its own under the key that seals
@@ -68,8 +71,9 @@ impl Labels {
         if !is_by_another(&row.label, key) {
             return None;
         }
-        let text = self.text(row, subject).or(fallback)?;
-        let sealed = self.seal(&text, subject, row.session);
+        let own = self.open(row, subject).ok();
+        let text = own.filter(|text| !text.is_empty()).or(fallback);
+        let sealed = self.seal(&text.unwrap_or_default(), subject, row.session);
         (!sealed.is_empty()).then_some(sealed)
     }
 

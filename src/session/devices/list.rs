@@ -11,7 +11,7 @@ use super::place;
 use crate::client::ClientDevice;
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
-use crate::index::{IndexRow, RowState};
+use crate::index::IndexRow;
 use crate::observe::{self, tag};
 use crate::record::Record;
 use crate::session::Session;
@@ -157,20 +157,18 @@ impl Service {
         let devices = self.devices.as_ref().ok_or(DeviceError::Off)?;
         let found = devices.rows(subject).await?;
         let labels = self.labels();
-        let judge = RowJudge::new(self, labels.ring(), subject);
+        let judge = RowJudge::new(self, &labels, subject);
         let (mut listed, mut unreadable) = (Vec::new(), found.unreadable);
         let (mut dead, mut stale_labels) = (Vec::new(), Vec::new());
         for row in found.rows {
             match judge.judge(&row) {
-                JudgedRow::Counts(facts) => {
+                JudgedRow::Counts { facts, label } => {
                     self.require_trust(facts.record.created)?;
-                    let label = labels.text(&row, subject);
-                    unreadable += usize::from(label.is_none() && !row.label.is_empty());
                     listed.push(ListedSession {
                         id: row.session,
                         created_at: facts.record.created,
                         last_seen_at: row.last_seen,
-                        label: named(label),
+                        label: named(Some(label)),
                         is_remembered: facts.record.class == Class::Remembered,
                         is_current: false,
                     });
@@ -194,13 +192,14 @@ impl Service {
         let devices = self.devices.as_ref().ok_or(DeviceError::Off)?;
         let found = devices.rows(subject).await?;
         let row = found.rows.into_iter().find(|row| row.session == id);
-        let row = row.filter(|row| row.state == RowState::Listed);
         let row = row.ok_or(DeviceError::NotFound)?;
-        let ring = self.keys.load();
-        match RowJudge::new(self, &ring, subject).judge(&row) {
-            JudgedRow::Counts(facts) => self.require_trust(facts.record.created)?,
-            JudgedRow::Hidden => (),
-            JudgedRow::Dead | JudgedRow::Unreadable => return Err(DeviceError::NotFound),
+        let labels = self.labels();
+        match RowJudge::new(self, &labels, subject).judge(&row) {
+            JudgedRow::Counts { facts, .. } => self.require_trust(facts.record.created)?,
+            // As in a list: what is not shown is not there.
+            JudgedRow::Hidden | JudgedRow::Dead | JudgedRow::Unreadable => {
+                return Err(DeviceError::NotFound);
+            }
         }
         Ok(row)
     }
@@ -223,7 +222,8 @@ fn relabelled(mut row: IndexRow, subject: SubjectKey, labels: &Labels) -> Option
 }
 
 fn named(label: Option<String>) -> String {
-    label.unwrap_or_else(|| UNKNOWN_DEVICE.to_owned())
+    let known = label.filter(|label| !label.is_empty());
+    known.unwrap_or_else(|| UNKNOWN_DEVICE.to_owned())
 }
 
 /// The newest first.
@@ -235,6 +235,6 @@ fn report_unreadable(subject: SubjectKey, unreadable: usize) {
     if unreadable > 0 {
         observe::index_unreadable(unreadable);
         let subject = tag(subject.as_bytes());
-        tracing::warn!(%subject, unreadable, "rows or labels of the index of sessions were not understood, and are skipped");
+        tracing::warn!(%subject, unreadable, "rows of the index of sessions were not understood, or belong to somebody else, and are skipped");
     }
 }

@@ -190,8 +190,8 @@ impl Service {
 
     /// Of these rows those whose sessions have ended.
     fn dead(&self, subject: SubjectKey, rows: &[IndexRow]) -> Vec<SessionId> {
-        let ring = self.keys.load();
-        let judge = RowJudge::new(self, &ring, subject);
+        let labels = self.labels();
+        let judge = RowJudge::new(self, &labels, subject);
         let dead = rows.iter().filter(|row| judge.is_dead(row));
         dead.map(|row| row.session).collect()
     }

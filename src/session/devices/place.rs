@@ -166,9 +166,8 @@ impl Place<'_> {
         let Some(mut row) = facts::row(record, &key, now) else {
             return;
         };
-        if let Some(label) = label {
-            row.label = labels.seal(&label, self.subject, self.session);
-        }
+        let label = label.unwrap_or_default();
+        row.label = labels.seal(&label, self.subject, self.session);
         // Its first response is no news.
         let refresh_after = self.service.lifetimes.refresh_after();
         devices.seen.take(&record.id, &key, now, refresh_after);

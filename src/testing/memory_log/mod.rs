@@ -22,11 +22,13 @@ use tokio::sync::Notify;
 pub(crate) use self::server::{LogCall, LogServer};
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
+use crate::index::SessionIndex;
 use crate::lock::lock;
 use crate::revoke::{
     Announcement, Cursor, Followed, Found, Incarnation, LogState, Purpose, Raise, Raised, Reading,
     Receipt, ReplicatedLog, Revocation, SnapshotEnd, Store,
 };
+use crate::store::MemoryIndex;
 use crate::time::{Clock, UnixMillis};
 
 /// After how long a follower is told that nothing was published.
@@ -59,6 +61,7 @@ pub struct MemoryLog {
 
 struct SharedServer {
     server: Mutex<LogServer>,
+    index: Arc<MemoryIndex>,
     clock: Arc<dyn Clock>,
     /// How often another server took the place of the one before.
     replaced: AtomicU64,
@@ -75,6 +78,7 @@ impl MemoryLog {
         let log = Self {
             shared: Arc::new(SharedServer {
                 server: Mutex::new(LogServer::new(random())),
+                index: Arc::default(),
                 clock,
                 replaced: AtomicU64::default(),
                 changed: Notify::new(),
@@ -96,10 +100,16 @@ impl MemoryLog {
         lock(&self.shared.server).settle();
     }
 
-    /// The server loses everything, and goes on empty.
+    /// The server loses everything, its index of sessions too, and goes on empty.
     pub fn lose_everything(&self) {
         lock(&self.shared.server).lose_everything();
+        self.lose_index();
         self.shared.changed.notify_waiters();
+    }
+
+    /// The server loses its index of sessions, and no revocation.
+    pub fn lose_index(&self) {
+        self.shared.index.clear();
     }
 
     /// Another server takes the place of this one and has all that it held: it was restarted, or a copy that lacks
@@ -189,6 +199,10 @@ fn random() -> u64 {
 impl ReplicatedLog for MemoryLog {
     fn name(&self) -> &'static str {
         "memory-log"
+    }
+
+    fn session_index(&self) -> Option<Arc<dyn SessionIndex>> {
+        Some(Arc::clone(&self.shared.index) as _)
     }
 
     async fn announce(&self, announcement: Announcement) -> Result<(), StoreError> {

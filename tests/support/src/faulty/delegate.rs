@@ -1,9 +1,11 @@
 //! What comes of each call.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sealed_session::index::SessionIndex;
 use sealed_session::revoke::{
     Announcement, Cursor, Delta, Followed, Found, Incarnation, LogState, Published, Purpose, Raise,
     Raised, Reading, Receipt, ReplicatedLog, Revocation, SessionId, SnapshotEnd, SubjectKey,
@@ -12,12 +14,18 @@ use sealed_session::revoke::{
 use sealed_session::store::StoreError;
 use sealed_session::time::UnixMillis;
 
+use super::index::FaultyIndex;
 use super::{Call, Faulty, Mode, Orders, alone, lost};
 
 #[async_trait]
 impl ReplicatedLog for Faulty {
     fn name(&self) -> &'static str {
         "faulty"
+    }
+
+    fn session_index(&self) -> Option<Arc<dyn SessionIndex>> {
+        self.inner().session_index()?;
+        Some(Arc::new(FaultyIndex(self.clone())))
     }
 
     async fn announce(&self, announcement: Announcement) -> Result<(), StoreError> {

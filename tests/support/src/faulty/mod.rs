@@ -1,6 +1,7 @@
 //! A shared log that fails when it is told to, and a generator that does.
 
 mod delegate;
+mod index;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -42,6 +43,8 @@ pub enum Call {
     Read,
     /// Following and snapshots: what a node hears of others.
     Follow,
+    /// Changes of the index of sessions, and reading it.
+    Index,
 }
 
 /// A log behind a connection that can be disturbed. Several of them may share one: each is the connection of one
@@ -72,7 +75,7 @@ impl From<Faulty> for Store {
 /// What it is told to do.
 #[derive(Debug, Clone, Copy, Default)]
 struct Orders {
-    modes: [Mode; 4],
+    modes: [Mode; 5],
     snapshots_held: bool,
     fail_once: bool,
     no_news: bool,
@@ -120,7 +123,7 @@ impl Faulty {
 
     /// Sets the mode of all calls.
     pub fn set(&self, mode: Mode) {
-        self.orders().modes = [mode; 4];
+        self.orders().modes = [mode; 5];
     }
 
     /// Sets the mode of one call.
