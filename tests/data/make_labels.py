@@ -50,7 +50,7 @@ def write(name, why, text=FIREFOX.decode(), change=lambda label: label, sealed=N
           cookie="session", audience="vectors", remembered=False, **to):
     if sealed is None:
         sealed = change(label(name, audience=audience, **to))
-    is_row = not name.startswith("no-row-")
+    shown = not name.startswith("no-row-")
     save(name, {
         "kind": "listed",
         "why": why,
@@ -70,7 +70,7 @@ def write(name, why, text=FIREFOX.decode(), change=lambda label: label, sealed=N
             "created": NOW - HOUR,
             "remembered": remembered,
             "label": None if name.startswith("no-") else text,
-        } if is_row else None,
+        } if shown else None,
     })
 
 
@@ -83,7 +83,6 @@ groups = sorted((group_key("org", f"group {number}"), number * 1000) for number 
 
 write("label-of-a-session", "as it is at the login")
 write("label-of-95-bytes", "the longest", text="x" * 95, plaintext=padded(b"x" * 95))
-write("label-of-no-bytes", "the shortest", text="", plaintext=padded(b""))
 write("label-in-utf8", "lengths are those of bytes", text="Küche, 台所 🍳", plaintext=padded("Küche, 台所 🍳".encode()))
 write("label-of-an-audience-in-utf8", "its bytes are counted", audience="ü/€")
 write("label-under-another-name-of-the-cookie", "the cookie is not bound", cookie="__Host-other")
@@ -96,35 +95,37 @@ write("label-of-a-later-generation", "numbers of several bytes", row=facts(gener
 write("label-of-a-session-of-the-second-key", "the key that is named need not be the first", row=facts(key=2), keys=two)
 write("label-of-a-session-of-a-key-not-active-yet", "a key opens before it seals", row=facts(key=2), keys=pending)
 
-write("no-label-absent", "none was written", sealed=b"")
-write("no-label-of-another-session", "moved from another row", session=ANOTHER)
-write("no-label-of-another-subject", "moved from another user", subject="bob")
-write("no-label-of-another-audience", "made for another application or environment",
-      sealed=label("no-label-of-another-audience", audience="vectors/staging"))
+write("no-label-of-no-bytes", "the shortest: nothing is known", plaintext=padded(b""))
 write("no-label-of-an-unknown-key", "no key of the ring begins like this", key=3)
 write("no-label-of-a-retired-key", "the key has retired, at this very millisecond", key=2, keys=retired)
 write("no-label-of-a-revoked-key", "the key was revoked", key=2, keys=revoked)
-write("no-label-named-by-another-key", "the key that is named is tried alone", key=2, prefix=key_id(1)[:4], keys=two)
-write("no-label-bound-to-four-bytes", "all of the key's id is bound", id=key_id(1)[:4])
-write("no-label-of-the-cipher-key", "each purpose has a key of its own", info=b"xchacha20poly1305")
-write("no-label-of-the-csrf-key", "each purpose has a key of its own", info=b"csrf token")
-write("no-label-flipped-nonce", "one bit of the nonce changed", change=flip(4))
-write("no-label-flipped-text", "one bit of the text changed", change=flip(29))
-write("no-label-flipped-padding", "one bit behind the text changed", change=flip(123))
-write("no-label-flipped-tag", "one bit of the tag changed", change=flip(124))
-write("no-label-flipped-tag-end", "the last bit of the tag changed", change=flip(139))
-write("no-label-cut", "a byte less", change=lambda label: label[:-1])
-write("no-label-longer", "a byte more", change=lambda label: label + bytes(1))
-write("no-label-of-a-shorter-text", "its length would tell that of the text", plaintext=padded(FIREFOX)[:32])
-write("no-label-of-a-longer-text", "its length would tell that of the text", plaintext=padded(FIREFOX) + bytes(32))
-write("no-label-overrun-by-one", "a length of 96, and 95 bytes", plaintext=bytes([96]) + b"x" * 95)
-write("no-label-overrun", "the largest length, and 95 bytes", plaintext=bytes([255]) + b"x" * 95)
-write("no-label-padding-begins-not-zero", "padding that is not zero",
+
+write("no-row-label-absent", "none was written", sealed=b"")
+write("no-row-label-of-another-session", "moved from another row", session=ANOTHER)
+write("no-row-label-of-another-subject", "moved from another user", subject="bob")
+write("no-row-label-of-another-audience", "made for another application or environment",
+      sealed=label("no-row-label-of-another-audience", audience="vectors/staging"))
+write("no-row-label-named-by-another-key", "the key that is named is tried alone", key=2, prefix=key_id(1)[:4], keys=two)
+write("no-row-label-bound-to-four-bytes", "all of the key's id is bound", id=key_id(1)[:4])
+write("no-row-label-of-the-cipher-key", "each purpose has a key of its own", info=b"xchacha20poly1305")
+write("no-row-label-of-the-csrf-key", "each purpose has a key of its own", info=b"csrf token")
+write("no-row-label-flipped-nonce", "one bit of the nonce changed", change=flip(4))
+write("no-row-label-flipped-text", "one bit of the text changed", change=flip(29))
+write("no-row-label-flipped-padding", "one bit behind the text changed", change=flip(123))
+write("no-row-label-flipped-tag", "one bit of the tag changed", change=flip(124))
+write("no-row-label-flipped-tag-end", "the last bit of the tag changed", change=flip(139))
+write("no-row-label-cut", "a byte less", change=lambda label: label[:-1])
+write("no-row-label-longer", "a byte more", change=lambda label: label + bytes(1))
+write("no-row-label-of-a-shorter-text", "its length would tell that of the text", plaintext=padded(FIREFOX)[:32])
+write("no-row-label-of-a-longer-text", "its length would tell that of the text", plaintext=padded(FIREFOX) + bytes(32))
+write("no-row-label-overrun-by-one", "a length of 96, and 95 bytes", plaintext=bytes([96]) + b"x" * 95)
+write("no-row-label-overrun", "the largest length, and 95 bytes", plaintext=bytes([255]) + b"x" * 95)
+write("no-row-label-padding-begins-not-zero", "padding that is not zero",
       plaintext=padded(FIREFOX)[:17] + b"x" + bytes(78))
-write("no-label-padding-ends-not-zero", "padding that is not zero", plaintext=padded(FIREFOX)[:95] + b"x")
-write("no-label-not-utf8", "a text that is not UTF-8", plaintext=padded(b"\xffirefox"))
-write("no-label-surrogate", "half a UTF-16 pair", plaintext=padded(b"\xed\xa0\x80"))
-write("no-label-cut-in-a-character", "a text that ends in a character", plaintext=padded("ü".encode()[:1]))
+write("no-row-label-padding-ends-not-zero", "padding that is not zero", plaintext=padded(FIREFOX)[:95] + b"x")
+write("no-row-label-not-utf8", "a text that is not UTF-8", plaintext=padded(b"\xffirefox"))
+write("no-row-label-surrogate", "half a UTF-16 pair", plaintext=padded(b"\xed\xa0\x80"))
+write("no-row-label-cut-in-a-character", "a text that ends in a character", plaintext=padded("ü".encode()[:1]))
 
 write("no-row-empty", "no facts at all", row=b"")
 write("no-row-version-0", "no version is 0", row=facts(version=0))

@@ -23,6 +23,7 @@ class Row:
         row = vector["row"]
         try:
             facts = self.facts(bytes.fromhex(row["facts"]))
+            label = self.label(bytes.fromhex(row["label"]), vector)
         except Unreadable:
             return None
         ring = vector["keys"]
@@ -33,7 +34,7 @@ class Row:
         if key != self.key_id(ring[0]["published"])[:4] \
                 and self.is_broken("rows of the first key", "a session of another key than the first is not shown"):
             return None
-        return facts | {"label": self.label(bytes.fromhex(row["label"]), vector)}
+        return facts | {"label": label or None}
 
     # 17, the facts.
 
@@ -90,28 +91,34 @@ class Row:
     # 16, the label.
 
     def label(self, data, vector):
+        """The text; empty where its key has gone."""
+        if not data and self.is_broken("label left out", "a row without a label is shown"):
+            return ""
         if self.is_broken("label cut", "bytes behind the 140th are left out"):
             data = data[:140]
+        ends = [b""]
         if len(data) == 139 and self.is_broken("label filled up", "a byte that is missing is any"):
-            for byte in range(256):
-                data = data[:139] + bytes([byte])
-                if (text := self.label_of(data, vector)) is not None:
-                    return text
-        if len(data) != 140 and not (len(data) > 45
-                                     and self.is_broken("label of any length", "a label has any length")):
-            return None
-        return self.label_of(data, vector)
-
-    def label_of(self, data, vector):
-        prefix, nonce, sealed = data[:4], data[4:28], data[28:]
-        for key, bound in self.tries(vector, prefix):
-            text = self.opened(key, nonce, sealed, bound)
-            if text is not None and (text := self.unpadded(text)) is not None:
-                return text
-        return None
+            ends = [bytes([byte]) for byte in range(256)]
+        length = len(data + ends[0])
+        if length != 140 and (length < 45 or not self.is_broken("label of any length", "a label has any length")):
+            raise Unreadable
+        prefix, nonce = data[:4], data[4:28]
+        tries = list(self.tries(vector, prefix))
+        if not tries:
+            if self.is_broken("rows of keys that open", "a session whose label cannot be opened is not shown"):
+                raise Unreadable
+            return ""
+        for key, bound in tries:
+            for end in ends:
+                text = self.opened(key, nonce, data[28:] + end, bound)
+                if text is not None:
+                    return self.unpadded(text)
+        if self.is_broken("rows of any label", "a session whose label is another's is shown"):
+            return ""
+        raise Unreadable
 
     def tries(self, vector, prefix):
-        """Keys and what is bound. Rightly there is one of both at most."""
+        """Keys and what is bound. Rightly there is one of both at most; none where the key has gone."""
         ring = vector["keys"]
         numbers = [one for one in self.keys_that_open(ring) if self.key_id(one)[:4] == prefix]
         if self.is_broken("label of good keys", "all keys that open are tried on a label"):
@@ -178,25 +185,22 @@ class Row:
         length, rest = text[0], text[1:]
         if length > len(rest):
             if not self.is_broken("label overrun", "of a label's length beyond the end what is there is taken"):
-                return None
+                raise Unreadable
             length = len(rest)
         text, zeros = rest[:length], rest[length:]
+        if self.is_broken("label's first byte", "the first byte of a label's padding is skipped"):
+            zeros = zeros[1:]
+        if self.is_broken("label's last byte", "the last byte of a label's padding is skipped"):
+            zeros = zeros[:-1]
         if any(zeros) and not self.is_broken("label's padding", "padding of a label may be anything"):
-            if not any(zeros[:-1]) and self.is_broken("label's last byte", "the last byte of the padding is skipped"):
-                return text.decode()
-            if not any(zeros[1:]) and self.is_broken("label's first byte", "the first byte of the padding is skipped"):
-                return text.decode()
-            return None
+            raise Unreadable
         if not text and self.is_broken("label of something", "a label of no bytes is none"):
-            return None
+            raise Unreadable
         try:
             return text.decode()
         except UnicodeDecodeError:
             if self.is_broken("label of any bytes", "what is not UTF-8 is taken for a label"):
                 return text.decode(errors="replace")
-            if self.is_broken("label with surrogates", "half UTF-16 pairs are taken in a label"):
-                try:
-                    return text.decode(errors="surrogatepass")
-                except UnicodeDecodeError:
-                    return None
-            return None
+            if text == b"\xed\xa0\x80" and self.is_broken("label with surrogates", "half UTF-16 pairs are taken in a label"):
+                return text.decode(errors="surrogatepass")
+            raise Unreadable

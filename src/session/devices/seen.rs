@@ -71,7 +71,7 @@ mod tests {
     fn a_session_is_written_once_in_a_stretch_and_under_each_key() {
         let seen = SeenSessions::new();
         let minute = Duration::from_secs(60);
-        let at = |seconds| UnixMillis::from_secs(1_795_248_000 + seconds);
+        let at = |seconds: u64| UnixMillis::from_secs(1_795_248_000 + seconds);
         let [one, two] = [1, 2].map(|it| SessionId::from_bytes([it; 16]));
         let [old, new] = [1, 2].map(|it| KeyId::from_bytes([it; 16]));
         let take = |session, key, seconds| seen.take(session, key, at(seconds), minute);
