@@ -164,7 +164,8 @@ impl WhichApplication {
     }
 }
 
-fn check_names(names: &[(&str, &String)]) -> Result<(), Failure> {
+/// Refuses what cannot name anybody.
+pub fn check_names(names: &[(&str, &String)]) -> Result<(), Failure> {
     for (what, name) in names {
         if name.is_empty() || name.len() > 255 {
             return Err(Failure::Failed(format!("{what} has 1 to 255 bytes")));
