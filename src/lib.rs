@@ -50,6 +50,7 @@
 //! - [`Session::flash`]: messages for the next page.
 //! - [`settings::CsrfSettings`]: what other sites make a browser send is refused; [`CsrfToken`] for those who must have tokens.
 //! - [`Session::ended`]: closes a WebSocket when its session ends; [`session::SessionObserver`]: an audit log.
+//! - [`Session::list_sessions`], [`Session::revoke`] and [`settings::DeviceSettings`]: "your devices", and a limit of sessions.
 //! - [`settings::ClientSettings`]: binding to what a client looks like, and its address behind proxies.
 //!
 //! # What a cookie cannot do
@@ -66,14 +67,14 @@
 //! - [`session`]: the errors of a session's methods. [`time`]: instants and clocks. [`inspect`]: looking at a cookie
 //!   or a node. [`adapter`]: for other web frameworks.
 //! - [`key_files`]: writing and planning key files, as the command line does.
-//! - [`revoke`]: how revocation works, and the two contracts for stores of your own.
+//! - [`revoke`]: how revocation works, and the two contracts for stores of your own; [`index`]: the optional third.
 //! - [`operations`]: sizes, settings of Redis, failures, upgrades, emergencies.
 //! - In the repository: `SECURITY.md` (what is promised, trust boundaries), and in `docs/` the token format, how
 //!   revocation holds in a fleet, and threats with their tests.
 //!
 //! # Features
 //!
-//! `actix`, `redb` and `ring` are on by default. `redis` adds the store that nodes share, `metrics` counts
+//! `actix`, `redb`, `ring` and `user-agent` are on by default; the last one names the devices of lists. `redis` adds the store that nodes share, `metrics` counts
 //! what happens, `cli` builds the command line, `testing` adds the `testing` module,
 //! `migrate-actix-session` takes over sessions of that crate, and `flash-messages` stores the messages of
 //! actix-web-flash-messages. Without `ring` everything is pure Rust, and the

@@ -12,6 +12,7 @@
 mod flood;
 mod following;
 mod loading;
+mod logins;
 #[path = "../common/node.rs"]
 mod node;
 #[path = "../common/process.rs"]
@@ -22,12 +23,13 @@ mod publishing;
 use std::io;
 use std::process::{Command, ExitCode, Stdio};
 
-const PARTS: [(&str, fn()); 5] = [
+const PARTS: [(&str, fn()); 6] = [
     ("propagation", propagation::run),
     ("loading", loading::run),
     ("following", following::run),
     ("idle", following::idle),
     ("flood", flood::run),
+    ("logins", logins::run),
 ];
 
 fn main() -> ExitCode {

@@ -276,8 +276,8 @@ impl Login {
 /// Ends the sessions that make room for the new one: without their end there is no login.
 fn evictions(place: &Place<'_>, new: &Record, service: &Service) -> Vec<PredecessorEnd> {
     let scope = LogoutScope::Evicted { by: new.id };
-    let end = |(session, revocation)| PredecessorEnd {
-        attempt: service.node.revoke(revocation).there,
+    let end = |session| PredecessorEnd {
+        attempt: service.node.revoke(service.end_by_id(session)).there,
         counted: true,
         logout: Some(service.observer.logout(Some(session), new.subject(), scope)),
     };

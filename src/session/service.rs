@@ -174,6 +174,18 @@ impl Service {
         }
     }
 
+    /// The end of a session of which nothing is known but that it began before now, on whichever node: that one's clock
+    /// may be ahead of this one's by the skew.
+    pub(crate) fn end_by_id(&self, id: SessionId) -> Revocation {
+        let entry = SessionEntry {
+            serial: Serial::ENDED,
+            // Its browser did not give it up, so awaits no successor.
+            from: UnixMillis::EPOCH,
+            until: self.node.list().until(self.now() + SKEW),
+        };
+        Revocation::Session { id, entry }
+    }
+
     /// Waits until the store has the end of a session, and tells the observer.
     pub(crate) async fn finish(&self, ending: EndingSession) -> Result<Published, StoreError> {
         let result = ending.attempt.await;

@@ -30,7 +30,7 @@ pub struct Incoming<'h, L> {
     pub(super) fetch_dest: Option<&'h [u8]>,
     pub(super) is_cross_site: bool,
     pub(super) client: Option<ClientFingerprint>,
-    pub(super) device: Option<ClientDevice>,
+    pub(super) device: Option<Box<ClientDevice>>,
 }
 
 impl<'h, L: Iterator<Item = &'h [u8]> + Clone> Incoming<'h, L> {
@@ -73,6 +73,7 @@ impl<'h, L: Iterator<Item = &'h [u8]> + Clone> Incoming<'h, L> {
     /// called by what the application says, or not at all.
     #[must_use]
     pub fn device(self, device: Option<ClientDevice>) -> Self {
+        let device = device.map(Box::new);
         Self { device, ..self }
     }
 }

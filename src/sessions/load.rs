@@ -109,7 +109,7 @@ impl Engine {
             state.is_sent_from_elsewhere();
         }
         state.client = client;
-        state.device = device.map(Box::new);
+        state.device = device;
         let ticket = Ticket {
             current,
             earlier,

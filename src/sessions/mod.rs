@@ -30,12 +30,12 @@ use std::time::Duration;
 use crate::client::ClientFingerprint;
 use crate::csrf::{CrossSite, RequestSource, Verdict};
 use crate::error::{ConfigError, StoreError};
-use crate::ids::{Generation, KeyId, Serial, SessionId};
-use crate::revoke::{Revocation, SessionEntry, Target};
+use crate::ids::{Generation, KeyId, SessionId};
+use crate::revoke::Target;
 use crate::session::observer::PendingLogout;
 use crate::session::service::Service;
 use crate::session::{LogoutScope, Session};
-use crate::time::{SKEW, UnixMillis};
+use crate::time::UnixMillis;
 
 pub use adapter::{CommitError, Committed, Incoming, Loaded, Ticket, Unavailable};
 pub use builder::SessionsBuilder;
@@ -102,16 +102,7 @@ impl Sessions {
     /// When other nodes may not know yet; this one refuses the session.
     pub async fn end_session(&self, id: SessionId) -> Result<(), StoreError> {
         let service = &self.engine.service;
-        let now = service.now();
-        let entry = SessionEntry {
-            serial: Serial::ENDED,
-            // Its browser did not give it up, so awaits no successor.
-            from: UnixMillis::EPOCH,
-            // Nothing is known of the session but that it began before now, on whichever node: that one's clock may
-            // be ahead of this one's by the skew.
-            until: service.node.list().until(now + SKEW),
-        };
-        let revocation = Revocation::Session { id, entry };
+        let revocation = service.end_by_id(id);
         let logout = self.logout(Some(id), None, LogoutScope::This);
         let ended = service.node.revoke(revocation).there.await;
         logout.tell_end(&ended);

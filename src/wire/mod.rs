@@ -7,6 +7,7 @@ mod malformed;
 mod padding;
 pub(crate) mod pairs;
 pub(crate) mod read;
+pub(crate) mod row;
 mod sizes;
 pub(crate) mod value;
 

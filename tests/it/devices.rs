@@ -233,6 +233,63 @@ async fn whatever_ends_a_session_takes_it_from_the_list() {
 }
 
 #[actix_web::test]
+async fn ends_of_all_of_a_users_sessions_take_their_rows() {
+    let it = Listed::start().await;
+    let rows = async |count| eventually(|| async { it.rows("alice").await.len() == count }).await;
+    let (first, _) = it.login("alice").await;
+    it.login("alice").await;
+    it.clock.advance(SECOND);
+    let loaded = load(&it.sessions, &first);
+    loaded.session.logout_others().await.unwrap();
+    let first = sent(&it.sessions, loaded).await;
+    rows(1).await;
+    it.login("alice").await;
+    it.clock.advance(SECOND);
+    load(&it.sessions, &first)
+        .session
+        .logout_all()
+        .await
+        .unwrap();
+    rows(0).await;
+    it.login("alice").await;
+    it.clock.advance(SECOND);
+    it.sessions.end_subject("alice").await.unwrap();
+    rows(0).await;
+    // What nobody removes goes with a look at it, or with its time.
+    it.login("alice").await;
+    it.clock.advance(SECOND);
+    it.sessions.end_everyone().await.unwrap();
+    assert_eq!(it.ids("alice").await, []);
+    rows(0).await;
+    it.login("alice").await;
+    it.clock.advance(24 * HOUR);
+    it.sessions.sweep().await.unwrap();
+    rows(0).await;
+}
+
+#[actix_web::test]
+async fn a_label_of_the_application_is_one_short_line() {
+    let it = Listed::start().await;
+    let long = "Küche ".repeat(20_000);
+    for (label, shown) in [
+        ("Kiosk 7", "Kiosk 7"),
+        ("<b>&amp;\r\nSet-Cookie: a=b", "<b>&amp; Set-Cookie: a=b"),
+        ("\u{202e}evil\0\u{1b}[2J", "evil [2J"),
+        ("", "unknown device"),
+        (" \n ", "unknown device"),
+    ] {
+        let (cookie, id) = it.login_labelled("alice", label).await;
+        let listed = it.list(&cookie).await;
+        assert_eq!((listed[0].id, &*listed[0].label), (id, shown));
+    }
+    let (cookie, _) = it.login_labelled("alice", &long).await;
+    let label = it.list(&cookie).await[0].label.clone();
+    assert!(label.starts_with("Küche Küche") && label.len() <= 95);
+    let rows = it.rows("alice").await;
+    assert!(rows.iter().all(|row| row.label.len() == 140));
+}
+
+#[actix_web::test]
 async fn a_session_in_use_stays_in_the_list_and_comes_back_to_it() {
     let it = Listed::start().await;
     let (mut cookie, id) = it.login("alice").await;
@@ -307,6 +364,25 @@ async fn a_row_that_is_made_up_or_moved_is_nobodys_session() {
         assert_eq!(it.ids("alice").await, [id]);
     }
     assert_eq!(it.rows("alice").await.len(), 2, "left as it is");
+}
+
+#[actix_web::test]
+async fn an_end_is_remembered_for_longer_than_a_row_says_its_session_lives() {
+    let it = Listed::start().await;
+    let (first, _) = it.login("alice").await;
+    let (second, two) = it.login("alice").await;
+    let rows = it.rows("alice").await;
+    let mut row = rows.into_iter().find(|row| row.session == two).unwrap();
+    row.until = it.clock.now() + SECOND;
+    it.put("alice", row).await;
+    load(&it.sessions, &first)
+        .session
+        .revoke(two)
+        .await
+        .unwrap();
+    it.clock.advance(10 * MINUTE);
+    it.sessions.sweep().await.unwrap();
+    assert_eq!(user(&it.sessions, &second), None);
 }
 
 #[actix_web::test]

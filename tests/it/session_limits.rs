@@ -7,12 +7,12 @@
 
 use sealed_session::index::{IndexUpdate, RowState, SessionIndex};
 use sealed_session::revoke::{ReplicatedLog, SessionId, Store};
-use sealed_session::session::{LoginError, Rejected};
+use sealed_session::session::{DeviceError, LoginError, Rejected};
 use sealed_session::settings::{DeviceSettings, WhenFull};
 use sealed_session::store::StoreError;
 use sealed_session::testing::{ManualClock, MemoryLog};
 use sealed_session::time::Clock;
-use sealed_session::{ConfigError, Sessions};
+use sealed_session::{ConfigError, Sessions, SessionsBuilder};
 use support::faulty::{Call, Faulty, Mode};
 use support::ram_journal::RamDisk;
 use support::{MINUTE, SECOND, builder, eventually, log, unhurried, with};
@@ -133,6 +133,48 @@ async fn what_has_ended_is_not_counted_whatever_ended_it() {
     }
 }
 
+/// A row may lag behind the last use by `refresh_after`.
+#[actix_web::test]
+async fn a_session_that_may_have_been_used_since_is_not_shown_and_not_forgotten() {
+    let it = limited(refusing(1)).await;
+    // At the beginning of five minutes, so that a use within them is not written.
+    let started = it.clock.now().as_millis() % 300_000;
+    it.clock
+        .advance(std::time::Duration::from_millis(300_000 - started) - SECOND);
+    let (cookie, id) = it.login("alice").await;
+    it.clock.advance(4 * MINUTE);
+    let loaded = load(&it.sessions, &cookie);
+    loaded.session.insert("a", 1).unwrap();
+    let cookie = sent(&it.sessions, loaded).await;
+    it.clock.advance(56 * MINUTE - SECOND);
+    assert_eq!(it.ids("alice").await, [id]);
+    it.clock.advance(SECOND);
+    assert_eq!(it.ids("alice").await, []);
+    assert!(user(&it.sessions, &cookie).is_some());
+    let again = async || load(&it.sessions, "").session.authenticate("alice").await;
+    assert_eq!(again().await, Err(LoginError::TooManySessions));
+    it.clock.advance(5 * MINUTE - SECOND);
+    assert_eq!(again().await, Err(LoginError::TooManySessions));
+    it.clock.advance(SECOND);
+    again().await.unwrap();
+}
+
+#[actix_web::test]
+async fn a_node_that_cannot_judge_shows_no_list() {
+    let it = Nodes::start_strictly(listing()).await;
+    let cookie = login(&it.nodes[0], "", "alice").await;
+    eventually(|| async { it.listed().await.len() == 1 }).await;
+    let session = load(&it.nodes[0], &cookie).session;
+    it.stores[0].deafen().await;
+    it.clock.advance(MINUTE);
+    let listed = it.nodes[0].list_sessions("alice").await;
+    assert!(matches!(listed, Err(DeviceError::Store(_))), "{listed:?}");
+    let listed = session.list_sessions().await;
+    assert!(matches!(listed, Err(DeviceError::Store(_))), "{listed:?}");
+    it.stores[0].set(Mode::Up);
+    eventually(|| async { it.nodes[0].list_sessions("alice").await.is_ok() }).await;
+}
+
 #[actix_web::test]
 async fn a_limit_that_was_lowered_holds_from_the_next_login() {
     let it = limited(at_most(5)).await;
@@ -189,12 +231,21 @@ struct Nodes {
 
 impl Nodes {
     async fn start(devices: DeviceSettings) -> Self {
+        Self::with(devices, unhurried).await
+    }
+
+    /// Nodes that mind how old their lists are.
+    async fn start_strictly(devices: DeviceSettings) -> Self {
+        Self::with(devices, |builder| builder).await
+    }
+
+    async fn with(devices: DeviceSettings, change: fn(SessionsBuilder) -> SessionsBuilder) -> Self {
         let clock = ManualClock::default();
         let log = log(&clock);
         let stores = [(); 2].map(|()| Faulty::new(log.clone()));
         let start = async |store: &Faulty| {
             let builder = builder(&clock, store.clone()).devices(devices);
-            unhurried(builder).start().await.unwrap()
+            change(builder).start().await.unwrap()
         };
         let nodes = [start(&stores[0]).await, start(&stores[1]).await];
         Self {
@@ -371,4 +422,40 @@ async fn an_eviction_whose_login_died_is_finished_by_the_next() {
     assert_eq!(user(&it.nodes[0], &first), None);
     assert!(user(&it.nodes[0], &second).is_some());
     eventually(|| async { states().await == [RowState::Listed] }).await;
+}
+
+/// One round trip, as without a limit: neither call waits for the other.
+#[actix_web::test]
+async fn a_login_reserves_its_place_while_the_store_is_read() {
+    let it = Nodes::start(at_most(2)).await;
+    it.stores[0].set_call(Call::Read, Mode::Hanging);
+    it.stores[0].set_call(Call::Index, Mode::Hanging);
+    let node = it.nodes[0].clone();
+    let login = tokio::spawn(async move { login(&node, "", "alice").await });
+    eventually(|| async { it.stores[0].waiting() == 2 }).await;
+    it.stores[0].set_call(Call::Index, Mode::Up);
+    let reserved = async || it.index().rows(key("alice")).await.unwrap().rows;
+    eventually(|| async { reserved().await.len() == 1 }).await;
+    assert_eq!(reserved().await[0].state, RowState::Reserved);
+    assert_eq!(it.nodes[0].list_sessions("alice").await, Ok(vec![]));
+    it.stores[0].set_call(Call::Read, Mode::Up);
+    let cookie = login.await.unwrap();
+    assert!(user(&it.nodes[0], &cookie).is_some());
+    eventually(|| async { it.listed().await.len() == 1 }).await;
+}
+
+#[actix_web::test]
+async fn a_limit_counts_a_user_under_their_name_in_each_application() {
+    let it = limited(at_most(1)).await;
+    let (cookie, _) = it.login("alice").await;
+    let other = sealed_session::Sessions::builder("other")
+        .keys(support::ring())
+        .store(it.store.clone())
+        .cookie(support::cookie("other", "/"))
+        .clock(std::sync::Arc::new(it.clock.clone()))
+        .devices(at_most(1));
+    let other = other.start().await.unwrap();
+    let over = login(&other, "", "alice").await;
+    it.login("Alice").await;
+    assert!(user(&it.sessions, &cookie).is_some() && user(&other, &over).is_some());
 }

@@ -1,29 +1,13 @@
 //! What stands in a row beside what the store reads: all that it takes to judge its session.
 //!
-//! It is postcard, its first byte a version. The row is not authentic: whoever can write to the store can make one. So it
-//! decides over what is shown and what is counted, and never over what a cookie is worth.
-
-use serde::{Deserialize, Serialize};
+//! It is not authentic: whoever can write to the store can make some. So it decides over what is shown and what is counted,
+//! and never over what a cookie is worth.
 
 use crate::ids::{Generation, KeyId, Serial, SubjectKey};
 use crate::index::{IndexRow, RowState};
 use crate::record::{Entries, Group, KeyTrail, LoginFacts, MOST_GROUPS, Record};
 use crate::time::{Class, UnixMillis};
-
-const VERSION: u8 = 1;
-
-#[derive(Serialize, Deserialize)]
-struct RowLayout {
-    version: u8,
-    is_remembered: bool,
-    created: u64,
-    /// Of the subject.
-    generation: u64,
-    everyone: u64,
-    groups: Vec<([u8; 16], u64)>,
-    /// The first bytes of the id of the key that sealed the session.
-    key: [u8; 4],
-}
+use crate::wire::row::{RowLayout, VERSION};
 
 /// What a row says of its session.
 pub(super) struct RowFacts {
@@ -43,21 +27,19 @@ pub(super) fn row(record: &Record, key: &KeyId, last_seen: UnixMillis) -> Option
         created: record.created.as_millis(),
         generation: login.generation.get(),
         everyone: record.everyone.get(),
-        groups: groups
-            .map(|group| <([u8; 16], u64)>::from(*group))
-            .collect(),
+        groups: groups.map(|group| (*group).into()).collect(),
         key: key.prefix(),
     };
     Some(IndexRow {
-        facts: postcard::to_allocvec(&layout).ok()?,
+        facts: layout.write()?,
         ..IndexRow::new(record.id, RowState::Listed, last_seen, record.expires)
     })
 }
 
 /// What the row says. `None` if it is not understood.
 pub(super) fn read(row: &IndexRow, subject: SubjectKey) -> Option<RowFacts> {
-    let (layout, rest) = postcard::take_from_bytes::<RowLayout>(&row.facts).ok()?;
-    if layout.version != VERSION || !rest.is_empty() || layout.groups.len() > MOST_GROUPS {
+    let layout = RowLayout::read(&row.facts)?;
+    if layout.groups.len() > MOST_GROUPS {
         return None;
     }
     let login = LoginFacts {

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::judge::{JudgedRow, RowJudge};
 use super::labels::Labels;
-use super::place;
 use crate::client::ClientDevice;
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
@@ -118,11 +117,12 @@ impl Session {
                 _ => DeviceError::NotFound,
             });
         }
-        let row = service.row(subject, id).await?;
+        service.require_listed(subject, id).await?;
         let logout = service
             .observer
             .logout(Some(id), record.subject(), LogoutScope::This);
-        let ended = service.node.revoke(place::end(&row)).there.await;
+        // Not by what the row says: a store could make that forget the end too soon.
+        let ended = service.node.revoke(service.end_by_id(id)).there.await;
         logout.tell_end(&ended);
         ended?;
         let removed = service.unlist(subject, vec![id]);
@@ -187,21 +187,19 @@ impl Service {
         Ok(listed)
     }
 
-    /// The row of one session of a subject, if that counts.
-    async fn row(&self, subject: SubjectKey, id: SessionId) -> Result<IndexRow, DeviceError> {
+    /// Fails unless a list of the subject's sessions would show this one.
+    async fn require_listed(&self, subject: SubjectKey, id: SessionId) -> Result<(), DeviceError> {
         let devices = self.devices.as_ref().ok_or(DeviceError::Off)?;
         let found = devices.rows(subject).await?;
         let row = found.rows.into_iter().find(|row| row.session == id);
         let row = row.ok_or(DeviceError::NotFound)?;
         let labels = self.labels();
         match RowJudge::new(self, &labels, subject).judge(&row) {
-            JudgedRow::Counts { facts, .. } => self.require_trust(facts.record.created)?,
-            // As in a list: what is not shown is not there.
+            JudgedRow::Counts { facts, .. } => Ok(self.require_trust(facts.record.created)?),
             JudgedRow::Hidden | JudgedRow::Dead | JudgedRow::Unreadable => {
-                return Err(DeviceError::NotFound);
+                Err(DeviceError::NotFound)
             }
         }
-        Ok(row)
     }
 
     /// Fails where this node cannot say whether a session counts.

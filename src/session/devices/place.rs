@@ -11,16 +11,16 @@ use std::time::Duration;
 
 use super::facts;
 use super::labels::Labels;
-use super::{Devices, Shelf, WhenFull};
+use super::settings::WhenFull;
+use super::shelf::{Devices, Shelf};
 use crate::client::ClientDevice;
 use crate::error::StoreError;
-use crate::ids::{KeyId, Serial, SessionId, SubjectKey};
+use crate::ids::{KeyId, SessionId, SubjectKey};
 use crate::index::{IndexRow, IndexUpdate, RowLimit, RowState, WhenRowsFull};
 use crate::record::Record;
-use crate::revoke::{Revocation, SessionEntry};
 use crate::session::error::LoginError;
 use crate::session::service::Service;
-use crate::time::{SKEW, UnixMillis};
+use crate::time::UnixMillis;
 
 /// For how long a login may be under way.
 const RESERVED: Duration = Duration::from_secs(60);
@@ -32,7 +32,7 @@ pub(crate) struct Place<'s> {
     subject: SubjectKey,
     session: SessionId,
     /// Whose end makes room for it.
-    evicting: Vec<IndexRow>,
+    evicting: Vec<SessionId>,
     is_reserved: bool,
 }
 
@@ -82,8 +82,9 @@ impl Service {
             return Err(LoginError::TooManySessions);
         }
         place.is_reserved = true;
-        let is_evicting = |row: &IndexRow| row.state == RowState::Evicting;
-        place.evicting = answer.rows.into_iter().filter(is_evicting).collect();
+        let rows = answer.rows.iter();
+        let evicting = rows.filter(|row| row.state == RowState::Evicting);
+        place.evicting = evicting.map(|row| row.session).collect();
         Ok(place)
     }
 
@@ -148,8 +149,8 @@ impl Devices {
 
 impl Place<'_> {
     /// The ends of the sessions that make room, to be published before the login stands.
-    pub(crate) fn evictions(&self) -> impl Iterator<Item = (SessionId, Revocation)> {
-        self.evicting.iter().map(|row| (row.session, end(row)))
+    pub(crate) fn evictions(&self) -> impl Iterator<Item = SessionId> {
+        self.evicting.iter().copied()
     }
 
     /// Fills the place: the login stands. Where other nodes share the store nobody waits for it.
@@ -171,9 +172,8 @@ impl Place<'_> {
         // Its first response is no news.
         let refresh_after = self.service.lifetimes.refresh_after();
         devices.seen.take(&record.id, &key, now, refresh_after);
-        let evicted = self.evicting.iter().map(|row| row.session);
         let update = IndexUpdate {
-            removed: evicted.collect(),
+            removed: std::mem::take(&mut self.evicting),
             row: Some(row),
             ..IndexUpdate::new(now)
         };
@@ -191,19 +191,5 @@ impl Drop for Place<'_> {
         if self.is_reserved {
             drop(self.service.unlist(self.subject, vec![self.session]));
         }
-    }
-}
-
-/// The end of a row's session, wherever its cookie is.
-pub(super) fn end(row: &IndexRow) -> Revocation {
-    let entry = SessionEntry {
-        serial: Serial::ENDED,
-        // Its browser did not give it up, so awaits no successor.
-        from: UnixMillis::EPOCH,
-        until: row.until + SKEW,
-    };
-    Revocation::Session {
-        id: row.session,
-        entry,
     }
 }

@@ -68,11 +68,12 @@ async fn the_documented_settings_are_the_defaults() {
     assert_eq!(settings(documented), settings(defaults));
 }
 
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "cookie",
     "csrf",
     "client",
     "login",
+    "devices",
     "lifetime",
     "keys",
     "revocation",

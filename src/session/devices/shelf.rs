@@ -1,0 +1,130 @@
+//! The index, as sessions use it: calls outlive the request that made them, and failures are counted and said.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::seen::SeenSessions;
+use super::settings::DeviceSettings;
+use crate::error::StoreError;
+use crate::ids::SubjectKey;
+use crate::index::{IndexRows, IndexUpdate, SessionIndex};
+use crate::observe;
+use crate::revoke::node::Attempt;
+use crate::revoke::worker::{Worker, outcome};
+use crate::time::Clock;
+
+/// How often what is over is dropped.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// The index, where it is turned on.
+#[derive(Debug)]
+pub(crate) struct Devices {
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) settings: DeviceSettings,
+    pub(super) seen: SeenSessions,
+    pub(super) worker: Arc<Worker>,
+}
+
+/// What work that outlives a request needs.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    pub(super) index: Arc<dyn SessionIndex>,
+    /// Whether the last call failed, and that was said.
+    has_failed: AtomicBool,
+}
+
+impl Devices {
+    pub(crate) fn new(
+        index: Arc<dyn SessionIndex>,
+        settings: DeviceSettings,
+        clock: Arc<dyn Clock>,
+        worker: Arc<Worker>,
+    ) -> Self {
+        let shelf = Arc::new(Shelf {
+            index,
+            has_failed: AtomicBool::new(false),
+        });
+        worker.repeat(sweep(Arc::downgrade(&shelf), clock));
+        Self {
+            shelf,
+            settings,
+            seen: SeenSessions::new(),
+            worker,
+        }
+    }
+
+    /// Whether labels tell the client's address.
+    pub(crate) fn tell_address(&self) -> bool {
+        self.settings.address
+    }
+
+    /// Reads the rows of a subject.
+    pub(super) async fn rows(&self, subject: SubjectKey) -> Result<IndexRows, StoreError> {
+        let shelf = Arc::clone(&self.shelf);
+        self.run(async move { shelf.heard(shelf.index.rows(subject).await) })
+            .await
+    }
+
+    /// Changes the rows of a subject, whether or not anyone waits for it.
+    pub(super) fn update(&self, subject: SubjectKey, update: IndexUpdate) -> Attempt<IndexRows> {
+        let shelf = Arc::clone(&self.shelf);
+        self.run(async move { shelf.update(subject, &update).await })
+    }
+
+    fn run<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Attempt<T> {
+        let (sender, receiver) = oneshot::channel();
+        self.worker.finish(async move {
+            // The caller may have stopped waiting.
+            let _ = sender.send(call.await);
+        });
+        Box::pin(outcome(receiver))
+    }
+}
+
+impl Shelf {
+    pub(super) async fn update(
+        &self,
+        subject: SubjectKey,
+        update: &IndexUpdate,
+    ) -> Result<IndexRows, StoreError> {
+        self.heard(self.index.update(subject, update).await)
+    }
+
+    /// Counts a failure, and says the first of several.
+    pub(super) fn heard<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        match &result {
+            Ok(_) => self.has_failed.store(false, Ordering::Relaxed),
+            Err(error) => {
+                observe::store_failed("index");
+                if !self.has_failed.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(%error, "the index of sessions cannot be used; lists of devices may lack what changes meanwhile");
+                }
+            }
+        }
+        result
+    }
+}
+
+impl Shelf {
+    pub(super) async fn sweep(&self, clock: &dyn Clock) -> Result<(), StoreError> {
+        self.heard(self.index.sweep(clock.now()).await).map(drop)
+    }
+}
+
+/// Forgets from time to time, for as long as the sessions are there.
+async fn sweep(shelf: Weak<Shelf>, clock: Arc<dyn Clock>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let Some(shelf) = shelf.upgrade() else {
+            return;
+        };
+        // What goes wrong has been said.
+        let _ = shelf.sweep(&*clock).await;
+    }
+}
