@@ -10,11 +10,12 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use sealed_session::index::{IndexRow, IndexRows, IndexUpdate, RowState, SessionIndex};
 use sealed_session::revoke::SubjectKey;
-use sealed_session::revoke::{Contents, Revocation, Serial, SessionEntry, SessionId, Store};
+use sealed_session::revoke::{Contents, SessionId, Store};
 use sealed_session::session::{DeviceError, ListedSession};
 use sealed_session::store::Memory;
 use sealed_session::time::UnixMillis;
@@ -23,8 +24,8 @@ use sealed_session::{SessionConfig, Sessions};
 use crate::failure::{CommandAnswer, Failure};
 use crate::inspect::escaped;
 use crate::place;
-use crate::revoke::check_names;
-use crate::store::{BATCH, SKEW, trusted_time};
+use crate::revoke::{check_names, end, longest};
+use crate::store::{BATCH, trusted_time};
 
 /// The commands. Their documentation is the `--help` text.
 #[derive(Subcommand)]
@@ -122,6 +123,8 @@ struct FoundSessions {
     /// Those that count, the newest first.
     sessions: Vec<ListedSession>,
     now: UnixMillis,
+    /// How long a cookie can live.
+    longest: Duration,
 }
 
 impl WhoseSessions {
@@ -152,6 +155,7 @@ impl WhoseSessions {
             key,
             rows,
             now,
+            longest: longest(&contents),
         })
     }
 }
@@ -241,24 +245,15 @@ impl FoundSessions {
 
     /// Ends one of them. What is returned went wrong after that.
     async fn end(&self, subject: &str, id: SessionId) -> Result<Option<String>, Failure> {
-        let is_shown = self.sessions.iter().any(|it| it.id == id);
-        let row = self.rows.rows.iter().find(|row| row.session == id);
-        let Some(row) = row.filter(|_| is_shown) else {
+        if !self.sessions.iter().any(|it| it.id == id) {
             let mut why = format!("{subject:?} has no such session, or it has ended");
             for warning in self.warnings() {
                 let _ = write!(why, "; {warning}");
             }
             return Err(Failure::Failed(why));
-        };
-        let entry = SessionEntry {
-            serial: Serial::ENDED,
-            // Its browser did not give it up, so awaits no successor.
-            from: UnixMillis::EPOCH,
-            until: row.until + SKEW,
-        };
-        self.store
-            .publish(&[Revocation::Session { id, entry }])
-            .await?;
+        }
+        // Kept by the longest life, not by what the row says: a store could make that forget it too soon.
+        self.store.publish(&[end(id, self.longest)]).await?;
         let mut update = IndexUpdate::new(self.now);
         update.removed.push(id);
         let removed = self.index.update(self.key, &update).await;
