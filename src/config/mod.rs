@@ -109,11 +109,6 @@ impl SessionConfig {
         &self.audience
     }
 
-    /// The index of sessions.
-    pub fn devices(&self) -> DeviceSettings {
-        self.devices
-    }
-
     /// Where the keys come from.
     pub fn key_source(&self) -> KeySource {
         self.keys.clone().relative_to(self.directory())

@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use sealed_session::SessionConfig;
 use sealed_session::index::{IndexRow, IndexRows, IndexUpdate, RowState, SessionIndex};
 use sealed_session::revoke::SubjectKey;
 use sealed_session::revoke::{Contents, SessionId, Store};
-use sealed_session::session::{DeviceError, ListedSession};
+use sealed_session::session::ListedSession;
 use sealed_session::store::Memory;
 use sealed_session::time::UnixMillis;
-use sealed_session::{SessionConfig, Sessions};
 
 use crate::failure::{CommandAnswer, Failure};
 use crate::inspect::escaped;
@@ -131,13 +131,11 @@ impl WhoseSessions {
     async fn find(&self) -> Result<FoundSessions, Failure> {
         check_names(&[("a user's name", &self.subject)])?;
         let config = SessionConfig::from_file(&self.config)?;
-        if !config.devices().index {
-            return Err(DeviceError::Off.into());
-        }
-        // Settings and keys are known to be good before the store is asked.
+        // Settings and keys are known to be good, and an index is kept, before the store is asked.
         let copy = Store::from(Memory::new());
         let builder = config.clone().builder()?;
         let judge = builder.store(copy.clone()).start().await?;
+        judge.list_sessions(&self.subject).await?;
 
         let store = place::open_configured(&config).await?;
         let index = index_of(&store)?;
@@ -149,7 +147,7 @@ impl WhoseSessions {
         copy_list(&contents, &copy).await?;
         copy_rows(key, &rows, now, &copy).await?;
         Ok(FoundSessions {
-            sessions: list(&judge, &self.subject).await?,
+            sessions: judge.list_sessions(&self.subject).await?,
             store,
             index,
             key,
@@ -158,10 +156,6 @@ impl WhoseSessions {
             longest: longest(&contents),
         })
     }
-}
-
-async fn list(judge: &Sessions, subject: &str) -> Result<Vec<ListedSession>, Failure> {
-    Ok(judge.list_sessions(subject).await?)
 }
 
 fn index_of(store: &Store) -> Result<Arc<dyn SessionIndex>, Failure> {
