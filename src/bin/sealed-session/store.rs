@@ -1,6 +1,7 @@
 //! `sealed-session store`: looking at a list of revocations, and moving it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Subcommand;
@@ -8,12 +9,15 @@ use sealed_session::index::{IndexRow, IndexRows, IndexUpdate, SessionIndex};
 use sealed_session::revoke::{Contents, Revocation, Store, SubjectKey};
 use sealed_session::store::StoreError;
 use sealed_session::time::{Clock, SystemClock, UnixMillis};
+use tokio::task::JoinSet;
 
 use crate::failure::{CommandAnswer, Failure};
 use crate::place::{ListName, StoreArgument};
 
 /// How many entries are published at once.
 pub const BATCH: usize = 1000;
+/// How many rows of an index are written at once.
+const AT_ONCE: usize = 64;
 /// How far the clocks of two machines may be apart.
 pub const SKEW: Duration = Duration::from_secs(60);
 
@@ -212,7 +216,7 @@ async fn copy_index(from: &Store, to: &Store, now: UnixMillis) -> CommandAnswer 
         _ if all == 0 => Ok(()),
         None => Err(format!("the new store ({}) keeps no index", to.name())),
         Some(index) => {
-            let written = write_rows(&*index, rows, now, &mut copied).await;
+            let written = write_rows(&index, &rows, now, &mut copied).await;
             written.map_err(|error| error.to_string())
         }
     };
@@ -239,16 +243,24 @@ async fn copy_index(from: &Store, to: &Store, now: UnixMillis) -> CommandAnswer 
 
 /// Counts in `copied` how many were.
 async fn write_rows(
-    index: &dyn SessionIndex,
-    rows: Vec<(SubjectKey, IndexRow)>,
+    index: &Arc<dyn SessionIndex>,
+    rows: &[(SubjectKey, IndexRow)],
     now: UnixMillis,
     copied: &mut usize,
 ) -> Result<(), StoreError> {
-    for (subject, row) in rows {
-        let mut update = IndexUpdate::new(now);
-        update.row = Some(row);
-        index.update(subject, &update).await?;
-        *copied = copied.saturating_add(1);
+    for batch in rows.chunks(AT_ONCE) {
+        let mut writing = JoinSet::new();
+        for (subject, row) in batch.iter().cloned() {
+            let index = Arc::clone(index);
+            let mut update = IndexUpdate::new(now);
+            update.row = Some(row);
+            writing.spawn(async move { index.update(subject, &update).await });
+        }
+        while let Some(written) = writing.join_next().await {
+            // It is not done if the runtime ends.
+            written.unwrap_or(Err(StoreError::Closed))?;
+            *copied = copied.saturating_add(1);
+        }
     }
     Ok(())
 }
