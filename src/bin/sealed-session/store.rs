@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Subcommand;
-use sealed_session::index::{IndexRow, IndexRows, IndexUpdate, SessionIndex};
+use sealed_session::index::{IndexRow, IndexRows, IndexUpdate, RowState, SessionIndex};
 use sealed_session::revoke::{Contents, Revocation, Store, SubjectKey};
 use sealed_session::store::StoreError;
 use sealed_session::time::{Clock, SystemClock, UnixMillis};
@@ -91,7 +91,11 @@ async fn count_listed(store: &Store) -> Result<Option<usize>, Failure> {
         return Ok(None);
     };
     let mut listed: usize = 0;
-    let count = &mut |_, rows: IndexRows| listed = listed.saturating_add(rows.rows.len());
+    let is_listed = |row: &&IndexRow| row.state == RowState::Listed;
+    let count = &mut |_, found: IndexRows| {
+        let rows = found.rows.iter().filter(is_listed);
+        listed = listed.saturating_add(rows.count());
+    };
     index.each(count).await?;
     Ok(Some(listed))
 }
