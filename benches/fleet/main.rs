@@ -11,6 +11,7 @@
 
 mod flood;
 mod following;
+mod index;
 mod loading;
 mod logins;
 #[path = "../common/node.rs"]
@@ -23,12 +24,13 @@ mod publishing;
 use std::io;
 use std::process::{Command, ExitCode, Stdio};
 
-const PARTS: [(&str, fn()); 6] = [
+const PARTS: [(&str, fn()); 7] = [
     ("propagation", propagation::run),
     ("loading", loading::run),
     ("following", following::run),
     ("idle", following::idle),
     ("flood", flood::run),
+    ("index", index::run),
     ("logins", logins::run),
 ];
 

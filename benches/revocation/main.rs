@@ -1,5 +1,5 @@
-//! What a node's own list of revocations costs: figures, which depend on the machine and are not held
-//! against anything.
+//! What a node's own list of revocations costs, and a session in the index of a store: figures, which depend on the
+//! machine and are not held against anything.
 //!
 //! 1. What is measured by memory is a process of its own: this binary again.
 //! 2. Keys are random, and asked for by the million, as with requests: a look-up has to fetch its own piece
@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod entries;
+mod index;
 mod loading;
 #[path = "../common/node.rs"]
 mod node;
@@ -21,10 +22,11 @@ mod sizes;
 
 use std::process::ExitCode;
 
-const PARTS: [(&str, fn()); 3] = [
+const PARTS: [(&str, fn()); 4] = [
     ("sizes", sizes::run),
     ("pauses", pauses::run),
     ("loading", loading::run),
+    ("index", index::run),
 ];
 
 fn main() -> ExitCode {
@@ -39,6 +41,10 @@ fn main() -> ExitCode {
             }
             sizes::WORD => {
                 sizes::measure(first, second);
+                return ExitCode::SUCCESS;
+            }
+            index::WORD => {
+                index::measure(first, second);
                 return ExitCode::SUCCESS;
             }
             _ => {}

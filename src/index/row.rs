@@ -23,7 +23,6 @@ pub struct IndexRow {
 
 /// What a row stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum RowState {
     /// A login under way has taken the place. It is counted.
     Reserved,

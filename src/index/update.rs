@@ -42,7 +42,6 @@ pub struct RowLimit {
 
 /// What happens before a row is put where there are as many as there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum WhenRowsFull {
     /// It is not put, and [`IndexRows::is_full`] says so. The node judges the rows, and asks again.
     Refuse,

@@ -56,6 +56,11 @@ impl Worker {
         self.unfinished.spawn_on(work, &self.handle);
     }
 
+    /// Runs `work` beside. Closing does not wait for it, and does not count it: it is no revocation.
+    pub(crate) fn begin(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.handle.spawn(work);
+    }
+
     /// Runs a loop until the worker stops. It must not keep the worker's owner alive.
     pub(crate) fn repeat(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.handle.spawn(work);

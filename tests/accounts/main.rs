@@ -4,6 +4,7 @@
 #![cfg(all(feature = "actix", feature = "redb"))]
 
 mod cli_check;
+mod cli_devices;
 mod cli_errors;
 mod cli_keys;
 mod cli_sessions;

@@ -2,7 +2,8 @@
 """Proves that the vectors are strict: whatever a reader gets wrong, one of them notices.
 
 A complete reader, written from docs/FORMAT.md and sharing nothing with the crate or with make.py.
-How it reads activity cookies stands in read_activity.py, and tokens against cross-site requests in read_csrf.py.
+How it reads activity cookies stands in read_activity.py, tokens against cross-site requests in read_csrf.py, and rows of
+an index of sessions in read_labels.py.
 Each of its rules can be broken by a switch. Unbroken it has to read every vector as the vector says; with any
 one of the switches thrown it must not.
 
@@ -21,6 +22,7 @@ from nacl.exceptions import CryptoError
 sys.dont_write_bytecode = True
 from read_activity import Activity
 from read_csrf import Token
+from read_labels import Row
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "v1")
 SWITCHES = {}
@@ -511,7 +513,7 @@ class Reader:
 
     def agrees(self, vector):
         kinds = {"session": self.agrees_on_session, "activity": self.agrees_on_activity,
-                 "csrf": self.agrees_on_csrf}
+                 "csrf": self.agrees_on_csrf, "listed": self.agrees_on_listed}
         return kinds[vector["kind"]](vector)
 
     def agrees_on_activity(self, vector):
@@ -538,18 +540,26 @@ class Reader:
         data = whole.bytes_of(value)
         record = whole.record(whole.unpadded(whole.opened(data, 1, here, now)), here, now)
 
+        number = whole.key_of(data[1:17], vector["keys"], now)
+        token = Token(self, lambda number: derived(number)[0], self.keys_that_open(now))
+        return token.is_good(vector, number, record) == vector["expect"]
+
+    def agrees_on_listed(self, vector):
+        now = time(vector["now"])
+        row = Row(self, lambda number: derived(number)[0], self.keys_that_open(now))
+        return row.read(vector) == vector["expect"]
+
+    def keys_that_open(self, now):
+        """The numbers of a ring's keys that open now."""
+        whole = Reader()
+
         def opens(number, ring):
             try:
                 return whole.key_of(derived(number)[0], ring, now) == number
             except Rejected:
                 return False
 
-        def keys_that_open(ring):
-            return [key["published"] for key in ring if opens(key["published"], ring)]
-
-        number = whole.key_of(data[1:17], vector["keys"], now)
-        token = Token(self, lambda number: derived(number)[0], keys_that_open)
-        return token.is_good(vector, number, record) == vector["expect"]
+        return lambda ring: [key["published"] for key in ring if opens(key["published"], ring)]
 
     def agrees_on_session(self, vector):
         expected = vector["expect"]

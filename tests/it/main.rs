@@ -35,6 +35,7 @@ mod identity;
 mod in_flight;
 mod inherited;
 mod key_files;
+mod label_vectors;
 mod leaks;
 mod lifetimes;
 mod login;

@@ -459,3 +459,41 @@ async fn a_limit_counts_a_user_under_their_name_in_each_application() {
     it.login("Alice").await;
     assert!(user(&it.sessions, &cookie).is_some() && user(&other, &over).is_some());
 }
+
+#[actix_web::test]
+async fn uses_that_a_store_does_not_answer_are_kept_to_a_number() {
+    let it = Nodes::start(listing()).await;
+    let mut cookies = Vec::new();
+    for number in 0..1_200 {
+        cookies.push(login(&it.nodes[0], "", &format!("user-{number}")).await);
+    }
+    it.clock.advance(10 * MINUTE);
+    it.stores[0].set_call(Call::Index, Mode::Hanging);
+    let use_all = async || {
+        for cookie in &cookies {
+            let loaded = load(&it.nodes[0], cookie);
+            loaded.session.subject().unwrap();
+            sent(&it.nodes[0], loaded).await;
+        }
+    };
+    use_all().await;
+    eventually(|| async { it.stores[0].waiting() == 1_000 }).await;
+    // Nobody waits for them at the end, for they are no revocations.
+    assert_eq!(it.nodes[0].close(SECOND).await, 0);
+    it.stores[0].set(Mode::Up);
+    eventually(|| async { it.stores[0].waiting() == 0 }).await;
+    // The others are written with their next use.
+    use_all().await;
+    let seen = async |number: usize| {
+        let rows = it
+            .index()
+            .rows(key(&format!("user-{number}")))
+            .await
+            .unwrap()
+            .rows;
+        rows[0].last_seen == it.clock.now()
+    };
+    for number in [0, 999, 1_000, 1_199] {
+        eventually(|| async { seen(number).await }).await;
+    }
+}

@@ -44,6 +44,9 @@ fn every_vector_is_described_and_every_described_vector_exists() {
             "no-activity-",
             "csrf-",
             "no-csrf-",
+            "label-",
+            "no-label-",
+            "no-row-",
         ]
         .into_iter()
         .find_map(|kind| span.strip_prefix(kind));

@@ -1,6 +1,7 @@
 //! Revocation stores, through their contract and against real files and servers.
 
 mod append_only;
+mod index_conformance;
 mod journal_conformance;
 mod log_conformance;
 mod log_model;

@@ -60,7 +60,7 @@ pub fn run(arguments: Inspect) -> Result<CommandAnswer, Failure> {
 
 /// JSON leaves control characters beyond ASCII as they are. What a session holds may be a user's, and
 /// must not speak to the operator's terminal.
-fn escaped(json: &str) -> String {
+pub fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
         match character {

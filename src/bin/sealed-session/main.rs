@@ -14,6 +14,7 @@ mod inspect;
 mod keys;
 mod place;
 mod revoke;
+mod sessions;
 mod store;
 
 use std::io::{self, Write};
@@ -23,7 +24,7 @@ use clap::{Parser, Subcommand};
 
 use failure::{CommandAnswer, Failure};
 
-/// Keys and revocations of sealed sessions.
+/// Keys, revocations and lists of sealed sessions.
 ///
 /// Exit codes: 0 done, 1 failed or not well, 2 wrong usage, 3 refused because it would log people out.
 #[derive(Parser)]
@@ -42,6 +43,9 @@ enum Command {
     /// End sessions: in a file that no server holds, or on a Redis server that nodes share.
     #[command(subcommand)]
     Revoke(revoke::Revoke),
+    /// List the sessions of a user, or end one of them. Needs an index of sessions.
+    #[command(subcommand)]
+    Sessions(sessions::SessionsCommand),
     /// Look at a list of revocations, or move it.
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         Command::Keys(command) => keys::run(command),
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Revoke(command) => in_runtime(revoke::run(command)),
+        Command::Sessions(command) => in_runtime(sessions::run(command)),
         Command::Store(command) => in_runtime(store::run(command)),
     };
     // A reader that has gone away, such as `head`, is no failure of the command.
@@ -78,9 +83,9 @@ fn main() -> ExitCode {
 }
 
 fn in_runtime(
-    command: impl Future<Output = Result<String, Failure>>,
+    command: impl Future<Output = Result<impl Into<CommandAnswer>, Failure>>,
 ) -> Result<CommandAnswer, Failure> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().build()?;
-    runtime.block_on(command).map(CommandAnswer::from)
+    runtime.block_on(command).map(Into::into)
 }

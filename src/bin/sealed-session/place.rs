@@ -85,7 +85,7 @@ impl StoreArgument {
             }
             Self::Configured(path) => {
                 let config = SessionConfig::from_file(path)?;
-                let store = config.open_used_store().await.map_err(failed)?;
+                let store = open_configured(&config).await?;
                 (store, Some(config.audience().to_owned()))
             }
             Self::File(path) => (Redb::open(path).map_err(failed)?.into(), None),
@@ -111,6 +111,11 @@ impl StoreArgument {
         };
         Ok(WritableList { store, made })
     }
+}
+
+/// Opens the list of a configuration, which exists. Makes nothing.
+pub async fn open_configured(config: &SessionConfig) -> Result<Store, Failure> {
+    config.open_used_store().await.map_err(failed)
 }
 
 /// A list that is to be written to.
@@ -139,7 +144,7 @@ fn name(list: &ListName) -> Result<&str, Failure> {
 fn failed(error: impl Into<ConfigError>) -> Failure {
     match error.into() {
         ConfigError::Store(error @ StoreError::InUse(_)) => Failure::Failed(format!(
-            "{error}; stop the server first, or let the application end the sessions"
+            "{error}; stop the server first, or let the application do it"
         )),
         ConfigError::Store(error) => error.into(),
         other => other.into(),

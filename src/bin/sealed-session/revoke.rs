@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use sealed_session::revoke::{
-    Announcement, Generation, Revocation, Serial, SessionEntry, SessionId, Store, SubjectKey,
-    Target,
+    Announcement, Contents, Generation, Revocation, Serial, SessionEntry, SessionId, Store,
+    SubjectKey, Target,
 };
-use sealed_session::time::{Clock, LONGEST, SystemClock};
+use sealed_session::time::{Clock, LONGEST, SystemClock, UnixMillis};
 
 use crate::failure::Failure;
 use crate::place::{ListName, OpenStore, StoreArgument};
+use crate::store::SKEW;
 
 /// The commands. Their documentation is the `--help` text.
 #[derive(Subcommand)]
@@ -100,14 +101,8 @@ pub async fn run(command: Revoke) -> Result<String, Failure> {
     match command {
         Revoke::Session { store, id } => {
             let store = store.open().await?.store;
-            let now = SystemClock::default().now();
-            let entry = SessionEntry {
-                serial: Serial::ENDED,
-                from: now,
-                // Nothing is known of the session but that it began before now.
-                until: now + longest(&store).await?,
-            };
-            store.publish(&[Revocation::Session { id, entry }]).await?;
+            let longest = longest(&store.contents().await?);
+            store.publish(&[end(id, longest)]).await?;
             Ok(format!("session {id} is ended\n"))
         }
         Revoke::User { application, name } => {
@@ -164,7 +159,8 @@ impl WhichApplication {
     }
 }
 
-fn check_names(names: &[(&str, &String)]) -> Result<(), Failure> {
+/// Refuses what cannot name anybody.
+pub fn check_names(names: &[(&str, &String)]) -> Result<(), Failure> {
     for (what, name) in names {
         if name.is_empty() || name.len() > 255 {
             return Err(Failure::Failed(format!("{what} has 1 to 255 bytes")));
@@ -175,13 +171,25 @@ fn check_names(names: &[(&str, &String)]) -> Result<(), Failure> {
 
 async fn raise(store: &Store, target: Target) -> Result<Generation, Failure> {
     let mut needs = Announcement::default();
-    needs.longest = longest(store).await?;
+    needs.longest = longest(&store.contents().await?);
     store.announce(needs).await?;
     Ok(store.raise(target).await?)
 }
 
+/// The end of a session, where cookies live for so long at the most.
+pub fn end(id: SessionId, longest: Duration) -> Revocation {
+    let entry = SessionEntry {
+        serial: Serial::ENDED,
+        // Its browser did not give it up, so awaits no successor.
+        from: UnixMillis::EPOCH,
+        // Nothing is known of the session but that it began before now, by the clock of some node.
+        until: SystemClock::default().now() + SKEW + longest,
+    };
+    Revocation::Session { id, entry }
+}
+
 /// The longest that a cookie can live, as far as the store was ever told.
-async fn longest(store: &Store) -> Result<Duration, Failure> {
-    let longest = store.contents().await?.announced.longest;
-    Ok(if longest.is_zero() { LONGEST } else { longest })
+pub fn longest(contents: &Contents) -> Duration {
+    let longest = contents.announced.longest;
+    if longest.is_zero() { LONGEST } else { longest }
 }

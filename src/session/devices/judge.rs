@@ -7,19 +7,21 @@
 //! 3. A row whose label does not open is another's, or was changed: it is not shown, whatever else it says.
 //! 4. What may count again, as after an attestation, is not shown and not dropped.
 
-use super::facts::{self, RowFacts};
+use super::facts;
 use super::labels::Labels;
 use crate::error::Rejected;
 use crate::ids::SubjectKey;
 use crate::index::{IndexRow, RowState};
 use crate::session::service::Service;
 use crate::session::validity::Rules;
+use crate::time::{Class, UnixMillis};
 
 /// What becomes of a row.
 pub(super) enum JudgedRow {
     /// Its session counts.
     Counts {
-        facts: RowFacts,
+        created: UnixMillis,
+        is_remembered: bool,
         /// Empty where nothing is known.
         label: String,
     },
@@ -69,7 +71,11 @@ impl<'a> RowJudge<'a> {
         let lag = self.service.lifetimes.refresh_after();
         match self.rules.check_open(record, row.last_seen) {
             Ok(()) => match self.labels.open(row, self.subject) {
-                Ok(label) => JudgedRow::Counts { facts, label },
+                Ok(label) => JudgedRow::Counts {
+                    created: record.created,
+                    is_remembered: record.class == Class::Remembered,
+                    label,
+                },
                 // It is being put.
                 Err(_) if row.label.is_empty() => JudgedRow::Hidden,
                 Err(_) => JudgedRow::Unreadable,

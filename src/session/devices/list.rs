@@ -162,14 +162,18 @@ impl Service {
         let (mut dead, mut stale_labels) = (Vec::new(), Vec::new());
         for row in found.rows {
             match judge.judge(&row) {
-                JudgedRow::Counts { facts, label } => {
-                    self.require_trust(facts.record.created)?;
+                JudgedRow::Counts {
+                    created,
+                    is_remembered,
+                    label,
+                } => {
+                    self.require_trust(created)?;
                     listed.push(ListedSession {
                         id: row.session,
-                        created_at: facts.record.created,
+                        created_at: created,
                         last_seen_at: row.last_seen,
                         label: named(Some(label)),
-                        is_remembered: facts.record.class == Class::Remembered,
+                        is_remembered,
                         is_current: false,
                     });
                     stale_labels.extend(relabelled(row, subject, &labels));
@@ -195,7 +199,7 @@ impl Service {
         let row = row.ok_or(DeviceError::NotFound)?;
         let labels = self.labels();
         match RowJudge::new(self, &labels, subject).judge(&row) {
-            JudgedRow::Counts { facts, .. } => Ok(self.require_trust(facts.record.created)?),
+            JudgedRow::Counts { created, .. } => Ok(self.require_trust(created)?),
             JudgedRow::Hidden | JudgedRow::Dead | JudgedRow::Unreadable => {
                 Err(DeviceError::NotFound)
             }

@@ -70,7 +70,7 @@ impl Service {
             return;
         };
         let (shelf, service) = (Arc::clone(&devices.shelf), Arc::downgrade(service));
-        devices.worker.finish(async move {
+        devices.worker.begin(async move {
             let found = shelf.heard(shelf.index.rows(subject).await);
             let (Ok(found), Some(service)) = (found, service.upgrade()) else {
                 return;

@@ -95,6 +95,9 @@ impl Service {
         };
         let now = self.now();
         let refresh_after = self.lifetimes.refresh_after();
+        let Ok(turn) = Arc::clone(&devices.shelf.uses).try_acquire_owned() else {
+            return;
+        };
         if !devices.seen.take(&record.id, key, now, refresh_after) {
             return;
         }
@@ -103,9 +106,10 @@ impl Service {
         };
         let (shelf, labels) = (Arc::clone(&devices.shelf), self.labels());
         let label = device.and_then(ClientDevice::label);
-        devices.worker.finish(async move {
+        devices.worker.begin(async move {
             // What goes wrong has been said, and the session is seen again.
             let _ = keep_up(&shelf, &labels, subject, row, now, label).await;
+            drop(turn);
         });
     }
 }

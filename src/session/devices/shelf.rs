@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::seen::SeenSessions;
 use super::settings::DeviceSettings;
@@ -16,6 +16,8 @@ use crate::revoke::node::Attempt;
 use crate::revoke::worker::{Worker, outcome};
 use crate::time::Clock;
 
+/// How many uses of sessions are written at the same time. Beyond that they are written with the next use.
+const MOST_USES: usize = 1_000;
 /// How often what is over is dropped.
 const SWEEP: Duration = Duration::from_secs(60);
 
@@ -34,6 +36,8 @@ pub(super) struct Shelf {
     pub(super) index: Arc<dyn SessionIndex>,
     /// Whether the last call failed, and that was said.
     has_failed: AtomicBool,
+    /// What keeps uses that are written at the same time to a number, if the store does not answer.
+    pub(super) uses: Arc<Semaphore>,
 }
 
 impl Devices {
@@ -46,6 +50,7 @@ impl Devices {
         let shelf = Arc::new(Shelf {
             index,
             has_failed: AtomicBool::new(false),
+            uses: Arc::new(Semaphore::new(MOST_USES)),
         });
         worker.repeat(sweep(Arc::downgrade(&shelf), clock));
         Self {
@@ -79,7 +84,7 @@ impl Devices {
         call: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Attempt<T> {
         let (sender, receiver) = oneshot::channel();
-        self.worker.finish(async move {
+        self.worker.begin(async move {
             // The caller may have stopped waiting.
             let _ = sender.send(call.await);
         });

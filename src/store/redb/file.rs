@@ -24,6 +24,10 @@ use crate::error::StoreError;
 /// The appended frames, in order.
 pub(super) const JOURNAL: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("journal");
 
+/// The index of sessions: of a subject all of its rows. Made with the first row, so a file without it is one of a
+/// store that keeps no index, and of the same format: a release that does not know the table leaves it alone.
+pub(super) const SESSIONS: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("sessions");
+
 /// About the file.
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const FORMAT_KEY: &str = "format";
@@ -125,7 +129,10 @@ fn check_format(database: &Database) -> Result<(), RedbError> {
     }
     // Opened here, so that a table that is missing is found now and not when it is loaded.
     transaction.open_table(JOURNAL)?;
-    Ok(())
+    match transaction.open_table(SESSIONS) {
+        Ok(_) | Err(TableError::TableDoesNotExist(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn mark_damaged(database: &Database) -> Result<(), RedbError> {

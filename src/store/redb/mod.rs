@@ -6,18 +6,26 @@
 //!    frames cannot: that the last rows are missing.
 //! 4. After a failed write the database refuses every other. So a compaction, which must come next, opens the file
 //!    anew first.
+//! 5. The index of sessions is a table of its own in the same file (`index.rs`). What the two may do to each other is
+//!    in `shared.rs`.
 
 mod fault;
 mod file;
+mod index;
+mod rows;
+mod shared;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
-use ::redb::{Database, ReadableDatabase, ReadableTable};
+use ::redb::{ReadableDatabase, ReadableTable};
 
-use self::fault::guarded;
 use self::file::JOURNAL;
+use self::index::RedbIndex;
+use self::shared::SharedFile;
 use crate::error::StoreError;
+use crate::index::SessionIndex;
 use crate::revoke::Journal;
 
 /// A revocation store in one file, for one process: the embedded default.
@@ -28,8 +36,8 @@ use crate::revoke::Journal;
 /// - **A missing file is an error** ([`StoreError::Missing`]), because an empty list must not be
 ///   taken for one in which nobody was logged out. [`create`](Self::create) is the explicit first
 ///   start. A new list refuses sessions from before it, so a lost file logs everyone out.
-/// - **The file is checked in full at every open**, which takes about 30 ms for a million entries.
-///   A damaged one is [`StoreError::Damaged`] and stays so. This catches panics inside redb, and so
+/// - **The file is checked in full at every open**, which takes about 30 ms for a million entries, and half a second
+///   for a million sessions in the index. A damaged one is [`StoreError::Damaged`] and stays so. This catches panics inside redb, and so
 ///   needs the default `panic = "unwind"`. One bit escapes it: the one that says which of the last
 ///   two commits is the later, damaged in a file that was not closed cleanly, brings back the
 ///   earlier.
@@ -40,6 +48,9 @@ use crate::revoke::Journal;
 /// - **A clock that cannot be right** is [`StoreError::Clock`]: at the start or a sweep, more than
 ///   60 s before or 400 days after the last sweep. A list in which nothing was ever revoked begins anew
 ///   instead: a machine may first start with a clock that is wrong.
+/// - **The index of sessions** is in the same file, in a table of its own. What was written to it is on disk with the
+///   next write of the list, at the latest after the minute in which a node sweeps; who kills the process before loses
+///   some rows of it, and no revocation. A write of it that fails makes no logout fail.
 /// - The file belongs to its owner alone (mode 0600). After restoring it from a backup, which has forgotten what
 ///   happened since, log everyone out before the application starts (`sealed-session revoke everyone`).
 ///
@@ -58,13 +69,9 @@ use crate::revoke::Journal;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Redb {
-    /// None while the file is opened anew, or if that failed.
-    database: Option<Database>,
-    path: PathBuf,
+    file: Arc<SharedFile>,
     /// The key of the next row.
     next: u64,
-    /// Whether a write has failed since it was opened.
-    has_failed: bool,
 }
 
 impl Redb {
@@ -73,13 +80,8 @@ impl Redb {
     /// # Errors
     /// When there is none, or it cannot be trusted: see [`Redb`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let path = path.as_ref();
-        Ok(Self {
-            database: Some(file::open(path)?),
-            path: path.to_owned(),
-            next: 0,
-            has_failed: false,
-        })
+        let file = Arc::new(SharedFile::open(path.as_ref())?);
+        Ok(Self { file, next: 0 })
     }
 
     /// Creates an empty list in the new file `path`. It begins when sessions are first started on it.
@@ -103,21 +105,12 @@ impl Redb {
             opened => opened,
         }
     }
+}
 
-    fn database(&self) -> Result<&Database, StoreError> {
-        let closed = || fault::unavailable(&self.path, "it could not be opened again");
-        self.database.as_ref().ok_or_else(closed)
-    }
-
-    /// Opens the file anew after a failed write.
-    fn recover(&mut self) -> Result<(), StoreError> {
-        if self.has_failed {
-            // Closed first: it is locked.
-            self.database = None;
-            self.database = Some(file::open(&self.path)?);
-            self.has_failed = false;
-        }
-        Ok(())
+/// Whoever still has the index does not keep the file open.
+impl Drop for Redb {
+    fn drop(&mut self) {
+        self.file.close();
     }
 }
 
@@ -126,9 +119,12 @@ impl Journal for Redb {
         "redb"
     }
 
+    fn session_index(&self) -> Option<Arc<dyn SessionIndex>> {
+        Some(Arc::new(RedbIndex::new(Arc::clone(&self.file))))
+    }
+
     fn load(&mut self, receive: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
-        let database = self.database()?;
-        let next = guarded(&self.path, || {
+        self.next = self.file.read(|database| {
             let table = database.begin_read()?.open_table(JOURNAL)?;
             let mut next = 0;
             for row in table.iter()? {
@@ -138,27 +134,20 @@ impl Journal for Redb {
             }
             Ok(next)
         })?;
-        self.next = next;
         Ok(())
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        let (database, key) = (self.database()?, self.next);
-        let appended = guarded(&self.path, || {
-            let transaction = file::begin_write(database)?;
-            transaction.open_table(JOURNAL)?.insert(key, bytes)?;
-            Ok(transaction.commit()?)
-        });
-        self.has_failed |= appended.is_err();
+        let key = self.next;
         self.next = key.saturating_add(1);
-        appended
+        self.file.append(|transaction| {
+            transaction.open_table(JOURNAL)?.insert(key, bytes)?;
+            Ok(())
+        })
     }
 
     fn compact(&mut self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> Result<(), StoreError> {
-        self.recover()?;
-        let database = self.database()?;
-        let compacted = guarded(&self.path, || {
-            let transaction = file::begin_write(database)?;
+        self.next = self.file.replace(|transaction| {
             transaction.delete_table(JOURNAL)?;
             let mut table = transaction.open_table(JOURNAL)?;
             let mut next: u64 = 0;
@@ -166,12 +155,8 @@ impl Journal for Redb {
                 table.insert(next, piece.as_slice())?;
                 next = next.saturating_add(1);
             }
-            drop(table);
-            transaction.commit()?;
             Ok(next)
-        });
-        self.has_failed |= compacted.is_err();
-        self.next = compacted?;
+        })?;
         Ok(())
     }
 }
@@ -179,7 +164,7 @@ impl Journal for Redb {
 impl fmt::Debug for Redb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redb")
-            .field("path", &self.path)
+            .field("path", &self.file.path())
             .finish_non_exhaustive()
     }
 }
@@ -201,7 +186,7 @@ mod tests {
         let mut journal = Redb::create(&path).unwrap();
         journal.append(b"before").unwrap();
         for _ in 0..2 {
-            journal.has_failed = true;
+            journal.file.fail();
             let mut pieces = [b"a".to_vec(), b"b".to_vec()].into_iter();
             journal.compact(&mut pieces).unwrap();
             journal.append(b"c").unwrap();
@@ -209,7 +194,7 @@ mod tests {
             assert!(matches!(Redb::open(&path), Err(StoreError::InUse(_))));
         }
         // Where it cannot be opened, that is an error each time, until it can.
-        journal.has_failed = true;
+        journal.file.fail();
         let elsewhere = folder.path().join("elsewhere");
         std::fs::rename(&path, &elsewhere).unwrap();
         for _ in 0..2 {

@@ -3,6 +3,8 @@
 //! 1. Each method is one call of the script, but reading everything, following, and a sweep in steps.
 //! 2. A renewal whose call was said twice is an error unless it was the first: nobody can tell which attempt won.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::handle::{Answered, Redis};
@@ -11,6 +13,7 @@ use super::script::incarnation;
 use super::snapshot::of_all;
 use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
+use crate::index::SessionIndex;
 use crate::revoke::{
     Announcement, Cursor, Followed, Found, Incarnation, LogState, Published, Purpose, Raise,
     Raised, Reading, Receipt, ReplicatedLog, Revocation, SnapshotEnd, Spared, SubjectEntry,
@@ -28,6 +31,10 @@ const SWEEP_STEP: usize = 1_000;
 impl ReplicatedLog for Redis {
     fn name(&self) -> &'static str {
         "redis"
+    }
+
+    fn session_index(&self) -> Option<Arc<dyn SessionIndex>> {
+        Some(Arc::clone(&self.index) as _)
     }
 
     async fn announce(&self, announcement: Announcement) -> Result<(), StoreError> {

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use redis::{FromRedisValue, ToRedisArgs};
 
+use super::index::RedisIndex;
 use super::link::{Held, Link, Server};
 use super::replicas::Replicas;
 use super::script;
@@ -43,6 +44,8 @@ const FOLLOWERS_PATIENCE: Duration = Duration::from_secs(3);
 /// - **The server's clock counts**, for generations and for forgetting.
 /// - **Keys** are `sealed-session:{LIST}:meta` and the like: seven keys in one slot of a cluster,
 ///   which a cluster may move. Lists of different names share nothing.
+/// - **The index of sessions**, where it is used, has a key `sealed-session:LIST:{SUBJECT}:index` for each subject, in
+///   a slot of its own. It expires with the last of the subject's sessions.
 /// - **Eviction** would revive sessions. A server with a `maxmemory-policy` of `allkeys-*` is refused
 ///   ([`StoreError::Unsuitable`]); when memory is full, revoking fails and everything else goes on.
 /// - **A publication** holds 10,000 revocations at the most.
@@ -61,7 +64,11 @@ const FOLLOWERS_PATIENCE: Duration = Duration::from_secs(3);
 ///   +evalsha +script|load +hscan +xread +info +config|get +wait +select
 ///   +time +type +unlink +hget +hmget +hset +hdel +hlen
 ///   +zadd +zrem +zcard +zrange +xadd +xtrim
+///   ~sealed-session:LIST:{*}:index +hgetall +pexpire +scan +cluster|slots
 /// ```
+///
+/// The last line is for the index of sessions: without it the list works, and the index is an error. `scan` is for
+/// copying the index, `cluster|slots` for copying it from a cluster.
 ///
 /// (A rule cannot have spaces in it, and takes `*`, `?` and `[` for patterns: choose a name of a list
 /// without them.) Without `config|get` the eviction policy is read from INFO; `wait` is for waiting for replicas,
@@ -84,6 +91,7 @@ pub struct Redis {
     pub(super) writer: Link,
     /// For following, which waits too.
     pub(super) follower: Link,
+    pub(super) index: Arc<RedisIndex>,
     pub(super) replicas: Replicas,
     pub(super) retention: Duration,
     random: Arc<dyn Random>,
@@ -130,6 +138,7 @@ impl Redis {
         retention: Duration,
         random: Arc<dyn Random>,
     ) -> Self {
+        let index = RedisIndex::new(server.again(), list.clone(), PATIENCE);
         let server = Arc::new(server);
         let link = |patience, follows| Link::new(server.clone(), patience, follows);
         Self {
@@ -138,6 +147,7 @@ impl Redis {
             link: link(PATIENCE, false),
             writer: link(WRITERS_PATIENCE, false),
             follower: link(FOLLOWERS_PATIENCE, true),
+            index: Arc::new(index),
             replicas: Replicas::new(replicas),
             retention,
             random,

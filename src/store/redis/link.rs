@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, RedisError, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, Pipeline, RedisError,
+    RedisResult, Value,
 };
 use tokio::time::timeout;
 
@@ -92,19 +93,34 @@ impl Server {
         let Some((to, at)) = moved(error) else {
             return false;
         };
-        if let ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } =
-            &mut *lock(&self.addr)
-        {
-            if !to.is_empty() {
-                *host = to;
-            }
-            *port = at;
-        }
+        go_to(&mut lock(&self.addr), to, at);
         true
+    }
+
+    /// The same server, for connections that are not counted here.
+    pub(super) fn again(&self) -> Self {
+        Self::new(self.info.clone())
+    }
+
+    /// Another node of the same cluster, which is reached as this one is. An empty host is this one's.
+    pub(super) fn node(&self, host: String, port: u16) -> Self {
+        let mut addr = lock(&self.addr).clone();
+        go_to(&mut addr, host, port);
+        Self::new(self.info.clone().set_addr(addr))
     }
 
     fn forget_move(&self) {
         *lock(&self.addr) = self.info.addr().clone();
+    }
+}
+
+/// Makes `addr` lead to another place, over TLS if it did.
+fn go_to(addr: &mut ConnectionAddr, to: String, at: u16) {
+    if let ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } = addr {
+        if !to.is_empty() {
+            *host = to;
+        }
+        *port = at;
     }
 }
 
@@ -160,7 +176,7 @@ impl Link {
     }
 
     /// The connection; a new one if there is none.
-    async fn hold(&self) -> Result<Held, StoreError> {
+    pub(super) async fn hold(&self) -> Result<Held, StoreError> {
         let asked = self.attempts.load(Ordering::Acquire);
         let mut slot = self.slot.lock().await;
         if let Some(held) = &slot.held {
@@ -244,6 +260,39 @@ impl Link {
             value,
             is_repeated,
         })
+    }
+
+    /// Says `command` here, and once more if the connection was closed, often long before. For what can be said twice,
+    /// and whose answer tells where else to ask.
+    pub(super) async fn ask_here(
+        &self,
+        command: &Cmd,
+    ) -> Result<Result<Value, RedisError>, StoreError> {
+        let held = self.hold().await?;
+        let answer = self.say(&held, command).await;
+        match answer {
+            Err(error) if error.is_connection_dropped() => {
+                let held = self.hold().await?;
+                Ok(self.say(&held, command).await)
+            }
+            answer => Ok(answer),
+        }
+    }
+
+    /// Says commands over `held` that need no script, all at once. Their answers, in their order.
+    pub(super) async fn say_all(
+        &self,
+        held: &Held,
+        mut commands: Pipeline,
+    ) -> Result<Vec<Value>, RedisError> {
+        // Else it is told of the first error that there was one, not which.
+        commands.ignore_errors();
+        let answers = commands.query_async(&mut held.connection.clone()).await;
+        let answers = answers.and_then(|each: Vec<RedisResult<_>>| each.into_iter().collect());
+        if answers.as_ref().is_err_and(ends_connection) {
+            self.give_up(held).await;
+        }
+        answers
     }
 
     /// Does not use this connection again.

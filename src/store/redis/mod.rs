@@ -5,12 +5,14 @@
 //! 2. What is lost is noticed. The list says how many entries there must be; where there are
 //!    fewer it begins anew and knows of no session from before. Every answer says which server gives it.
 //! 3. What is not understood refuses, and is left as it is.
+//! 4. The index of sessions is beside the list: keys and connections of its own.
 
 mod check;
 mod contract;
 mod fault;
 mod follow;
 mod handle;
+mod index;
 mod link;
 mod options;
 mod record;

@@ -204,16 +204,16 @@ fn understood(kind: u8, id: Id, value: &[u8]) -> Option<Revocation> {
 }
 
 /// The bytes that are still to be read.
-struct Remaining<'a>(&'a [u8]);
+pub(super) struct Remaining<'a>(pub(super) &'a [u8]);
 
 impl Remaining<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (field, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*field)
     }
 
-    fn number(&mut self) -> Option<u64> {
+    pub(super) fn number(&mut self) -> Option<u64> {
         self.take().map(u64::from_be_bytes)
     }
 }

@@ -1,10 +1,10 @@
-//! The script, and how a call of it is said and answered.
+//! The scripts, and how a call of the list's is said and answered.
 //!
 //! 1. The list is changed by one script alone, `list.lua`, so that each change is atomic and there is
-//!    one text to audit.
-//! 2. It is loaded twice. When the server has no memory left, operations that add entries are refused as a whole;
-//!    reading, sweeping and signs of life go on.
-//! 3. An answer is the list's state and the result of the operation.
+//!    one text to audit. The index of sessions has one of its own, `index.lua`.
+//! 2. Each is loaded twice. When the server has no memory left, operations that add entries are refused as a whole;
+//!    reading, removing, sweeping and signs of life go on.
+//! 3. An answer of the list's is the list's state and the result of the operation.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -16,11 +16,13 @@ use super::record::time;
 use crate::revoke::{Announcement, Incarnation, LogState};
 
 const LIST: &str = include_str!("list.lua");
+const INDEX: &str = include_str!("index/index.lua");
 
-/// For operations that add entries, and for all others.
-static SCRIPTS: LazyLock<[Script; 2]> = LazyLock::new(|| {
-    let script = |flags| Script::new(&format!("#!lua{flags}\n{LIST}"));
-    ["", " flags=allow-oom"].map(script)
+/// Both, for operations that add entries and for all others.
+static SCRIPTS: LazyLock<[[Script; 2]; 2]> = LazyLock::new(|| {
+    [LIST, INDEX].map(|text| {
+        ["", " flags=allow-oom"].map(|flags| Script::new(&format!("#!lua{flags}\n{text}")))
+    })
 });
 
 /// The keys of the list called `list`, in the order in which the script takes them. The braces are for the cluster:
@@ -41,21 +43,33 @@ pub(super) fn keys(list: &str) -> [String; 7] {
 /// A call without the operation's own arguments. `fresh` are random bytes: the mark of what the call may publish,
 /// and the epoch of a list that it may have to begin.
 pub(super) fn call(operation: &str, keys: &[String; 7], fresh: [u8; 16]) -> Cmd {
-    let [adding, other] = &*SCRIPTS;
-    let script = match operation {
-        "publish" | "raise" => adding,
-        _ => other,
-    };
+    let [list, _] = &*SCRIPTS;
+    let adds = matches!(operation, "publish" | "raise");
     let (mark, epoch) = fresh.split_at(8);
-    let mut call = cmd("EVALSHA");
-    call.arg(script.get_hash()).arg(keys.len()).arg(keys);
+    let mut call = evaluation(list, adds);
+    call.arg(keys.len()).arg(keys);
     call.arg(operation).arg(mark).arg(epoch);
+    call
+}
+
+/// A call of the index's script for the rows at `key`, without its arguments.
+pub(super) fn index_call(key: &str, adds: bool) -> Cmd {
+    let [_, index] = &*SCRIPTS;
+    let mut call = evaluation(index, adds);
+    call.arg(1).arg(key);
+    call
+}
+
+fn evaluation([adding, other]: &[Script; 2], adds: bool) -> Cmd {
+    let script = if adds { adding } else { other };
+    let mut call = cmd("EVALSHA");
+    call.arg(script.get_hash());
     call
 }
 
 /// Tells the scripts to a server that does not know one of them yet.
 pub(super) async fn load(connection: &mut MultiplexedConnection) -> RedisResult<()> {
-    for script in &*SCRIPTS {
+    for script in SCRIPTS.as_flattened() {
         script.load_async(connection).await?;
     }
     Ok(())
@@ -108,6 +122,8 @@ mod tests {
             let line = format!("\nlocal {name} = {number}\n");
             assert!(LIST.contains(&line), "{line}");
         }
+        let skew = format!("\nlocal SKEW = {}\n", millis(SKEW));
+        assert!(INDEX.contains(&skew), "{skew}");
     }
 
     #[test]

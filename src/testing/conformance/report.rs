@@ -97,6 +97,14 @@ impl Stop {
     pub(super) fn failed(problem: impl Into<String>) -> Self {
         Self(Outcome::Failed(problem.into()))
     }
+
+    /// With where it was in front.
+    pub(super) fn at(self, place: &str) -> Self {
+        match self.0 {
+            Outcome::Failed(problem) => Self::failed(format!("{place}: {problem}")),
+            other => Self(other),
+        }
+    }
 }
 
 impl From<StoreError> for Stop {

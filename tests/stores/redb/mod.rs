@@ -6,6 +6,7 @@
 mod crashes;
 mod damage;
 mod files;
+mod index;
 
 use std::collections::HashSet;
 use std::path::PathBuf;

@@ -7,16 +7,20 @@ use sealed_session::store::Redis;
 use sealed_session::{ConfigError, store::StoreError};
 
 use super::harness::{Server, new_list};
+use super::index::{all, put, row, session};
 use super::replication::with_replica;
 use super::tools::*;
 use support::ended_entry;
 
-/// What a user needs, by the documentation of `Redis` and by the manual.
-fn documented_rights() -> Vec<String> {
+/// What a user needs for this list, by the documentation of `Redis` and by the manual. The password is "hunter2".
+pub fn documented_rights(list: &str) -> Vec<String> {
     let rights = rights_in(include_str!("../../../src/store/redis/handle.rs"));
     let manual = rights_in(include_str!("../../../docs/OPERATIONS.md"));
     assert_eq!(rights, manual);
+    let rights = rights.iter().map(|word| word.replace("LIST", list));
     rights
+        .map(|word| word.replace(">PASSWORD", ">hunter2"))
+        .collect()
 }
 
 fn rights_in(source: &str) -> Vec<String> {
@@ -31,11 +35,7 @@ fn rights_in(source: &str) -> Vec<String> {
 async fn the_documented_rights_are_enough_and_all_are_needed() {
     let (server, _replica) = with_replica().await;
     let list = new_list();
-    let rights: Vec<String> = documented_rights()
-        .iter()
-        .map(|word| word.replace("{LIST}", &format!("{{{list}}}")))
-        .map(|word| word.replace(">PASSWORD", ">hunter2"))
-        .collect();
+    let rights = documented_rights(&list);
     assert!(rights.len() > 25, "{rights:?}");
     let grant = |rights: &[String]| {
         server.tell(&["ACL", "DELUSER", "sessions"]);
@@ -49,14 +49,14 @@ async fn the_documented_rights_are_enough_and_all_are_needed() {
     };
     use_all_patiently(&open(&list)).await.unwrap();
 
-    // Without any one of them something fails, and says why. CONFIG alone can be done without.
+    // Without any one of them something fails, and says why. CONFIG alone can be done without, and what a cluster needs.
     for missing in rights.iter().filter(|word| word.starts_with('+')) {
         let less = rights.iter().filter(|word| *word != missing);
         grant(&less.cloned().collect::<Vec<_>>());
         server.tell(&["SCRIPT", "FLUSH"]);
         server.tell(&["FLUSHALL"]);
         let outcome = use_all_patiently(&open(&list)).await;
-        if missing == "+config|get" {
+        if ["+config|get", "+cluster|slots"].contains(&missing.as_str()) {
             outcome.unwrap();
             continue;
         }
@@ -68,8 +68,43 @@ async fn the_documented_rights_are_enough_and_all_are_needed() {
 
     // Another list is out of reach.
     grant(&rights);
-    let error = use_all(&open("another")).await.unwrap_err();
-    assert!(error.to_string().contains("permission"), "{error}");
+    let another = open("another");
+    for outcome in [use_list(&another).await, use_index(&another).await] {
+        let error = outcome.unwrap_err();
+        assert!(error.to_string().contains("permission"), "{error}");
+    }
+}
+
+/// A deployment that gave the rights of a release without an index goes on, and is told what it lacks.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_rights_of_the_index_the_list_works_and_the_index_says_why_not() {
+    let server = Server::start();
+    let list = new_list();
+    let of_index = ["index", "+hgetall", "+pexpire", "+scan", "+cluster|slots"];
+    let is_of_list = |word: &&String| !of_index.iter().any(|of| word.ends_with(of));
+    let rights = documented_rights(&list);
+    let less: Vec<&str> = rights
+        .iter()
+        .filter(is_of_list)
+        .map(|word| word.as_str())
+        .collect();
+    assert_eq!(less.len() + of_index.len(), rights.len());
+    server.tell(&less);
+    let url = format!("redis://sessions:hunter2@127.0.0.1:{}", server.port());
+    let store = Redis::open(url, &list).unwrap();
+    let index = store.session_index().unwrap();
+    for outcome in [
+        index.rows(subject(1)).await.map(drop),
+        index
+            .update(subject(1), &put(row(session(1), 0)))
+            .await
+            .map(drop),
+        all(&*index).await.map(drop),
+    ] {
+        let error = outcome.unwrap_err();
+        assert!(error.to_string().contains("permission"), "{error}");
+    }
+    use_list(&store).await.unwrap();
 }
 
 /// On a busy machine a replica may be late.
@@ -85,6 +120,22 @@ async fn use_all_patiently(store: &Redis) -> Result<(), StoreError> {
 
 /// Every command that the store has.
 async fn use_all(store: &Redis) -> Result<(), StoreError> {
+    use_list(store).await?;
+    use_index(store).await
+}
+
+async fn use_index(store: &Redis) -> Result<(), StoreError> {
+    let index = store.session_index().unwrap();
+    index.update(subject(1), &put(row(session(1), 0))).await?;
+    let mut removing = put(row(session(2), 0));
+    removing.removed = vec![session(1)];
+    index.update(subject(1), &removing).await?;
+    assert_eq!(index.rows(subject(1)).await?.rows.len(), 1);
+    assert_eq!(all(&*index).await?.len(), 1);
+    Ok(())
+}
+
+async fn use_list(store: &Redis) -> Result<(), StoreError> {
     announce(store, HOUR).await?;
     let here = store.read(&[]).await?.state;
     let at = here.now;

@@ -8,6 +8,7 @@ mod conformance;
 mod failovers;
 mod forgetting;
 pub mod harness;
+mod index;
 mod load;
 mod losses;
 mod replication;

@@ -140,24 +140,7 @@ async fn scripts_are_loaded_again_where_they_were_forgotten() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_is_found_where_the_cluster_has_it() {
-    let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
-    let nodes = [Server::with(&arguments), Server::with(&arguments)];
-    let slots = |server: &Server, from: u32, to: u32| {
-        let (from, to) = (from.to_string(), to.to_string());
-        server.tell(&["CLUSTER", "ADDSLOTSRANGE", &from, &to]);
-    };
-    slots(&nodes[0], 0, 8191);
-    slots(&nodes[1], 8192, 16383);
-    let port = nodes[1].port().to_string();
-    nodes[0].tell(&["CLUSTER", "MEET", "127.0.0.1", &port]);
-    eventually("a cluster", || async {
-        let ok = |node: &Server| {
-            let info: String = node.ask(&["CLUSTER", "INFO"]);
-            info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:2")
-        };
-        nodes.iter().all(ok)
-    })
-    .await;
+    let nodes = cluster().await;
     let mut on = [0, 0];
     for n in 0..6 {
         let list = format!("list {n}");

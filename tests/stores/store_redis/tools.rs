@@ -137,6 +137,29 @@ pub async fn is_gap(store: &Redis, from: Cursor) -> bool {
     catch_up(store, from).await.unwrap().is_none()
 }
 
+/// A cluster of two nodes that have half of the slots each.
+pub async fn cluster() -> [Server; 2] {
+    let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+    let nodes = [Server::with(&arguments), Server::with(&arguments)];
+    let slots = |server: &Server, from: u32, to: u32| {
+        let (from, to) = (from.to_string(), to.to_string());
+        server.tell(&["CLUSTER", "ADDSLOTSRANGE", &from, &to]);
+    };
+    slots(&nodes[0], 0, 8191);
+    slots(&nodes[1], 8192, 16383);
+    let port = nodes[1].port().to_string();
+    nodes[0].tell(&["CLUSTER", "MEET", "127.0.0.1", &port]);
+    eventually("a cluster", || async {
+        let ok = |node: &Server| {
+            let info: String = node.ask(&["CLUSTER", "INFO"]);
+            info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:2")
+        };
+        nodes.iter().all(ok)
+    })
+    .await;
+    nodes
+}
+
 /// Tries until it holds.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let started = Instant::now();
