@@ -49,6 +49,7 @@ mod observe;
 mod observer;
 mod obstacles;
 mod open_streams;
+mod remembered;
 mod renew;
 mod return_addresses;
 mod revoked_keys;

