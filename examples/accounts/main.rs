@@ -13,13 +13,15 @@
 //! | `audit.rs` | an audit log, a line for each login, logout and refused cookie |
 //! | `api.rs` | for programs: login, logout, renewal, roles, step-up and entries, as handlers |
 //! | `pages.rs` | for people: the same as forms, without scripts |
-//! | `organisations.rs` | groups of sessions, which an administrator ends at once |
+//! | `organisations.rs` | groups of sessions |
+//! | `admin.rs` | the page for administrators, who end all sessions of a group at once |
 //! | `policy.rs` | the Content-Security-Policy |
 //! | `preferences.rs` | an entry with a type of its own: how times are shown |
 //! | `views.rs` | what the pages look like; `style.css` and `icon.svg` are their assets |
 //! | `errors.rs` | turning the library's errors into an application's own, as JSON or as a page |
 //! | `metrics.rs` | numbers for Prometheus, with `--features metrics` |
 
+mod admin;
 mod api;
 mod audit;
 mod errors;
