@@ -33,7 +33,7 @@ const LARGEST_FORM: usize = 1 << 20;
 /// Who may come in.
 #[derive(Clone)]
 pub struct Doors {
-    login: Require,
+    pub login: Require,
     admin: Require,
     recent: Require,
 }
@@ -101,6 +101,11 @@ pub fn routes(config: &mut web::ServiceConfig, doors: &Doors) {
             "/admin/end-organisation",
             "POST",
             [admins(post().to(admin::end_organisation))],
+        ))
+        .service(only(
+            "/admin/end-session",
+            "POST",
+            [admins(post().to(admin::end_session))],
         ))
         .service(only(
             "/preferences",
