@@ -47,7 +47,7 @@ pub enum WhenFull {
     Evict,
     /// The login fails ([`LoginError::TooManySessions`](crate::session::LoginError::TooManySessions), 409). A login page can
     /// offer the choice, once the password was checked: [`Sessions::list_sessions`](crate::Sessions::list_sessions) shows the
-    /// user's sessions, `Sessions::revoke` ends the one that the user picks, and
+    /// user's sessions, [`Sessions::revoke`](crate::Sessions::revoke) ends the one that the user picks, and
     /// [`authenticate`](crate::Session::authenticate) follows once more.
     Refuse,
 }
