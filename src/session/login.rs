@@ -147,8 +147,13 @@ impl Login {
     }
 
     /// What the session is called in a list of its user's devices ([`Session::list_sessions`]), such as `"Kiosk 7"`. Default:
-    /// what its browser says of itself, `"Firefox on Linux"`. Cut off after 95 bytes; control characters, and those that turn
-    /// the direction of text, are dropped. Sealed before it is stored.
+    /// what its browser says of itself, `"Firefox on Linux"`, with the client's address where
+    /// [`DeviceSettings::address`](crate::settings::DeviceSettings::address) says so. To a label that is given here no address
+    /// is added. Cut off after 95 bytes; control characters, and those that turn the direction of text, are dropped. Sealed
+    /// before it is stored.
+    ///
+    /// It lives in the index alone, not in the cookie. A session whose row was lost comes back to the list with its next use,
+    /// called by what the browser of that request says. [`Session::reauthenticate`] keeps the label.
     pub fn label(mut self, label: impl AsRef<str>) -> Self {
         self.label = device::label(label.as_ref());
         self
