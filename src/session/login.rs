@@ -190,7 +190,7 @@ impl Login {
         let id = service.fresh_id().map_err(SessionInsertError::from)?;
         let reading = service.node.read(keys);
         // Meanwhile, if there is a limit.
-        let replaced = session.with(|state| state.carried_of(key));
+        let replaced = || session.with(|state| state.carried_of(key));
         let place = service.reserve(key, id, replaced).await?;
         let reading = reading.await?;
         if self.again.is_some() {

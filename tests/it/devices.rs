@@ -72,8 +72,17 @@ impl Listed {
         self.index.rows(key(name)).await.unwrap().rows
     }
 
+    /// `None` where there is no room.
+    pub async fn try_login(&self, name: &str) -> Option<(String, SessionId)> {
+        self.clock.advance(SECOND);
+        let loaded = load(&self.sessions, "");
+        loaded.session.authenticate(name).await.ok()?;
+        let id = loaded.session.id().unwrap();
+        Some((sent(&self.sessions, loaded).await, id))
+    }
+
     /// Nobody waits for a removal.
-    async fn keeps_rows(&self, name: &str, count: usize) {
+    pub async fn keeps_rows(&self, name: &str, count: usize) {
         eventually(|| async { self.rows(name).await.len() == count }).await;
     }
 
@@ -336,9 +345,16 @@ async fn a_row_that_is_made_up_or_moved_is_nobodys_session() {
     let (cookie, id) = it.login_labelled("alice", "Alice's phone").await;
     let (_, bob) = it.login_labelled("bob", "Bob's phone").await;
     let rows = it.rows("bob").await;
-    // Bob's row at Alice's, with his label, without one, and with one of hers.
+    // Bob's row at Alice's, with his label, without one, with one of hers, and with one that names no key.
     let own = it.rows("alice").await;
-    for label in [rows[0].label.clone(), vec![], own[0].label.clone()] {
+    let mut of_no_key = rows[0].label.clone();
+    of_no_key[0] ^= 1;
+    for label in [
+        rows[0].label.clone(),
+        vec![],
+        own[0].label.clone(),
+        of_no_key,
+    ] {
         let mut moved = rows[0].clone();
         moved.label = label;
         it.put("alice", moved).await;
@@ -435,12 +451,68 @@ async fn labels_follow_the_keys_and_are_lost_with_them() {
         sessions.list_sessions("alice").await.unwrap()[0].label,
         "Kiosk 7"
     );
-    drop(sessions);
-    // With other keys the label is lost, and so is the session.
-    let other = builder().keys(KeyRing::single(published_secret(3)));
-    let other = other.start().await.unwrap();
-    assert_eq!(other.list_sessions("alice").await, Ok(vec![]));
-    drop(cookie);
+    // A node that has not heard of the new key shows nothing, and leaves both row and label to those that have.
+    let stale = builder().keys(KeyRing::single(published_secret(1)));
+    let stale = stale.start().await.unwrap();
+    let before = index.rows(key("alice")).await.unwrap();
+    assert_eq!(stale.list_sessions("alice").await, Ok(vec![]));
+    assert_eq!(index.rows(key("alice")).await.unwrap(), before);
+    // Once the key is revoked that sealed the session, or one that it passed through, it has ended.
+    for revoked in [&one, &two] {
+        let keys = KeyRing::builder()
+            .key(published_secret(3), UnixMillis::EPOCH, None)
+            .key(published_secret(1), UnixMillis::EPOCH, None)
+            .key(published_secret(2), UnixMillis::EPOCH, None)
+            .revoked(revoked.key_id());
+        let node = builder().keys(keys.build().unwrap()).start().await.unwrap();
+        assert_eq!(user(&node, &cookie), None);
+        assert_eq!(node.list_sessions("alice").await, Ok(vec![]));
+    }
+}
+
+/// Its session was sealed by another key since.
+#[actix_web::test]
+async fn a_session_whose_label_went_with_its_key_is_an_unknown_device() {
+    let clock = ManualClock::default();
+    let store: Store = memory(&clock);
+    let index = store.session_index().unwrap();
+    let start = async |ring: KeyRing| {
+        let builder = builder(&clock, store.clone()).devices(listing());
+        builder.keys(ring).start().await.unwrap()
+    };
+    let sessions = start(KeyRing::single(published_secret(1))).await;
+    let loaded = load(&sessions, "");
+    loaded
+        .session
+        .authenticate("alice")
+        .label("Kiosk 7")
+        .await
+        .unwrap();
+    let cookie = sent(&sessions, loaded).await;
+    let labelled = index.rows(key("alice")).await.unwrap().rows.remove(0).label;
+    let ring = |retire| {
+        KeyRing::builder()
+            .key(published_secret(2), UnixMillis::EPOCH, None)
+            .key(published_secret(1), UnixMillis::EPOCH, retire)
+            .build()
+            .unwrap()
+    };
+    let sessions = start(ring(None)).await;
+    clock.advance(10 * MINUTE);
+    let loaded = load(&sessions, &cookie);
+    loaded.session.insert("a", 1).unwrap();
+    sent(&sessions, loaded).await;
+    let row = async || index.rows(key("alice")).await.unwrap().rows.remove(0);
+    eventually(|| async { row().await.label != labelled }).await;
+    // As if the label had not been sealed anew.
+    let mut old = row().await;
+    old.label = labelled;
+    let mut update = IndexUpdate::new(clock.now());
+    update.row = Some(old);
+    index.update(key("alice"), &update).await.unwrap();
+    let sessions = start(ring(Some(clock.now()))).await;
+    let listed = sessions.list_sessions("alice").await.unwrap();
+    assert_eq!(listed[0].label, "unknown device");
 }
 
 fn clock_start() -> UnixMillis {

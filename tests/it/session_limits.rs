@@ -5,6 +5,8 @@
 //! 3. Logins at once, on several nodes, never leave more than the limit.
 //! 4. The index is advice: without a limit no login waits for it, or fails for it.
 
+use std::time::Duration;
+
 use sealed_session::index::{IndexUpdate, RowState, SessionIndex};
 use sealed_session::revoke::{ReplicatedLog, SessionId, Store};
 use sealed_session::session::{DeviceError, LoginError, Rejected};
@@ -140,7 +142,7 @@ async fn a_session_that_may_have_been_used_since_is_not_shown_and_not_forgotten(
     // At the beginning of five minutes, so that a use within them is not written.
     let started = it.clock.now().as_millis() % 300_000;
     it.clock
-        .advance(std::time::Duration::from_millis(300_000 - started) - SECOND);
+        .advance(Duration::from_millis(300_000 - started) - SECOND);
     let (cookie, id) = it.login("alice").await;
     it.clock.advance(4 * MINUTE);
     let loaded = load(&it.sessions, &cookie);
@@ -237,6 +239,15 @@ impl Nodes {
     /// Nodes that mind how old their lists are.
     async fn start_strictly(devices: DeviceSettings) -> Self {
         Self::with(devices, |builder| builder).await
+    }
+
+    /// The clock of the second is ahead of the first one's and the store's.
+    async fn start_apart(devices: DeviceSettings, ahead: Duration) -> Self {
+        let mut nodes = Self::start(devices).await;
+        let clock = ManualClock::new(nodes.clock.now() + ahead);
+        let builder = builder(&clock, nodes.stores[1].clone()).devices(devices);
+        nodes.nodes[1] = unhurried(builder).start().await.unwrap();
+        nodes
     }
 
     async fn with(devices: DeviceSettings, change: fn(SessionsBuilder) -> SessionsBuilder) -> Self {
@@ -372,6 +383,124 @@ async fn a_lost_index_costs_the_list_of_devices_and_nothing_else() {
     eventually(|| async { refilled().await == 2 }).await;
 }
 
+/// Nothing is lost for a login that comes to nothing, be it over one's own session or at the limit.
+#[actix_web::test]
+async fn a_login_that_comes_to_nothing_hides_and_ends_no_session() {
+    let it = limited(at_most(2)).await;
+    let (first, one) = it.login("alice").await;
+    let (second, two) = it.login("alice").await;
+    let long = "x".repeat(100_000);
+    for over in ["", &first, &second] {
+        let session = load(&it.sessions, over).session;
+        let failed = session
+            .authenticate("alice")
+            .entry("long", long.as_str())
+            .await;
+        assert!(matches!(failed, Err(LoginError::Insert(_))), "{failed:?}");
+        assert_eq!(it.ids("alice").await, [two, one]);
+        assert!(user(&it.sessions, &first).is_some() && user(&it.sessions, &second).is_some());
+    }
+    load(&it.sessions, &first)
+        .session
+        .revoke(two)
+        .await
+        .unwrap();
+    assert_eq!(it.ids("alice").await, [one]);
+    // The next login that stands leaves no more than there may be.
+    let (third, three) = it.login("alice").await;
+    assert_eq!(it.ids("alice").await[0], three);
+    let alive = [&first, &second, &third].map(|it_is| user(&it.sessions, it_is).is_some());
+    assert!(alive.iter().filter(|it| **it).count() <= 2);
+    let it = limited(refusing(1)).await;
+    let (first, one) = it.login("alice").await;
+    let session = load(&it.sessions, &first).session;
+    let failed = session
+        .authenticate("alice")
+        .entry("long", long.as_str())
+        .await;
+    assert!(failed.is_err());
+    assert_eq!(it.ids("alice").await, [one]);
+    let second = load(&it.sessions, "").session.authenticate("alice").await;
+    assert_eq!(second, Err(LoginError::TooManySessions));
+}
+
+#[actix_web::test]
+async fn rows_that_nobody_can_tell_to_be_the_users_take_no_place_and_are_not_ended() {
+    for devices in [at_most(1), refusing(1)] {
+        let it = limited(devices).await;
+        let (bobs, _) = it.login("bob").await;
+        let bob = it.rows("bob").await.remove(0);
+        let mut stripped = bob.clone();
+        stripped.label.clear();
+        let mut flipped = bob.clone();
+        flipped.label[0] ^= 1;
+        let mut odd = bob.clone();
+        odd.facts = vec![255; 20];
+        for row in [bob, stripped, flipped, odd] {
+            let session = row.session;
+            let mut moved = IndexUpdate::new(it.clock.now());
+            moved.row = Some(row);
+            it.index.update(key("alice"), &moved).await.unwrap();
+            assert_eq!(it.ids("alice").await, []);
+            let (cookie, id) = match it.try_login("alice").await {
+                Some(login) => login,
+                // What may be a row that is being put is waited for.
+                None => {
+                    let mut gone = IndexUpdate::new(it.clock.now());
+                    gone.removed = vec![session];
+                    it.index.update(key("alice"), &gone).await.unwrap();
+                    it.login("alice").await
+                }
+            };
+            assert!(user(&it.sessions, &bobs).is_some());
+            assert_eq!(it.ids("alice").await, [id]);
+            load(&it.sessions, &cookie).session.logout().await.unwrap();
+            it.keeps_rows("alice", 0).await;
+        }
+    }
+}
+
+/// The clock of one node is a minute ahead of the other's, the most that is tolerated.
+#[actix_web::test]
+async fn a_limit_holds_where_clocks_are_a_minute_apart() {
+    let it = Nodes::start_apart(refusing(1), MINUTE).await;
+    it.stores[0].set_call(Call::Read, Mode::Hanging);
+    let node = it.nodes[0].clone();
+    let first = tokio::spawn(async move { login(&node, "", "alice").await });
+    let rows = async || it.index().rows(key("alice")).await.unwrap().rows.len();
+    eventually(|| async { rows().await == 1 }).await;
+    // The one ahead drops no reservation of the other's.
+    let second = load(&it.nodes[1], "").session.authenticate("alice").await;
+    assert_eq!(second, Err(LoginError::TooManySessions));
+    it.stores[0].set_call(Call::Read, Mode::Up);
+    let cookie = first.await.unwrap();
+    assert!(user(&it.nodes[0], &cookie).is_some());
+    eventually(|| async { it.listed().await.len() == 1 }).await;
+    let second = load(&it.nodes[1], "").session.authenticate("alice").await;
+    assert_eq!(second, Err(LoginError::TooManySessions));
+}
+
+#[actix_web::test]
+async fn a_place_whose_reply_was_lost_is_given_back() {
+    let it = Nodes::start(refusing(1)).await;
+    it.stores[0].set_call(Call::Index, Mode::LosesReplies);
+    let session = load(&it.nodes[0], "").session;
+    session.authenticate("alice").await.unwrap_err();
+    let rows = async || it.index().rows(key("alice")).await.unwrap().rows.len();
+    eventually(|| async { rows().await == 0 }).await;
+    // And one that nobody waits for any more.
+    it.stores[1].set_call(Call::Read, Mode::Hanging);
+    let node = it.nodes[1].clone();
+    let login = tokio::spawn(async move {
+        let session = load(&node, "").session;
+        session.authenticate("alice").await
+    });
+    eventually(|| async { rows().await == 1 }).await;
+    login.abort();
+    eventually(|| async { rows().await == 0 }).await;
+    it.stores[1].set(Mode::Up);
+}
+
 #[actix_web::test]
 async fn a_login_that_comes_to_nothing_leaves_no_place_taken() {
     let it = limited(refusing(1)).await;
@@ -417,7 +546,8 @@ async fn an_eviction_whose_login_died_is_finished_by_the_next() {
         rows.iter().map(|row| row.state).collect::<Vec<_>>()
     };
     eventually(|| async { states().await == [RowState::Evicting] }).await;
-    assert_eq!(it.nodes[0].list_sessions("alice").await, Ok(vec![]));
+    // It goes on, and can be ended by whoever sees it.
+    assert_eq!(it.nodes[0].list_sessions("alice").await.unwrap().len(), 1);
     let second = login(&it.nodes[0], "", "alice").await;
     assert_eq!(user(&it.nodes[0], &first), None);
     assert!(user(&it.nodes[0], &second).is_some());

@@ -71,9 +71,13 @@ impl Labels {
         if !is_by_another(&row.label, key) {
             return None;
         }
-        let own = self.open(row, subject).ok();
-        let text = own.filter(|text| !text.is_empty()).or(fallback);
-        let sealed = self.seal(&text.unwrap_or_default(), subject, row.session);
+        let text = match self.open(row, subject) {
+            Ok(text) if !text.is_empty() => text,
+            // By a key that this node has not heard of: another one can read it.
+            Err(_) if !row.label.is_empty() => return None,
+            _ => fallback.unwrap_or_default(),
+        };
+        let sealed = self.seal(&text, subject, row.session);
         (!sealed.is_empty()).then_some(sealed)
     }
 

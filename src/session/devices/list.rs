@@ -13,6 +13,7 @@ use crate::ids::{SessionId, SubjectKey};
 use crate::index::IndexRow;
 use crate::observe::{self, tag};
 use crate::record::Record;
+use crate::revoke::Published;
 use crate::session::Session;
 use crate::session::error::LogoutError;
 use crate::session::observer::LogoutScope;
@@ -124,7 +125,10 @@ impl Session {
         // Not by what the row says: a store could make that forget the end too soon.
         let ended = service.node.revoke(service.end_by_id(id)).there.await;
         logout.tell_end(&ended);
-        ended?;
+        if ended? == Published::Succeeded {
+            // A login over it made another one, which lives on.
+            return Err(DeviceError::NotFound);
+        }
         let removed = service.unlist(subject, vec![id]);
         if !service.node.is_shared() {
             // A row that stays is not shown: its session has ended.

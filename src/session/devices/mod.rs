@@ -58,7 +58,9 @@ impl Service {
 
     /// The same of one, in the background.
     pub(crate) fn unlist_record(&self, record: &Record) {
-        if let Some(subject) = record.subject_key() {
+        if self.devices.is_some()
+            && let Some(subject) = record.subject_key()
+        {
             // It runs by itself. What it misses is dropped when it is next looked at.
             drop(self.unlist(subject, vec![record.id]));
         }

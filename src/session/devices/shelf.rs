@@ -26,7 +26,9 @@ const SWEEP: Duration = Duration::from_secs(60);
 pub(crate) struct Devices {
     pub(super) shelf: Arc<Shelf>,
     pub(super) settings: DeviceSettings,
-    pub(super) seen: SeenSessions,
+    pub(super) seen: Arc<SeenSessions>,
+    /// What keeps uses that are written at the same time to a number, if the store does not answer.
+    pub(super) uses: Arc<Semaphore>,
     pub(super) worker: Arc<Worker>,
 }
 
@@ -36,8 +38,6 @@ pub(super) struct Shelf {
     pub(super) index: Arc<dyn SessionIndex>,
     /// Whether the last call failed, and that was said.
     has_failed: AtomicBool,
-    /// What keeps uses that are written at the same time to a number, if the store does not answer.
-    pub(super) uses: Arc<Semaphore>,
 }
 
 impl Devices {
@@ -50,13 +50,13 @@ impl Devices {
         let shelf = Arc::new(Shelf {
             index,
             has_failed: AtomicBool::new(false),
-            uses: Arc::new(Semaphore::new(MOST_USES)),
         });
         worker.repeat(sweep(Arc::downgrade(&shelf), clock));
         Self {
             shelf,
             settings,
-            seen: SeenSessions::new(),
+            seen: Arc::new(SeenSessions::new()),
+            uses: Arc::new(Semaphore::new(MOST_USES)),
             worker,
         }
     }
@@ -79,7 +79,7 @@ impl Devices {
         self.run(async move { shelf.update(subject, &update).await })
     }
 
-    fn run<T: Send + 'static>(
+    pub(super) fn run<T: Send + 'static>(
         &self,
         call: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Attempt<T> {
@@ -118,7 +118,11 @@ impl Shelf {
 
 impl Shelf {
     pub(super) async fn sweep(&self, clock: &dyn Clock) -> Result<(), StoreError> {
-        self.heard(self.index.sweep(clock.now()).await).map(drop)
+        match self.index.sweep(clock.now()).await {
+            // It need not have asked anyone.
+            Ok(_) => Ok(()),
+            failed => self.heard(failed).map(drop),
+        }
     }
 }
 
