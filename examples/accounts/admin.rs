@@ -67,7 +67,6 @@ pub async fn end_session(
         .append_pair(USER, user)
         .finish();
     let id = session_id(field(&form, "session"));
-    // The library ends whatever it is told to. What is said here of the user is to be true.
     let listed = sessions.list_sessions(user).await?;
     let Some(it) = listed.iter().find(|it| Some(it.id) == id) else {
         say(&session, FlashKind::Warning, GONE);
@@ -77,7 +76,7 @@ pub async fn end_session(
     if is_own {
         session.logout().await?;
     } else {
-        sessions.end_session(it.id).await?;
+        sessions.revoke(user, it.id).await?;
     }
     let text = format!("“{user}” is logged out of “{}”.", it.label);
     say(&session, FlashKind::Success, text);

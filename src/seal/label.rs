@@ -34,6 +34,8 @@ pub(crate) type LabelNonce = [u8; NONCE];
 pub(crate) enum NoLabel {
     /// Its key does not open any more.
     KeyGone,
+    /// Its key was never heard of here.
+    KeyUnknown,
     /// It is no label of this row.
     NotAuthentic,
 }
@@ -74,7 +76,7 @@ impl LabelPlace<'_> {
             .ok_or(NoLabel::NotAuthentic)?;
         let gone = match ring.knows(*prefix) {
             true => NoLabel::KeyGone,
-            false => NoLabel::NotAuthentic,
+            false => NoLabel::KeyUnknown,
         };
         let key = ring.key_of(*prefix, now).ok_or(gone)?;
         self.open_with(key, rest).ok_or(NoLabel::NotAuthentic)
@@ -182,6 +184,9 @@ mod tests {
         assert!(place("shop").open(&label, &rotated, before).is_ok());
         let gone = place("shop").open(&label, &rotated, NOW);
         assert_eq!(gone, Err(NoLabel::KeyGone));
+        let elsewhere = KeyRing::single(published_secret(3));
+        let unknown = place("shop").open(&label, &elsewhere, NOW);
+        assert_eq!(unknown, Err(NoLabel::KeyUnknown));
         assert!(is_by_another(&label, rotated.sealing(NOW).unwrap()));
         assert!(!is_by_another(&label, old.sealing(NOW).unwrap()));
         // By the name of another key.

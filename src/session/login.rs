@@ -193,7 +193,12 @@ impl Login {
         let replaced = || session.with(|state| state.carried_of(key));
         let place = service.reserve(key, id, replaced).await?;
         let reading = reading.await?;
-        if self.again.is_some() {
+        let mut label = self.label;
+        if let Some(again) = self.again {
+            if label.is_none() {
+                // What the session was called, by the application or by its browser.
+                label = service.label_of(key, again).await;
+            }
             // Roles and groups are the old session's: if it was ended a moment ago they are not to live on under the
             // generations that ended it. What ends it later ends the new one too.
             session.confirm().await.map_err(|error| match error {
@@ -263,9 +268,7 @@ impl Login {
         }
         tell(&new, replaced, service);
         let device = session.with(|state| state.device.clone());
-        let label = self
-            .label
-            .or_else(|| device.as_deref().and_then(ClientDevice::label));
+        let label = label.or_else(|| device.as_deref().and_then(ClientDevice::label));
         place.fill(&new, label).await;
         Ok(LoggedIn {
             entries_dropped: begun.dropped,

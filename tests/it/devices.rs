@@ -186,6 +186,70 @@ async fn ones_own_session_is_ended_by_its_id_and_nothing_else_is_found() {
 }
 
 #[actix_web::test]
+async fn an_administrator_ends_a_session_of_the_named_user_alone() {
+    let audit = super::observer::Audit::default();
+    let it = Listed::with(|builder| audit.on(builder)).await;
+    let (cookie, id) = it.login("alice").await;
+    let (bobs, bob) = it.login("bob").await;
+    audit.take();
+    for odd in [bob, SessionId::from_bytes([0; 16])] {
+        assert_eq!(
+            it.sessions.revoke("alice", odd).await,
+            Err(DeviceError::NotFound)
+        );
+    }
+    assert!(audit.take().is_empty());
+    it.sessions.revoke("alice", id).await.unwrap();
+    let told = format!("{id} logout of Some(\"alice\"): This by the application");
+    assert_eq!(audit.take(), [told]);
+    assert_eq!(user(&it.sessions, &cookie), None);
+    assert!(user(&it.sessions, &bobs).is_some());
+    it.keeps_rows("alice", 0).await;
+    assert_eq!(
+        it.sessions.revoke("alice", id).await,
+        Err(DeviceError::NotFound)
+    );
+}
+
+#[actix_web::test]
+async fn a_login_once_more_keeps_what_the_session_is_called() {
+    let it = Listed::start().await;
+    let (cookie, _) = it.login_labelled("alice", "Living room TV").await;
+    it.clock.advance(SECOND);
+    let loaded = load(&it.sessions, &cookie);
+    loaded.session.reauthenticate().await.unwrap();
+    let cookie = sent(&it.sessions, loaded).await;
+    let listed = it.list(&cookie).await;
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].label, "Living room TV");
+    it.clock.advance(SECOND);
+    let loaded = load(&it.sessions, &cookie);
+    loaded
+        .session
+        .reauthenticate()
+        .label("Attic")
+        .await
+        .unwrap();
+    let cookie = sent(&it.sessions, loaded).await;
+    assert_eq!(it.list(&cookie).await[0].label, "Attic");
+}
+
+#[actix_web::test]
+async fn a_label_that_was_damaged_is_made_anew_with_the_next_use() {
+    let it = Listed::start().await;
+    let (cookie, id) = it.login_labelled("alice", "Kiosk 7").await;
+    let mut row = it.rows("alice").await.remove(0);
+    row.label[50] ^= 1;
+    it.put("alice", row).await;
+    assert_eq!(it.ids("alice").await, []);
+    it.clock.advance(10 * MINUTE);
+    let loaded = load(&it.sessions, &cookie);
+    loaded.session.insert("a", 1).unwrap();
+    sent(&it.sessions, loaded).await;
+    eventually(|| async { it.ids("alice").await == [id] }).await;
+}
+
+#[actix_web::test]
 async fn whatever_ends_a_session_takes_it_from_the_list() {
     let it = Listed::start().await;
     let login = async |remember: bool| {

@@ -177,6 +177,41 @@ async fn a_node_that_cannot_judge_shows_no_list() {
     eventually(|| async { it.nodes[0].list_sessions("alice").await.is_ok() }).await;
 }
 
+/// A list that begins anew refuses all sessions from before: they lock nobody out.
+#[actix_web::test]
+async fn sessions_that_are_older_than_the_list_take_no_place() {
+    let it = limited(refusing(1)).await;
+    let (_, id) = it.login("alice").await;
+    let rows = it.rows("alice").await;
+    let store = support::memory(&it.clock);
+    let index = store.session_index().unwrap();
+    it.clock.advance(SECOND);
+    let sessions = builder(&it.clock, store).devices(refusing(1));
+    let sessions = sessions.start().await.unwrap();
+    let mut row = IndexUpdate::new(it.clock.now());
+    row.row = rows.into_iter().find(|row| row.session == id);
+    index.update(key("alice"), &row).await.unwrap();
+    assert_eq!(sessions.list_sessions("alice").await, Ok(vec![]));
+    it.clock.advance(SECOND);
+    let cookie = login(&sessions, "", "alice").await;
+    assert!(user(&sessions, &cookie).is_some());
+}
+
+#[actix_web::test]
+async fn where_the_index_cannot_be_used_nothing_starts_under_a_limit() {
+    let clock = ManualClock::default();
+    let log = log(&clock);
+    for (devices, starts) in [(at_most(2), false), (listing(), true)] {
+        let store = Faulty::new(log.clone());
+        store.set_call(Call::Index, Mode::Down);
+        let started = builder(&clock, store).devices(devices).start().await;
+        assert_eq!(started.is_ok(), starts);
+        if let Err(error) = started {
+            assert!(matches!(error, ConfigError::Store(_)), "{error}");
+        }
+    }
+}
+
 #[actix_web::test]
 async fn a_limit_that_was_lowered_holds_from_the_next_login() {
     let it = limited(at_most(5)).await;

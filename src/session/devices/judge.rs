@@ -29,6 +29,8 @@ pub(super) enum JudgedRow {
     },
     /// It is not shown, and stays: it may count, or is another node's business.
     Hidden,
+    /// Neither: it may count once this node's list, or its clock, is another.
+    Doubtful,
     /// Its session has ended.
     Dead,
     /// It is not understood here, or not this subject's.
@@ -83,7 +85,7 @@ impl<'a> RowJudge<'a> {
                 is_remembered: record.class == Class::Remembered,
                 label,
             },
-            Err(refusal) if !refusal.is_final() => JudgedRow::Hidden,
+            Err(refusal) if !refusal.is_final() => JudgedRow::Doubtful,
             Err(refusal) if refusal.reason == Rejected::Idle => {
                 match self.rules.check_open(record, row.last_seen + lag) {
                     Ok(()) => JudgedRow::Hidden,
@@ -99,12 +101,12 @@ impl<'a> RowJudge<'a> {
         matches!(self.judge(row), JudgedRow::Dead)
     }
 
-    /// Whether it may keep a user from logging in: not one that nobody can tell to be theirs. If it is, it comes back with
-    /// its next use.
+    /// Whether it may keep a user from logging in: not one that nobody can tell to be theirs, or to count. If it does, it
+    /// comes back with its next use.
     pub(super) fn is_worth_a_place(&self, row: &IndexRow) -> bool {
         match self.judge(row) {
             JudgedRow::Counts { .. } | JudgedRow::Hidden => true,
-            JudgedRow::Dead | JudgedRow::Unreadable => false,
+            JudgedRow::Doubtful | JudgedRow::Dead | JudgedRow::Unreadable => false,
         }
     }
 

@@ -68,13 +68,11 @@ impl Labels {
         fallback: Option<String>,
     ) -> Option<Vec<u8>> {
         let key = self.ring.sealing(self.now)?;
-        if !is_by_another(&row.label, key) {
-            return None;
-        }
         let text = match self.open(row, subject) {
+            Ok(_) if !is_by_another(&row.label, key) => return None,
             Ok(text) if !text.is_empty() => text,
-            // By a key that this node has not heard of: another one can read it.
-            Err(_) if !row.label.is_empty() => return None,
+            // Another node can read it.
+            Err(NoLabel::KeyUnknown) => return None,
             _ => fallback.unwrap_or_default(),
         };
         let sealed = self.seal(&text, subject, row.session);

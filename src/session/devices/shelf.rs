@@ -61,6 +61,16 @@ impl Devices {
         }
     }
 
+    /// Fails where there is a limit and the index cannot be used: nobody could log in. Else that is said, and no more.
+    pub(crate) async fn try_out(&self, clock: &dyn Clock) -> Result<(), StoreError> {
+        let nobody = SubjectKey::from_bytes([0; 16]);
+        let tried = self.update(nobody, IndexUpdate::new(clock.now())).await;
+        match (tried, self.settings.max_sessions) {
+            (Err(error), Some(_)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether labels tell the client's address.
     pub(crate) fn tell_address(&self) -> bool {
         self.settings.address
