@@ -4,12 +4,14 @@
 //! 2. A row without its own label is nobody's.
 
 use sealed_session::KeyRing;
+use sealed_session::adapter::Incoming;
 use sealed_session::index::IndexUpdate;
 use sealed_session::revoke::Store;
 use sealed_session::session::DeviceError;
+use sealed_session::settings::ClientSettings;
 use sealed_session::testing::{ManualClock, published_secret};
 use sealed_session::time::{Clock, UnixMillis};
-use support::{MINUTE, SECOND, builder, eventually, memory};
+use support::{MINUTE, SECOND, builder, eventually, memory, with};
 
 use super::devices::{HOUR, Listed, key, listing};
 use super::direct::{load, sent, user};
@@ -233,4 +235,48 @@ async fn a_session_whose_label_went_with_its_key_is_an_unknown_device() {
 
 fn clock_start() -> UnixMillis {
     ManualClock::default().now()
+}
+
+/// A login by a request with this User-Agent, from 10.0.0.9, a proxy that names 203.0.113.7.
+async fn label_of(it: &Listed, user_agent: &[u8]) -> String {
+    it.clock.advance(SECOND);
+    let lines = |name: &'static str| {
+        let value: Option<&[u8]> = match name {
+            "user-agent" => Some(user_agent),
+            "x-forwarded-for" => Some(b"203.0.113.7"),
+            _ => None,
+        };
+        value.into_iter()
+    };
+    let device = it.sessions.device("10.0.0.9".parse().ok(), lines);
+    let incoming = Incoming::new(std::iter::empty()).device(device);
+    let loaded = it.sessions.load(incoming).unwrap();
+    loaded.session.authenticate("alice").await.unwrap();
+    sent(&it.sessions, loaded).await;
+    let listed = it.sessions.list_sessions("alice").await.unwrap();
+    listed[0].label.clone()
+}
+
+#[actix_web::test]
+async fn a_device_is_called_by_its_browser_and_by_its_address_only_if_asked() {
+    let firefox = b"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+    let it = Listed::start().await;
+    assert_eq!(label_of(&it, firefox).await, "Firefox on Linux");
+    let long = [b"Mozilla/5.0 ".repeat(9_000), b"\xff".to_vec()].concat();
+    for odd in [b"".as_slice(), b"<b>", b"\x1b[2J\xff", &long] {
+        assert_eq!(label_of(&it, odd).await, "unknown device");
+    }
+    let with_address = with(listing(), |it| it.address = true);
+    let it = Listed::with(|builder| {
+        let proxies = with(ClientSettings::default(), |it| {
+            it.trusted_proxies = vec!["10.0.0.0/8".into()];
+        });
+        builder.devices(with_address).client(proxies)
+    });
+    let it = it.await;
+    assert_eq!(
+        label_of(&it, firefox).await,
+        "Firefox on Linux, 203.0.113.7"
+    );
+    assert_eq!(label_of(&it, b"").await, "203.0.113.7");
 }
