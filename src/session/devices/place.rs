@@ -13,11 +13,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::client::{Devices, IndexClient};
 use super::facts;
 use super::judge::RowJudge;
 use super::labels::Labels;
 use super::settings::WhenFull;
-use super::shelf::{Devices, Shelf};
 use crate::client::ClientDevice;
 use crate::error::StoreError;
 use crate::ids::{KeyId, SessionId, SubjectKey};
@@ -123,12 +123,12 @@ impl Service {
         let Some(row) = facts::row(record, key, now) else {
             return;
         };
-        let (shelf, labels) = (Arc::clone(&devices.shelf), self.labels());
+        let (client, labels) = (Arc::clone(&devices.client), self.labels());
         let seen = Arc::clone(&devices.seen);
         let label = device.and_then(ClientDevice::label);
         devices.worker.begin(async move {
             let session = row.session;
-            if keep_up(&shelf, &labels, subject, row, now, label)
+            if keep_up(&client, &labels, subject, row, now, label)
                 .await
                 .is_err()
             {
@@ -142,7 +142,7 @@ impl Service {
 
 /// Puts the row of a session in use, and gives it a label if it has none that can be read, or an old one.
 async fn keep_up(
-    shelf: &Shelf,
+    client: &IndexClient,
     labels: &Labels,
     subject: SubjectKey,
     row: IndexRow,
@@ -154,12 +154,12 @@ async fn keep_up(
         row: Some(row),
         ..IndexUpdate::new(now)
     };
-    let answer = shelf.update(subject, &update).await?;
+    let answer = client.update(subject, &update).await?;
     let stored = answer.rows.iter().find(|row| row.session == session);
     let renewed = stored.and_then(|stored| labels.renewed(stored, subject, label));
     if let (Some(label), Some(row)) = (renewed, &mut update.row) {
         row.label = label;
-        shelf.update(subject, &update).await?;
+        client.update(subject, &update).await?;
     }
     Ok(())
 }
@@ -208,9 +208,9 @@ impl Place<'_> {
             ..IndexUpdate::new(now)
         };
         let seen = Arc::clone(&devices.seen);
-        let (shelf, subject, session) = (Arc::clone(&devices.shelf), self.subject, self.session);
+        let (client, subject, session) = (Arc::clone(&devices.client), self.subject, self.session);
         let filled = devices.run(async move {
-            let filled = shelf.update(subject, &update).await;
+            let filled = client.update(subject, &update).await;
             if filled.is_err() {
                 // The login stands without a row, until its next use.
                 seen.forget(&session);
