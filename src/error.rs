@@ -65,7 +65,9 @@ pub enum Rejected {
     /// Not used for longer than the idle limit.
     #[error("the session was idle for too long")]
     Idle,
-    /// The session was logged out, or an administrator ended it: the two cannot be told apart.
+    /// The session was logged out, an administrator ended it, or a login beyond
+    /// [`DeviceSettings::max_sessions`](crate::settings::DeviceSettings::max_sessions) took its place: these cannot be told
+    /// apart.
     #[error("the session was ended")]
     Ended,
     /// A login over this cookie made another session, which the browser holds or is about to.

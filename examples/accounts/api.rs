@@ -12,11 +12,13 @@
 //! | `POST /api/reauthenticate` | 204, and the five minutes begin anew |
 //! | `GET /api/csrf` | 200 `{"token", "header", "field"}`, for settings that ask for tokens |
 //! | `GET /api/events` | 200, server-sent events: `open`, and at the end of the session `ended` with the reason; or 401 |
+//! | `GET /api/sessions` | 200 `[{"session", "created_at", "last_seen_at", "label", "remembered", "current"}]`, the newest first, or 401 |
+//! | `DELETE /api/sessions/{session}` | 204; or 404 if the user has no such session; or 401 |
 //! | `POST /api/logout`, `/api/logout-all`, `/api/logout-others` | 204 |
 //! | `GET /healthz` | 200 `{"keys", "revocation"}` |
 //! | `GET /metrics` | 200, text for Prometheus; only with the feature `metrics` |
 //!
-//! Entries need no login. `errors.rs` has the answers that are not these.
+//! Entries need no login. The two of sessions are in `devices.rs`. `errors.rs` has the answers that are not these.
 
 use std::collections::BTreeMap;
 

@@ -14,7 +14,7 @@ use sealed_session::actix::{Forbidden, ReauthenticationRequired, SessionExt};
 use sealed_session::adapter::CrossSite;
 use sealed_session::{
     SessionInsertError,
-    session::{LoginError, TooLarge},
+    session::{DeviceError, LoginError, TooLarge},
 };
 use serde_json::json;
 
@@ -163,8 +163,13 @@ fn name<B>(response: &ServiceResponse<B>) -> &'static str {
         if let Some(CrossSite::NoToken | CrossSite::WrongToken) = error.as_error() {
             return "csrf_token";
         }
-        if let Some(LoginError::InvalidRoles) = error.as_error() {
-            return "invalid_roles";
+        match error.as_error() {
+            Some(LoginError::InvalidRoles) => return "invalid_roles",
+            Some(LoginError::TooManySessions) => return "too_many_sessions",
+            _ => (),
+        }
+        if let Some(DeviceError::Off) = error.as_error() {
+            return "no_devices";
         }
         if too_large(error).is_some() {
             return "session_too_large";
@@ -211,6 +216,14 @@ fn in_words(name: &str) -> (&'static str, &'static str) {
         "cookie_held" => (
             "Please try again",
             "The session in this browser has just ended. Log in to go on, or wait a minute.",
+        ),
+        "too_many_sessions" => (
+            "Logged in too often",
+            "You are logged in on as many devices as you may be. Log out on one of them first.",
+        ),
+        "no_devices" => (
+            "No list of devices",
+            "This server does not keep one: its settings say so.",
         ),
         "store_unavailable" => (
             "Please try again shortly",

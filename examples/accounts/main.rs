@@ -13,15 +13,19 @@
 //! | `audit.rs` | an audit log, a line for each login, logout and refused cookie |
 //! | `api.rs` | for programs: login, logout, renewal, roles, step-up and entries, as handlers |
 //! | `pages.rs` | for people: the same as forms, without scripts |
-//! | `organisations.rs` | groups of sessions, which an administrator ends at once |
+//! | `organisations.rs` | groups of sessions |
+//! | `admin.rs` | the page for administrators, who end sessions of anybody, or of all in a group |
+//! | `devices.rs` | where somebody is logged in, with "log out" beside each, as a page and as JSON |
 //! | `policy.rs` | the Content-Security-Policy |
 //! | `preferences.rs` | an entry with a type of its own: how times are shown |
 //! | `views.rs` | what the pages look like; `style.css` and `icon.svg` are their assets |
 //! | `errors.rs` | turning the library's errors into an application's own, as JSON or as a page |
 //! | `metrics.rs` | numbers for Prometheus, with `--features metrics` |
 
+mod admin;
 mod api;
 mod audit;
+mod devices;
 mod errors;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -144,6 +148,7 @@ fn routes(config: &mut web::ServiceConfig, sessions: &Sessions, doors: &Doors, m
             web::scope("")
                 .wrap(SessionMiddleware::new(sessions))
                 .configure(api::routes)
+                .configure(|config| devices::routes(config, doors))
                 .configure(|config| pages::routes(config, doors)),
         );
 }

@@ -3,19 +3,13 @@
 //! The session holds the group's key and not its name. The name is an entry beside it, which anybody can write into; so
 //! it is shown only where the group bears it out.
 
-use actix_web::{HttpResponse, Result, web};
-use maud::{Markup, html};
-use sealed_session::inspect::Health;
-use sealed_session::session::{FlashKind, Login};
-use sealed_session::{Session, Sessions};
+use sealed_session::Session;
+use sealed_session::session::Login;
 
-use crate::api::is_name;
-use crate::pages::{Fields, field, page, say, see_other};
-use crate::preferences::Preferences;
-use crate::views::{fact, layout};
-
-const KIND: &str = "org";
-const ENTRY: &str = "organisation";
+/// What kind of group they are.
+pub const KIND: &str = "org";
+/// The entry with the name, and the field of forms.
+pub const ENTRY: &str = "organisation";
 
 /// What is told of a name that no organisation can have.
 pub const NO_NAME: &str = "Please enter a name of at most 255 bytes.";
@@ -28,62 +22,4 @@ pub fn join(login: Login, name: &str) -> Login {
 pub fn of(session: &Session) -> Option<String> {
     let name: String = session.get(ENTRY).ok().flatten()?;
     session.is_in_group(KIND, &name).then_some(name)
-}
-
-pub async fn show_admin(session: Session, sessions: web::Data<Sessions>) -> HttpResponse {
-    page(admin(&session, &sessions.health(), "", None))
-}
-
-/// Logs out everyone of an organisation, also the administrator who asks for it.
-pub async fn end(
-    session: Session,
-    sessions: web::Data<Sessions>,
-    form: Fields,
-) -> Result<HttpResponse> {
-    let name = field(&form, ENTRY).trim();
-    if !is_name(name) {
-        let page_again = admin(&session, &sessions.health(), name, Some(NO_NAME));
-        return Ok(page(page_again));
-    }
-    let is_own = session.is_in_group(KIND, name);
-    if is_own {
-        // First: nothing can be written to a session that others ended.
-        session.logout().await?;
-    }
-    sessions
-        .end_group(KIND, name)
-        .await
-        .map_err(sealed_session::session::LogoutError::from)?;
-    let text = format!("Everyone of “{name}” is logged out.");
-    say(&session, FlashKind::Success, text);
-    Ok(see_other(if is_own { "/login" } else { "/admin" }))
-}
-
-fn admin(session: &Session, health: &Health, name: &str, problem: Option<&str>) -> Markup {
-    let since = Preferences::of(session).moment(Some(health.complete_since));
-    let content = html! {
-        section.card aria-labelledby="node-title" {
-            h2 id="node-title" { "This node" }
-            dl {
-                (fact("Revocations that are kept", html! { (health.entries) }))
-                (fact("Where", html! { (health.store) }))
-                (fact("The list is complete since", since))
-                (fact("Key that seals", html! { code { @if let Some(id) = health.sealing { (id) } } }))
-            }
-        }
-        section.card aria-labelledby="end-title" {
-            h2 id="end-title" { "Organisations" }
-            p.hint { "Ends every session of an organisation, whoever's it is." }
-            form.add method="post" action="/admin/end-organisation" {
-                div.wide {
-                    label for="organisation" { "Organisation" }
-                    input id="organisation" name=(ENTRY) value=(name) autocomplete="organization" maxlength="255" required
-                        aria-describedby="organisation-error" aria-invalid=[problem.map(|_| "true")];
-                }
-                button.danger type="submit" { "Log out everyone of it" }
-                p.error id="organisation-error" role="alert" { (problem.unwrap_or_default()) }
-            }
-        }
-    };
-    layout("Admin", Some(session), &[], &content)
 }

@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::api::{get, is_name, only};
 use crate::errors::Problem;
 use crate::views::{self, Draft, LoginForm};
-use crate::{organisations, preferences};
+use crate::{admin, organisations, preferences};
 
 /// How long after a login, or another proof of who somebody is, what matters most may be done.
 pub const STEP_UP: Duration = Duration::from_secs(5 * 60);
@@ -33,7 +33,7 @@ const LARGEST_FORM: usize = 1 << 20;
 /// Who may come in.
 #[derive(Clone)]
 pub struct Doors {
-    login: Require,
+    pub login: Require,
     admin: Require,
     recent: Require,
 }
@@ -85,7 +85,7 @@ pub fn assets(config: &mut web::ServiceConfig) {
 pub fn routes(config: &mut web::ServiceConfig, doors: &Doors) {
     let post = web::post;
     let login = |route: Route| route.wrap(doors.login.clone());
-    let admin = |route: Route| route.wrap(doors.admin.clone());
+    let admins = |route: Route| route.wrap(doors.admin.clone());
     let recent = |route: Route| route.wrap(doors.recent.clone());
     let both = "GET, HEAD, POST";
     config
@@ -96,15 +96,16 @@ pub fn routes(config: &mut web::ServiceConfig, doors: &Doors) {
             both,
             [get().to(show_login), post().to(log_in)],
         ))
-        .service(only(
-            "/admin",
-            "GET, HEAD",
-            [admin(get().to(organisations::show_admin))],
-        ))
+        .service(only("/admin", "GET, HEAD", [admins(get().to(admin::show))]))
         .service(only(
             "/admin/end-organisation",
             "POST",
-            [admin(post().to(organisations::end))],
+            [admins(post().to(admin::end_organisation))],
+        ))
+        .service(only(
+            "/admin/end-session",
+            "POST",
+            [admins(post().to(admin::end_session))],
         ))
         .service(only(
             "/preferences",

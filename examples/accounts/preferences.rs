@@ -19,6 +19,23 @@ const FARTHEST_WEST: i32 = -12 * 60;
 const FARTHEST_EAST: i32 = 14 * 60;
 const STEP: i32 = 30;
 
+/// In seconds.
+const DAY: u64 = 24 * 60 * 60;
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Preferences {
@@ -45,16 +62,54 @@ impl Preferences {
         let Some(time) = time else {
             return Markup::default();
         };
-        let by = Duration::from_secs(u64::from(self.offset.unsigned_abs()) * 60);
-        let local = match self.offset < 0 {
-            true => time.minus(by),
-            false => time + by,
-        };
-        let local = local.to_string();
+        let local = self.local(time).to_string();
         let (day, clock) = local.split_once('T').unwrap_or_default();
         let length = if self.seconds { 8 } else { 5 };
         let clock = clock.get(..length).unwrap_or_default();
         html! { time datetime=(time) { (day) " " (clock) " " (zone(self.offset)) } }
+    }
+
+    /// How long ago that was, in words. What is still to come, by another node's clock, is just now.
+    pub fn ago(&self, time: UnixMillis, now: UnixMillis) -> String {
+        let minutes = now.since(time).as_secs() / 60;
+        let [today, day] = [now, time].map(|time| self.local(time).as_secs() / DAY);
+        match (minutes, today.saturating_sub(day)) {
+            (0, _) => "just now".to_owned(),
+            (1, _) => "1 minute ago".to_owned(),
+            (2..60, _) => format!("{minutes} minutes ago"),
+            (60..120, _) => "1 hour ago".to_owned(),
+            // Last evening is not yesterday yet to somebody who is up.
+            (120..360, _) | (_, 0) => format!("{} hours ago", minutes / 60),
+            (_, 1) => "yesterday".to_owned(),
+            _ => format!("on {}", self.date(time)),
+        }
+    }
+
+    /// The day, such as 3 November 2026.
+    fn date(&self, time: UnixMillis) -> String {
+        let local = self.local(time).to_string();
+        let (date, _) = local.split_once('T').unwrap_or_default();
+        let mut parts = date.splitn(3, '-');
+        let mut part = || parts.next().and_then(|part| part.parse::<usize>().ok());
+        let (year, month, day) = (part(), part(), part());
+        match (
+            year,
+            month.and_then(|it| MONTHS.get(it.wrapping_sub(1))),
+            day,
+        ) {
+            (Some(year), Some(month), Some(day)) => format!("{day} {month} {year}"),
+            // Later than years have four digits.
+            _ => local,
+        }
+    }
+
+    /// The time that a clock shows there, as if it were one of UTC.
+    fn local(&self, time: UnixMillis) -> UnixMillis {
+        let by = Duration::from_secs(u64::from(self.offset.unsigned_abs()) * 60);
+        match self.offset < 0 {
+            true => time.minus(by),
+            false => time + by,
+        }
     }
 }
 

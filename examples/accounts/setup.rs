@@ -17,7 +17,7 @@ use sealed_session::store::Redb;
 use sealed_session::{
     ConfigError, SessionConfig, Sessions,
     keys::{KeySource, KeyTables, SystemRandom},
-    settings::{ClientBinding, ClientSettings, CookieSettings, SiteData},
+    settings::{ClientBinding, ClientSettings, CookieSettings, DeviceSettings, SiteData},
     store::StoreError,
     time::{Clock, SystemClock},
 };
@@ -98,10 +98,13 @@ pub async fn sessions(options: &Options) -> Result<Sessions, Failure> {
     cookie.clear_site_data = vec![SiteData::Storage];
     let mut client = ClientSettings::default();
     client.binding = ClientBinding::Signal;
+    let mut devices = DeviceSettings::default();
+    devices.index = true;
     let builder = Sessions::builder(AUDIENCE)
         .key_source(KeySource::File(keys))
         .cookie(cookie)
         .client(client)
+        .devices(devices)
         .observer(audit::observe);
     let builder = match &options.redis {
         Some(url) => builder.store(redis(url)?),

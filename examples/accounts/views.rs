@@ -2,8 +2,7 @@
 //!
 //! 1. Every value is escaped: what a user wrote cannot become markup.
 //! 2. No script and no inline style. Without them nothing is hidden that somebody needs: times are in UTC unless
-//!    asked otherwise, and what a
-//!    form does is said beside it.
+//!    asked otherwise, and what a form does is said beside it.
 //! 3. Messages are in one region that a screen reader announces. They are taken from the session by the page that shows
 //!    them, so the next one is without.
 
@@ -20,8 +19,9 @@ use crate::preferences::{self, Preferences};
 pub const ROLES: [(&str, &str); 2] = [("admin", "Administrator"), ("editor", "Editor")];
 
 /// What the navigation leads to.
-const PAGES: [(&str, &str); 3] = [
+const PAGES: [(&str, &str); 4] = [
     ("/", "Account"),
+    ("/devices", "Devices"),
     ("/admin", "Admin"),
     ("/sensitive", "Danger zone"),
 ];
@@ -189,6 +189,7 @@ pub fn account(session: &Session, draft: &Draft<'_>) -> Markup {
             section.card aria-labelledby="ends-title" {
                 h2 id="ends-title" { "Devices" }
                 ul.actions {
+                    li { a href="/devices" { "Where you are logged in" } }
                     (action("/logout-others", "Log out other devices", "Ends every session of yours but this one."))
                     (action("/logout-all", "Log out everywhere",
                         "Ends every session of yours. Copies of their cookies are worth nothing from then on."))

@@ -6,6 +6,7 @@
 //!    it, and nothing of the header itself.
 //! 3. Applications name a session otherwise if they like. That text goes through [`label`] too.
 
+use std::fmt;
 use std::net::IpAddr;
 
 /// The longest label in bytes.
@@ -15,7 +16,7 @@ const LONGEST_USER_AGENT: usize = 512;
 
 /// What a request tells of the device that sent it, for the label of its session. Made by
 /// [`Sessions::device`](crate::Sessions::device).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ClientDevice {
     user_agent: Box<[u8]>,
     address: Option<IpAddr>,
@@ -39,10 +40,23 @@ impl ClientDevice {
     }
 }
 
+/// Shows nothing of who it is.
+impl fmt::Debug for ClientDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientDevice").finish_non_exhaustive()
+    }
+}
+
 /// A browser and a system that are known by name: `"Firefox on Linux"`.
 #[cfg(feature = "user-agent")]
 fn name(user_agent: &[u8]) -> Option<String> {
-    let user_agent = std::str::from_utf8(user_agent).ok()?;
+    let user_agent = match str::from_utf8(user_agent) {
+        // It was cut off inside of a character.
+        Err(error) if error.error_len().is_none() => {
+            str::from_utf8(user_agent.get(..error.valid_up_to())?).ok()?
+        }
+        text => text.ok()?,
+    };
     let known = woothee::parser::Parser::new().parse(user_agent)?;
     let of = |name| match name {
         "UNKNOWN" => None,
@@ -80,12 +94,14 @@ pub(crate) fn label(text: &str) -> Option<String> {
     (!label.is_empty()).then_some(label)
 }
 
-/// Whether it turns the direction of what follows, or shows nothing (Unicode Standard Annex 9): with such a label one
-/// row of a list could pass for another.
+/// Whether it turns the direction of what follows (Unicode Standard Annex 9), or shows nothing: with such a label one row of
+/// a list could pass for another.
 fn turns(c: char) -> bool {
     matches!(
         c,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}'
     )
 }
 
@@ -140,6 +156,11 @@ mod tests {
             assert_eq!(named(odd), None, "{odd:.20}");
         }
         assert_eq!(ClientDevice::new(b"\xff Firefox", None).label(), None);
+        let cut = format!(
+            "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0{}",
+            "é".repeat(300)
+        );
+        assert_eq!(named(&cut).as_deref(), Some("Firefox on Linux"));
     }
 
     #[test]
@@ -159,6 +180,7 @@ mod tests {
             ("<b>&amp;", Some("<b>&amp;")),
             ("", None),
             ("\n\u{200f} ", None),
+            ("\u{3164}\u{2800}\u{fe0f}", None),
         ];
         for (text, made) in cases {
             assert_eq!(label(text).as_deref(), made, "{text:?}");

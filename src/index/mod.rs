@@ -25,6 +25,7 @@ pub use row::{IndexRow, IndexRows, RowState};
 pub use update::{IndexUpdate, MOST_ROWS, RowLimit, WhenRowsFull};
 
 /// What a store promises that keeps an index of sessions. Optional: a store without one revokes as well as any.
+/// Implementations need the attribute of the crate `async-trait`, as for the other two contracts.
 ///
 /// A store says that it keeps one by [`Journal::session_index`](crate::revoke::Journal::session_index) or
 /// [`ReplicatedLog::session_index`](crate::revoke::ReplicatedLog::session_index).
@@ -55,8 +56,8 @@ pub trait SessionIndex: Send + Sync + fmt::Debug + 'static {
         update: &IndexUpdate,
     ) -> Result<IndexRows, StoreError>;
 
-    /// Forgets a limited number of rows whose `until` has passed, and returns how many. Called every minute or so. A
-    /// store that forgets by itself does nothing.
+    /// Forgets rows whose `until` has passed, some ten thousand at the most so that nothing else waits for long, and returns
+    /// how many. Called every minute or so, and what is left comes then. A store that forgets by itself does nothing.
     ///
     /// # Errors
     /// When the store cannot be reached.

@@ -4,6 +4,19 @@ use crate::ids::SessionId;
 use crate::time::UnixMillis;
 
 /// One session of a subject, as a store keeps it.
+///
+/// A store that reads a row back makes it with [`new`](Self::new), and sets the other fields:
+///
+/// ```
+/// use sealed_session::index::{IndexRow, RowState};
+/// use sealed_session::{revoke::SessionId, time::UnixMillis};
+///
+/// let (session, seen, until) = (SessionId::from_bytes([7; 16]), UnixMillis::from_secs(1), UnixMillis::from_secs(2));
+/// let mut row = IndexRow::new(session, RowState::Listed, seen, until);
+/// row.facts = b"as they were put".to_vec();
+/// row.label = b"as it was put".to_vec();
+/// # assert_eq!(row.last_seen, seen);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IndexRow {
@@ -64,7 +77,7 @@ impl IndexRow {
 }
 
 impl IndexRows {
-    /// These rows, all of them understood.
+    /// These rows, all of them understood. A store that skipped some sets [`unreadable`](Self::unreadable).
     pub fn new(rows: Vec<IndexRow>) -> Self {
         Self {
             rows,

@@ -16,14 +16,17 @@ pub const MOST_ROWS: usize = 100;
 /// 2. The rows of `removed` are dropped.
 /// 3. `row` is put. If there is one of the same session, that is replaced, with three exceptions: the later `last_seen`
 ///    stays; what is [`Evicting`](RowState::Evicting) stays so; and where the new label is empty the old one stays.
-/// 4. If it is a new one, and as many are counted as `limit` allows, [`WhenRowsFull`] says what happens first.
+/// 4. If it is a new one, and as many are counted as `limit` allows, [`WhenRowsFull`] says what happens first. Those of
+///    `replaced` are not counted, and make no room: whoever puts the row ends them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IndexUpdate {
     /// The node's time.
     pub now: UnixMillis,
-    /// Sessions that have ended, or made place for the one of `row`.
+    /// Sessions that have ended.
     pub removed: Vec<SessionId>,
+    /// Sessions whose place the one of `row` takes.
+    pub replaced: Vec<SessionId>,
     /// What is put.
     pub row: Option<IndexRow>,
     /// How many there may be. Does not matter without a `row`.
@@ -58,6 +61,7 @@ impl IndexUpdate {
         Self {
             now,
             removed: Vec::new(),
+            replaced: Vec::new(),
             row: None,
             limit: RowLimit::MOST,
         }
@@ -80,8 +84,10 @@ impl IndexUpdate {
             *old = joined(old, row);
             return true;
         }
-        while rows.iter().filter(|row| row.state.is_counted()).count() >= self.limit.rows {
-            let counted = rows.iter_mut().filter(|row| row.state.is_counted());
+        let is_counted =
+            |row: &IndexRow| row.state.is_counted() && !self.replaced.contains(&row.session);
+        while rows.iter().filter(|row| is_counted(row)).count() >= self.limit.rows {
+            let counted = rows.iter_mut().filter(|row| is_counted(row));
             let longest_ago = counted.min_by_key(|row| (row.last_seen, row.session));
             match (self.limit.when_full, longest_ago) {
                 (WhenRowsFull::Refuse, _) | (_, None) => return false,
@@ -207,6 +213,28 @@ mod tests {
         };
         put(named, 1, WhenRowsFull::Refuse).apply(&mut rows);
         assert_eq!(rows[0].label, b"other");
+    }
+
+    #[test]
+    fn what_is_replaced_is_not_counted_and_makes_no_room() {
+        use RowState::{Evicting, Listed};
+        let mut rows = vec![row(1, 1), row(2, 2)];
+        let replacing = |when_full| IndexUpdate {
+            replaced: vec![row(1, 0).session, row(9, 0).session],
+            ..put(row(3, 3), 2, when_full)
+        };
+        assert!(
+            !replacing(WhenRowsFull::Refuse)
+                .apply(&mut rows.clone())
+                .is_full
+        );
+        rows.push(row(4, 4));
+        let update = replacing(WhenRowsFull::Evict);
+        update.apply(&mut rows);
+        assert_eq!(
+            states(&rows),
+            [(1, Listed), (2, Evicting), (4, Listed), (3, Listed)]
+        );
     }
 
     #[test]

@@ -202,6 +202,13 @@ impl KeyRing {
         }
     }
 
+    /// Whether there is, or was, a key whose id begins with `prefix`, also if it does not open any more.
+    pub(crate) fn knows(&self, prefix: [u8; 4]) -> bool {
+        let keys = self.keys.iter().map(|key| &key.id);
+        let mut ids = keys.chain(&self.revoked).chain(&self.pruned);
+        ids.any(|id| id.prefix() == prefix)
+    }
+
     /// Whether the key whose id begins with `prefix` was revoked.
     pub(crate) fn is_revoked(&self, prefix: [u8; 4]) -> bool {
         self.revoked.iter().any(|id| id.prefix() == prefix)

@@ -20,6 +20,8 @@ pub(crate) struct Worker {
     handle: Handle,
     /// Revocations under way; not the loops that run for ever.
     unfinished: TaskTracker,
+    /// What is no revocation.
+    beside: TaskTracker,
     stop: CancellationToken,
     /// `None` only while dropping.
     thread: Option<JoinHandle<()>>,
@@ -46,6 +48,7 @@ impl Worker {
         Ok(Self {
             handle,
             unfinished: TaskTracker::new(),
+            beside: TaskTracker::new(),
             stop,
             thread: Some(thread),
         })
@@ -56,9 +59,9 @@ impl Worker {
         self.unfinished.spawn_on(work, &self.handle);
     }
 
-    /// Runs `work` beside. Closing does not wait for it, and does not count it: it is no revocation.
+    /// Runs `work` beside, to its end. It is no revocation: closing waits for it at last, and does not count it.
     pub(crate) fn begin(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.handle.spawn(work);
+        self.beside.spawn_on(work, &self.handle);
     }
 
     /// Runs a loop until the worker stops. It must not keep the worker's owner alive.
@@ -74,10 +77,12 @@ impl Worker {
         rest: impl Future<Output = ()> + Send + 'static,
     ) -> usize {
         self.unfinished.close();
-        let tracker = self.unfinished.clone();
+        self.beside.close();
+        let (tracker, beside) = (self.unfinished.clone(), self.beside.clone());
         let all = async move {
             tracker.wait().await;
             rest.await;
+            beside.wait().await;
         };
         // The timer is made on the worker: the caller's executor may have none.
         let wait = self

@@ -10,8 +10,8 @@
 //! 1. XChaCha20-Poly1305 under a key with a label of its own. All labels have one length.
 //! 2. The associated data is `"sealed-session label"`, the audience (each after its length, as in a token's), the
 //!    subject's key, the session's id and the whole id of the key: a store cannot move a label to another row.
-//! 3. Any key of the ring that opens now will do. A label whose key has gone is lost. One that does not open under its
-//!    key is another row's, or was changed.
+//! 3. Any key of the ring that opens now will do. A label whose key has gone is lost. One whose key was never known, or that
+//!    does not open under it, is another row's, or was changed.
 
 use crate::ids::{KeyId, SessionId, SubjectKey};
 use crate::keys::{Key, KeyRing};
@@ -32,8 +32,10 @@ pub(crate) type LabelNonce = [u8; NONCE];
 /// Why a label cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoLabel {
-    /// Its key does not open any more, or was never known.
+    /// Its key does not open any more.
     KeyGone,
+    /// Its key was never heard of here.
+    KeyUnknown,
     /// It is no label of this row.
     NotAuthentic,
 }
@@ -72,7 +74,11 @@ impl LabelPlace<'_> {
         let (prefix, rest) = sealed
             .split_first_chunk::<PREFIX>()
             .ok_or(NoLabel::NotAuthentic)?;
-        let key = ring.key_of(*prefix, now).ok_or(NoLabel::KeyGone)?;
+        let gone = match ring.knows(*prefix) {
+            true => NoLabel::KeyGone,
+            false => NoLabel::KeyUnknown,
+        };
+        let key = ring.key_of(*prefix, now).ok_or(gone)?;
         self.open_with(key, rest).ok_or(NoLabel::NotAuthentic)
     }
 
@@ -178,6 +184,9 @@ mod tests {
         assert!(place("shop").open(&label, &rotated, before).is_ok());
         let gone = place("shop").open(&label, &rotated, NOW);
         assert_eq!(gone, Err(NoLabel::KeyGone));
+        let elsewhere = KeyRing::single(published_secret(3));
+        let unknown = place("shop").open(&label, &elsewhere, NOW);
+        assert_eq!(unknown, Err(NoLabel::KeyUnknown));
         assert!(is_by_another(&label, rotated.sealing(NOW).unwrap()));
         assert!(!is_by_another(&label, old.sealing(NOW).unwrap()));
         // By the name of another key.

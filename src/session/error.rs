@@ -144,7 +144,7 @@ pub enum LoginError {
     #[error("a session belongs to up to 8 groups, whose kinds and names have 1 to 255 bytes")]
     InvalidGroups,
     /// The user has as many sessions as they may, and the settings refuse another one
-    /// ([`WhenFull::Refuse`](crate::settings::WhenFull::Refuse)). Answer 409: they may end one elsewhere.
+    /// ([`WhenFull::Refuse`](crate::settings::WhenFull::Refuse), which says how a login page lets them end one). Answer 409.
     #[error("the user has as many sessions as they may")]
     TooManySessions,
     /// The session's entries do not fit, or the session cannot be written now.

@@ -147,8 +147,13 @@ impl Login {
     }
 
     /// What the session is called in a list of its user's devices ([`Session::list_sessions`]), such as `"Kiosk 7"`. Default:
-    /// what its browser says of itself, `"Firefox on Linux"`. Cut off after 95 bytes; control characters, and those that turn
-    /// the direction of text, are dropped. Sealed before it is stored.
+    /// what its browser says of itself, `"Firefox on Linux"`, with the client's address where
+    /// [`DeviceSettings::address`](crate::settings::DeviceSettings::address) says so. To a label that is given here no address
+    /// is added. Cut off after 95 bytes; control characters, and those that turn the direction of text, are dropped. Sealed
+    /// before it is stored.
+    ///
+    /// It lives in the index alone, not in the cookie. A session whose row was lost comes back to the list with its next use,
+    /// called by what the browser of that request says. [`Session::reauthenticate`] keeps the label.
     pub fn label(mut self, label: impl AsRef<str>) -> Self {
         self.label = device::label(label.as_ref());
         self
@@ -190,10 +195,15 @@ impl Login {
         let id = service.fresh_id().map_err(SessionInsertError::from)?;
         let reading = service.node.read(keys);
         // Meanwhile, if there is a limit.
-        let replaced = session.with(|state| state.carried_of(key));
+        let replaced = || session.with(|state| state.carried_of(key));
         let place = service.reserve(key, id, replaced).await?;
         let reading = reading.await?;
-        if self.again.is_some() {
+        let mut label = self.label;
+        if let Some(again) = self.again {
+            if label.is_none() {
+                // What the session was called, by the application or by its browser.
+                label = service.label_of(key, again).await;
+            }
             // Roles and groups are the old session's: if it was ended a moment ago they are not to live on under the
             // generations that ended it. What ends it later ends the new one too.
             session.confirm().await.map_err(|error| match error {
@@ -263,9 +273,7 @@ impl Login {
         }
         tell(&new, replaced, service);
         let device = session.with(|state| state.device.clone());
-        let label = self
-            .label
-            .or_else(|| device.as_deref().and_then(ClientDevice::label));
+        let label = label.or_else(|| device.as_deref().and_then(ClientDevice::label));
         place.fill(&new, label).await;
         Ok(LoggedIn {
             entries_dropped: begun.dropped,

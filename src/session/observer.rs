@@ -61,6 +61,9 @@ impl<F: Fn(&SessionEvent<'_>) + Send + Sync + 'static> SessionObserver for F {
 /// here when the session's cookie is refused. A request that carries no cookie of ours and does nothing to a session
 /// makes no event.
 ///
+/// A login that fails makes none, such as one that is refused as
+/// [`TooManySessions`](crate::session::LoginError::TooManySessions); but the ends of sessions that it had ended by then are told.
+///
 /// The subject is the application's name for the user, in full; `None` of a session that nobody logged in to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -144,7 +147,9 @@ pub enum LogoutScope<'e> {
     /// Everyone's.
     Everyone,
     /// One that was not used for the longest time: a login beyond
-    /// [`DeviceSettings::max_sessions`](crate::settings::DeviceSettings::max_sessions) took its place.
+    /// [`DeviceSettings::max_sessions`](crate::settings::DeviceSettings::max_sessions) took its place. Told before the
+    /// [`LoggedIn`](SessionEvent::LoggedIn) of `by`, which does not come if that login fails after all. Without its label: whoever
+    /// wants to tell it lists the user's sessions before the login.
     Evicted {
         /// The session that logged in.
         by: SessionId,

@@ -176,7 +176,8 @@ pub enum CommitError {
     #[error("the session could not be sealed: key {0} cannot seal")]
     Cipher(KeyId),
     /// The session was ended while the request ran: by its own logout elsewhere, by that of all its user's
-    /// sessions during a login, or by its absolute limit. What was written is lost.
+    /// sessions during a login, by its absolute limit, or because more logins ran at once than
+    /// [`DeviceSettings::max_sessions`](crate::settings::DeviceSettings::max_sessions) allows. What was written is lost.
     #[error("the session was ended while the request ran")]
     Ended,
     /// A write, a login or a renewal on a node whose list cannot be trusted any more. What was written is lost.

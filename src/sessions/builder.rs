@@ -328,6 +328,9 @@ impl SessionsBuilder {
         let index = index.filter(|_| self.devices.index);
         let devices =
             index.map(|index| Devices::new(index, self.devices, clock.clone(), worker.clone()));
+        if let Some(devices) = &devices {
+            devices.try_out(&*clock).await?;
+        }
         let binding = Binding::new(cookie.name(), &self.audience);
         let (current, earlier) = scopes(cookie, previous, &binding, remembered);
         let service = Service {

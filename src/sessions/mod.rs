@@ -160,7 +160,7 @@ impl Sessions {
     }
 
     /// A logout that the observer is to be told of.
-    fn logout<'e>(
+    pub(super) fn logout<'e>(
         &self,
         session: Option<SessionId>,
         subject: Option<&str>,

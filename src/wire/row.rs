@@ -18,8 +18,8 @@ pub(crate) struct RowLayout {
     pub(crate) generation: u64,
     pub(crate) everyone: u64,
     pub(crate) groups: Vec<([u8; 16], u64)>,
-    /// The first bytes of the id of the key that sealed the session.
-    pub(crate) key: [u8; 4],
+    /// The first bytes of the ids of the key that sealed the session, and of those that it passed through before.
+    pub(crate) keys: Vec<[u8; 4]>,
 }
 
 impl RowLayout {

@@ -42,7 +42,15 @@ async fn pages_run_nothing_and_load_nothing_but_their_own_files() {
     let away = look(&browser, "/login").await.is(303);
     assert_eq!(away.header("location"), Some("/"));
     let mut pages = vec![login];
-    for path in ["/", "/admin", "/sensitive", "/confirm"] {
+    let of_alice = "/admin?user=%3Cb%3Ealice%3C/b%3E";
+    for path in [
+        "/",
+        "/devices",
+        "/admin",
+        of_alice,
+        "/sensitive",
+        "/confirm",
+    ] {
         let page = look(&browser, path).await.is(200);
         assert!(page.body.contains("&lt;b&gt;alice&lt;/b&gt;"), "{page:?}");
         pages.push(page);
@@ -243,6 +251,7 @@ async fn without_a_login_people_are_led_to_it_and_programs_told() {
     let nobody = server.browser();
     for (path, leads) in [
         ("/", "/login?next=/"),
+        ("/devices", "/login?next=/devices"),
         ("/admin", "/login?next=/admin"),
         ("/sensitive", "/login?next=/sensitive"),
         ("/admin?a=1%26b", "/login?next=/admin%3Fa%3D1%2526b"),
@@ -253,7 +262,14 @@ async fn without_a_login_people_are_led_to_it_and_programs_told() {
         assert_eq!(answer.header("www-authenticate"), None);
         nobody.get(path).await.is(401).error("not_authenticated");
     }
-    for path in ["/renew", "/confirm", "/logout-all", "/logout-others"] {
+    for path in [
+        "/renew",
+        "/confirm",
+        "/logout-all",
+        "/logout-others",
+        "/devices/end",
+        "/admin/end-session",
+    ] {
         let answer = send(&server, &nobody, path, "").await.is(303);
         assert_eq!(answer.header("location"), Some("/login"), "{path}");
     }

@@ -11,13 +11,13 @@ use crate::kill::configure;
 use support::accounts::{Errors, Server, Steps, command, folder};
 use support::{Answer, Browser};
 
-async fn look(browser: &Browser, path: &str) -> Answer {
+pub async fn look(browser: &Browser, path: &str) -> Answer {
     let seen = [("accept", "text/html")];
     browser.send_with(Method::GET, path, &seen).await
 }
 
 /// Sends a form with the browser's cookies, and keeps those that come.
-async fn send(server: &Server, browser: &Browser, path: &str, form: &str) -> Answer {
+pub async fn send(server: &Server, browser: &Browser, path: &str, form: &str) -> Answer {
     let cookie = browser.header().unwrap_or_default();
     let headers = [
         ("accept", "text/html"),

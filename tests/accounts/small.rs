@@ -1,5 +1,6 @@
 //! The small examples do what their first lines say.
 
+use std::io::Read;
 use std::process::{Child, Command, Stdio};
 
 use actix_session::storage::CookieSessionStore;
@@ -10,7 +11,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use reqwest::Method;
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use support::web_socket::WebSocket;
 use support::{Browser, eventually, example, ports};
@@ -23,7 +24,8 @@ impl Running {
         let address = ports::local(ports::free(1));
         let mut command = Command::new(example(name));
         command.arg(address.to_string()).args(arguments);
-        let child = command.stdin(Stdio::null()).spawn().unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let child = command.spawn().unwrap();
         let running = Self(child, format!("http://{address}"));
         eventually(|| async { tokio::net::TcpStream::connect(address).await.is_ok() }).await;
         running
@@ -31,6 +33,15 @@ impl Running {
 
     fn browser(&self) -> Browser {
         Browser::new(&self.1)
+    }
+
+    /// Ends it, and returns what it printed.
+    fn printed(mut self) -> String {
+        self.0.kill().unwrap();
+        let mut printed = String::new();
+        let mut output = self.0.stdout.take().unwrap();
+        output.read_to_string(&mut printed).unwrap();
+        printed
     }
 }
 
@@ -65,7 +76,7 @@ fn small_examples_are_small() {
             seen += 1;
         }
     }
-    assert!(seen >= 9, "{seen}");
+    assert!(seen >= 10, "{seen}");
 }
 
 #[actix_web::test]
@@ -139,6 +150,55 @@ async fn the_example_of_roles_lets_in_whom_it_says() {
     editor.delete("/articles/1").await.is(403);
     let admin = of("admin").await;
     assert_eq!(admin.delete("/articles/1").await.body, "ada removed 1");
+}
+
+#[actix_web::test]
+async fn the_example_of_devices_lists_names_and_ends_them_and_lets_three_in() {
+    let example = Running::start("devices", &[]).await;
+    let list = async |browser: &Browser| browser.get("/devices").await.is(200).json();
+    let told = |listed: &Value, what: &str| -> Vec<String> {
+        let listed = listed.as_array().unwrap().iter();
+        let mut told: Vec<_> = listed.map(|it| it[what].as_str().unwrap().into()).collect();
+        told.sort();
+        told
+    };
+    let current = async |browser: &Browser| {
+        let listed = list(browser).await;
+        let mut listed = listed.as_array().unwrap().iter();
+        let own = listed.find(|it| it["is_current"] == true).unwrap();
+        own["id"].as_str().unwrap().to_owned()
+    };
+    let [firefox, television, script] = std::array::from_fn(|_| example.browser());
+    firefox.get("/devices").await.is(401);
+    let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+    let agent = [("user-agent", agent)];
+    let login = firefox.send_with(Method::POST, "/login/ada", &agent).await;
+    login.is(200);
+    let login = television.post("/login/ada?device=Television").await;
+    login.is(200);
+    script.post("/login/ada").await.is(200);
+    let labels = told(&list(&television).await, "label");
+    assert_eq!(labels, ["Firefox on Linux", "Television", "unknown device"]);
+
+    let bob = example.browser();
+    bob.post("/login/bob").await.is(200);
+    assert_eq!(told(&list(&bob).await, "id").len(), 1);
+    let path = format!("/devices/{}", current(&script).await);
+    bob.delete(&path).await.is(404);
+    bob.delete("/devices/mine").await.is(404);
+    television.delete(&path).await.is(200);
+    script.get("/devices").await.is(401);
+
+    script.post("/login/ada").await.is(200);
+    let before = told(&list(&script).await, "id");
+    let fourth = example.browser();
+    fourth.post("/login/ada").await.is(200);
+    let after = told(&list(&fourth).await, "id");
+    assert_eq!((before.len(), after.len()), (3, 3));
+    let mut ended = before.iter().filter(|id| !after.contains(id));
+    let (ended, by) = (ended.next().unwrap(), current(&fourth).await);
+    let line = format!("ada: {ended} made room for {by}\n");
+    assert_eq!(example.printed(), line, "one was ended by hand: not told");
 }
 
 #[actix_web::test]

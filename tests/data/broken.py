@@ -138,6 +138,8 @@ class Reader:
         if "revoked" in found:
             if not self.is_broken("revoked key", "a revoked key opens"):
                 raise Rejected("RevokedKey")
+        if "pruned" in found:
+            raise Rejected("RetiredKey")
         if "activate" in found and self.is_broken("key to come", "a key that is not active does not open"):
             if now < time(found["activate"]):
                 raise Rejected("UnknownKey")

@@ -31,13 +31,15 @@ def label(vector, plaintext=padded(FIREFOX), key=1, audience="vectors", subject=
     return (prefix or key_id(key)[:4]) + nonce + encrypt(plaintext, bound, nonce, hkdf(secret(key), info, 32))
 
 
-def facts(version=1, remembered=0, created=NOW - HOUR, generation=0, everyone=0, groups=(), key=1, count=None,
+def facts(version=1, remembered=0, created=NOW - HOUR, generation=0, everyone=0, groups=(), keys=(1,), counts={},
           begin=varint):
-    """`begin` writes the time at which the session began, `count` is announced instead of the number of groups."""
+    """The first of `keys` sealed the session last. `begin` writes the time at which the session began, `counts` are
+    announced instead of the truth."""
     out = bytes([version, remembered]) + begin(created) + varint(generation) + varint(everyone)
-    out += varint(len(groups) if count is None else count)
+    out += varint(counts.get("groups", len(groups)))
     out += b"".join(group + varint(of) for group, of in groups)
-    return out + key_id(key)[:4]
+    out += varint(counts.get("keys", len(keys)))
+    return out + b"".join(key_id(key)[:4] for key in keys)
 
 
 def endless(number):
@@ -79,6 +81,10 @@ pending = [{"published": 1}, {"published": 2, "activate": "2026-11-21T09:00:00Z"
 retiring = [{"published": 1}, {"published": 2, "retire": "2026-11-21T08:01:00Z"}]
 retired = [{"published": 1}, {"published": 2, "retire": "2026-11-21T08:00:00Z"}]
 revoked = [{"published": 1}, {"published": 2, "revoked": "2026-11-21T07:00:00Z"}]
+pruned = [{"published": 1}, {"published": 2, "pruned": "2026-11-21T08:00:00Z"}]
+# The second one seals before the first one has retired.
+first_retired = [{"published": 2}, {"published": 1, "retire": "2026-11-21T08:00:00Z"}]
+first_revoked = [{"published": 1, "revoked": "2026-11-21T07:00:00Z"}, {"published": 2}]
 groups = sorted((group_key("org", f"group {number}"), number * 1000) for number in range(9))
 
 write("label-of-a-session", "as it is at the login")
@@ -92,15 +98,23 @@ write("label-of-a-key-that-retires-later", "a key opens until it retires", key=2
 write("label-of-a-remembered-session", "the class of its lifetime", row=facts(remembered=1), remembered=True)
 write("label-of-a-member-of-eight-groups", "as many as there can be", row=facts(groups=groups[:8]))
 write("label-of-a-later-generation", "numbers of several bytes", row=facts(generation=NOW - 1, everyone=NOW - 2))
-write("label-of-a-session-of-the-second-key", "the key that is named need not be the first", row=facts(key=2), keys=two)
-write("label-of-a-session-of-a-key-not-active-yet", "a key opens before it seals", row=facts(key=2), keys=pending)
+write("label-of-a-session-of-the-second-key", "the key that is named need not be the first", row=facts(keys=[2]),
+      keys=two)
+write("label-of-a-session-of-a-key-not-active-yet", "a key opens before it seals", row=facts(keys=[2]), keys=pending)
+write("label-of-a-session-through-a-retired-key", "a session ends with the key that sealed it last", key=2,
+      row=facts(keys=[2, 1]), keys=first_retired)
+write("label-of-a-session-through-sixteen-keys", "as many as there can be, and nobody knows them any more",
+      row=facts(keys=range(1, 18)))
+write("label-of-a-session-that-came-back", "the key that sealed it last is one that it passed through", key=2,
+      row=facts(keys=[2, 1, 2]), keys=two)
 
 write("no-label-of-no-bytes", "the shortest: nothing is known", plaintext=padded(b""))
-write("no-label-of-an-unknown-key", "no key of the ring begins like this", key=3)
 write("no-label-of-a-retired-key", "the key has retired, at this very millisecond", key=2, keys=retired)
+write("no-label-of-a-pruned-key", "the key has retired, and only its id is left", key=2, keys=pruned)
 write("no-label-of-a-revoked-key", "the key was revoked", key=2, keys=revoked)
 
 write("no-row-label-absent", "none was written", sealed=b"")
+write("no-row-label-of-an-unknown-key", "no key of the ring begins like this", key=3)
 write("no-row-label-of-another-session", "moved from another row", session=ANOTHER)
 write("no-row-label-of-another-subject", "moved from another user", subject="bob")
 write("no-row-label-of-another-audience", "made for another application or environment",
@@ -136,8 +150,19 @@ write("no-row-remembered-2", "neither yes nor no", row=facts(remembered=2))
 write("no-row-number-of-65-bits", "a time that does not fit into 64 bits", row=facts(created=2**64))
 write("no-row-number-endless", "a number of eleven bytes", row=facts(begin=endless))
 write("no-row-of-nine-groups", "more than there can be", row=facts(groups=groups))
-write("no-row-overrun-groups", "more groups are announced than there are", row=facts(groups=groups[:1], count=2))
-write("no-row-fewer-groups", "fewer groups are announced than there are", row=facts(groups=groups[:1], count=0))
-write("no-row-of-an-unknown-key", "no key of the ring begins like this", row=facts(key=3))
-write("no-row-of-a-retired-key", "the session ended with its key", row=facts(key=2), keys=retired)
-write("no-row-of-a-revoked-key", "the session ended with its key", row=facts(key=2), keys=revoked)
+write("no-row-overrun-groups", "more groups are announced than there are", row=facts(groups=groups[:1], counts={"groups": 2}))
+write("no-row-fewer-groups", "fewer groups are announced than there are", row=facts(groups=groups[:1], counts={"groups": 0}))
+write("no-row-of-no-key", "some key sealed the session", row=facts(keys=[]))
+write("no-row-of-eighteen-keys", "more than there can be", row=facts(keys=range(1, 19)))
+write("no-row-overrun-keys", "more keys are announced than there are", row=facts(counts={"keys": 2}))
+write("no-row-fewer-keys", "fewer keys are announced than there are", row=facts(keys=[1, 2], counts={"keys": 1}))
+write("no-row-of-an-unknown-key", "no key of the ring begins like this", row=facts(keys=[3]))
+write("no-row-of-a-retired-key", "the session ended with its key", row=facts(keys=[2]), keys=retired)
+write("no-row-of-a-pruned-key", "the session ended with its key", row=facts(keys=[2]), keys=pruned)
+write("no-row-of-a-retired-key-through-a-good-one", "the first of the keys has to open", row=facts(keys=[2, 1]),
+      keys=retired)
+write("no-row-of-a-revoked-key", "the session ended with its key", row=facts(keys=[2]), keys=revoked)
+write("no-row-through-a-revoked-key", "the session passed through it", key=2, row=facts(keys=[2, 1]),
+      keys=first_revoked)
+write("no-row-through-a-revoked-key-between", "it is neither the first nor the last of them", key=2,
+      row=facts(keys=[2, 3, 1, 4]), keys=first_revoked)

@@ -26,15 +26,41 @@ class Row:
             label = self.label(bytes.fromhex(row["label"]), vector)
         except Unreadable:
             return None
-        ring = vector["keys"]
-        key = facts.pop("key")
-        if not any(self.key_id(number)[:4] == key for number in self.keys_that_open(ring)) \
-                and not self.is_broken("rows of any key", "a session whose key does not open is shown"):
-            return None
-        if key != self.key_id(ring[0]["published"])[:4] \
+        return facts | {"label": label or None} if self.counts(vector["keys"]) else None
+
+    def counts(self, ring):
+        """Whether no key has taken the session with it."""
+        begins = lambda numbers: [self.key_id(number)[:4] for number in numbers]
+        published = lambda mark: begins(key["published"] for key in ring if mark in key)
+        if not self.keys:
+            return self.is_broken("row of no key", "a row that names no key is shown")
+        opening = begins(self.keys_that_open(ring))
+        first, trail = self.keys[0], self.keys[1:]
+        if self.is_broken("row's keys the other way", "the key that sealed last is the last of a row"):
+            first = self.keys[-1]
+        opens = first in opening
+        if self.is_broken("rows of one good key", "one key of a row has to open, whichever"):
+            opens = any(key in opening for key in self.keys)
+        if not opens and not self.is_broken("rows of any key", "a session whose key does not open is shown"):
+            return False
+        if first != published("published")[0] \
                 and self.is_broken("rows of the first key", "a session of another key than the first is not shown"):
-            return None
-        return facts | {"label": label or None}
+            return False
+        if first in trail and self.is_broken("row's keys once", "no key may stand in a row twice"):
+            return False
+        dead = published("revoked")
+        if self.is_broken("rows through retired keys", "a retired key hides what passed through it"):
+            dead += published("retire")
+        if self.is_broken("rows through unknown keys", "an unknown key hides what passed through it"):
+            dead += [key for key in trail if key not in published("published")]
+        looked = self.keys
+        if self.is_broken("row's keys but the first", "of a row's keys the first is looked at alone"):
+            looked = [first]
+        if self.is_broken("row's earliest key", "of the keys passed through the first is looked at alone in a row"):
+            looked = trail[:1]
+        if self.is_broken("row's latest key", "of the keys passed through the last is looked at alone in a row"):
+            looked = trail[-1:]
+        return not any(key in dead for key in looked)
 
     # 17, the facts.
 
@@ -58,14 +84,21 @@ class Row:
         if count > self.limit("groups of a row", 8):
             raise Unreadable
         for _ in range(count):
-            if len(self.rest) == 4 and self.is_broken("row's groups as they come", "groups that are missing are none"):
+            if len(self.rest) == 5 and self.is_broken("row's groups as they come", "groups that are missing are none"):
                 break
             self.take(16)
             self.number()
-        key = self.take(4)
+        count = self.number()
+        if count > self.limit("keys of a row", 17):
+            raise Unreadable
+        self.keys = []
+        for _ in range(count):
+            if not self.rest and self.is_broken("row's keys as they come", "keys that are missing are none"):
+                break
+            self.keys.append(self.take(4))
         if self.rest and not self.is_broken("row with a rest", "what is left over of a row is skipped"):
             raise Unreadable
-        return {"created": created, "remembered": remembered > 0, "key": key}
+        return {"created": created, "remembered": remembered > 0}
 
     def take(self, count):
         if count > len(self.rest):
@@ -91,7 +124,7 @@ class Row:
     # 16, the label.
 
     def label(self, data, vector):
-        """The text; empty where its key has gone."""
+        """The text; empty where its key is known and does not open any more."""
         if not data and self.is_broken("label left out", "a row without a label is shown"):
             return ""
         if self.is_broken("label cut", "bytes behind the 140th are left out"):
@@ -105,9 +138,7 @@ class Row:
         prefix, nonce = data[:4], data[4:28]
         tries = list(self.tries(vector, prefix))
         if not tries:
-            if self.is_broken("rows of keys that open", "a session whose label cannot be opened is not shown"):
-                raise Unreadable
-            return ""
+            return self.lost(prefix, vector["keys"])
         for key, bound in tries:
             for end in ends:
                 text = self.opened(key, nonce, data[28:] + end, bound)
@@ -117,8 +148,22 @@ class Row:
             return ""
         raise Unreadable
 
+    def lost(self, prefix, ring):
+        """What becomes of a label whose key does not open."""
+        named = [key for key in ring if self.key_id(key["published"])[:4] == prefix]
+        if not named and not self.is_broken("label of unknown keys", "a label of an unknown key is lost, its row shown"):
+            raise Unreadable
+        for mark, switch, says in (
+            ("retire", "label lost by age", "a session whose label's key has retired is not shown"),
+            ("pruned", "label lost with the secret", "a session whose label's key was pruned is not shown"),
+            ("revoked", "label lost by revocation", "a session whose label's key was revoked is not shown"),
+        ):
+            if self.is_broken(switch, says) and any(mark in key for key in named):
+                raise Unreadable
+        return ""
+
     def tries(self, vector, prefix):
-        """Keys and what is bound. Rightly there is one of both at most; none where the key has gone."""
+        """Keys and what is bound. Rightly there is one of both at most; none where the key does not open."""
         ring = vector["keys"]
         numbers = [one for one in self.keys_that_open(ring) if self.key_id(one)[:4] == prefix]
         if self.is_broken("label of good keys", "all keys that open are tried on a label"):
@@ -134,7 +179,7 @@ class Row:
         if self.is_broken("label of keys that seal", "a key that is not active opens no label"):
             numbers = [one for one in numbers if one not in [key["published"] for key in ring if "activate" in key]]
         if self.is_broken("label of the session's key", "no key is tried on a label but that of the session"):
-            numbers = [one for one in numbers if self.key_id(one)[:4] == bytes.fromhex(vector["row"]["facts"])[-4:]]
+            numbers = [one for one in numbers if self.key_id(one)[:4] in self.keys[:1]]
         audiences, subjects = [vector["audience"]], [vector["subject"]]
         sessions, infos = [bytes.fromhex(vector["row"]["session"])], [b"session label"]
         if self.is_broken("label of any audience", "the audience is not bound to a label"):

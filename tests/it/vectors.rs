@@ -355,9 +355,10 @@ fn ring(keys: &Value) -> KeyRing {
     let mut builder = KeyRing::builder();
     for key in keys.as_array().unwrap() {
         let secret = published_secret(u8::try_from(key["published"].as_u64().unwrap()).unwrap());
-        match key.get("revoked") {
-            Some(_) => builder = builder.revoked(secret.key_id()),
-            None => {
+        match (key.get("revoked"), key.get("pruned")) {
+            (Some(_), _) => builder = builder.revoked(secret.key_id()),
+            (None, Some(_)) => builder = builder.pruned(secret.key_id()),
+            (None, None) => {
                 let activate = key.get("activate").map_or(UnixMillis::EPOCH, time);
                 let retire = key.get("retire").map(time);
                 builder = builder.key(secret, activate, retire);

@@ -14,7 +14,10 @@ pub(super) struct RowFacts {
     /// The session without its entries, its subject's name and its serial: as its newest cookie would be, if nobody
     /// ended it.
     pub(super) record: Record,
+    /// The key that sealed it.
     pub(super) key: [u8; 4],
+    /// All of its keys.
+    pub(super) keys: Vec<[u8; 4]>,
 }
 
 /// The row of a session that was seen at `last_seen`, without a label. `None` if nobody is logged in.
@@ -28,7 +31,9 @@ pub(super) fn row(record: &Record, key: &KeyId, last_seen: UnixMillis) -> Option
         generation: login.generation.get(),
         everyone: record.everyone.get(),
         groups: groups.map(|group| (*group).into()).collect(),
-        key: key.prefix(),
+        keys: std::iter::once(key.prefix())
+            .chain(record.keys.iter())
+            .collect(),
     };
     Some(IndexRow {
         facts: layout.write()?,
@@ -39,7 +44,8 @@ pub(super) fn row(record: &Record, key: &KeyId, last_seen: UnixMillis) -> Option
 /// What the row says. `None` if it is not understood.
 pub(super) fn read(row: &IndexRow, subject: SubjectKey) -> Option<RowFacts> {
     let layout = RowLayout::read(&row.facts)?;
-    if layout.groups.len() > MOST_GROUPS {
+    let key = *layout.keys.first()?;
+    if layout.groups.len() > MOST_GROUPS || layout.keys.len() > 1 + KeyTrail::CAPACITY {
         return None;
     }
     let login = LoginFacts {
@@ -69,6 +75,7 @@ pub(super) fn read(row: &IndexRow, subject: SubjectKey) -> Option<RowFacts> {
     };
     Some(RowFacts {
         record,
-        key: layout.key,
+        key,
+        keys: layout.keys,
     })
 }

@@ -1,11 +1,13 @@
 //! Whether the session of a row still counts, by the rules for its cookie.
 //!
-//! 1. A key that no longer opens takes its sessions with it. A session that was sealed anew under another key says so
-//!    with its next use.
-//! 2. A row may lag behind the last use by `refresh_after`. So a session that is idle by its row is not shown, and is
+//! 1. The label ties a row to its subject and session. Without one that opens, or whose key is at least known, the row is
+//!    somebody else's, or a newer node's: it is not shown, and nothing is ended for it.
+//! 2. A key that was revoked or has retired takes its sessions with it. A session that was sealed anew under another key
+//!    says so with its next use.
+//! 3. A row may lag behind the last use by `refresh_after`. So a session that is idle by its row is not shown, and is
 //!    dropped, or makes room, only so much later.
-//! 3. A row whose label does not open is another's, or was changed: it is not shown, whatever else it says.
 //! 4. What may count again, as after an attestation, is not shown and not dropped.
+//! 5. A row that is being evicted is that of a session until its end is published.
 
 use super::facts;
 use super::labels::Labels;
@@ -27,9 +29,11 @@ pub(super) enum JudgedRow {
     },
     /// It is not shown, and stays: it may count, or is another node's business.
     Hidden,
+    /// Neither: it may count once this node's list, or its clock, is another.
+    Doubtful,
     /// Its session has ended.
     Dead,
-    /// It is not understood, or not this subject's.
+    /// It is not understood here, or not this subject's.
     Unreadable,
 }
 
@@ -53,34 +57,35 @@ impl<'a> RowJudge<'a> {
 
     pub(super) fn judge(&self, row: &IndexRow) -> JudgedRow {
         match row.state {
-            RowState::Listed => (),
-            RowState::Reserved | RowState::Evicting => return JudgedRow::Hidden,
+            RowState::Listed | RowState::Evicting => (),
+            RowState::Reserved => return JudgedRow::Hidden,
         }
         let Some(facts) = facts::read(row, self.subject) else {
             return JudgedRow::Unreadable;
         };
-        if self
-            .labels
-            .ring()
-            .key_of(facts.key, self.rules.now)
-            .is_none()
-        {
+        let label = match self.labels.open(row, self.subject) {
+            Ok(label) => label,
+            // It is being put.
+            Err(_) if row.label.is_empty() => return JudgedRow::Hidden,
+            Err(_) => return JudgedRow::Unreadable,
+        };
+        let ring = self.labels.ring();
+        if !ring.knows(facts.key) {
+            return JudgedRow::Unreadable;
+        }
+        let opens = ring.key_of(facts.key, self.rules.now).is_some();
+        if !opens || facts.keys.iter().any(|key| ring.is_revoked(*key)) {
             return JudgedRow::Dead;
         }
         let record = &facts.record;
         let lag = self.service.lifetimes.refresh_after();
         match self.rules.check_open(record, row.last_seen) {
-            Ok(()) => match self.labels.open(row, self.subject) {
-                Ok(label) => JudgedRow::Counts {
-                    created: record.created,
-                    is_remembered: record.class == Class::Remembered,
-                    label,
-                },
-                // It is being put.
-                Err(_) if row.label.is_empty() => JudgedRow::Hidden,
-                Err(_) => JudgedRow::Unreadable,
+            Ok(()) => JudgedRow::Counts {
+                created: record.created,
+                is_remembered: record.class == Class::Remembered,
+                label,
             },
-            Err(refusal) if !refusal.is_final() => JudgedRow::Hidden,
+            Err(refusal) if !refusal.is_final() => JudgedRow::Doubtful,
             Err(refusal) if refusal.reason == Rejected::Idle => {
                 match self.rules.check_open(record, row.last_seen + lag) {
                     Ok(()) => JudgedRow::Hidden,
@@ -94,5 +99,19 @@ impl<'a> RowJudge<'a> {
     /// Whether its session has ended, so that the row can go.
     pub(super) fn is_dead(&self, row: &IndexRow) -> bool {
         matches!(self.judge(row), JudgedRow::Dead)
+    }
+
+    /// Whether it may keep a user from logging in: not one that nobody can tell to be theirs, or to count. If it does, it
+    /// comes back with its next use.
+    pub(super) fn is_worth_a_place(&self, row: &IndexRow) -> bool {
+        match self.judge(row) {
+            JudgedRow::Counts { .. } | JudgedRow::Hidden => true,
+            JudgedRow::Doubtful | JudgedRow::Dead | JudgedRow::Unreadable => false,
+        }
+    }
+
+    /// Whether the row is its subject's, so that what makes room may be ended.
+    pub(super) fn is_own(&self, row: &IndexRow) -> bool {
+        self.labels.open(row, self.subject).is_ok()
     }
 }

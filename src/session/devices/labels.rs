@@ -68,12 +68,14 @@ impl Labels {
         fallback: Option<String>,
     ) -> Option<Vec<u8>> {
         let key = self.ring.sealing(self.now)?;
-        if !is_by_another(&row.label, key) {
-            return None;
-        }
-        let own = self.open(row, subject).ok();
-        let text = own.filter(|text| !text.is_empty()).or(fallback);
-        let sealed = self.seal(&text.unwrap_or_default(), subject, row.session);
+        let text = match self.open(row, subject) {
+            Ok(_) if !is_by_another(&row.label, key) => return None,
+            Ok(text) if !text.is_empty() => text,
+            // Another node can read it.
+            Err(NoLabel::KeyUnknown) => return None,
+            _ => fallback.unwrap_or_default(),
+        };
+        let sealed = self.seal(&text, subject, row.session);
         (!sealed.is_empty()).then_some(sealed)
     }
 

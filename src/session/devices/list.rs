@@ -13,9 +13,10 @@ use crate::ids::{SessionId, SubjectKey};
 use crate::index::IndexRow;
 use crate::observe::{self, tag};
 use crate::record::Record;
+use crate::revoke::Published;
 use crate::session::Session;
 use crate::session::error::LogoutError;
-use crate::session::observer::LogoutScope;
+use crate::session::observer::{LogoutScope, PendingLogout};
 use crate::session::service::Service;
 use crate::time::{Class, UnixMillis};
 
@@ -117,20 +118,10 @@ impl Session {
                 _ => DeviceError::NotFound,
             });
         }
-        service.require_listed(subject, id).await?;
         let logout = service
             .observer
             .logout(Some(id), record.subject(), LogoutScope::This);
-        // Not by what the row says: a store could make that forget the end too soon.
-        let ended = service.node.revoke(service.end_by_id(id)).there.await;
-        logout.tell_end(&ended);
-        ended?;
-        let removed = service.unlist(subject, vec![id]);
-        if !service.node.is_shared() {
-            // A row that stays is not shown: its session has ended.
-            let _ = removed.await;
-        }
-        Ok(())
+        service.revoke_listed(subject, id, logout).await
     }
 
     /// The session of a user who is logged in, which still counts.
@@ -180,7 +171,7 @@ impl Service {
                 }
                 JudgedRow::Dead => dead.push(row.session),
                 JudgedRow::Unreadable => unreadable += 1,
-                JudgedRow::Hidden => (),
+                JudgedRow::Hidden | JudgedRow::Doubtful => (),
             }
         }
         devices.relabel(subject, self.now(), stale_labels);
@@ -189,6 +180,40 @@ impl Service {
         report_unreadable(subject, unreadable);
         sort(&mut listed);
         Ok(listed)
+    }
+
+    /// Ends a session that a list of the subject's would show.
+    pub(crate) async fn revoke_listed(
+        &self,
+        subject: SubjectKey,
+        id: SessionId,
+        logout: PendingLogout<'_>,
+    ) -> Result<(), DeviceError> {
+        if let Err(error) = self.require_listed(subject, id).await {
+            logout.call_off();
+            return Err(error);
+        }
+        // Not by what the row says: a store could make that forget the end too soon.
+        let ended = self.node.revoke(self.end_by_id(id)).there.await;
+        logout.tell_end(&ended);
+        if ended? == Published::Succeeded {
+            // A login over it made another one, which lives on.
+            return Err(DeviceError::NotFound);
+        }
+        let removed = self.unlist(subject, vec![id]);
+        if !self.node.is_shared() {
+            // A row that stays is not shown: its session has ended.
+            let _ = removed.await;
+        }
+        Ok(())
+    }
+
+    /// What a session is called, if that is known.
+    pub(crate) async fn label_of(&self, subject: SubjectKey, id: SessionId) -> Option<String> {
+        let found = self.devices.as_ref()?.rows(subject).await.ok()?;
+        let row = found.rows.iter().find(|row| row.session == id)?;
+        let label = self.labels().open(row, subject).ok()?;
+        Some(label).filter(|label| !label.is_empty())
     }
 
     /// Fails unless a list of the subject's sessions would show this one.
@@ -200,9 +225,7 @@ impl Service {
         let labels = self.labels();
         match RowJudge::new(self, &labels, subject).judge(&row) {
             JudgedRow::Counts { created, .. } => Ok(self.require_trust(created)?),
-            JudgedRow::Hidden | JudgedRow::Dead | JudgedRow::Unreadable => {
-                Err(DeviceError::NotFound)
-            }
+            _ => Err(DeviceError::NotFound),
         }
     }
 

@@ -1,15 +1,16 @@
 //! Somebody's devices: which sessions a user has, for the user and for a limit.
 //!
-//! 1. Off unless the settings turn it on, and then nothing on the path of a request waits for it.
+//! 1. Off unless the settings turn it on. Where it is on, no request waits for it but one that asks for a list, or ends a
+//!    listed session, and a login under a limit.
 //! 2. A row of the index is a hint. Before a session is shown, or counts against a limit, it is judged by the rules that
 //!    its cookie would be judged by ([`judge`]). So a session that has ended is never shown.
-//! 3. A login under a limit reserves a place while the store is read, in the same round trip ([`place`]). Without a limit
-//!    nothing is waited for.
+//! 3. A login under a limit reserves a row while the store is read, in the same round trip ([`place`]).
 //! 4. A node writes when a session was last seen together with the activity cookie, which says the same to the browser, or
 //!    when it is sealed; once in `refresh_after` at the most ([`seen`]). A row that is missing comes back with that.
 //! 5. An end removes its row. What is missed, as the rows of a group that ended, is dropped when it is next looked at.
 //! 6. Labels are sealed anew with the key that seals now when a row is looked at ([`labels`]).
 
+mod client;
 mod facts;
 mod judge;
 mod labels;
@@ -17,7 +18,6 @@ mod list;
 mod place;
 mod seen;
 mod settings;
-mod shelf;
 
 use std::sync::Arc;
 
@@ -28,11 +28,11 @@ use crate::record::Record;
 use crate::revoke::node::Attempt;
 use crate::session::service::Service;
 
+pub(crate) use client::Devices;
 use judge::RowJudge;
 pub use list::{DeviceError, ListedSession};
 pub(crate) use place::Place;
 pub use settings::{DeviceSettings, WhenFull};
-pub(crate) use shelf::Devices;
 
 /// # The index
 impl Service {
@@ -58,7 +58,9 @@ impl Service {
 
     /// The same of one, in the background.
     pub(crate) fn unlist_record(&self, record: &Record) {
-        if let Some(subject) = record.subject_key() {
+        if self.devices.is_some()
+            && let Some(subject) = record.subject_key()
+        {
             // It runs by itself. What it misses is dropped when it is next looked at.
             drop(self.unlist(subject, vec![record.id]));
         }
@@ -69,9 +71,9 @@ impl Service {
         let (Some(devices), Some(subject)) = (&service.devices, subject) else {
             return;
         };
-        let (shelf, service) = (Arc::clone(&devices.shelf), Arc::downgrade(service));
+        let (client, service) = (Arc::clone(&devices.client), Arc::downgrade(service));
         devices.worker.begin(async move {
-            let found = shelf.heard(shelf.index.rows(subject).await);
+            let found = client.heard(client.index.rows(subject).await);
             let (Ok(found), Some(service)) = (found, service.upgrade()) else {
                 return;
             };
@@ -82,7 +84,7 @@ impl Service {
             // Not while it waits: whoever drops the last handle closes the store.
             drop(service);
             // What is missed is dropped when it is next looked at.
-            let _ = shelf.update(subject, &update).await;
+            let _ = client.update(subject, &update).await;
         });
     }
 
@@ -97,7 +99,7 @@ impl Service {
     /// Forgets rows whose time has passed.
     pub(crate) async fn sweep_index(&self) -> Result<(), StoreError> {
         match &self.devices {
-            Some(devices) => devices.shelf.sweep(&*self.clock).await,
+            Some(devices) => devices.client.sweep(&*self.clock).await,
             None => Ok(()),
         }
     }

@@ -1,18 +1,23 @@
-//! A session's place in the index: reserved, filled, and kept up.
+//! A session's row in the index: reserved, filled, and kept up.
 //!
-//! 1. Under a limit a login first reserves a place. If there is none, the rows are judged with all that this node knows,
-//!    and the login asks once more without those whose sessions have ended. Only now one makes room, or the login fails.
-//! 2. Sessions that make room are ended by the login, before it stands. A login that died between leaves them behind as
-//!    *evicting*, and the next one ends them.
-//! 3. A reservation is good for a minute. A login that comes to nothing gives it back.
+//! 1. Under a limit a login first reserves a row. If there is no room, the rows are judged with all that this node knows,
+//!    and the login asks once more without those whose sessions have ended, or which nobody can tell to be the user's. Only
+//!    now one makes room, or the login fails.
+//! 2. Sessions that make room are ended by the login, before it stands. A login that came to nothing between leaves them
+//!    behind as *evicting*: they go on, and the next login that stands ends them. None is ended for a row that may be
+//!    somebody else's.
+//! 3. Sessions that the login takes the place of are not counted. Their rows go with their end, so a login that comes to
+//!    nothing costs them nothing.
+//! 4. A reservation holds for two minutes, by whichever node's clock. A login that comes to nothing gives it back.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::client::{Devices, IndexClient};
 use super::facts;
+use super::judge::RowJudge;
 use super::labels::Labels;
 use super::settings::WhenFull;
-use super::shelf::{Devices, Shelf};
 use crate::client::ClientDevice;
 use crate::error::StoreError;
 use crate::ids::{KeyId, SessionId, SubjectKey};
@@ -20,10 +25,10 @@ use crate::index::{IndexRow, IndexUpdate, RowLimit, RowState, WhenRowsFull};
 use crate::record::Record;
 use crate::session::error::LoginError;
 use crate::session::service::Service;
-use crate::time::UnixMillis;
+use crate::time::{SKEW, UnixMillis};
 
-/// For how long a login may be under way.
-const RESERVED: Duration = Duration::from_secs(60);
+/// For how long a login may be under way, where clocks differ.
+const RESERVED: Duration = Duration::from_secs(60 + SKEW.as_secs());
 
 /// The place of a session that logs in.
 #[must_use = "a place that is not taken is given back"]
@@ -33,6 +38,8 @@ pub(crate) struct Place<'s> {
     session: SessionId,
     /// Whose end makes room for it.
     evicting: Vec<SessionId>,
+    /// The rows that go with it, also those of nobody knows whom.
+    making_room: Vec<SessionId>,
     is_reserved: bool,
 }
 
@@ -42,36 +49,43 @@ impl Service {
         &self,
         subject: SubjectKey,
         session: SessionId,
-        replaced: Vec<SessionId>,
+        replaced: impl FnOnce() -> Vec<SessionId>,
     ) -> Result<Place<'_>, LoginError> {
         let mut place = Place {
             service: self,
             subject,
             session,
             evicting: Vec::new(),
+            making_room: Vec::new(),
             is_reserved: false,
         };
-        let Some(devices) = &self.devices else {
+        let limit = |devices: &Devices| devices.settings.max_sessions;
+        let limited = self.devices.as_ref().and_then(|it| Some((it, limit(it)?)));
+        let Some((devices, most)) = limited else {
             return Ok(place);
         };
-        let Some(most) = devices.settings.max_sessions else {
-            return Ok(place);
+        let (now, labels) = (self.now(), self.labels());
+        let row = IndexRow {
+            // Who evicts a row looks whether it is the user's.
+            label: labels.seal("", subject, session),
+            ..IndexRow::new(session, RowState::Reserved, now, now + RESERVED)
         };
-        let now = self.now();
         let mut update = IndexUpdate {
-            removed: replaced,
-            row: Some(IndexRow::new(
-                session,
-                RowState::Reserved,
-                now,
-                now + RESERVED,
-            )),
+            replaced: replaced(),
+            row: Some(row),
             limit: RowLimit::new(most, WhenRowsFull::Refuse),
             ..IndexUpdate::new(now)
         };
+        // From now on: the store may have it although nobody hears so.
+        place.is_reserved = true;
         let mut answer = devices.update(subject, update.clone()).await?;
         if answer.is_full {
-            update.removed.extend(self.dead(subject, &answer.rows));
+            let judge = RowJudge::new(self, &labels, subject);
+            let worthless = answer
+                .rows
+                .iter()
+                .filter(|row| !judge.is_worth_a_place(row));
+            update.removed.extend(worthless.map(|row| row.session));
             update.limit.when_full = match devices.settings.when_full {
                 WhenFull::Evict => WhenRowsFull::Evict,
                 WhenFull::Refuse => WhenRowsFull::Refuse,
@@ -81,10 +95,15 @@ impl Service {
         if answer.is_full {
             return Err(LoginError::TooManySessions);
         }
-        place.is_reserved = true;
+        let judge = RowJudge::new(self, &labels, subject);
         let rows = answer.rows.iter();
         let evicting = rows.filter(|row| row.state == RowState::Evicting);
-        place.evicting = evicting.map(|row| row.session).collect();
+        for row in evicting {
+            place.making_room.push(row.session);
+            if judge.is_own(row) {
+                place.evicting.push(row.session);
+            }
+        }
         Ok(place)
     }
 
@@ -94,21 +113,28 @@ impl Service {
             return;
         };
         let now = self.now();
-        let refresh_after = self.lifetimes.refresh_after();
-        let Ok(turn) = Arc::clone(&devices.shelf.uses).try_acquire_owned() else {
+        let Ok(turn) = Arc::clone(&devices.uses).try_acquire_owned() else {
             return;
         };
+        let refresh_after = self.lifetimes.refresh_after();
         if !devices.seen.take(&record.id, key, now, refresh_after) {
             return;
         }
         let Some(row) = facts::row(record, key, now) else {
             return;
         };
-        let (shelf, labels) = (Arc::clone(&devices.shelf), self.labels());
+        let (client, labels) = (Arc::clone(&devices.client), self.labels());
+        let seen = Arc::clone(&devices.seen);
         let label = device.and_then(ClientDevice::label);
         devices.worker.begin(async move {
-            // What goes wrong has been said, and the session is seen again.
-            let _ = keep_up(&shelf, &labels, subject, row, now, label).await;
+            let session = row.session;
+            if keep_up(&client, &labels, subject, row, now, label)
+                .await
+                .is_err()
+            {
+                // It is written with the next use.
+                seen.forget(&session);
+            }
             drop(turn);
         });
     }
@@ -116,7 +142,7 @@ impl Service {
 
 /// Puts the row of a session in use, and gives it a label if it has none that can be read, or an old one.
 async fn keep_up(
-    shelf: &Shelf,
+    client: &IndexClient,
     labels: &Labels,
     subject: SubjectKey,
     row: IndexRow,
@@ -128,12 +154,12 @@ async fn keep_up(
         row: Some(row),
         ..IndexUpdate::new(now)
     };
-    let answer = shelf.update(subject, &update).await?;
+    let answer = client.update(subject, &update).await?;
     let stored = answer.rows.iter().find(|row| row.session == session);
     let renewed = stored.and_then(|stored| labels.renewed(stored, subject, label));
     if let (Some(label), Some(row)) = (renewed, &mut update.row) {
         row.label = label;
-        shelf.update(subject, &update).await?;
+        client.update(subject, &update).await?;
     }
     Ok(())
 }
@@ -177,13 +203,22 @@ impl Place<'_> {
         let refresh_after = self.service.lifetimes.refresh_after();
         devices.seen.take(&record.id, &key, now, refresh_after);
         let update = IndexUpdate {
-            removed: std::mem::take(&mut self.evicting),
+            removed: std::mem::take(&mut self.making_room),
             row: Some(row),
             ..IndexUpdate::new(now)
         };
-        let filled = devices.update(self.subject, update);
+        let seen = Arc::clone(&devices.seen);
+        let (client, subject, session) = (Arc::clone(&devices.client), self.subject, self.session);
+        let filled = devices.run(async move {
+            let filled = client.update(subject, &update).await;
+            if filled.is_err() {
+                // The login stands without a row, until its next use.
+                seen.forget(&session);
+            }
+            filled.map(drop)
+        });
         if !self.service.node.is_shared() {
-            // What goes wrong has been said: the login stands without a row.
+            // What goes wrong has been said.
             let _ = filled.await;
         }
     }

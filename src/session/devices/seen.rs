@@ -49,6 +49,13 @@ impl SeenSessions {
         place.is_none_or(|place| place.swap(mark, Ordering::Relaxed) != mark)
     }
 
+    /// It was not written after all.
+    pub(super) fn forget(&self, session: &SessionId) {
+        if let Some(place) = self.place(session) {
+            place.store(0, Ordering::Relaxed);
+        }
+    }
+
     fn place(&self, session: &SessionId) -> Option<&AtomicU64> {
         let [first, second, third, ..] = *session.as_bytes();
         let number = u32::from_le_bytes([first, second, third, 0]);

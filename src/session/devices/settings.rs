@@ -16,14 +16,22 @@ pub struct DeviceSettings {
     /// How many sessions a user may have at a time: 1 to 100. Default: as many as they like. Needs `index`. Users who have
     /// more already keep them until their next login.
     ///
-    /// Enforced at logins, also by several nodes at once. With this a login fails where the index cannot be written. An
-    /// index that was lost counts only what it has seen since.
+    /// Enforced at logins, also by several nodes at once: a user never has more sessions than these and the logins in
+    /// flight. Where more log in at once than may, a login can be ended before its answer, which is then 409
+    /// ([`CommitError::Ended`](crate::adapter::CommitError::Ended)). With this a login fails where the index cannot be written
+    /// ([`LoginError::Store`](crate::session::LoginError::Store), 503). An index that was lost counts only what it has seen
+    /// since.
+    ///
+    /// With a store that nodes share, a login of a user who has as many takes three round trips instead of one: the rows are
+    /// judged, one makes room, and the end of its session is published.
     pub max_sessions: Option<usize>,
     /// What happens to a login beyond `max_sessions`. Default: the session that was not used for the longest time ends.
     pub when_full: WhenFull,
-    /// Whether a session's label ends with the address of the client at the login
-    /// ([`Sessions::client_address`](crate::Sessions::client_address)). Default: no. It is sealed as the rest of the label,
-    /// and shown to whoever may see the list.
+    /// Whether a session's label ends with the address of the client
+    /// ([`Sessions::client_address`](crate::Sessions::client_address)): that of the request which wrote the label, so of the
+    /// login, or of the use that brought a lost row back. Where nothing else is known it is the whole label; to one that the
+    /// application gives ([`Login::label`](crate::Login::label)) it is not added. Default: no. It is sealed as the rest of the
+    /// label, and shown to whoever may see the list.
     pub address: bool,
 }
 
@@ -33,10 +41,14 @@ pub struct DeviceSettings {
 #[non_exhaustive]
 pub enum WhenFull {
     /// Of the user's sessions the one that was not used for the longest time ends
-    /// ([`LogoutScope::Evicted`](crate::session::LogoutScope::Evicted)).
+    /// ([`LogoutScope::Evicted`](crate::session::LogoutScope::Evicted)). A use is a request that reads the session. An open
+    /// stream or WebSocket is none: a player that has nothing to ask for sends such a request now and then.
     #[default]
     Evict,
-    /// The login fails ([`LoginError::TooManySessions`](crate::session::LoginError::TooManySessions)).
+    /// The login fails ([`LoginError::TooManySessions`](crate::session::LoginError::TooManySessions), 409). A login page can
+    /// offer the choice, once the password was checked: [`Sessions::list_sessions`](crate::Sessions::list_sessions) shows the
+    /// user's sessions, [`Sessions::revoke`](crate::Sessions::revoke) ends the one that the user picks, and
+    /// [`authenticate`](crate::Session::authenticate) follows once more.
     Refuse,
 }
 

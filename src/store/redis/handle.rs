@@ -47,7 +47,9 @@ const FOLLOWERS_PATIENCE: Duration = Duration::from_secs(3);
 /// - **The index of sessions**, where it is used, has a key `sealed-session:LIST:{SUBJECT}:index` for each subject, in
 ///   a slot of its own. It expires with the last of the subject's sessions.
 /// - **Eviction** would revive sessions. A server with a `maxmemory-policy` of `allkeys-*` is refused
-///   ([`StoreError::Unsuitable`]); when memory is full, revoking fails and everything else goes on.
+///   ([`StoreError::Unsuitable`]); when memory is full, revoking fails, and so does
+///   every login where [`DeviceSettings::max_sessions`](crate::settings::DeviceSettings::max_sessions) is set; the index does
+///   not learn of further sessions. Everything else goes on.
 /// - **A publication** holds 10,000 revocations at the most.
 /// - **TLS** (`rediss://`) is rustls with the cryptography that the process has installed as rustls' default.
 ///   Where it has none, opening the store installs *ring*: an application that wants another one installs it
@@ -67,8 +69,10 @@ const FOLLOWERS_PATIENCE: Duration = Duration::from_secs(3);
 ///   ~sealed-session:LIST:{*}:index +hgetall +pexpire +scan +cluster|slots
 /// ```
 ///
-/// The last line is for the index of sessions: without it the list works, and the index is an error. `scan` is for
-/// copying the index, `cluster|slots` for copying it from a cluster.
+/// The last line is for the index of sessions. Without it the list works, and the index is an error: the log warns at the
+/// start, and there are no lists of devices. With [`DeviceSettings::max_sessions`](crate::settings::DeviceSettings::max_sessions)
+/// sessions do not start, and where they run every login fails. `scan` is for copying the index, `cluster|slots` for copying it
+/// from a cluster.
 ///
 /// (A rule cannot have spaces in it, and takes `*`, `?` and `[` for patterns: choose a name of a list
 /// without them.) Without `config|get` the eviction policy is read from INFO; `wait` is for waiting for replicas,

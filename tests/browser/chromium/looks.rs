@@ -8,9 +8,14 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use support::HOUR;
+use support::{DAY, HOUR};
 
 use super::{Chromium, Site};
+
+const ANDROID: &str = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) \
+                       Chrome/142.0.0.0 Mobile Safari/537.36";
+const SAFARI: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 \
+                      (KHTML, like Gecko) Version/26.0 Safari/605.1.15";
 
 /// The paper's brightness, and how much wider the page is than the window.
 const MEASURE: &str = "
@@ -47,13 +52,45 @@ async fn every_page_fits_a_phone_and_a_desk_by_day_and_by_night() {
     browser.log_in_as("alice", &["admin"]).await;
     browser.press("Admin").await;
     browser.looks("admin").await;
+
+    // Several devices, and all that a row can be.
+    let other = Chromium::start().await;
+    for (agent, ago) in [
+        ("Wonderbrowser", DAY),
+        (ANDROID, 3 * HOUR),
+        (SAFARI, HOUR / 2),
+    ] {
+        other.calls_itself(agent).await;
+        other.client.delete_all_cookies().await.unwrap();
+        other.open(&site, "/devices").await;
+        other
+            .element("[name=remember]")
+            .await
+            .click()
+            .await
+            .unwrap();
+        other.log_in_as(&long, &[]).await;
+        site.advance(ago);
+    }
+    browser.client.delete_all_cookies().await.unwrap();
+    browser.open(&site, "/devices").await;
+    browser.log_in_as(&long, &["admin"]).await;
+    browser.looks("devices").await;
+    browser.press("Admin").await;
+    browser.fill("user", &long).await;
+    browser.press("Show").await;
+    browser.looks("admin-devices").await;
+    browser.fill("user", "nobody").await;
+    browser.press("Show").await;
+    browser.looks("admin-nobody").await;
     browser.close().await;
+    other.close().await;
 }
 
 impl Chromium {
     /// Judges the page that is open, and keeps pictures of it.
     async fn looks(&self, name: &str) {
-        for (device, width) in [("phone", 360), ("desk", 1100)] {
+        for (device, width) in [("phone", 320), ("tablet", 768), ("desk", 1280)] {
             let size = json!({
                 "width": width, "height": 740, "deviceScaleFactor": 1, "mobile": device == "phone",
             });

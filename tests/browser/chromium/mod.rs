@@ -4,6 +4,7 @@
 //! 2. The example's clock is moved by hand. The browser's is not, so no cookie ends by that one.
 
 mod cookies;
+mod devices;
 mod driver;
 mod ends;
 mod looks;

@@ -91,7 +91,8 @@ impl Chromium {
         rows
     }
 
-    async fn texts(&self, css: &str) -> Vec<String> {
+    /// What these elements show.
+    pub async fn texts(&self, css: &str) -> Vec<String> {
         let mut texts = Vec::new();
         for element in self.client.find_all(Locator::Css(css)).await.unwrap() {
             texts.push(element.text().await.unwrap());

@@ -70,6 +70,7 @@ impl Broken {
         match self.flaw {
             Some(ForgetsWhatWasPut) => update.row = None,
             Some(IgnoresRemovals) => update.removed.clear(),
+            Some(CountsWhatIsReplaced) => update.replaced.clear(),
             Some(RemovesTheFirstOnly) => update.removed.truncate(1),
             Some(RemovesAfterItPuts) => update.removed.clear(),
             Some(KeepsWhatIsJustOver) => update.now = update.now.minus(Duration::from_millis(1)),

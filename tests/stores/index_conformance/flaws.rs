@@ -17,6 +17,7 @@ pub enum Flaw {
     DropsWhatIsAlmostOver,
     IgnoresRemovals,
     RemovesTheFirstOnly,
+    CountsWhatIsReplaced,
     RemovesAfterItPuts,
     MakesRoomForNothing,
     HidesThatItIsFull,
@@ -81,6 +82,10 @@ pub const FLAWS: &[(Flaw, &str)] = &[
     (
         RemovesTheFirstOnly,
         "removed rows are dropped, and no others",
+    ),
+    (
+        CountsWhatIsReplaced,
+        "what a row takes the place of is not counted, and stays",
     ),
     (
         RemovesAfterItPuts,

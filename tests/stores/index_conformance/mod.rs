@@ -4,6 +4,8 @@ mod broken;
 mod flaws;
 #[cfg(feature = "redb")]
 mod in_files;
+#[cfg(feature = "redis")]
+mod on_redis;
 
 use std::sync::{Arc, Mutex};
 

@@ -8,12 +8,12 @@
 --    longer: another node's clock may be behind.
 --
 -- Arguments: now; the ids that are removed, one after the other; how many rows there may be, and what happens where there
--- are as many; the id and the value of the row that is put, empty where there is none.
+-- are as many; the id and the value of the row that is put, empty where there is none; the ids whose place it takes.
 -- Answers: whether that row was not put for want of room, and what the hash holds then.
 
 local KEY = KEYS[1]
 local NOW, REMOVED, LIMIT, WHEN_FULL = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local SESSION, VALUE = ARGV[5], ARGV[6]
+local SESSION, VALUE, REPLACED = ARGV[5], ARGV[6], ARGV[7]
 -- How far clocks may be apart, in milliseconds.
 local SKEW = 60000
 -- For how long the server keeps a hash at the most.
@@ -72,11 +72,16 @@ local function put(id, row)
   rows[id], is_changed[id] = row, true
 end
 
+local is_replaced = {}
+for at = 1, #REPLACED, ID_LENGTH do
+  is_replaced[string.sub(REPLACED, at, at + ID_LENGTH - 1)] = true
+end
+
 -- How many rows are counted, and the id of the one of them that was not seen for the longest time.
 local function counted()
   local count, oldest = 0, nil
   for id, row in pairs(rows) do
-    if row.state ~= EVICTING then
+    if row.state ~= EVICTING and not is_replaced[id] then
       count = count + 1
       local key = row.seen .. id
       if not oldest or is_less(key, rows[oldest].seen .. oldest) then oldest = id end

@@ -21,8 +21,10 @@ pub(super) type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// An update as the script takes it.
 pub(super) fn arguments(update: &IndexUpdate) -> Result<impl ToRedisArgs, StoreError> {
-    let removed = update.removed.iter().flat_map(SessionId::as_bytes);
-    let removed: Vec<u8> = removed.copied().collect();
+    let [removed, replaced] = [&update.removed, &update.replaced].map(|ids| {
+        let bytes = ids.iter().flat_map(SessionId::as_bytes);
+        bytes.copied().collect::<Vec<u8>>()
+    });
     let when_full = match update.limit.when_full {
         WhenRowsFull::Refuse => "refuse",
         WhenRowsFull::Evict => "evict",
@@ -33,7 +35,8 @@ pub(super) fn arguments(update: &IndexUpdate) -> Result<impl ToRedisArgs, StoreE
         None => Default::default(),
     };
     let now = time(update.now).to_vec();
-    Ok((now, removed, update.limit.rows, when_full, session, value))
+    let limit = update.limit.rows;
+    Ok((now, removed, limit, when_full, session, value, replaced))
 }
 
 fn write(row: &IndexRow) -> Result<Vec<u8>, StoreError> {

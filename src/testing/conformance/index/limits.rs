@@ -55,6 +55,20 @@ pub(super) async fn dropped_makes_room(h: &dyn IndexHarness) -> Checked {
     Ok(())
 }
 
+pub(super) async fn replaced_is_not_counted(h: &dyn IndexHarness) -> Checked {
+    let mut scene = Scene::new(h).await?;
+    scene.listed([1, 2, 3]).await?;
+    for (number, when_full) in [(4, Refuse), (5, Drop), (6, Evict)] {
+        let put = IndexUpdate {
+            // Also one that is not there.
+            replaced: vec![session(1), session(77)],
+            ..scene.put_of(scene.row(number, 9), 3, when_full)
+        };
+        scene.step(put).await?;
+    }
+    Ok(())
+}
+
 pub(super) async fn longest_ago_is_evicted(h: &dyn IndexHarness) -> Checked {
     let mut scene = Scene::new(h).await?;
     scene.listed([3, 1, 4, 2]).await?;

@@ -164,9 +164,16 @@ fn random_update(dice: &mut Dice, scene: &Scene, now: UnixMillis) -> IndexUpdate
         true => 1 + dice.below(3),
         false => 0,
     };
+    let replaced = match dice.one_of(4) {
+        true => 1 + dice.below(3),
+        false => 0,
+    };
+    let mut some = |count| (0..count).map(|_| session(dice.below(14))).collect();
+    let (removed, replaced) = (some(removed), some(replaced));
     IndexUpdate {
         now,
-        removed: (0..removed).map(|_| session(dice.below(14))).collect(),
+        removed,
+        replaced,
         row: Some(row).filter(|_| !dice.one_of(8)),
         limit: RowLimit::new(rows, when_full),
     }

@@ -59,6 +59,7 @@ pub async fn session_index(harness: &dyn IndexHarness) -> Report {
         "a full subject refuses a row, and says so": limits::full_refuses;
         "a session that has a row needs no room": limits::the_same_needs_no_room;
         "what is over or removed makes room before it is counted": limits::dropped_makes_room;
+        "what a row takes the place of is not counted, and stays": limits::replaced_is_not_counted;
         "the one that was not seen for the longest time is evicted": limits::longest_ago_is_evicted;
         "the one that was not seen for the longest time is dropped": limits::longest_ago_is_dropped;
         "of those seen at once that of the smallest id makes room": limits::the_smallest_id_makes_room;

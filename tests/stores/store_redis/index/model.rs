@@ -96,14 +96,14 @@ fn step() -> impl Strategy<Value = Step> {
     let removed = prop::collection::vec(id(), 0..2);
     let parts = (
         hours(2),
-        removed,
+        (removed, prop::collection::vec(id(), 0..2)),
         prop::option::weighted(0.9, row()),
         0..6_usize,
         limit,
     );
-    let update = parts.prop_map(|(passed, removed, row, rows, when_full)| {
+    let update = parts.prop_map(|(passed, (removed, replaced), row, rows, when_full)| {
         let mut update = IndexUpdate::new(UnixMillis::EPOCH + passed);
-        (update.removed, update.row) = (removed, row);
+        (update.removed, update.replaced, update.row) = (removed, replaced, row);
         update.limit = RowLimit::new(rows, when_full);
         // Also what no limit is, to the letter.
         update.limit.rows = rows;

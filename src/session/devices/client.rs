@@ -24,20 +24,20 @@ const SWEEP: Duration = Duration::from_secs(60);
 /// The index, where it is turned on.
 #[derive(Debug)]
 pub(crate) struct Devices {
-    pub(super) shelf: Arc<Shelf>,
+    pub(super) client: Arc<IndexClient>,
     pub(super) settings: DeviceSettings,
-    pub(super) seen: SeenSessions,
+    pub(super) seen: Arc<SeenSessions>,
+    /// What keeps uses that are written at the same time to a number, if the store does not answer.
+    pub(super) uses: Arc<Semaphore>,
     pub(super) worker: Arc<Worker>,
 }
 
-/// What work that outlives a request needs.
+/// The index, and whether it can be used: what work that outlives a request needs.
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub(super) struct IndexClient {
     pub(super) index: Arc<dyn SessionIndex>,
     /// Whether the last call failed, and that was said.
     has_failed: AtomicBool,
-    /// What keeps uses that are written at the same time to a number, if the store does not answer.
-    pub(super) uses: Arc<Semaphore>,
 }
 
 impl Devices {
@@ -47,17 +47,27 @@ impl Devices {
         clock: Arc<dyn Clock>,
         worker: Arc<Worker>,
     ) -> Self {
-        let shelf = Arc::new(Shelf {
+        let client = Arc::new(IndexClient {
             index,
             has_failed: AtomicBool::new(false),
-            uses: Arc::new(Semaphore::new(MOST_USES)),
         });
-        worker.repeat(sweep(Arc::downgrade(&shelf), clock));
+        worker.repeat(sweep(Arc::downgrade(&client), clock));
         Self {
-            shelf,
+            client,
             settings,
-            seen: SeenSessions::new(),
+            seen: Arc::new(SeenSessions::new()),
+            uses: Arc::new(Semaphore::new(MOST_USES)),
             worker,
+        }
+    }
+
+    /// Fails where there is a limit and the index cannot be used: nobody could log in. Else that is said, and no more.
+    pub(crate) async fn try_out(&self, clock: &dyn Clock) -> Result<(), StoreError> {
+        let nobody = SubjectKey::from_bytes([0; 16]);
+        let tried = self.update(nobody, IndexUpdate::new(clock.now())).await;
+        match (tried, self.settings.max_sessions) {
+            (Err(error), Some(_)) => Err(error),
+            _ => Ok(()),
         }
     }
 
@@ -68,18 +78,18 @@ impl Devices {
 
     /// Reads the rows of a subject.
     pub(super) async fn rows(&self, subject: SubjectKey) -> Result<IndexRows, StoreError> {
-        let shelf = Arc::clone(&self.shelf);
-        self.run(async move { shelf.heard(shelf.index.rows(subject).await) })
+        let client = Arc::clone(&self.client);
+        self.run(async move { client.heard(client.index.rows(subject).await) })
             .await
     }
 
     /// Changes the rows of a subject, whether or not anyone waits for it.
     pub(super) fn update(&self, subject: SubjectKey, update: IndexUpdate) -> Attempt<IndexRows> {
-        let shelf = Arc::clone(&self.shelf);
-        self.run(async move { shelf.update(subject, &update).await })
+        let client = Arc::clone(&self.client);
+        self.run(async move { client.update(subject, &update).await })
     }
 
-    fn run<T: Send + 'static>(
+    pub(super) fn run<T: Send + 'static>(
         &self,
         call: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Attempt<T> {
@@ -92,7 +102,7 @@ impl Devices {
     }
 }
 
-impl Shelf {
+impl IndexClient {
     pub(super) async fn update(
         &self,
         subject: SubjectKey,
@@ -116,20 +126,24 @@ impl Shelf {
     }
 }
 
-impl Shelf {
+impl IndexClient {
     pub(super) async fn sweep(&self, clock: &dyn Clock) -> Result<(), StoreError> {
-        self.heard(self.index.sweep(clock.now()).await).map(drop)
+        match self.index.sweep(clock.now()).await {
+            // It need not have asked anyone.
+            Ok(_) => Ok(()),
+            failed => self.heard(failed).map(drop),
+        }
     }
 }
 
 /// Forgets from time to time, for as long as the sessions are there.
-async fn sweep(shelf: Weak<Shelf>, clock: Arc<dyn Clock>) {
+async fn sweep(client: Weak<IndexClient>, clock: Arc<dyn Clock>) {
     loop {
         tokio::time::sleep(SWEEP).await;
-        let Some(shelf) = shelf.upgrade() else {
+        let Some(client) = client.upgrade() else {
             return;
         };
         // What goes wrong has been said.
-        let _ = shelf.sweep(&*clock).await;
+        let _ = client.sweep(&*clock).await;
     }
 }
