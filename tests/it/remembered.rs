@@ -7,15 +7,16 @@ use std::fmt::Write;
 use std::path::Path;
 
 use proptest::prelude::*;
-use sealed_session::Sessions;
 use sealed_session::adapter::Incoming;
 use sealed_session::keys::{KeySource, Secret, SystemRandom};
 use sealed_session::session::Rejected;
-use sealed_session::settings::CookieSettings;
-use sealed_session::testing::ManualClock;
+use sealed_session::settings::{CookieSettings, PreviousCookie};
+use sealed_session::testing::{ManualClock, published_secret};
+use sealed_session::time::UnixMillis;
+use sealed_session::{KeyRing, Sessions};
 use support::{MINUTE, SECOND, builder, memory, with};
 
-use super::direct::load;
+use super::direct::{load, login, sent};
 
 fn remembering(places: usize) -> CookieSettings {
     with(CookieSettings::plain_http(), |it| {
@@ -199,6 +200,125 @@ fn step() -> impl Strategy<Value = Step> {
         3 => any.prop_map(Step::Keys),
         1 => Just(Step::Sweep),
     ]
+}
+
+/// Opened twice, so that it is remembered.
+fn twice(sessions: &Sessions, cookie: &str) -> Option<String> {
+    load(sessions, cookie);
+    load(sessions, cookie).session.subject()
+}
+
+#[actix_web::test]
+async fn a_key_that_retires_takes_what_is_remembered_with_it() {
+    let clock = ManualClock::default();
+    let retire = sealed_session::time::Clock::now(&clock) + 30 * MINUTE;
+    let ring = KeyRing::builder()
+        .key(published_secret(1), UnixMillis::EPOCH, Some(retire))
+        .key(published_secret(2), retire, None);
+    let builder = builder(&clock, memory(&clock)).keys(ring.build().unwrap());
+    let sessions = builder.start().await.unwrap();
+    let cookie = login(&sessions, "", "alice").await;
+    assert!(twice(&sessions, &cookie).is_some());
+    clock.advance(30 * MINUTE - SECOND);
+    assert!(twice(&sessions, &cookie).is_some());
+    clock.advance(SECOND);
+    let session = load(&sessions, &cookie).session;
+    assert_eq!(session.subject(), None);
+    let retired = published_secret(1).key_id();
+    assert_eq!(session.rejected(), Some(Rejected::RetiredKey(retired)));
+}
+
+/// Each has what it opened for itself.
+#[actix_web::test]
+async fn a_token_is_remembered_under_its_own_cookie_and_audience_alone() {
+    let clock = ManualClock::default();
+    let start = async |audience: &str, name: &str| {
+        let sessions = Sessions::builder(audience)
+            .keys(support::ring())
+            .store(memory(&clock))
+            .cookie(support::cookie(name, "/"))
+            .clock(std::sync::Arc::new(clock.clone()));
+        sessions.start().await.unwrap()
+    };
+    let ours = start("test", "session").await;
+    let cookie = login(&ours, "", "alice").await;
+    assert!(twice(&ours, &cookie).is_some());
+    let renamed = cookie.replacen("session=", "other=", 1);
+    for (audience, name, sent) in [("test", "other", &renamed), ("test2", "session", &cookie)] {
+        let other = start(audience, name).await;
+        for _ in 0..3 {
+            let session = load(&other, sent).session;
+            assert_eq!(session.rejected(), Some(Rejected::NotAuthentic));
+        }
+    }
+    // Nor under an earlier name of the same sessions.
+    let both = with(support::cookie("session", "/"), |it| {
+        it.previous = vec![PreviousCookie::new("other")];
+    });
+    let both = builder(&clock, memory(&clock)).cookie(both);
+    let both = both.start().await.unwrap();
+    let cookie = login(&both, "", "alice").await;
+    assert!(twice(&both, &cookie).is_some());
+    let renamed = cookie.replacen("session=", "other=", 1);
+    for _ in 0..3 {
+        let session = load(&both, &renamed).session;
+        assert_eq!(session.rejected(), Some(Rejected::NotAuthentic));
+    }
+}
+
+#[actix_web::test]
+async fn a_large_session_is_remembered_whole_and_in_its_number_of_parts() {
+    let clock = ManualClock::default();
+    let cookie = with(remembering(64), |it| it.max_chunks = 4);
+    let builder = builder(&clock, memory(&clock)).cookie(cookie);
+    let sessions = builder.start().await.unwrap();
+    let loaded = load(&sessions, "");
+    loaded.session.authenticate("alice").await.unwrap();
+    loaded.session.insert("large", "x".repeat(3_000)).unwrap();
+    let whole = sent(&sessions, loaded).await;
+    assert!(whole.contains("session.1="));
+    assert_eq!(twice(&sessions, &whole).as_deref(), Some("alice"));
+    // Without its last part, and with another one's.
+    let (first, rest) = whole.split_once("; session.1=").unwrap();
+    assert_eq!(twice(&sessions, first), None);
+    let mut rest = rest.as_bytes().to_vec();
+    let last = rest.len() - 5;
+    rest[last] = if rest[last] == b'A' { b'B' } else { b'A' };
+    let changed = format!("{first}; session.1={}", String::from_utf8(rest).unwrap());
+    assert_eq!(twice(&sessions, &changed), None);
+    assert_eq!(twice(&sessions, &whole).as_deref(), Some("alice"));
+}
+
+/// The handlers of one request write to a record of their own.
+#[actix_web::test]
+async fn a_write_is_not_seen_by_another_request_with_the_same_cookie() {
+    let clock = ManualClock::default();
+    let sessions = builder(&clock, memory(&clock)).start().await.unwrap();
+    let cookie = login(&sessions, "", "alice").await;
+    assert!(twice(&sessions, &cookie).is_some());
+    let [one, two] = [(); 2].map(|()| load(&sessions, &cookie));
+    one.session.insert("a", 1).unwrap();
+    assert_eq!(two.session.get::<i32>("a").unwrap(), None);
+    two.session.insert("a", 2).unwrap();
+    assert_eq!(one.session.get::<i32>("a").unwrap(), Some(1));
+    let changed = sent(&sessions, one).await;
+    assert_eq!(load(&sessions, &changed).session.get("a").unwrap(), Some(1));
+    assert_eq!(
+        load(&sessions, &cookie).session.get::<i32>("a").unwrap(),
+        None
+    );
+}
+
+#[actix_web::test]
+async fn so_many_tokens_cannot_be_remembered() {
+    let clock = ManualClock::default();
+    let start = async |places| {
+        let builder = builder(&clock, memory(&clock)).cookie(remembering(places));
+        builder.start().await.map(drop)
+    };
+    start(65_536).await.unwrap();
+    let refused = start(65_537).await.unwrap_err().to_string();
+    assert!(refused.contains("cookie.remembered_tokens"), "{refused}");
 }
 
 proptest! {
