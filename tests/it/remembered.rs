@@ -12,7 +12,7 @@ use sealed_session::keys::{KeySource, Secret, SystemRandom};
 use sealed_session::session::Rejected;
 use sealed_session::settings::{CookieSettings, PreviousCookie};
 use sealed_session::testing::{ManualClock, published_secret};
-use sealed_session::time::UnixMillis;
+use sealed_session::time::{Clock, UnixMillis};
 use sealed_session::{KeyRing, Sessions};
 use support::{MINUTE, SECOND, builder, memory, with};
 
@@ -130,8 +130,8 @@ impl Pair {
         }
     }
 
-    fn clock_now(&self) -> sealed_session::time::UnixMillis {
-        sealed_session::time::Clock::now(&self.clock)
+    fn clock_now(&self) -> UnixMillis {
+        self.clock.now()
     }
 
     fn clock_text(&self) -> String {
@@ -211,11 +211,12 @@ fn twice(sessions: &Sessions, cookie: &str) -> Option<String> {
 #[actix_web::test]
 async fn a_key_that_retires_takes_what_is_remembered_with_it() {
     let clock = ManualClock::default();
-    let retire = sealed_session::time::Clock::now(&clock) + 30 * MINUTE;
+    let store = memory(&clock);
+    let retire = clock.now() + 30 * MINUTE;
     let ring = KeyRing::builder()
         .key(published_secret(1), UnixMillis::EPOCH, Some(retire))
         .key(published_secret(2), retire, None);
-    let builder = builder(&clock, memory(&clock)).keys(ring.build().unwrap());
+    let builder = builder(&clock, store).keys(ring.build().unwrap());
     let sessions = builder.start().await.unwrap();
     let cookie = login(&sessions, "", "alice").await;
     assert!(twice(&sessions, &cookie).is_some());
