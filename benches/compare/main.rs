@@ -30,6 +30,7 @@ use criterion::Criterion;
 use sealed_session::{
     KeyRing,
     keys::{Random, SystemRandom},
+    settings::CookieSettings,
 };
 
 use crate::cipher::Message;
@@ -96,7 +97,11 @@ fn figures(round: &str) -> PathBuf {
 fn compare(criterion: &mut Criterion, system: &SystemRunner, size: Size) {
     let ring = KeyRing::generate().unwrap();
     let (ours, grouped) = system.block_on(async {
-        let sessions = ours::builder(ring).start().await.unwrap();
+        let mut cookie = CookieSettings::default();
+        // Each read is that of a token which the node has not opened before.
+        cookie.remembered_tokens = 0;
+        let builder = ours::builder(ring).cookie(cookie);
+        let sessions = builder.start().await.unwrap();
         let groups = ["acme", "globex", "initech"];
         let ours = Ours::start(sessions.clone(), size, Ended::MANY).await;
         let grouped = Ours::start_in(&groups, sessions, size, Ended::MANY).await;

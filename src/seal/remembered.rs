@@ -32,7 +32,7 @@ const LONGEST: usize = 4096;
 
 /// The tokens of one cookie that are remembered.
 pub(crate) struct RememberedTokens {
-    places: Box<[Place]>,
+    places: Box<[TokenPlace]>,
     bytes: AtomicUsize,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct RememberedTokens {
 /// neighbours do not slow each other.
 #[derive(Default)]
 #[repr(align(64))]
-struct Place {
+struct TokenPlace {
     /// Of the token that is remembered. Zero: none is.
     held: AtomicU64,
     /// Of the token that was last opened or sealed.
@@ -98,7 +98,7 @@ impl RememberedTokens {
             0 => 0,
             _ => places.next_power_of_two(),
         };
-        let places = std::iter::repeat_with(Place::default).take(count);
+        let places = std::iter::repeat_with(TokenPlace::default).take(count);
         Self {
             places: places.collect(),
             bytes: AtomicUsize::new(0),
@@ -147,7 +147,7 @@ impl RememberedTokens {
     }
 
     /// Puts a token into a place, or nothing, unless somebody looks at the place.
-    fn replace(&self, place: &Place, mark: u64, token: Option<Box<KeptToken>>) {
+    fn replace(&self, place: &TokenPlace, mark: u64, token: Option<Box<KeptToken>>) {
         let Some(mut kept) = place.try_lock() else {
             return;
         };
@@ -209,7 +209,7 @@ impl RememberedTokens {
 
     /// The token's mark, eight characters of its tag, and the place that it leads to.
     #[inline]
-    fn place(&self, text: &[u8]) -> Option<(u64, &Place)> {
+    fn place(&self, text: &[u8]) -> Option<(u64, &TokenPlace)> {
         // The last two may have bits that mean nothing.
         let (_, end) = text.split_last_chunk::<10>()?;
         let (tag, _) = end.split_first_chunk::<8>()?;
@@ -222,7 +222,7 @@ impl RememberedTokens {
     }
 }
 
-impl Place {
+impl TokenPlace {
     /// `None` when somebody else looks at it.
     #[inline]
     fn try_lock(&self) -> Option<MutexGuard<'_, Kept>> {
