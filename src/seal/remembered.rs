@@ -7,8 +7,8 @@
 //!    time, the ring, the list or another cookie. A refusal is never kept.
 //! 2. One of these belongs to one cookie of one application. A token is found by its whole text, compared in constant time:
 //!    else the time would tell how much of somebody's token was guessed.
-//! 3. A token's place follows from the end of its tag. Only a token that opened gets in, and nobody can choose the tag of
-//!    one, so nobody can choose places.
+//! 3. A token's place follows from the end of its tag, which nobody can choose for a token that opens. Only such a one gets
+//!    in. Whoever has many sessions can fill places with them, and costs the others a decryption.
 //! 4. A token is remembered at its second coming, or at its first if it was sealed here. Of those that come once a mark is
 //!    left, and they drive nobody out.
 //! 5. Nobody waits: a place that somebody else looks at is passed by, and the token is opened as if it were new.
@@ -16,7 +16,7 @@
 //!    which is a session, is erased.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use subtle::ConstantTimeEq;
@@ -45,7 +45,7 @@ struct TokenPlace {
     held: AtomicU64,
     /// Of the token that was last opened or sealed.
     last: AtomicU64,
-    misses: AtomicU32,
+    misses: AtomicU64,
     kept: Mutex<Kept>,
 }
 
@@ -135,7 +135,10 @@ impl RememberedTokens {
         let Some((mark, place)) = self.place(text) else {
             return;
         };
-        if place.last.swap(mark, Ordering::Relaxed) != mark || text.len() > LONGEST {
+        let has_come = place.last.swap(mark, Ordering::Relaxed) == mark;
+        // It is there where somebody looked at the place when it was sought.
+        let is_held = place.held.load(Ordering::Relaxed) == mark;
+        if !has_come || is_held || text.len() > LONGEST {
             return;
         }
         let token = Box::new(KeptToken {
@@ -199,7 +202,8 @@ impl RememberedTokens {
     pub(crate) fn usage(&self) -> TokenUse {
         let mut usage = TokenUse::default();
         for place in &self.places {
-            usage.misses += u64::from(place.misses.load(Ordering::Relaxed));
+            let misses = place.misses.load(Ordering::Relaxed);
+            usage.misses = usage.misses.wrapping_add(misses);
             let kept = place.kept.lock().unwrap_or_else(PoisonError::into_inner);
             usage.hits = usage.hits.wrapping_add(kept.hits);
             usage.entries += usize::from(kept.token.is_some());
