@@ -55,10 +55,10 @@ fn a_token_whose_mark_is_anothers_is_not_that_one() {
     tokens.remember(&token, 1, found());
     assert!(tokens.find(&other, 1).is_none());
     assert!(tokens.find(&token, 1).is_some());
-    // It takes the place of the one before.
+    // Nor does it drive that one out.
     tokens.remember(&other, 1, found());
-    assert!(tokens.find(&other, 1).is_some());
-    assert!(tokens.find(&token, 1).is_none());
+    assert!(tokens.find(&other, 1).is_none());
+    assert!(tokens.find(&token, 1).is_some());
 }
 
 #[test]
