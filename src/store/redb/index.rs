@@ -62,6 +62,10 @@ impl RedbIndex {
     }
 
     fn change(&self, subject: SubjectKey, update: &IndexUpdate) -> Result<IndexRows, StoreError> {
+        if let Some(row) = &update.row {
+            // One that cannot be written is no failure of the file.
+            row.to_bytes()?;
+        }
         self.file.change(|transaction| {
             let mut table = transaction.open_table(SESSIONS)?;
             let before = table.get(subject.as_bytes())?;

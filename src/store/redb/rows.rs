@@ -1,21 +1,16 @@
 //! How the rows of a subject are written: one after the other.
 //!
 //! ```text
-//! row   = length, then as many bytes
-//! bytes = version 1, session (16), state (0 reserved, 1 listed, 2 evicting), last seen, until, facts, label
+//! length     4 bytes, big endian
+//! session   16 bytes
+//! row       as many bytes as are left of the length
 //! ```
 //!
-//! 1. Lengths, times and what has a length in front are postcard's: seven bits a byte, the lowest first, in no more
-//!    bytes than it takes. Times are milliseconds since 1970.
-//! 2. A row that is not exactly so was written by a later release, or is damaged. It is kept as it is, behind the
-//!    others, and counted.
+//! A row that is not understood was written by a later release, or is damaged. It is kept as it is, behind the others, and
+//! counted.
 
 use crate::ids::SessionId;
-use crate::index::{IndexRow, IndexRows, RowState};
-use crate::time::UnixMillis;
-use crate::wire::read::Reader;
-
-const VERSION: u8 = 1;
+use crate::index::{IndexRow, IndexRows};
 
 /// The rows of a subject.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -29,20 +24,17 @@ pub(super) struct StoredRows {
 
 impl StoredRows {
     pub(super) fn read(bytes: &[u8]) -> Self {
-        let mut stored = Self::default();
-        let mut reader = Reader::new(bytes);
-        while !reader.rest().is_empty() {
-            let rest = reader.rest();
-            let Some(bytes) = reader.bytes() else {
-                // Where it ends is not known: it stays the last.
-                stored.keep(rest);
-                break;
-            };
-            let length = rest.len().saturating_sub(reader.rest().len());
-            match (read_row(bytes), rest.split_at_checked(length)) {
-                (None, Some((row, _))) => stored.keep(row),
-                (row, _) => stored.rows.extend(row),
+        let (mut stored, mut rest) = (Self::default(), bytes);
+        while let Some((whole, row, behind)) = next(rest) {
+            match read_row(row) {
+                Some(row) => stored.rows.push(row),
+                None => stored.keep(whole),
             }
+            rest = behind;
+        }
+        if !rest.is_empty() {
+            // Where it ends is not known: it stays the last.
+            stored.keep(rest);
         }
         stored
     }
@@ -56,7 +48,16 @@ impl StoredRows {
     pub(super) fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for row in &self.rows {
-            put_bytes(&mut bytes, &row_bytes(row));
+            let session = row.session.as_bytes();
+            let Ok(row) = row.to_bytes() else {
+                // Refused before it came here.
+                continue;
+            };
+            // A few hundred bytes.
+            let length = u32::try_from(session.len().saturating_add(row.len()));
+            bytes.extend(length.unwrap_or(u32::MAX).to_be_bytes());
+            bytes.extend(session);
+            bytes.extend(row);
         }
         bytes.extend(&self.kept);
         bytes
@@ -80,58 +81,25 @@ impl From<StoredRows> for IndexRows {
     }
 }
 
-fn row_bytes(row: &IndexRow) -> Vec<u8> {
-    let mut bytes = vec![VERSION];
-    bytes.extend(row.session.as_bytes());
-    bytes.push(match row.state {
-        RowState::Reserved => 0,
-        RowState::Listed => 1,
-        RowState::Evicting => 2,
-    });
-    put_number(&mut bytes, row.last_seen.as_millis());
-    put_number(&mut bytes, row.until.as_millis());
-    put_bytes(&mut bytes, &row.facts);
-    put_bytes(&mut bytes, &row.label);
-    bytes
+/// The next row with its length, without that, and what is behind it.
+fn next(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let (row, behind) = rest.split_at_checked(length)?;
+    let whole = bytes.get(..bytes.len().checked_sub(behind.len())?)?;
+    Some((whole, row, behind))
 }
 
 fn read_row(bytes: &[u8]) -> Option<IndexRow> {
-    let mut reader = Reader::new(bytes);
-    if reader.byte()? != VERSION {
-        return None;
-    }
-    let row = IndexRow {
-        session: SessionId::from_bytes(reader.array()?),
-        state: match reader.byte()? {
-            0 => RowState::Reserved,
-            1 => RowState::Listed,
-            2 => RowState::Evicting,
-            _ => return None,
-        },
-        last_seen: UnixMillis::new(reader.u64()?),
-        until: UnixMillis::new(reader.u64()?),
-        facts: reader.bytes()?.to_vec(),
-        label: reader.bytes()?.to_vec(),
-    };
-    reader.rest().is_empty().then_some(row)
-}
-
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    put_number(out, bytes.len() as u64);
-    out.extend(bytes);
-}
-
-fn put_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
+    let (session, row) = bytes.split_first_chunk()?;
+    IndexRow::from_bytes(SessionId::from_bytes(*session), row)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::RowState;
+    use crate::time::UnixMillis;
     use proptest::prelude::*;
 
     fn rows() -> impl Strategy<Value = Vec<IndexRow>> {
@@ -186,10 +154,7 @@ mod tests {
 
     /// The layout above, written by hand: files outlive releases.
     #[test]
-    fn a_row_is_written_as_it_is_documented() {
-        let mut bytes = vec![29, 1];
-        bytes.extend([7; 16]);
-        bytes.extend([2, 0xac, 0x02, 0xff, 0x7f, 2, b'f', b'g', 2, b'l', b'm']);
+    fn rows_are_framed_as_it_is_documented() {
         let row = IndexRow {
             facts: b"fg".to_vec(),
             label: b"lm".to_vec(),
@@ -200,23 +165,23 @@ mod tests {
                 UnixMillis::new(16_383),
             )
         };
+        let form = row.to_bytes().unwrap();
+        let bytes = [&[0, 0, 0, 42], [7; 16].as_slice(), &form].concat();
         let stored = StoredRows {
             rows: vec![row],
             ..StoredRows::default()
         };
-        bytes[0] = (bytes.len() - 1) as u8;
         assert_eq!(stored.bytes(), bytes);
-        // Each field in turn is what it must not be.
-        let last = bytes.len() - 1;
-        for (at, byte) in [(1, 2), (18, 3), (20, 0x80), (23, 200), (26, 1), (26, 3)] {
+        // No such row, and a length that is not its own.
+        for (at, byte) in [(20, 2), (3, 41), (3, 43), (0, 1)] {
             let mut wrong = bytes.clone();
             wrong[at] = byte;
             let read = StoredRows::read(&wrong);
-            assert_eq!((read.rows.len(), read.unreadable), (0, 1), "{at}: {byte}");
+            assert!(read.rows.is_empty() && read.unreadable > 0, "{at}: {byte}");
             assert_eq!(read.bytes(), wrong);
         }
         // A row that is cut off, behind one that is whole.
-        let cut = [&bytes[..], &bytes[..last]].concat();
+        let cut = [&bytes[..], &bytes[..bytes.len() - 1]].concat();
         let read = StoredRows::read(&cut);
         assert_eq!((read.rows.len(), read.unreadable), (1, 1));
         // What is put later goes in front of it.

@@ -45,7 +45,8 @@ impl Reopened {
             let mut rows = rows.unwrap().value().to_vec();
             let mut windows = rows.windows(16);
             let at = windows.position(|bytes| bytes == session.as_bytes());
-            rows[at.unwrap() - 1] = 2;
+            // The version stands behind the id.
+            rows[at.unwrap() + 16] = 2;
             table.insert(subject.as_bytes(), rows.as_slice()).unwrap();
         }
         transaction.commit().unwrap();

@@ -1,14 +1,14 @@
 //! Processes that are killed, and disks that are full.
 
 use std::collections::HashSet;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::io::Write;
+use std::process::Command;
 
 use sealed_session::revoke::Store;
 use sealed_session::store::{Redb, StoreError};
 use tempfile::TempDir;
 
-use super::{ended, sessions};
+use super::{assert_none_is_lost, ended, kill_after, sessions};
 
 const CHILD: &str = "SEALED_SESSION_TEST_CHILD";
 
@@ -42,37 +42,16 @@ async fn a_killed_process_loses_no_acknowledged_logout() {
     drop(Redb::create(&path).unwrap());
     let mut acknowledged = HashSet::new();
     for round in 1..=5 {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "redb::crashes::child_that_logs_out",
-                "--nocapture",
-            ])
-            .env(CHILD, &path)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut seen = 0;
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        while let Some(Ok(line)) = lines.next() {
-            let number = line.strip_prefix("acknowledged ");
-            let Some(Ok(number)) = number.map(str::parse::<u64>) else {
-                continue;
-            };
-            acknowledged.insert(number);
-            seen += 1;
-            if seen == 100 * round {
-                child.kill().unwrap(); // SIGKILL
-            }
-        }
-        child.wait().unwrap();
-        assert!(seen >= 100 * round, "the child ended by itself");
+        kill_after(
+            100 * round,
+            "redb::crashes::child_that_logs_out",
+            CHILD,
+            &path,
+            &mut acknowledged,
+        );
 
         let store = Store::from(Redb::open(&path).unwrap());
-        let stored = sessions(&store).await.unwrap();
-        let lost: Vec<_> = acknowledged.difference(&stored).collect();
-        assert!(lost.is_empty(), "{lost:?} of {} are lost", stored.len());
+        assert_none_is_lost(&store, &acknowledged).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! The index of sessions in the same file: what it may do to the list, and what it may not.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::io::Write;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use sealed_session::revoke::{Journal, Store, SubjectKey};
 use sealed_session::store::{Redb, StoreError};
 use sealed_session::time::UnixMillis;
 
-use super::{Place, assert_damaged, ended, id, sessions};
+use super::{Place, assert_damaged, assert_none_is_lost, ended, id, kill_after, sessions};
 
 fn subject(n: u64) -> SubjectKey {
     SubjectKey::from_bytes(*id(n).as_bytes())
@@ -204,37 +204,16 @@ async fn a_killed_process_leaves_the_list_whole_and_the_rows_from_before_its_las
     drop(place.create().unwrap());
     let mut acknowledged = std::collections::HashSet::new();
     for round in 1..=5 {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "redb::index::child_that_logs_in_and_out",
-                "--nocapture",
-            ])
-            .env(CHILD, place.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut seen = 0;
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        while let Some(Ok(line)) = lines.next() {
-            let number = line.strip_prefix("acknowledged ");
-            let Some(Ok(number)) = number.map(str::parse::<u64>) else {
-                continue;
-            };
-            acknowledged.insert(number);
-            seen += 1;
-            if seen == 30 * round {
-                child.kill().unwrap(); // SIGKILL
-            }
-        }
-        child.wait().unwrap();
-        assert!(seen >= 30 * round, "the child ended by itself");
+        kill_after(
+            30 * round,
+            "redb::index::child_that_logs_in_and_out",
+            CHILD,
+            &place.path(),
+            &mut acknowledged,
+        );
 
         let store = Store::from(place.open().unwrap());
-        let stored = sessions(&store).await.unwrap();
-        let lost: Vec<_> = acknowledged.difference(&stored).collect();
-        assert!(lost.is_empty(), "{lost:?} of {} are lost", stored.len());
+        assert_none_is_lost(&store, &acknowledged).await;
         let index = store.session_index().unwrap();
         for n in &acknowledged {
             assert!(has(&*index, *n).await, "row {n}");
@@ -259,13 +238,19 @@ fn limit_files(bytes: Option<u64>) {
     assert!(limited.unwrap().success());
 }
 
-/// A row that the file has to grow for.
-fn large() -> IndexUpdate {
-    let mut update = listed(0);
-    if let Some(row) = &mut update.row {
-        row.facts = vec![1; 8 << 20];
+/// Puts large rows until there is no room for one. Nothing else is put at these subjects.
+async fn fill(index: &dyn SessionIndex) -> StoreError {
+    for n in 0..1_000 {
+        let n = (1 << 48) + n;
+        let mut update = listed(n);
+        if let Some(row) = &mut update.row {
+            row.facts = vec![1; 60_000];
+        }
+        if let Err(error) = index.update(subject(n), &update).await {
+            return error;
+        }
     }
-    update
+    panic!("60 MB went into a file that cannot grow");
 }
 
 /// Not a test: what the child process of the next one runs, which survives that its writes fail.
@@ -287,8 +272,8 @@ async fn child_whose_index_has_no_room() {
         }
         // The file cannot grow.
         limit_files(Some(length()));
-        let failed = index.update(subject(2), &large()).await;
-        assert!(matches!(failed, Err(StoreError::Unavailable(_))));
+        let failed = fill(&*index).await;
+        assert!(matches!(failed, StoreError::Unavailable(_)), "{failed}");
         let later = put(&*index, 3).await;
         let Err(StoreError::Unavailable(told)) = &later else {
             panic!("after a failed write: {later:?}");
@@ -298,7 +283,7 @@ async fn child_whose_index_has_no_room() {
         published += 2;
         // The file was opened anew, and holds what was flushed.
         assert!(has(&*index, 1).await);
-        assert!(!has(&*index, 2).await);
+        assert!(!has(&*index, 1 << 48).await);
         put(&*index, 3).await.unwrap();
         limit_files(None);
     }

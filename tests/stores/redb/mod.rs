@@ -9,7 +9,9 @@ mod files;
 mod index;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use sealed_session::revoke::{Revocation, Serial, SessionEntry, SessionId, Store};
 use sealed_session::store::{Redb, StoreError};
@@ -50,6 +52,46 @@ impl Place {
             store.publish(&[ended(n)]).await.unwrap();
         }
     }
+}
+
+/// Runs a test in a process of its own, on the file that `variable` names to it, and kills that (SIGKILL) once it has
+/// acknowledged so many logouts. Their numbers are added to `acknowledged`.
+fn kill_after(
+    count: u64,
+    test: &str,
+    variable: &str,
+    path: &Path,
+    acknowledged: &mut HashSet<u64>,
+) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(variable, path)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut seen = 0;
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    while let Some(Ok(line)) = lines.next() {
+        let number = line.strip_prefix("acknowledged ");
+        let Some(Ok(number)) = number.map(str::parse::<u64>) else {
+            continue;
+        };
+        acknowledged.insert(number);
+        seen += 1;
+        if seen == count {
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+    assert!(seen >= count, "the child ended by itself");
+}
+
+/// That the list has all of these.
+async fn assert_none_is_lost(store: &Store, acknowledged: &HashSet<u64>) {
+    let stored = sessions(store).await.unwrap();
+    let lost: Vec<_> = acknowledged.difference(&stored).collect();
+    assert!(lost.is_empty(), "{lost:?} of {} are lost", stored.len());
 }
 
 fn id(n: u64) -> SessionId {
