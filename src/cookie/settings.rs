@@ -63,7 +63,7 @@ pub struct CookieSettings {
     pub clear_site_data: Vec<SiteData>,
     /// How many tokens a node remembers that it opened a moment ago, rounded up to a power of two, at most 65,536: a
     /// browser sends the same one again and again, and to compare it takes less than to decrypt it. All together have 2
-    /// MiB at most for each name of a cookie. Whether a session counts is judged on each request in any case. `0`:
+    /// MiB at most for each name of a cookie, and each place 64 bytes. Whether a session counts is judged on each request in any case. `0`:
     /// none, so that no opened session stays in memory beyond its request. Default: 1,024.
     pub remembered_tokens: usize,
 }

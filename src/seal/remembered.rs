@@ -12,8 +12,8 @@
 //! 4. A token is remembered at its second coming, or at its first if it was sealed here. Of those that come once a mark is
 //!    left, and they drive nobody out.
 //! 5. Nobody waits: a place that somebody else looks at is passed by, and the token is opened as if it were new.
-//! 6. Places and bytes are bounded. All of it goes when the ring changes, and what was not used for a minute then. The text,
-//!    which is a session, is erased.
+//! 6. Places and bytes are bounded. All of it goes when the ring changes, but for what a request adds that began before;
+//!    and within two minutes what is not used. The text, which is a session, is erased.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -146,30 +146,26 @@ impl RememberedTokens {
             chunks,
             found,
         });
-        self.replace(place, mark, Some(token));
+        self.replace(place, mark, token);
     }
 
-    /// Puts a token into a place, or nothing, unless somebody looks at the place.
-    fn replace(&self, place: &TokenPlace, mark: u64, token: Option<Box<KeptToken>>) {
+    /// Puts a token into a place, unless somebody looks at the place or there is no room for it: then the one from before
+    /// stays.
+    fn replace(&self, place: &TokenPlace, mark: u64, token: Box<KeptToken>) {
         let Some(mut kept) = place.try_lock() else {
             return;
         };
-        let before = kept.token.take();
-        let freed = before.as_ref().map_or(0, |token| token.bytes());
-        self.bytes.fetch_sub(freed, Ordering::Relaxed);
-        let needed = token.as_ref().map_or(0, |token| token.bytes());
+        let freed = kept.token.as_ref().map_or(0, |token| token.bytes());
+        let needed = token.bytes();
         let held = self.bytes.fetch_add(needed, Ordering::Relaxed);
-        let token = match held.saturating_add(needed) <= MOST_BYTES {
-            true => token,
-            false => {
-                self.bytes.fetch_sub(needed, Ordering::Relaxed);
-                None
-            }
-        };
-        let mark = token.as_ref().map_or(0, |_| mark);
+        if held.saturating_add(needed).saturating_sub(freed) > MOST_BYTES {
+            self.bytes.fetch_sub(needed, Ordering::Relaxed);
+            return;
+        }
+        self.bytes.fetch_sub(freed, Ordering::Relaxed);
         place.held.store(mark, Ordering::Relaxed);
         kept.is_used = true;
-        kept.token = token;
+        let before = kept.token.replace(token);
         // Erased when nobody is kept from the place any more.
         drop(kept);
         drop(before);
@@ -194,6 +190,8 @@ impl RememberedTokens {
                 place.held.store(0, Ordering::Relaxed);
                 let freed = token.as_ref().map_or(0, |token| token.bytes());
                 self.bytes.fetch_sub(freed, Ordering::Relaxed);
+                drop(kept);
+                drop(token);
             }
         }
     }

@@ -46,8 +46,8 @@ impl Engine {
         };
         let replace = |ring| {
             self.service.keys.store(Arc::new(ring));
-            self.scopes().for_each(|scope| scope.remembered.clear());
             self.service.node.list().bell().ring();
+            self.scopes().for_each(|scope| scope.remembered.clear());
         };
         watch.look(self.service.now(), replace)
     }

@@ -9,6 +9,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use sealed_session::adapter::Incoming;
 use sealed_session::keys::{KeySource, Secret, SystemRandom};
+use sealed_session::revoke::SessionId;
 use sealed_session::session::Rejected;
 use sealed_session::settings::{CookieSettings, PreviousCookie};
 use sealed_session::testing::{ManualClock, published_secret};
@@ -24,13 +25,24 @@ fn remembering(places: usize) -> CookieSettings {
     })
 }
 
-/// What a request with this cookie is told.
-fn outcome(sessions: &Sessions, cookie: &str) -> Option<(Option<String>, Option<Rejected>, bool)> {
+/// What a request with this cookie is told: the session, whose it is, what it holds, why there is none, and whether it can
+/// be written.
+type Outcome = (
+    Option<SessionId>,
+    Option<String>,
+    Option<String>,
+    Option<Rejected>,
+    bool,
+);
+
+fn outcome(sessions: &Sessions, cookie: &str) -> Option<Outcome> {
     let incoming = Incoming::new(std::iter::once(cookie.as_bytes()));
     // It may be that this node cannot judge.
     let session = sessions.load(incoming).ok()?.session;
+    let held = session.get("a").unwrap();
+    let (id, subject, rejected) = (session.id(), session.subject(), session.rejected());
     let writes = session.insert("probe", 1).is_ok();
-    Some((session.subject(), session.rejected(), writes))
+    Some((id, subject, held, rejected, writes))
 }
 
 /// Two nodes on one store, of which one remembers, and a key file that both read.
@@ -89,7 +101,8 @@ impl Pair {
             Step::Login(over) => {
                 let incoming = at(*over);
                 let loaded = load(node, &incoming);
-                let login = loaded.session.authenticate("alice").group("org", "acme");
+                let name = ["alice", "bob"][over % 2];
+                let login = loaded.session.authenticate(name).group("org", "acme");
                 if login.await.is_ok() {
                     new = cookie(node, loaded).await;
                 }

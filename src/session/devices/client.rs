@@ -124,9 +124,7 @@ impl IndexClient {
         }
         result
     }
-}
 
-impl IndexClient {
     pub(super) async fn sweep(&self, clock: &dyn Clock) -> Result<(), StoreError> {
         match self.index.sweep(clock.now()).await {
             // It need not have asked anyone.

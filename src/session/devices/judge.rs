@@ -18,7 +18,7 @@ use crate::session::service::Service;
 use crate::session::validity::Rules;
 use crate::time::{Class, UnixMillis};
 
-/// What becomes of a row.
+/// How a row is judged.
 pub(super) enum JudgedRow {
     /// Its session counts.
     Counts {

@@ -67,7 +67,8 @@ impl Session {
     /// The sessions of the user who is logged in, the newest first: for a page "your devices" (ASVS 7.5.2). None of them has
     /// ended, as far as this node knows. Needs [`DeviceSettings::index`](crate::settings::DeviceSettings::index).
     ///
-    /// A session whose row was lost is missing until it is used again. This one is always there.
+    /// A session whose row was lost is missing until it is used again, and so are older ones while a store that was begun
+    /// anew settles. This one is always there.
     ///
     /// ```no_run
     /// use sealed_session::{session::DeviceError, Session};

@@ -10,7 +10,7 @@ mod refusals;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::Duration;
 
 use sealed_session::adapter::{Incoming, Loaded};
@@ -23,6 +23,8 @@ use sealed_session::{SessionConfig, Sessions};
 use serde_json::Value;
 use support::redis_server::RedisServer;
 use support::{eventually, settled};
+
+use crate::cli_store;
 
 const LIST: &str = "shop/test";
 
@@ -102,11 +104,7 @@ impl Place {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_sealed-session"))
-            .args(arguments)
-            .current_dir(self.path())
-            .output()
-            .unwrap()
+        cli_store::run(self.path(), arguments)
     }
 
     /// What it says on standard output, and on standard error, when it succeeds.
@@ -121,14 +119,7 @@ impl Place {
     /// What it says when it fails with `code`: a line, and nothing on standard output.
     #[track_caller]
     fn fails(&self, arguments: &[&str], code: i32) -> String {
-        let output = self.run(arguments);
-        assert_eq!(
-            output.status.code(),
-            Some(code),
-            "{arguments:?}: {output:?}"
-        );
-        assert!(output.stdout.is_empty(), "{output:?}");
-        String::from_utf8(output.stderr).unwrap()
+        cli_store::fails(self.path(), arguments, code)
     }
 
     #[track_caller]

@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 const LIST: &str = "shop/test";
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub fn run(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_sealed-session"))
         .args(arguments)
         .current_dir(folder)
@@ -41,7 +41,7 @@ fn says(folder: &Path, arguments: &[&str]) -> String {
 
 /// What it says when it fails with `code`.
 #[track_caller]
-fn fails(folder: &Path, arguments: &[&str], code: i32) -> String {
+pub fn fails(folder: &Path, arguments: &[&str], code: i32) -> String {
     let output = run(folder, arguments);
     assert_eq!(
         output.status.code(),
