@@ -10,6 +10,7 @@
 //!    opaque to the store, and the label is sealed.
 //! 3. **One atomic step** ([`IndexUpdate`]) drops rows, puts one and keeps to a limit.
 
+#[cfg(any(test, feature = "redb", feature = "redis"))]
 mod form;
 mod row;
 mod update;
