@@ -72,12 +72,16 @@ pub(super) struct FoundToken {
     pub(super) length: usize,
 }
 
-/// How it is used, for metrics.
+/// How remembered tokens are used, since the sessions started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct TokenUse {
-    pub(crate) hits: u64,
-    pub(crate) misses: u64,
-    pub(crate) entries: usize,
+#[non_exhaustive]
+pub struct TokenUse {
+    /// Tokens that were remembered, and not opened again.
+    pub hits: u64,
+    /// Tokens that were not remembered, and were opened.
+    pub misses: u64,
+    /// How many are remembered now.
+    pub entries: usize,
 }
 
 impl KeptToken {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::observe;
 use crate::seal::remembered::TokenUse;
+#[cfg(any(test, feature = "testing"))]
+use crate::sessions::Sessions;
 use crate::sessions::engine::Engine;
 
 /// How often it is counted.
@@ -30,6 +32,13 @@ pub(super) async fn watch(engine: Weak<Engine>) {
         if round == SWEEP {
             engine.forget_unused_tokens();
         }
+    }
+}
+
+#[cfg(any(test, feature = "testing"))]
+impl Sessions {
+    pub(crate) fn token_use(&self) -> TokenUse {
+        self.engine.token_use()
     }
 }
 
