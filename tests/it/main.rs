@@ -51,6 +51,7 @@ mod observer;
 mod obstacles;
 mod open_streams;
 mod remembered;
+mod remembered_candidates;
 mod remembered_validity;
 mod renew;
 mod return_addresses;

@@ -25,7 +25,7 @@ pub fn remembering(places: usize) -> CookieSettings {
 
 /// What a request with this cookie is told: the session, whose it is, what it holds, why there is none, and whether it can
 /// be written.
-type Outcome = (
+pub type Outcome = (
     Option<SessionId>,
     Option<String>,
     Option<String>,
@@ -33,7 +33,7 @@ type Outcome = (
     bool,
 );
 
-fn outcome(sessions: &Sessions, cookie: &str) -> Option<Outcome> {
+pub fn outcome(sessions: &Sessions, cookie: &str) -> Option<Outcome> {
     let incoming = Incoming::new(std::iter::once(cookie.as_bytes()));
     // It may be that this node cannot judge.
     let session = sessions.load(incoming).ok()?.session;

@@ -254,6 +254,34 @@ async fn what_is_remembered_ends_with_a_login_over_it() {
 }
 
 #[actix_web::test]
+async fn what_is_remembered_of_nobody_ends_by_a_purge_or_when_ends_from_before_are_dropped() {
+    let mut twins = Twins::with(|builder| builder.anonymous_capacity(1)).await;
+    twins.page = "/entries/a";
+    let mut all = Vec::new();
+    for _ in 0..4 {
+        let browser = twins.browser();
+        browser.put("/entries/a", json!(1)).await.is(204);
+        twins.remember(&browser).await;
+        twins.clock.advance(SECOND);
+        all.push(browser);
+    }
+    all[3].copy().post("/purge").await.is(204);
+    for (number, browser) in all.iter().enumerate() {
+        let status = if number == 3 { 404 } else { 200 };
+        assert_eq!(twins.found(browser).await.0, status);
+    }
+    // There is room for one end, so these two and all that began before them go.
+    for browser in &all[1..3] {
+        browser.copy().post("/purge").await.is(204);
+    }
+    twins.clock.advance(MINUTE);
+    for browser in &all {
+        assert_eq!(twins.found(browser).await.0, 404);
+        assert_eq!(twins.rejected(browser), Some(Rejected::Ended));
+    }
+}
+
+#[actix_web::test]
 async fn what_is_remembered_is_none_to_another_client_and_counts_to_its_own() {
     let mut twins = Twins::with(|builder| {
         let mut settings = ClientSettings::default();
@@ -286,7 +314,7 @@ async fn what_is_remembered_is_not_judged_while_the_list_is_stale() {
         store.set(Mode::Up);
     }
     for node in [0, 1] {
-        eventually(|| async { twins.get(node, &alice, "/me").await.status == 200 }).await;
+        eventually(|| async { twins.get(node, &alice).await.status == 200 }).await;
     }
     twins.counts(&alice).await;
 }

@@ -21,7 +21,9 @@ pub struct Twins {
     pub forgets: Sessions,
     pub clock: ManualClock,
     pub secrets: Vec<Secret>,
-    /// What is read with each request: the headers beside the cookies.
+    /// What is read.
+    pub page: &'static str,
+    /// By which client.
     pub agent: &'static str,
     folder: tempfile::TempDir,
     urls: [String; 2],
@@ -92,6 +94,7 @@ impl Twins {
             forgets,
             clock,
             secrets,
+            page: "/me",
             agent: "hers",
             folder,
             urls,
@@ -125,7 +128,7 @@ impl Twins {
     pub async fn remember(&self, browser: &Browser) {
         let before = token_use(&self.remembers).hits;
         for _ in 0..3 {
-            self.get(0, browser, "/me").await.is(200);
+            self.get(0, browser).await.is(200);
         }
         assert!(token_use(&self.remembers).hits > before);
     }
@@ -168,7 +171,7 @@ impl Twins {
 
     /// What the node that remembers answers to a read and to a write. The other answers the same.
     pub async fn alike(&self, browser: &Browser) -> [Answer; 2] {
-        let [here, there] = [0, 1].map(|node| self.get(node, browser, "/me"));
+        let [here, there] = [0, 1].map(|node| self.get(node, browser));
         let (here, there) = (here.await, there.await);
         assert_eq!(told(&here), told(&there));
         let write = async |url: &String| {
@@ -185,14 +188,14 @@ impl Twins {
     }
 
     /// What one of them answers. The browser's cookies stay what they are.
-    pub async fn get(&self, node: usize, browser: &Browser, path: &str) -> Answer {
+    pub async fn get(&self, node: usize, browser: &Browser) -> Answer {
         let browser = browser.copy().to(&self.urls[node]);
         let agent = [("user-agent", self.agent)];
-        browser.send_with(Method::GET, path, &agent).await
+        browser.send_with(Method::GET, self.page, &agent).await
     }
 
     /// Why both take it for no session.
-    fn rejected(&self, browser: &Browser) -> Option<Rejected> {
+    pub fn rejected(&self, browser: &Browser) -> Option<Rejected> {
         let [here, there] = [&self.remembers, &self.forgets].map(|node| {
             let header = browser.header().unwrap();
             let agents = |name| (name == "user-agent").then_some(self.agent.as_bytes());
