@@ -26,6 +26,7 @@ pub(crate) struct FoundCookies<'h> {
     more: Vec<(u8, &'h [u8])>,
     /// How many there are of each index.
     counts: [u8; MAX_CHUNKS as usize],
+    held: Indexes,
     /// Whether there were more than are kept.
     overflowed: bool,
     /// The values of the activity cookie, in the order in which they came.
@@ -35,7 +36,7 @@ pub(crate) struct FoundCookies<'h> {
 const _: () = assert!(MAX_CHUNKS as u32 <= u8::BITS, "a bit for each");
 
 /// Some of the chunk indexes: a bit for each.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Indexes(u8);
 
 impl Indexes {
@@ -80,6 +81,7 @@ impl<'h> FoundCookies<'h> {
                     continue;
                 }
             }
+            found.held.0 |= 1 << index;
             match found.first {
                 None => found.first = Some((index, value)),
                 Some(_) => found.more.push((index, value)),
@@ -110,8 +112,7 @@ impl<'h> FoundCookies<'h> {
 
     /// Which chunk indexes the browser holds.
     pub(crate) fn indexes(&self) -> Indexes {
-        let held = (0..).zip(self.counts).filter(|(_, count)| *count > 0);
-        Indexes(held.fold(0, |held, (index, _)| held | 1 << index))
+        self.held
     }
 
     /// The texts of the tokens that the values may form, and over how many cookies each is spread.
