@@ -3,7 +3,8 @@
 //! 1. A token that was found counts as one that was opened: no node decides otherwise for having a memory.
 //! 2. Whatever is sent, and however much, each request gets its own session or none, and the memory stays bounded.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::FutureExt;
 use proptest::prelude::*;
@@ -17,6 +18,7 @@ use support::{HOUR, MINUTE, builder, memory, with};
 
 use super::direct::{load, login, sent, user};
 use super::remembered::{outcome, remembering};
+use super::twins::{PLACES, Repeatable};
 
 /// How many of a request's candidates are opened.
 const OPENED: u64 = 4;
@@ -25,13 +27,19 @@ const OPENED: u64 = 4;
 struct Place {
     clock: ManualClock,
     store: Store,
+    nodes: AtomicU64,
 }
 
 impl Place {
     fn new() -> Self {
         let clock = ManualClock::default();
         let store = memory(&clock);
-        Self { clock, store }
+        let nodes = AtomicU64::new(0);
+        Self {
+            clock,
+            store,
+            nodes,
+        }
     }
 
     fn builder(&self, places: usize) -> SessionsBuilder {
@@ -39,7 +47,9 @@ impl Place {
             it.max_chunks = 2;
             it.previous = vec![PreviousCookie::new("old")];
         });
-        builder(&self.clock, self.store.clone()).cookie(cookie)
+        let random = Repeatable::new(self.nodes.fetch_add(1, Ordering::Relaxed));
+        let builder = builder(&self.clock, self.store.clone()).cookie(cookie);
+        builder.random(Arc::new(random))
     }
 
     fn node(&self, places: usize) -> Sessions {
@@ -81,7 +91,7 @@ async fn as_many_candidates_are_opened_whether_or_not_they_are_remembered() {
         assert_eq!((subject == Some("alice"), writes), (is_found, is_found));
         // Each subset of them.
         for remembered in 0..1_u32 << cookies.len() {
-            let node = place.node(64);
+            let node = place.node(PLACES);
             let which = (0..).zip(&cookies);
             let which = which.filter(|(bit, _)| remembered >> bit & 1 == 1);
             which.for_each(|(_, cookie)| warm(&node, cookie));
@@ -115,7 +125,7 @@ async fn kinds(place: &Place) -> Vec<String> {
     load(&node, &ended).session.logout().await.unwrap();
     let ahead = ManualClock::default();
     ahead.advance(HOUR);
-    let ahead = place.builder(0).clock(std::sync::Arc::new(ahead));
+    let ahead = place.builder(0).clock(Arc::new(ahead));
     let ahead = place.start(ahead);
     let stranger = place.builder(0).keys(KeyRing::single(published_secret(2)));
     let stranger = place.start(stranger);
@@ -168,7 +178,7 @@ fn whatever_is_sent_beside_what_is_remembered_is_judged_alike() {
 #[actix_web::test]
 async fn a_remembered_text_in_another_number_of_cookies_is_none() {
     let place = Place::new();
-    let (node, forgets) = (place.node(64), place.node(0));
+    let (node, forgets) = (place.node(PLACES), place.node(0));
     let small = login(&node, "", "alice").await;
     let large = load(&node, "");
     large.session.authenticate("bob").await.unwrap();
@@ -258,7 +268,7 @@ async fn the_largest_sessions_are_answered_alike_and_one_character_more_is_none(
 #[actix_web::test]
 async fn the_longest_text_is_read_and_a_longer_one_is_not() {
     let place = Place::new();
-    let (node, forgets) = (place.node(64), place.node(0));
+    let (node, forgets) = (place.node(PLACES), place.node(0));
     for (last, reason) in [(4096, Rejected::Malformed), (4097, Rejected::Length)] {
         let mut header = format!("session=8.{}", "!".repeat(4096));
         for index in 1..8 {

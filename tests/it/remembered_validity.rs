@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use sealed_session::keys::{Secret, SystemRandom};
+use sealed_session::keys::Secret;
 use sealed_session::session::Rejected;
 use sealed_session::settings::{ClientBinding, ClientSettings, Lifetimes};
 use sealed_session::testing::{ManualClock, published_secret, token_use};
@@ -15,7 +15,7 @@ use serde_json::json;
 use support::faulty::{Faulty, Mode};
 use support::{DAY, HOUR, MINUTE, SECOND, eventually, log};
 
-use super::twins::Twins;
+use super::twins::{Repeatable, Twins};
 
 fn lifetimes(change: fn(&mut Lifetimes)) -> impl Fn(SessionsBuilder) -> SessionsBuilder {
     move |builder| builder.lifetimes(support::with(Lifetimes::default(), change))
@@ -323,8 +323,9 @@ async fn what_is_remembered_is_not_judged_while_the_list_is_stale() {
 #[actix_web::test]
 async fn what_is_remembered_ends_when_one_key_too_many_begins_to_seal() {
     let begin = ManualClock::default().now();
+    let random = Repeatable::new(3);
     let ring = (0..18).fold(KeyRing::builder(), |ring, number: u32| {
-        let secret = Secret::generate(&SystemRandom).unwrap();
+        let secret = Secret::generate(&random).unwrap();
         ring.key(secret, begin + number * MINUTE, None)
     });
     let ring = ring.build().unwrap();

@@ -1,19 +1,23 @@
 //! Two nodes on one store with one key file, of which one remembers the tokens that it opened, and the other does not.
 //!
 //! 1. What is read is a token that the one found among those that it remembers: that is asserted, not assumed.
+//!    Two tokens may want one place. They are the same in each run, and have places of their own.
 //! 2. Both answer alike: the status, the body, all headers, why there is no session, and whether one may be written.
 
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use reqwest::Method;
 use sealed_session::adapter::Incoming;
-use sealed_session::keys::{KeySource, Secret, SystemRandom};
+use sealed_session::keys::{KeySource, Random, RandomError, Secret};
 use sealed_session::revoke::Store;
 use sealed_session::session::Rejected;
 use sealed_session::testing::{ManualClock, token_use};
 use sealed_session::{Sessions, SessionsBuilder};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use support::{Answer, Browser, builder, memory, routes, serve, with};
 
 pub struct Twins {
@@ -27,6 +31,35 @@ pub struct Twins {
     pub agent: &'static str,
     folder: tempfile::TempDir,
     urls: [String; 2],
+}
+
+/// So many that the tokens of these tests do not meet in one.
+pub const PLACES: usize = 4096;
+
+/// Gives other bytes for each number, and the same in each run.
+#[derive(Debug)]
+pub struct Repeatable {
+    number: u64,
+    drawn: AtomicU64,
+}
+
+impl Repeatable {
+    pub fn new(number: u64) -> Self {
+        let drawn = AtomicU64::new(0);
+        Self { number, drawn }
+    }
+}
+
+impl Random for Repeatable {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        for part in bytes.chunks_mut(32) {
+            let drawn = self.drawn.fetch_add(1, Ordering::Relaxed);
+            let which = [self.number, drawn].map(u64::to_be_bytes);
+            let digest = Sha256::digest(which.as_flattened());
+            part.copy_from_slice(&digest[..part.len()]);
+        }
+        Ok(())
+    }
 }
 
 /// Which secrets a key file lists, and which it calls revoked. The first seals.
@@ -53,7 +86,8 @@ pub fn write_keys(folder: &Path, secrets: &[Secret], (listed, revoked): Listed<'
 }
 
 pub fn secrets() -> Vec<Secret> {
-    let all = (0..4).map(|_| Secret::generate(&SystemRandom).unwrap());
+    let random = Repeatable::new(0);
+    let all = (0..4).map(|_| Secret::generate(&random).unwrap());
     all.collect()
 }
 
@@ -79,15 +113,16 @@ impl Twins {
         let secrets = secrets();
         write_keys(folder.path(), &secrets, (&[1], &[]), "");
         let [one, two] = stores;
-        let start = async |store, places| {
+        let start = async |store, places, random| {
             let file = KeySource::File(folder.path().join("keys.toml"));
             let cookie = with(super::remembered::remembering(places), |it| {
                 it.max_chunks = 2;
             });
             let builder = builder(&clock, store).key_source(file).cookie(cookie);
+            let builder = builder.random(Arc::new(Repeatable::new(random)));
             change(builder).start().await.unwrap()
         };
-        let (remembers, forgets) = (start(one, 64).await, start(two, 0).await);
+        let (remembers, forgets) = (start(one, PLACES, 1).await, start(two, 0, 2).await);
         let urls = [&remembers, &forgets].map(|node| serve(node, routes).0);
         Self {
             remembers,
