@@ -109,10 +109,10 @@ impl Record {
     /// Shared from here on: a reader of a value holds the record meanwhile, and a writer makes a copy.
     pub(crate) fn decode(bytes: Vec<u8>, start: usize) -> Option<Arc<Self>> {
         let mut reader = Reader::new(bytes.get(start..)?);
-        let (record, count) = Self::read(&mut reader)?;
+        let (mut record, count) = Self::read(&mut reader)?;
         let start = bytes.len() - reader.rest().len();
-        let entries = Entries::read(bytes, start, count)?;
-        Some(Arc::new(Self { entries, ..record }))
+        record.entries = Entries::read(bytes, start, count)?;
+        Some(Arc::new(record))
     }
 
     /// Reads a record without its entries, and how many follow.

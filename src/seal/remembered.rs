@@ -128,8 +128,7 @@ impl RememberedTokens {
         None
     }
 
-    /// A token was sealed that ends so: it will come. If it is of several parts, so short an end that it holds less than
-    /// a mark goes unnoticed: the token is then remembered at its second coming.
+    /// A token was sealed whose text ends so: it will come.
     pub(crate) fn expect(&self, text: &[u8]) {
         if let Some((mark, place)) = self.place(text) {
             place.last.store(mark, Ordering::Relaxed);

@@ -264,20 +264,3 @@ fn of_two_that_collide_the_first_stays_until_it_is_not_used() {
     ));
     assert!(tokens.find(one, 1).is_none());
 }
-
-/// What ends a token may stand in several cookies, and [`RememberedTokens::expect`] is told of the last.
-#[test]
-fn a_token_whose_last_part_is_short_is_remembered_when_it_comes_twice() {
-    let tokens = RememberedTokens::new(1);
-    let token = text(1, 100);
-    for (short, comes) in [(9, 2), (1, 2), (10, 1)] {
-        tokens.clear();
-        tokens.expect(&text(2, 100));
-        tokens.expect(&token[100 - short..]);
-        for _ in 0..comes {
-            assert!(tokens.find(&token, 2).is_none(), "{short}");
-            tokens.remember(&token, 2, found());
-        }
-        assert!(tokens.find(&token, 2).is_some(), "{short}");
-    }
-}
