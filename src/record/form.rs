@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_bytes::Bytes;
-
 use super::{
     Entries, KeyTrail, LONGEST_ROLE, LONGEST_SUBJECT, LoginFacts, MOST_GROUPS, MOST_ROLES, Record,
 };
@@ -75,7 +73,7 @@ impl Record {
             created: LATEST,
             refreshed: LATEST,
             expires: LATEST,
-            keys: Bytes::new(&[0; 4 * KeyTrail::CAPACITY]),
+            keys: &[0; 4 * KeyTrail::CAPACITY],
             entries: number as u64,
             ..layout
         };
@@ -98,7 +96,7 @@ impl Record {
                 Class::Standard => 0,
                 Class::Remembered => 1,
             },
-            keys: Bytes::new(self.keys.0.as_flattened()),
+            keys: self.keys.0.as_flattened(),
             entries: self.entries.parts().0 as u64,
         }
     }
@@ -162,7 +160,7 @@ impl LoginFacts {
         let mut roles = layout.roles.iter();
         let roles_fit = roles.all(|role| (1..=LONGEST_ROLE).contains(&role.len()));
         (fits && roles_fit).then(|| Self {
-            subject: layout.subject.to_owned(),
+            subject: layout.subject.into(),
             key: SubjectKey::from_bytes(layout.key),
             generation: Generation::new(layout.generation),
             at: UnixMillis::new(layout.at),

@@ -12,6 +12,8 @@ mod trail;
 
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::time::{Class, UnixMillis};
 
@@ -84,7 +86,7 @@ impl Record {
 /// What a login adds to a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LoginFacts {
-    pub(crate) subject: String,
+    pub(crate) subject: SmolStr,
     /// The subject's in the revocation list: computed at the login, not on each request.
     pub(crate) key: SubjectKey,
     /// The subject's generation at login.

@@ -94,7 +94,7 @@ fn a_reader_bounds_what_a_writer_bounds() {
             .collect::<Vec<_>>()
     };
     let groups = |count: u8| (0..count).map(group).collect::<Vec<_>>();
-    let subject = |bytes| with_login(|login| login.subject = "s".repeat(bytes));
+    let subject = |bytes| with_login(|login| login.subject = "s".repeat(bytes).into());
     let roles = |roles: &[String]| with_login(|login| login.roles = roles.to_vec());
     let in_groups = |groups: &[Group]| with_login(|login| login.groups = groups.to_vec());
     for (what, good, bad) in [
@@ -196,7 +196,7 @@ proptest! {
         let mut honest = record();
         honest.serial = Serial::new(serial);
         honest.login = subject.map(|subject| LoginFacts {
-            subject,
+            subject: subject.into(),
             key: SubjectKey::from_bytes([0x81; 16]),
             generation: Generation::new(generation),
             at: UnixMillis::new(at),

@@ -54,7 +54,7 @@ impl Session {
             is_remembered: record.class == Class::Remembered,
             from_before_login: before_login::names(&record.entries),
             login: record.login.as_ref().map(|login| CurrentLogin {
-                subject: login.subject.clone(),
+                subject: login.subject.to_string(),
                 authenticated_at: login.at,
                 roles: login.roles.clone(),
                 groups: login.groups.iter().map(|group| group.key).collect(),

@@ -216,7 +216,7 @@ impl Login {
         let generation = generations.next().unwrap_or_default();
         let groups = groups.into_iter().zip(generations);
         let login = LoginFacts {
-            subject,
+            subject: subject.into(),
             key,
             generation,
             at,

@@ -97,7 +97,7 @@ impl Session {
 
     /// Who is logged in.
     pub fn subject(&self) -> Option<String> {
-        self.login(|login| login.subject.clone())
+        self.login(|login| login.subject.to_string())
     }
 
     /// Whether anyone is logged in.

@@ -92,7 +92,7 @@ pub fn token(
         session: record.id,
         serial: record.serial,
         login: record.login.as_ref().map(|login| InspectedLogin {
-            subject: login.subject.clone(),
+            subject: login.subject.to_string(),
             key: login.key,
             generation: login.generation,
             at: login.at,

@@ -233,8 +233,11 @@ fn state(tried: Tried, obstacle: Option<Obstacle>) -> RequestState {
     let Tried { live, dead, .. } = tried;
     let mut others = tried.others;
     if let Some((live, scope)) = live {
-        let dead = dead.filter(|dead| dead.reason != Rejected::Succeeded);
-        others.extend(dead.map(|dead| dead.record));
+        if let Some(dead) = dead
+            && dead.reason != Rejected::Succeeded
+        {
+            others.push(dead.record);
+        }
         others.retain(|other| other.id != live.record().id);
         return RequestState::live(live, scope, others);
     }

@@ -185,7 +185,7 @@ fn record_of(
     };
     let login = subject.map(|subject| LoginFacts {
         key: service.subject_key(&subject),
-        subject,
+        subject: subject.into(),
         generation: Generation::NONE,
         // Nobody knows, and what asks for a recent login must not take this for one.
         at: UnixMillis::EPOCH,

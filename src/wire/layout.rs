@@ -7,8 +7,6 @@
 //!    written as the same bytes.
 //! 4. What the fields mean, and how large they may be, is the record's to say.
 
-use serde_bytes::Bytes;
-
 use super::read::Reader;
 use super::write::Output;
 use crate::ids::{Generation, SubjectKey};
@@ -28,8 +26,7 @@ pub(crate) struct Layout<'a> {
     pub(crate) refreshed: u64,
     pub(crate) expires: u64,
     pub(crate) class: u8,
-    #[cfg_attr(test, serde(borrow))]
-    pub(crate) keys: &'a Bytes,
+    pub(crate) keys: &'a [u8],
     /// How many entries follow.
     pub(crate) entries: u64,
 }
@@ -115,7 +112,7 @@ impl<'a> Layout<'a> {
             refreshed: reader.u64()?,
             expires: reader.u64()?,
             class: reader.byte()?,
-            keys: Bytes::new(reader.bytes()?),
+            keys: reader.bytes()?,
             entries: reader.u64()?,
         })
     }

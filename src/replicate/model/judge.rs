@@ -96,7 +96,7 @@ impl State {
     fn record(&self, config: &Config, (session, serial): Cookie) -> Record {
         let facts = self.sessions[session];
         let login = facts.login.map(|(generation, at)| LoginFacts {
-            subject: "alice".to_owned(),
+            subject: "alice".into(),
             key: ALICE,
             generation,
             at,

@@ -3,6 +3,8 @@
 //! It is not authentic: whoever can write to the store can make some. So it decides over what is shown and what is counted,
 //! and never over what a cookie is worth.
 
+use smol_str::SmolStr;
+
 use crate::ids::{Generation, KeyId, Serial, SubjectKey};
 use crate::index::{IndexRow, RowState};
 use crate::record::{Entries, Group, KeyTrail, LoginFacts, MOST_GROUPS, Record};
@@ -49,7 +51,7 @@ pub(super) fn read(row: &IndexRow, subject: SubjectKey) -> Option<RowFacts> {
         return None;
     }
     let login = LoginFacts {
-        subject: String::new(),
+        subject: SmolStr::default(),
         key: subject,
         generation: Generation::new(layout.generation),
         at: UnixMillis::new(layout.created),
