@@ -9,6 +9,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used)]
 
+#[path = "../common/client.rs"]
+mod client;
 mod flood;
 mod following;
 mod index;
