@@ -47,7 +47,7 @@ pub fn run() {
         println!("  nobody else logs out");
         measured().await;
         println!("  {} others log out each second", BUSY.revocations);
-        let publishers = Publishers::start(&url, LIST, BUSY);
+        let publishers = Publishers::start(&url, LIST, BUSY, 0);
         measured().await;
         publishers.stop();
         for (_, handle) in nodes {
