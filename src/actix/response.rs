@@ -5,6 +5,8 @@
 //! 2. A response that sets a cookie is stored by nobody. One whose handler looked at the session is private, unless the
 //!    handler said otherwise, and varies by cookie.
 
+use std::mem;
+
 use actix_web::body::EitherBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
@@ -82,7 +84,7 @@ const OF_THE_CONTENT: [&str; 28] = [
 
 pub(super) fn finish<B>(
     response: ServiceResponse<B>,
-    outcome: Committed,
+    mut outcome: Committed,
 ) -> ServiceResponse<EitherBody<B>> {
     let mut response = match &outcome.error {
         None => response.map_into_left_body(),
@@ -91,7 +93,8 @@ pub(super) fn finish<B>(
             replace(response, error.error_response())
         }
     };
-    set_headers(response.headers_mut(), &outcome);
+    let cookies = mem::take(&mut outcome.cookies);
+    set_headers(response.headers_mut(), cookies, &outcome);
     response
 }
 
@@ -104,7 +107,8 @@ pub(super) fn finish_error(mut error: Error, outcome: Committed) -> Error {
         if let Some(problem) = &outcome.error {
             response = replaced(&response, problem.error_response());
         }
-        set_headers(response.headers_mut(), &outcome);
+        let cookies = outcome.cookies.clone();
+        set_headers(response.headers_mut(), cookies, &outcome);
         response
     });
     error
@@ -120,18 +124,22 @@ fn report(error: &CommitError) {
     }
 }
 
-fn set_headers(headers: &mut HeaderMap, outcome: &Committed) {
-    for cookie in &outcome.cookies {
+fn set_headers(headers: &mut HeaderMap, cookies: Vec<String>, outcome: &Committed) {
+    let sets = !cookies.is_empty();
+    for cookie in cookies {
         // Everything in it was checked to be printable when the settings were made.
-        if let Ok(value) = HeaderValue::from_str(cookie) {
+        if let Ok(value) = HeaderValue::try_from(cookie) {
             headers.append(SET_COOKIE, value);
         }
     }
-    if !outcome.cookies.is_empty() {
+    if sets {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         // Caches that know a field of their own do not look at Cache-Control (RFC 9213).
         for targeted in TARGETED {
-            headers.remove(targeted);
+            // There is none as a rule, and names are compared faster than they are hashed.
+            if headers.keys().any(|name| name == targeted) {
+                headers.remove(targeted);
+            }
         }
     } else if outcome.looked && !says_who_may_cache(headers) {
         // Caches that ignore Vary would hand it to others.
@@ -143,8 +151,7 @@ fn set_headers(headers: &mut HeaderMap, outcome: &Committed) {
         // Beside what the handler said itself: the browser clears all of it.
         headers.append(CLEAR_SITE_DATA, value);
     }
-    let varies = outcome.looked || !outcome.cookies.is_empty();
-    if varies && !already_varies(headers) {
+    if (outcome.looked || sets) && !already_varies(headers) {
         headers.append(VARY, HeaderValue::from_static("Cookie"));
     }
 }

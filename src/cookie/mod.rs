@@ -22,8 +22,8 @@ use validate::validate;
 use settings::ACTIVITY;
 pub use settings::{CookieSettings, PreviousCookie, SameSite, SiteData};
 
-/// The most that `=` and `; Max-Age=` with its number take.
-const MAX_AGE: usize = 1 + 10 + 20;
+/// The most that `; Max-Age=` with its number takes.
+const MAX_AGE: usize = 10 + 20;
 
 /// Valid settings, ready to render.
 #[derive(Debug, Clone)]
@@ -130,12 +130,24 @@ impl Template {
 
     /// One Set-Cookie header's value. `max_age` in seconds; without it the cookie ends with the browser.
     pub(crate) fn render(&self, index: u8, value: &str, max_age: Option<u64>) -> String {
-        self.render_as(&self.chunk_name(index), value, max_age)
+        self.render_with(index, value.len(), max_age, |text| text.push_str(value))
+    }
+
+    /// The same of a value of so many bytes, which `write` puts at the end.
+    pub(crate) fn render_with(
+        &self,
+        index: u8,
+        length: usize,
+        max_age: Option<u64>,
+        write: impl FnOnce(&mut String),
+    ) -> String {
+        self.render_as(&self.chunk_name(index), length, max_age, write)
     }
 
     /// Renders the activity cookie, which has the attributes of the session's.
     pub(crate) fn render_activity(&self, value: &str, max_age: Option<u64>) -> String {
-        self.render_as(&self.activity_name(), value, max_age)
+        let write = |text: &mut String| text.push_str(value);
+        self.render_as(&self.activity_name(), value.len(), max_age, write)
     }
 
     fn chunk_name(&self, index: u8) -> Cow<'_, str> {
@@ -146,12 +158,20 @@ impl Template {
         format!("{}{ACTIVITY}", self.settings.name)
     }
 
-    fn render_as(&self, name: &str, value: &str, max_age: Option<u64>) -> String {
-        let room = name.len() + value.len() + self.attributes.len() + MAX_AGE;
+    fn render_as(
+        &self,
+        name: &str,
+        length: usize,
+        max_age: Option<u64>,
+        write: impl FnOnce(&mut String),
+    ) -> String {
+        let around = "=".len() + self.attributes.len();
+        let room = name.len() + length + around + max_age.map_or(0, |_| MAX_AGE);
         let mut text = String::with_capacity(room);
-        for part in [name, "=", value, &self.attributes] {
-            text.push_str(part);
-        }
+        text.push_str(name);
+        text.push('=');
+        write(&mut text);
+        text.push_str(&self.attributes);
         if let Some(seconds) = max_age {
             // Writing to a String does not fail.
             let _ = write!(text, "; Max-Age={seconds}");

@@ -6,8 +6,10 @@
 //! 3. They are in the order of their names, bytewise, each once. A writer puts them so, and what is in
 //!    another order is refused.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use crate::wire::pairs::Pair;
 use crate::wire::read::Reader;
@@ -85,40 +87,47 @@ impl Entries {
         self.iter().map(|entry| (entry.name(), entry.value()))
     }
 
-    fn others<'e>(&'e self, name: &'e str) -> impl Iterator<Item = Pair<'e>> {
-        self.raw().filter(|entry| entry.name != name.as_bytes())
-    }
-
     pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
         let mut all = self.raw();
         let named = all.find(|entry| entry.name == name.as_bytes());
         named.map(|entry| entry.value)
     }
 
+    /// Where the entry of this name stands among all, or would.
+    fn place(&self, name: &str) -> Range<usize> {
+        let mut start = 0;
+        for entry in self.raw() {
+            match entry.name.cmp(name.as_bytes()) {
+                Ordering::Less => start += entry.bytes.len(),
+                Ordering::Equal => return start..start + entry.bytes.len(),
+                Ordering::Greater => break,
+            }
+        }
+        start..start
+    }
+
     /// With one more, in the place of any of its name.
     pub(crate) fn with(&self, name: &str, value: &[u8]) -> Self {
-        let new = Pair::write(name.as_bytes(), value);
-        let (before, after): (Vec<_>, Vec<_>) = self
-            .others(name)
-            .partition(|entry| entry.name < name.as_bytes());
-        let [before, after] = [&before, &after].map(|all| all.iter().map(|entry| entry.bytes));
-        Self::of(before.chain([new.as_slice()]).chain(after))
+        let place = self.place(name);
+        let (count, all) = self.parts();
+        let mut bytes = Vec::with_capacity(all.len() + Pair::room(name.as_bytes(), value));
+        bytes.extend_from_slice(all.get(..place.start).unwrap_or_default());
+        Pair::write(name.as_bytes(), value, &mut bytes);
+        bytes.extend_from_slice(all.get(place.end..).unwrap_or_default());
+        Self {
+            bytes,
+            start: 0,
+            count: count + usize::from(place.is_empty()),
+        }
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Option<Vec<u8>> {
         let value = self.get(name)?.to_vec();
-        *self = Self::of(self.others(name).map(|entry| entry.bytes));
+        let place = self.place(name);
+        self.bytes
+            .drain(self.start + place.start..self.start + place.end);
+        self.count -= 1;
         Some(value)
-    }
-
-    /// Entries one after the other, in their order.
-    fn of<'e>(entries: impl Iterator<Item = &'e [u8]>) -> Self {
-        let mut all = Self::default();
-        for entry in entries {
-            all.bytes.extend_from_slice(entry);
-            all.count += 1;
-        }
-        all
     }
 
     /// With the others, which count where both have one of a name.
@@ -131,11 +140,12 @@ impl Entries {
 impl<'e> FromIterator<(&'e str, &'e [u8])> for Entries {
     fn from_iter<T: IntoIterator<Item = (&'e str, &'e [u8])>>(entries: T) -> Self {
         let sorted: BTreeMap<_, _> = entries.into_iter().collect();
-        let sorted = sorted.into_iter();
-        let all: Vec<_> = sorted
-            .map(|(name, value)| Pair::write(name.as_bytes(), value))
-            .collect();
-        Self::of(all.iter().map(Vec::as_slice))
+        let mut all = Self::default();
+        for (name, value) in sorted {
+            Pair::write(name.as_bytes(), value, &mut all.bytes);
+            all.count += 1;
+        }
+        all
     }
 }
 

@@ -10,6 +10,8 @@ mod entries;
 mod form;
 mod trail;
 
+use std::sync::Arc;
+
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::time::{Class, UnixMillis};
 
@@ -54,6 +56,21 @@ impl Record {
     /// The subject's key, if anyone is logged in.
     pub(crate) fn subject_key(&self) -> Option<SubjectKey> {
         self.login.as_ref().map(|login| login.key)
+    }
+
+    /// Gives the record other entries. Where others hold it too it becomes a new one, and those from before are not copied.
+    pub(crate) fn set_entries(record: &mut Arc<Self>, entries: Entries) {
+        match Arc::get_mut(record) {
+            Some(record) => record.entries = entries,
+            None => {
+                *record = Arc::new(Self {
+                    login: record.login.clone(),
+                    keys: record.keys.clone(),
+                    entries,
+                    ..**record
+                });
+            }
+        }
     }
 
     /// Whether a client with this fingerprint is another one than at the login. Where one of them is not known: no.

@@ -6,6 +6,18 @@ use crate::wire::layout::{Layout, VERSION};
 use crate::wire::read::Reader;
 use proptest::prelude::*;
 
+impl Record {
+    /// Its bytes, which are postcard's.
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.write(self.refreshed, &mut bytes);
+        let mut theirs = postcard::to_allocvec(&self.layout()).unwrap();
+        theirs.extend_from_slice(self.entries.parts().1);
+        assert_eq!(bytes, theirs);
+        bytes
+    }
+}
+
 fn record() -> Record {
     let mut keys = KeyTrail::default();
     assert!(keys.add(KeyId::from_bytes([5; 16])));

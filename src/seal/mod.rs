@@ -23,4 +23,4 @@ mod sealing;
 
 pub(crate) use binding::{Binding, check_audience};
 pub(crate) use open::{NotOpened, Opened, open};
-pub(crate) use sealing::{Appointed, Cleared, Judge, SealError, seal};
+pub(crate) use sealing::{Appointed, Cleared, Judge, SealError, Sealed, seal};

@@ -13,7 +13,8 @@
 //!    left, and they drive nobody out.
 //! 5. Nobody waits: a place that somebody else looks at is passed by, and the token is opened as if it were new.
 //! 6. Places and bytes are bounded. All of it goes when the ring changes, but for what a request adds that began before;
-//!    and within two minutes what is not used. The text, which is a session, is erased.
+//!    and within two minutes what is not used. The text, which is a session to whoever holds it, is erased. The record is
+//!    freed like that of any request, which may hold it at that moment.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -72,12 +73,16 @@ pub(super) struct FoundToken {
     pub(super) length: usize,
 }
 
-/// How it is used, for metrics.
+/// How remembered tokens are used, since the sessions started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct TokenUse {
-    pub(crate) hits: u64,
-    pub(crate) misses: u64,
-    pub(crate) entries: usize,
+#[non_exhaustive]
+pub struct TokenUse {
+    /// Tokens that were remembered, and not opened again.
+    pub hits: u64,
+    /// Tokens that were not remembered, and were opened.
+    pub misses: u64,
+    /// How many are remembered now.
+    pub entries: usize,
 }
 
 impl KeptToken {
@@ -123,7 +128,8 @@ impl RememberedTokens {
         None
     }
 
-    /// A token was sealed: it will come.
+    /// A token was sealed that ends so: it will come. If it is of several parts, so short an end that it holds less than
+    /// a mark goes unnoticed: the token is then remembered at its second coming.
     pub(crate) fn expect(&self, text: &[u8]) {
         if let Some((mark, place)) = self.place(text) {
             place.last.store(mark, Ordering::Relaxed);

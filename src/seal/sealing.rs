@@ -6,7 +6,6 @@ use crate::random::{self, Random, RandomError};
 use crate::record::Record;
 use crate::seal::{Binding, cipher};
 use crate::time::UnixMillis;
-use crate::wire;
 use crate::wire::chunks::{CookieRoom, TooLarge};
 use crate::wire::envelope::{Envelope, Head, Minutes, VERSION};
 
@@ -25,10 +24,23 @@ pub(crate) trait Cleared {
     fn record(&self) -> &Record;
 }
 
-/// The cookie values of a sealed session, in order.
+/// A sealed session, and over how many cookies it is spread.
 #[derive(Debug)]
 pub(crate) struct Sealed {
-    pub(crate) values: Vec<String>,
+    token: Envelope,
+    pub(crate) chunks: u8,
+}
+
+impl Sealed {
+    /// How long its text is.
+    pub(crate) fn text_len(&self) -> usize {
+        self.token.text_len()
+    }
+
+    /// Puts its text at the end.
+    pub(crate) fn write_text(&self, to: &mut String) {
+        self.token.write_text(to);
+    }
 }
 
 /// Why a record was not sealed.
@@ -51,20 +63,21 @@ pub(crate) fn seal(
     now: UnixMillis,
     random: &dyn Random,
 ) -> Result<Sealed, SealError> {
-    let record = proof.record().encode();
-    let chunks = room.count(wire::text_len(record.len()))?;
+    let record = proof.record();
     let head = Head {
         version: VERSION,
         key: key.id(),
         sealed_at: Minutes::at(now),
     };
     let refused = || SealError::Cipher(key.id());
-    let mut envelope = Envelope::new(head, random::bytes(random)?, &record).ok_or_else(refused)?;
+    let nonce = random::bytes(random)?;
+    let write = |to: &mut Vec<u8>| record.write(now, to);
+    let token = Envelope::new(head, nonce, record.usual_len(), write);
+    let mut token = token.ok_or_else(refused)?;
+    let chunks = room.count(token.text_len())?;
     let data = binding.associated_data(head, chunks);
-    let parts = envelope.parts().ok_or_else(refused)?;
+    let parts = token.parts().ok_or_else(refused)?;
     let tag = cipher::encrypt(key.cipher_key(), parts.nonce, &data, parts.content);
     *parts.tag = tag.map_err(|_| refused())?;
-    Ok(Sealed {
-        values: room.split(envelope.to_text(), chunks),
-    })
+    Ok(Sealed { token, chunks })
 }

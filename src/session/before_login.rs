@@ -15,6 +15,7 @@ use crate::record::{Entries, Record};
 use crate::session::value::is_reserved;
 use crate::wire::pairs::Pair;
 use crate::wire::value;
+use crate::wire::write::ByteCount;
 
 /// The entry's name.
 const ENTRY: &str = "\0before-login";
@@ -73,16 +74,14 @@ pub(super) fn unmarked(entries: Entries, key: &str) -> Entries {
 }
 
 /// How many bytes the marks take that a login of an anonymous session's user makes.
-pub(super) fn room_for_marks(record: &Record) -> usize {
-    let names = match record.login {
-        Some(_) => Vec::new(),
-        None => Vec::from_iter(own(&record.entries)),
-    };
+pub(super) fn room_for_marks(entries: &Entries) -> usize {
+    let names = Vec::from_iter(own(entries));
     let mark = (!names.is_empty()).then(|| value::encode(&names).ok());
-    let mark = mark
-        .flatten()
-        .map(|mark| Pair::write(ENTRY.as_bytes(), &mark));
-    mark.map_or(0, |mark| mark.len())
+    let mut count = ByteCount::default();
+    if let Some(mark) = mark.flatten() {
+        Pair::write(ENTRY.as_bytes(), &mark, &mut count);
+    }
+    count.0
 }
 
 /// Removes an entry of the application's, and its mark.

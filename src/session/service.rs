@@ -1,6 +1,5 @@
 //! The rules that all sessions of one cookie share, without the cookie: how one begins, is judged and is ended.
 
-use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -131,29 +130,27 @@ impl Service {
         Ok(Arc::new(record))
     }
 
-    /// Sets an entry, if the session then still fits into its cookies.
-    pub(crate) fn set_entry(
+    /// The session's entries with one more, if it then still fits into its cookies.
+    pub(crate) fn with_entry(
         &self,
-        record: &mut Record,
+        record: &Record,
         key: &str,
         value: &[u8],
-    ) -> Result<(), TooLarge> {
-        let after = before_login::unmarked(record.entries.with(key, value), key);
-        let before = mem::replace(&mut record.entries, after);
-        let fits = self
-            .room
-            .admit(record.longest_len() + self.room_for_login(record));
-        fits.inspect_err(|_| record.entries = before)
+    ) -> Result<Entries, TooLarge> {
+        let entries = before_login::unmarked(record.entries.with(key, value), key);
+        let room_for_login = self.room_for_login(record.login.as_ref(), &entries);
+        self.room
+            .admit(record.longest_len_with(&entries) + room_for_login)?;
+        Ok(entries)
     }
 
     /// What the next login will add besides itself. It is kept free, or that could not take over the entries of a session
     /// that is full.
-    fn room_for_login(&self, record: &Record) -> usize {
+    fn room_for_login(&self, login: Option<&LoginFacts>, entries: &Entries) -> usize {
         let marks = match self.login.anonymous_entries {
-            AnonymousEntries::Keep => before_login::room_for_marks(record),
-            AnonymousEntries::Drop => 0,
+            AnonymousEntries::Keep if login.is_none() => before_login::room_for_marks(entries),
+            AnonymousEntries::Keep | AnonymousEntries::Drop => 0,
         };
-        let login = record.login.as_ref();
         let is_bound = login.is_some_and(|login| login.fingerprint.is_some());
         let will_be = self.client.binding != ClientBinding::Off && !is_bound;
         marks + if will_be { size_of::<[u8; 16]>() } else { 0 }

@@ -44,6 +44,12 @@ impl Indexes {
         self.0 == 0
     }
 
+    /// Without those below this one.
+    pub(crate) fn from(self, first: u8) -> Self {
+        let kept = u8::MAX.checked_shl(first.into());
+        Self(self.0 & kept.unwrap_or(0))
+    }
+
     pub(crate) fn iter(self) -> impl Iterator<Item = u8> {
         (0..MAX_CHUNKS).filter(move |index| self.0 >> index & 1 == 1)
     }

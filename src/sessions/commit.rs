@@ -19,7 +19,7 @@ use crate::error::{Rejected, StoreError};
 use crate::ids::KeyId;
 use crate::record::Record;
 use crate::revoke::Published;
-use crate::seal::{self, activity};
+use crate::seal::{self, Sealed, activity};
 use crate::session::service::revocation;
 use crate::session::state::{Change, RequestState};
 use crate::session::{NotWritable, Session, SessionEvent};
@@ -30,7 +30,7 @@ use crate::time::{Class, UnixMillis};
 impl Engine {
     /// Closes the session and renders its cookies. Called once, when the response's head is ready.
     pub(crate) async fn commit(&self, session: &Session, ticket: &Ticket) -> Committed {
-        let now = self.service.now();
+        let mut now = self.service.now();
         let closing = session.with(|state| state.close(&self.service, ticket.is_asset));
         let mut outcome = Committed {
             looked: closing.looked,
@@ -51,6 +51,7 @@ impl Engine {
                 }
                 Err(error) => outcome.error = Some(error.into()),
             }
+            now = self.service.now();
         }
         let (key, device) = (closing.key, closing.device.as_deref());
         let written = match change {
@@ -67,13 +68,14 @@ impl Engine {
                 }
                 Ok(Vec::from_iter(activity))
             }
-            Change::Write(record) => self.seal(record, key, ticket, device),
+            Change::Write(record) => self.seal(record, key, ticket, device, now),
             // Nothing is lost if it cannot be: the old cookie stays.
             Change::MoveIn(record) => {
-                Ok(self.seal(record, key, ticket, device).unwrap_or_default())
+                let sealed = self.seal(record, key, ticket, device, now);
+                Ok(sealed.unwrap_or_default())
             }
             Change::Renew(record) => {
-                let renewed = self.renew(record, key, ticket, device).await;
+                let renewed = self.renew(record, key, ticket, device, now).await;
                 renewed.map(|(cookies, error)| {
                     if !cookies.is_empty() {
                         session.with(RequestState::sent_renewal);
@@ -126,9 +128,9 @@ impl Engine {
         key: Option<KeyId>,
         ticket: &Ticket,
         device: Option<&ClientDevice>,
+        now: UnixMillis,
     ) -> Result<(Vec<String>, Option<StoreError>), CommitError> {
         let next = record.serial.next().ok_or(CommitError::TooManyRenewals)?;
-        let now = self.service.now();
         self.require_trust_to_write(&record, now)?;
         let counts = |record: &Record, now| match self.service.rules(now).clear(record) {
             Ok(_) => Ok(true),
@@ -143,7 +145,7 @@ impl Engine {
         Arc::make_mut(&mut record).serial = next;
         // Once it is published the cookies from before are dead. So the new one is made first: what can
         // fail fails while the old one is good.
-        let cookies = self.seal(Arc::clone(&record), key, ticket, device)?;
+        let cookies = self.seal(Arc::clone(&record), key, ticket, device, now)?;
         let revoking = self.service.node.revoke(revocation);
         match revoking.here {
             Published::Fresh => (),
@@ -187,8 +189,8 @@ impl Engine {
         opened: Option<KeyId>,
         ticket: &Ticket,
         device: Option<&ClientDevice>,
+        now: UnixMillis,
     ) -> Result<Vec<String>, CommitError> {
-        let now = self.service.now();
         self.require_trust_to_write(&record, now)?;
         let ring = self.service.keys.load();
         let key = ring.sealing(now).ok_or(CommitError::NoActiveKey)?;
@@ -197,10 +199,6 @@ impl Engine {
             && !Arc::make_mut(&mut record).keys.add(opened)
         {
             return Err(CommitError::TooManyKeys);
-        }
-        // Something may have been waited for since the session was closed.
-        if record.refreshed != now {
-            Arc::make_mut(&mut record).refreshed = now;
         }
         let checked = match self.service.rules_with(&ring, now).clear(&record) {
             Ok(checked) => checked,
@@ -220,31 +218,37 @@ impl Engine {
             now,
             &*self.service.random,
         )?;
-        // It comes with the next request, as a rule.
-        if let Some(end) = sealed.values.last() {
-            self.current.remembered.expect(end.as_bytes());
-        }
         self.service.saw(&record, &key.id(), device);
-        Ok(self.render(&record, sealed.values, ticket, now))
+        Ok(self.render(&record, &sealed, ticket, now))
     }
 
     fn render(
         &self,
         record: &Record,
-        values: Vec<String>,
+        sealed: &Sealed,
         ticket: &Ticket,
         now: UnixMillis,
     ) -> Vec<String> {
         let max_age = self.max_age(record, now);
         let template = &self.current.template;
-        let values = (0..).zip(&values);
-        let mut cookies: Vec<_> = values
-            .map(|(index, value)| template.render(index, value, max_age))
-            .collect();
-        let written = cookies.len();
+        let write = |text: &mut String| {
+            sealed.write_text(text);
+            // It comes with the next request, as a rule.
+            self.current.remembered.expect(text.as_bytes());
+        };
+        let mut cookies = if sealed.chunks == 1 {
+            vec![template.render_with(0, sealed.text_len(), max_age, write)]
+        } else {
+            let mut text = String::with_capacity(sealed.text_len());
+            write(&mut text);
+            let values = self.service.room.split(&text, sealed.chunks);
+            let rendered = (0..).zip(&values);
+            rendered
+                .map(|(index, value)| template.render(index, value, max_age))
+                .collect()
+        };
         let held = ticket.current;
-        let orphans = held.indexes.iter();
-        let orphans = orphans.filter(|index| usize::from(*index) >= written);
+        let orphans = held.indexes.from(sealed.chunks).iter();
         cookies.extend(orphans.map(|index| template.removal(index)));
         // The session has moved here from wherever it was.
         let others = self.current.others.iter();

@@ -209,8 +209,9 @@ fn fill(record: &mut Record, entries: &OldEntries, service: &Service, log: &Log)
         let value = value.ok_or_else(|| "is no JSON that can be read here".to_owned());
         let added = value.and_then(|value| {
             let bytes = encoded(name, &value).map_err(|error| error.to_string())?;
-            let fits = service.set_entry(record, name, &bytes);
-            fits.map_err(|error| error.to_string())
+            let entries = service.with_entry(record, name, &bytes);
+            record.entries = entries.map_err(|error| error.to_string())?;
+            Ok(())
         });
         if let Err(problem) = added {
             log.entry_left_behind(name, &problem);

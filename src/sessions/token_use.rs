@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::observe;
 use crate::seal::remembered::TokenUse;
+#[cfg(any(test, feature = "testing"))]
+use crate::sessions::Sessions;
 use crate::sessions::engine::Engine;
 
 /// How often it is counted.
@@ -33,6 +35,13 @@ pub(super) async fn watch(engine: Weak<Engine>) {
     }
 }
 
+#[cfg(any(test, feature = "testing"))]
+impl Sessions {
+    pub(crate) fn token_use(&self) -> TokenUse {
+        self.engine.token_use()
+    }
+}
+
 impl Engine {
     /// Of all names of the cookie together.
     fn token_use(&self) -> TokenUse {
@@ -55,19 +64,24 @@ mod tests {
     use std::time::Duration;
 
     use crate::cookie::CookieSettings;
+    use crate::error::Rejected;
+    use crate::ids::KeyId;
     use crate::keys::{KeyRing, KeySource, Secret};
     use crate::random::SystemRandom;
-    use crate::sessions::{Incoming, Sessions};
+    use crate::sessions::{Incoming, Loaded, Sessions};
     use crate::store::Memory;
     use crate::testing;
 
-    fn write_key(path: &std::path::Path, secret: &Secret) {
+    const TIME: &str = "2020-01-01T00:00:00Z";
+
+    /// As it stands in a key file.
+    fn written(secret: &Secret) -> String {
         let secret = secret.to_text();
-        let key = format!(
-            "[[key]]\nsecret = \"{}\"\nactivate = \"2020-01-01T00:00:00Z\"\n",
-            *secret
-        );
-        std::fs::write(path, key).unwrap();
+        format!("[[key]]\nsecret = \"{}\"\nactivate = \"{TIME}\"\n", *secret)
+    }
+
+    fn write_key(path: &std::path::Path, secret: &Secret) {
+        std::fs::write(path, written(secret)).unwrap();
     }
 
     fn read(sessions: &Sessions, cookie: &str) -> bool {
@@ -109,6 +123,63 @@ mod tests {
         assert_eq!(usage().entries, 0);
         assert!(!read(&sessions, &cookie));
         assert_eq!(usage().entries, 0);
+    }
+
+    /// A request that began before a change of the ring may remember what it opened after the change.
+    #[tokio::test]
+    async fn what_a_request_from_before_adds_is_judged_by_the_ring_of_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.toml");
+        let secrets = [(); 2].map(|()| Secret::generate(&SystemRandom).unwrap());
+        let [old, new] = secrets.each_ref().map(Secret::key_id);
+        let keys = |listed: &[usize], revoked: &[KeyId]| {
+            let revoked = revoked.iter();
+            let revoked =
+                revoked.map(|id| format!("[[revoked]]\nid = \"{id}\"\nat = \"{TIME}\"\n"));
+            let listed = listed.iter().map(|number| written(&secrets[*number]));
+            std::fs::write(&path, revoked.chain(listed).collect::<String>()).unwrap();
+        };
+        keys(&[0], &[]);
+        let builder = Sessions::builder("test").store(Memory::new());
+        let sessions = builder.key_source(KeySource::File(path.clone()));
+        let sessions = sessions.start().await.unwrap();
+        let login = async |name| testing::login(&sessions, name).await.header().1;
+        let stays = login("alice").await;
+        let moves = login("alice").await;
+        keys(&[1, 0], &[]);
+        sessions.reload_keys().unwrap();
+        let loaded = sessions.load(Incoming::new(std::iter::once(moves.as_bytes())));
+        let Loaded { session, ticket } = loaded.unwrap();
+        session.insert("a", 1).unwrap();
+        let moved = sessions.commit(&session, ticket).await.cookies.remove(0);
+        let moved = moved.split(';').next().unwrap();
+
+        let service = &sessions.engine.service;
+        let before = service.keys.load_full();
+        for (listed, revoked, refused) in [
+            (&[1][..], &[][..], [Some(Rejected::UnknownKey(old)), None]),
+            (&[1], &[old], [Some(Rejected::RevokedKey); 2]),
+            (&[0], &[new], [None, Some(Rejected::RevokedKey)]),
+            (&[1, 0], &[], [None; 2]),
+        ] {
+            keys(listed, revoked);
+            sessions.reload_keys().unwrap();
+            assert_eq!(sessions.token_use().entries, 0);
+            for (cookie, refused) in [&*stays, moved].into_iter().zip(refused) {
+                let (_, token) = cookie.split_once('=').unwrap();
+                for _ in 0..2 {
+                    let scope = &sessions.engine.current;
+                    let opened = scope.open(token.as_bytes(), 1, &before, service.now());
+                    opened.unwrap();
+                }
+                let added = sessions.token_use();
+                let incoming = Incoming::new(std::iter::once(cookie.as_bytes()));
+                let session = sessions.load(incoming).unwrap().session;
+                assert_eq!(session.rejected(), refused);
+                assert_eq!(session.is_authenticated(), refused.is_none());
+                assert_eq!(sessions.token_use().hits, added.hits + 1);
+            }
+        }
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::keys::KeyRing;
 use crate::random::SystemRandom;
+use crate::seal::remembered::TokenUse;
 use crate::session::Session;
 use crate::sessions::{Incoming, Loaded, Sessions};
 use crate::store::Memory;
@@ -55,6 +56,29 @@ pub async fn sessions() -> Sessions {
         .start()
         .await;
     started.unwrap_or_else(|error| panic!("testing::sessions: {error}"))
+}
+
+/// How these sessions use the tokens that they remember
+/// ([`CookieSettings::remembered_tokens`](crate::settings::CookieSettings::remembered_tokens)). A test of what must end a
+/// session shows by it that the token was remembered at that moment. In production metrics say it.
+///
+/// ```
+/// use sealed_session::{adapter::Incoming, testing};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sessions = testing::sessions().await;
+/// let (_, header) = testing::login(&sessions, "alice").await.header();
+/// for _ in 0..3 {
+///     sessions.load(Incoming::new(std::iter::once(header.as_bytes())))?;
+/// }
+/// // It was sealed here, so it is remembered from its first read on.
+/// let used = testing::token_use(&sessions);
+/// assert_eq!((used.hits, used.misses, used.entries), (2, 1, 1));
+/// # Ok(()) }
+/// ```
+pub fn token_use(sessions: &Sessions) -> TokenUse {
+    sessions.token_use()
 }
 
 /// A session without a request, for calling a handler as a function. The handle reads, writes, logs in and out

@@ -56,7 +56,8 @@ use crate::lock::lock;
 use crate::random::{Random, RandomError};
 use crate::time::{Clock, UnixMillis};
 
-pub use application::{SessionCookie, cookie, login, session, sessions};
+pub use crate::seal::remembered::TokenUse;
+pub use application::{SessionCookie, cookie, login, session, sessions, token_use};
 pub use memory_log::{LogCopy, MemoryLog};
 pub use revocation_list::RevocationList;
 

@@ -88,7 +88,7 @@ impl Head {
 
 /// A token of this version. Its content is encrypted and decrypted where it stands, by whoever knows a
 /// cipher, between [`Envelope::parse`] and [`Envelope::into_content`], or [`Envelope::new`] and
-/// [`Envelope::to_text`].
+/// [`Envelope::write_text`].
 pub(crate) struct Envelope {
     pub(crate) head: Head,
     bytes: Vec<u8>,
@@ -138,15 +138,20 @@ impl Envelope {
         Ok(Parsed::Token(Self { head, bytes }))
     }
 
-    /// A token that is to be encrypted. `None`: the content is longer than four bytes can say.
-    pub(crate) fn new(head: Head, nonce: [u8; NONCE], content: &[u8]) -> Option<Self> {
-        let padded = padding::padded_len(content.len());
-        let mut bytes = Vec::with_capacity(HEAD + NONCE + padded + TAG);
+    /// A token that is to be encrypted, with the content that `write` puts at the end of others, about `length` bytes.
+    /// `None`: it is longer than four bytes can say.
+    pub(crate) fn new(
+        head: Head,
+        nonce: [u8; NONCE],
+        length: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Option<Self> {
+        let mut bytes = Vec::with_capacity(FRAME + padding::padded_len(length));
         bytes.push(head.version);
         bytes.extend_from_slice(head.key.as_bytes());
         bytes.extend_from_slice(&head.sealed_at.to_bytes());
         bytes.extend_from_slice(&nonce);
-        padding::pad(content, &mut bytes)?;
+        padding::pad(&mut bytes, write)?;
         bytes.extend_from_slice(&[0; TAG]);
         Some(Self { head, bytes })
     }
@@ -174,9 +179,14 @@ impl Envelope {
         Ok((bytes, start))
     }
 
-    /// The text of the token, once it is encrypted.
-    pub(crate) fn to_text(&self) -> String {
-        URL_SAFE_NO_PAD.encode_to_string(&self.bytes)
+    /// How long the token's text is.
+    pub(crate) fn text_len(&self) -> usize {
+        URL_SAFE_NO_PAD.encoded_length(self.bytes.len())
+    }
+
+    /// Puts the token's text at the end, once it is encrypted.
+    pub(crate) fn write_text(&self, to: &mut String) {
+        URL_SAFE_NO_PAD.encode_append(&self.bytes, to);
     }
 }
 
@@ -214,17 +224,24 @@ mod tests {
             key: KeyId::from_bytes([7; 16]),
             sealed_at: Minutes(29_000_000),
         };
-        Envelope::new(head, [1; NONCE], &[3; 60]).unwrap()
+        Envelope::new(head, [1; NONCE], 60, |to| to.extend([3; 60])).unwrap()
+    }
+
+    fn text(envelope: &Envelope) -> String {
+        let mut text = String::new();
+        envelope.write_text(&mut text);
+        assert_eq!(text.len(), envelope.text_len());
+        text
     }
 
     #[test]
     fn a_token_reads_back() {
-        let text = envelope().to_text();
+        let text = text(&envelope());
         assert_eq!(text.len(), text_len(60));
         let Ok(Parsed::Token(back)) = Envelope::parse(text.as_bytes()) else {
             panic!("{text}")
         };
-        assert_eq!(back.to_text(), text);
+        assert_eq!(self::text(&back), text);
         let (bytes, start) = back.into_content().unwrap();
         assert_eq!(bytes[start..], [3; 60]);
     }
@@ -246,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_cut_or_extended_token_has_no_length_that_was_sealed() {
-        let text = envelope().to_text();
+        let text = text(&envelope());
         for cut in 0..text.len() {
             // Whole blocks less is another token's form; its tag is the cipher's to refuse.
             if let Ok(Parsed::Token(shorter)) = Envelope::parse(&text.as_bytes()[..cut]) {
@@ -264,7 +281,7 @@ mod tests {
         let mut token = envelope();
         token.head.version = 2;
         token.bytes[0] = 2;
-        let text = token.to_text();
+        let text = text(&token);
         let Ok(Parsed::OtherVersion(head)) = Envelope::parse(text.as_bytes()) else {
             panic!("{text}")
         };

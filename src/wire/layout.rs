@@ -7,22 +7,16 @@
 //!    written as the same bytes.
 //! 4. What the fields mean, and how large they may be, is the record's to say.
 
-use postcard::ser_flavors::Size;
-use serde::Serialize;
 use serde_bytes::Bytes;
 
 use super::read::Reader;
+use super::write::Output;
 use crate::ids::{Generation, SubjectKey};
 
 /// The version of the record, which is not the token's.
 pub(crate) const VERSION: u8 = 1;
-/// What a record mostly takes without its entries. The write of a small session takes 15 % more instructions where
-/// its buffer has to grow.
-const ROOM: usize = 192;
-
 /// The fields, in order.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(serde::Deserialize, Debug, PartialEq))]
+#[cfg_attr(test, derive(serde::Serialize, serde::Deserialize, Debug, PartialEq))]
 pub(crate) struct Layout<'a> {
     pub(crate) version: u8,
     pub(crate) id: [u8; 16],
@@ -41,8 +35,7 @@ pub(crate) struct Layout<'a> {
 }
 
 /// What a login adds.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(serde::Deserialize, Debug, PartialEq))]
+#[cfg_attr(test, derive(serde::Serialize, serde::Deserialize, Debug, PartialEq))]
 pub(crate) struct LoginLayout<'a> {
     pub(crate) subject: &'a str,
     pub(crate) key: [u8; 16],
@@ -56,9 +49,12 @@ pub(crate) struct LoginLayout<'a> {
 
 /// A group of sessions that can be ended together, as a subject's can. It is the same in the record, so that no second
 /// list is made of those that were read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(serde::Deserialize), serde(from = "([u8; 16], u64)"))]
-#[serde(into = "([u8; 16], u64)")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    test,
+    derive(serde::Serialize, serde::Deserialize),
+    serde(from = "([u8; 16], u64)", into = "([u8; 16], u64)")
+)]
 pub(crate) struct Group {
     pub(crate) key: SubjectKey,
     /// The group's generation at login.
@@ -81,21 +77,22 @@ impl From<([u8; 16], u64)> for Group {
 }
 
 impl<'a> Layout<'a> {
-    /// The bytes, and the entries behind them.
-    pub(crate) fn write(&self, entries: &[u8]) -> Vec<u8> {
-        let bytes = Vec::with_capacity(ROOM + entries.len());
-        // Serializing plain integers, strings and bytes into a growing buffer has no way to fail; an
-        // empty record would be rejected by whoever opens it.
-        let Ok(mut bytes) = postcard::to_extend(self, bytes) else {
-            return Vec::new();
-        };
-        bytes.extend_from_slice(entries);
-        bytes
-    }
-
-    /// How many bytes [`Self::write`] makes, without the entries.
-    pub(crate) fn len(&self) -> usize {
-        postcard::serialize_with_flavor(self, Size::default()).unwrap_or(usize::MAX / 2)
+    /// Puts the fields at the end.
+    pub(crate) fn write(&self, to: &mut impl Output) {
+        to.byte(self.version);
+        to.put(&self.id);
+        to.number(self.serial.into());
+        to.flag(self.login.is_some());
+        if let Some(login) = &self.login {
+            login.write(to);
+        }
+        to.number(self.everyone);
+        to.number(self.created);
+        to.number(self.refreshed);
+        to.number(self.expires);
+        to.byte(self.class);
+        to.bytes(self.keys);
+        to.number(self.entries);
     }
 
     /// Takes the fields off the front. `None`: this is no record of this version in its one form.
@@ -125,6 +122,26 @@ impl<'a> Layout<'a> {
 }
 
 impl<'a> LoginLayout<'a> {
+    fn write(&self, to: &mut impl Output) {
+        to.bytes(self.subject.as_bytes());
+        to.put(&self.key);
+        to.number(self.generation);
+        to.number(self.at);
+        to.number(self.roles.len() as u64);
+        for role in &self.roles {
+            to.bytes(role.as_bytes());
+        }
+        to.number(self.groups.len() as u64);
+        for group in &self.groups {
+            to.put(group.key.as_bytes());
+            to.number(group.generation.get());
+        }
+        to.flag(self.fingerprint.is_some());
+        if let Some(fingerprint) = &self.fingerprint {
+            to.put(fingerprint);
+        }
+    }
+
     #[inline]
     fn read(reader: &mut Reader<'a>) -> Option<Self> {
         Some(Self {

@@ -10,6 +10,6 @@ pub(crate) mod read;
 pub(crate) mod row;
 mod sizes;
 pub(crate) mod value;
+pub(crate) mod write;
 
-pub(crate) use envelope::text_len;
 pub(crate) use malformed::Malformed;

@@ -16,12 +16,14 @@ pub(crate) fn padded_len(content: usize) -> usize {
     (LENGTH + content).next_multiple_of(BLOCK)
 }
 
-/// Appends the padded content; `None` when it is longer than four bytes can say.
-pub(crate) fn pad(content: &[u8], to: &mut Vec<u8>) -> Option<()> {
-    let length = u32::try_from(content.len()).ok()?;
-    let end = to.len() + padded_len(content.len());
-    to.extend_from_slice(&length.to_be_bytes());
-    to.extend_from_slice(content);
+/// Puts what `write` puts at the end there padded; `None` when it is longer than four bytes can say.
+pub(crate) fn pad(to: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> Option<()> {
+    let start = to.len();
+    to.extend_from_slice(&[0; LENGTH]);
+    write(to);
+    let (length, content) = to.get_mut(start..)?.split_first_chunk_mut()?;
+    *length = u32::try_from(content.len()).ok()?.to_be_bytes();
+    let end = start + padded_len(content.len());
     to.resize(end, 0);
     Some(())
 }
@@ -45,7 +47,7 @@ mod tests {
 
     fn padded(content: &[u8]) -> Vec<u8> {
         let mut padded = Vec::new();
-        pad(content, &mut padded).unwrap();
+        pad(&mut padded, |to| to.extend_from_slice(content)).unwrap();
         padded
     }
 

@@ -1,8 +1,7 @@
 //! How entries are laid out: names and values, each after its length, one pair after the other.
 
-use serde_bytes::Bytes;
-
 use super::read::Reader;
+use super::write::Output;
 
 /// One entry, where it stands.
 pub(crate) struct Pair<'p> {
@@ -23,8 +22,15 @@ impl<'p> Pair<'p> {
         Some(Self { name, value, bytes })
     }
 
-    /// The bytes of a pair. Writing into a growing buffer has no way to fail.
-    pub(crate) fn write(name: &[u8], value: &[u8]) -> Vec<u8> {
-        postcard::to_allocvec(&(Bytes::new(name), Bytes::new(value))).unwrap_or_default()
+    /// How many bytes a pair takes, and somewhat more as a rule.
+    pub(crate) fn room(name: &[u8], value: &[u8]) -> usize {
+        let lengths = 2 * size_of::<u16>();
+        name.len() + value.len() + lengths
+    }
+
+    /// Puts a pair at the end.
+    pub(crate) fn write(name: &[u8], value: &[u8], to: &mut impl Output) {
+        to.bytes(name);
+        to.bytes(value);
     }
 }

@@ -3,12 +3,9 @@
 //! 1. Nobody can tell: whatever ends a session, changes a key or turns a clock back holds as before.
 //! 2. A token is known by all of its text, under its own cookie, in its own number of parts.
 
-use std::fmt::Write;
-use std::path::Path;
-
 use proptest::prelude::*;
 use sealed_session::adapter::Incoming;
-use sealed_session::keys::{KeySource, Secret, SystemRandom};
+use sealed_session::keys::{KeySource, Secret};
 use sealed_session::revoke::SessionId;
 use sealed_session::session::Rejected;
 use sealed_session::settings::{CookieSettings, PreviousCookie};
@@ -18,8 +15,9 @@ use sealed_session::{KeyRing, Sessions};
 use support::{MINUTE, SECOND, builder, memory, with};
 
 use super::direct::{load, login, sent};
+use super::twins::{Listed, secrets, write_keys};
 
-fn remembering(places: usize) -> CookieSettings {
+pub fn remembering(places: usize) -> CookieSettings {
     with(CookieSettings::plain_http(), |it| {
         it.remembered_tokens = places;
     })
@@ -27,7 +25,7 @@ fn remembering(places: usize) -> CookieSettings {
 
 /// What a request with this cookie is told: the session, whose it is, what it holds, why there is none, and whether it can
 /// be written.
-type Outcome = (
+pub type Outcome = (
     Option<SessionId>,
     Option<String>,
     Option<String>,
@@ -35,7 +33,7 @@ type Outcome = (
     bool,
 );
 
-fn outcome(sessions: &Sessions, cookie: &str) -> Option<Outcome> {
+pub fn outcome(sessions: &Sessions, cookie: &str) -> Option<Outcome> {
     let incoming = Incoming::new(std::iter::once(cookie.as_bytes()));
     // It may be that this node cannot judge.
     let session = sessions.load(incoming).ok()?.session;
@@ -55,8 +53,7 @@ struct Pair {
     cookies: Vec<String>,
 }
 
-/// Which secrets a key file lists, and which it calls revoked. The first seals.
-const RINGS: [(&[usize], &[usize]); 6] = [
+const RINGS: [Listed<'_>; 6] = [
     (&[1], &[]),
     (&[2, 1], &[]),
     (&[2], &[]),
@@ -69,10 +66,8 @@ impl Pair {
     async fn start() -> Self {
         let clock = ManualClock::default();
         let folder = tempfile::tempdir().unwrap();
-        let secrets: Vec<_> = (0..4)
-            .map(|_| Secret::generate(&SystemRandom).unwrap())
-            .collect();
-        write_keys(folder.path(), &secrets, RINGS[0]);
+        let secrets = secrets();
+        write_keys(folder.path(), &secrets, RINGS[0], "");
         let store = memory(&clock);
         let start = |places| {
             builder(&clock, store.clone())
@@ -126,7 +121,8 @@ impl Pair {
                 self.clock.set(self.clock_now().minus(back));
             }
             Step::Keys(ring) => {
-                write_keys(self.folder.path(), &self.secrets, RINGS[ring % RINGS.len()]);
+                let ring = RINGS[ring % RINGS.len()];
+                write_keys(self.folder.path(), &self.secrets, ring, "");
                 for node in [&self.remembers, &self.forgets] {
                     node.reload_keys().unwrap();
                 }
@@ -159,26 +155,6 @@ async fn cookie(node: &Sessions, loaded: sealed_session::adapter::Loaded) -> Opt
     cookie
         .into_iter()
         .find(|it| it.starts_with("session=") && it.len() > 20)
-}
-
-fn write_keys(folder: &Path, secrets: &[Secret], (listed, revoked): (&[usize], &[usize])) {
-    let mut text = String::new();
-    for number in revoked {
-        let id = secrets[*number].key_id();
-        let at = "2020-01-02T00:00:00Z";
-        writeln!(text, "[[revoked]]\nid = \"{id}\"\nat = \"{at}\"").unwrap();
-    }
-    for number in listed {
-        let secret = secrets[*number].to_text();
-        let activate = "2020-01-01T00:00:00Z";
-        writeln!(
-            text,
-            "[[key]]\nsecret = \"{}\"\nactivate = \"{activate}\"",
-            *secret
-        )
-        .unwrap();
-    }
-    std::fs::write(folder.join("keys.toml"), text).unwrap();
 }
 
 #[derive(Debug, Clone)]

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 /// Something that a token could have been opened to.
@@ -169,5 +171,113 @@ fn texts_that_are_no_token_or_too_long_leave_nothing() {
         tokens.expect(&token);
         tokens.remember(&token, 1, found());
         assert_eq!(tokens.find(&token, 1).is_some(), is_kept, "{length}");
+    }
+}
+
+/// What may happen to one of the tokens of [`colliding`], or to all of them.
+#[derive(Debug, Clone)]
+enum Happening {
+    Sealed(usize),
+    Opened(usize),
+    Swept,
+    Cleared,
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        2 => (0..12_usize).prop_map(Happening::Sealed),
+        8 => (0..12_usize).prop_map(Happening::Opened),
+        1 => Just(Happening::Swept),
+        1 => Just(Happening::Cleared),
+    ]
+}
+
+/// Three texts for each of two ends, each in one cookie and in two: whoever holds a key can make such.
+fn colliding() -> Vec<(Vec<u8>, u8, FoundToken)> {
+    let mut all = Vec::new();
+    for end in 0..2 {
+        for start in [b'x', b'y', b'z'] {
+            let mut text = text(end, 100);
+            text[0] = start;
+            all.extend([1, 2].map(|chunks| (text.clone(), chunks, found())));
+        }
+    }
+    all
+}
+
+proptest! {
+    #[test]
+    fn tokens_that_collide_never_get_anothers_record(
+        places in 0..5_usize,
+        happenings in proptest::collection::vec(happening(), 1..60),
+    ) {
+        let (tokens, all) = (RememberedTokens::new(places), colliding());
+        for happening in happenings {
+            match happening {
+                Happening::Sealed(number) => tokens.expect(&all[number].0),
+                Happening::Swept => tokens.sweep(),
+                Happening::Cleared => tokens.clear(),
+                Happening::Opened(number) => {
+                    let (text, chunks, found) = &all[number];
+                    match tokens.find(text, *chunks) {
+                        Some(again) => prop_assert!(Arc::ptr_eq(&again.record, &found.record)),
+                        None => tokens.remember(text, *chunks, found.clone()),
+                    }
+                }
+            }
+            let held: Vec<_> = all.iter().filter(|it| Arc::strong_count(&it.2.record) > 1).collect();
+            prop_assert!(held.iter().all(|it| Arc::strong_count(&it.2.record) == 2));
+            prop_assert_eq!(tokens.usage().entries, held.len());
+            // Of those that collide one, and of the others one for a place.
+            prop_assert!(held.len() <= places.min(2));
+            let bytes = held.len() * (2 * 100 + size_of::<Record>());
+            prop_assert_eq!(tokens.bytes.load(Ordering::Relaxed), bytes);
+        }
+    }
+}
+
+/// The first is found, and the other opened each time: coming and going would cost more.
+#[test]
+fn of_two_that_collide_the_first_stays_until_it_is_not_used() {
+    let tokens = RememberedTokens::new(1);
+    let all = colliding();
+    let [(one, _, first), _, (other, _, second)] = &all[..3] else {
+        panic!()
+    };
+    for _ in 0..2 {
+        tokens.remember(one, 1, first.clone());
+    }
+    for _ in 0..5 {
+        assert!(Arc::ptr_eq(
+            &tokens.find(one, 1).unwrap().record,
+            &first.record
+        ));
+        assert!(tokens.find(other, 1).is_none());
+        tokens.remember(other, 1, second.clone());
+    }
+    tokens.sweep();
+    tokens.sweep();
+    tokens.remember(other, 1, second.clone());
+    assert!(Arc::ptr_eq(
+        &tokens.find(other, 1).unwrap().record,
+        &second.record
+    ));
+    assert!(tokens.find(one, 1).is_none());
+}
+
+/// What ends a token may stand in several cookies, and [`RememberedTokens::expect`] is told of the last.
+#[test]
+fn a_token_whose_last_part_is_short_is_remembered_when_it_comes_twice() {
+    let tokens = RememberedTokens::new(1);
+    let token = text(1, 100);
+    for (short, comes) in [(9, 2), (1, 2), (10, 1)] {
+        tokens.clear();
+        tokens.expect(&text(2, 100));
+        tokens.expect(&token[100 - short..]);
+        for _ in 0..comes {
+            assert!(tokens.find(&token, 2).is_none(), "{short}");
+            tokens.remember(&token, 2, found());
+        }
+        assert!(tokens.find(&token, 2).is_some(), "{short}");
     }
 }

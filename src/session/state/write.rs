@@ -23,15 +23,13 @@ impl RequestState {
             return Ok(());
         }
         self.writable()?;
-        let mut began = match self.record() {
-            Some(_) => None,
-            None => Some(service.begin_anonymous()?),
-        };
-        let new = began.as_mut().map(Arc::make_mut);
-        if let Some(record) = new.or_else(|| self.record_mut()) {
-            service.set_entry(record, key, value)?;
-        }
-        if let Some(record) = began {
+        if let Presence::Present(held) = &mut self.presence {
+            let entries = service.with_entry(&held.record, key, value)?;
+            Record::set_entries(&mut held.record, entries);
+        } else {
+            let mut record = service.begin_anonymous()?;
+            let entries = service.with_entry(&record, key, value)?;
+            Record::set_entries(&mut record, entries);
             self.begin(record);
         }
         self.note(Edit::Changed);
