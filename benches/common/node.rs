@@ -4,17 +4,21 @@
 //! that input does, and so does not outlive the benchmark.
 
 use std::io::{self, BufRead, BufReader, Write};
+use std::iter;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use sealed_session::Sessions;
+use sealed_session::adapter::{Incoming, MAX_COOKIE};
 use sealed_session::revoke::{Announcement, Store};
+use sealed_session::settings::CookieSettings;
 use sealed_session::store::{Redb, Redis};
-use sealed_session::{Sessions, adapter::MAX_COOKIE, settings::CookieSettings};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::process::{self, Memory};
+use crate::shapes::{self, Size};
 use support::ring;
 
 /// The argument that makes a node of this binary. Where its store is and a list follow.
@@ -63,6 +67,20 @@ pub async fn start(place: &str, list: &str) -> Sessions {
     builder.start().await.unwrap()
 }
 
+/// Logs a user in whose session is of this size, and returns its cookie as a browser sends it.
+pub async fn log_in(sessions: &Sessions, user: &str, size: Size) -> String {
+    let loaded = sessions.load(Incoming::new(iter::empty())).unwrap();
+    let session = loaded.session;
+    session.authenticate(user).await.unwrap();
+    for (name, value) in size.entries() {
+        session.insert(name, value).unwrap();
+    }
+    let outcome = sessions.commit(&session, loaded.ticket).await;
+    assert_eq!(outcome.error, None);
+    let (name, value) = shapes::pair(&outcome.cookies[0]);
+    format!("{name}={value}")
+}
+
 /// The other process.
 pub fn serve(place: &str, list: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -88,7 +106,7 @@ pub fn serve(place: &str, list: &str) {
     }
 }
 
-fn say(what: &impl Serialize) {
+pub fn say(what: &impl Serialize) {
     println!("{}", serde_json::to_string(what).unwrap());
 }
 
@@ -151,7 +169,7 @@ impl Drop for Node {
     }
 }
 
-fn hear<T: DeserializeOwned>(output: &mut impl BufRead) -> T {
+pub fn hear<T: DeserializeOwned>(output: &mut impl BufRead) -> T {
     let mut line = String::new();
     output.read_line(&mut line).unwrap();
     serde_json::from_str(&line).expect("the node has ended")

@@ -33,7 +33,7 @@ fn follow(load: Load) {
     let server = RedisServer::start();
     let url = server.url();
     let mut node = Node::start(&url, LIST);
-    let publishers = Publishers::start(&url, LIST, load);
+    let publishers = Publishers::start(&url, LIST, load, 0);
     thread::sleep(WARMUP);
     let entries = publishers.published();
     let before = Reading::take(&server, &node);

@@ -6,9 +6,9 @@ use sealed_session::revoke::Revocation;
 use sealed_session::time::{Clock, SystemClock};
 
 use crate::node::Node;
-use crate::publishing::fill;
+use crate::publishing::{fill, halves};
 use support::redis_server::RedisServer;
-use support::{DAY, ended, ended_subject};
+use support::{DAY, ended};
 
 const ENTRIES: u64 = 1_000_000;
 const LIST: &str = "loading";
@@ -17,14 +17,9 @@ const ROUNDS: usize = 5;
 
 pub fn run() {
     let server = RedisServer::start();
-    let now = SystemClock::default().now();
-    let half = |number: u64| match number % 2 {
-        0 => ended(number, now, now + DAY),
-        _ => ended_subject(number, now, now + DAY),
-    };
-    let halves: Vec<Revocation> = (0..ENTRIES).map(half).collect();
-    measure(&server, "half sessions, half subjects", &halves);
+    measure(&server, "half sessions, half subjects", &halves(ENTRIES));
     server.restart_empty();
+    let now = SystemClock::default().now();
     let sessions: Vec<Revocation> = (0..ENTRIES)
         .map(|number| ended(number, now, now + DAY))
         .collect();

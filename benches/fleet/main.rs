@@ -9,6 +9,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used)]
 
+#[path = "../common/client.rs"]
+mod client;
 mod flood;
 mod following;
 mod index;
@@ -20,14 +22,21 @@ mod node;
 mod process;
 mod propagation;
 mod publishing;
+mod reading;
+#[path = "../common/shapes.rs"]
+#[allow(dead_code)]
+mod shapes;
+#[path = "../common/zipf.rs"]
+mod zipf;
 
 use std::io;
 use std::process::{Command, ExitCode, Stdio};
 
-const PARTS: [(&str, fn()); 7] = [
+const PARTS: [(&str, fn()); 8] = [
     ("propagation", propagation::run),
     ("loading", loading::run),
     ("following", following::run),
+    ("reading", reading::run),
     ("idle", following::idle),
     ("flood", flood::run),
     ("index", index::run),

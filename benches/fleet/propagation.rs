@@ -4,13 +4,12 @@
 //! everywhere there, and asks the two others with the old cookie until they refuse it. The time runs from
 //! the answer to the logout until the answer that refuses.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use actix_web::rt::System;
 
+use crate::client::Client;
 use crate::node;
 use crate::publishing::{Load, Publishers};
 use support::redis_server::RedisServer;
@@ -48,7 +47,7 @@ pub fn run() {
         println!("  nobody else logs out");
         measured().await;
         println!("  {} others log out each second", BUSY.revocations);
-        let publishers = Publishers::start(&url, LIST, BUSY);
+        let publishers = Publishers::start(&url, LIST, BUSY, 0);
         measured().await;
         publishers.stop();
         for (_, handle) in nodes {
@@ -99,60 +98,4 @@ fn report(mut taken: Vec<Duration>) {
         percent(99),
         percent(100),
     );
-}
-
-/// A connection that stays, spoken to without a client's own threads and timers.
-struct Client {
-    address: String,
-    stream: BufReader<TcpStream>,
-}
-
-struct Answer {
-    status: u16,
-    /// The session's, as it is sent back.
-    cookie: Option<String>,
-}
-
-impl Client {
-    fn to(address: &str) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self {
-            address: address.to_owned(),
-            stream: BufReader::new(stream),
-        }
-    }
-
-    fn ask(&mut self, method: &str, path: &str, cookie: &str) -> Answer {
-        let host = &self.address;
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nContent-Length: 0\r\n\r\n"
-        );
-        self.stream.get_mut().write_all(request.as_bytes()).unwrap();
-        let mut answer = Answer {
-            status: self.line()[9..12].parse().unwrap(),
-            cookie: None,
-        };
-        let mut length = 0;
-        loop {
-            let line = self.line();
-            let Some((name, value)) = line.split_once(": ") else {
-                break;
-            };
-            match name.to_ascii_lowercase().as_str() {
-                "content-length" => length = value.parse().unwrap(),
-                "set-cookie" => answer.cookie = value.split(';').next().map(str::to_owned),
-                _ => {}
-            }
-        }
-        self.stream.read_exact(&mut vec![0; length]).unwrap();
-        answer
-    }
-
-    /// The next line of an answer's head.
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.stream.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
-    }
 }

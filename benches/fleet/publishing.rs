@@ -12,7 +12,7 @@ use sealed_session::time::{Clock, SystemClock};
 use tokio::sync::Semaphore;
 
 use crate::node::cookies_live;
-use support::{DAY, ended};
+use support::{DAY, ended, ended_subject};
 
 /// How many other nodes publish, each over a connection of its own, and how many handlers each has that
 /// wait for the store at the same time.
@@ -34,14 +34,15 @@ pub struct Publishers {
 }
 
 impl Publishers {
-    pub fn start(url: &str, list: &str, load: Load) -> Self {
+    /// `first` is the number of the first session that they end.
+    pub fn start(url: &str, list: &str, load: Load, first: u64) -> Self {
         let stores: Vec<_> = (0..NODES)
             .map(|_| Redis::open(url, list).unwrap())
             .collect();
         let work = Arc::new(Work {
             load,
             due: Semaphore::new(0),
-            next: AtomicU64::new(0),
+            next: AtomicU64::new(first),
             published: AtomicU64::new(0),
             stop: AtomicBool::new(false),
         });
@@ -117,6 +118,16 @@ impl Work {
             self.published.fetch_add(count, Ordering::Release);
         }
     }
+}
+
+/// So many ends, of a session and of a subject in turn.
+pub fn halves(entries: u64) -> Vec<Revocation> {
+    let now = SystemClock::default().now();
+    let half = |number: u64| match number % 2 {
+        0 => ended(number, now, now + DAY),
+        _ => ended_subject(number, now, now + DAY),
+    };
+    (0..entries).map(half).collect()
 }
 
 /// Publishes all of these at once, in the largest publications that there can be. Returns how long that

@@ -10,6 +10,10 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used)]
 
+mod answering;
+#[path = "../common/client.rs"]
+#[allow(dead_code)]
+mod client;
 mod entries;
 mod index;
 mod loading;
@@ -18,16 +22,23 @@ mod node;
 mod pauses;
 #[path = "../common/process.rs"]
 mod process;
+mod sessions;
+#[path = "../common/shapes.rs"]
+#[allow(dead_code)]
+mod shapes;
 mod sizes;
 
 use std::process::ExitCode;
 
-const PARTS: [(&str, fn()); 4] = [
+const PARTS: [(&str, fn()); 5] = [
     ("sizes", sizes::run),
     ("pauses", pauses::run),
     ("loading", loading::run),
     ("index", index::run),
+    ("sessions", sessions::run),
 ];
+/// Takes more memory than most machines can spare, and runs only when it is named.
+const LARGE: (&str, fn()) = ("loading-large", loading::run_large);
 
 fn main() -> ExitCode {
     // Cargo adds `--bench`.
@@ -43,6 +54,14 @@ fn main() -> ExitCode {
                 sizes::measure(first, second);
                 return ExitCode::SUCCESS;
             }
+            answering::WORD => {
+                answering::serve(first, second);
+                return ExitCode::SUCCESS;
+            }
+            sessions::WORD => {
+                sessions::measure(first, second);
+                return ExitCode::SUCCESS;
+            }
             index::WORD => {
                 index::measure(first, second);
                 return ExitCode::SUCCESS;
@@ -50,15 +69,17 @@ fn main() -> ExitCode {
             _ => {}
         }
     }
-    let names = PARTS.map(|(name, _)| name);
+    let parts: Vec<_> = PARTS.into_iter().chain([LARGE]).collect();
+    let names: Vec<_> = parts.iter().map(|(name, _)| *name).collect();
     if let Some(unknown) = wanted.iter().find(|each| !names.contains(&each.as_str())) {
         eprintln!("there is no part {unknown}; the parts are {names:?}");
         return ExitCode::FAILURE;
     }
     let processors = std::thread::available_parallelism().map_or(0, usize::from);
     println!("{processors} processors, {}", process::model());
-    for (name, run) in PARTS {
-        if wanted.is_empty() || wanted.iter().any(|each| each == name) {
+    for (name, run) in parts {
+        let is_wanted = wanted.is_empty() && name != LARGE.0;
+        if is_wanted || wanted.iter().any(|each| each == name) {
             println!("\n{name}");
             run();
         }

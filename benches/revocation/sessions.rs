@@ -1,0 +1,108 @@
+//! The memory that a node gains by a million sessions that nobody ends.
+//!
+//! 1. Each begins with the login of a user of its own. Its cookie is read twice, and then thrown away: only a browser would
+//!    keep it. The node is in a process of its own.
+//! 2. The node keeps nothing of a session, but for the tokens that it remembers, which have a bound. That is asserted.
+//! 3. An index of sessions has a row for each: that is what it is for.
+
+use std::iter;
+use std::process::Command;
+
+use sealed_session::Sessions;
+use sealed_session::adapter::Incoming;
+use sealed_session::settings::{CookieSettings, DeviceSettings};
+use sealed_session::store::Memory as MemoryStore;
+
+use crate::node;
+use crate::process::Memory;
+use crate::shapes::{CSRF, READ, Size};
+use support::{ring, with};
+
+/// The argument that makes this binary measure one node. How many tokens it remembers follows, and whether it has an index.
+pub const WORD: &str = "sessions";
+
+/// Its memory is looked at after so many logins.
+const LOGINS: [usize; 3] = [10_000, 100_000, 1_000_000];
+/// What remembered tokens take at the most, in KiB.
+const REMEMBERED: u64 = 2048;
+/// What the allocator may keep for itself, in KiB.
+const ALLOCATOR: u64 = 1024;
+
+pub fn run() {
+    let remembered = CookieSettings::default().remembered_tokens;
+    for (name, remembered, index) in [
+        ("remembers no tokens", 0, false),
+        ("remembers tokens", remembered, false),
+        ("the same, with an index", remembered, true),
+    ] {
+        let figures = ask(remembered, index);
+        let gained = figures.map(|memory| memory.saturating_sub(figures[0]));
+        let [_, few, more, most] = gained;
+        println!("  {name}: {} KiB; +{few}, +{more}, +{most} KiB", figures[0]);
+        if !index {
+            let bound = ALLOCATOR + if remembered > 0 { REMEMBERED } else { 0 };
+            assert!(most <= bound, "more than {bound} KiB");
+        }
+    }
+}
+
+fn ask(remembered: usize, index: bool) -> [u64; 4] {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let output = command
+        .args([WORD, &remembered.to_string(), &index.to_string()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The other process. It says its memory after one login, and after each of [`LOGINS`], in KiB.
+pub fn measure(remembered: &str, index: &str) {
+    let cookie = with(CookieSettings::plain_http(), |it| {
+        it.remembered_tokens = remembered.parse().unwrap();
+    });
+    let devices = with(DeviceSettings::default(), |it| {
+        it.index = index.parse().unwrap();
+    });
+    let builder = Sessions::builder("sessions")
+        .keys(ring())
+        .store(MemoryStore::new())
+        .cookie(cookie)
+        .devices(devices);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let figures = runtime.block_on(async {
+        let sessions = builder.start().await.unwrap();
+        let mut figures = Vec::new();
+        let mut begun = 0;
+        for logins in iter::once(1).chain(LOGINS) {
+            for number in begun..logins {
+                begin(&sessions, number).await;
+            }
+            begun = logins;
+            if devices.index {
+                let listed = sessions.list_sessions(&user(logins - 1)).await.unwrap();
+                assert_eq!(listed.len(), 1);
+            }
+            figures.push(Memory::own().now);
+        }
+        figures
+    });
+    println!("{}", serde_json::to_string(&figures).unwrap());
+}
+
+async fn begin(sessions: &Sessions, number: usize) {
+    let header = node::log_in(sessions, &user(number), Size::Medium).await;
+    for _ in 0..2 {
+        let incoming = Incoming::new(iter::once(header.as_bytes()));
+        let session = sessions.load(incoming).unwrap().session;
+        let value: Option<String> = session.get(READ).unwrap();
+        assert_eq!(value.as_deref(), Some(CSRF));
+    }
+}
+
+fn user(number: usize) -> String {
+    format!("user-{number}")
+}
