@@ -16,15 +16,15 @@ use crate::nodes::Nodes;
 use crate::timing::Turns;
 use crate::token::Token;
 
-const READING: Duration = Duration::from_secs(3);
+const READING: Duration = Duration::from_millis(2_500);
 const WRITING: Duration = Duration::from_millis(2_500);
 
 /// The associated data of a token: seven fields with their lengths, see docs/FORMAT.md.
 const ASSOCIATED: usize = 7 * 4 + 14 + 21 + "__Host-session".len() + AUDIENCE.len() + 1;
 
 /// As many bytes as there are under the seal of a token: without its head, nonce and tag.
-fn message(ours: &Ours) -> Message {
-    Message::new(ours.value.len() * 3 / 4 - (21 + 24 + 16), ASSOCIATED)
+pub fn message(token: &str) -> Message {
+    Message::new(token.len() * 3 / 4 - (21 + 24 + 16), ASSOCIATED)
 }
 
 /// `new` is the read of a token that the node has neither sealed nor opened: another node seals it just before, and it
@@ -39,7 +39,7 @@ pub fn read(bench: &Bench<'_>) -> Medians {
         let grouped = Ours::start_in(&groups, node, size, Ended::NONE).await;
         (ours, grouped)
     });
-    let mut message = message(&ours);
+    let mut message = message(&ours.value);
     let jar = Jar::new(size);
     let token = Token::new(size);
     let nothing = async || ();
@@ -65,7 +65,7 @@ pub fn write(bench: &Bench<'_>) -> Medians {
     let nodes = Nodes::start(system);
     let ours = Ours::start(nodes.remembering.clone(), size, Ended::NONE);
     let ours = system.block_on(ours);
-    let mut message = message(&ours);
+    let mut message = message(&ours.value);
     let jar = Jar::new(size);
     let token = Token::new(size);
     let mut nonce = [0; 24];

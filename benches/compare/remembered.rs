@@ -18,7 +18,7 @@ use crate::hits::Hits;
 use crate::nodes::Nodes;
 use crate::timing::{Taken, Turns};
 
-const EACH: Duration = Duration::from_millis(2_500);
+const EACH: Duration = Duration::from_secs(2);
 
 pub fn measure(bench: &Bench<'_>) -> Medians {
     let Bench { system, size } = bench;

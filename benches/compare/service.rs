@@ -27,7 +27,7 @@ use crate::handlers;
 use crate::nodes::Nodes;
 use crate::timing::Turns;
 
-const EACH: Duration = Duration::from_millis(3_500);
+const EACH: Duration = Duration::from_secs(3);
 
 pub fn measure(bench: &Bench<'_>) -> Medians {
     let &Bench { system, size } = bench;

@@ -115,7 +115,11 @@ const LINES: [Line; 16] = [
     ),
 ];
 
-const THREADS: [Line; 6] = [
+const THREADS: [Line; 7] = [
+    line(
+        "two threads, the cipher alone",
+        Ratio("threads/cipher-1", "threads/cipher-2"),
+    ),
     line(
         "two threads, one token seen before",
         Ratio("threads/remembered-one-1", "threads/remembered-one-2"),

@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
+use crate::processor;
 use crate::server::Server;
 
 /// Clock ticks a second in /proc, on every Linux that there is.
@@ -24,18 +24,16 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cookies.lua");
 #[derive(Debug, Clone, Copy)]
 pub struct Measured {
     pub per_second: f64,
-    pub p50_millis: f64,
-    pub p99_millis: f64,
-    /// Of the server, for each request.
-    pub cpu_micros: f64,
+    /// The part of a processor that the server used.
+    pub cpu: f64,
 }
 
 impl Measured {
     /// Of one turn.
     pub fn of(server: &Server, cookies: &Cookies<'_>) -> Self {
         let before = cpu(server);
-        let mut wrk = Command::new("wrk");
-        wrk.args(["-t1", "-c32", "--latency", &format!("-d{SECONDS}s")]);
+        let mut wrk = processor::on(processor::OTHERS, "wrk");
+        wrk.args(["-t1", "-c32", &format!("-d{SECONDS}s")]);
         let url = format!("http://127.0.0.1:{}/", server.port);
         match cookies {
             Cookies::One(header) => wrk.args(["-H", &format!("Cookie: {header}"), &url]),
@@ -56,16 +54,15 @@ impl Measured {
             rest.unwrap_or_else(|| panic!("{word} is not in {said}"))
                 .trim()
         };
-        let requests = said.lines().find_map(|line| {
-            let (count, _) = line.split_once(" requests in ")?;
-            count.trim().parse::<f64>().ok()
-        });
-        Measured {
+        Self {
             per_second: after("Requests/sec:").parse().unwrap(),
-            p50_millis: millis(after("50%")),
-            p99_millis: millis(after("99%")),
-            cpu_micros: cpu * 1e6 / requests.expect("a number of requests"),
+            cpu: cpu / f64::from(SECONDS),
         }
+    }
+
+    /// Of the server, for each request.
+    pub fn cpu_micros(&self) -> f64 {
+        self.cpu * 1e6 / self.per_second
     }
 }
 
@@ -77,16 +74,4 @@ fn cpu(server: &Server) -> f64 {
     let fields: Vec<&str> = fields.split_whitespace().collect();
     let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
     ticks / TICKS
-}
-
-/// A time as wrk writes it.
-fn millis(text: &str) -> f64 {
-    let number = text.trim_end_matches(char::is_alphabetic);
-    let value: f64 = number.parse().unwrap();
-    match &text[number.len()..] {
-        "us" => value / 1e3,
-        "ms" => value,
-        "s" => value * 1e3,
-        other => panic!("{other} is no unit of time"),
-    }
 }

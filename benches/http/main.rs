@@ -1,6 +1,7 @@
 //! What sessions cost a server: requests a second over HTTP, beside a route without any.
 //!
-//! 1. A server in a process of its own, with one worker, and `wrk` with one thread and 32 connections.
+//! 1. A server in a process of its own, with one worker, and `wrk` with one thread and 32 connections. The server has half
+//!    of a processor, so that it is never the one that waits: `processor`.
 //! 2. Each request carries a valid cookie between two others, and is answered with a value of its session. The route
 //!    without sessions gets the same headers.
 //! 3. All servers run; each has its turn in every round, and the bare one before it. A turn is compared with that alone.
@@ -14,6 +15,7 @@ mod common;
 #[path = "../common/handlers.rs"]
 mod handlers;
 mod load;
+mod processor;
 mod server;
 
 use std::fs;
@@ -23,6 +25,7 @@ use std::process::ExitCode;
 use crate::common::shapes::{SIZES, Size};
 use crate::common::zipf;
 use crate::load::{Cookies, Measured};
+use crate::processor::Rival;
 use crate::server::{Kind, Server};
 
 const ROUNDS: usize = 7;
@@ -32,7 +35,17 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         [server::WORD, kind, size, redis] => server::serve(kind, size, redis),
-        [redis, folder] => print(&SIZES.map(|size| measure(size, redis, Path::new(folder)))),
+        [processor::WORD] => processor::work(),
+        [redis, folder] => {
+            let rival = Rival::start();
+            let measured = SIZES.map(|size| measure(size, redis, Path::new(folder)));
+            drop(rival);
+            print(&measured);
+            if let Err(problem) = check(&measured) {
+                eprintln!("{problem}");
+                return ExitCode::FAILURE;
+            }
+        }
         _ => {
             eprintln!("usage: http REDIS-URL FOLDER");
             return ExitCode::FAILURE;
@@ -95,25 +108,38 @@ fn print(measured: &[[Medians; CASES.len()]; SIZES.len()]) {
         let [small, medium, large] = measured.each_ref().map(|medians| medians[nth].share);
         println!("| {case} | {small:.2} | {medium:.2} | {large:.2} |");
     }
-    println!(
-        "\n| | | requests a second | without sessions | CPU a request | without | busy | p50 | p99 |\n|---|---|---|---|---|---|---|---|---|"
-    );
+    println!("\n| | | requests a second | without sessions | CPU a request | without sessions |");
+    println!("|---|---|---|---|---|---|");
     for (size, medians) in SIZES.iter().zip(measured) {
         for (case, Medians { turn, .. }) in CASES.iter().zip(medians) {
             let Turn { bare, with } = turn;
             println!(
-                "| {} | {case} | {:.0} | {:.0} | {:.1} µs | {:.1} µs | {:.2} | {:.2} ms | {:.2} ms |",
+                "| {} | {case} | {:.0} | {:.0} | {:.1} µs | {:.1} µs |",
                 size.name(),
                 with.per_second,
                 bare.per_second,
-                with.cpu_micros,
-                bare.cpu_micros,
-                bare.per_second * bare.cpu_micros / 1e6,
-                with.p50_millis,
-                with.p99_millis,
+                with.cpu_micros(),
+                bare.cpu_micros(),
             );
         }
     }
+}
+
+/// # Errors
+/// When a server had less than its half of a processor: it waited for `wrk`, or the machine did something else.
+fn check(measured: &[[Medians; CASES.len()]; SIZES.len()]) -> Result<(), String> {
+    for (size, medians) in SIZES.iter().zip(measured) {
+        for (case, Medians { turn, .. }) in CASES.iter().zip(medians) {
+            let used = turn.bare.cpu.min(turn.with.cpu);
+            if used < 0.4 {
+                let size = size.name();
+                return Err(format!(
+                    "{size}, {case}: a server had {used:.2} of a processor, so the figures say nothing: measure again"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// One after the other.
@@ -136,9 +162,7 @@ impl Medians {
             let median = |what: fn(&Measured) -> f64| median(turns.map(|turn| what(of(&turn))));
             Measured {
                 per_second: median(|it| it.per_second),
-                cpu_micros: median(|it| it.cpu_micros),
-                p50_millis: median(|it| it.p50_millis),
-                p99_millis: median(|it| it.p99_millis),
+                cpu: median(|it| it.cpu),
             }
         };
         Self {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use actix_session::storage::{CookieSessionStore, RedisSessionStore, SessionStore};
 use actix_web::cookie::Key;
@@ -12,7 +12,7 @@ use sealed_session::actix::SessionMiddleware;
 
 use crate::common::ours::{self, Ended};
 use crate::common::shapes::{self, CSRF, Size, USER};
-use crate::handlers;
+use crate::{handlers, processor};
 
 /// What the binary is called with to be a server.
 pub const WORD: &str = "serve";
@@ -47,7 +47,7 @@ pub struct Server {
 
 impl Server {
     pub fn start(kind: Kind, size: Size, redis: &str) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let mut child = processor::on(processor::SERVER, &processor::own())
             .args([WORD, kind.name(), size.name(), redis])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -130,11 +130,7 @@ impl Drop for Server {
 /// Says its port, and serves: `/` answers with a value of the session, `/begin` makes one.
 #[actix_web::main]
 pub async fn serve(kind: &str, size: &str, redis: &str) {
-    std::thread::spawn(|| {
-        // Until whoever measures is gone.
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        std::process::exit(0);
-    });
+    processor::end_with_input();
     let kind = Kind::ALL.into_iter().find(|each| each.name() == kind);
     let size = Size::named(size);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
