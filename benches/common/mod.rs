@@ -4,3 +4,4 @@
 
 pub mod ours;
 pub mod shapes;
+pub mod zipf;

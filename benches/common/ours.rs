@@ -23,6 +23,12 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// Where others have been ended already.
+    pub const NONE: Self = Self {
+        sessions: 0,
+        subjects: 0,
+    };
+
     /// Those of an application with some use.
     pub const MANY: Self = Self {
         sessions: 10_000,
@@ -45,6 +51,47 @@ pub fn builder(ring: KeyRing) -> SessionsBuilder {
     Sessions::builder(AUDIENCE).keys(ring).store(Memory::new())
 }
 
+/// Ends sessions of others, so that there is a list of them.
+pub async fn end_others(sessions: &Sessions, ended: Ended) {
+    for number in 0..ended.sessions {
+        // Spread as random ids are: the list takes them as they come.
+        let id = number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        let id = SessionId::from_bytes(id.to_be_bytes());
+        sessions.end_session(id).await.unwrap();
+    }
+    for number in 0..ended.subjects {
+        let subject = format!("someone-else-{number}");
+        sessions.end_subject(&subject).await.unwrap();
+    }
+}
+
+/// The Set-Cookie of a new session of this size.
+pub async fn log_in(sessions: &Sessions, subject: &str, groups: &[&str], size: Size) -> String {
+    let Loaded {
+        session, ticket, ..
+    } = sessions.load(Incoming::new(iter::empty())).unwrap();
+    let login = session.authenticate(subject);
+    let in_group = |login: Login, name: &&str| login.group("org", *name);
+    groups.iter().fold(login, in_group).await.unwrap();
+    for (name, value) in size.entries() {
+        session.insert(name, value).unwrap();
+    }
+    let mut outcome = sessions.commit(&session, ticket).await;
+    assert_eq!(outcome.error, None);
+    assert_eq!(outcome.cookies.len(), 1, "it fits into one cookie");
+    outcome.cookies.remove(0)
+}
+
+/// The read path: the header's bytes to a session that counts, and one value of it.
+pub fn read(sessions: &Sessions, header: &str) -> Option<String> {
+    load(sessions, header).session.get(READ).unwrap()
+}
+
+fn load(sessions: &Sessions, header: &str) -> Loaded {
+    let lines = iter::once(header.as_bytes());
+    sessions.load(Incoming::new(lines)).unwrap()
+}
+
 impl Ours {
     /// Logs a user in whose session is of this size, and looks that it reads and writes.
     pub async fn start(sessions: Sessions, size: Size, ended: Ended) -> Self {
@@ -53,31 +100,9 @@ impl Ours {
 
     /// The same, of a user of these organisations.
     pub async fn start_in(groups: &[&str], sessions: Sessions, size: Size, ended: Ended) -> Self {
-        for number in 0..ended.sessions {
-            // Spread as random ids are: the list takes them as they come.
-            let id = number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-            let id = SessionId::from_bytes(id.to_be_bytes());
-            sessions.end_session(id).await.unwrap();
-        }
-        for number in 0..ended.subjects {
-            let subject = format!("someone-else-{number}");
-            sessions.end_subject(&subject).await.unwrap();
-        }
-        let Loaded {
-            session, ticket, ..
-        } = sessions.load(Incoming::new(iter::empty())).unwrap();
-        let login = session.authenticate(USER);
-        let in_group = |login: Login, name: &&str| login.group("org", *name);
-        groups.iter().fold(login, in_group).await.unwrap();
-        for (name, value) in size.entries() {
-            session.insert(name, value).unwrap();
-        }
-        let outcome = sessions.commit(&session, ticket).await;
-        assert_eq!(outcome.error, None);
-        let [cookie] = outcome.cookies.as_slice() else {
-            panic!("it fits into one cookie: {outcome:?}");
-        };
-        let (name, value) = shapes::pair(cookie);
+        end_others(&sessions, ended).await;
+        let cookie = log_in(&sessions, USER, groups, size).await;
+        let (name, value) = shapes::pair(&cookie);
         let ours = Self {
             header: shapes::header(name, value),
             value: value.to_owned(),
@@ -121,15 +146,8 @@ impl Ours {
         }
     }
 
-    /// The read path: the header's bytes to a session that counts, and one value of it.
     pub fn read(&self) -> Option<String> {
-        self.load().session.get(READ).unwrap()
-    }
-
-    fn load(&self) -> Loaded {
-        self.sessions
-            .load(Incoming::new(iter::once(self.header.as_bytes())))
-            .unwrap()
+        read(&self.sessions, &self.header)
     }
 
     /// A session that was loaded and changed.
@@ -138,7 +156,7 @@ impl Ours {
     }
 
     fn changed_to(&self, value: &str) -> Loaded {
-        let loaded = self.load();
+        let loaded = load(&self.sessions, &self.header);
         loaded.session.insert(READ, value).unwrap();
         loaded
     }

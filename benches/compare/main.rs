@@ -1,7 +1,7 @@
 //! What a session costs beside what the cipher alone costs, and beside others that do the same.
 //!
 //! 1. Everyone has the same entries in a cookie, between two others of the same header.
-//! 2. What is compared runs in one run, on one thread, one after the other.
+//! 2. What is compared takes turns, in one process and on one thread.
 //! 3. Before anything is measured, it is asserted that it gives the value back and refuses a changed cookie.
 //! 4. Nothing passes or fails by a time. Only ratios of one run say anything.
 //!
@@ -12,125 +12,109 @@
 mod cipher;
 #[path = "../common/mod.rs"]
 mod common;
+mod figures;
 #[path = "../common/handlers.rs"]
 mod handlers;
+mod hits;
 mod jar;
+mod library;
+mod nodes;
+mod remembered;
 mod service;
 mod table;
+mod threads;
 mod timing;
 mod token;
 
-use std::hint::black_box;
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use actix_web::rt::{System, SystemRunner};
-use criterion::Criterion;
-use sealed_session::{
-    KeyRing,
-    keys::{Random, SystemRandom},
-    settings::CookieSettings,
-};
 
-use crate::cipher::Message;
-use crate::common::ours::{self, AUDIENCE, Ended, Ours};
 use crate::common::shapes::{SIZES, Size};
-use crate::jar::Jar;
-use crate::timing::timed;
-use crate::token::Token;
+use crate::figures::{Figures, Medians, ROUNDS};
 
-/// The associated data of a token: seven fields with their lengths, see docs/FORMAT.md.
-const ASSOCIATED: usize = 7 * 4 + 14 + 21 + "__Host-session".len() + AUDIENCE.len() + 1;
+/// What is measured together: sessions of one size.
+struct Bench<'s> {
+    system: &'s SystemRunner,
+    size: Size,
+}
+
+type Group = fn(&Bench<'_>) -> Medians;
+
+const GROUPS: [(&str, Group); 5] = [
+    ("read", library::read),
+    ("write", library::write),
+    ("request", service::measure),
+    ("remembered", remembered::measure),
+    ("threads", threads::measure),
+];
 
 fn main() -> ExitCode {
-    if std::env::args().any(|argument| argument == "--table") {
-        return match table::render(&ROUNDS.map(figures)) {
-            Ok(table) => {
-                print!("{table}");
-                ExitCode::SUCCESS
-            }
-            Err(problem) => {
-                eprintln!("{problem}");
-                ExitCode::FAILURE
-            }
-        };
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["run"] => {
+            figures::forget();
+            ROUNDS.iter().try_for_each(|round| in_own_process(round))
+        }
+        ["round", round] if ROUNDS.contains(round) => {
+            figures::save(round, &measure(""));
+            Ok(())
+        }
+        ["look", part] => look(part),
+        ["table"] => print(table::markdown),
+        ["json"] => print(table::json),
+        _ => Err("usage: compare run|table|json|look GROUP[/SIZE]".to_owned()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
     }
-    // Short: there are several rounds.
-    let mut criterion = Criterion::default()
-        .output_directory(&figures(&round()))
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1))
-        .sample_size(50)
-        .nresamples(1_000)
-        .configure_from_args();
+}
+
+fn in_own_process(round: &str) -> Result<(), String> {
+    eprintln!("round {round} of {}", ROUNDS.len());
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    let status = command.args(["round", round]).status().unwrap();
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("round {round}: {status}")),
+    }
+}
+
+/// What begins with `part`, for who looks at it, and not for the table.
+fn look(part: &str) -> Result<(), String> {
+    let figures = measure(part);
+    for (name, nanos) in &figures {
+        println!("{name:45} {nanos:9.1} ns");
+    }
+    match figures.is_empty() {
+        true => Err(format!("nothing is called {part}")),
+        false => Ok(()),
+    }
+}
+
+fn print(of: fn(&[Figures]) -> Result<String, String>) -> Result<(), String> {
+    print!("{}", of(&figures::last_run()?)?);
+    Ok(())
+}
+
+/// Each group of each size, of those whose name begins with `part`.
+fn measure(part: &str) -> Figures {
     let system = System::new();
-    criterion.bench_function("nonce", |bencher| {
-        let mut nonce = [0; 24];
-        bencher.iter(|| SystemRandom.fill(black_box(&mut nonce)));
-    });
+    let mut figures = Figures::new();
     for size in SIZES {
-        compare(&mut criterion, &system, size);
+        for (group, measure) in GROUPS {
+            let name = format!("{group}/{}", size.name());
+            if name.starts_with(part) {
+                let system = &system;
+                let medians = measure(&Bench { system, size }).into_iter();
+                figures.extend(medians.map(|(path, nanos)| (format!("{name}/{path}"), nanos)));
+            }
+        }
     }
-    criterion.final_summary();
-    ExitCode::SUCCESS
-}
-
-/// A round measures everything once, in a process of its own. The table shows medians of all rounds: machines are
-/// faster and slower by the minute, and a process by where its memory happens to lie.
-const ROUNDS: [&str; 5] = ["1", "2", "3", "4", "5"];
-
-/// Which round this process measures. Without one it measures for who looks at it, and not for the table.
-fn round() -> String {
-    std::env::var("ROUND").unwrap_or_else(|_| "none".to_owned())
-}
-
-/// Where Criterion keeps what it measured in a round: each implementation of the cipher has figures of its own.
-fn figures(round: &str) -> PathBuf {
-    let binary = std::env::current_exe().unwrap();
-    // target/release/compare
-    let target = binary.ancestors().nth(2).unwrap();
-    target.join("criterion").join(cipher::NAME).join(round)
-}
-
-/// Everyone's read and write of a session of one size, those next to each other that are compared.
-fn compare(criterion: &mut Criterion, system: &SystemRunner, size: Size) {
-    let ring = KeyRing::generate().unwrap();
-    let (ours, grouped) = system.block_on(async {
-        let mut cookie = CookieSettings::default();
-        // Each read is that of a token which the node has not opened before.
-        cookie.remembered_tokens = 0;
-        let builder = ours::builder(ring).cookie(cookie);
-        let sessions = builder.start().await.unwrap();
-        let groups = ["acme", "globex", "initech"];
-        let ours = Ours::start(sessions.clone(), size, Ended::MANY).await;
-        let grouped = Ours::start_in(&groups, sessions, size, Ended::MANY).await;
-        (ours, grouped)
-    });
-    // A token without its head, nonce and tag.
-    let sealed = ours.value.len() * 3 / 4 - (21 + 24 + 16);
-    let mut message = Message::new(sealed, ASSOCIATED);
-    println!("{}: {sealed} bytes under the seal", size.name());
-    let jar = Jar::new(size);
-    let token = Token::new(size);
-
-    let name = |who: &str| format!("read/{}/{who}", size.name());
-    criterion.bench_function(&name("cipher"), |bencher| bencher.iter(|| message.open()));
-    criterion.bench_function(&name("ours"), |bencher| bencher.iter(|| ours.read()));
-    criterion.bench_function(&name("grouped"), |bencher| bencher.iter(|| grouped.read()));
-    criterion.bench_function(&name("jar"), |bencher| bencher.iter(|| jar.read()));
-    criterion.bench_function(&name("token"), |bencher| bencher.iter(|| token.read()));
-
-    let name = |who: &str| format!("write/{}/{who}", size.name());
-    criterion.bench_function(&name("cipher"), |bencher| bencher.iter(|| message.seal()));
-    criterion.bench_function(&name("ours"), |bencher| {
-        bencher.iter_custom(|times| {
-            let write = async |changed| ours.write(changed).await;
-            system.block_on(timed(times, || ours.changed(), write))
-        });
-    });
-    criterion.bench_function(&name("jar"), |bencher| bencher.iter(|| jar.write()));
-    criterion.bench_function(&name("token"), |bencher| bencher.iter(|| token.write()));
-
-    service::run(criterion, system, &ours, size);
+    figures
 }

@@ -1,9 +1,11 @@
 //! A request through a real application of actix-web, in this process: bare, with our middleware, with
 //! actix-session's.
 //!
-//! The bare route is what actix-web does for every request. Measured is what a middleware adds to it, and what a
-//! request that writes adds to one that reads: the two of a pair take turns, and the difference counts. It
-//! includes the handler's own calls, `get` in a request that reads, `get` and `insert` in one that writes.
+//! The bare route is what actix-web does for every request; it gets the same header as the application that it is
+//! compared with. What takes turns with it counts by how much longer it takes: a request that reads, whose handler calls
+//! `get`, and one that writes, whose handler calls `get` and `insert`, from the request to the response with its Set-Cookie.
+
+use std::time::Duration;
 
 use actix_http::Request;
 use actix_session::storage::CookieSessionStore;
@@ -13,29 +15,36 @@ use actix_web::dev::{Service, ServiceResponse};
 use actix_web::error::ErrorUnauthorized;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{COOKIE, SET_COOKIE};
-use actix_web::rt::SystemRunner;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::{App, Error, Result, web};
-use criterion::Criterion;
 use sealed_session::actix::SessionMiddleware;
 
-use crate::common::ours::Ours;
-use crate::common::shapes::{self, CHANGED, CSRF, READ, Size};
+use crate::Bench;
+use crate::common::ours::{Ended, Ours};
+use crate::common::shapes::{self, CHANGED, CSRF, READ};
+use crate::figures::Medians;
 use crate::handlers;
-use crate::timing::difference;
+use crate::nodes::Nodes;
+use crate::timing::Turns;
 
-pub fn run(criterion: &mut Criterion, system: &SystemRunner, ours: &Ours, size: Size) {
+const EACH: Duration = Duration::from_secs(3);
+
+pub fn measure(bench: &Bench<'_>) -> Medians {
+    let &Bench { system, size } = bench;
     let bare = App::new().route("/read", web::get().to(handlers::bare));
     let bare = system.block_on(init_service(bare));
+    let bare = async |request: &mut Option<Request>| call(&bare, request).await;
 
+    let nodes = Nodes::start(system);
+    let ours = Ours::start(nodes.remembering.clone(), size, Ended::NONE);
+    let ours = system.block_on(ours);
     let with_ours = App::new()
         .wrap(SessionMiddleware::new(&ours.sessions))
         .route("/read", web::get().to(handlers::our_read))
         .route("/write", web::get().to(our_write));
     let with_ours = system.block_on(init_service(with_ours));
     system.block_on(check(&with_ours, &ours.header, &ours.value));
-    let who = format!("{}/ours", size.name());
-    measure(criterion, system, &who, &ours.header, &with_ours, &bare);
+    let with_ours = async |request: &mut Option<Request>| call(&with_ours, request).await;
 
     let middleware = handlers::their_middleware(CookieSessionStore::default(), Key::generate());
     let with_theirs = App::new()
@@ -54,8 +63,50 @@ pub fn run(criterion: &mut Criterion, system: &SystemRunner, ours: &Ours, size: 
     let (cookie, value) = shapes::pair(&cookie);
     let header = shapes::header(cookie, value);
     system.block_on(check(&with_theirs, &header, value));
-    let who = format!("{}/actix-session", size.name());
-    measure(criterion, system, &who, &header, &with_theirs, &bare);
+    let with_theirs = async |request: &mut Option<Request>| call(&with_theirs, request).await;
+
+    let our_request = |path| {
+        let header = &ours.header;
+        async move || Some(request(path, header))
+    };
+    let new_request = async || {
+        let new = ours.new_to(&nodes.forgetful).await;
+        Some(request("/read", &new.header))
+    };
+    let their_request = |path| {
+        let header = &header;
+        async move || Some(request(path, header))
+    };
+    let taken = Turns::new(system)
+        .path("bare", our_request("/read"), bare)
+        .path("reading-ours", our_request("/read"), with_ours)
+        .path("reading-new", new_request, with_ours)
+        .path("writing-ours", our_request("/write"), with_ours)
+        .path("their-bare", their_request("/read"), bare)
+        .path("reading-actix-session", their_request("/read"), with_theirs)
+        .path(
+            "writing-actix-session",
+            their_request("/write"),
+            with_theirs,
+        )
+        .take(EACH);
+    let added = |path, bare| (path, taken.difference(path, bare));
+    Medians::from([
+        added("reading-ours", "bare"),
+        added("reading-new", "bare"),
+        added("writing-ours", "bare"),
+        added("reading-actix-session", "their-bare"),
+        added("writing-actix-session", "their-bare"),
+    ])
+}
+
+/// To the response's head: the body is the same everywhere.
+async fn call<S, B>(service: &S, request: &mut Option<Request>)
+where
+    S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
+{
+    let request = request.take().expect("it is asked once");
+    drop(service.call(request).await.unwrap());
 }
 
 async fn our_write(session: sealed_session::Session) -> Result<String> {
@@ -111,33 +162,4 @@ where
     let written = shapes::header(name, value);
     let (body, _) = answer(service, request("/read", &written)).await;
     assert_eq!(body.as_deref(), Some(CHANGED));
-}
-
-/// What sessions add to a request, and what writing adds to one with sessions.
-fn measure<S, B, T, C>(
-    criterion: &mut Criterion,
-    system: &SystemRunner,
-    who: &str,
-    header: &str,
-    sessions: &S,
-    bare: &T,
-) where
-    S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
-    B: MessageBody,
-    T: Service<Request, Response = ServiceResponse<C>, Error = Error>,
-    C: MessageBody,
-{
-    let reads = || request("/read", header);
-    let writes = || request("/write", header);
-    let with = async |request| drop(sessions.call(request).await.unwrap());
-    let without = async |request| drop(bare.call(request).await.unwrap());
-    criterion.bench_function(&format!("added-by-reading/{who}"), |bencher| {
-        bencher.iter_custom(|times| {
-            system.block_on(difference(times, (reads, with), (reads, without)))
-        });
-    });
-    criterion.bench_function(&format!("added-by-writing/{who}"), |bencher| {
-        bencher
-            .iter_custom(|times| system.block_on(difference(times, (writes, with), (reads, with))));
-    });
 }

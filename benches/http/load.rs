@@ -1,43 +1,48 @@
 //! Load on one server, and what it cost.
 
 use std::fs;
-use std::process::Command;
+use std::path::Path;
 
+use crate::processor;
 use crate::server::Server;
 
 /// Clock ticks a second in /proc, on every Linux that there is.
 const TICKS: f64 = 100.0;
 const SECONDS: u32 = 1;
 
-/// A turn of one server.
-pub struct Load<'s> {
-    server: &'s Server,
+/// What is sent with the requests.
+pub enum Cookies<'c> {
+    /// The same header each time.
+    One(&'c str),
+    /// The headers of a file by the numbers of another: see `cookies.lua`.
+    Many { headers: &'c Path, order: &'c Path },
 }
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cookies.lua");
 
 /// What a turn came to.
 #[derive(Debug, Clone, Copy)]
 pub struct Measured {
     pub per_second: f64,
-    pub p50_millis: f64,
-    pub p99_millis: f64,
-    /// Of the server, for each request.
-    pub cpu_micros: f64,
+    /// The part of a processor that the server used.
+    pub cpu: f64,
 }
 
-impl<'s> Load<'s> {
-    pub fn on(server: &'s Server) -> Self {
-        Self { server }
-    }
-
-    pub fn run(self) -> Measured {
-        let before = self.cpu();
-        let output = Command::new("wrk")
-            .args(["-t1", "-c32", "--latency", &format!("-d{SECONDS}s")])
-            .args(["-H", &format!("Cookie: {}", self.server.header)])
-            .arg(format!("http://127.0.0.1:{}/", self.server.port))
-            .output()
-            .expect("wrk runs");
-        let cpu = self.cpu() - before;
+impl Measured {
+    /// Of one turn.
+    pub fn of(server: &Server, cookies: &Cookies<'_>) -> Self {
+        let before = cpu(server);
+        let mut wrk = processor::on(processor::OTHERS, "wrk");
+        wrk.args(["-t1", "-c32", &format!("-d{SECONDS}s")]);
+        let url = format!("http://127.0.0.1:{}/", server.port);
+        match cookies {
+            Cookies::One(header) => wrk.args(["-H", &format!("Cookie: {header}"), &url]),
+            Cookies::Many { headers, order } => {
+                wrk.args(["-s", SCRIPT, &url, "--"]).args([headers, order])
+            }
+        };
+        let output = wrk.output().expect("wrk runs");
+        let cpu = cpu(server) - before;
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(
             !said.contains("Non-2xx") && !said.contains("Socket errors"),
@@ -49,37 +54,24 @@ impl<'s> Load<'s> {
             rest.unwrap_or_else(|| panic!("{word} is not in {said}"))
                 .trim()
         };
-        let requests = said.lines().find_map(|line| {
-            let (count, _) = line.split_once(" requests in ")?;
-            count.trim().parse::<f64>().ok()
-        });
-        Measured {
+        Self {
             per_second: after("Requests/sec:").parse().unwrap(),
-            p50_millis: millis(after("50%")),
-            p99_millis: millis(after("99%")),
-            cpu_micros: cpu * 1e6 / requests.expect("a number of requests"),
+            cpu: cpu / f64::from(SECONDS),
         }
     }
 
-    /// Seconds that the server has used.
-    fn cpu(&self) -> f64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.server.process())).unwrap();
-        // After the name, which is in parentheses: state is the first field, utime the twelfth.
-        let (_, fields) = stat.rsplit_once(')').unwrap();
-        let fields: Vec<&str> = fields.split_whitespace().collect();
-        let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-        ticks / TICKS
+    /// Of the server, for each request.
+    pub fn cpu_micros(&self) -> f64 {
+        self.cpu * 1e6 / self.per_second
     }
 }
 
-/// A time as wrk writes it.
-fn millis(text: &str) -> f64 {
-    let number = text.trim_end_matches(char::is_alphabetic);
-    let value: f64 = number.parse().unwrap();
-    match &text[number.len()..] {
-        "us" => value / 1e3,
-        "ms" => value,
-        "s" => value * 1e3,
-        other => panic!("{other} is no unit of time"),
-    }
+/// Seconds that the server has used.
+fn cpu(server: &Server) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", server.process())).unwrap();
+    // After the name, which is in parentheses: state is the first field, utime the twelfth.
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+    ticks / TICKS
 }

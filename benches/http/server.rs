@@ -2,17 +2,17 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use actix_session::storage::{CookieSessionStore, RedisSessionStore, SessionStore};
 use actix_web::cookie::Key;
-use actix_web::{App, HttpServer, dev, web};
+use actix_web::{App, HttpServer, Result, dev, web};
 use sealed_session::KeyRing;
 use sealed_session::actix::SessionMiddleware;
 
-use crate::common::ours::{self, Ended, Ours};
-use crate::common::shapes::{self, CSRF, Size};
-use crate::handlers;
+use crate::common::ours::{self, Ended};
+use crate::common::shapes::{self, CSRF, Size, USER};
+use crate::{handlers, processor};
 
 /// What the binary is called with to be a server.
 pub const WORD: &str = "serve";
@@ -39,66 +39,71 @@ impl Kind {
     }
 }
 
-/// A server in a process of its own, and a cookie that it takes.
+/// A server in a process of its own.
 pub struct Server {
     child: Child,
     pub port: u16,
-    pub header: String,
 }
 
 impl Server {
     pub fn start(kind: Kind, size: Size, redis: &str) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let mut child = processor::on(processor::SERVER, &processor::own())
             .args([WORD, kind.name(), size.name(), redis])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut line = || lines.next().expect("the server starts").unwrap();
-        let port = line().parse().unwrap();
-        let header = line();
-        let mut server = Self {
-            child,
-            port,
-            header,
-        };
-        if server.header.is_empty() {
-            server.header = server.begin();
-        }
-        server.check(kind);
-        server
+        let mut line = String::new();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
+        let port = line.trim_end().parse().expect("the server starts");
+        Self { child, port }
     }
 
     pub fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// The Cookie header of a session that the server makes.
-    fn begin(&self) -> String {
-        let answer = self.get("/begin", "a=b");
-        let cookie = answer
-            .lines()
-            .find_map(|line| line.strip_prefix("set-cookie: "));
-        let (name, value) = shapes::pair(cookie.expect("a cookie"));
-        shapes::header(name, value)
+    /// Cookie headers of so many sessions that the server makes. It answers with a value of each of them, and not without
+    /// the cookie or with a changed one.
+    pub fn begin(&self, sessions: usize) -> Vec<String> {
+        let mut stream = BufReader::new(self.connect());
+        let mut begin = || {
+            let request = b"GET /begin HTTP/1.1\r\nHost: a\r\n\r\n";
+            stream.get_mut().write_all(request).unwrap();
+            let mut header = None;
+            let mut line = String::new();
+            // The body is empty.
+            while line != "\r\n" {
+                line.clear();
+                assert_ne!(stream.read_line(&mut line).unwrap(), 0);
+                if let Some(cookie) = line.strip_prefix("set-cookie: ") {
+                    let (name, value) = shapes::pair(cookie);
+                    header = Some(shapes::header(name, value));
+                }
+            }
+            header.expect("a cookie")
+        };
+        let headers: Vec<String> = (0..sessions).map(|_| begin()).collect();
+        let (first, last) = headers.first().zip(headers.last()).unwrap();
+        for header in [first, last] {
+            self.check(header);
+        }
+        headers
     }
 
-    /// It answers with the session's value. Without its cookie it does not, and with a changed one neither.
-    fn check(&self, kind: Kind) {
-        assert!(self.get("/", &self.header).ends_with(CSRF));
-        if kind != Kind::Bare {
-            let session = self.header.split("; ").nth(1).unwrap();
-            let (_, value) = session.split_once('=').unwrap();
-            for cookie in ["a=b", &shapes::tampered(&self.header, value)] {
-                let answer = self.get("/", cookie);
-                assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
-            }
+    fn check(&self, header: &str) {
+        assert!(self.get("/", header).ends_with(CSRF));
+        let session = header.split("; ").nth(1).unwrap();
+        let (_, value) = session.split_once('=').unwrap();
+        for cookie in ["a=b", &shapes::tampered(header, value)] {
+            let answer = self.get("/", cookie);
+            assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
         }
     }
 
     fn get(&self, path: &str, cookie: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let mut stream = self.connect();
         write!(
             stream,
             "GET {path} HTTP/1.1\r\nHost: a\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
@@ -107,6 +112,10 @@ impl Server {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    fn connect(&self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.port)).unwrap()
     }
 }
 
@@ -118,22 +127,17 @@ impl Drop for Server {
     }
 }
 
-/// Says its port and a Cookie header (none if `/begin` makes the session), and serves.
+/// Says its port, and serves: `/` answers with a value of the session, `/begin` makes one.
 #[actix_web::main]
 pub async fn serve(kind: &str, size: &str, redis: &str) {
-    std::thread::spawn(|| {
-        // Until whoever measures is gone.
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        std::process::exit(0);
-    });
+    processor::end_with_input();
     let kind = Kind::ALL.into_iter().find(|each| each.name() == kind);
     let size = Size::named(size);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let say = |header: &str| println!("{port}\n{header}");
+    println!("{port}");
     let server = match kind.unwrap() {
         Kind::Bare => {
-            say(&shapes::header("__Host-session", CSRF));
             let app = || App::new().route("/", web::get().to(handlers::bare));
             let server = HttpServer::new(app).workers(1).listen(listener);
             server.unwrap().run()
@@ -141,27 +145,33 @@ pub async fn serve(kind: &str, size: &str, redis: &str) {
         Kind::Ours => {
             let ring = KeyRing::generate().unwrap();
             let sessions = ours::builder(ring).start().await.unwrap();
-            let ours = Ours::start(sessions, size, Ended::MANY).await;
-            say(&ours.header);
+            ours::end_others(&sessions, Ended::MANY).await;
             let app = move || {
+                let begin = move |session| our_begin(session, size);
                 App::new()
-                    .wrap(SessionMiddleware::new(&ours.sessions))
+                    .wrap(SessionMiddleware::new(&sessions))
                     .route("/", web::get().to(handlers::our_read))
+                    .route("/begin", web::get().to(begin))
             };
             let server = HttpServer::new(app).workers(1).listen(listener);
             server.unwrap().run()
         }
-        Kind::Cookies => {
-            say("");
-            theirs(CookieSessionStore::default, size, listener)
-        }
+        Kind::Cookies => theirs(CookieSessionStore::default, size, listener),
         Kind::Redis => {
             let store = RedisSessionStore::new(redis).await.unwrap();
-            say("");
             theirs(move || store.clone(), size, listener)
         }
     };
     server.await.unwrap();
+}
+
+/// Makes the session, as the other's handler does.
+async fn our_begin(session: sealed_session::Session, size: Size) -> Result<String> {
+    session.authenticate(USER).await?;
+    for (name, value) in size.entries() {
+        session.insert(name, value)?;
+    }
+    Ok(String::new())
 }
 
 /// actix-session, wherever it keeps what is in a session.

@@ -24,6 +24,7 @@ const KEY: [u8; 32] = [0x42; 32];
 const NONCE: [u8; 24] = [0x24; 24];
 
 /// One message, in plain and sealed.
+#[derive(Clone)]
 pub struct Message {
     plain: Vec<u8>,
     sealed: Vec<u8>,
