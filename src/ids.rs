@@ -102,9 +102,6 @@ id! {
 
 id! {
     /// Names one secret of the key ring: derived from the secret, never chosen.
-    // Aligned, because it is handed on with what was opened: else it is moved in pieces that the processor has to wait for,
-    // which takes 5 % of a read's time.
-    #[repr(align(8))]
     KeyId
 }
 

@@ -39,34 +39,24 @@ const PARTS: [(&str, fn()); 5] = [
 ];
 /// Takes more memory than most machines can spare, and runs only when it is named.
 const LARGE: (&str, fn()) = ("loading-large", loading::run_large);
+/// What this binary is once more, in a process of its own, with two arguments.
+const PROCESSES: [(&str, fn(&str, &str)); 5] = [
+    (node::WORD, node::serve),
+    (sizes::WORD, sizes::measure),
+    (answering::WORD, answering::serve),
+    (sessions::WORD, sessions::measure),
+    (index::WORD, index::measure),
+];
 
 fn main() -> ExitCode {
     // Cargo adds `--bench`.
     let arguments = std::env::args().skip(1).filter(|each| each != "--bench");
     let wanted: Vec<String> = arguments.collect();
     if let [word, first, second] = wanted.as_slice() {
-        match word.as_str() {
-            node::WORD => {
-                node::serve(first, second);
-                return ExitCode::SUCCESS;
-            }
-            sizes::WORD => {
-                sizes::measure(first, second);
-                return ExitCode::SUCCESS;
-            }
-            answering::WORD => {
-                answering::serve(first, second);
-                return ExitCode::SUCCESS;
-            }
-            sessions::WORD => {
-                sessions::measure(first, second);
-                return ExitCode::SUCCESS;
-            }
-            index::WORD => {
-                index::measure(first, second);
-                return ExitCode::SUCCESS;
-            }
-            _ => {}
+        let process = PROCESSES.iter().find(|(name, _)| name == word);
+        if let Some((_, run)) = process {
+            run(first, second);
+            return ExitCode::SUCCESS;
         }
     }
     let parts: Vec<_> = PARTS.into_iter().chain([LARGE]).collect();

@@ -5,8 +5,6 @@
 //! 2. A response that sets a cookie is stored by nobody. One whose handler looked at the session is private, unless the
 //!    handler said otherwise, and varies by cookie.
 
-use std::mem;
-
 use actix_web::body::EitherBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
@@ -84,7 +82,7 @@ const OF_THE_CONTENT: [&str; 28] = [
 
 pub(super) fn finish<B>(
     response: ServiceResponse<B>,
-    mut outcome: Committed,
+    outcome: Committed,
 ) -> ServiceResponse<EitherBody<B>> {
     let mut response = match &outcome.error {
         None => response.map_into_left_body(),
@@ -93,8 +91,7 @@ pub(super) fn finish<B>(
             replace(response, error.error_response())
         }
     };
-    let cookies = mem::take(&mut outcome.cookies);
-    set_headers(response.headers_mut(), cookies, &outcome);
+    set_headers(response.headers_mut(), outcome);
     response
 }
 
@@ -107,8 +104,7 @@ pub(super) fn finish_error(mut error: Error, outcome: Committed) -> Error {
         if let Some(problem) = &outcome.error {
             response = replaced(&response, problem.error_response());
         }
-        let cookies = outcome.cookies.clone();
-        set_headers(response.headers_mut(), cookies, &outcome);
+        set_headers(response.headers_mut(), outcome.clone());
         response
     });
     error
@@ -124,9 +120,9 @@ fn report(error: &CommitError) {
     }
 }
 
-fn set_headers(headers: &mut HeaderMap, cookies: Vec<String>, outcome: &Committed) {
-    let sets = !cookies.is_empty();
-    for cookie in cookies {
+fn set_headers(headers: &mut HeaderMap, outcome: Committed) {
+    let sets = !outcome.cookies.is_empty();
+    for cookie in outcome.cookies {
         // Everything in it was checked to be printable when the settings were made.
         if let Ok(value) = HeaderValue::try_from(cookie) {
             headers.append(SET_COOKIE, value);

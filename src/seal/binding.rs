@@ -72,15 +72,17 @@ impl Binding {
         &self.names
     }
 
-    /// Puts the associated data of one token at the end.
-    pub(super) fn associate(&self, head: Head, chunks: u8, to: &mut Vec<u8>) {
+    /// The associated data of one token.
+    pub(super) fn associated_data(&self, head: Head, chunks: u8) -> Vec<u8> {
         let mut before = BEFORE;
         before[22] = head.version;
         before[27..43].copy_from_slice(head.key.as_bytes());
         before[47..51].copy_from_slice(&head.sealed_at.to_bytes());
-        to.extend_from_slice(&before);
-        to.extend_from_slice(&self.fields);
-        to.extend_from_slice(&[0, 0, 0, 1, chunks]);
+        let mut data = Vec::with_capacity(AROUND + self.fields.len());
+        data.extend_from_slice(&before);
+        data.extend_from_slice(&self.fields);
+        data.extend_from_slice(&[0, 0, 0, 1, chunks]);
+        data
     }
 }
 
@@ -93,6 +95,9 @@ pub(crate) fn check_audience(audience: &str) -> Result<(), ConfigError> {
     }
     Ok(())
 }
+
+/// What the associated data holds beside the cookie's name and the audience.
+const AROUND: usize = BEFORE.len() + 5;
 
 /// Appends one field, after its length.
 pub(super) fn push(data: &mut Vec<u8>, field: &[u8]) {
@@ -116,13 +121,10 @@ mod tests {
             key: KeyId::from_bytes([1; 16]),
             sealed_at: Minutes::at(UnixMillis::EPOCH),
         };
-        let data = |cookie, audience, chunks| {
-            let mut data = Vec::new();
-            Binding::new(cookie, audience).associate(head, chunks, &mut data);
-            data
-        };
-        assert_ne!(data("ab", "c", 1), data("a", "bc", 1));
-        assert_ne!(data("a", "b", 1), data("b", "a", 1));
-        assert_ne!(data("a", "b", 1), data("a", "b", 2));
+        let data = |cookie, audience| Binding::new(cookie, audience).associated_data(head, 1);
+        assert_ne!(data("ab", "c"), data("a", "bc"));
+        assert_ne!(data("a", "b"), data("b", "a"));
+        let one = Binding::new("a", "b").associated_data(head, 1);
+        assert_ne!(one, Binding::new("a", "b").associated_data(head, 2));
     }
 }

@@ -138,12 +138,12 @@ fn decrypt(
             return Err(NotOpened::Unread(reason, head.sealed_at));
         }
     };
-    let bind = |to: &mut Vec<u8>| binding.associate(head, chunks, to);
-    let parts = envelope.parts(bind).ok_or(Malformed::Length)?;
+    let data = binding.associated_data(head, chunks);
+    let parts = envelope.parts().ok_or(Malformed::Length)?;
     let opened = cipher::decrypt(
         key.cipher_key(),
         parts.nonce,
-        parts.associated,
+        &data,
         parts.content,
         parts.tag,
     );

@@ -75,14 +75,9 @@ pub(crate) fn seal(
     let token = Envelope::new(head, nonce, record.usual_len(), write);
     let mut token = token.ok_or_else(refused)?;
     let chunks = room.count(token.text_len())?;
-    let bind = |to: &mut Vec<u8>| binding.associate(head, chunks, to);
-    let parts = token.parts(bind).ok_or_else(refused)?;
-    let tag = cipher::encrypt(
-        key.cipher_key(),
-        parts.nonce,
-        parts.associated,
-        parts.content,
-    );
+    let data = binding.associated_data(head, chunks);
+    let parts = token.parts().ok_or_else(refused)?;
+    let tag = cipher::encrypt(key.cipher_key(), parts.nonce, &data, parts.content);
     *parts.tag = tag.map_err(|_| refused())?;
     Ok(Sealed { token, chunks })
 }

@@ -119,6 +119,7 @@ pub(crate) struct HeldCookies {
 pub struct Unavailable;
 
 /// What a response gets.
+#[derive(Clone)]
 #[must_use = "the browser must get these cookies: older ones may be dead already"]
 #[non_exhaustive]
 pub struct Committed {

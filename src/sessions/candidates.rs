@@ -26,7 +26,6 @@ pub(crate) struct FoundCookies<'h> {
     more: Vec<(u8, &'h [u8])>,
     /// How many there are of each index.
     counts: [u8; MAX_CHUNKS as usize],
-    held: Indexes,
     /// Whether there were more than are kept.
     overflowed: bool,
     /// The values of the activity cookie, in the order in which they came.
@@ -36,7 +35,7 @@ pub(crate) struct FoundCookies<'h> {
 const _: () = assert!(MAX_CHUNKS as u32 <= u8::BITS, "a bit for each");
 
 /// Some of the chunk indexes: a bit for each.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Indexes(u8);
 
 impl Indexes {
@@ -87,7 +86,6 @@ impl<'h> FoundCookies<'h> {
                     continue;
                 }
             }
-            found.held.0 |= 1 << index;
             match found.first {
                 None => found.first = Some((index, value)),
                 Some(_) => found.more.push((index, value)),
@@ -118,7 +116,8 @@ impl<'h> FoundCookies<'h> {
 
     /// Which chunk indexes the browser holds.
     pub(crate) fn indexes(&self) -> Indexes {
-        self.held
+        let held = (0..).zip(self.counts).filter(|(_, count)| *count > 0);
+        Indexes(held.fold(0, |held, (index, _)| held | 1 << index))
     }
 
     /// The texts of the tokens that the values may form, and over how many cookies each is spread.

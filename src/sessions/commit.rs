@@ -51,6 +51,7 @@ impl Engine {
                 }
                 Err(error) => outcome.error = Some(error.into()),
             }
+            // It was waited for.
             now = self.service.now();
         }
         let (key, device) = (closing.key, closing.device.as_deref());

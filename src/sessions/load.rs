@@ -6,7 +6,6 @@
 //!    time of its sealing.
 //! 3. A refusal decides whether another session may begin over the cookie, and whether it may be removed.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::client::ClientBinding;
@@ -131,11 +130,10 @@ impl Engine {
         tried: &mut Tried,
     ) {
         tried.left_out |= !found.is_complete();
-        // From inside the iterator: its parts are not put together again for each token.
-        let _ = found.tokens().enumerate().try_for_each(|(number, token)| {
+        for (number, token) in found.tokens().enumerate() {
             if tried.opened == MAX_OPENED || number == MAX_TRIED {
                 tried.left_out = true;
-                return ControlFlow::Break(());
+                return;
             }
             let outcome = match token {
                 Some((chunks, text)) => scope
@@ -157,8 +155,7 @@ impl Engine {
                     tried.take_refused(refused, index);
                 }
             }
-            ControlFlow::Continue(())
-        });
+        }
     }
 
     /// The last use of the session, by its data or its activity cookies.

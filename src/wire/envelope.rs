@@ -31,8 +31,6 @@ pub(crate) const TAG: usize = 16;
 
 /// Bytes around the ciphertext of a token: version, key id, sealed at, nonce, and the tag.
 const FRAME: usize = HEAD + NONCE + TAG;
-/// What is mostly authenticated beside a token.
-const USUAL_ASSOCIATED: usize = 128;
 
 /// How long the text of a token is whose record has `record` bytes.
 pub(crate) fn text_len(record: usize) -> usize {
@@ -93,23 +91,18 @@ impl Head {
 /// [`Envelope::write_text`].
 pub(crate) struct Envelope {
     pub(crate) head: Head,
-    /// The token, and what is only authenticated behind it: memory of its own would cost 2 % of a read.
     bytes: Vec<u8>,
-    /// Of the token alone.
-    length: usize,
 }
 
 /// Without the content, which may be decrypted.
 impl fmt::Debug for Envelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Envelope({:?}, {} bytes)", self.head, self.length)
+        write!(f, "Envelope({:?}, {} bytes)", self.head, self.bytes.len())
     }
 }
 
 /// What the cipher works on.
 pub(crate) struct Parts<'e> {
-    /// Authenticated, and no part of the token.
-    pub(crate) associated: &'e [u8],
     pub(crate) nonce: &'e [u8; NONCE],
     /// Padded.
     pub(crate) content: &'e mut [u8],
@@ -131,9 +124,8 @@ impl Envelope {
             return Err(Malformed::Length);
         }
         // Padding, white space, the other alphabet and non-zero trailing bits are rejected.
-        let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + USUAL_ASSOCIATED);
-        URL_SAFE_NO_PAD
-            .decode_append(text, &mut bytes)
+        let bytes = URL_SAFE_NO_PAD
+            .decode_to_vec(text)
             .map_err(|_| Malformed::Text)?;
         let (head, rest) = Head::read(&bytes).ok_or(Malformed::Length)?;
         if head.version != VERSION {
@@ -143,12 +135,7 @@ impl Envelope {
         if content.is_none_or(|content| content == 0 || !content.is_multiple_of(BLOCK)) {
             return Err(Malformed::Length);
         }
-        let length = bytes.len();
-        Ok(Parsed::Token(Self {
-            head,
-            bytes,
-            length,
-        }))
+        Ok(Parsed::Token(Self { head, bytes }))
     }
 
     /// A token that is to be encrypted, with the content that `write` puts at the end of others, about `length` bytes.
@@ -159,32 +146,22 @@ impl Envelope {
         length: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Option<Self> {
-        let mut bytes = Vec::with_capacity(FRAME + padding::padded_len(length) + USUAL_ASSOCIATED);
+        let mut bytes = Vec::with_capacity(FRAME + padding::padded_len(length));
         bytes.push(head.version);
         bytes.extend_from_slice(head.key.as_bytes());
         bytes.extend_from_slice(&head.sealed_at.to_bytes());
         bytes.extend_from_slice(&nonce);
         padding::pad(&mut bytes, write)?;
         bytes.extend_from_slice(&[0; TAG]);
-        let length = bytes.len();
-        Some(Self {
-            head,
-            bytes,
-            length,
-        })
+        Some(Self { head, bytes })
     }
 
-    /// What the cipher works on, with the associated data that `bind` puts at the end of others. Never `None`: both
-    /// makers have seen to the length.
-    pub(crate) fn parts(&mut self, bind: impl FnOnce(&mut Vec<u8>)) -> Option<Parts<'_>> {
-        self.bytes.truncate(self.length);
-        bind(&mut self.bytes);
-        let (token, associated) = self.bytes.split_at_mut_checked(self.length)?;
-        let (_, rest) = token.split_at_mut_checked(HEAD)?;
+    /// What the cipher works on. Never `None`: both makers have seen to the length.
+    pub(crate) fn parts(&mut self) -> Option<Parts<'_>> {
+        let (_, rest) = self.bytes.split_at_mut_checked(HEAD)?;
         let (nonce, rest) = rest.split_first_chunk_mut()?;
         let (content, tag) = rest.split_last_chunk_mut()?;
         Some(Parts {
-            associated,
             nonce,
             content,
             tag,
@@ -193,10 +170,8 @@ impl Envelope {
 
     /// The bytes that end with the content, once it is decrypted, and where it begins in them.
     pub(crate) fn into_content(self) -> Result<(Vec<u8>, usize), Malformed> {
-        let Self {
-            mut bytes, length, ..
-        } = self;
-        bytes.truncate(length.saturating_sub(TAG));
+        let Self { mut bytes, .. } = self;
+        bytes.truncate(bytes.len().saturating_sub(TAG));
         let padded = bytes.get(HEAD + NONCE..).ok_or(Malformed::Length)?;
         let content = padding::unpad(padded)?;
         let start = HEAD + NONCE + content.start;
@@ -206,13 +181,12 @@ impl Envelope {
 
     /// How long the token's text is.
     pub(crate) fn text_len(&self) -> usize {
-        URL_SAFE_NO_PAD.encoded_length(self.length)
+        URL_SAFE_NO_PAD.encoded_length(self.bytes.len())
     }
 
     /// Puts the token's text at the end, once it is encrypted.
     pub(crate) fn write_text(&self, to: &mut String) {
-        let token = self.bytes.get(..self.length).unwrap_or_default();
-        URL_SAFE_NO_PAD.encode_append(token, to);
+        URL_SAFE_NO_PAD.encode_append(&self.bytes, to);
     }
 }
 

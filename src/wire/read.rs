@@ -52,14 +52,6 @@ impl<'r> Reader<'r> {
 
     #[inline]
     pub(crate) fn u64(&mut self) -> Option<u64> {
-        // As long as a time is until the year 2109. The read of a small session takes 3 % more instructions without this.
-        if let Some(([a, b, c, d, e, f @ 1..0x80], rest)) = self.rest.split_first_chunk()
-            && a & b & c & d & e >= 0x80
-        {
-            self.rest = rest;
-            let sevens = [f, e, d, c, b, a].map(|byte| u64::from(byte & 0x7f));
-            return Some(sevens.into_iter().fold(0, |all, seven| all << 7 | seven));
-        }
         self.number(u64::BITS)
     }
 

@@ -196,7 +196,7 @@ async fn what_is_remembered_ends_by_the_operators_order() {
     twins.clock.advance(SECOND);
     twins.keys((&[1], &[]), &order);
     twins.forgotten(&alice, Rejected::EveryoneEnded).await;
-    // Authentic, so it is remembered by now, and refused all the same.
+    // The token is authentic, so the node remembers it now. It still refuses it.
     twins.alike(&alice).await;
     twins.refused(&alice, Rejected::EveryoneEnded).await;
     let bob = twins.remembered("/login/bob").await;
