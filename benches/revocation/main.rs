@@ -40,7 +40,8 @@ const PARTS: [(&str, fn()); 5] = [
 /// Takes more memory than most machines can spare, and runs only when it is named.
 const LARGE: (&str, fn()) = ("loading-large", loading::run_large);
 /// What this binary is once more, in a process of its own, with two arguments.
-const PROCESSES: [(&str, fn(&str, &str)); 5] = [
+type Process = (&'static str, fn(&str, &str));
+const PROCESSES: [Process; 5] = [
     (node::WORD, node::serve),
     (sizes::WORD, sizes::measure),
     (answering::WORD, answering::serve),
