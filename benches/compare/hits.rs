@@ -49,10 +49,10 @@ impl Hits {
         let (mut hits, mut misses) = (0, 0);
         for (key, _, _, value) in self.recorder.snapshot().into_vec() {
             match (key.key().name(), value) {
-                ("sealed_session_remembered_token_hits_total", DebugValue::Counter(count)) => {
+                ("sealed_session_token_cache_hits_total", DebugValue::Counter(count)) => {
                     hits += count;
                 }
-                ("sealed_session_remembered_token_misses_total", DebugValue::Counter(count)) => {
+                ("sealed_session_token_cache_misses_total", DebugValue::Counter(count)) => {
                     misses += count;
                 }
                 _ => (),

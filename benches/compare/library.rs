@@ -34,8 +34,8 @@ pub fn read(bench: &Bench<'_>) -> Medians {
     let nodes = Nodes::start(system);
     let groups = ["acme", "globex", "initech"];
     let (ours, grouped) = system.block_on(async {
-        let ours = Ours::start(nodes.remembering.clone(), size, Ended::NONE).await;
-        let node = nodes.remembering.clone();
+        let ours = Ours::start(nodes.caching.clone(), size, Ended::NONE).await;
+        let node = nodes.caching.clone();
         let grouped = Ours::start_in(&groups, node, size, Ended::NONE).await;
         (ours, grouped)
     });
@@ -46,10 +46,10 @@ pub fn read(bench: &Bench<'_>) -> Medians {
     let read = async |new: &mut Ours| new.read().expect("a session");
     Turns::new(system)
         .path("cipher", nothing, async |()| message.open())
-        .path("new", async || ours.new_to(&nodes.forgetful).await, read)
+        .path("new", async || ours.new_to(&nodes.uncached).await, read)
         .path(
             "grouped",
-            async || grouped.new_to(&nodes.forgetful).await,
+            async || grouped.new_to(&nodes.uncached).await,
             read,
         )
         .path("again", nothing, async |()| ours.read())
@@ -63,7 +63,7 @@ pub fn read(bench: &Bench<'_>) -> Medians {
 pub fn write(bench: &Bench<'_>) -> Medians {
     let &Bench { system, size } = bench;
     let nodes = Nodes::start(system);
-    let ours = Ours::start(nodes.remembering.clone(), size, Ended::NONE);
+    let ours = Ours::start(nodes.caching.clone(), size, Ended::NONE);
     let ours = system.block_on(ours);
     let mut message = message(&ours.value);
     let jar = Jar::new(size);

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod cache;
 mod cipher;
 #[path = "../common/mod.rs"]
 mod common;
@@ -19,7 +20,6 @@ mod hits;
 mod jar;
 mod library;
 mod nodes;
-mod remembered;
 mod service;
 mod table;
 mod threads;
@@ -45,7 +45,7 @@ const GROUPS: [(&str, Group); 5] = [
     ("read", library::read),
     ("write", library::write),
     ("request", service::measure),
-    ("remembered", remembered::measure),
+    ("cache", cache::measure),
     ("threads", threads::measure),
 ];
 

@@ -8,26 +8,26 @@ use crate::common::ours::{self, Ended};
 
 pub struct Nodes {
     /// With the default settings.
-    pub remembering: Sessions,
-    /// With `remembered_tokens = 0`: it opens each token each time. What it seals is new to the other.
-    pub forgetful: Sessions,
+    pub caching: Sessions,
+    /// With `cached_tokens = 0`: it opens each token each time. What it seals is new to the other.
+    pub uncached: Sessions,
 }
 
 impl Nodes {
     pub fn start(system: &SystemRunner) -> Self {
         let ring = KeyRing::generate().unwrap();
-        let mut forgetful = CookieSettings::default();
-        forgetful.remembered_tokens = 0;
+        let mut uncached = CookieSettings::default();
+        uncached.cached_tokens = 0;
         system.block_on(async {
-            let [remembering, forgetful] = [
+            let [caching, uncached] = [
                 ours::builder(ring.clone()),
-                ours::builder(ring).cookie(forgetful),
+                ours::builder(ring).cookie(uncached),
             ];
             let nodes = Self {
-                remembering: remembering.start().await.unwrap(),
-                forgetful: forgetful.start().await.unwrap(),
+                caching: caching.start().await.unwrap(),
+                uncached: uncached.start().await.unwrap(),
             };
-            for node in [&nodes.remembering, &nodes.forgetful] {
+            for node in [&nodes.caching, &nodes.uncached] {
                 ours::end_others(node, Ended::MANY).await;
             }
             nodes

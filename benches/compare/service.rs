@@ -36,7 +36,7 @@ pub fn measure(bench: &Bench<'_>) -> Medians {
     let bare = async |request: &mut Option<Request>| call(&bare, request).await;
 
     let nodes = Nodes::start(system);
-    let ours = Ours::start(nodes.remembering.clone(), size, Ended::NONE);
+    let ours = Ours::start(nodes.caching.clone(), size, Ended::NONE);
     let ours = system.block_on(ours);
     let with_ours = App::new()
         .wrap(SessionMiddleware::new(&ours.sessions))
@@ -70,7 +70,7 @@ pub fn measure(bench: &Bench<'_>) -> Medians {
         async move || Some(request(path, header))
     };
     let new_request = async || {
-        let new = ours.new_to(&nodes.forgetful).await;
+        let new = ours.new_to(&nodes.uncached).await;
         Some(request("/read", &new.header))
     };
     let their_request = |path| {

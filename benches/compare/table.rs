@@ -60,15 +60,12 @@ const LINES: [Line; 16] = [
     named(
         "read.zipf.over_uncached",
         "10,000 sessions by Zipf's law, over a node that remembers no tokens",
-        Ratio("remembered/zipf-remembering", "remembered/zipf-forgetful"),
+        Ratio("cache/zipf-caching", "cache/zipf-uncached"),
     ),
     named(
         "read.misses.over_uncached",
         "10,000 sessions in turn, of which none is remembered, over such a node",
-        Ratio(
-            "remembered/misses-remembering",
-            "remembered/misses-forgetful",
-        ),
+        Ratio("cache/misses-caching", "cache/misses-uncached"),
     ),
     line(
         "a new token of a session in three groups over one in none",
@@ -122,19 +119,19 @@ const THREADS: [Line; 7] = [
     ),
     line(
         "two threads, one token seen before",
-        Ratio("threads/remembered-one-1", "threads/remembered-one-2"),
+        Ratio("threads/cached-one-1", "threads/cached-one-2"),
     ),
     line(
         "two threads, 32 tokens seen before",
-        Ratio("threads/remembered-many-1", "threads/remembered-many-2"),
+        Ratio("threads/cached-many-1", "threads/cached-many-2"),
     ),
     line(
         "four threads, one token seen before",
-        Ratio("threads/remembered-one-1", "threads/remembered-one-4"),
+        Ratio("threads/cached-one-1", "threads/cached-one-4"),
     ),
     line(
         "four threads, 32 tokens seen before",
-        Ratio("threads/remembered-many-1", "threads/remembered-many-4"),
+        Ratio("threads/cached-many-1", "threads/cached-many-4"),
     ),
     line(
         "two threads, one token, nothing remembered",

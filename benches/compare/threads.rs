@@ -25,10 +25,10 @@ pub fn measure(bench: &Bench<'_>) -> Medians {
     let &Bench { system, size } = bench;
     let nodes = Nodes::start(system);
     let (headers, message) = system.block_on(async {
-        let ours = Ours::start(nodes.remembering.clone(), size, Ended::NONE).await;
+        let ours = Ours::start(nodes.caching.clone(), size, Ended::NONE).await;
         let mut headers = Vec::new();
         for _ in 0..MANY {
-            headers.push(ours.new_to(&nodes.forgetful).await.header);
+            headers.push(ours.new_to(&nodes.uncached).await.header);
         }
         (headers, library::message(&ours.value))
     });
@@ -47,20 +47,20 @@ pub fn measure(bench: &Bench<'_>) -> Medians {
         }
     };
     let (one, many) = (&headers[..1], &headers[..]);
-    let [node, forgetful] = [&nodes.remembering, &nodes.forgetful];
+    let [node, uncached] = [&nodes.caching, &nodes.uncached];
     let paths: [(&'static str, usize, &Worker<'_>); 12] = [
         ("cipher-1", 1, &cipher),
         ("cipher-2", 2, &cipher),
-        ("remembered-one-1", 1, &of(node, one)),
-        ("remembered-one-2", 2, &of(node, one)),
-        ("remembered-one-4", 4, &of(node, one)),
-        ("remembered-many-1", 1, &of(node, many)),
-        ("remembered-many-2", 2, &of(node, many)),
-        ("remembered-many-4", 4, &of(node, many)),
-        ("opened-one-1", 1, &of(forgetful, one)),
-        ("opened-one-2", 2, &of(forgetful, one)),
-        ("opened-many-1", 1, &of(forgetful, many)),
-        ("opened-many-2", 2, &of(forgetful, many)),
+        ("cached-one-1", 1, &of(node, one)),
+        ("cached-one-2", 2, &of(node, one)),
+        ("cached-one-4", 4, &of(node, one)),
+        ("cached-many-1", 1, &of(node, many)),
+        ("cached-many-2", 2, &of(node, many)),
+        ("cached-many-4", 4, &of(node, many)),
+        ("opened-one-1", 1, &of(uncached, one)),
+        ("opened-one-2", 2, &of(uncached, one)),
+        ("opened-many-1", 1, &of(uncached, many)),
+        ("opened-many-2", 2, &of(uncached, many)),
     ];
     let mut nanos: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
     for _ in 0..TURNS {

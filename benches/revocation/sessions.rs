@@ -29,7 +29,7 @@ const REMEMBERED: u64 = 2048;
 const ALLOCATOR: u64 = 1024;
 
 pub fn run() {
-    let remembered = CookieSettings::default().remembered_tokens;
+    let remembered = CookieSettings::default().cached_tokens;
     for (name, remembered, index) in [
         ("remembers no tokens", 0, false),
         ("remembers tokens", remembered, false),
@@ -59,7 +59,7 @@ fn ask(remembered: usize, index: bool) -> [u64; 4] {
 /// The other process. It says its memory after one login, and after each of [`LOGINS`], in KiB.
 pub fn measure(remembered: &str, index: &str) {
     let cookie = with(CookieSettings::plain_http(), |it| {
-        it.remembered_tokens = remembered.parse().unwrap();
+        it.cached_tokens = remembered.parse().unwrap();
     });
     let devices = with(DeviceSettings::default(), |it| {
         it.index = index.parse().unwrap();

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::future::{Ready, ready};
+use std::iter;
 use std::rc::Rc;
 
 use actix_web::dev::{Extensions, Payload, ServiceRequest, ServiceResponse};
@@ -15,34 +16,55 @@ use crate::sessions::{Sessions, Unavailable};
 /// The session of one cookie, and how it is asked for.
 pub(super) struct AttachedSession {
     sessions: Sessions,
-    loaded: Result<Session, Unavailable>,
-    /// Whether anyone asked for it although it could not be loaded.
-    turned_away: Rc<Cell<bool>>,
+    loaded: Result<Session, TurnedAway>,
 }
 
-/// The sessions of one request, the outermost first.
-struct Attached(Vec<AttachedSession>);
+/// The session could not be loaded.
+struct TurnedAway {
+    unavailable: Unavailable,
+    /// Whether anyone asked for it nevertheless.
+    asked: Rc<Cell<bool>>,
+}
 
-/// Attaches the session, and returns whether anyone asked for one that could not be loaded.
-pub(super) fn attach(
+/// The sessions of one request.
+struct Attached {
+    innermost: AttachedSession,
+    /// What other middleware attached before. Mostly there is none.
+    outer: Option<Box<Attached>>,
+}
+
+/// Attaches the session.
+pub(super) fn attach(request: &ServiceRequest, sessions: &Sessions, session: Session) {
+    attach_loaded(request, sessions, Ok(session));
+}
+
+/// Attaches that the session could not be loaded, and returns whether anyone asks for it.
+pub(super) fn attach_none(
     request: &ServiceRequest,
     sessions: &Sessions,
-    loaded: Result<Session, Unavailable>,
+    unavailable: Unavailable,
 ) -> Rc<Cell<bool>> {
-    let mut extensions = request.extensions_mut();
-    let turned_away = Rc::default();
-    let attached = AttachedSession {
-        sessions: sessions.clone(),
-        loaded,
-        turned_away: Rc::clone(&turned_away),
+    let asked = Rc::default();
+    let turned_away = TurnedAway {
+        unavailable,
+        asked: Rc::clone(&asked),
     };
-    match extensions.get_mut() {
-        Some(Attached(all)) => all.push(attached),
-        None => {
-            extensions.insert(Attached(vec![attached]));
-        }
-    }
-    turned_away
+    attach_loaded(request, sessions, Err(turned_away));
+    asked
+}
+
+fn attach_loaded(
+    request: &ServiceRequest,
+    sessions: &Sessions,
+    loaded: Result<Session, TurnedAway>,
+) {
+    let mut extensions = request.extensions_mut();
+    let outer = extensions.remove::<Attached>().map(Box::new);
+    let sessions = sessions.clone();
+    extensions.insert(Attached {
+        innermost: AttachedSession { sessions, loaded },
+        outer,
+    });
 }
 
 /// Whether a middleware further out has attached the session of the same cookie. One of the same name
@@ -59,10 +81,11 @@ fn find(
     extensions: &Extensions,
     is_it: impl Fn(&Sessions) -> bool,
 ) -> Result<&AttachedSession, MissingMiddleware> {
-    let attached = extensions.get::<Attached>();
-    let mut inside_out = attached.into_iter().flat_map(|it| it.0.iter().rev());
+    let innermost = extensions.get::<Attached>();
+    let mut inside_out = iter::successors(innermost, |it| it.outer.as_deref());
     inside_out
-        .find(|it| is_it(&it.sessions))
+        .find(|it| is_it(&it.innermost.sessions))
+        .map(|it| &it.innermost)
         .ok_or(MissingMiddleware)
 }
 
@@ -75,17 +98,20 @@ impl AttachedSession {
     fn session(&self) -> Result<Session, NoSession> {
         match &self.loaded {
             Ok(session) => Ok(session.clone()),
-            Err(unavailable) => {
-                if !self.turned_away.replace(true) {
+            Err(turned_away) => {
+                if !turned_away.asked.replace(true) {
                     self.sessions.note_unavailable();
                 }
-                Err((*unavailable).into())
+                Err(turned_away.unavailable.into())
             }
         }
     }
 
     fn peek(&self) -> Result<Peek, NoSession> {
-        Ok(self.loaded.as_ref().map_err(|error| *error)?.peek())
+        match &self.loaded {
+            Ok(session) => Ok(session.peek()),
+            Err(turned_away) => Err(turned_away.unavailable.into()),
+        }
     }
 }
 

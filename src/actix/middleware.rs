@@ -19,7 +19,7 @@ use std::rc::Rc;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{COOKIE, HeaderValue};
+use actix_web::http::header::{COOKIE, HeaderName, HeaderValue};
 use actix_web::{Error, ResponseError};
 
 use crate::actix::response::{finish, finish_error, refuse, replace, replaced};
@@ -28,7 +28,7 @@ use crate::csrf::Verdict;
 use crate::sessions::{Incoming, Loaded, Sessions, Unavailable};
 
 /// The purpose of the request (Fetch Metadata, section 2.1).
-const SEC_FETCH_DEST: &str = "sec-fetch-dest";
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// Gives every request below it a session.
 ///
@@ -144,7 +144,7 @@ fn call_with<S, B>(
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
-    extract::attach(&request, sessions, Ok(session.clone()));
+    extract::attach(&request, sessions, session.clone());
     let sessions = sessions.clone();
     let inner = service.call(request);
     async move {
@@ -190,7 +190,7 @@ impl<S> SessionService<S> {
         S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
         B: MessageBody + 'static,
     {
-        let turned_away = extract::attach(&request, &self.sessions, Err(unavailable));
+        let turned_away = extract::attach_none(&request, &self.sessions, unavailable);
         let inner = self.service.call(request);
         Box::pin(async move {
             let result = inner.await;

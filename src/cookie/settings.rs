@@ -65,7 +65,7 @@ pub struct CookieSettings {
     /// browser sends the same one again and again, and to compare it takes less than to decrypt it. All together have 2
     /// MiB at most for each name of a cookie, and each place 64 bytes. Whether a session counts is judged on each request in any case. `0`:
     /// none, so that no opened session stays in memory beyond its request. Default: 1,024.
-    pub remembered_tokens: usize,
+    pub cached_tokens: usize,
 }
 
 /// What a browser can be told to forget of a site (W3C, Clear Site Data). Browsers ignore what they do not know; some
@@ -167,7 +167,7 @@ impl Default for CookieSettings {
             persistent: false,
             previous: Vec::new(),
             clear_site_data: Vec::new(),
-            remembered_tokens: REMEMBERED_TOKENS,
+            cached_tokens: REMEMBERED_TOKENS,
         }
     }
 }

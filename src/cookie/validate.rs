@@ -62,8 +62,8 @@ pub(super) fn validate(settings: &CookieSettings) -> Result<(), ConfigError> {
         later.any(|other| other == it)
     }) {
         ("cookie.clear_site_data", "names the same twice")
-    } else if settings.remembered_tokens > MOST_REMEMBERED {
-        ("cookie.remembered_tokens", "must be 65536 at most")
+    } else if settings.cached_tokens > MOST_REMEMBERED {
+        ("cookie.cached_tokens", "must be 65536 at most")
     } else {
         return Ok(());
     };

@@ -59,11 +59,11 @@ metrics! {
         "Revocations that the store has lost and that are being restored.";
     UNREADABLE = Gauge, "sealed_session_unreadable_entries", "",
         "Entries of the store that this release cannot read.";
-    TOKEN_HITS = Counter, "sealed_session_remembered_token_hits_total", "",
+    TOKEN_HITS = Counter, "sealed_session_token_cache_hits_total", "",
         "Tokens that this node had opened a moment ago, and did not open again.";
-    TOKEN_MISSES = Counter, "sealed_session_remembered_token_misses_total", "",
+    TOKEN_MISSES = Counter, "sealed_session_token_cache_misses_total", "",
         "Tokens that were not remembered, and were opened.";
-    TOKENS = Gauge, "sealed_session_remembered_tokens", "",
+    TOKENS = Gauge, "sealed_session_token_cache_entries", "",
         "Opened tokens that this node remembers.";
     STALENESS = Gauge, "sealed_session_staleness_seconds", "",
         "How long ago this node last knew its list to be complete.";

@@ -117,7 +117,7 @@ pub(crate) fn anonymous_since_rose() {
 }
 
 /// How remembered tokens were used since the last time, and how many there are.
-pub(crate) fn remembered_tokens(hits: u64, misses: u64, entries: usize) {
+pub(crate) fn token_cache(hits: u64, misses: u64, entries: usize) {
     sink::add(TOKEN_HITS, &[], hits);
     sink::add(TOKEN_MISSES, &[], misses);
     sink::set(TOKENS, entries as f64);

@@ -94,7 +94,7 @@ fn what_is_described_is_what_is_counted() {
         attested();
         forgotten(5);
         anonymous_since_rose();
-        remembered_tokens(10, 11, 12);
+        token_cache(10, 11, 12);
         gauges(&ListState {
             entries: 6,
             outstanding: 7,
@@ -121,9 +121,9 @@ fn what_is_described_is_what_is_counted() {
         "sealed_session_expired_total 5",
         "sealed_session_anonymous_since_rose_total 1",
         "sealed_session_list_entries 6",
-        "sealed_session_remembered_token_hits_total 10",
-        "sealed_session_remembered_token_misses_total 11",
-        "sealed_session_remembered_tokens 12",
+        "sealed_session_token_cache_hits_total 10",
+        "sealed_session_token_cache_misses_total 11",
+        "sealed_session_token_cache_entries 12",
         "sealed_session_outstanding_revocations 7",
         "sealed_session_staleness_seconds 1.5",
     ] {

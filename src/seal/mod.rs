@@ -7,7 +7,7 @@
 //! 3. The key id in the token picks one key. There is no trial of others.
 //! 4. When a session was last used stands in a cookie of its own, which [`activity`] makes and reads.
 //! 5. [`csrf`] makes and checks the tokens against cross-site requests.
-//! 6. [`remembered`] keeps what was opened a moment ago.
+//! 6. [`TokenCache`] keeps what was opened a moment ago, and takes nothing else.
 //! 7. [`label`] seals what a session is called, for a store that must not know.
 
 pub(crate) mod activity;
@@ -18,9 +18,10 @@ pub(crate) mod label;
 mod mac;
 mod names;
 mod open;
-pub(crate) mod remembered;
 mod sealing;
+pub(crate) mod token_cache;
 
 pub(crate) use binding::{Binding, check_audience};
 pub(crate) use open::{NotOpened, Opened, open};
 pub(crate) use sealing::{Appointed, Cleared, Judge, SealError, Sealed, seal};
+pub(crate) use token_cache::TokenCache;

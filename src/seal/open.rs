@@ -7,15 +7,18 @@ use crate::ids::{KeyId, Serial};
 use crate::keys::{KeyRing, KeyState};
 use crate::record::Record;
 use crate::seal::names::Names;
-use crate::seal::remembered::{FoundToken, RememberedTokens};
 use crate::seal::{Binding, cipher};
 use crate::time::{LONGEST, SKEW, UnixMillis};
 use crate::wire::Malformed;
 use crate::wire::envelope::{Envelope, Minutes, Parsed, VERSION};
 
-/// An authentic record. It does not say that its session still counts.
-#[derive(Debug)]
-pub(crate) struct Opened {
+/// An authentic record that an honest node may have made. It does not say that its session still counts.
+#[derive(Debug, Clone)]
+pub(crate) struct Opened(Decrypted);
+
+/// What a text holds, whoever made it.
+#[derive(Debug, Clone)]
+struct Decrypted {
     record: Arc<Record>,
     key: KeyId,
     /// Bytes of the record as it was sealed.
@@ -46,67 +49,65 @@ impl From<Malformed> for NotOpened {
     }
 }
 
-impl Opened {
-    pub(crate) fn record(&self) -> &Record {
-        &self.record
-    }
-
-    /// The key that sealed it.
-    pub(crate) fn key(&self) -> KeyId {
-        self.key
-    }
-
-    pub(crate) fn length(&self) -> usize {
-        self.length
-    }
-
-    pub(crate) fn into_record(self) -> Arc<Record> {
-        self.record
-    }
-}
-
 /// Opens the text of one token, which came in `chunks` cookies.
 pub(crate) fn open(
     text: &[u8],
     chunks: u8,
     ring: &KeyRing,
     binding: &Binding,
-    remembered: &RememberedTokens,
     now: UnixMillis,
 ) -> Result<Opened, NotOpened> {
-    if let Some(found) = remembered.find(text, chunks)
-        && ring.key(&found.key, now).is_some()
-    {
-        return judge(found, ring, now);
-    }
-    let found = decrypt(text, chunks, ring, binding, now)?;
-    // Whether it is from a time to come, or through a revoked key, comes before whether it is plausible.
-    let opened = judge(found.clone(), ring, now)?;
-    if !is_plausible(&found.record, binding.names()) {
-        return Err(NotOpened::Worthless(Rejected::Implausible));
-    }
-    remembered.remember(text, chunks, found);
-    Ok(opened)
+    let decrypted = decrypt(text, chunks, ring, binding, now)?;
+    // Keys and clock come first: that such a session was revoked, or may count later, matters more.
+    decrypted.check(ring, now)?;
+    decrypted.plausible(binding.names())
 }
 
-/// What may turn out otherwise the next time.
-fn judge(found: FoundToken, ring: &KeyRing, now: UnixMillis) -> Result<Opened, NotOpened> {
-    let FoundToken {
-        key,
-        record,
-        length,
-    } = found;
-    if record.keys.iter().any(|key| ring.is_revoked(key)) {
-        return Err(NotOpened::RevokedKey(Some((record, key))));
+impl Opened {
+    /// Checks once more what may turn out otherwise the next time that the token comes. That its key opens is for the
+    /// caller to see.
+    pub(crate) fn recheck(&self, ring: &KeyRing, now: UnixMillis) -> Result<(), NotOpened> {
+        self.0.check(ring, now)
     }
-    if is_ahead(&record, now) {
-        return Err(NotOpened::Ahead(record, key));
+
+    pub(crate) fn record(&self) -> &Record {
+        &self.0.record
     }
-    Ok(Opened {
-        record,
-        key,
-        length,
-    })
+
+    /// The key that sealed it.
+    pub(crate) fn key(&self) -> KeyId {
+        self.0.key
+    }
+
+    /// Bytes of the record as it was sealed.
+    pub(crate) fn length(&self) -> usize {
+        self.0.length
+    }
+
+    pub(crate) fn into_record(self) -> Arc<Record> {
+        self.0.record
+    }
+}
+
+impl Decrypted {
+    /// Refuses what passed through a revoked key, or is from a time that has not come.
+    fn check(&self, ring: &KeyRing, now: UnixMillis) -> Result<(), NotOpened> {
+        let Self { record, key, .. } = self;
+        if record.keys.iter().any(|key| ring.is_revoked(key)) {
+            return Err(NotOpened::RevokedKey(Some((Arc::clone(record), *key))));
+        }
+        if is_ahead(record, now) {
+            return Err(NotOpened::Ahead(Arc::clone(record), *key));
+        }
+        Ok(())
+    }
+
+    fn plausible(self, names: &Names) -> Result<Opened, NotOpened> {
+        match is_plausible(&self.record, names) {
+            true => Ok(Opened(self)),
+            false => Err(NotOpened::Worthless(Rejected::Implausible)),
+        }
+    }
 }
 
 /// What the text holds.
@@ -116,7 +117,7 @@ fn decrypt(
     ring: &KeyRing,
     binding: &Binding,
     now: UnixMillis,
-) -> Result<FoundToken, NotOpened> {
+) -> Result<Decrypted, NotOpened> {
     let mut envelope = match Envelope::parse(text)? {
         Parsed::Token(envelope) => envelope,
         Parsed::OtherVersion(head) => {
@@ -152,7 +153,7 @@ fn decrypt(
     let length = bytes.len() - start;
     let record = Record::decode(bytes, start);
     let record = record.ok_or(NotOpened::Worthless(Rejected::Implausible))?;
-    Ok(FoundToken {
+    Ok(Decrypted {
         key: key.id(),
         record,
         length,
@@ -179,4 +180,16 @@ fn is_plausible(record: &Record, names: &Names) -> bool {
         && record.serial <= Serial::LAST
         // Last: it may have to hash the name.
         && login.is_none_or(|login| names.fit(&login.subject, &login.key))
+}
+
+#[cfg(test)]
+impl Opened {
+    /// As if it had been opened.
+    pub(super) fn of(record: Arc<Record>, key: KeyId, length: usize) -> Self {
+        Self(Decrypted {
+            record,
+            key,
+            length,
+        })
+    }
 }

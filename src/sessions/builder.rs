@@ -3,7 +3,7 @@
 //! The store comes last because opening it may make a file. A start that fails before has made nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -19,8 +19,7 @@ use crate::revoke::policy::{OlderSessions, Policies, WhenStale, check_capacity, 
 use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
 use crate::revoke::{ANONYMOUS_CAPACITY, Announcement, Store};
-use crate::seal::remembered::RememberedTokens;
-use crate::seal::{Binding, check_audience};
+use crate::seal::{Binding, TokenCache, check_audience};
 use crate::session::devices::Devices;
 use crate::session::observer::Observed;
 use crate::session::service::Service;
@@ -28,7 +27,7 @@ use crate::session::{DeviceSettings, LoginSettings, SessionObserver};
 use crate::sessions::engine::{Engine, Scope};
 use crate::sessions::move_in::{self, Plan};
 use crate::sessions::opener::Opener;
-use crate::sessions::{Sessions, double_start, keys, log, token_use};
+use crate::sessions::{Sessions, double_start, keys, log, token_cache};
 use crate::time::{Clock, Lifetimes, SKEW, SystemClock};
 
 /// Settings of [`Sessions`]. Keys and a store have to be given; there is no default for either.
@@ -292,7 +291,7 @@ impl SessionsBuilder {
         let client = ClientRules::new(&self.client)?;
         let previous = Template::previous(&self.cookie)?;
         let settings = self.cookie.clone();
-        let remembered = settings.remembered_tokens;
+        let cached_tokens = settings.cached_tokens;
         let cookie = Template::new(self.cookie)?;
         let missing = ConfigError::setting;
         let problem = "are not set; `sealed-session keys new` makes a file";
@@ -332,7 +331,7 @@ impl SessionsBuilder {
             devices.try_out(&*clock).await?;
         }
         let binding = Binding::new(cookie.name(), &self.audience);
-        let (current, earlier) = scopes(cookie, previous, &binding, remembered);
+        let (current, earlier) = scopes(cookie, previous, &binding, cached_tokens);
         let service = Service {
             node,
             keys: ArcSwap::from_pointee(ring),
@@ -356,27 +355,33 @@ impl SessionsBuilder {
             watch: watch.map(keys::Watch::new),
             log: log::Log::new(clock),
             _worker: worker.clone(),
-            plain_http: AtomicBool::new(false),
+            plain_http_looks: AtomicU32::new(PLAIN_HTTP_LOOKS + 1),
         });
         if let Some(watch) = &engine.watch {
             worker.repeat(watch.keep_up(Arc::downgrade(&engine), Engine::reload_keys));
         }
-        worker.repeat(token_use::watch(Arc::downgrade(&engine)));
+        if cached_tokens > 0 {
+            let caches = engine.scopes().map(|scope| Arc::downgrade(&scope.tokens));
+            worker.repeat(token_cache::watch(caches.collect()));
+        }
         double_start::register(&engine, &store, is_test)?;
         Ok(Sessions { engine })
     }
 }
+
+/// A warning that has not come by then would not be seen.
+const PLAIN_HTTP_LOOKS: u32 = 1_000;
 
 /// The cookie that is written, and those that are only read: one for each name.
 fn scopes(
     cookie: Template,
     previous: Vec<Template>,
     binding: &Binding,
-    remembered: usize,
+    cached_tokens: usize,
 ) -> (Scope, Vec<Scope>) {
     let scope = |template: Template| Scope {
         binding: binding.for_cookie(template.name()),
-        remembered: RememberedTokens::new(remembered),
+        tokens: Arc::new(TokenCache::new(cached_tokens)),
         template,
         others: Vec::new(),
     };

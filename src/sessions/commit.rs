@@ -31,7 +31,7 @@ impl Engine {
     /// Closes the session and renders its cookies. Called once, when the response's head is ready.
     pub(crate) async fn commit(&self, session: &Session, ticket: &Ticket) -> Committed {
         let mut now = self.service.now();
-        let closing = session.with(|state| state.close(&self.service, ticket.is_asset));
+        let closing = session.with(|state| state.close(&self.service, ticket.is_asset, now));
         let mut outcome = Committed {
             looked: closing.looked,
             error: closing.refused.map(CommitError::from),
@@ -40,7 +40,7 @@ impl Engine {
         };
         let mut change = closing.change;
         for ending in closing.endings {
-            match self.service.finish(ending).await {
+            match Box::pin(self.service.finish(ending)).await {
                 Ok(Published::Fresh | Published::Known | Published::Ended) => (),
                 // Of a purge: what the browser holds by now is the successor's.
                 Ok(Published::Succeeded) => {
@@ -76,7 +76,8 @@ impl Engine {
                 Ok(sealed.unwrap_or_default())
             }
             Change::Renew(record) => {
-                let renewed = self.renew(record, key, ticket, device, now).await;
+                // Boxed, because it is seldom and large: every request has room for it otherwise.
+                let renewed = Box::pin(self.renew(record, key, ticket, device, now)).await;
                 renewed.map(|(cookies, error)| {
                     if !cookies.is_empty() {
                         session.with(RequestState::sent_renewal);
@@ -234,8 +235,7 @@ impl Engine {
         let template = &self.current.template;
         let write = |text: &mut String| {
             sealed.write_text(text);
-            // It comes with the next request, as a rule.
-            self.current.remembered.expect(text.as_bytes());
+            self.current.tokens.announce(text.as_bytes());
         };
         let mut cookies = if sealed.chunks == 1 {
             vec![template.render_with(0, sealed.text_len(), max_age, write)]

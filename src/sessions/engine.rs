@@ -1,7 +1,7 @@
 //! What requests need beside the rules of [`Service`]: the names and attributes of cookies, and the log.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
 
 use super::adapter::HeldCookies;
 use super::keys::Watch;
@@ -9,10 +9,10 @@ use super::log::Log;
 use super::move_in::Moving;
 use crate::cookie::Template;
 use crate::error::ConfigError;
+use crate::ids::KeyId;
 use crate::keys::KeyRing;
 use crate::revoke::worker::Worker;
-use crate::seal::remembered::RememberedTokens;
-use crate::seal::{self, Binding, NotOpened, Opened};
+use crate::seal::{self, Binding, NotOpened, Opened, TokenCache};
 use crate::session::service::Service;
 use crate::time::UnixMillis;
 
@@ -30,8 +30,9 @@ pub(super) struct Engine {
     pub(super) log: Log,
     /// Held for as long as anyone holds the sessions: it looks at the key file.
     pub(super) _worker: Arc<Worker>,
-    /// Whether a Secure cookie was set over plain http, and reported.
-    pub(super) plain_http: AtomicBool,
+    /// How often an adapter still looks whether a Secure cookie goes out over plain http, and one more. Zero: such a one
+    /// was reported.
+    pub(super) plain_http_looks: AtomicU32,
 }
 
 impl Engine {
@@ -47,7 +48,7 @@ impl Engine {
         let replace = |ring| {
             self.service.keys.store(Arc::new(ring));
             self.service.node.list().bell().ring();
-            self.scopes().for_each(|scope| scope.remembered.clear());
+            self.scopes().for_each(|scope| scope.tokens.clear());
         };
         watch.look(self.service.now(), replace)
     }
@@ -58,14 +59,14 @@ impl Engine {
 pub(crate) struct Scope {
     pub(crate) template: Template,
     pub(crate) binding: Binding,
-    /// What was opened a moment ago.
-    pub(crate) remembered: RememberedTokens,
+    /// What was opened a moment ago. Who sweeps it holds it, and not the engine.
+    pub(crate) tokens: Arc<TokenCache>,
     /// Cookies of the same name and a different domain or path. A request does not tell them apart.
     pub(crate) others: Vec<Template>,
 }
 
 impl Scope {
-    /// Opens a token that came under this name.
+    /// Opens a token that came under this name, or takes it from the cache while its key opens.
     pub(super) fn open(
         &self,
         text: &[u8],
@@ -73,7 +74,14 @@ impl Scope {
         ring: &KeyRing,
         now: UnixMillis,
     ) -> Result<Opened, NotOpened> {
-        seal::open(text, chunks, ring, &self.binding, &self.remembered, now)
+        let opens = |key: &KeyId| ring.key(key, now).is_some();
+        if let Some(opened) = self.tokens.get(text, chunks, opens) {
+            opened.recheck(ring, now)?;
+            return Ok(opened);
+        }
+        let opened = seal::open(text, chunks, ring, &self.binding, now)?;
+        self.tokens.insert(text, chunks, &opened);
+        Ok(opened)
     }
 
     /// Removes what the browser holds under this name, whichever its domain and path.

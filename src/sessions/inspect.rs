@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::error::Rejected;
 use crate::ids::{Generation, KeyId, Serial, SessionId, SubjectKey};
 use crate::keys::KeyRing;
-use crate::seal::remembered::RememberedTokens;
 use crate::seal::{self, Binding};
 use crate::session::Value;
 use crate::session::refusal::Refused;
@@ -83,8 +82,7 @@ pub fn token(
     let found = FoundCookies::scan(std::iter::once(header.as_bytes()), cookie);
     let (chunks, token) = found.tokens().next().flatten().ok_or(Rejected::Malformed)?;
     let binding = Binding::new(cookie, audience);
-    let nothing = RememberedTokens::new(0);
-    let opened = seal::open(&token, chunks, keys, &binding, &nothing, now);
+    let opened = seal::open(&token, chunks, keys, &binding, now);
     let opened = opened.map_err(|not_opened| Refused::from(not_opened).refusal.reason)?;
     let record = opened.record();
     Ok(Inspected {

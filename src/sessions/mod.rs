@@ -20,7 +20,7 @@ mod move_in;
 #[path = "no_move_in.rs"]
 mod move_in;
 mod opener;
-mod token_use;
+mod token_cache;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -185,7 +185,7 @@ impl Sessions {
     /// When the store could not be swept.
     pub async fn sweep(&self) -> Result<(), StoreError> {
         let service = &self.engine.service;
-        self.engine.forget_unused_tokens();
+        self.engine.scopes().for_each(|scope| scope.tokens.sweep());
         let index = service.sweep_index();
         service.node.sweep().await.and(index.await)
     }
@@ -343,11 +343,26 @@ impl Sessions {
         self.engine.commit(session, &ticket).await
     }
 
+    /// Whether an adapter should find out how the cookie that it sets goes out: the cookie is Secure, so browsers drop it
+    /// over plain http. True for the first 1,000 calls, until [`take_plain_http_warning`](Self::take_plain_http_warning)
+    /// says so too: to find out may take a tenth of a write.
+    pub fn watches_for_plain_http(&self) -> bool {
+        let engine = &self.engine;
+        let left = engine.plain_http_looks.load(Ordering::Relaxed);
+        if left <= 1 || !engine.current.template.is_secure() {
+            return false;
+        }
+        // Of calls at once two may count as one.
+        engine.plain_http_looks.store(left - 1, Ordering::Relaxed);
+        true
+    }
+
     /// Whether the cookie is Secure, at the first call; no other call says so. For an adapter that sees the cookie go
-    /// out over plain http, where browsers drop it: it warns once.
+    /// out over plain http: it warns once.
     pub fn take_plain_http_warning(&self) -> bool {
         let engine = &self.engine;
-        engine.current.template.is_secure() && !engine.plain_http.swap(true, Ordering::Relaxed)
+        engine.current.template.is_secure()
+            && engine.plain_http_looks.swap(0, Ordering::Relaxed) > 0
     }
 
     /// Whether both are for the same cookie of the same application and environment.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::keys::KeyRing;
 use crate::random::SystemRandom;
-use crate::seal::remembered::TokenUse;
+use crate::seal::token_cache::TokenCacheStats;
 use crate::session::Session;
 use crate::sessions::{Incoming, Loaded, Sessions};
 use crate::store::Memory;
@@ -59,7 +59,7 @@ pub async fn sessions() -> Sessions {
 }
 
 /// How these sessions use the tokens that they remember
-/// ([`CookieSettings::remembered_tokens`](crate::settings::CookieSettings::remembered_tokens)). A test of what must end a
+/// ([`CookieSettings::cached_tokens`](crate::settings::CookieSettings::cached_tokens)). A test of what must end a
 /// session shows by it that the token was remembered at that moment. In production metrics say it.
 ///
 /// ```
@@ -73,12 +73,12 @@ pub async fn sessions() -> Sessions {
 ///     sessions.load(Incoming::new(std::iter::once(header.as_bytes())))?;
 /// }
 /// // It was sealed here, so it is remembered from its first read on.
-/// let used = testing::token_use(&sessions);
+/// let used = testing::token_cache_stats(&sessions);
 /// assert_eq!((used.hits, used.misses, used.entries), (2, 1, 1));
 /// # Ok(()) }
 /// ```
-pub fn token_use(sessions: &Sessions) -> TokenUse {
-    sessions.token_use()
+pub fn token_cache_stats(sessions: &Sessions) -> TokenCacheStats {
+    sessions.token_cache_stats()
 }
 
 /// A session without a request, for calling a handler as a function. The handle reads, writes, logs in and out

@@ -56,8 +56,8 @@ use crate::lock::lock;
 use crate::random::{Random, RandomError};
 use crate::time::{Clock, UnixMillis};
 
-pub use crate::seal::remembered::TokenUse;
-pub use application::{SessionCookie, cookie, login, session, sessions, token_use};
+pub use crate::seal::token_cache::TokenCacheStats;
+pub use application::{SessionCookie, cookie, login, session, sessions, token_cache_stats};
 pub use memory_log::{LogCopy, MemoryLog};
 pub use revocation_list::RevocationList;
 

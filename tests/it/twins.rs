@@ -14,7 +14,7 @@ use sealed_session::adapter::Incoming;
 use sealed_session::keys::{KeySource, Random, RandomError, Secret};
 use sealed_session::revoke::Store;
 use sealed_session::session::Rejected;
-use sealed_session::testing::{ManualClock, token_use};
+use sealed_session::testing::{ManualClock, token_cache_stats};
 use sealed_session::{Sessions, SessionsBuilder};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -115,7 +115,7 @@ impl Twins {
         let [one, two] = stores;
         let start = async |store, places, random| {
             let file = KeySource::File(folder.path().join("keys.toml"));
-            let cookie = with(super::remembered::remembering(places), |it| {
+            let cookie = with(super::token_cache::caching(places), |it| {
                 it.max_chunks = 2;
             });
             let builder = builder(&clock, store).key_source(file).cookie(cookie);
@@ -161,11 +161,11 @@ impl Twins {
 
     /// Reads until the node that remembers found the token.
     pub async fn remember(&self, browser: &Browser) {
-        let before = token_use(&self.remembers).hits;
+        let before = token_cache_stats(&self.remembers).hits;
         for _ in 0..3 {
             self.get(0, browser).await.is(200);
         }
-        assert!(token_use(&self.remembers).hits > before);
+        assert!(token_cache_stats(&self.remembers).hits > before);
     }
 
     /// The session counts at both, although the one that remembers found the token.
@@ -186,20 +186,28 @@ impl Twins {
         assert_eq!(self.rejected(browser), Some(reason));
     }
 
-    /// The session counts at none, and nothing was remembered any more.
+    /// The session counts at none, and nothing was cached any more.
     pub async fn forgotten(&self, browser: &Browser, reason: Rejected) {
-        let before = token_use(&self.remembers);
-        assert_eq!(before.entries, 0);
+        assert_eq!(token_cache_stats(&self.remembers).entries, 0);
         let [read, _] = self.alike(browser).await;
         assert_eq!(read.status, 401, "{read:?}");
         assert_eq!(self.rejected(browser), Some(reason));
     }
 
+    /// The session counts at none, and its token was not even taken from the cache.
+    pub async fn not_found(&self, browser: &Browser, reason: Rejected) {
+        let before = token_cache_stats(&self.remembers).hits;
+        let [read, _] = self.alike(browser).await;
+        assert_eq!(read.status, 401, "{read:?}");
+        assert_eq!(self.rejected(browser), Some(reason));
+        assert_eq!(token_cache_stats(&self.remembers).hits, before);
+    }
+
     /// How both answer to a read and to a write. The one that remembers found the token both times.
     pub async fn found(&self, browser: &Browser) -> (u16, u16) {
-        let before = token_use(&self.remembers).hits;
+        let before = token_cache_stats(&self.remembers).hits;
         let [read, write] = self.alike(browser).await;
-        let found = token_use(&self.remembers).hits - before;
+        let found = token_cache_stats(&self.remembers).hits - before;
         assert_eq!(found, 2, "not remembered: {read:?}");
         (read.status, write.status)
     }

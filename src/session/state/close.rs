@@ -10,6 +10,7 @@ use crate::record::Record;
 use crate::session::error::NotWritable;
 use crate::session::service::{EndingSession, Service};
 use crate::session::validity::Freshness;
+use crate::time::UnixMillis;
 
 /// What a response has to do for the session.
 #[derive(Debug)]
@@ -51,14 +52,14 @@ impl RequestState {
     /// Says what the response has to do. From here on nothing can be written.
     ///
     /// `is_asset` tells whether the response is a part of a page.
-    pub(crate) fn close(&mut self, service: &Service, is_asset: bool) -> Closing {
+    pub(crate) fn close(&mut self, service: &Service, is_asset: bool, now: UnixMillis) -> Closing {
         let change = match self.refused {
             Some(_) => Change::Keep,
-            None => self.outcome(service, is_asset),
+            None => self.outcome(service, is_asset, now),
         };
         let key = self.key();
         self.committed = true;
-        self.sent(&change, service);
+        self.sent(&change, service, now);
         Closing {
             change,
             key,
@@ -70,7 +71,7 @@ impl RequestState {
         }
     }
 
-    fn outcome(&self, service: &Service, is_asset: bool) -> Change {
+    fn outcome(&self, service: &Service, is_asset: bool, now: UnixMillis) -> Change {
         let held = match &self.presence {
             Presence::Absent(_) => return Change::Keep,
             Presence::Ended(_) => return Change::Destroy,
@@ -86,7 +87,7 @@ impl RequestState {
             (Edit::Renewed, _) => Change::Renew(record()),
             (Edit::Clean, _) if !self.looked || held.freshness != Freshness::Newest => Change::Keep,
             (Edit::Clean, None) => Change::MoveIn(record()),
-            (Edit::Clean, Some(key)) if is_due(held, service, is_asset) => Change::Seen {
+            (Edit::Clean, Some(key)) if is_due(held, service, is_asset, now) => Change::Seen {
                 record: record(),
                 key,
                 scope: held.scope,
@@ -96,14 +97,14 @@ impl RequestState {
     }
 
     /// A handler that is still streaming its body can end the session that is sent now.
-    fn sent(&mut self, change: &Change, service: &Service) {
+    fn sent(&mut self, change: &Change, service: &Service, now: UnixMillis) {
         if let Presence::Present(held) = &mut self.presence
             && !held.is_presented()
             && matches!(change, Change::Write(_))
-            && let Some(key) = service.keys.load().sealing(service.now())
+            && let Some(key) = service.keys.load().sealing(now)
         {
             held.key = Some(key.id());
-            held.last_use = service.now();
+            held.last_use = now;
             held.edit = Edit::Clean;
         }
     }
@@ -120,9 +121,9 @@ impl RequestState {
 
 /// Whether the browser gets to know that a session was used again: at most every `refresh_after`, and beside
 /// a page not for all that it loads, unless the idle limit comes near.
-fn is_due(held: &HeldSession, service: &Service, is_asset: bool) -> bool {
+fn is_due(held: &HeldSession, service: &Service, is_asset: bool, now: UnixMillis) -> bool {
     let lifetimes = &service.lifetimes;
-    let unknown_for = service.now().since(held.last_use);
+    let unknown_for = now.since(held.last_use);
     unknown_for >= lifetimes.refresh_after()
         && (!is_asset || unknown_for >= lifetimes.of(held.record.class).idle / 2)
 }

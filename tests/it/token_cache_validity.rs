@@ -8,7 +8,7 @@ use std::time::Duration;
 use sealed_session::keys::Secret;
 use sealed_session::session::Rejected;
 use sealed_session::settings::{ClientBinding, ClientSettings, Lifetimes};
-use sealed_session::testing::{ManualClock, published_secret, token_use};
+use sealed_session::testing::{ManualClock, published_secret, token_cache_stats};
 use sealed_session::time::{Clock, Limits, UnixMillis};
 use sealed_session::{KeyRing, SessionsBuilder};
 use serde_json::json;
@@ -34,7 +34,7 @@ async fn what_is_remembered_ends_when_its_key_retires() {
     twins.counts(&alice).await;
     twins.clock.set(retire);
     let retired = Rejected::RetiredKey(published_secret(1).key_id());
-    twins.refused(&alice, retired).await;
+    twins.not_found(&alice, retired).await;
     twins.clock.set(retire.minus(SECOND));
     twins.counts(&alice).await;
 }
@@ -47,7 +47,7 @@ async fn what_is_remembered_goes_with_its_key_and_counts_when_that_is_back() {
     let unknown = Rejected::UnknownKey(twins.secrets[1].key_id());
     twins.forgotten(&alice, unknown).await;
     twins.keys((&[2, 1], &[]), "");
-    assert_eq!(token_use(&twins.remembers).entries, 0);
+    assert_eq!(token_cache_stats(&twins.remembers).entries, 0);
     twins.remember(&alice).await;
     twins.counts(&alice).await;
 }

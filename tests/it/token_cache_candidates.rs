@@ -12,12 +12,12 @@ use proptest::test_runner::TestRunner;
 use sealed_session::revoke::Store;
 use sealed_session::session::Rejected;
 use sealed_session::settings::PreviousCookie;
-use sealed_session::testing::{ManualClock, published_secret, token_use};
+use sealed_session::testing::{ManualClock, published_secret, token_cache_stats};
 use sealed_session::{KeyRing, Sessions, SessionsBuilder};
 use support::{HOUR, MINUTE, builder, memory, with};
 
 use super::direct::{load, login, sent, user};
-use super::remembered::{outcome, remembering};
+use super::token_cache::{caching, outcome};
 use super::twins::{PLACES, Repeatable};
 
 /// How many of a request's candidates are opened.
@@ -43,7 +43,7 @@ impl Place {
     }
 
     fn builder(&self, places: usize) -> SessionsBuilder {
-        let cookie = with(remembering(places), |it| {
+        let cookie = with(caching(places), |it| {
             it.max_chunks = 2;
             it.previous = vec![PreviousCookie::new("old")];
         });
@@ -95,10 +95,10 @@ async fn as_many_candidates_are_opened_whether_or_not_they_are_remembered() {
             let which = (0..).zip(&cookies);
             let which = which.filter(|(bit, _)| remembered >> bit & 1 == 1);
             which.for_each(|(_, cookie)| warm(&node, cookie));
-            let before = token_use(&node);
+            let before = token_cache_stats(&node);
             let told = outcome(&node, &header).unwrap();
             assert_eq!(told, expected, "{dead}, {remembered:b}");
-            let after = token_use(&node);
+            let after = token_cache_stats(&node);
             let opened = after.hits + after.misses - before.hits - before.misses;
             assert_eq!(opened, OPENED.min(cookies.len() as u64));
             let found = remembered & ((1 << OPENED) - 1);
@@ -187,7 +187,7 @@ async fn a_remembered_text_in_another_number_of_cookies_is_none() {
     for cookie in [&small, &large] {
         warm(&node, cookie);
     }
-    let before = token_use(&node);
+    let before = token_cache_stats(&node);
     assert_eq!((before.hits, before.entries), (2, 2));
     let (start, end) = small.split_at(100);
     let (first, second) = large.split_once("; session.1=").unwrap();
@@ -200,7 +200,7 @@ async fn a_remembered_text_in_another_number_of_cookies_is_none() {
         assert_eq!(expected.3, Some(Rejected::NotAuthentic));
         assert_eq!(outcome(&node, &other).unwrap(), expected);
     }
-    assert_eq!(token_use(&node).hits, before.hits);
+    assert_eq!(token_cache_stats(&node).hits, before.hits);
     for (cookie, name) in [(&small, "alice"), (&large, "bob")] {
         assert_eq!(user(&node, cookie).as_deref(), Some(name));
     }
@@ -219,7 +219,7 @@ async fn the_largest_sessions_are_answered_alike_and_one_character_more_is_none(
     for (max_bytes, max_chunks, is_kept) in [(4096, 1, true), (512, 8, true), (4096, 8, false)] {
         let place = Place::new();
         let [node, forgets] = [64, 0].map(|places| {
-            let cookie = with(remembering(places), |it| {
+            let cookie = with(caching(places), |it| {
                 it.max_bytes = max_bytes;
                 it.max_chunks = max_chunks;
             });
@@ -243,13 +243,13 @@ async fn the_largest_sessions_are_answered_alike_and_one_character_more_is_none(
         let expected = outcome(&forgets, &cookie).unwrap();
         assert_eq!(expected.2.as_ref().map(String::len), Some(most));
         let reads = || {
-            let before = token_use(&node);
+            let before = token_cache_stats(&node);
             for _ in 0..3 {
                 assert_eq!(outcome(&node, &cookie).unwrap(), expected);
             }
             (
-                token_use(&node).hits - before.hits,
-                token_use(&node).entries,
+                token_cache_stats(&node).hits - before.hits,
+                token_cache_stats(&node).entries,
             )
         };
         assert_eq!(reads(), if is_kept { (2, 1) } else { (0, 0) });
@@ -281,7 +281,7 @@ async fn the_longest_text_is_read_and_a_longer_one_is_not() {
             assert_eq!(outcome(&node, &header).unwrap(), expected);
         }
     }
-    assert_eq!(token_use(&node).entries, 0);
+    assert_eq!(token_cache_stats(&node).entries, 0);
 }
 
 /// Somebody has as many tokens as they like: each write makes one.
@@ -302,9 +302,9 @@ async fn a_flood_of_ones_own_tokens_is_answered_right_and_fills_no_more_than_the
                 assert_eq!(session.subject().as_deref(), Some("mallory"));
             }
             assert_eq!(user(&node, &victim).as_deref(), Some("victim"));
-            assert!(token_use(&node).entries <= places);
+            assert!(token_cache_stats(&node).entries <= places);
         }
-        let used = token_use(&node);
+        let used = token_cache_stats(&node);
         assert_eq!(used.entries, places);
         // Where there are places, each was found when it came the second time.
         assert!(places == 0 || used.hits >= tokens, "{used:?}");
@@ -335,12 +335,12 @@ fn threads_that_share_a_place_are_each_answered_right() {
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
                 runtime.block_on(node.sweep()).unwrap();
-                assert!(token_use(&node).entries <= 1);
+                assert!(token_cache_stats(&node).entries <= 1);
             }
         });
         let results: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
         is_over.store(true, Ordering::Relaxed);
         results.into_iter().for_each(|result| result.unwrap());
     });
-    assert!(token_use(&node).hits > 0);
+    assert!(token_cache_stats(&node).hits > 0);
 }

@@ -1,4 +1,4 @@
-//! What remembering tokens is worth among many sessions, and what it costs where it is of no use: the node with the default
+//! What caching tokens is worth among many sessions, and what it costs where it is of no use: the node with the default
 //! settings beside one that remembers none.
 //!
 //! 1. Both read the same tokens of 10,000 sessions in the same order. The header is copied before it is measured, as the
@@ -27,7 +27,7 @@ pub fn measure(bench: &Bench<'_>) -> Medians {
         let mut headers = Vec::new();
         for number in 0..zipf::SESSIONS {
             let subject = format!("user-{number:08}");
-            let cookie = ours::log_in(&nodes.forgetful, &subject, &[], *size).await;
+            let cookie = ours::log_in(&nodes.uncached, &subject, &[], *size).await;
             let (name, value) = shapes::pair(&cookie);
             headers.push(shapes::header(name, value));
         }
@@ -37,15 +37,15 @@ pub fn measure(bench: &Bench<'_>) -> Medians {
 
     let in_turn: Vec<usize> = (0..headers.len()).collect();
     let misses = take(bench, &nodes, &headers, &in_turn);
-    let found = hits.share(misses.calls("remembering"));
+    let found = hits.share(misses.calls("caching"));
     assert!(found < 0.01, "{found} of the misses were none");
 
     let draws = zipf::draws(100_000);
     for number in &draws {
-        read(&nodes.remembering, &headers[*number]);
+        read(&nodes.caching, &headers[*number]);
     }
     let zipf = take(bench, &nodes, &headers, &draws);
-    let calls = zipf.calls("remembering") + draws.len() as u64;
+    let calls = zipf.calls("caching") + draws.len() as u64;
     let found = hits.share(calls);
     eprintln!(
         "{}: {found:.2} of the Zipf mix were remembered",
@@ -54,10 +54,10 @@ pub fn measure(bench: &Bench<'_>) -> Medians {
     assert!(found > 0.1, "only {found} of the Zipf mix were remembered");
 
     Medians::from([
-        ("misses-remembering", misses.median("remembering")),
-        ("misses-forgetful", misses.median("forgetful")),
-        ("zipf-remembering", zipf.median("remembering")),
-        ("zipf-forgetful", zipf.median("forgetful")),
+        ("misses-caching", misses.median("caching")),
+        ("misses-uncached", misses.median("uncached")),
+        ("zipf-caching", zipf.median("caching")),
+        ("zipf-uncached", zipf.median("uncached")),
     ])
 }
 
@@ -68,11 +68,11 @@ fn take(bench: &Bench<'_>, nodes: &Nodes, headers: &[String], order: &[usize]) -
         async move || headers[*order.next().unwrap()].clone()
     };
     Turns::new(bench.system)
-        .path("remembering", next(), async |header: &mut String| {
-            read(&nodes.remembering, header)
+        .path("caching", next(), async |header: &mut String| {
+            read(&nodes.caching, header)
         })
-        .path("forgetful", next(), async |header: &mut String| {
-            read(&nodes.forgetful, header)
+        .path("uncached", next(), async |header: &mut String| {
+            read(&nodes.uncached, header)
         })
         .take(EACH)
 }

@@ -1,4 +1,4 @@
-//! Tokens that a node opened a moment ago (`cookie.remembered_tokens`), which it does not open again.
+//! Tokens that a node opened a moment ago (`cookie.cached_tokens`), which it does not open again.
 //!
 //! 1. Nobody can tell: whatever ends a session, changes a key or turns a clock back holds as before.
 //! 2. A token is known by all of its text, under its own cookie, in its own number of parts.
@@ -17,9 +17,9 @@ use support::{MINUTE, SECOND, builder, memory, with};
 use super::direct::{load, login, sent};
 use super::twins::{Listed, secrets, write_keys};
 
-pub fn remembering(places: usize) -> CookieSettings {
+pub fn caching(places: usize) -> CookieSettings {
     with(CookieSettings::plain_http(), |it| {
-        it.remembered_tokens = places;
+        it.cached_tokens = places;
     })
 }
 
@@ -72,7 +72,7 @@ impl Pair {
         let start = |places| {
             builder(&clock, store.clone())
                 .key_source(KeySource::File(folder.path().join("keys.toml")))
-                .cookie(remembering(places))
+                .cookie(caching(places))
         };
         Self {
             remembers: start(64).start().await.unwrap(),
@@ -259,7 +259,7 @@ async fn a_token_is_remembered_under_its_own_cookie_and_audience_alone() {
 #[actix_web::test]
 async fn a_large_session_is_remembered_whole_and_in_its_number_of_parts() {
     let clock = ManualClock::default();
-    let cookie = with(remembering(64), |it| it.max_chunks = 4);
+    let cookie = with(caching(64), |it| it.max_chunks = 4);
     let builder = builder(&clock, memory(&clock)).cookie(cookie);
     let sessions = builder.start().await.unwrap();
     let loaded = load(&sessions, "");
@@ -303,12 +303,12 @@ async fn a_write_is_not_seen_by_another_request_with_the_same_cookie() {
 async fn so_many_tokens_cannot_be_remembered() {
     let clock = ManualClock::default();
     let start = async |places| {
-        let builder = builder(&clock, memory(&clock)).cookie(remembering(places));
+        let builder = builder(&clock, memory(&clock)).cookie(caching(places));
         builder.start().await.map(drop)
     };
     start(65_536).await.unwrap();
     let refused = start(65_537).await.unwrap_err().to_string();
-    assert!(refused.contains("cookie.remembered_tokens"), "{refused}");
+    assert!(refused.contains("cookie.cached_tokens"), "{refused}");
 }
 
 proptest! {
