@@ -3,9 +3,9 @@
 /// Leaves room for other headers in a response head of 4 KiB.
 const DEFAULT_BYTES: usize = 3584;
 
-/// How many opened tokens are remembered, unless it is set, and at the most.
-const REMEMBERED_TOKENS: usize = 1 << 10;
-pub(super) const MOST_REMEMBERED: usize = 1 << 16;
+/// How many opened tokens are cached, unless it is set, and at the most.
+const CACHED_TOKENS: usize = 1 << 10;
+pub(super) const MOST_CACHED_TOKENS: usize = 1 << 16;
 
 /// The end of the activity cookie's name, after the data cookie's name.
 pub(super) const ACTIVITY: &str = ".seen";
@@ -61,10 +61,11 @@ pub struct CookieSettings {
     /// `logout_everyone` or `purge`, whatever session it begins afterwards, and with no other. Browsers take it over https only. A session that ends without its browser, at a limit
     /// or by somebody else, clears nothing. Default: nothing.
     pub clear_site_data: Vec<SiteData>,
-    /// How many tokens a node remembers that it opened a moment ago, rounded up to a power of two, at most 65,536: a
-    /// browser sends the same one again and again, and to compare it takes less than to decrypt it. All together have 2
-    /// MiB at most for each name of a cookie, and each place 64 bytes. Whether a session counts is judged on each request in any case. `0`:
-    /// none, so that no opened session stays in memory beyond its request. Default: 1,024.
+    /// How many opened tokens a node caches, rounded up to a power of two, at most 65,536: a browser sends the same token
+    /// again and again, and to compare it takes less than to decrypt it. Whether its session counts is judged on each
+    /// request in any case. A token stays for one to two minutes after it last came. For each name of a cookie the cache
+    /// takes about 2 MiB at most, and 64 bytes for each of so many slots. `0`: none is cached, so that no opened session
+    /// stays in memory beyond its request. Default: 1,024.
     pub cached_tokens: usize,
 }
 
@@ -167,7 +168,7 @@ impl Default for CookieSettings {
             persistent: false,
             previous: Vec::new(),
             clear_site_data: Vec::new(),
-            cached_tokens: REMEMBERED_TOKENS,
+            cached_tokens: CACHED_TOKENS,
         }
     }
 }

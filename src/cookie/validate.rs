@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::settings::{ACTIVITY, CookieSettings, MOST_REMEMBERED, SameSite};
+use super::settings::{ACTIVITY, CookieSettings, MOST_CACHED_TOKENS, SameSite};
 use crate::error::ConfigError;
 use crate::wire::chunks::{MAX_CHUNKS, MAX_COOKIE};
 
@@ -62,7 +62,7 @@ pub(super) fn validate(settings: &CookieSettings) -> Result<(), ConfigError> {
         later.any(|other| other == it)
     }) {
         ("cookie.clear_site_data", "names the same twice")
-    } else if settings.cached_tokens > MOST_REMEMBERED {
+    } else if settings.cached_tokens > MOST_CACHED_TOKENS {
         ("cookie.cached_tokens", "must be 65536 at most")
     } else {
         return Ok(());

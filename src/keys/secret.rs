@@ -12,7 +12,7 @@ use std::fmt;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use base64::engine::{DecodePaddingMode, general_purpose};
 use base64::{DecodeSliceError, Engine, alphabet};
-use subtle::ConstantTimeEq;
+use constant_time_eq::constant_time_eq_32;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::weak;
@@ -111,7 +111,7 @@ impl Secret {
 /// In constant time.
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        constant_time_eq_32(&self.0, &other.0)
     }
 }
 

@@ -60,11 +60,11 @@ metrics! {
     UNREADABLE = Gauge, "sealed_session_unreadable_entries", "",
         "Entries of the store that this release cannot read.";
     TOKEN_HITS = Counter, "sealed_session_token_cache_hits_total", "",
-        "Tokens that this node had opened a moment ago, and did not open again.";
+        "Tokens that were in the cache, and not opened again.";
     TOKEN_MISSES = Counter, "sealed_session_token_cache_misses_total", "",
-        "Tokens that were not remembered, and were opened.";
+        "Tokens that were opened because they were not in the cache.";
     TOKENS = Gauge, "sealed_session_token_cache_entries", "",
-        "Opened tokens that this node remembers.";
+        "Opened tokens in the cache of this node.";
     STALENESS = Gauge, "sealed_session_staleness_seconds", "",
         "How long ago this node last knew its list to be complete.";
 }

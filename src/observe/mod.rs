@@ -116,7 +116,7 @@ pub(crate) fn anonymous_since_rose() {
     sink::add(ANONYMOUS_SINCE_ROSE, &[], 1);
 }
 
-/// How remembered tokens were used since the last time, and how many there are.
+/// How the cache of tokens was used since the last time, and how many there are in it.
 pub(crate) fn token_cache(hits: u64, misses: u64, entries: usize) {
     sink::add(TOKEN_HITS, &[], hits);
     sink::add(TOKEN_MISSES, &[], misses);

@@ -2,7 +2,7 @@
 //!
 //! 1. The list knows subjects by a hash of their names, and a session carries that from the login on.
 //! 2. An attacker with the sealing key could store a foreign subject key in the session; ending the subject
-//!    would miss it. So the key is compared with the name on each request.
+//!    would miss it. So the key is compared with the name whenever a token is opened.
 //! 3. Pairs that fit are remembered. Hashing the name each time, the read of a small session takes 36 % more
 //!    instructions, where the processor has none for SHA-256.
 

@@ -178,8 +178,8 @@ impl Sessions {
         self.engine.reload_keys()
     }
 
-    /// Forgets expired revocations now instead of within the next minute, and opened tokens that were not used since the
-    /// last time.
+    /// Forgets expired revocations now instead of within the next minute, and drops cached tokens that were not used
+    /// since the last time.
     ///
     /// # Errors
     /// When the store could not be swept.

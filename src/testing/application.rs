@@ -58,9 +58,10 @@ pub async fn sessions() -> Sessions {
     started.unwrap_or_else(|error| panic!("testing::sessions: {error}"))
 }
 
-/// How these sessions use the tokens that they remember
+/// How these sessions used their cache of opened tokens
 /// ([`CookieSettings::cached_tokens`](crate::settings::CookieSettings::cached_tokens)). A test of what must end a
-/// session shows by it that the token was remembered at that moment. In production metrics say it.
+/// session shows by it that the token was cached at that moment. In production metrics say it. The cache is swept each
+/// minute of real time, whatever clock the sessions have; [`Sessions::sweep`] does so at once.
 ///
 /// ```
 /// use sealed_session::{adapter::Incoming, testing};
@@ -72,9 +73,9 @@ pub async fn sessions() -> Sessions {
 /// for _ in 0..3 {
 ///     sessions.load(Incoming::new(std::iter::once(header.as_bytes())))?;
 /// }
-/// // It was sealed here, so it is remembered from its first read on.
-/// let used = testing::token_cache_stats(&sessions);
-/// assert_eq!((used.hits, used.misses, used.entries), (2, 1, 1));
+/// // It was sealed here, so it is cached from its first read on.
+/// let stats = testing::token_cache_stats(&sessions);
+/// assert_eq!((stats.hits, stats.misses, stats.entries), (2, 1, 1));
 /// # Ok(()) }
 /// ```
 pub fn token_cache_stats(sessions: &Sessions) -> TokenCacheStats {
