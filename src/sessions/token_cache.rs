@@ -24,7 +24,7 @@ pub(super) async fn watch(caches: Vec<Weak<TokenCache>>) {
         let Some(caches) = living.collect::<Option<Vec<_>>>() else {
             return;
         };
-        if cfg!(feature = "metrics") {
+        if observe::has_recorder() {
             let now = stats(&caches);
             observe::token_cache(
                 now.hits.wrapping_sub(told.hits),

@@ -285,7 +285,7 @@ fn each_proof_is_made_in_one_place() {
         }
         places
     };
-    assert_eq!(made("Opened {"), ["seal/open.rs"]);
+    assert_eq!(made("Ok(Opened("), ["seal/open.rs"]);
     assert_eq!(made("Live {"), ["session/validity.rs"]);
     assert_eq!(made("Counted("), ["session/validity.rs"]);
     only_in("cipher::decrypt(", &["seal/open.rs", "seal/label.rs"]);
