@@ -12,6 +12,7 @@
 //!    send none. If the store fails, the cookie goes out beside the error: this node takes no older one any more.
 //! 6. An error of a write leaves the browser's cookies as they are. An error of the store goes out beside the cookies.
 
+use std::mem;
 use std::sync::Arc;
 
 use crate::client::ClientDevice;
@@ -20,7 +21,7 @@ use crate::ids::KeyId;
 use crate::record::Record;
 use crate::revoke::Published;
 use crate::seal::{self, Sealed, activity};
-use crate::session::service::revocation;
+use crate::session::service::{EndingSession, revocation};
 use crate::session::state::{Change, RequestState};
 use crate::session::{NotWritable, Session, SessionEvent};
 use crate::sessions::adapter::{CommitError, Committed, HeldCookies, Ticket};
@@ -31,31 +32,18 @@ impl Engine {
     /// Closes the session and renders its cookies. Called once, when the response's head is ready.
     pub(crate) async fn commit(&self, session: &Session, ticket: &Ticket) -> Committed {
         let mut now = self.service.now();
-        let closing = session.with(|state| state.close(&self.service, ticket.is_asset, now));
-        let mut outcome = Committed {
-            looked: closing.looked,
-            error: closing.refused.map(CommitError::from),
-            cookies: Vec::new(),
-            clear_site_data: None,
-        };
-        let mut change = closing.change;
-        for ending in closing.endings {
-            match Box::pin(self.service.finish(ending)).await {
-                Ok(Published::Fresh | Published::Known | Published::Ended) => (),
-                // Of a purge: what the browser holds by now is the successor's.
-                Ok(Published::Succeeded) => {
-                    outcome.error = Some(NotWritable::Replaced.into());
-                    if matches!(change, Change::Destroy) {
-                        change = Change::Keep;
-                    }
-                }
-                Err(error) => outcome.error = Some(error.into()),
-            }
-            // It was waited for.
+        let mut closing = session.with(|state| state.close(&self.service, ticket.is_asset, now));
+        let mut error = closing.refused.map(CommitError::from);
+        // What few requests wait for is boxed. All of them have room for this future, and with more than 1 KiB the
+        // allocator takes its slow path: a request that reads takes a quarter longer.
+        if !closing.endings.is_empty() {
+            let endings = mem::take(&mut closing.endings);
+            let finished = Box::pin(self.finish(endings, &mut closing.change)).await;
+            error = finished.err().or(error);
             now = self.service.now();
         }
         let (key, device) = (closing.key, closing.device.as_deref());
-        let written = match change {
+        let written = match closing.change {
             Change::Keep => {
                 // Only what cannot be a session, and only where somebody looked.
                 let removals = self.removals(ticket, |held| closing.looked && held.worthless);
@@ -76,28 +64,54 @@ impl Engine {
                 Ok(sealed.unwrap_or_default())
             }
             Change::Renew(record) => {
-                // Boxed, because it is seldom and large: every request has room for it otherwise.
                 let renewed = Box::pin(self.renew(record, key, ticket, device, now)).await;
-                renewed.map(|(cookies, error)| {
+                renewed.map(|(cookies, problem)| {
                     if !cookies.is_empty() {
                         session.with(RequestState::sent_renewal);
                     }
-                    outcome.error = outcome.error.take().or(error.map(CommitError::from));
+                    error = error.take().or(problem.map(CommitError::from));
                     cookies
                 })
             }
         };
-        match written {
-            Ok(cookies) => {
-                // Also where the answer begins another session, as a message about the logout does.
-                if closing.logged_out && !cookies.is_empty() && self.held(ticket).next().is_some() {
-                    outcome.clear_site_data = self.current.template.clear_site_data();
-                }
-                outcome.cookies = cookies;
-            }
-            Err(error) => outcome.error = Some(error),
+        let cookies = written.unwrap_or_else(|problem| {
+            error = Some(problem);
+            Vec::new()
+        });
+        // Also where the answer begins another session, as a message about the logout does.
+        let clears =
+            closing.logged_out && !cookies.is_empty() && self.held(ticket).next().is_some();
+        Committed {
+            clear_site_data: clears
+                .then(|| self.current.template.clear_site_data())
+                .flatten(),
+            looked: closing.looked,
+            cookies,
+            error,
         }
-        outcome
+    }
+
+    /// Waits for the ends that the handler started. Of several errors the last counts.
+    async fn finish(
+        &self,
+        endings: Vec<EndingSession>,
+        change: &mut Change,
+    ) -> Result<(), CommitError> {
+        let mut finished = Ok(());
+        for ending in endings {
+            match self.service.finish(ending).await {
+                Ok(Published::Fresh | Published::Known | Published::Ended) => (),
+                // Of a purge: what the browser holds by now is the successor's.
+                Ok(Published::Succeeded) => {
+                    finished = Err(NotWritable::Replaced.into());
+                    if matches!(change, Change::Destroy) {
+                        *change = Change::Keep;
+                    }
+                }
+                Err(error) => finished = Err(error.into()),
+            }
+        }
+        finished
     }
 
     /// The activity cookie of a session that still counts. It belongs to the cookie that the session came with.
