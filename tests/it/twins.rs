@@ -1,7 +1,7 @@
-//! Two nodes on one store with one key file, of which one remembers the tokens that it opened, and the other does not.
+//! Two nodes on one store with one key file, of which one caches the tokens that it opened, and the other opens each again.
 //!
-//! 1. What is read is a token that the one found among those that it remembers: that is asserted, not assumed.
-//!    Two tokens may want one place. They are the same in each run, and have places of their own.
+//! 1. What is read is a token that the one found in its cache: that is asserted, not assumed.
+//!    Two tokens may want one slot. They are the same in each run, and have slots of their own.
 //! 2. Both answer alike: the status, the body, all headers, why there is no session, and whether one may be written.
 
 use std::fmt::Write;
@@ -21,8 +21,8 @@ use sha2::{Digest, Sha256};
 use support::{Answer, Browser, builder, memory, routes, serve, with};
 
 pub struct Twins {
-    pub remembers: Sessions,
-    pub forgets: Sessions,
+    pub caches: Sessions,
+    pub opens: Sessions,
     pub clock: ManualClock,
     pub secrets: Vec<Secret>,
     /// What is read.
@@ -34,7 +34,7 @@ pub struct Twins {
 }
 
 /// So many that the tokens of these tests do not meet in one.
-pub const PLACES: usize = 4096;
+pub const SLOTS: usize = 4096;
 
 /// Gives other bytes for each number, and the same in each run.
 #[derive(Debug)]
@@ -113,20 +113,20 @@ impl Twins {
         let secrets = secrets();
         write_keys(folder.path(), &secrets, (&[1], &[]), "");
         let [one, two] = stores;
-        let start = async |store, places, random| {
+        let start = async |store, slots, random| {
             let file = KeySource::File(folder.path().join("keys.toml"));
-            let cookie = with(super::token_cache::caching(places), |it| {
+            let cookie = with(super::token_cache::caching(slots), |it| {
                 it.max_chunks = 2;
             });
             let builder = builder(&clock, store).key_source(file).cookie(cookie);
             let builder = builder.random(Arc::new(Repeatable::new(random)));
             change(builder).start().await.unwrap()
         };
-        let (remembers, forgets) = (start(one, PLACES, 1).await, start(two, 0, 2).await);
-        let urls = [&remembers, &forgets].map(|node| serve(node, routes).0);
+        let (caches, opens) = (start(one, SLOTS, 1).await, start(two, 0, 2).await);
+        let urls = [&caches, &opens].map(|node| serve(node, routes).0);
         Self {
-            remembers,
-            forgets,
+            caches,
+            opens,
             clock,
             secrets,
             page: "/me",
@@ -139,36 +139,36 @@ impl Twins {
     /// Both nodes get these keys, and what stands on top of the file.
     pub fn keys(&self, listed: Listed<'_>, top: &str) {
         write_keys(self.folder.path(), &self.secrets, listed, top);
-        for node in [&self.remembers, &self.forgets] {
+        for node in [&self.caches, &self.opens] {
             node.reload_keys().unwrap();
         }
     }
 
-    /// A browser without cookies, at the node that does not remember.
+    /// A browser without cookies, at the node that caches nothing.
     pub fn browser(&self) -> Browser {
         Browser::new(&self.urls[1])
     }
 
-    /// One in which somebody has logged in by this path, whose token the other node remembers.
-    pub async fn remembered(&self, login: &str) -> Browser {
+    /// One in which somebody has logged in by this path, whose token the other node has cached.
+    pub async fn cached(&self, login: &str) -> Browser {
         let browser = self.browser();
         let agent = [("user-agent", self.agent)];
         let answer = browser.send_with(Method::POST, login, &agent).await;
         answer.is(200);
-        self.remember(&browser).await;
+        self.cache(&browser).await;
         browser
     }
 
-    /// Reads until the node that remembers found the token.
-    pub async fn remember(&self, browser: &Browser) {
-        let before = token_cache_stats(&self.remembers).hits;
+    /// Reads until the node that caches found the token.
+    pub async fn cache(&self, browser: &Browser) {
+        let before = token_cache_stats(&self.caches).hits;
         for _ in 0..3 {
             self.get(0, browser).await.is(200);
         }
-        assert!(token_cache_stats(&self.remembers).hits > before);
+        assert!(token_cache_stats(&self.caches).hits > before);
     }
 
-    /// The session counts at both, although the one that remembers found the token.
+    /// The session counts at both, although the one that caches found the token.
     pub async fn counts(&self, browser: &Browser) {
         assert_eq!(self.found(browser).await, (200, 204));
         assert_eq!(self.rejected(browser), None);
@@ -186,9 +186,9 @@ impl Twins {
         assert_eq!(self.rejected(browser), Some(reason));
     }
 
-    /// The session counts at none, and nothing was cached any more.
-    pub async fn forgotten(&self, browser: &Browser, reason: Rejected) {
-        assert_eq!(token_cache_stats(&self.remembers).entries, 0);
+    /// The session counts at none, and its token was not in the cache any more.
+    pub async fn gone(&self, browser: &Browser, reason: Rejected) {
+        assert_eq!(token_cache_stats(&self.caches).entries, 0);
         let [read, _] = self.alike(browser).await;
         assert_eq!(read.status, 401, "{read:?}");
         assert_eq!(self.rejected(browser), Some(reason));
@@ -196,23 +196,23 @@ impl Twins {
 
     /// The session counts at none, and its token was not even taken from the cache.
     pub async fn not_found(&self, browser: &Browser, reason: Rejected) {
-        let before = token_cache_stats(&self.remembers).hits;
+        let before = token_cache_stats(&self.caches).hits;
         let [read, _] = self.alike(browser).await;
         assert_eq!(read.status, 401, "{read:?}");
         assert_eq!(self.rejected(browser), Some(reason));
-        assert_eq!(token_cache_stats(&self.remembers).hits, before);
+        assert_eq!(token_cache_stats(&self.caches).hits, before);
     }
 
-    /// How both answer to a read and to a write. The one that remembers found the token both times.
+    /// How both answer to a read and to a write. The one that caches found the token both times.
     pub async fn found(&self, browser: &Browser) -> (u16, u16) {
-        let before = token_cache_stats(&self.remembers).hits;
+        let before = token_cache_stats(&self.caches).hits;
         let [read, write] = self.alike(browser).await;
-        let found = token_cache_stats(&self.remembers).hits - before;
-        assert_eq!(found, 2, "not remembered: {read:?}");
+        let found = token_cache_stats(&self.caches).hits - before;
+        assert_eq!(found, 2, "not cached: {read:?}");
         (read.status, write.status)
     }
 
-    /// What the node that remembers answers to a read and to a write. The other answers the same.
+    /// What the node that caches answers to a read and to a write. The other answers the same.
     pub async fn alike(&self, browser: &Browser) -> [Answer; 2] {
         let [here, there] = [0, 1].map(|node| self.get(node, browser));
         let (here, there) = (here.await, there.await);
@@ -239,7 +239,7 @@ impl Twins {
 
     /// Why both take it for no session.
     pub fn rejected(&self, browser: &Browser) -> Option<Rejected> {
-        let [here, there] = [&self.remembers, &self.forgets].map(|node| {
+        let [here, there] = [&self.caches, &self.opens].map(|node| {
             let header = browser.header().unwrap();
             let agents = |name| (name == "user-agent").then_some(self.agent.as_bytes());
             let client = node.fingerprint(|name| agents(name).into_iter());

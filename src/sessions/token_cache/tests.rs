@@ -37,29 +37,29 @@ async fn what_was_opened_is_cached_until_the_ring_changes_or_it_is_not_used() {
     let sessions = builder.key_source(KeySource::File(path.clone()));
     let sessions = sessions.start().await.unwrap();
     let (_, cookie) = testing::login(&sessions, "alice").await.header();
-    let usage = || sessions.token_cache_stats();
-    let before = usage();
+    let stats = || sessions.token_cache_stats();
+    let before = stats();
     for _ in 0..3 {
         assert!(read(&sessions, &cookie));
     }
     // It was sealed here, so the first read puts it there.
-    let after = usage();
+    let after = stats();
     assert_eq!(
         (after.hits - before.hits, after.misses - before.misses),
         (2, 1)
     );
     assert_eq!(after.entries, 1);
     sessions.sweep().await.unwrap();
-    assert_eq!(usage().entries, 1, "it was used since the last time");
+    assert_eq!(stats().entries, 1, "it was used since the last time");
     sessions.sweep().await.unwrap();
-    assert_eq!(usage().entries, 0);
+    assert_eq!(stats().entries, 0);
     assert!(read(&sessions, &cookie));
-    assert_eq!(usage().entries, 1);
+    assert_eq!(stats().entries, 1);
     write_key(&path, &two);
     sessions.reload_keys().unwrap();
-    assert_eq!(usage().entries, 0);
+    assert_eq!(stats().entries, 0);
     assert!(!read(&sessions, &cookie));
-    assert_eq!(usage().entries, 0);
+    assert_eq!(stats().entries, 0);
 }
 
 /// A request that began before a change of the ring may add what it opened after the change.
