@@ -5,9 +5,11 @@
 //! 2. Both answer alike: the status, the body, all headers, why there is no session, and whether one may be written.
 
 use std::fmt::Write;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use reqwest::Method;
 use sealed_session::adapter::Incoming;
@@ -15,21 +17,30 @@ use sealed_session::keys::{KeySource, Random, RandomError, Secret};
 use sealed_session::revoke::Store;
 use sealed_session::session::Rejected;
 use sealed_session::testing::{ManualClock, token_cache_stats};
+use sealed_session::time::Clock;
 use sealed_session::{Sessions, SessionsBuilder};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use support::{Answer, Browser, builder, memory, routes, serve, with};
 
-pub struct Twins {
+use super::token_cache::caching;
+
+/// The two nodes, without servers.
+pub struct Pair {
     pub caches: Sessions,
     pub opens: Sessions,
     pub clock: ManualClock,
     pub secrets: Vec<Secret>,
+    folder: tempfile::TempDir,
+}
+
+/// The two nodes behind a server each.
+pub struct Twins {
+    pair: Pair,
     /// What is read.
     pub page: &'static str,
     /// By which client.
     pub agent: &'static str,
-    folder: tempfile::TempDir,
     urls: [String; 2],
 }
 
@@ -65,6 +76,10 @@ impl Random for Repeatable {
 /// Which secrets a key file lists, and which it calls revoked. The first seals.
 pub type Listed<'l> = (&'l [usize], &'l [usize]);
 
+/// The secret that retires [`RETIRES`] after the tests begin, wherever it is listed.
+pub const RETIRING: usize = 4;
+pub const RETIRES: Duration = Duration::from_secs(30 * 60);
+
 pub fn write_keys(folder: &Path, secrets: &[Secret], (listed, revoked): Listed<'_>, top: &str) {
     let mut text = format!("{top}\n");
     for number in revoked {
@@ -81,14 +96,65 @@ pub fn write_keys(folder: &Path, secrets: &[Secret], (listed, revoked): Listed<'
             *secret
         )
         .unwrap();
+        if *number == RETIRING {
+            let retire = ManualClock::default().now() + RETIRES;
+            writeln!(text, "retire = \"{retire}\"").unwrap();
+        }
     }
     std::fs::write(folder.join("keys.toml"), text).unwrap();
 }
 
 pub fn secrets() -> Vec<Secret> {
     let random = Repeatable::new(0);
-    let all = (0..4).map(|_| Secret::generate(&random).unwrap());
+    let all = (0..=RETIRING).map(|_| Secret::generate(&random).unwrap());
     all.collect()
+}
+
+impl Pair {
+    /// With a cache of so many slots, and these keys at first. Each is on its own way to a store that they share.
+    pub async fn start(
+        slots: usize,
+        keys: Listed<'_>,
+        clock: ManualClock,
+        stores: [Store; 2],
+        change: impl Fn(SessionsBuilder) -> SessionsBuilder,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = secrets();
+        write_keys(folder.path(), &secrets, keys, "");
+        let [one, two] = stores;
+        let start = async |store, slots, random| {
+            let file = KeySource::File(folder.path().join("keys.toml"));
+            let cookie = with(caching(slots), |it| it.max_chunks = 2);
+            let builder = builder(&clock, store).key_source(file).cookie(cookie);
+            let builder = builder.random(Arc::new(Repeatable::new(random)));
+            change(builder).start().await.unwrap()
+        };
+        Self {
+            caches: start(one, slots, 1).await,
+            opens: start(two, 0, 2).await,
+            clock,
+            secrets,
+            folder,
+        }
+    }
+
+    /// Both nodes get these keys, and what stands on top of the file.
+    pub fn keys(&self, listed: Listed<'_>, top: &str) {
+        write_keys(self.folder.path(), &self.secrets, listed, top);
+        for node in [&self.caches, &self.opens] {
+            node.reload_keys().unwrap();
+        }
+    }
+}
+
+/// What is the same of both nodes with servers and without.
+impl Deref for Twins {
+    type Target = Pair;
+
+    fn deref(&self) -> &Pair {
+        &self.pair
+    }
 }
 
 impl Twins {
@@ -109,38 +175,13 @@ impl Twins {
         stores: [Store; 2],
         change: impl Fn(SessionsBuilder) -> SessionsBuilder,
     ) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let secrets = secrets();
-        write_keys(folder.path(), &secrets, (&[1], &[]), "");
-        let [one, two] = stores;
-        let start = async |store, slots, random| {
-            let file = KeySource::File(folder.path().join("keys.toml"));
-            let cookie = with(super::token_cache::caching(slots), |it| {
-                it.max_chunks = 2;
-            });
-            let builder = builder(&clock, store).key_source(file).cookie(cookie);
-            let builder = builder.random(Arc::new(Repeatable::new(random)));
-            change(builder).start().await.unwrap()
-        };
-        let (caches, opens) = (start(one, SLOTS, 1).await, start(two, 0, 2).await);
-        let urls = [&caches, &opens].map(|node| serve(node, routes).0);
+        let pair = Pair::start(SLOTS, (&[1], &[]), clock, stores, change).await;
+        let urls = [&pair.caches, &pair.opens].map(|node| serve(node, routes).0);
         Self {
-            caches,
-            opens,
-            clock,
-            secrets,
+            pair,
             page: "/me",
             agent: "hers",
-            folder,
             urls,
-        }
-    }
-
-    /// Both nodes get these keys, and what stands on top of the file.
-    pub fn keys(&self, listed: Listed<'_>, top: &str) {
-        write_keys(self.folder.path(), &self.secrets, listed, top);
-        for node in [&self.caches, &self.opens] {
-            node.reload_keys().unwrap();
         }
     }
 
