@@ -18,7 +18,7 @@ use support::{HOUR, MINUTE, builder, memory, with};
 
 use super::direct::{load, login, sent, user};
 use super::token_cache::{caching, outcome};
-use super::twins::{Repeatable, SLOTS};
+use super::twins::{Pair, Repeatable, SLOTS};
 
 /// How many of a request's candidates are opened.
 const OPENED: u64 = 4;
@@ -107,6 +107,66 @@ async fn as_many_candidates_are_opened_whether_or_not_they_are_cached() {
     }
 }
 
+/// All of them are sessions, and any might be the newest of one.
+#[actix_web::test]
+async fn no_more_candidates_are_opened_where_all_are_live() {
+    let site = Site::new();
+    let mut all = Vec::new();
+    let opens = site.node(0);
+    for number in 0..2 * OPENED {
+        all.push(login(&opens, "", &format!("user{number}")).await);
+    }
+    let header = all.join("; ");
+    let expected = outcome(&opens, &header).unwrap();
+    assert!(expected.0.is_some());
+    let node = site.node(SLOTS);
+    all.iter().for_each(|cookie| warm(&node, cookie));
+    let tried = |node| {
+        let before = token_cache_stats(node);
+        assert_eq!(outcome(node, &header).unwrap(), expected);
+        let after = token_cache_stats(node);
+        (after.hits - before.hits, after.misses - before.misses)
+    };
+    for _ in 0..2 {
+        assert_eq!(tried(&node), (OPENED, 0));
+    }
+    // The first time it has none of them.
+    assert_eq!(tried(&site.node(SLOTS)), (0, OPENED));
+}
+
+/// Each name of the cookie has a cache of its own.
+#[actix_web::test]
+async fn tokens_of_earlier_names_are_cleared_and_swept_too() {
+    let clock = ManualClock::default();
+    let store = memory(&clock);
+    let stores = [store.clone(), store];
+    let previous = |builder: SessionsBuilder| {
+        let cookie = with(caching(SLOTS), |it| {
+            it.previous = vec![PreviousCookie::new("old")];
+        });
+        builder.cookie(cookie)
+    };
+    let pair = Pair::start(SLOTS, (&[1], &[]), clock.clone(), stores.clone(), previous).await;
+    let old = |builder: SessionsBuilder| builder.cookie(support::cookie("old", "/"));
+    let old = Pair::start(SLOTS, (&[1], &[]), clock, stores, old).await;
+    let node = &pair.caches;
+    let cookie = login(&old.caches, "", "dave").await;
+    assert!(cookie.starts_with("old="));
+    let entries = || token_cache_stats(node).entries;
+    warm(node, &cookie);
+    assert_eq!(entries(), 1);
+    pair.keys((&[2, 1], &[]), "");
+    assert_eq!(entries(), 0);
+    warm(node, &cookie);
+    assert_eq!(user(node, &cookie).as_deref(), Some("dave"));
+    assert_eq!((token_cache_stats(node).hits, entries()), (2, 1));
+    // It was used since the last time.
+    node.sweep().await.unwrap();
+    assert_eq!(entries(), 1);
+    node.sweep().await.unwrap();
+    assert_eq!(entries(), 0);
+}
+
 /// Cookies of every kind, to be sent beside each other.
 async fn kinds(site: &Site) -> Vec<String> {
     let node = site.node(0);
@@ -189,15 +249,24 @@ async fn a_cached_text_in_another_number_of_cookies_is_none() {
     }
     let before = token_cache_stats(&node);
     assert_eq!((before.hits, before.entries), (2, 2));
-    let (start, end) = small.split_at(100);
+    let (start, rest) = small.split_at(100);
     let (first, second) = large.split_once("; session.1=").unwrap();
     let whole = first.replacen("=2.", "=", 1);
-    for other in [
-        format!("{}; session.1={end}", start.replacen('=', "=2.", 1)),
-        format!("{whole}{second}"),
+    // And what a part is missing of, or a character is another in.
+    let (most, end) = large.split_at(large.len() - 5);
+    let changed = if end.starts_with('A') { 'B' } else { 'A' };
+    let end = &end[1..];
+    for (other, reason) in [
+        (
+            format!("{}; session.1={rest}", start.replacen('=', "=2.", 1)),
+            Rejected::NotAuthentic,
+        ),
+        (format!("{whole}{second}"), Rejected::NotAuthentic),
+        (first.to_owned(), Rejected::Malformed),
+        (format!("{most}{changed}{end}"), Rejected::NotAuthentic),
     ] {
         let expected = outcome(&opens, &other).unwrap();
-        assert_eq!(expected.3, Some(Rejected::NotAuthentic));
+        assert_eq!(expected.3, Some(reason));
         assert_eq!(outcome(&node, &other).unwrap(), expected);
     }
     assert_eq!(token_cache_stats(&node).hits, before.hits);
