@@ -3,6 +3,9 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 use super::*;
+use crate::ids::{Generation, SubjectKey};
+use crate::record::LoginFacts;
+use crate::time::UnixMillis;
 
 /// Something that a token could have been opened to.
 fn found() -> Opened {
@@ -11,6 +14,21 @@ fn found() -> Opened {
     bytes.extend([0; 9]);
     let record = Record::decode(bytes, 0).unwrap();
     Opened::of(record, KeyId::from_bytes([3; 16]), 26)
+}
+
+/// The same of somebody who has so many roles.
+fn found_with(roles: usize) -> Opened {
+    let mut record = Record::clone(&found().into_record());
+    record.login = Some(LoginFacts {
+        subject: "alice".into(),
+        key: SubjectKey::from_bytes([4; 16]),
+        generation: Generation::new(0),
+        at: UnixMillis::new(0),
+        roles: (0..roles).map(|number| format!("role{number}")).collect(),
+        groups: Vec::new(),
+        fingerprint: None,
+    });
+    Opened::of(Arc::new(record), KeyId::from_bytes([3; 16]), 26)
 }
 
 /// How many hold its record.
@@ -124,6 +142,25 @@ fn slots_and_bytes_are_bounded_and_given_back() {
     assert_eq!(tokens.bytes.load(Ordering::Relaxed), 0);
     assert_eq!(tokens.stats().entries, 0);
     assert_eq!(holders(&found), 1);
+}
+
+/// Each is a string of its own, so many small tokens could take more than was counted.
+#[test]
+fn roles_count_towards_the_bytes() {
+    let bytes_with = |roles| {
+        let tokens = TokenCache::new(1);
+        let token = text(1, 200);
+        tokens.announce(&token);
+        tokens.insert(&token, 1, &found_with(roles));
+        assert_eq!(tokens.stats().entries, 1);
+        tokens.bytes.load(Ordering::Relaxed)
+    };
+    assert_eq!(bytes_with(0), 2 * 200 + size_of::<Record>());
+    let roles = bytes_with(32) - bytes_with(0);
+    assert!(
+        roles >= 32 * (size_of::<String>() + "role31".len()),
+        "{roles}"
+    );
 }
 
 #[test]
