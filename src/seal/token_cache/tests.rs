@@ -287,7 +287,7 @@ proptest! {
                     let (text, chunks, found) = &all[number];
                     match tokens.get(text, *chunks, opens) {
                         Some(again) => prop_assert!(std::ptr::eq(again.record(), found.record())),
-                        None => tokens.insert(text, *chunks, &found),
+                        None => tokens.insert(text, *chunks, found),
                     }
                 }
             }
@@ -311,22 +311,19 @@ fn of_two_that_collide_the_first_stays_until_it_is_not_used() {
         panic!()
     };
     for _ in 0..2 {
-        tokens.insert(one, 1, &first);
+        tokens.insert(one, 1, first);
     }
     for _ in 0..5 {
-        assert_eq!(
-            address(&tokens.get(one, 1, opens).unwrap()),
-            address(&first)
-        );
+        assert_eq!(address(&tokens.get(one, 1, opens).unwrap()), address(first));
         assert!(tokens.get(other, 1, opens).is_none());
-        tokens.insert(other, 1, &second);
+        tokens.insert(other, 1, second);
     }
     tokens.sweep();
     tokens.sweep();
-    tokens.insert(other, 1, &second);
+    tokens.insert(other, 1, second);
     assert_eq!(
         address(&tokens.get(other, 1, opens).unwrap()),
-        address(&second)
+        address(second)
     );
     assert!(tokens.get(one, 1, opens).is_none());
 }
