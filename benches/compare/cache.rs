@@ -1,9 +1,9 @@
 //! What caching tokens is worth among many sessions, and what it costs where it is of no use: the node with the default
-//! settings beside one that remembers none.
+//! settings beside one that caches none.
 //!
 //! 1. Both read the same tokens of 10,000 sessions in the same order. The header is copied before it is measured, as the
 //!    network does.
-//! 2. `misses`: one session after the other. So many share a place that none is remembered when it comes again.
+//! 2. `misses`: one session after the other. So many share a slot that none is cached any more when it comes again.
 //! 3. `zipf`: some sessions come often, most seldom. Afterwards: what is held from there would be found by the other.
 //! 4. That it was so is asserted by what the node itself counts.
 
@@ -47,11 +47,8 @@ pub fn measure(bench: &Bench<'_>) -> Medians {
     let zipf = take(bench, &nodes, &headers, &draws);
     let calls = zipf.calls("caching") + draws.len() as u64;
     let found = hits.share(calls);
-    eprintln!(
-        "{}: {found:.2} of the Zipf mix were remembered",
-        size.name()
-    );
-    assert!(found > 0.1, "only {found} of the Zipf mix were remembered");
+    eprintln!("{}: {found:.2} of the Zipf mix were cached", size.name());
+    assert!(found > 0.1, "only {found} of the Zipf mix were cached");
 
     Medians::from([
         ("misses-caching", misses.median("caching")),

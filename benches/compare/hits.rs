@@ -1,4 +1,4 @@
-//! How many reads were of a remembered token, by the metrics of the nodes: they tell them once a second.
+//! How many reads were of a cached token, by the metrics of the nodes: they tell them once a second.
 
 use std::sync::OnceLock;
 use std::thread;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 
-/// Of all nodes of this process that live, so there should be one that remembers.
+/// Of all nodes of this process that live, so there should be one that caches.
 pub struct Hits {
     recorder: &'static Snapshotter,
 }

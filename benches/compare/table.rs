@@ -59,12 +59,12 @@ const LINES: [Line; 16] = [
     ),
     named(
         "read.zipf.over_uncached",
-        "10,000 sessions by Zipf's law, over a node that remembers no tokens",
+        "10,000 sessions by Zipf's law, over a node that caches no tokens",
         Ratio("cache/zipf-caching", "cache/zipf-uncached"),
     ),
     named(
         "read.misses.over_uncached",
-        "10,000 sessions in turn, of which none is remembered, over such a node",
+        "10,000 sessions in turn, of which none is cached any more, over such a node",
         Ratio("cache/misses-caching", "cache/misses-uncached"),
     ),
     line(
@@ -134,11 +134,11 @@ const THREADS: [Line; 7] = [
         Ratio("threads/cached-many-1", "threads/cached-many-4"),
     ),
     line(
-        "two threads, one token, nothing remembered",
+        "two threads, one token, nothing cached",
         Ratio("threads/opened-one-1", "threads/opened-one-2"),
     ),
     line(
-        "two threads, 32 tokens, nothing remembered",
+        "two threads, 32 tokens, nothing cached",
         Ratio("threads/opened-many-1", "threads/opened-many-2"),
     ),
 ];

@@ -1,4 +1,4 @@
-//! Several threads that read at once, on a node with the default settings (`remembered`) and on one that remembers no token
+//! Several threads that read at once, on a node with the default settings (`cached`) and on one that caches no token
 //! (`opened`): one token, or many. And the cipher alone, for which they share nothing but the machine.
 //!
 //! A figure is nanoseconds a read of each processor that is busy, so that it is the same for all numbers of threads where
@@ -16,7 +16,7 @@ use crate::library;
 use crate::nodes::Nodes;
 use crate::timing::median;
 
-/// Few enough that hardly any two of them share a place.
+/// Few enough that hardly any two of them share a slot.
 const MANY: usize = 32;
 const TURN: Duration = Duration::from_millis(10);
 const TURNS: usize = 25;

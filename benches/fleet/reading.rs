@@ -6,8 +6,8 @@
 //! 2. Turns of one round are compared with each other, and the median of the ratios counts.
 //! 3. A read takes a Cookie header to a value of its session, in one thread, one after the other. Requests ask for the same
 //!    over several connections, and each is sent when the one before it is answered.
-//! 4. What is read is one session again and again, which the node remembers; or ten thousand in turn, none of which comes
-//!    while it is remembered; or ten thousand of which some come often and most seldom.
+//! 4. What is read is one session again and again, which the node has cached; or ten thousand in turn, none of which comes
+//!    while it is cached; or ten thousand of which some come often and most seldom.
 
 use std::iter;
 use std::thread;
@@ -47,7 +47,7 @@ pub fn run() {
         let url = server.url();
         settled(&server, LIST).await;
         fill(&url, LIST, &halves(ENTRIES)).await;
-        // Another one than the node that is measured, which remembers at once what it sealed itself.
+        // Another one than the node that is measured, which caches at once what it sealed itself.
         let other = node::start(&url, LIST).await;
         let mut headers = Vec::with_capacity(SESSIONS);
         for number in 0..SESSIONS {
@@ -175,7 +175,7 @@ impl Measuring {
     }
 
     fn compare(&mut self, what: &str, mix: &Mix, mut askers: Vec<Asker>) {
-        // Whatever is to be remembered is.
+        // Whatever is to be cached is.
         self.turn(mix, &mut askers);
         let mut rounds = Vec::with_capacity(ROUNDS);
         for _ in 0..ROUNDS {

@@ -1,5 +1,6 @@
-//! What a node's own list of revocations costs, and a session in the index of a store: figures, which depend on the
-//! machine and are not held against anything.
+//! What a node's own list of revocations costs, how long a node takes to start with it, what idle sessions leave in its
+//! memory, and what one takes in the index of a store: figures, which depend on the machine and are not held against
+//! anything.
 //!
 //! 1. What is measured by memory is a process of its own: this binary again.
 //! 2. Keys are random, and asked for by the million, as with requests: a look-up has to fetch its own piece

@@ -2,7 +2,7 @@
 //!
 //! 1. Each begins with the login of a user of its own. Its cookie is read twice, and then thrown away: only a browser would
 //!    keep it. The node is in a process of its own.
-//! 2. The node keeps nothing of a session, but for the tokens that it remembers, which have a bound. That is asserted.
+//! 2. The node keeps nothing of a session, but for the tokens in its cache, which has a bound. That is asserted.
 //! 3. An index of sessions has a row for each: that is what it is for.
 
 use std::iter;
@@ -18,38 +18,38 @@ use crate::process::Memory;
 use crate::shapes::{CSRF, READ, Size};
 use support::{ring, with};
 
-/// The argument that makes this binary measure one node. How many tokens it remembers follows, and whether it has an index.
+/// The argument that makes this binary measure one node. How many tokens it caches follows, and whether it has an index.
 pub const WORD: &str = "sessions";
 
 /// Its memory is looked at after so many logins.
 const LOGINS: [usize; 3] = [10_000, 100_000, 1_000_000];
-/// What remembered tokens take at the most, in KiB.
-const REMEMBERED: u64 = 2048;
+/// What cached tokens take at the most, in KiB.
+const CACHED: u64 = 2048;
 /// What the allocator may keep for itself, in KiB.
 const ALLOCATOR: u64 = 1024;
 
 pub fn run() {
-    let remembered = CookieSettings::default().cached_tokens;
-    for (name, remembered, index) in [
-        ("remembers no tokens", 0, false),
-        ("remembers tokens", remembered, false),
-        ("the same, with an index", remembered, true),
+    let cached_tokens = CookieSettings::default().cached_tokens;
+    for (name, cached_tokens, index) in [
+        ("caches no tokens", 0, false),
+        ("caches tokens", cached_tokens, false),
+        ("the same, with an index", cached_tokens, true),
     ] {
-        let figures = ask(remembered, index);
+        let figures = ask(cached_tokens, index);
         let gained = figures.map(|memory| memory.saturating_sub(figures[0]));
         let [_, few, more, most] = gained;
         println!("  {name}: {} KiB; +{few}, +{more}, +{most} KiB", figures[0]);
         if !index {
-            let bound = ALLOCATOR + if remembered > 0 { REMEMBERED } else { 0 };
+            let bound = ALLOCATOR + if cached_tokens > 0 { CACHED } else { 0 };
             assert!(most <= bound, "more than {bound} KiB");
         }
     }
 }
 
-fn ask(remembered: usize, index: bool) -> [u64; 4] {
+fn ask(cached_tokens: usize, index: bool) -> [u64; 4] {
     let mut command = Command::new(std::env::current_exe().unwrap());
     let output = command
-        .args([WORD, &remembered.to_string(), &index.to_string()])
+        .args([WORD, &cached_tokens.to_string(), &index.to_string()])
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -57,9 +57,9 @@ fn ask(remembered: usize, index: bool) -> [u64; 4] {
 }
 
 /// The other process. It says its memory after one login, and after each of [`LOGINS`], in KiB.
-pub fn measure(remembered: &str, index: &str) {
+pub fn measure(cached_tokens: &str, index: &str) {
     let cookie = with(CookieSettings::plain_http(), |it| {
-        it.cached_tokens = remembered.parse().unwrap();
+        it.cached_tokens = cached_tokens.parse().unwrap();
     });
     let devices = with(DeviceSettings::default(), |it| {
         it.index = index.parse().unwrap();

@@ -4,22 +4,21 @@
 //! 2. A token is known by all of its text, under its own cookie, in its own number of parts.
 
 use proptest::prelude::*;
+use sealed_session::Sessions;
 use sealed_session::adapter::Incoming;
-use sealed_session::keys::{KeySource, Secret};
 use sealed_session::revoke::SessionId;
 use sealed_session::session::Rejected;
 use sealed_session::settings::{CookieSettings, PreviousCookie};
-use sealed_session::testing::{ManualClock, published_secret};
+use sealed_session::testing::{ManualClock, token_cache_stats};
 use sealed_session::time::{Clock, UnixMillis};
-use sealed_session::{KeyRing, Sessions};
-use support::{MINUTE, SECOND, builder, memory, with};
+use support::{DAY, MINUTE, SECOND, builder, memory, with};
 
-use super::direct::{load, login, sent};
-use super::twins::{Listed, secrets, write_keys};
+use super::direct::{load, login, sent, user};
+use super::twins::{Listed, Pair, RETIRING};
 
-pub fn caching(places: usize) -> CookieSettings {
+pub fn caching(slots: usize) -> CookieSettings {
     with(CookieSettings::plain_http(), |it| {
-        it.cached_tokens = places;
+        it.cached_tokens = slots;
     })
 }
 
@@ -43,50 +42,39 @@ pub fn outcome(sessions: &Sessions, cookie: &str) -> Option<Outcome> {
     Some((id, subject, held, rejected, writes))
 }
 
-/// Two nodes on one store, of which one remembers, and a key file that both read.
-struct Pair {
-    remembers: Sessions,
-    forgets: Sessions,
-    clock: ManualClock,
-    folder: tempfile::TempDir,
-    secrets: Vec<Secret>,
+/// What happens on two nodes, and the cookies that came of it.
+struct History {
+    pair: Pair,
     cookies: Vec<String>,
 }
 
-const RINGS: [Listed<'_>; 6] = [
+/// The key that retires seals in the first, as in the one that brings it back.
+const RINGS: [Listed<'_>; 8] = [
+    (&[RETIRING, 1], &[]),
     (&[1], &[]),
     (&[2, 1], &[]),
     (&[2], &[]),
     (&[2], &[1]),
     (&[1, 2], &[]),
     (&[3, 1], &[2]),
+    (&[RETIRING, 2, 1], &[]),
 ];
 
-impl Pair {
+impl History {
+    /// Few slots, so that tokens drive each other out.
     async fn start() -> Self {
         let clock = ManualClock::default();
-        let folder = tempfile::tempdir().unwrap();
-        let secrets = secrets();
-        write_keys(folder.path(), &secrets, RINGS[0], "");
         let store = memory(&clock);
-        let start = |places| {
-            builder(&clock, store.clone())
-                .key_source(KeySource::File(folder.path().join("keys.toml")))
-                .cookie(caching(places))
-        };
+        let stores = [store.clone(), store];
         Self {
-            remembers: start(64).start().await.unwrap(),
-            forgets: start(0).start().await.unwrap(),
-            clock,
-            folder,
-            secrets,
+            pair: Pair::start(64, RINGS[0], clock, stores, |it| it).await,
             cookies: Vec::new(),
         }
     }
 
     async fn step(&mut self, step: &Step) {
-        self.clock.advance(SECOND);
-        let node = &self.remembers;
+        self.pair.clock.advance(SECOND);
+        let node = &self.pair.caches;
         let at = |cookie: usize| match self.cookies.is_empty() {
             true => String::new(),
             false => self.cookies[cookie % self.cookies.len()].clone(),
@@ -115,32 +103,51 @@ impl Pair {
             Step::LogoutAll(cookie) => drop(load(node, &at(*cookie)).session.logout_all().await),
             Step::EndGroup => node.end_group("org", "acme").await.unwrap(),
             Step::EndEveryone => node.end_everyone().await.unwrap(),
-            Step::Wait(minutes) => self.clock.advance(*minutes * MINUTE),
+            Step::Wait(minutes) => self.pair.clock.advance(*minutes * MINUTE),
             Step::TurnBack(minutes) => {
                 let back = *minutes * MINUTE;
-                self.clock.set(self.clock_now().minus(back));
+                self.pair.clock.set(self.clock_now().minus(back));
             }
             Step::Keys(ring) => {
                 let ring = RINGS[ring % RINGS.len()];
-                write_keys(self.folder.path(), &self.secrets, ring, "");
-                for node in [&self.remembers, &self.forgets] {
-                    node.reload_keys().unwrap();
-                }
+                self.pair.keys(ring, "");
             }
             Step::Sweep => drop(node.sweep().await),
         }
         self.cookies.extend(new);
-        // Three times: what is new, what is remembered, and what was.
+        // Three times: what is new, what is cached, and what was.
         for cookie in &self.cookies {
-            let expected = outcome(&self.forgets, cookie);
+            let expected = outcome(&self.pair.opens, cookie);
             for _ in 0..3 {
-                assert_eq!(outcome(&self.remembers, cookie), expected, "after {step:?}");
+                let told = outcome(&self.pair.caches, cookie);
+                assert_eq!(told, expected, "after {step:?}");
             }
         }
     }
 
+    /// Whatever has happened, the one node still caches, and the other never did.
+    async fn ends(&self) {
+        let Pair {
+            caches,
+            opens,
+            clock,
+            ..
+        } = &self.pair;
+        // Wherever the clock was turned back to.
+        clock.advance(DAY);
+        let cookie = login(caches, "", "carol").await;
+        let before = token_cache_stats(caches).hits;
+        for node in [caches, opens] {
+            for _ in 0..3 {
+                assert_eq!(user(node, &cookie).as_deref(), Some("carol"));
+            }
+        }
+        assert_eq!(token_cache_stats(caches).hits - before, 2);
+        assert_eq!(token_cache_stats(opens).hits, 0);
+    }
+
     fn clock_now(&self) -> UnixMillis {
-        self.clock.now()
+        self.pair.clock.now()
     }
 
     fn clock_text(&self) -> String {
@@ -191,36 +198,18 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Opened twice, so that it is remembered.
-fn twice(sessions: &Sessions, cookie: &str) -> Option<String> {
+/// Read until it comes from the cache.
+fn cached(sessions: &Sessions, cookie: &str) -> Option<String> {
     load(sessions, cookie);
-    load(sessions, cookie).session.subject()
-}
-
-#[actix_web::test]
-async fn a_key_that_retires_takes_what_is_remembered_with_it() {
-    let clock = ManualClock::default();
-    let store = memory(&clock);
-    let retire = clock.now() + 30 * MINUTE;
-    let ring = KeyRing::builder()
-        .key(published_secret(1), UnixMillis::EPOCH, Some(retire))
-        .key(published_secret(2), retire, None);
-    let builder = builder(&clock, store).keys(ring.build().unwrap());
-    let sessions = builder.start().await.unwrap();
-    let cookie = login(&sessions, "", "alice").await;
-    assert!(twice(&sessions, &cookie).is_some());
-    clock.advance(30 * MINUTE - SECOND);
-    assert!(twice(&sessions, &cookie).is_some());
-    clock.advance(SECOND);
-    let session = load(&sessions, &cookie).session;
-    assert_eq!(session.subject(), None);
-    let retired = published_secret(1).key_id();
-    assert_eq!(session.rejected(), Some(Rejected::RetiredKey(retired)));
+    let before = token_cache_stats(sessions).hits;
+    let subject = user(sessions, cookie);
+    assert_eq!(token_cache_stats(sessions).hits, before + 1);
+    subject
 }
 
 /// Each has what it opened for itself.
 #[actix_web::test]
-async fn a_token_is_remembered_under_its_own_cookie_and_audience_alone() {
+async fn a_token_is_cached_under_its_own_cookie_and_audience_alone() {
     let clock = ManualClock::default();
     let start = async |audience: &str, name: &str| {
         let sessions = Sessions::builder(audience)
@@ -232,7 +221,7 @@ async fn a_token_is_remembered_under_its_own_cookie_and_audience_alone() {
     };
     let ours = start("test", "session").await;
     let cookie = login(&ours, "", "alice").await;
-    assert!(twice(&ours, &cookie).is_some());
+    assert!(cached(&ours, &cookie).is_some());
     let renamed = cookie.replacen("session=", "other=", 1);
     for (audience, name, sent) in [("test", "other", &renamed), ("test2", "session", &cookie)] {
         let other = start(audience, name).await;
@@ -240,6 +229,7 @@ async fn a_token_is_remembered_under_its_own_cookie_and_audience_alone() {
             let session = load(&other, sent).session;
             assert_eq!(session.rejected(), Some(Rejected::NotAuthentic));
         }
+        assert_eq!(token_cache_stats(&other).entries, 0);
     }
     // Nor under an earlier name of the same sessions.
     let both = with(support::cookie("session", "/"), |it| {
@@ -248,35 +238,15 @@ async fn a_token_is_remembered_under_its_own_cookie_and_audience_alone() {
     let both = builder(&clock, memory(&clock)).cookie(both);
     let both = both.start().await.unwrap();
     let cookie = login(&both, "", "alice").await;
-    assert!(twice(&both, &cookie).is_some());
+    assert!(cached(&both, &cookie).is_some());
+    let before = token_cache_stats(&both);
     let renamed = cookie.replacen("session=", "other=", 1);
     for _ in 0..3 {
         let session = load(&both, &renamed).session;
         assert_eq!(session.rejected(), Some(Rejected::NotAuthentic));
     }
-}
-
-#[actix_web::test]
-async fn a_large_session_is_remembered_whole_and_in_its_number_of_parts() {
-    let clock = ManualClock::default();
-    let cookie = with(caching(64), |it| it.max_chunks = 4);
-    let builder = builder(&clock, memory(&clock)).cookie(cookie);
-    let sessions = builder.start().await.unwrap();
-    let loaded = load(&sessions, "");
-    loaded.session.authenticate("alice").await.unwrap();
-    loaded.session.insert("large", "x".repeat(3_000)).unwrap();
-    let whole = sent(&sessions, loaded).await;
-    assert!(whole.contains("session.1="));
-    assert_eq!(twice(&sessions, &whole).as_deref(), Some("alice"));
-    // Without its last part, and with another one's.
-    let (first, rest) = whole.split_once("; session.1=").unwrap();
-    assert_eq!(twice(&sessions, first), None);
-    let mut rest = rest.as_bytes().to_vec();
-    let last = rest.len() - 5;
-    rest[last] = if rest[last] == b'A' { b'B' } else { b'A' };
-    let changed = format!("{first}; session.1={}", String::from_utf8(rest).unwrap());
-    assert_eq!(twice(&sessions, &changed), None);
-    assert_eq!(twice(&sessions, &whole).as_deref(), Some("alice"));
+    assert_eq!(token_cache_stats(&both), before);
+    assert!(cached(&both, &cookie).is_some());
 }
 
 /// The handlers of one request write to a record of their own.
@@ -285,25 +255,27 @@ async fn a_write_is_not_seen_by_another_request_with_the_same_cookie() {
     let clock = ManualClock::default();
     let sessions = builder(&clock, memory(&clock)).start().await.unwrap();
     let cookie = login(&sessions, "", "alice").await;
-    assert!(twice(&sessions, &cookie).is_some());
+    assert!(cached(&sessions, &cookie).is_some());
+    let before = token_cache_stats(&sessions).hits;
     let [one, two] = [(); 2].map(|()| load(&sessions, &cookie));
+    assert_eq!(token_cache_stats(&sessions).hits, before + 2);
     one.session.insert("a", 1).unwrap();
     assert_eq!(two.session.get::<i32>("a").unwrap(), None);
     two.session.insert("a", 2).unwrap();
     assert_eq!(one.session.get::<i32>("a").unwrap(), Some(1));
     let changed = sent(&sessions, one).await;
     assert_eq!(load(&sessions, &changed).session.get("a").unwrap(), Some(1));
-    assert_eq!(
-        load(&sessions, &cookie).session.get::<i32>("a").unwrap(),
-        None
-    );
+    let before = token_cache_stats(&sessions).hits;
+    let again = load(&sessions, &cookie).session;
+    assert_eq!(again.get::<i32>("a").unwrap(), None);
+    assert_eq!(token_cache_stats(&sessions).hits, before + 1);
 }
 
 #[actix_web::test]
-async fn so_many_tokens_cannot_be_remembered() {
+async fn so_many_tokens_cannot_be_cached() {
     let clock = ManualClock::default();
-    let start = async |places| {
-        let builder = builder(&clock, memory(&clock)).cookie(caching(places));
+    let start = async |slots| {
+        let builder = builder(&clock, memory(&clock)).cookie(caching(slots));
         builder.start().await.map(drop)
     };
     start(65_536).await.unwrap();
@@ -314,13 +286,14 @@ async fn so_many_tokens_cannot_be_remembered() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
-    fn nobody_can_tell_whether_a_node_remembers(steps in proptest::collection::vec(step(), 1..24)) {
+    fn nobody_can_tell_whether_a_node_caches(steps in proptest::collection::vec(step(), 1..24)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut pair = Pair::start().await;
+            let mut history = History::start().await;
             for step in &steps {
-                pair.step(step).await;
+                history.step(step).await;
             }
+            history.ends().await;
         });
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use sealed_session::store::Memory;
-use sealed_session::testing::{ManualClock, published_secret};
+use sealed_session::testing::{ManualClock, published_secret, token_cache_stats};
 use sealed_session::{
     KeyRing, Sessions, SessionsBuilder,
     adapter::{Incoming, Loaded},
@@ -66,6 +66,47 @@ fn every_vector_opens_or_is_rejected_as_it_says() {
         count += 1;
     }
     assert!(count >= 177, "{count} vectors");
+}
+
+/// A node with a cache, which has seen the token before from the third time on.
+#[actix_web::test]
+async fn every_vector_is_judged_alike_however_often_it_comes() {
+    let (mut found, mut refused) = (0, 0);
+    for (name, vector) in of(Kind::Session) {
+        let header = [cookie_header(&vector)];
+        let (sessions, _) = sessions_with(&vector, |builder| builder).await;
+        let told = || {
+            let session = load(&sessions, &header).session;
+            (session.id(), session.subject(), session.rejected())
+        };
+        let first = told();
+        for _ in 1..4 {
+            assert_eq!(told(), first, "{name}");
+        }
+        let (id, _, rejected) = first;
+        let stats = token_cache_stats(&sessions);
+        match &vector["expect"]["rejected"] {
+            Value::String(expected) => {
+                assert_eq!(rejected.map(kind), Some(&expected[..]), "{name}");
+                assert_eq!((id, stats.hits, stats.entries), (None, 0, 0), "{name}");
+                refused += 1;
+            }
+            _ => {
+                // A node refuses more: what is too large for its settings, or numbered higher than its list.
+                let id = id.map(|id| id.to_string());
+                let opened = vector["expect"]["opens"]["session"].as_str();
+                assert!(rejected.is_some() || id.as_deref() == opened, "{name}");
+                // A longer text is opened each time.
+                let is_kept = stats.entries == 1;
+                assert_eq!(stats.hits, if is_kept { 2 } else { 0 }, "{name}");
+                found += u32::from(is_kept);
+            }
+        }
+    }
+    assert!(
+        found >= 30 && refused >= 100,
+        "{found} found, {refused} refused"
+    );
 }
 
 #[actix_web::test]
@@ -278,11 +319,7 @@ fn millis(value: &Value) -> UnixMillis {
 }
 
 fn check(name: &str, vector: &Value) {
-    let cookies = vector["cookies"].as_object().unwrap();
-    let pairs = cookies
-        .iter()
-        .map(|(name, value)| format!("{name}={}", value.as_str().unwrap()));
-    let header = pairs.collect::<Vec<_>>().join("; ");
+    let header = cookie_header(vector);
     let audience = vector["audience"].as_str().unwrap();
     let found = inspect::token(
         &header,
@@ -304,6 +341,15 @@ fn check(name: &str, vector: &Value) {
         }
         (found, expected) => panic!("{name}: {found:?}, but expected {expected}"),
     }
+}
+
+/// What a browser sends of a session vector.
+fn cookie_header(vector: &Value) -> String {
+    let cookies = vector["cookies"].as_object().unwrap();
+    let pairs = cookies
+        .iter()
+        .map(|(name, value)| format!("{name}={}", value.as_str().unwrap()));
+    pairs.collect::<Vec<_>>().join("; ")
 }
 
 fn opens(name: &str, found: &Inspected, expected: &Value) {

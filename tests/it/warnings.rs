@@ -157,6 +157,30 @@ async fn a_secure_cookie_over_plain_http_is_one_warning() {
     assert_eq!(warnings(secure(), "/logout", &[far], 1).await, 0);
 }
 
+/// A node that was up for long takes no more time for it. Whoever deploys it so sees the warning before.
+#[actix_web::test]
+async fn of_the_first_thousand_secure_cookies_one_warns() {
+    for (before, warns) in [(10, 1), (999, 1), (1_000, 0)] {
+        let written = Written::default();
+        let _guard = written.listen();
+        let sessions = started("first", CookieSettings::default()).await;
+        let app = App::new()
+            .wrap(SessionMiddleware::new(&sessions))
+            .configure(support::routes);
+        let app = init_service(app).await;
+        let hosts = std::iter::repeat_n("localhost:8080", before);
+        for host in hosts.chain(["192.168.0.5:8080"]) {
+            assert_eq!(written.count("plain http"), 0);
+            let request = TestRequest::post().uri("/login/alice");
+            let request = request.insert_header(("host", host)).to_request();
+            let response = call_service(&app, request).await;
+            assert!(response.headers().contains_key("set-cookie"));
+        }
+        let warned = written.count("a Secure cookie was set over plain http");
+        assert_eq!(warned, warns, "after {before}");
+    }
+}
+
 /// What a client can bring about at will is no cause for alarm.
 #[actix_web::test]
 async fn nobody_can_fill_the_error_log() {

@@ -241,7 +241,7 @@ fn each_crate_is_named_where_it_belongs() {
     only_in("redis::", &["store/redis/", "store/mod.rs"]);
     only_in("percent_encoding::", &["actix/navigation.rs"]);
     only_in("rustls", &["store/redis/options.rs"]);
-    only_in("postcard", &["wire/layout.rs", "wire/row.rs"]);
+    only_in("postcard", &["wire/row.rs"]);
     only_in("smol_str::", &["record/", "session/devices/facts.rs"]);
     only_in(
         "constant_time_eq::",

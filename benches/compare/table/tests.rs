@@ -69,7 +69,7 @@ fn a_table_is_not_made_of_figures_that_are_missing_or_wrong() {
     let nothing = round(&[("request/reading-ours", f64::NAN)]);
     assert!(json(&[nothing]).unwrap_err().contains("noise"));
     // It was not opened, so it was not new.
-    let remembered = round(&[("read/new", 60.0)]);
-    assert!(json(&[remembered]).unwrap_err().contains("a part of it"));
+    let cached = round(&[("read/new", 60.0)]);
+    assert!(json(&[cached]).unwrap_err().contains("a part of it"));
     assert!(json(&[]).is_err());
 }

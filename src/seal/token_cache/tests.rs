@@ -3,6 +3,9 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 use super::*;
+use crate::ids::{Generation, SubjectKey};
+use crate::record::LoginFacts;
+use crate::time::UnixMillis;
 
 /// Something that a token could have been opened to.
 fn found() -> Opened {
@@ -13,12 +16,27 @@ fn found() -> Opened {
     Opened::of(record, KeyId::from_bytes([3; 16]), 26)
 }
 
+/// The same of somebody who has so many roles.
+fn found_with(roles: usize) -> Opened {
+    let mut record = Record::clone(&found().into_record());
+    record.login = Some(LoginFacts {
+        subject: "alice".into(),
+        key: SubjectKey::from_bytes([4; 16]),
+        generation: Generation::new(0),
+        at: UnixMillis::new(0),
+        roles: (0..roles).map(|number| format!("role{number}")).collect(),
+        groups: Vec::new(),
+        fingerprint: None,
+    });
+    Opened::of(Arc::new(record), KeyId::from_bytes([3; 16]), 26)
+}
+
 /// How many hold its record.
 fn holders(opened: &Opened) -> usize {
     Arc::strong_count(&opened.clone().into_record()) - 1
 }
 
-fn place(opened: &Opened) -> *const Record {
+fn address(opened: &Opened) -> *const Record {
     opened.record()
 }
 
@@ -48,11 +66,11 @@ fn only_the_very_token_is_found_and_only_once_it_came_twice() {
     assert!(tokens.get(&token, 2, opens).is_none());
     assert!(tokens.get(&token[1..], 1, opens).is_none());
     assert!(tokens.get(&[&token[..], b"x"].concat(), 1, opens).is_none());
-    for place in 0..token.len() {
+    for at in 0..token.len() {
         for bit in 0..8 {
             let mut other = token.clone();
-            other[place] ^= 1 << bit;
-            assert!(tokens.get(&other, 1, opens).is_none(), "{place}.{bit}");
+            other[at] ^= 1 << bit;
+            assert!(tokens.get(&other, 1, opens).is_none(), "{at}.{bit}");
         }
     }
     let stats = tokens.stats();
@@ -93,7 +111,7 @@ fn a_token_whose_mark_is_anothers_is_not_that_one() {
 }
 
 #[test]
-fn what_was_sealed_here_is_remembered_when_it_first_comes() {
+fn what_was_sealed_here_is_cached_when_it_first_comes() {
     let tokens = TokenCache::new(4);
     let token = text(1, 100);
     tokens.announce(&token[60..]);
@@ -103,7 +121,7 @@ fn what_was_sealed_here_is_remembered_when_it_first_comes() {
 }
 
 #[test]
-fn places_and_bytes_are_bounded_and_given_back() {
+fn slots_and_bytes_are_bounded_and_given_back() {
     let (tokens, found) = (TokenCache::new(1024), found());
     for number in 0..20_000 {
         let token = text(number, 3_000);
@@ -113,8 +131,8 @@ fn places_and_bytes_are_bounded_and_given_back() {
         assert!(held <= MOST_BYTES, "{held}");
     }
     let held = tokens.slots.iter().map(|slot| {
-        let kept = slot.content.lock().unwrap();
-        kept.token.as_ref().map_or(0, |token| token.bytes())
+        let content = slot.content.lock().unwrap();
+        content.token.as_ref().map_or(0, |token| token.bytes())
     });
     assert_eq!(held.sum::<usize>(), tokens.bytes.load(Ordering::Relaxed));
     let entries = tokens.stats().entries;
@@ -126,8 +144,27 @@ fn places_and_bytes_are_bounded_and_given_back() {
     assert_eq!(holders(&found), 1);
 }
 
+/// Each is a string of its own, so many small tokens could take more than was counted.
 #[test]
-fn one_place_holds_one_token_and_none_nothing() {
+fn roles_count_towards_the_bytes() {
+    let bytes_with = |roles| {
+        let tokens = TokenCache::new(1);
+        let token = text(1, 200);
+        tokens.announce(&token);
+        tokens.insert(&token, 1, &found_with(roles));
+        assert_eq!(tokens.stats().entries, 1);
+        tokens.bytes.load(Ordering::Relaxed)
+    };
+    assert_eq!(bytes_with(0), 2 * 200 + size_of::<Record>());
+    let roles = bytes_with(32) - bytes_with(0);
+    assert!(
+        roles >= 32 * (size_of::<String>() + "role31".len()),
+        "{roles}"
+    );
+}
+
+#[test]
+fn one_slot_holds_one_token_and_none_nothing() {
     let found = found();
     let (one, none) = (TokenCache::new(1), TokenCache::new(0));
     for number in 0..10 {
@@ -174,7 +211,7 @@ fn what_is_not_used_for_a_while_goes() {
 }
 
 #[test]
-fn a_place_that_somebody_looks_at_is_passed_by() {
+fn a_slot_that_somebody_looks_at_is_passed_by() {
     let tokens = TokenCache::new(1);
     let token = text(1, 50);
     tokens.announce(&token);
@@ -237,10 +274,10 @@ fn colliding() -> Vec<(Vec<u8>, u8, Opened)> {
 proptest! {
     #[test]
     fn tokens_that_collide_never_get_anothers_record(
-        places in 0..5_usize,
+        slots in 0..5_usize,
         happenings in proptest::collection::vec(happening(), 1..60),
     ) {
-        let (tokens, all) = (TokenCache::new(places), colliding());
+        let (tokens, all) = (TokenCache::new(slots), colliding());
         for happening in happenings {
             match happening {
                 Happening::Sealed(number) => tokens.announce(&all[number].0),
@@ -250,15 +287,15 @@ proptest! {
                     let (text, chunks, found) = &all[number];
                     match tokens.get(text, *chunks, opens) {
                         Some(again) => prop_assert!(std::ptr::eq(again.record(), found.record())),
-                        None => tokens.insert(text, *chunks, &found),
+                        None => tokens.insert(text, *chunks, found),
                     }
                 }
             }
             let held: Vec<_> = all.iter().filter(|it| holders(&it.2) > 1).collect();
             prop_assert!(held.iter().all(|it| holders(&it.2) == 2));
             prop_assert_eq!(tokens.stats().entries, held.len());
-            // Of those that collide one, and of the others one for a place.
-            prop_assert!(held.len() <= places.min(2));
+            // Of those that collide one, and of the others one for a slot.
+            prop_assert!(held.len() <= slots.min(2));
             let bytes = held.len() * (2 * 100 + size_of::<Record>());
             prop_assert_eq!(tokens.bytes.load(Ordering::Relaxed), bytes);
         }
@@ -274,16 +311,19 @@ fn of_two_that_collide_the_first_stays_until_it_is_not_used() {
         panic!()
     };
     for _ in 0..2 {
-        tokens.insert(one, 1, &first);
+        tokens.insert(one, 1, first);
     }
     for _ in 0..5 {
-        assert_eq!(place(&tokens.get(one, 1, opens).unwrap()), place(&first));
+        assert_eq!(address(&tokens.get(one, 1, opens).unwrap()), address(first));
         assert!(tokens.get(other, 1, opens).is_none());
-        tokens.insert(other, 1, &second);
+        tokens.insert(other, 1, second);
     }
     tokens.sweep();
     tokens.sweep();
-    tokens.insert(other, 1, &second);
-    assert_eq!(place(&tokens.get(other, 1, opens).unwrap()), place(&second));
+    tokens.insert(other, 1, second);
+    assert_eq!(
+        address(&tokens.get(other, 1, opens).unwrap()),
+        address(second)
+    );
     assert!(tokens.get(one, 1, opens).is_none());
 }

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cookie::CookieSettings;
@@ -5,6 +6,7 @@ use crate::error::Rejected;
 use crate::ids::KeyId;
 use crate::keys::{KeyRing, KeySource, Secret};
 use crate::random::SystemRandom;
+use crate::sessions::token_cache::watch;
 use crate::sessions::{Incoming, Loaded, Sessions};
 use crate::store::Memory;
 use crate::testing;
@@ -37,29 +39,29 @@ async fn what_was_opened_is_cached_until_the_ring_changes_or_it_is_not_used() {
     let sessions = builder.key_source(KeySource::File(path.clone()));
     let sessions = sessions.start().await.unwrap();
     let (_, cookie) = testing::login(&sessions, "alice").await.header();
-    let usage = || sessions.token_cache_stats();
-    let before = usage();
+    let stats = || sessions.token_cache_stats();
+    let before = stats();
     for _ in 0..3 {
         assert!(read(&sessions, &cookie));
     }
     // It was sealed here, so the first read puts it there.
-    let after = usage();
+    let after = stats();
     assert_eq!(
         (after.hits - before.hits, after.misses - before.misses),
         (2, 1)
     );
     assert_eq!(after.entries, 1);
     sessions.sweep().await.unwrap();
-    assert_eq!(usage().entries, 1, "it was used since the last time");
+    assert_eq!(stats().entries, 1, "it was used since the last time");
     sessions.sweep().await.unwrap();
-    assert_eq!(usage().entries, 0);
+    assert_eq!(stats().entries, 0);
     assert!(read(&sessions, &cookie));
-    assert_eq!(usage().entries, 1);
+    assert_eq!(stats().entries, 1);
     write_key(&path, &two);
     sessions.reload_keys().unwrap();
-    assert_eq!(usage().entries, 0);
+    assert_eq!(stats().entries, 0);
     assert!(!read(&sessions, &cookie));
-    assert_eq!(usage().entries, 0);
+    assert_eq!(stats().entries, 0);
 }
 
 /// A request that began before a change of the ring may add what it opened after the change.
@@ -120,6 +122,36 @@ async fn what_a_request_from_before_adds_is_judged_by_the_ring_of_the_next() {
             assert_eq!(sessions.token_cache_stats().hits, hits);
         }
     }
+}
+
+/// It runs for as long as all of the caches live, and nothing that runs keeps them: who drops the sessions has dropped them.
+#[tokio::test(start_paused = true)]
+async fn unused_tokens_go_within_two_minutes_and_the_watch_with_the_caches() {
+    let ring = KeyRing::generate().unwrap();
+    let builder = Sessions::builder("test").store(Memory::new()).keys(ring);
+    let sessions = builder.start().await.unwrap();
+    let (_, cookie) = testing::login(&sessions, "alice").await.header();
+    let entries = |sessions: &Sessions| sessions.token_cache_stats().entries;
+    let tokens = || Arc::downgrade(&sessions.engine.current.tokens);
+    let (cache, watching) = (tokens(), tokio::spawn(watch(vec![tokens()])));
+    for _ in 0..2 {
+        assert!(read(&sessions, &cookie));
+    }
+    for _ in 0..3 {
+        // Used since the last time, so it stays each minute.
+        assert!(read(&sessions, &cookie));
+        tokio::time::sleep(Duration::from_secs(59)).await;
+        assert_eq!(entries(&sessions), 1);
+    }
+    tokio::time::sleep(Duration::from_secs(121)).await;
+    assert_eq!(entries(&sessions), 0);
+    assert!(!watching.is_finished());
+    // Between two rounds.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    drop(sessions);
+    assert!(cache.upgrade().is_none());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(watching.is_finished());
 }
 
 #[tokio::test]
