@@ -16,11 +16,11 @@ use crate::sessions::{Sessions, Unavailable};
 /// The session of one cookie, and how it is asked for.
 pub(super) struct AttachedSession {
     sessions: Sessions,
-    loaded: Result<Session, TurnedAway>,
+    loaded: Result<Session, NotLoaded>,
 }
 
-/// The session could not be loaded.
-struct TurnedAway {
+/// Why there is no session.
+struct NotLoaded {
     unavailable: Unavailable,
     /// Whether anyone asked for it nevertheless.
     asked: Rc<Cell<bool>>,
@@ -38,25 +38,25 @@ pub(super) fn attach(request: &ServiceRequest, sessions: &Sessions, session: Ses
     attach_loaded(request, sessions, Ok(session));
 }
 
-/// Attaches that the session could not be loaded, and returns whether anyone asks for it.
-pub(super) fn attach_none(
+/// Attaches the reason why there is no session. The cell tells whether anyone asked for it.
+pub(super) fn attach_unavailable(
     request: &ServiceRequest,
     sessions: &Sessions,
     unavailable: Unavailable,
 ) -> Rc<Cell<bool>> {
     let asked = Rc::default();
-    let turned_away = TurnedAway {
+    let not_loaded = NotLoaded {
         unavailable,
         asked: Rc::clone(&asked),
     };
-    attach_loaded(request, sessions, Err(turned_away));
+    attach_loaded(request, sessions, Err(not_loaded));
     asked
 }
 
 fn attach_loaded(
     request: &ServiceRequest,
     sessions: &Sessions,
-    loaded: Result<Session, TurnedAway>,
+    loaded: Result<Session, NotLoaded>,
 ) {
     let mut extensions = request.extensions_mut();
     let outer = extensions.remove::<Attached>().map(Box::new);
@@ -98,11 +98,11 @@ impl AttachedSession {
     fn session(&self) -> Result<Session, NoSession> {
         match &self.loaded {
             Ok(session) => Ok(session.clone()),
-            Err(turned_away) => {
-                if !turned_away.asked.replace(true) {
+            Err(not_loaded) => {
+                if !not_loaded.asked.replace(true) {
                     self.sessions.note_unavailable();
                 }
-                Err(turned_away.unavailable.into())
+                Err(not_loaded.unavailable.into())
             }
         }
     }
@@ -110,7 +110,7 @@ impl AttachedSession {
     fn peek(&self) -> Result<Peek, NoSession> {
         match &self.loaded {
             Ok(session) => Ok(session.peek()),
-            Err(turned_away) => Err(turned_away.unavailable.into()),
+            Err(not_loaded) => Err(not_loaded.unavailable.into()),
         }
     }
 }

@@ -190,11 +190,11 @@ impl<S> SessionService<S> {
         S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
         B: MessageBody + 'static,
     {
-        let turned_away = extract::attach_none(&request, &self.sessions, unavailable);
+        let asked = extract::attach_unavailable(&request, &self.sessions, unavailable);
         let inner = self.service.call(request);
         Box::pin(async move {
             let result = inner.await;
-            let turned_away = turned_away.get();
+            let turned_away = asked.get();
             // Also where the handler took it for "nobody is logged in", as `Option<Authenticated>` does.
             let says_otherwise = move |status: StatusCode| turned_away && !status.is_server_error();
             match result {

@@ -2,8 +2,8 @@
 //!
 //! 1. Browsers drop a Secure cookie that comes over plain http, without a word: a login then seems to work
 //!    and nobody is logged in. On this machine itself most of them take it.
-//! 2. So the first such cookie for another host is one warning, in the whole life of these sessions. Only the first 1,000
-//!    cookies are looked at: all of them would make each write take 8 % more instructions.
+//! 2. So such a cookie for another host is one warning, in the whole life of these sessions. All of the first 1,000
+//!    responses that set one are looked at, and then one in 256: a write takes 8 % more instructions where each is.
 //! 3. Behind a proxy that ends TLS, the proxy's word counts (`Forwarded`, `X-Forwarded-Proto`). Whoever lies
 //!    there can keep the warning quiet, and nothing else.
 //! 4. The warning names the kind of host only: a client chooses the name.
@@ -17,7 +17,7 @@ use crate::sessions::{Committed, Sessions};
 /// Warns if the browser will drop what `outcome` sets.
 pub(super) fn warn_once(sessions: &Sessions, request: &HttpRequest, outcome: &Committed) {
     let mut cookies = outcome.cookies.iter();
-    if !cookies.any(|cookie| sets_a_value(cookie)) || !sessions.watches_for_plain_http() {
+    if !cookies.any(|cookie| sets_a_value(cookie)) || !sessions.should_check_plain_http() {
         return;
     }
     let connection = request.connection_info();

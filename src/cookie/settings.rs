@@ -63,7 +63,7 @@ pub struct CookieSettings {
     pub clear_site_data: Vec<SiteData>,
     /// How many opened tokens a node caches, rounded up to a power of two, at most 65,536: a browser sends the same token
     /// again and again, and to compare it takes less than to decrypt it. Whether its session counts is judged on each
-    /// request in any case. A token stays for one to two minutes after it last came. For each name of a cookie the cache
+    /// request in any case. A token stays for two minutes at most after it last came. For each name of a cookie the cache
     /// takes about 2 MiB at most, and 64 bytes for each of so many slots. `0`: none is cached, so that no opened session
     /// stays in memory beyond its request. Default: 1,024.
     pub cached_tokens: usize,

@@ -27,8 +27,8 @@ use words::word;
 
 pub(crate) use words::tag;
 
-/// Whether this build can tell a recorder. What takes long to count is not counted for nobody.
-pub(crate) fn has_recorder() -> bool {
+/// Whether this build can tell a recorder. Otherwise what takes long to count is not counted.
+pub(crate) fn can_record() -> bool {
     sink::IS_THERE
 }
 

@@ -64,10 +64,10 @@ pub(crate) fn open(
 }
 
 impl Opened {
-    /// Checks once more what may turn out otherwise the next time that the token comes. That its key opens is for the
-    /// caller to see.
-    pub(crate) fn recheck(&self, ring: &KeyRing, now: UnixMillis) -> Result<(), NotOpened> {
-        self.0.check(ring, now)
+    /// Checks once more what may turn out otherwise the next time that the token comes.
+    pub(super) fn recheck(self, ring: &KeyRing, now: UnixMillis) -> Result<Self, NotOpened> {
+        self.0.check(ring, now)?;
+        Ok(self)
     }
 
     pub(crate) fn record(&self) -> &Record {

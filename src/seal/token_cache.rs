@@ -25,8 +25,10 @@ use constant_time_eq::constant_time_eq;
 use zeroize::Zeroizing;
 
 use crate::ids::KeyId;
+use crate::keys::KeyRing;
 use crate::record::Record;
-use crate::seal::Opened;
+use crate::seal::{NotOpened, Opened};
+use crate::time::UnixMillis;
 
 /// About how many bytes the texts and records may take together.
 const MOST_BYTES: usize = 2 << 20;
@@ -66,13 +68,24 @@ struct CachedToken {
     opened: Opened,
 }
 
+/// What a cached token held when it was opened.
+pub(crate) struct Cached(Opened);
+
+impl Cached {
+    /// Checks what may have turned out otherwise since then. That its key opens tokens was seen when it was taken.
+    pub(crate) fn recheck(self, ring: &KeyRing, now: UnixMillis) -> Result<Opened, NotOpened> {
+        self.0.recheck(ring, now)
+    }
+}
+
 /// How the cache of tokens was used since the sessions started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenCacheStats {
     /// Tokens that were in the cache, and not opened again. Whether their sessions counted is another matter.
     pub hits: u64,
-    /// Tokens that were opened because they were not in the cache. What does not open is not counted.
+    /// Tokens that were opened because they were not in the cache, or their slot was in use. What does not open is not
+    /// counted.
     pub misses: u64,
     /// How many tokens are in the cache now.
     pub entries: usize,
@@ -87,7 +100,7 @@ impl CachedToken {
     fn bytes(&self) -> usize {
         let login = self.opened.record().login.as_ref();
         let roles = login.map_or(0, |login| login.roles.len());
-        2 * self.text.len() + size_of::<Record>() + roles * ROLE
+        size_of::<Self>() + 2 * self.text.len() + size_of::<Record>() + roles * ROLE
     }
 }
 
@@ -115,7 +128,7 @@ impl TokenCache {
         text: &[u8],
         chunks: u8,
         opens: impl FnOnce(&KeyId) -> bool,
-    ) -> Option<Opened> {
+    ) -> Option<Cached> {
         let (mark, slot) = self.slot(text)?;
         if slot.held.load(Ordering::Relaxed) != mark {
             return None;
@@ -128,7 +141,7 @@ impl TokenCache {
         let opened = token.opened.clone();
         content.is_used = true;
         content.hits = content.hits.wrapping_add(1);
-        Some(opened)
+        Some(Cached(opened))
     }
 
     /// A token was sealed that ends so. It comes with the next request, as a rule.
@@ -241,7 +254,7 @@ impl CacheSlot {
         }
     }
 
-    /// For those who can wait. Nobody holds it for longer than a comparison takes.
+    /// For those who can wait. Nobody holds it for longer than a comparison and a look into the ring take.
     fn lock(&self) -> MutexGuard<'_, SlotContent> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,7 +3,7 @@
 //! The store comes last because opening it may make a file. A start that fails before has made nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -355,7 +355,8 @@ impl SessionsBuilder {
             watch: watch.map(keys::Watch::new),
             log: log::Log::new(clock),
             _worker: worker.clone(),
-            plain_http_looks: AtomicU32::new(PLAIN_HTTP_LOOKS + 1),
+            plain_http: AtomicBool::new(false),
+            plain_http_checks: AtomicU32::new(0),
         });
         if let Some(watch) = &engine.watch {
             worker.repeat(watch.keep_up(Arc::downgrade(&engine), Engine::reload_keys));
@@ -368,9 +369,6 @@ impl SessionsBuilder {
         Ok(Sessions { engine })
     }
 }
-
-/// A warning that has not come by then would not be seen.
-const PLAIN_HTTP_LOOKS: u32 = 1_000;
 
 /// The cookie that is written, and those that are only read: one for each name.
 fn scopes(

@@ -34,8 +34,8 @@ impl Engine {
         let mut now = self.service.now();
         let mut closing = session.with(|state| state.close(&self.service, ticket.is_asset, now));
         let mut error = closing.refused.map(CommitError::from);
-        // What few requests wait for is boxed. All of them have room for this future, and with more than 1 KiB the
-        // allocator takes its slow path: a request that reads takes a quarter longer.
+        // What few requests wait for is boxed. Every request's future contains this one, and for more than 1,032 bytes
+        // glibc's malloc takes its slow path: a request that reads takes a quarter longer.
         if !closing.endings.is_empty() {
             let endings = mem::take(&mut closing.endings);
             let finished = Box::pin(self.finish(endings, &mut closing.change)).await;
@@ -91,7 +91,8 @@ impl Engine {
         }
     }
 
-    /// Waits for the ends that the handler started. Of several errors the last counts.
+    /// Waits for the ends that the handler started. Of several errors the last counts. What was to be removed is kept where
+    /// the browser holds a successor by now.
     async fn finish(
         &self,
         endings: Vec<EndingSession>,

@@ -1,7 +1,7 @@
 //! What requests need beside the rules of [`Service`]: the names and attributes of cookies, and the log.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use super::adapter::HeldCookies;
 use super::keys::Watch;
@@ -30,9 +30,10 @@ pub(super) struct Engine {
     pub(super) log: Log,
     /// Held for as long as anyone holds the sessions: it looks at the key file.
     pub(super) _worker: Arc<Worker>,
-    /// How often an adapter still looks whether a Secure cookie goes out over plain http, and one more. Zero: such a one
-    /// was reported.
-    pub(super) plain_http_looks: AtomicU32,
+    /// Whether a Secure cookie was set over plain http, and reported.
+    pub(super) plain_http: AtomicBool,
+    /// How often an adapter asked whether to check that.
+    pub(super) plain_http_checks: AtomicU32,
 }
 
 impl Engine {
@@ -59,7 +60,7 @@ impl Engine {
 pub(crate) struct Scope {
     pub(crate) template: Template,
     pub(crate) binding: Binding,
-    /// What was opened a moment ago. Who sweeps it holds it, and not the engine.
+    /// What was opened a moment ago. Shared, so that the sweep need not hold the engine.
     pub(crate) tokens: Arc<TokenCache>,
     /// Cookies of the same name and a different domain or path. A request does not tell them apart.
     pub(crate) others: Vec<Template>,
@@ -75,9 +76,8 @@ impl Scope {
         now: UnixMillis,
     ) -> Result<Opened, NotOpened> {
         let opens = |key: &KeyId| ring.key(key, now).is_some();
-        if let Some(opened) = self.tokens.get(text, chunks, opens) {
-            opened.recheck(ring, now)?;
-            return Ok(opened);
+        if let Some(cached) = self.tokens.get(text, chunks, opens) {
+            return cached.recheck(ring, now);
         }
         let opened = seal::open(text, chunks, ring, &self.binding, now)?;
         self.tokens.insert(text, chunks, &opened);

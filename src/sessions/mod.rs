@@ -343,26 +343,23 @@ impl Sessions {
         self.engine.commit(session, &ticket).await
     }
 
-    /// Whether an adapter should find out how the cookie that it sets goes out: the cookie is Secure, so browsers drop it
-    /// over plain http. True for the first 1,000 calls, until [`take_plain_http_warning`](Self::take_plain_http_warning)
-    /// says so too: to find out may take a tenth of a write.
-    pub fn watches_for_plain_http(&self) -> bool {
+    /// Whether an adapter should find out now how the cookies that it sets go out: browsers drop a Secure one over plain
+    /// http, and finding out may take a tenth of a write. Each call counts. True for the first 1,000 and one in 256 after
+    /// them, while the cookie is Secure and [`take_plain_http_warning`](Self::take_plain_http_warning) was not called.
+    pub fn should_check_plain_http(&self) -> bool {
         let engine = &self.engine;
-        let left = engine.plain_http_looks.load(Ordering::Relaxed);
-        if left <= 1 || !engine.current.template.is_secure() {
+        if !engine.current.template.is_secure() || engine.plain_http.load(Ordering::Relaxed) {
             return false;
         }
-        // Of calls at once two may count as one.
-        engine.plain_http_looks.store(left - 1, Ordering::Relaxed);
-        true
+        let before = engine.plain_http_checks.fetch_add(1, Ordering::Relaxed);
+        before < 1_000 || before.is_multiple_of(256)
     }
 
     /// Whether the cookie is Secure, at the first call; no other call says so. For an adapter that sees the cookie go
     /// out over plain http: it warns once.
     pub fn take_plain_http_warning(&self) -> bool {
         let engine = &self.engine;
-        engine.current.template.is_secure()
-            && engine.plain_http_looks.swap(0, Ordering::Relaxed) > 0
+        engine.current.template.is_secure() && !engine.plain_http.swap(true, Ordering::Relaxed)
     }
 
     /// Whether both are for the same cookie of the same application and environment.

@@ -14,8 +14,8 @@ const TELL: Duration = Duration::from_secs(1);
 /// After so many of these an entry goes that was not used since the last sweep: a minute.
 const SWEEP: u32 = 60;
 
-/// Does both until the sessions are dropped. It never holds them, be it for a moment: whoever drops the last ones may open
-/// their file again at once.
+/// Does both until the sessions are dropped. It never holds them, not even for a moment: whoever drops the last ones may
+/// open their file again at once.
 pub(super) async fn watch(caches: Vec<Weak<TokenCache>>) {
     let mut told = TokenCacheStats::default();
     for round in (1..=SWEEP).cycle() {
@@ -24,7 +24,7 @@ pub(super) async fn watch(caches: Vec<Weak<TokenCache>>) {
         let Some(caches) = living.collect::<Option<Vec<_>>>() else {
             return;
         };
-        if observe::has_recorder() {
+        if observe::can_record() {
             let now = stats(&caches);
             observe::token_cache(
                 now.hits.wrapping_sub(told.hits),

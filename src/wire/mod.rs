@@ -1,7 +1,6 @@
 //! Bytes only: how a token, a record and a value are laid out. Knows no cipher and no key.
 //!
-//! Where a comment says that something would take more instructions, `scripts/instructions` counted it without what the
-//! comment stands at.
+//! Where a comment says that something takes more instructions, `scripts/instructions` counted it with that code removed.
 
 pub(crate) mod chunks;
 pub(crate) mod envelope;

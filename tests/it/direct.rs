@@ -47,3 +47,12 @@ pub fn cart(sessions: &Sessions, cookie: &str) -> Option<String> {
 pub fn user(sessions: &Sessions, cookie: &str) -> Option<String> {
     load(sessions, cookie).session.subject()
 }
+
+/// The future of each request contains it.
+#[actix_web::test]
+async fn the_future_of_a_commit_is_small() {
+    let (sessions, _) = sessions().await;
+    let loaded = load(&sessions, "");
+    let size = size_of_val(&sessions.commit(&loaded.session, loaded.ticket));
+    assert!(size <= 512, "{size} bytes");
+}

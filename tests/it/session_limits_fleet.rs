@@ -291,8 +291,6 @@ async fn uses_that_a_store_does_not_answer_are_kept_to_a_number() {
     assert_eq!(it.nodes[0].close(SECOND).await, 0);
     it.stores[0].set(Mode::Up);
     eventually(|| async { it.stores[0].waiting() == 0 }).await;
-    // The others are written with their next use.
-    use_all().await;
     let seen = async |number: usize| {
         let rows = it
             .index()
@@ -302,8 +300,13 @@ async fn uses_that_a_store_does_not_answer_are_kept_to_a_number() {
             .rows;
         rows[0].last_seen == it.clock.now()
     };
+    // The others are written with their next use, once the node knows that the store has answered.
     for number in [0, 999, 1_000, 1_199] {
-        eventually(|| async { seen(number).await }).await;
+        eventually(|| async {
+            use_all().await;
+            seen(number).await
+        })
+        .await;
     }
 }
 
