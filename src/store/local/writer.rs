@@ -193,11 +193,12 @@ impl Writer {
         self.base = length;
         self.grown = 0;
         self.broken = None;
+        self.state.about_is_durable(&about);
+        // Before a mark goes: where none is left, nothing is outstanding.
+        self.state.all_durable();
         for (target, raised) in &raises {
             self.state.raised(*target, *raised);
         }
-        self.state.about_is_durable(&about);
-        self.state.all_durable();
         Ok(about)
     }
 }
