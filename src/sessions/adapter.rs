@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::candidates::Indexes;
+use super::candidates::{FoundCookies, Indexes};
 use crate::client::{ClientDevice, ClientFingerprint};
 use crate::error::StoreError;
 use crate::ids::KeyId;
@@ -109,6 +109,26 @@ pub(crate) struct HeldCookies {
     pub(crate) activity: bool,
     /// Whether it may be removed unasked: none of it can be a session.
     pub(crate) worthless: bool,
+}
+
+impl Ticket {
+    /// Marks the cookies, by their number from the current one on, that can be no session.
+    pub(super) fn mark_worthless(&mut self, is_worthless: impl Fn(usize) -> bool) {
+        let all = std::iter::once(&mut self.current).chain(&mut self.earlier);
+        for (index, cookies) in all.enumerate() {
+            cookies.worthless = !cookies.indexes.is_empty() && is_worthless(index);
+        }
+    }
+}
+
+impl HeldCookies {
+    pub(super) fn of(found: &FoundCookies<'_>) -> Self {
+        Self {
+            indexes: found.indexes(),
+            activity: found.activity().next().is_some(),
+            worthless: false,
+        }
+    }
 }
 
 /// This node cannot say whether an authentic cookie is a session: its list is too old, or too young.

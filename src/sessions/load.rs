@@ -61,61 +61,42 @@ impl Engine {
         &self,
         incoming: Incoming<'h, impl Iterator<Item = &'h [u8]> + Clone>,
     ) -> Result<Loaded, Unavailable> {
-        let Incoming {
-            lines,
-            fetch_dest,
-            is_cross_site,
-            client,
-            device,
-        } = incoming;
         let now = self.service.now();
         let ring = self.service.keys.load();
+        let rejects = self.service.client.binding == ClientBinding::Reject;
         let rules = Rules {
-            client: client.filter(|_| self.service.client.binding == ClientBinding::Reject),
+            client: incoming.client.filter(|_| rejects),
             ..self.service.rules_with(&ring, now)
         };
         let mut tried = Tried::default();
         let mut try_scope = |index, scope: &Scope| {
-            let found = FoundCookies::scan(lines.clone(), scope.template.name());
+            let found = FoundCookies::scan(incoming.lines.clone(), scope.template.name());
             self.try_each(&found, (index, scope), &ring, &rules, &mut tried);
-            HeldCookies {
-                indexes: found.indexes(),
-                activity: found.activity().next().is_some(),
-                worthless: false,
-            }
+            HeldCookies::of(&found)
         };
-        let mut current = try_scope(0, &self.current);
-        let mut earlier: Vec<_> = (1..)
-            .zip(&self.earlier)
-            .map(|(index, scope)| try_scope(index, scope))
-            .collect();
+        let mut ticket = Ticket {
+            current: try_scope(0, &self.current),
+            earlier: (1..)
+                .zip(&self.earlier)
+                .map(|(index, scope)| try_scope(index, scope))
+                .collect(),
+            old: None,
+            is_asset: incoming.fetch_dest.is_some_and(is_asset),
+        };
         let trusted = self.require_trust(&tried, now);
         self.report(&tried, trusted.is_ok());
         trusted?;
         let obstacle = self.obstacle(&tried, now);
         if tried.live.is_none() && obstacle.is_none() {
-            let all = std::iter::once(&mut current).chain(&mut earlier);
-            for (index, cookies) in all.enumerate() {
-                cookies.worthless = !cookies.indexes.is_empty() && tried.is_worthless(index);
-            }
+            ticket.mark_worthless(|index| tried.is_worthless(index));
         }
         let mut state = state(tried, obstacle);
-        let old = match &self.moving {
-            Some(moving) => move_in(moving, &self.service, &self.log, lines, &mut state, now)?,
-            None => None,
-        };
-        // Not before: a session that moves in takes the place of the state.
-        if is_cross_site {
-            state.is_sent_from_elsewhere();
+        if let Some(moving) = &self.moving {
+            let lines = incoming.lines;
+            ticket.old = move_in(moving, &self.service, &self.log, lines, &mut state, now)?;
         }
-        state.client = client;
-        state.device = device;
-        let ticket = Ticket {
-            current,
-            earlier,
-            old,
-            is_asset: fetch_dest.is_some_and(is_asset),
-        };
+        // Not before: a session that moves in takes the place of the state.
+        state.sent_by(incoming.client, incoming.device, incoming.is_cross_site);
         let session = Session::new(self.service.clone(), state);
         Ok(Loaded { session, ticket })
     }

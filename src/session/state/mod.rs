@@ -231,6 +231,19 @@ impl RequestState {
 
 /// # Looking
 impl RequestState {
+    /// Notes who sent the request. Another site's was let through, but must not put a session of its own making into the
+    /// browser.
+    pub(crate) fn sent_by(
+        &mut self,
+        client: Option<ClientFingerprint>,
+        device: Option<Box<ClientDevice>>,
+        is_cross_site: bool,
+    ) {
+        self.client = client;
+        self.device = device;
+        self.is_cross_site = is_cross_site;
+    }
+
     pub(crate) fn look(&mut self) {
         self.looked = true;
     }
@@ -336,11 +349,6 @@ impl RequestState {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Another site sent the request. It was let through, but must not put a session of its own making into the browser.
-    pub(crate) fn is_sent_from_elsewhere(&mut self) {
-        self.is_cross_site = true;
     }
 
     /// Whether there is a session and it still counts. One that ended during its request is dropped here;
