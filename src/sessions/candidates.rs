@@ -32,6 +32,13 @@ pub(crate) struct FoundCookies<'h> {
     activity: [Option<&'h [u8]>; MAX_ACTIVITY],
 }
 
+/// What may be a token: its first part, and which of each of the others goes with it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Candidate<'h> {
+    first: &'h [u8],
+    choice: usize,
+}
+
 const _: () = assert!(MAX_CHUNKS as u32 <= u8::BITS, "a bit for each");
 
 /// Some of the chunk indexes: a bit for each.
@@ -120,23 +127,30 @@ impl<'h> FoundCookies<'h> {
         Indexes(held.fold(0, |held, (index, _)| held | 1 << index))
     }
 
-    /// The texts of the tokens that the values may form, and over how many cookies each is spread.
+    /// The tokens that the values may form.
     ///
     /// Where a name occurs several times, the n-th first part goes with the n-th of the others, and then with
     /// the rest: an attacker who can set a cookie of our name may have set only one of the parts.
-    pub(crate) fn tokens(&self) -> impl Iterator<Item = Option<(u8, Cow<'h, [u8]>)>> + '_ {
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = Candidate<'h>> + '_ {
         let first = self.of(0).enumerate();
         first.flat_map(move |(nth, value)| {
-            let first = chunks::first(value);
-            let choices = match first {
+            let choices = match chunks::first(value) {
                 None | Some((1, _)) => 1,
                 Some((count, _)) => self.most(count),
             };
-            (0..choices).map(move |step| match first? {
-                (1, part) => Some((1, Cow::Borrowed(part))),
-                (count, part) => self.joined(count, part, (nth + step) % choices),
+            (0..choices).map(move |step| Candidate {
+                first: value,
+                choice: (nth + step) % choices,
             })
         })
+    }
+
+    /// The text of a token, and over how many cookies it is spread.
+    pub(crate) fn text(&self, candidate: Candidate<'h>) -> Option<(u8, Cow<'h, [u8]>)> {
+        match chunks::first(candidate.first)? {
+            (1, part) => Some((1, Cow::Borrowed(part))),
+            (count, part) => self.joined(count, part, candidate.choice),
+        }
     }
 
     /// How often the part occurs of which there are most, of a token of so many.

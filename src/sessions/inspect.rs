@@ -80,7 +80,11 @@ pub fn token(
     // A token has no equals sign, a header has at least one.
     let header = if text.contains('=') { text } else { &bare };
     let found = FoundCookies::scan(std::iter::once(header.as_bytes()), cookie);
-    let (chunks, token) = found.tokens().next().flatten().ok_or(Rejected::Malformed)?;
+    let (chunks, token) = found
+        .candidates()
+        .next()
+        .and_then(|it| found.text(it))
+        .ok_or(Rejected::Malformed)?;
     let binding = Binding::new(cookie, audience);
     let opened = seal::open(&token, chunks, keys, &binding, now);
     let opened = opened.map_err(|not_opened| Refused::from(not_opened).refusal.reason)?;

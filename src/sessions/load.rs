@@ -111,12 +111,12 @@ impl Engine {
         tried: &mut Tried,
     ) {
         tried.left_out |= !found.is_complete();
-        for (number, token) in found.tokens().enumerate() {
+        for (number, candidate) in found.candidates().enumerate() {
             if tried.opened == MAX_OPENED || number == MAX_TRIED {
                 tried.left_out = true;
                 return;
             }
-            let outcome = match token {
+            let outcome = match found.text(candidate) {
                 Some((chunks, text)) => scope
                     .open(&text, chunks, ring, rules.now)
                     .map_err(Refused::from)
