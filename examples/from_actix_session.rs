@@ -3,12 +3,13 @@
 //! `cargo run --example from_actix_session --features migrate-actix-session 127.0.0.1:8080 KEY`, where KEY is the old
 //! application's 64 bytes in base64url. docs/MIGRATION.md has the rest.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use actix_web::{App, HttpServer, Result, get, post};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use sealed_session::migrate::ActixSessionCookie;
 use sealed_session::store::Memory;
+use sealed_session::time::{Clock, SystemClock};
 use sealed_session::{KeyRing, Session, SessionMiddleware, Sessions}; // was: use actix_session::{Session, SessionMiddleware};
 
 /// As it was.
@@ -42,13 +43,9 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let address = address.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
     let key = key.ok_or("the old application's key is missing")?;
     // Until then whoever comes with the old cookie stays logged in. A configuration has a date.
-    let until = SystemTime::now() + Duration::from_secs(14 * 24 * 3600);
-    let old = ActixSessionCookie::new(
-        "id",
-        &BASE64_URL_SAFE_NO_PAD.decode(key)?,
-        until.try_into()?,
-    )?
-    .subject(|old| old.get("user_id"));
+    let until = SystemClock::default().now() + Duration::from_secs(14 * 24 * 3600);
+    let old = ActixSessionCookie::new("id", &BASE64_URL_SAFE_NO_PAD.decode(key)?, until)?
+        .subject(|old| old.get("user_id"));
     let builder = Sessions::builder("examples/from-actix-session").keys(KeyRing::generate()?);
     let sessions = builder.store(Memory::new()).migrate(old).start().await?;
     let app = move || {

@@ -12,7 +12,8 @@ use crate::time::UnixMillis;
 pub struct KeyRingBuilder(pub(super) KeyRing);
 
 impl KeyRingBuilder {
-    /// Adds a key that seals from `activate` on (until a newer one does) and opens until `retire`.
+    /// Adds a key that seals from `activate` on (until a newer one does) and opens until `retire`. One that is to seal at
+    /// once gets a time that has come by every node's clock: a minute ago.
     #[must_use]
     pub fn key(mut self, secret: Secret, activate: UnixMillis, retire: Option<UnixMillis>) -> Self {
         self.0.keys.push(Key::new(&secret, activate, retire));

@@ -51,7 +51,7 @@ enum Content {
 impl ActixSessionCookie {
     /// The cookie of this name (actix-session's default: `id`), encrypted under `key`, below the path `/` of
     /// the host alone. It is read before `until`, which lies no further ahead than the longest lifetime of a
-    /// session.
+    /// session, by the [clock](crate::SessionsBuilder::clock) of the sessions.
     ///
     /// `key` is what `actix_web::cookie::Key` was made from with `Key::from`, 64 bytes or more. Whatever it was
     /// made from, `Key::master` gives these bytes.

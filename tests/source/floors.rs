@@ -253,6 +253,7 @@ fn each_crate_is_named_where_it_belongs() {
     only_in("serde_json::", &["migrate/", BINARY]);
     only_in("CookieJar", &["migrate/old.rs"]);
     only_in("tempfile::", &["key_files/write.rs", "store/redb/"]);
+    only_in("rustix::", &["time/clock.rs"]);
 }
 
 #[test]
