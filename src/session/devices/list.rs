@@ -29,7 +29,8 @@ pub struct ListedSession {
     pub id: SessionId,
     /// When it began.
     pub created_at: UnixMillis,
-    /// When it was last used, exact to [`Lifetimes::refresh_after`](crate::time::Lifetimes::refresh_after).
+    /// When it was last used, exact to [`Lifetimes::refresh_after`](crate::time::Lifetimes::refresh_after); never before it
+    /// began.
     pub last_seen_at: UnixMillis,
     /// What it is called: `"Firefox on Linux"`, or what [`Login::label`](crate::Login::label) said; `"unknown device"` where
     /// nothing is known, or the key that sealed it has gone. Plain text: escape it in a page.
@@ -85,14 +86,15 @@ impl Session {
         let service = self.service();
         let (record, subject) = self.listed_as()?;
         let mut listed = service.list(subject).await?;
+        let last_seen_at = service.now().max(record.created);
         match listed.iter_mut().find(|it| it.id == record.id) {
-            Some(own) => (own.is_current, own.last_seen_at) = (true, service.now()),
+            Some(own) => (own.is_current, own.last_seen_at) = (true, last_seen_at),
             None => {
                 let device = self.with(|state| state.device.clone());
                 listed.push(ListedSession {
                     id: record.id,
                     created_at: record.created,
-                    last_seen_at: service.now(),
+                    last_seen_at,
                     label: named(device.as_deref().and_then(ClientDevice::label)),
                     is_remembered: record.class == Class::Remembered,
                     is_current: true,
@@ -163,7 +165,8 @@ impl Service {
                     listed.push(ListedSession {
                         id: row.session,
                         created_at: created,
-                        last_seen_at: row.last_seen,
+                        // The store's clock and this node's may differ.
+                        last_seen_at: row.last_seen.max(created),
                         label: named(Some(label)),
                         is_remembered,
                         is_current: false,
