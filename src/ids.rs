@@ -102,7 +102,7 @@ id! {
 
 id! {
     /// Names one secret of the key ring: derived from the secret, never chosen.
-    // It is moved in whole words then: a read of a token that is cached takes 4 % longer without.
+    // It is moved in whole words then. Without, a read of a cached token takes 4 % more time.
     #[repr(align(8))]
     KeyId
 }

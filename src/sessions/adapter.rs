@@ -102,6 +102,16 @@ pub struct Ticket {
     pub(crate) is_asset: bool,
 }
 
+impl Ticket {
+    /// Marks which cookies can be no session. They are numbered as they are read, the current one 0.
+    pub(super) fn mark_worthless(&mut self, is_worthless: impl Fn(usize) -> bool) {
+        let all = std::iter::once(&mut self.current).chain(&mut self.earlier);
+        for (index, cookies) in all.enumerate() {
+            cookies.worthless = !cookies.indexes.is_empty() && is_worthless(index);
+        }
+    }
+}
+
 /// What the request carried of one cookie.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HeldCookies {
@@ -109,16 +119,6 @@ pub(crate) struct HeldCookies {
     pub(crate) activity: bool,
     /// Whether it may be removed unasked: none of it can be a session.
     pub(crate) worthless: bool,
-}
-
-impl Ticket {
-    /// Marks the cookies, by their number from the current one on, that can be no session.
-    pub(super) fn mark_worthless(&mut self, is_worthless: impl Fn(usize) -> bool) {
-        let all = std::iter::once(&mut self.current).chain(&mut self.earlier);
-        for (index, cookies) in all.enumerate() {
-            cookies.worthless = !cookies.indexes.is_empty() && is_worthless(index);
-        }
-    }
 }
 
 impl HeldCookies {

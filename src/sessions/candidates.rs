@@ -145,7 +145,7 @@ impl<'h> FoundCookies<'h> {
         })
     }
 
-    /// The text of a token, and over how many cookies it is spread.
+    /// The text of a token, and over how many cookies it is spread. `None` if their number cannot be read, or one is missing.
     pub(crate) fn text(&self, candidate: Candidate<'h>) -> Option<(u8, Cow<'h, [u8]>)> {
         match chunks::first(candidate.first)? {
             (1, part) => Some((1, Cow::Borrowed(part))),

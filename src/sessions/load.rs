@@ -96,7 +96,7 @@ impl Engine {
             ticket.old = move_in(moving, &self.service, &self.log, lines, &mut state, now)?;
         }
         // Not before: a session that moves in takes the place of the state.
-        state.sent_by(incoming.client, incoming.device, incoming.is_cross_site);
+        state.set_sender(incoming.client, incoming.device, incoming.is_cross_site);
         let session = Session::new(self.service.clone(), state);
         Ok(Loaded { session, ticket })
     }

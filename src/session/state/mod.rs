@@ -218,6 +218,19 @@ impl RequestState {
         Self::present(held, others)
     }
 
+    /// Notes who sent the request. Another site's was let through, but must not put a session of its own making into the
+    /// browser.
+    pub(crate) fn set_sender(
+        &mut self,
+        client: Option<ClientFingerprint>,
+        device: Option<Box<ClientDevice>>,
+        is_cross_site: bool,
+    ) {
+        self.client = client;
+        self.device = device;
+        self.is_cross_site = is_cross_site;
+    }
+
     /// A session that another library kept, used just now. Whoever looks at it gets a cookie of ours.
     #[cfg(feature = "migrate-actix-session")]
     pub(crate) fn moved_in(record: Arc<Record>, freshness: Freshness) -> Self {
@@ -231,19 +244,6 @@ impl RequestState {
 
 /// # Looking
 impl RequestState {
-    /// Notes who sent the request. Another site's was let through, but must not put a session of its own making into the
-    /// browser.
-    pub(crate) fn sent_by(
-        &mut self,
-        client: Option<ClientFingerprint>,
-        device: Option<Box<ClientDevice>>,
-        is_cross_site: bool,
-    ) {
-        self.client = client;
-        self.device = device;
-        self.is_cross_site = is_cross_site;
-    }
-
     pub(crate) fn look(&mut self) {
         self.looked = true;
     }

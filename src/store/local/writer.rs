@@ -194,7 +194,7 @@ impl Writer {
         self.grown = 0;
         self.broken = None;
         self.state.about_is_durable(&about);
-        // Before a mark goes: where none is left, nothing is outstanding.
+        // Before a mark goes: whoever sees it gone is not told that it is outstanding.
         self.state.all_durable();
         for (target, raised) in &raises {
             self.state.raised(*target, *raised);
