@@ -79,8 +79,8 @@ impl Session {
     /// Asks the store whether the session still counts, as [`confirm`](Self::confirm) does.
     ///
     /// # Errors
-    /// [`LoginError::NotAuthenticated`] without a login, or where the session was ended meanwhile; else as
-    /// [`authenticate`](Self::authenticate).
+    /// [`LoginError::NotAuthenticated`] without a login, where the session was ended meanwhile, or where it has passed through
+    /// as many keys as a session can name; else as [`authenticate`](Self::authenticate).
     pub fn reauthenticate(&self) -> Login {
         let current = self.record(|record| Some((record.id, record.class, record.login.clone()?)));
         let Some((id, class, login)) = current.flatten() else {

@@ -307,10 +307,11 @@ impl SessionsBuilder {
         let random = self.random.unwrap_or_else(|| Arc::new(SystemRandom));
         let moving = move_in::prepare(self.plan, settings, &self.lifetimes, clock.now())?;
         let (ring, watch) = source.open(clock.now())?;
+        check_capacity(self.anonymous_capacity)?;
         let store = store.open()?;
+        // What only the store can tell: whether it is shared, and has an index.
         let trust = self.policy.trust;
         check_staleness(store.is_shared(), trust.max_staleness)?;
-        check_capacity(self.anonymous_capacity)?;
         let index = store.session_index();
         self.devices.check_store(store.name(), index.is_some())?;
         double_start::check_followers(&store)?;

@@ -13,7 +13,7 @@ use support::faulty::Faulty;
 use support::gate::during;
 use support::{Browser, DAY, HOUR, MINUTE, SECOND, builder, log, memory, unhurried};
 
-use super::direct::{load, login, user};
+use super::direct::{load, login, sent, user};
 use super::rotation::{Bench, key_of};
 use super::site::{Site, routes};
 
@@ -177,6 +177,32 @@ async fn a_revoked_key_ends_its_sessions_and_all_that_followed_from_them() {
     for browser in [&stays, &sealed_anew, &logged_in_since, &renewed, &unused] {
         browser.get("/me").await.leaves_alone();
     }
+}
+
+#[actix_web::test]
+async fn what_a_repeated_login_keeps_ends_with_the_key_that_it_came_through() {
+    let bench = Bench::start().await;
+    let sessions = &bench.node.sessions;
+    let leaked = bench.sealing();
+    // As whoever has the key could forge it: nothing is in it but the role.
+    let forged = load(sessions, "");
+    let login_as = forged.session.authenticate("mallory").remember(true);
+    login_as.roles(["admin"]).await.unwrap();
+    let forged = sent(sessions, forged).await;
+    bench.rotate();
+    bench.reload();
+    bench.clock.advance(HOUR);
+    let again = load(sessions, &forged);
+    again.session.reauthenticate().await.unwrap();
+    let again = sent(sessions, again).await;
+    assert!(load(sessions, &again).session.has_role("admin"));
+    let honest = login(sessions, "", "alice").await;
+    bench.revoke(leaked);
+    bench.reload();
+    let session = load(sessions, &again).session;
+    assert!(!session.has_role("admin"));
+    assert_eq!(session.rejected(), Some(Rejected::RevokedKey));
+    assert!(user(sessions, &honest).is_some());
 }
 
 #[actix_web::test]

@@ -2,11 +2,13 @@
 //!
 //! 1. The session from before is ended, and every other one whose cookie the request carried.
 //! 2. Its entries are taken over if they are the same user's, or nobody's, and fit beside the login.
+//! 3. What is taken over has passed through the keys of that session, and so has the new one then: entries, and the roles
+//!    and groups of a repeated login. Whoever had one of the keys may have made them up.
 
 use std::sync::Arc;
 
 use crate::ids::{KeyId, Serial, SessionId};
-use crate::record::Record;
+use crate::record::{KeyTrail, Record};
 use crate::revoke::Published;
 use crate::revoke::node::Attempt;
 use crate::session::before_login::{self, AnonymousEntries};
@@ -51,6 +53,13 @@ pub(super) fn prepare(
         // Else a forged login form replaces a live session by a stranger's.
         return Err(NotWritable::CrossSite.into());
     }
+    let record = match again {
+        Some(_) => Record {
+            keys: (before.predecessor.and_then(trail)).ok_or(LoginError::NotAuthenticated)?,
+            ..record
+        },
+        None => record,
+    };
     let (record, dropped) = inherit(record, before.predecessor, service)?;
     let now = service.now();
     let mut endings = Vec::new();
@@ -86,6 +95,13 @@ pub(super) fn prepare(
     })
 }
 
+/// The keys that what is taken over from a session has passed through. `None` if they are more than a trail can name.
+fn trail((old, opened_with): (&Arc<Record>, Option<KeyId>)) -> Option<KeyTrail> {
+    let mut keys = old.keys.clone();
+    let fits = opened_with.is_none_or(|key| keys.add(key));
+    fits.then_some(keys)
+}
+
 /// Gives the new session the entries of the old one, and its key trail, if that was the same user's or anonymous.
 /// Tells whether they were dropped, because they did not fit.
 fn inherit(
@@ -100,20 +116,17 @@ fn inherit(
         };
         same && !old.entries.is_empty()
     });
-    if let Some((old, opened_with)) = predecessor {
-        let mut keys = old.keys.clone();
-        // A trail names only so many keys.
-        if opened_with.is_none_or(|key| keys.add(key))
-            && let Some(entries) = before_login::inherited(old, &record.entries)
-        {
-            let with_entries = Record {
-                entries,
-                keys,
-                ..record.clone()
-            };
-            if service.room.admit(with_entries.longest_len()).is_ok() {
-                return Ok((with_entries, false));
-            }
+    if let Some((old, opened_with)) = predecessor
+        && let Some(keys) = trail((old, opened_with))
+        && let Some(entries) = before_login::inherited(old, &record.entries)
+    {
+        let with_entries = Record {
+            entries,
+            keys,
+            ..record.clone()
+        };
+        if service.room.admit(with_entries.longest_len()).is_ok() {
+            return Ok((with_entries, false));
         }
     }
     service.room.admit(record.longest_len())?;

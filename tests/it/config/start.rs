@@ -34,6 +34,7 @@ async fn a_start_that_fails_for_keys_or_settings_has_created_nothing() {
         on_redb("[lifetime]\nidle = \"2 days\""),
         on_redb("[cookie]\ndomain = \"example.org\""),
         good.replace("audience = \"a\"", "audience = \"\""),
+        good.replace("create = true", "create = true\nanonymous_capacity = 0"),
     ];
     for text in cases {
         let folder = folder();
