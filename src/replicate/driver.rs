@@ -6,6 +6,7 @@
 //! 4. Nothing here keeps the node alive: when the last handle to it is gone its tasks end.
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -14,10 +15,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::error::StoreError;
-use crate::ids::{SessionId, SubjectKey};
+use crate::ids::{RaiseId, SessionId, SubjectKey};
 use crate::lock::lock;
 use crate::observe;
-use crate::random;
+use crate::random::{self, Random};
 use crate::replicate::core::{
     ATTEMPT, Answer, Ask, Call, Core, Effect, Event, Reply, STARTED, Ticket,
 };
@@ -42,6 +43,7 @@ pub(super) struct Driver {
     core: Mutex<Core>,
     log: Arc<dyn ReplicatedLog>,
     clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
     worker: Arc<Worker>,
     /// Who waits for which reply.
     waiting: Mutex<HashMap<Ticket, oneshot::Sender<Result<Reply, StoreError>>>>,
@@ -69,6 +71,7 @@ impl Driver {
             core: Mutex::new(core),
             log,
             clock: start.clock.clone(),
+            random: start.random,
             worker: start.worker,
             waiting: Mutex::default(),
             tickets: AtomicU64::new(STARTED + 1),
@@ -156,7 +159,10 @@ impl Backend for Driver {
     }
 
     fn raise(&self, target: Target, spared: Option<SessionId>) -> Attempt<()> {
-        self.ask(Ask::Raise(target, spared), done)
+        match RaiseId::random(&*self.random) {
+            Ok(id) => self.ask(Ask::Raise(target, spared, id), done),
+            Err(error) => Box::pin(ready(Err(error.into()))),
+        }
     }
 
     fn read(&self, subjects: Vec<SubjectKey>) -> Attempt<Reading> {

@@ -5,12 +5,14 @@
 //! 3. A session that has ended has no say over others.
 
 use sealed_session::adapter::Incoming;
+use sealed_session::keys::{Random, RandomError, SystemRandom};
 use sealed_session::revoke::SubjectKey;
 use sealed_session::testing::ManualClock;
 use support::faulty::{Call, Faulty, Mode};
 use support::gate::during;
 use support::{Browser, Node, SECOND, builder, eventually, log};
 
+use super::direct::{load, login};
 use super::site::{routes, target};
 
 #[actix_web::test]
@@ -277,4 +279,31 @@ async fn equal_second_races_a_login_in_the_moment_of_a_logout_everywhere_holds()
             stolen.get("/me").await.is(401);
         }
     }
+}
+
+/// Of a machine that was cloned while its node started.
+#[derive(Debug)]
+struct SameStart;
+
+impl Random for SameStart {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        match bytes.len() {
+            8 => bytes.fill(7),
+            _ => SystemRandom.fill(bytes)?,
+        }
+        Ok(())
+    }
+}
+
+#[actix_web::test]
+async fn nodes_that_drew_the_same_at_their_start_take_no_logout_for_a_repeat() {
+    let clock = ManualClock::default();
+    let log = log(&clock);
+    let start = || builder(&clock, log.clone()).random(std::sync::Arc::new(SameStart));
+    let [one, other] = [start().start().await, start().start().await].map(Result::unwrap);
+    one.end_subject("alice").await.unwrap();
+    clock.advance(SECOND);
+    let cookie = login(&one, "", "alice").await;
+    other.end_subject("alice").await.unwrap();
+    eventually(async || load(&one, &cookie).session.subject().is_none()).await;
 }

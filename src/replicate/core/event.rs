@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::ids::{SessionId, SubjectKey};
+use crate::ids::{RaiseId, SessionId, SubjectKey};
 use crate::revoke::{
     Announcement, Cursor, Followed, Found, Incarnation, LogState, Published, Purpose, Raise,
     Raised, Reading, Receipt, Revocation, SnapshotEnd, Target,
@@ -45,8 +45,8 @@ pub(crate) enum Ask {
         revocation: Revocation,
         is_news: bool,
     },
-    /// The session that is spared.
-    Raise(Target, Option<SessionId>),
+    /// The session that is spared, and an id that was drawn for this raise.
+    Raise(Target, Option<SessionId>, RaiseId),
     Read(Vec<SubjectKey>),
     Find(SessionId, Vec<SubjectKey>),
     Sweep,

@@ -2,8 +2,8 @@
 //!
 //! [`Core::on`] takes an [`Event`] and answers with [`Effect`]s. Events are what a request asks for, the result of a
 //! call of the store, and timers; effects are calls, timers and answers to requests. Time comes with the
-//! event, ids and waits from a number that was drawn at the start. The driver carries effects out with tokio, the
-//! model checker in every order.
+//! event, and so do the ids of raises; waits come from a number that was drawn at the start. The driver carries effects
+//! out with tokio, the model checker in every order.
 //!
 //! What it knows is in [`state`]. Its parts, each with its own rules:
 //!

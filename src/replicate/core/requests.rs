@@ -29,7 +29,7 @@ impl Core {
                 self.requests.bulk.push_back((ticket, revocation));
                 self.next_bulk();
             }
-            Ask::Raise(target, spared) => self.ask_raise(ticket, target, spared),
+            Ask::Raise(target, spared, id) => self.ask_raise(ticket, target, spared, id),
             Ask::Read(subjects) => self.tell_and_read(ticket, subjects, None),
             Ask::Find(session, subjects) => self.call(Call::Find(ticket, session, subjects)),
             Ask::Sweep => self.sweep(Some(ticket)),
@@ -79,14 +79,18 @@ impl Core {
         self.next_bulk();
     }
 
-    fn ask_raise(&mut self, ticket: Ticket, target: Target, spared: Option<SessionId>) {
-        self.outbox.named = self.outbox.named.wrapping_add(1);
-        let id = u128::from(self.number) << 64 | u128::from(self.outbox.named);
+    fn ask_raise(
+        &mut self,
+        ticket: Ticket,
+        target: Target,
+        spared: Option<SessionId>,
+        id: RaiseId,
+    ) {
         // This raise takes the place of one that is outstanding, which has ended all that it does not spare, although
         // no generation says so yet: `a_raise_in_place_of_one_that_was_not_taken_spares_nobody_whom_that_ended`.
         let before = self.outbox.raises.get(&target);
         let outstanding = Outstanding {
-            id: RaiseId::from_bytes(id.to_be_bytes()),
+            id,
             spared: spared.filter(|_| before.is_none_or(|it| it.spared == spared)),
         };
         self.outbox.raises.insert(target, outstanding);

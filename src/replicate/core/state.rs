@@ -40,7 +40,7 @@ pub(crate) struct Core {
     /// disagree one is wrong, and it may be the one that forgets.
     pub(super) clocks_agree: bool,
     pub(super) unreadable: u64,
-    /// No other node has it.
+    /// What was drawn for this node.
     pub(super) number: u64,
     /// When the event happened that is being handled.
     pub(super) now: Moment,
@@ -114,8 +114,6 @@ pub(super) struct Outbox {
     /// The anonymous ones of them, by when their sessions began.
     pub(super) anonymous: BTreeSet<(UnixMillis, SessionId)>,
     pub(super) raises: BTreeMap<Target, Outstanding>,
-    /// How many raises were named.
-    pub(super) named: u64,
     /// A round of telling that is under way.
     pub(super) round: Option<Round>,
 }
@@ -150,7 +148,7 @@ pub(super) struct Requests {
 }
 
 impl Core {
-    /// A node that knows nothing yet. `number` was drawn for it, and no other one has it.
+    /// A node that knows nothing yet. `number` was drawn for it: the nodes of a fleet do not wait equally long.
     pub(crate) fn new(
         list: Arc<List>,
         completeness: Arc<Completeness>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::state::{Raising, Session, State, Wants};
 use super::{ALICE, Config, SUBJECT, Without, session_id};
 use crate::error::StoreError;
-use crate::ids::{Generation, Serial};
+use crate::ids::{Generation, RaiseId, Serial};
 use crate::replicate::core::{Ask, Call, Event, Reply, Ticket};
 use crate::revoke::{Published, Revocation, SessionEntry};
 use crate::time::{SKEW, UnixMillis};
@@ -83,7 +83,9 @@ impl State {
                 before |= 1 << number;
             }
         }
-        let ask = Ask::Raise(SUBJECT, spares.map(session_id));
+        let drawn = 1 + self.seen.raises.len() as u128;
+        let id = RaiseId::from_bytes(drawn.to_be_bytes());
+        let ask = Ask::Raise(SUBJECT, spares.map(session_id), id);
         self.ask(config, node, ask, Wants::Raise(before));
         if let Some(Call::Raise(raise, _)) = self.calls.last().map(|it| &it.call) {
             self.seen.raises.push(Raising {

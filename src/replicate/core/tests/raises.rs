@@ -1,7 +1,8 @@
 //! Raises: in place of one that is outstanding, and where no replica has them.
 
 use super::*;
-use crate::ids::SessionId;
+use crate::ids::{RaiseId, SessionId};
+use crate::random::SystemRandom;
 use crate::replicate::core::event::RaiseFor;
 use crate::revoke::{Raise, Raised, SubjectEntry, Target};
 
@@ -10,7 +11,8 @@ const CALLER: SessionId = SessionId::from_bytes([7; 16]);
 
 /// Asks for a raise, and takes the call of the store.
 fn ask(bench: &mut Bench, spared: Option<SessionId>) -> (Raise, RaiseFor) {
-    bench.happens(0, Event::Asked(1, Ask::Raise(TARGET, spared)));
+    let id = RaiseId::random(&SystemRandom).unwrap();
+    bench.happens(0, Event::Asked(1, Ask::Raise(TARGET, spared, id)));
     told(bench)
 }
 
