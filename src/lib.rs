@@ -34,7 +34,8 @@
 //!
 //! When the response is ready, the session is sealed into its cookie if anything changed, and a response
 //! that does not touch it costs nothing. A request is checked against the node's own copy of the
-//! revocations: no I/O. Only logins and logouts speak to the **[`store`]**.
+//! revocations: no I/O. Only logins, logouts, renewals and [`confirm`](Session::confirm) speak to the **[`store`]**;
+//! where sessions are listed ([`DeviceSettings`](settings::DeviceSettings)), lists and uses do too.
 //!
 //! **[Keys](keys)** come from a file that the command line `sealed-session keys` makes and rotates. A new
 //! key opens before it seals, an old one opens until its last session has ended.

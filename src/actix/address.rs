@@ -1,4 +1,4 @@
-//! Where a request comes from.
+//! The extractor [`ClientAddress`]: the IP address of the client, also behind proxies.
 
 use std::future::{Ready, ready};
 use std::net::IpAddr;

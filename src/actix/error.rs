@@ -1,7 +1,7 @@
 //! Which answer each error is.
 //!
-//! The body is the status in words: what went wrong inside is for the log. Only that a session is too large is told,
-//! with its size, and why a request counts as another site's, because somebody can do something about it.
+//! The body is the status in words: what went wrong inside is for the log. Only 413, with the size, and 403 say why, because
+//! somebody can do something about it.
 //!
 //! Every 401 carries the challenge that RFC 9110 (section 15.5.2) demands: the scheme `Cookie`, which no
 //! browser knows and none opens a window for, with the realm `session`. It is the same for all

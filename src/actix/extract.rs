@@ -1,4 +1,5 @@
-//! Getting at the session of a request.
+//! [`SessionExt`] and the extractors [`Session`], [`TypedSession`] and [`Authenticated`]; how the middleware attaches a
+//! session, or that there is none to be had (503).
 
 use std::cell::Cell;
 use std::future::{Ready, ready};

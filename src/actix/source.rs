@@ -1,4 +1,4 @@
-//! The parts of a request that tell where it comes from.
+//! Of which site a request is (`Sec-Fetch-Site`, `Origin`, `Host`), for `csrf`.
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;

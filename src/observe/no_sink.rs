@@ -1,4 +1,4 @@
-//! In the place of `sink`, without its feature: to nobody.
+//! In the place of `sink`, without the feature `metrics`: metrics go nowhere.
 
 use super::catalog::MetricKind;
 

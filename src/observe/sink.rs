@@ -1,4 +1,4 @@
-//! To the recorder that the application installed.
+//! Metrics go to the recorder that the application installed (feature `metrics`).
 
 use metrics::Unit;
 

@@ -1,7 +1,7 @@
 //! How far a node's list can be relied on.
 //!
 //! A store of this process has no other writers, and the list is the store: it is always complete. Behind a
-//! shared store three things can be missing:
+//! shared store two things can be missing:
 //!
 //! 1. what others published since this node last heard of everything: a number, the *staleness*;
 //! 2. what the store has lost and others have not restored yet. A node that was not whole when the store was

@@ -1,8 +1,8 @@
 //! The contract of a store that nodes share.
 //!
-//! Such a store is a log that every node follows. It is told and asked at logins and logouts only: requests are
-//! checked against the node's own list. It sees no keys, no names, no records and no plaintext. A store of one
-//! process keeps a [`Journal`](crate::revoke::Journal) instead, which promises much less.
+//! Such a store is a log that every node follows. Of requests only logins, logouts, renewals and `confirm` tell it
+//! something or ask it: the others are checked against the node's own list. It sees no keys, no names, no records and
+//! no plaintext. A store of one process keeps a [`Journal`](crate::revoke::Journal) instead, which promises much less.
 
 use std::fmt;
 use std::sync::Arc;

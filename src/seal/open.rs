@@ -1,4 +1,5 @@
-//! Opening a token: authentic, made by an honest node, and not through a revoked key.
+//! Opening a token: authentic, a record that an honest node may have made, not ahead of the clock, not through a revoked
+//! key. The last two are checked for a cached one too.
 
 use std::sync::Arc;
 

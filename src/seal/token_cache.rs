@@ -11,11 +11,11 @@
 //!    fill slots with them, and costs the others a decryption.
 //! 4. A token gets in when it comes for the second time, or for the first if it was sealed here. One that comes once leaves
 //!    only a mark, and evicts nothing.
-//! 5. Nobody waits: a slot that somebody else uses is passed by, and the token is opened as if it were new.
-//! 6. Slots and bytes are bounded. A new ring clears the cache; a request that began before it may still add an entry,
-//!    which the next request judges by its own ring. What is not used, or whose key has retired, goes within two minutes.
-//!    The text, which is a session to whoever holds it, is erased. The record is freed like that of any request, which
-//!    may hold it at that moment.
+//! 5. No request waits: a slot that somebody else uses is passed by, and the token is opened as if it were new.
+//! 6. Slots and bytes are bounded. A text of more than 4,096 bytes is never kept. A new ring clears the cache; a request
+//!    that began before it may still add an entry, which the next request judges by its own ring. What is not used, or
+//!    whose key has retired, goes within two minutes. The text, which is a session to whoever holds it, is erased. The
+//!    record is freed like that of any request, which may hold it at that moment.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

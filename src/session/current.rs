@@ -1,4 +1,4 @@
-//! The facts of a session in one piece.
+//! `Session::current`: all facts of a session in one struct.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Ending a session, all of a user's, or everyone's; also renewing one and starting over.
+//! Ending a session, all of a user's, all others (`logout_others`), or everyone's; also renewing one and starting over.
 
 use std::sync::Arc;
 

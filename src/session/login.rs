@@ -1,4 +1,7 @@
 //! Logging in: a new session, and the end of the one before.
+//!
+//! In this order: the generations are read and a place is reserved, what was before is ended, the new session takes its
+//! place, and its row is written.
 
 mod begin;
 

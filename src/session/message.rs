@@ -1,4 +1,4 @@
-//! A message for a page.
+//! A flash message and its kinds.
 
 use serde::{Deserialize, Serialize};
 

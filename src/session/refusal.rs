@@ -73,7 +73,7 @@ impl Refusal {
         matches!(self.standing, Standing::Dead | Standing::Replaced { .. })
     }
 
-    /// Whether finding out took a run of the cipher.
+    /// Whether it counts towards the candidates that may be opened.
     pub(crate) fn cost_a_cipher_run(&self) -> bool {
         self.is_authentic() || matches!(self.reason, Rejected::NotAuthentic | Rejected::Implausible)
     }

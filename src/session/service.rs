@@ -1,4 +1,5 @@
-//! The rules that all sessions of one cookie share, without the cookie: how one begins, is judged and is ended.
+//! The rules that all sessions of one cookie share, without the cookie: how one begins, is judged and is ended, and for
+//! how long its end is kept.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,12 +1,14 @@
 //! The check: does this authentic session still count?
 //!
-//! One function ([`Rules::judge`]) combines every reason but 6 to 8 for which it may not, at loading and again before
-//! sealing. A session is refused when any of them holds:
+//! One function ([`Rules::judge`]) combines every reason but 6 to 8 for which it may not: at loading, while the request
+//! runs, and again before sealing. [`Rules::check_open`] judges open streams and rows of the index, to which a renewal is
+//! no end. A session is refused when any of them holds:
 //!
 //! 1. its absolute end or its idle limit has passed. The idle limit counts from the last use: the later of what its
 //!    data and its activity cookie say. The last use lies beside the record and is never part of it;
 //! 2. it began at or before the time that the operator sets, or the one since which the list is complete;
-//! 3. its generation, one of its groups', or everyone's is below the list's;
+//! 3. its generation, one of its groups', or everyone's is below the list's, or the target is marked while a raise of
+//!    its generation is outstanding;
 //! 4. its serial is below the list's, less the one that a renewal's grace still lets read;
 //! 5. it is anonymous and began at or before the time up to which ends of anonymous sessions were dropped;
 //! 6. at loading: it could not be sealed again, because it passed through too many keys or a limit was lowered. Every
@@ -14,7 +16,9 @@
 //! 7. at loading, where the settings say so: its login came from a client that looked otherwise. To another request it
 //!    may still count;
 //! 8. a key that it passed through was revoked. That is no property of the record alone, so it is checked where the
-//!    ring is: at opening (`seal`), and while a request runs by [`Service::check_keys`].
+//!    ring is: at opening (`seal`), and while a request runs by [`Service::check_keys`];
+//! 9. a generation that it carries lies further ahead than the list and the clock can explain. The clock may be wrong,
+//!    so the browser keeps the cookie.
 //!
 //! [`Service::check_keys`]: crate::session::service::Service::check_keys
 

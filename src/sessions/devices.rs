@@ -1,4 +1,4 @@
-//! Devices, for administrators and for adapters to web frameworks.
+//! Methods of [`Sessions`] for devices: listing and ending a user's, and a request's device for adapters.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,5 @@
-//! What requests need beside the rules of [`Service`]: the names and attributes of cookies, and the log.
+//! What requests need beside the rules of [`Service`]: the names and attributes of cookies, and the log; opening a token
+//! or taking it from the cache; replacing the key ring.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};

@@ -1,9 +1,10 @@
 //! From Cookie headers to a session.
 //!
 //! 1. Candidates are tried in the order in which they came, those of the current cookie first, then those of
-//!    cookies from earlier settings. Few may cost a run of the cipher.
-//! 2. The first live session counts, and of several live cookies of it the newest: its serial decides, then the
-//!    time of its sealing.
+//!    cookies from earlier settings. Few may be opened. What is cached counts as opened, and so does what a revoked
+//!    key sealed.
+//! 2. The first live session counts, unless its cookie only reads (the grace of a renewal) and a later one's does not.
+//!    Of several live cookies of it the newest counts: its serial decides, then the time of its sealing.
 //! 3. A refusal decides whether another session may begin over the cookie, and whether it may be removed.
 
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use crate::sessions::engine::{Engine, Scope};
 use crate::sessions::move_in::move_in;
 use crate::time::{SKEW, UnixMillis};
 
-/// How many of a request's candidates may cost a run of the cipher.
+/// How many of a request's candidates may be opened, those that are cached included.
 const MAX_OPENED: usize = 4;
 
 /// How many of one name are looked at. Parts of a large session can be joined in more ways.

@@ -1,7 +1,8 @@
-//! The path of a request, from Cookie to Set-Cookie.
+//! [`Sessions`], the handle of an application: ends for administrators, health, sweep and close, and what adapters call.
 //!
-//! [`Engine::load`] and [`Engine::commit`] are the two halves. Everything that they combine is made
-//! elsewhere: opening, checking, the session's own rules, sealing, rendering.
+//! The path of a request, from Cookie to Set-Cookie, has two halves: [`Engine::load`] in `load`, [`Engine::commit`] in
+//! `commit`. Everything that they combine is made elsewhere: opening, checking, the session's own rules, sealing,
+//! rendering.
 
 mod adapter;
 mod builder;

@@ -1,6 +1,7 @@
 //! Clocks.
 //!
-//! Time is an input. Nothing in this crate but [`SystemClock`] asks the machine what time it is.
+//! Time is an input. Nothing in this crate but [`SystemClock`] asks the machine what time it is, and the conformance
+//! suite, for intervals.
 
 use std::fmt;
 use std::time::{Duration, Instant};

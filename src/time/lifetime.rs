@@ -6,6 +6,8 @@
 //!    a session past its absolute end.
 //! 3. Both are enforced by the server. The cookie's Max-Age is only a courtesy to the browser.
 //! 4. No limit exceeds 400 days, the age that browsers grant a cookie (RFC 6265bis, section 5.5).
+//! 5. Three more lengths of time stand here: how often the browser is told of a use (`refresh_after`), the grace of a
+//!    renewal, and by how much clocks may differ.
 
 use std::time::Duration;
 

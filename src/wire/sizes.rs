@@ -1,4 +1,4 @@
-//! The largest that a browser takes.
+//! The largest cookie, the most parts, the longest token.
 
 /// The most bytes of one rendered Set-Cookie value that browsers take, and any setting allows.
 pub const MAX_COOKIE: usize = 4096;

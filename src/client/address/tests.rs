@@ -1,3 +1,5 @@
+//! From which address a request comes: trusted proxies, both headers, and what clients forge in them.
+
 use proptest::prelude::*;
 
 use super::*;

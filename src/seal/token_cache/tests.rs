@@ -1,3 +1,5 @@
+//! What gets into the cache and stays there, whatever comes in which order, and that its bounds hold.
+
 use proptest::prelude::*;
 
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! Somebody's devices: which sessions a user has, for the user and for a limit.
 //!
 //! 1. Off unless the settings turn it on. Where it is on, no request waits for it but one that asks for a list, or ends a
-//!    listed session, and a login under a limit.
+//!    listed session; a login under a limit, or on a store of one process; and a `reauthenticate`, which keeps the label.
 //! 2. A row of the index is a hint. Before a session is shown, or counts against a limit, it is judged by the rules that
-//!    its cookie would be judged by ([`judge`]). So a session that has ended is never shown.
+//!    its cookie would be judged by ([`judge`]). So a session that has ended, as far as this node knows, is never shown.
 //! 3. A login under a limit reserves a row while the store is read, in the same round trip ([`place`]).
 //! 4. A node writes when a session was last seen together with the activity cookie, which says the same to the browser, or
 //!    when it is sealed; once in `refresh_after` at the most ([`seen`]). A row that is missing comes back with that.

@@ -1,4 +1,4 @@
-//! Closing a session: the response's part.
+//! What the response has to do: nothing, an activity cookie, seal, renew or remove; and when the browser is told of a use.
 
 use std::mem;
 use std::sync::Arc;

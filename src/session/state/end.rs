@@ -1,4 +1,4 @@
-//! Ending the session.
+//! What an end makes of the state: which cookies cannot be ended here, the others of the request, `logout_others`.
 
 use std::mem;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The login's view of what was before it, and what it leaves.
+//! Which of the request's sessions a login takes over and ends, and putting the new one in place.
 
 use std::sync::Arc;
 

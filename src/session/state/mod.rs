@@ -1,15 +1,17 @@
 //! One request's session, behind the handle.
 //!
-//! Every rule about writing to a session is in this folder. The session is one of the variants of [`Presence`] at
-//! any time. No code of the application runs in here: it would run under a lock.
+//! Every rule about writing to a session is in this folder, but why a refused cookie is an obstacle, which is in
+//! `refusal`. The session is one of the variants of [`Presence`] at any time. No code of the application runs in here:
+//! it would run under a lock.
 //!
-//! A cookie that is no session is no obstacle: a handler may begin a new session over it. There are three exceptions,
+//! A cookie that is no session is no obstacle: a handler may begin a new session over it. There are four exceptions,
 //! in which only a login sets a cookie. For 1 and 2 a page that has to store something before calls
 //! [`RequestState::start_over`]:
 //!
 //! 1. The browser replaced the cookie, or gave it up, a moment ago. It holds or awaits a successor.
 //! 2. The cookie may be a session elsewhere, or later.
 //! 3. The request began with a live session that ended meanwhile, and it did not log out itself.
+//! 4. Another site sent the request, to an exempt path. This holds wherever there is no session, also without a cookie.
 
 mod close;
 mod end;

@@ -1,4 +1,4 @@
-//! Writing entries, and asking for a new cookie.
+//! Writing entries, asking for a new cookie, binding a token against cross-site requests, starting over.
 
 use std::mem;
 use std::sync::Arc;

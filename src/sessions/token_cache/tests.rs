@@ -1,3 +1,5 @@
+//! The cache of tokens in the path of a request: what gets in, and what makes it go.
+
 use std::sync::Arc;
 use std::time::Duration;
 
