@@ -12,7 +12,7 @@ pub(crate) const MAX_OUTAGE: Duration = Duration::from_secs(300);
 /// A store tells that it is there once a second, so a list that lacks nothing may be 1.5 s old.
 const LEAST_STALENESS: Duration = Duration::from_secs(3);
 
-/// What to do while this node's revocation list is older than it may be
+/// What to do while this node's revocation list is older than it may be, or may lack what a lost store held
 /// ([`SessionsBuilder::when_stale`](crate::SessionsBuilder::when_stale)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
