@@ -6,7 +6,6 @@
 //! 4. Nothing here keeps the node alive: when the last handle to it is gone its tasks end.
 
 use std::collections::HashMap;
-use std::future::ready;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -44,6 +43,8 @@ pub(super) struct Driver {
     log: Arc<dyn ReplicatedLog>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    /// What was drawn at the start.
+    number: u64,
     worker: Arc<Worker>,
     /// Who waits for which reply.
     waiting: Mutex<HashMap<Ticket, oneshot::Sender<Result<Reply, StoreError>>>>,
@@ -59,12 +60,13 @@ impl Driver {
         let list = Arc::new(List::default());
         let completeness = Arc::new(Completeness::shared());
         let bytes: [u8; 8] = random::bytes(&*start.random)?;
+        let number = u64::from_be_bytes(bytes);
         let core = Core::new(
             list.clone(),
             completeness.clone(),
             start.trust,
             start.announcement,
-            u64::from_be_bytes(bytes),
+            number,
         );
         let driver = Arc::new_cyclic(|this| Self {
             this: this.clone(),
@@ -72,6 +74,7 @@ impl Driver {
             log,
             clock: start.clock.clone(),
             random: start.random,
+            number,
             worker: start.worker,
             waiting: Mutex::default(),
             tickets: AtomicU64::new(STARTED + 1),
@@ -123,6 +126,16 @@ impl Driver {
         }
     }
 
+    /// Drawn for each raise: a cloned machine would count as this one does. A generator that fails keeps nobody logged in;
+    /// the id is then what was drawn at the start, and a count.
+    fn raise_id(&self) -> RaiseId {
+        RaiseId::random(&*self.random).unwrap_or_else(|_| {
+            let count = self.tickets.fetch_add(1, Ordering::Relaxed);
+            let id = u128::from(self.number) << 64 | u128::from(count);
+            RaiseId::from_bytes(id.to_be_bytes())
+        })
+    }
+
     fn wait_for(&self, ticket: Ticket) -> oneshot::Receiver<Result<Reply, StoreError>> {
         let (sender, reply) = oneshot::channel();
         lock(&self.waiting).insert(ticket, sender);
@@ -159,10 +172,7 @@ impl Backend for Driver {
     }
 
     fn raise(&self, target: Target, spared: Option<SessionId>) -> Attempt<()> {
-        match RaiseId::random(&*self.random) {
-            Ok(id) => self.ask(Ask::Raise(target, spared, id), done),
-            Err(error) => Box::pin(ready(Err(error.into()))),
-        }
+        self.ask(Ask::Raise(target, spared, self.raise_id()), done)
     }
 
     fn read(&self, subjects: Vec<SubjectKey>) -> Attempt<Reading> {

@@ -287,6 +287,7 @@ impl SessionsBuilder {
         check_audience(&self.audience)?;
         self.lifetimes.validate()?;
         self.devices.validate()?;
+        check_capacity(self.anonymous_capacity)?;
         let csrf = CsrfRules::new(&self.csrf)?;
         let client = ClientRules::new(&self.client)?;
         let previous = Template::previous(&self.cookie)?;
@@ -307,7 +308,6 @@ impl SessionsBuilder {
         let random = self.random.unwrap_or_else(|| Arc::new(SystemRandom));
         let moving = move_in::prepare(self.plan, settings, &self.lifetimes, clock.now())?;
         let (ring, watch) = source.open(clock.now())?;
-        check_capacity(self.anonymous_capacity)?;
         let store = store.open()?;
         // What only the store can tell: whether it is shared, and has an index.
         let trust = self.policy.trust;

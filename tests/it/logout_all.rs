@@ -295,6 +295,34 @@ impl Random for SameStart {
     }
 }
 
+/// Of a machine whose generator fails once the node has started.
+#[derive(Debug)]
+struct NoIds;
+
+impl Random for NoIds {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        match bytes.len() {
+            16 => Err(RandomError),
+            _ => SystemRandom.fill(bytes),
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_generator_that_fails_keeps_nobody_logged_in() {
+    let clock = ManualClock::default();
+    let log = log(&clock);
+    let one = builder(&clock, log.clone()).start().await.unwrap();
+    let other = builder(&clock, log.clone()).random(std::sync::Arc::new(NoIds));
+    let other = other.start().await.unwrap();
+    for _ in 0..2 {
+        let cookie = login(&one, "", "alice").await;
+        other.end_subject("alice").await.unwrap();
+        assert_eq!(load(&other, &cookie).session.subject(), None);
+        clock.advance(SECOND);
+    }
+}
+
 #[actix_web::test]
 async fn nodes_that_drew_the_same_at_their_start_take_no_logout_for_a_repeat() {
     let clock = ManualClock::default();

@@ -2,8 +2,8 @@
 //!
 //! 1. The session from before is ended, and every other one whose cookie the request carried.
 //! 2. Its entries are taken over if they are the same user's, or nobody's, and fit beside the login.
-//! 3. What is taken over has passed through the keys of that session, and so has the new one then: entries, and the roles
-//!    and groups of a repeated login. Whoever had one of the keys may have made them up.
+//! 3. What is taken over has passed through the keys of that session, and so has the new one then: entries, and the roles,
+//!    groups and class of a repeated login. Whoever had one of the keys may have made them up.
 
 use std::sync::Arc;
 
