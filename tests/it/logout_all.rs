@@ -335,3 +335,19 @@ async fn nodes_that_drew_the_same_at_their_start_take_no_logout_for_a_repeat() {
     other.end_subject("alice").await.unwrap();
     eventually(async || load(&one, &cookie).session.subject().is_none()).await;
 }
+
+/// What is confirmed after it, in the same request, is asked as before it.
+#[actix_web::test]
+async fn who_logged_others_out_is_confirmed_only_while_nothing_ended_the_session_since() {
+    let node = Node::start().await;
+    for ends in [false, true] {
+        let cookie = login(&node.sessions, "", "alice").await;
+        let session = load(&node.sessions, &cookie).session;
+        session.logout_others().await.unwrap();
+        if ends {
+            node.sessions.end_subject("alice").await.unwrap();
+        }
+        assert_eq!(session.confirm().await.is_ok(), !ends);
+        assert_eq!(session.reauthenticate().await.is_ok(), !ends);
+    }
+}

@@ -357,8 +357,7 @@ impl RequestState {
     /// the cookie is left as it is, for the browser may hold a successor by now.
     pub(crate) fn still_counts(&mut self, service: &Service) -> bool {
         let held = match &self.presence {
-            Presence::Present(held) if held.is_presented() => held,
-            Presence::Present(_) => return true,
+            Presence::Present(held) => held,
             Presence::Absent(_) | Presence::Ended(_) => return false,
         };
         let rules = service.rules(service.now());
