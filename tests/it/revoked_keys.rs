@@ -205,6 +205,33 @@ async fn what_a_repeated_login_keeps_ends_with_the_key_that_it_came_through() {
     assert!(user(sessions, &honest).is_some());
 }
 
+/// A handler that still streams its answer holds the session that was sent.
+#[actix_web::test]
+async fn what_logged_others_out_has_no_say_once_the_key_is_revoked_that_it_came_by() {
+    let bench = Bench::start().await;
+    let sessions = &bench.node.sessions;
+    let leaked = bench.sealing();
+    let forged = load(sessions, "");
+    forged
+        .session
+        .authenticate("alice")
+        .remember(true)
+        .await
+        .unwrap();
+    let forged = sent(sessions, forged).await;
+    bench.rotate();
+    bench.reload();
+    bench.clock.advance(HOUR);
+    let loaded = load(sessions, &forged);
+    let streams = loaded.session.clone();
+    streams.logout_others().await.unwrap();
+    sent(sessions, loaded).await;
+    streams.confirm().await.unwrap();
+    bench.revoke(leaked);
+    bench.reload();
+    assert_eq!(streams.confirm().await, Err(ConfirmError::Ended));
+}
+
 #[actix_web::test]
 async fn revoking_a_key_that_is_retired_and_pruned_reaches_the_sessions_that_passed_through_it() {
     let bench = Bench::start().await;

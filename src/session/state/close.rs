@@ -103,7 +103,10 @@ impl RequestState {
             && matches!(change, Change::Write(_))
             && let Some(key) = service.keys.load().sealing(now)
         {
-            held.key = Some(key.id());
+            // What was sent names the key that it came by, and so does what is held. Without room nothing would have been sent.
+            if let Some(before) = held.key.replace(key.id()) {
+                let _ = Arc::make_mut(&mut held.record).keys.add(before);
+            }
             held.last_use = now;
             held.edit = Edit::Clean;
         }
