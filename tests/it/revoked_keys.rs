@@ -179,20 +179,25 @@ async fn a_revoked_key_ends_its_sessions_and_all_that_followed_from_them() {
     }
 }
 
+/// The cookie of a session as whoever has the key could forge it, with nothing in it but a role. Another key seals by now.
+async fn forged(bench: &Bench) -> String {
+    let sessions = &bench.node.sessions;
+    let loaded = load(sessions, "");
+    let login = loaded.session.authenticate("mallory").remember(true);
+    login.roles(["admin"]).await.unwrap();
+    let cookie = sent(sessions, loaded).await;
+    bench.rotate();
+    bench.reload();
+    bench.clock.advance(HOUR);
+    cookie
+}
+
 #[actix_web::test]
 async fn what_a_repeated_login_keeps_ends_with_the_key_that_it_came_through() {
     let bench = Bench::start().await;
     let sessions = &bench.node.sessions;
     let leaked = bench.sealing();
-    // As whoever has the key could forge it: nothing is in it but the role.
-    let forged = load(sessions, "");
-    let login_as = forged.session.authenticate("mallory").remember(true);
-    login_as.roles(["admin"]).await.unwrap();
-    let forged = sent(sessions, forged).await;
-    bench.rotate();
-    bench.reload();
-    bench.clock.advance(HOUR);
-    let again = load(sessions, &forged);
+    let again = load(sessions, &forged(&bench).await);
     again.session.reauthenticate().await.unwrap();
     let again = sent(sessions, again).await;
     assert!(load(sessions, &again).session.has_role("admin"));
@@ -211,18 +216,7 @@ async fn what_logged_others_out_has_no_say_once_the_key_is_revoked_that_it_came_
     let bench = Bench::start().await;
     let sessions = &bench.node.sessions;
     let leaked = bench.sealing();
-    let forged = load(sessions, "");
-    forged
-        .session
-        .authenticate("alice")
-        .remember(true)
-        .await
-        .unwrap();
-    let forged = sent(sessions, forged).await;
-    bench.rotate();
-    bench.reload();
-    bench.clock.advance(HOUR);
-    let loaded = load(sessions, &forged);
+    let loaded = load(sessions, &forged(&bench).await);
     let streams = loaded.session.clone();
     streams.logout_others().await.unwrap();
     sent(sessions, loaded).await;
