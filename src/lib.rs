@@ -44,6 +44,17 @@
 //!
 //! Each part works without the others, and costs nothing where it is not used.
 //!
+//! ```
+//! use {actix_web::web::Data, sealed_session::{Session, Sessions}}; // `.app_data(Data::new(sessions.clone()))`
+//! async fn account(session: Session, sessions: Data<Sessions>) -> actix_web::Result<String> {
+//!     session.authenticate("alice").remember(true).roles(["admin"]).group("org", "acme").await?;
+//!     session.flash().success("Welcome.")?; // `session.flash().messages()` on the next page
+//!     sessions.end_group("org", "globex").await?; // all sessions of that group, on every node
+//!     let five = std::time::Duration::from_secs(300); // longer ago: ask again, then `session.reauthenticate().await?`
+//!     Ok(format!("{}", session.has_role("admin") && session.authenticated_within(five)))
+//! }
+//! ```
+//!
 //! - [`TypedSession`](session::TypedSession): an entry as a type of the application's.
 //! - [Roles and groups](Login::roles): what a user may do, and whose sessions end together ([`Sessions::end_group`]).
 //! - [`actix::Require`]: middleware and guard for logins, roles and recent logins, with the way to the login page and back
@@ -75,11 +86,18 @@
 //!
 //! # Features
 //!
-//! `actix`, `redb`, `ring` and `user-agent` are on by default; the last one names the devices of lists. `redis` adds the store that nodes share, `metrics` counts
-//! what happens, `cli` builds the command line, `testing` adds the `testing` module,
-//! `migrate-actix-session` takes over sessions of that crate, and `flash-messages` stores the messages of
-//! actix-web-flash-messages. Without `ring` everything is pure Rust, and the
-//! tokens are the same.
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `actix` | yes | the middleware and extractors |
+//! | `redb` | yes | [`store::Redb`], the durable store in one file |
+//! | `redis` | no | [`store::Redis`], the store that nodes share |
+//! | `ring` | yes | a faster implementation of the same cipher; without it, pure Rust, and the tokens are the same |
+//! | `cli` | no | the command line, and [`key_files`]; includes `redb` and `redis` |
+//! | `migrate-actix-session` | no | sessions of actix-session's cookies are taken over ([`migrate`]) |
+//! | `user-agent` | yes | sessions are called "Firefox on Linux" in lists of devices |
+//! | `flash-messages` | no | the crate actix-web-flash-messages keeps its messages in the session |
+//! | `metrics` | no | counters and gauges through the crate `metrics`, for any exporter |
+//! | `testing` | no | logins, cookies and a clock for tests of your application, the conformance suite for stores ([`testing`]) |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![warn(
