@@ -119,6 +119,7 @@ impl fmt::Debug for Key {
 /// # Ok::<(), sealed_session::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(test, derive(Default))]
 pub struct KeyRing {
     /// Without the revoked ones: nothing is derived for a key that must not be used.
     pub(super) keys: Vec<Key>,

@@ -1,5 +1,5 @@
-//! Opening a token: authentic, a record that an honest node may have made, not ahead of the clock, not through a revoked
-//! key. The last two are checked for a cached one too.
+//! Opening a token: authentic, a record that an honest node may have made, not ahead of the clock. The last is checked for
+//! a cached one too.
 
 use std::sync::Arc;
 
@@ -33,9 +33,8 @@ pub(crate) enum NotOpened {
     Worthless(Rejected),
     /// Its version or key is not known here. Sealed at this minute.
     Unread(Rejected, Minutes),
-    /// A key of it was revoked: one that it passed through, if the record is known to be authentic, or the key that
-    /// sealed it. Nobody can tell in that case whether it is authentic.
-    RevokedKey(Option<(Arc<Record>, KeyId)>),
+    /// The key that sealed it was revoked. Nobody can tell whether it is authentic.
+    RevokedKey,
     /// Authentic, from a time that has not come by this node's clock.
     Ahead(Arc<Record>, KeyId),
 }
@@ -59,15 +58,15 @@ pub(crate) fn open(
     now: UnixMillis,
 ) -> Result<Opened, NotOpened> {
     let decrypted = decrypt(text, chunks, ring, binding, now)?;
-    // Keys and clock come first: that such a session was revoked, or may count later, matters more.
-    decrypted.check(ring, now)?;
+    // The clock comes first: that such a session may count later matters more.
+    decrypted.check(now)?;
     decrypted.plausible(binding.names())
 }
 
 impl Opened {
     /// Checks once more what may turn out otherwise the next time that the token comes.
-    pub(super) fn recheck(self, ring: &KeyRing, now: UnixMillis) -> Result<Self, NotOpened> {
-        self.0.check(ring, now)?;
+    pub(super) fn recheck(self, now: UnixMillis) -> Result<Self, NotOpened> {
+        self.0.check(now)?;
         Ok(self)
     }
 
@@ -91,12 +90,9 @@ impl Opened {
 }
 
 impl Decrypted {
-    /// Refuses what passed through a revoked key, or is from a time that has not come.
-    fn check(&self, ring: &KeyRing, now: UnixMillis) -> Result<(), NotOpened> {
+    /// Refuses what is from a time that has not come.
+    fn check(&self, now: UnixMillis) -> Result<(), NotOpened> {
         let Self { record, key, .. } = self;
-        if record.keys.iter().any(|key| ring.is_revoked(key)) {
-            return Err(NotOpened::RevokedKey(Some((Arc::clone(record), *key))));
-        }
         if is_ahead(record, now) {
             return Err(NotOpened::Ahead(Arc::clone(record), *key));
         }
@@ -134,7 +130,7 @@ fn decrypt(
     let key = match ring.find(&head.key, now) {
         KeyState::Opens(key) => key,
         KeyState::Retired => return Err(NotOpened::Worthless(Rejected::RetiredKey(head.key))),
-        KeyState::Revoked => return Err(NotOpened::RevokedKey(None)),
+        KeyState::Revoked => return Err(NotOpened::RevokedKey),
         KeyState::Unknown => {
             let reason = Rejected::UnknownKey(head.key);
             return Err(NotOpened::Unread(reason, head.sealed_at));

@@ -25,7 +25,6 @@ use constant_time_eq::constant_time_eq;
 use zeroize::Zeroizing;
 
 use crate::ids::KeyId;
-use crate::keys::KeyRing;
 use crate::record::Record;
 use crate::seal::{NotOpened, Opened};
 use crate::time::UnixMillis;
@@ -73,8 +72,8 @@ pub(crate) struct Cached(Opened);
 
 impl Cached {
     /// Checks what may have turned out otherwise since then. That its key opens tokens was seen when it was taken.
-    pub(crate) fn recheck(self, ring: &KeyRing, now: UnixMillis) -> Result<Opened, NotOpened> {
-        self.0.recheck(ring, now)
+    pub(crate) fn recheck(self, now: UnixMillis) -> Result<Opened, NotOpened> {
+        self.0.recheck(now)
     }
 }
 

@@ -155,7 +155,8 @@ impl Session {
         let open = self.look(|state| {
             let record = Arc::clone(state.record()?);
             // What is not sealed yet will be by the key that seals now.
-            let key = state.key().or_else(|| service.rules(opened).sealing);
+            let sealing = || service.keys.load().sealing(opened).map(|key| key.id());
+            let key = state.key().or_else(sealing);
             Some((record, key))
         });
         SessionEnd(match open {
@@ -207,9 +208,8 @@ impl OpenSession {
             true => self.opened,
             false => now,
         };
-        let judged = service.rules(now).check_open(record, last_use);
+        let judged = service.rules(now).check_open(record, self.key, last_use);
         let reason = judged.map_err(|refusal| refusal.reason);
-        let reason = reason.and_then(|()| service.check_keys(record, self.key));
         let is_older = reason == Err(Rejected::OlderThanList);
         match reason {
             Err(reason) if !is_older => Some(EndReason::Over(reason)),

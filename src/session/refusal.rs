@@ -107,7 +107,7 @@ impl From<NotOpened> for Refused {
                 let standing = Standing::Unread(sealed_at);
                 (Refusal { reason, standing }, None)
             }
-            NotOpened::RevokedKey(record) => (Refusal::dead(Rejected::RevokedKey), record),
+            NotOpened::RevokedKey => (Refusal::dead(Rejected::RevokedKey), None),
             NotOpened::Ahead(record, key) => (Refusal::ahead(), Some((record, key))),
         };
         Self { refusal, record }

@@ -8,9 +8,9 @@ use arc_swap::ArcSwap;
 
 use crate::client::{ClientBinding, ClientRules};
 use crate::csrf::CsrfRules;
-use crate::error::{Rejected, StoreError};
-use crate::ids::{Generation, KeyId, Serial, SessionId, SubjectKey};
-use crate::keys::{Key, KeyRing};
+use crate::error::StoreError;
+use crate::ids::{Generation, Serial, SessionId, SubjectKey};
+use crate::keys::KeyRing;
 use crate::random::{self, Random, RandomError};
 use crate::record::{Entries, KeyTrail, LoginFacts, Record};
 use crate::revoke::node::{Attempt, Node};
@@ -49,31 +49,14 @@ impl Service {
 
     /// The rules by which a session is judged at the time `now`.
     pub(crate) fn rules(&self, now: UnixMillis) -> Rules<'_> {
-        self.rules_with(&self.keys.load(), now)
-    }
-
-    /// As [`rules`](Self::rules), for a caller that has loaded the ring.
-    pub(crate) fn rules_with(&self, ring: &KeyRing, now: UnixMillis) -> Rules<'_> {
         Rules {
             list: self.node.list(),
             lifetimes: &self.lifetimes,
-            everyone_before: ring.everyone_before(),
+            ring: self.keys.load(),
             accept_older: self.policy.older_sessions == OlderSessions::Accept,
             room: self.room,
-            sealing: ring.sealing(now).map(Key::id),
             client: None,
             now,
-        }
-    }
-
-    /// Fails if a key that sealed the session, or one that it passed through, has been revoked since it was opened.
-    pub(super) fn check_keys(&self, record: &Record, key: Option<KeyId>) -> Result<(), Rejected> {
-        let ring = self.keys.load();
-        let key = key.as_ref().map(KeyId::prefix);
-        let mut keys = key.into_iter().chain(record.keys.iter());
-        match keys.any(|key| ring.is_revoked(key)) {
-            true => Err(Rejected::RevokedKey),
-            false => Ok(()),
         }
     }
 

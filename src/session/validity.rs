@@ -1,6 +1,6 @@
 //! The check: does this authentic session still count?
 //!
-//! One function ([`Rules::judge`]) combines every reason but 6 to 8 for which it may not: at loading, while the request
+//! One function ([`Rules::judge`]) combines every reason but 6 and 7 for which it may not: at loading, while the request
 //! runs, and again before sealing. [`Rules::check_open`] judges open streams and rows of the index, to which a renewal is
 //! no end. A session is refused when any of them holds:
 //!
@@ -15,18 +15,19 @@
 //!    write to it would be an error;
 //! 7. at loading, where the settings say so: its login came from a client that looked otherwise. To another request it
 //!    may still count;
-//! 8. a key that it passed through was revoked. That is no property of the record alone, so it is checked where the
-//!    ring is: at opening (`seal`), and while a request runs by [`Service::check_keys`];
+//! 8. the key that sealed it, or one that it passed through, was revoked;
 //! 9. a generation that it carries lies further ahead than the list and the clock can explain. The clock may be wrong,
 //!    so the browser keeps the cookie.
-//!
-//! [`Service::check_keys`]: crate::session::service::Service::check_keys
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use arc_swap::Guard;
 
 use crate::client::ClientFingerprint;
 use crate::error::Rejected;
 use crate::ids::{Generation, KeyId, Serial};
+use crate::keys::{Key, KeyRing};
 use crate::record::{KeyTrail, Record};
 use crate::revoke::SessionEntry;
 use crate::revoke::list::List;
@@ -94,14 +95,12 @@ pub(crate) enum Freshness {
 pub(crate) struct Rules<'a> {
     pub(crate) list: &'a List,
     pub(crate) lifetimes: &'a Lifetimes,
-    /// Sessions from this time or before do not count, by order of the operator.
-    pub(crate) everyone_before: Option<UnixMillis>,
+    /// The keys of this moment, and the time up to which no session counts by order of the operator.
+    pub(crate) ring: Guard<Arc<KeyRing>>,
     /// Whether sessions older than the list count nevertheless.
     pub(crate) accept_older: bool,
     /// The room that a sealed session has.
     pub(crate) room: CookieRoom,
-    /// The key that seals now.
-    pub(crate) sealing: Option<KeyId>,
     /// What the request's client looks like, where it has to be that of the login.
     pub(crate) client: Option<ClientFingerprint>,
     pub(crate) now: UnixMillis,
@@ -110,7 +109,7 @@ pub(crate) struct Rules<'a> {
 impl Rules<'_> {
     /// Lets an opened session through if it counts. The record of one that does not is returned: it can still be ended.
     pub(crate) fn admit(&self, opened: Opened, last_use: UnixMillis) -> Result<Live, Refused> {
-        let judged = self.judge(opened.record(), last_use);
+        let judged = self.judge(opened.record(), Some(opened.key()), last_use);
         let judged = judged.and_then(|freshness| {
             self.judge_client(opened.record())?;
             self.judge_room(&opened).map(|()| freshness)
@@ -132,8 +131,12 @@ impl Rules<'_> {
     /// The second check, before a record is sealed. A superseded cookie is not sealed again.
     ///
     /// The request is a use of the session, so it is not idle.
-    pub(crate) fn clear<'r>(&self, record: &'r Record) -> Result<Counted<'r>, Refusal> {
-        match self.judge(record, self.now)? {
+    pub(crate) fn clear<'r>(
+        &self,
+        record: &'r Record,
+        key: Option<KeyId>,
+    ) -> Result<Counted<'r>, Refusal> {
+        match self.judge(record, key, self.now)? {
             Freshness::Newest => Ok(Counted(record)),
             Freshness::Superseded => Err(Refusal::dead(Rejected::Superseded)),
         }
@@ -143,8 +146,13 @@ impl Rules<'_> {
     ///
     /// # Errors
     /// Why it does not.
-    pub(crate) fn check(&self, record: &Record, last_use: UnixMillis) -> Result<(), Rejected> {
-        let judged = self.judge(record, last_use);
+    pub(crate) fn check(
+        &self,
+        record: &Record,
+        key: Option<KeyId>,
+        last_use: UnixMillis,
+    ) -> Result<(), Rejected> {
+        let judged = self.judge(record, key, last_use);
         judged.map(|_| ()).map_err(|refusal| refusal.reason)
     }
 
@@ -153,7 +161,13 @@ impl Rules<'_> {
     ///
     /// # Errors
     /// Why it does not.
-    pub(crate) fn check_open(&self, record: &Record, last_use: UnixMillis) -> Result<(), Refusal> {
+    pub(crate) fn check_open(
+        &self,
+        record: &Record,
+        key: Option<KeyId>,
+        last_use: UnixMillis,
+    ) -> Result<(), Refusal> {
+        self.judge_keys(record, key)?;
         let left_behind = record.serial.leap().unwrap_or(Serial::ENDED);
         match self.list.session(&record.id, record.login.is_none()) {
             Some(entry) if entry.serial >= left_behind => {
@@ -190,8 +204,10 @@ impl Rules<'_> {
     pub(crate) fn judge(
         &self,
         record: &Record,
+        key: Option<KeyId>,
         last_use: UnixMillis,
     ) -> Result<Freshness, Refusal> {
+        self.judge_keys(record, key)?;
         // First whether it has a successor. That matters also if the session has ended in other ways.
         let is_anonymous = record.login.is_none();
         let freshness = match self.list.session(&record.id, is_anonymous) {
@@ -200,6 +216,16 @@ impl Rules<'_> {
         };
         self.judge_session(record, last_use)?;
         Ok(freshness)
+    }
+
+    /// Whether neither `key`, which sealed the record, nor one that its session passed through was revoked.
+    fn judge_keys(&self, record: &Record, key: Option<KeyId>) -> Result<(), Refusal> {
+        let key = key.as_ref().map(KeyId::prefix);
+        let mut keys = key.into_iter().chain(record.keys.iter());
+        match keys.any(|key| self.ring.is_revoked(key)) {
+            true => Err(Refusal::dead(Rejected::RevokedKey)),
+            false => Ok(()),
+        }
     }
 
     /// All of a judgement that does not depend on which of the session's cookies it is.
@@ -230,7 +256,7 @@ impl Rules<'_> {
 
     /// By how much a trail grows if its session is sealed now.
     fn grows(&self, trail: &KeyTrail, opened_with: KeyId) -> Result<usize, Rejected> {
-        match self.sealing {
+        match self.ring.sealing(self.now).map(Key::id) {
             Some(sealing) if sealing != opened_with => {
                 trail.room_for(opened_with).ok_or(Rejected::TooManyKeys)
             }
@@ -252,7 +278,7 @@ impl Rules<'_> {
         if self.now >= last_use + self.lifetimes.of(record.class).idle {
             return Err(Refusal::dead(Rejected::Idle));
         }
-        if let Some(before) = self.everyone_before
+        if let Some(before) = self.ring.everyone_before()
             && record.created <= before
         {
             return Err(Refusal::dead(Rejected::EveryoneEnded));

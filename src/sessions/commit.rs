@@ -126,13 +126,13 @@ impl Engine {
         scope: usize,
         now: UnixMillis,
     ) -> Option<String> {
-        let ring = self.service.keys.load();
-        let counts = self.service.rules_with(&ring, now).clear(record).is_ok();
+        let rules = self.service.rules(now);
+        let counts = rules.clear(record, Some(*key)).is_ok();
         if !counts || self.service.cannot_judge(record.began(), false, now) {
             return None;
         }
         let scope = self.scopes().nth(scope)?;
-        let key = ring.key(key, now)?;
+        let key = rules.ring.key(key, now)?;
         let value = activity::write(key, &scope.binding, &record.id, now)?;
         let max_age = self.max_age(record, now);
         Some(scope.template.render_activity(&value, max_age))
@@ -150,7 +150,7 @@ impl Engine {
     ) -> Result<(Vec<String>, Option<StoreError>), CommitError> {
         let next = record.serial.next().ok_or(CommitError::TooManyRenewals)?;
         self.require_trust_to_write(&record, now)?;
-        let counts = |record: &Record, now| match self.service.rules(now).clear(record) {
+        let counts = |record: &Record, now| match self.service.rules(now).clear(record, key) {
             Ok(_) => Ok(true),
             Err(refusal) if refusal.reason == Rejected::Superseded => Ok(false),
             Err(_) => Err(CommitError::Ended),
@@ -210,15 +210,15 @@ impl Engine {
         now: UnixMillis,
     ) -> Result<Vec<String>, CommitError> {
         self.require_trust_to_write(&record, now)?;
-        let ring = self.service.keys.load();
-        let key = ring.sealing(now).ok_or(CommitError::NoActiveKey)?;
+        let rules = self.service.rules(now);
+        let key = rules.ring.sealing(now).ok_or(CommitError::NoActiveKey)?;
         if let Some(opened) = opened
             && opened != key.id()
             && !Arc::make_mut(&mut record).keys.add(opened)
         {
             return Err(CommitError::TooManyKeys);
         }
-        let checked = match self.service.rules_with(&ring, now).clear(&record) {
+        let checked = match rules.clear(&record, opened) {
             Ok(checked) => checked,
             Err(refusal) if refusal.reason == Rejected::Superseded => {
                 return Err(NotWritable::Superseded.into());

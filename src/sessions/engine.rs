@@ -78,7 +78,7 @@ impl Scope {
     ) -> Result<Opened, NotOpened> {
         let opens = |key: &KeyId| ring.key(key, now).is_some();
         if let Some(cached) = self.tokens.get(text, chunks, opens) {
-            return cached.recheck(ring, now);
+            return cached.recheck(now);
         }
         let opened = seal::open(text, chunks, ring, &self.binding, now)?;
         self.tokens.insert(text, chunks, &opened);

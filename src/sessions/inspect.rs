@@ -89,6 +89,9 @@ pub fn token(
     let opened = seal::open(&token, chunks, keys, &binding, now);
     let opened = opened.map_err(|not_opened| Refused::from(not_opened).refusal.reason)?;
     let record = opened.record();
+    if record.keys.iter().any(|key| keys.is_revoked(key)) {
+        return Err(Rejected::RevokedKey);
+    }
     Ok(Inspected {
         key: opened.key(),
         session: record.id,

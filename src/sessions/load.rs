@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use crate::client::ClientBinding;
 use crate::error::Rejected;
-use crate::keys::KeyRing;
 use crate::observe;
 use crate::record::Record;
 use crate::seal::{Opened, activity};
@@ -63,16 +62,15 @@ impl Engine {
         incoming: Incoming<'h, impl Iterator<Item = &'h [u8]> + Clone>,
     ) -> Result<Loaded, Unavailable> {
         let now = self.service.now();
-        let ring = self.service.keys.load();
         let rejects = self.service.client.binding == ClientBinding::Reject;
         let rules = Rules {
             client: incoming.client.filter(|_| rejects),
-            ..self.service.rules_with(&ring, now)
+            ..self.service.rules(now)
         };
         let mut tried = Tried::default();
         let mut try_scope = |index, scope: &Scope| {
             let found = FoundCookies::scan(incoming.lines.clone(), scope.template.name());
-            self.try_each(&found, (index, scope), &ring, &rules, &mut tried);
+            self.try_each(&found, (index, scope), &rules, &mut tried);
             HeldCookies::of(&found)
         };
         let mut ticket = Ticket {
@@ -107,7 +105,6 @@ impl Engine {
         &self,
         found: &FoundCookies<'_>,
         (index, scope): (usize, &Scope),
-        ring: &KeyRing,
         rules: &Rules<'_>,
         tried: &mut Tried,
     ) {
@@ -119,10 +116,10 @@ impl Engine {
             }
             let outcome = match found.text(candidate) {
                 Some((chunks, text)) => scope
-                    .open(&text, chunks, ring, rules.now)
+                    .open(&text, chunks, &rules.ring, rules.now)
                     .map_err(Refused::from)
                     .and_then(|opened| {
-                        let last_use = self.last_use(&opened, found, scope, ring, rules.now);
+                        let last_use = self.last_use(&opened, found, scope, rules);
                         rules.admit(opened, last_use)
                     }),
                 None => Err(Refusal::worthless(Rejected::Malformed).into()),
@@ -146,16 +143,16 @@ impl Engine {
         opened: &Opened,
         found: &FoundCookies<'_>,
         scope: &Scope,
-        ring: &KeyRing,
-        now: UnixMillis,
+        rules: &Rules<'_>,
     ) -> UnixMillis {
+        let now = rules.now;
         let record = opened.record();
         let refreshed = record.refreshed;
         // Nothing is sent before, so there is nothing to look for.
         if now < refreshed + self.service.lifetimes.refresh_after() {
             return refreshed;
         }
-        let Some(key) = ring.key(&opened.key(), now) else {
+        let Some(key) = rules.ring.key(&opened.key(), now) else {
             return refreshed;
         };
         found

@@ -146,7 +146,7 @@ pub(super) fn move_in<'h>(
 fn judge(record: &Record, service: &Service, now: UnixMillis) -> Result<Freshness, Refusal> {
     let rules = service.rules(now);
     // Whatever its time: the old cookie may be from before.
-    if rules.everyone_before.is_some() {
+    if rules.ring.everyone_before().is_some() {
         return Err(Refusal::dead(Rejected::EveryoneEnded));
     }
     let anonymous = rules.list.anonymous();
@@ -158,7 +158,7 @@ fn judge(record: &Record, service: &Service, now: UnixMillis) -> Result<Freshnes
     if is_ended || may_be_ended {
         return Err(Refusal::dead(Rejected::Ended));
     }
-    rules.judge(record, now)
+    rules.judge(record, None, now)
 }
 
 /// The session that an old one becomes, without its entries.

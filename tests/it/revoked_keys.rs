@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use sealed_session::adapter::CommitError;
 use sealed_session::key_files::Rotation;
 use sealed_session::keys::{KeySource, KeyTables, SystemRandom};
 use sealed_session::session::{ConfirmError, LogoutError, Rejected};
@@ -224,6 +225,30 @@ async fn what_logged_others_out_has_no_say_once_the_key_is_revoked_that_it_came_
     bench.revoke(leaked);
     bench.reload();
     assert_eq!(streams.confirm().await, Err(ConfirmError::Ended));
+}
+
+/// Nothing is sealed that would be dead when it comes back.
+#[actix_web::test]
+async fn a_request_whose_key_is_revoked_meanwhile_is_sent_no_cookie() {
+    let bench = Bench::start().await;
+    let sessions = &bench.node.sessions;
+    let leaked = bench.sealing();
+    let cookie = forged(&bench).await;
+    let [written, renewed, seen] = [(); 3].map(|()| load(sessions, &cookie));
+    written.session.insert("a", 1).unwrap();
+    renewed.session.renew();
+    assert!(seen.session.has_role("admin"));
+    bench.revoke(leaked);
+    bench.reload();
+    for (loaded, error) in [
+        (written, Some(CommitError::Ended)),
+        (renewed, Some(CommitError::Ended)),
+        (seen, None),
+    ] {
+        let committed = sessions.commit(&loaded.session, loaded.ticket).await;
+        assert!(committed.cookies.is_empty(), "{committed:?}");
+        assert_eq!(committed.error, error);
+    }
 }
 
 #[actix_web::test]

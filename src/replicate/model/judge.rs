@@ -1,5 +1,9 @@
 //! What a node says of a cookie: the rules that requests are judged by, on the node's own list.
 
+use std::sync::Arc;
+
+use arc_swap::Guard;
+
 use super::state::{Node, State};
 use super::{ALICE, Config, SUBJECT, Without, session_id};
 use crate::error::Rejected;
@@ -163,14 +167,13 @@ fn judge(config: &Config, list: &List, now: UnixMillis, record: &Record) -> Verd
             max_bytes: MAX_COOKIE,
             max_chunks: 1,
         },
-        sealing: None,
         list,
         lifetimes: &lifetimes,
-        everyone_before: None,
+        ring: Guard::from_inner(Arc::default()),
         accept_older: config.lacks(Without::CompleteSince),
         now,
     };
-    match rules.judge(record, record.refreshed) {
+    match rules.judge(record, None, record.refreshed) {
         Ok(freshness) => Verdict::Counts(freshness),
         Err(refusal) => match refusal.reason {
             Rejected::Ended

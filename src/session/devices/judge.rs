@@ -50,7 +50,7 @@ impl<'a> RowJudge<'a> {
         Self {
             service,
             labels,
-            rules: service.rules_with(labels.ring(), service.now()),
+            rules: service.rules(service.now()),
             subject,
         }
     }
@@ -69,7 +69,7 @@ impl<'a> RowJudge<'a> {
             Err(_) if row.label.is_empty() => return JudgedRow::Hidden,
             Err(_) => return JudgedRow::Unreadable,
         };
-        let ring = self.labels.ring();
+        let ring = &self.rules.ring;
         if !ring.knows(facts.key) {
             return JudgedRow::Unreadable;
         }
@@ -79,7 +79,7 @@ impl<'a> RowJudge<'a> {
         }
         let record = &facts.record;
         let lag = self.service.lifetimes.refresh_after();
-        match self.rules.check_open(record, row.last_seen) {
+        match self.rules.check_open(record, None, row.last_seen) {
             Ok(()) => JudgedRow::Counts {
                 created: record.created,
                 is_remembered: record.class == Class::Remembered,
@@ -87,7 +87,7 @@ impl<'a> RowJudge<'a> {
             },
             Err(refusal) if !refusal.is_final() => JudgedRow::Doubtful,
             Err(refusal) if refusal.reason == Rejected::Idle => {
-                match self.rules.check_open(record, row.last_seen + lag) {
+                match self.rules.check_open(record, None, row.last_seen + lag) {
                     Ok(()) => JudgedRow::Hidden,
                     Err(_) => JudgedRow::Dead,
                 }

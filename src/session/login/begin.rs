@@ -79,7 +79,7 @@ pub(super) fn prepare(
     }
     for old in &before.dead {
         // Somebody may have it still, such as the browser that it was copied from.
-        let counts = service.rules(now).check_open(old, now).is_ok();
+        let counts = service.rules(now).check_open(old, None, now).is_ok();
         let logout = counts.then(|| service.observer.logout_by(old, LogoutScope::This));
         // First, so that a second login, which finds it succeeded, does not take it for a double click.
         if old.login.is_none() {

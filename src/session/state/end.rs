@@ -107,7 +107,7 @@ impl RequestState {
         if held.is_presented() {
             let now = service.now();
             // Another request may have renewed it meanwhile: the browser gets that one's cookie.
-            if let Err(refusal) = service.rules(now).clear(&held.record) {
+            if let Err(refusal) = service.rules(now).clear(&held.record, held.key) {
                 return Err(match refusal.reason {
                     Rejected::Superseded => NotWritable::Superseded.into(),
                     _ => LogoutError::NotAuthenticated,
@@ -134,7 +134,7 @@ impl RequestState {
         };
         let now = service.now();
         let checked = match is_first {
-            true => service.rules(now).check(record, now),
+            true => service.rules(now).check(record, self.key(), now),
             false => Err(Rejected::Superseded),
         };
         if let Err(reason) = checked {

@@ -361,8 +361,7 @@ impl RequestState {
             Presence::Absent(_) | Presence::Ended(_) => return false,
         };
         let rules = service.rules(service.now());
-        let checked = rules.check(&held.record, held.last_use);
-        let checked = checked.and_then(|()| service.check_keys(&held.record, held.key));
+        let checked = rules.check(&held.record, held.key, held.last_use);
         if let Err(reason) = checked {
             self.drop_dead(reason);
         }

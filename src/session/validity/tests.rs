@@ -44,13 +44,12 @@ fn judge_at(list: &List, record: &Record, now: UnixMillis) -> Result<Freshness, 
         client: None,
         list,
         lifetimes: &lifetimes,
-        everyone_before: None,
+        ring: Guard::from_inner(Arc::default()),
         accept_older: false,
         room: ROOM,
-        sealing: None,
         now,
     }
-    .judge(record, record.refreshed)
+    .judge(record, None, record.refreshed)
 }
 
 fn alice() -> SubjectKey {
@@ -207,19 +206,18 @@ fn the_second_check_refuses_a_superseded_cookie() {
         client: None,
         list: &list,
         lifetimes: &lifetimes,
-        everyone_before: None,
+        ring: Guard::from_inner(Arc::default()),
         accept_older: false,
         room: ROOM,
-        sealing: None,
         now: NOW,
     };
     let record = record(0, 0, 0);
-    assert!(rules.clear(&record).is_ok());
+    assert!(rules.clear(&record, None).is_ok());
     list.join(&session_revocation(
         Serial::new(1),
         NOW + Duration::from_secs(9),
     ));
-    assert!(rules.clear(&record).is_err());
+    assert!(rules.clear(&record, None).is_err());
 }
 
 fn revocation() -> impl Strategy<Value = Revocation> {
