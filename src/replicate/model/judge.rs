@@ -97,7 +97,7 @@ impl State {
         self.verdict(config, node, cookie) == Verdict::Counts(Freshness::Newest)
     }
 
-    fn record(&self, config: &Config, (session, serial): Cookie) -> Record {
+    pub(super) fn record(&self, config: &Config, (session, serial): Cookie) -> Record {
         let facts = self.sessions[session];
         let login = facts.login.map(|(generation, at)| LoginFacts {
             subject: "alice".into(),

@@ -95,10 +95,8 @@ pub(super) fn all() -> Vec<Property<Config>> {
             })
         }),
         Property::always(ACCEPTED_AGAIN, |config: &Config, state: &State| {
-            let is_whole = |(number, node): (u8, &Node)| {
-                let held_all = (state.seen.whole & !state.seen.stale) >> number & 1 == 1;
-                held_all && node.core.is_sure()
-            };
+            let is_whole =
+                |(_, node): (u8, &Node)| node.was_whole && !node.was_stale && node.core.is_sure();
             if !is_settled(config, state) || !state.live().any(is_whole) {
                 return true;
             }

@@ -1,6 +1,7 @@
 //! The state of the model, and what an onlooker remembers of how it came about.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::mem;
 
 use super::calls::NO_CALL;
 use super::properties::covers;
@@ -29,6 +30,12 @@ pub(super) struct Node {
     pub(super) core: Core,
     pub(super) is_connected: bool,
     pub(super) waiting: Vec<(Ticket, Wants)>,
+    /// It held, when a store was lost, all that it did.
+    pub(super) was_whole: bool,
+    /// It had heard of a store that was lost, and not of all that it had told, for too long.
+    pub(super) was_stale: bool,
+    /// It did not hold, when a store was lost, all that it did, and has met none since.
+    lacks: bool,
     digest: u64,
 }
 
@@ -38,6 +45,9 @@ impl Node {
             core,
             is_connected: true,
             waiting: Vec::new(),
+            was_whole: false,
+            was_stale: false,
+            lacks: false,
             digest: 0,
         }
     }
@@ -54,9 +64,8 @@ impl Clone for Node {
     fn clone(&self) -> Self {
         Self {
             core: self.core.fork(),
-            is_connected: self.is_connected,
             waiting: self.waiting.clone(),
-            digest: self.digest,
+            ..*self
         }
     }
 }
@@ -72,6 +81,7 @@ impl Eq for Node {}
 impl Hash for Node {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.digest, self.is_connected, &self.waiting).hash(state);
+        (self.was_whole, self.was_stale, self.lacks).hash(state);
     }
 }
 
@@ -125,7 +135,7 @@ impl Hash for Pending {
 }
 
 /// A session, and what was asked of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(super) struct Session {
     /// The subject's generation at its login, and when that was by the store's clock; none without a login.
     pub(super) login: Option<(Generation, UnixMillis)>,
@@ -163,13 +173,7 @@ pub(super) struct Seen {
     /// Somebody attested.
     pub(super) attested: bool,
     pub(super) restored: bool,
-    /// The nodes that held, when a store was lost, all that it did.
-    pub(super) whole: u8,
-    /// The nodes that had heard of a store that was lost, and not of all that it had told, for too long.
-    pub(super) stale: u8,
-    /// The nodes that did not hold, when a store was lost, all that it did, and have met none since.
-    pub(super) lacking: u8,
-    /// Such a node met the next store so early that it took itself for whole.
+    /// A node that lacked something of a lost store met the next one so early that it took itself for whole.
     pub(super) was_deaf: bool,
     pub(super) raises: Vec<Raising>,
 }
@@ -197,13 +201,8 @@ impl State {
         self.seen.lost_at = Some(self.now);
         let held = self.store_entries();
         let lost = self.server.clone().state(NO_CALL);
-        for (number, node) in self.nodes.iter().enumerate() {
-            let bit = 1 << number;
-            let was_whole = self.seen.losses == 1 || self.seen.whole & bit != 0;
-            self.seen.whole &= !bit;
-            let Some(core) = node.as_ref().map(|node| &node.core) else {
-                continue;
-            };
+        for node in self.nodes.iter_mut().flatten() {
+            let core = &node.core;
             // Who met a store and never saw what it had cannot know what that took.
             let has_met = core.known() == Some(lost.incarnation);
             let entries = core.entries();
@@ -213,15 +212,9 @@ impl State {
             let heard = core.heard_at().zip(core.complete_at());
             let is_stale = heard
                 .is_none_or(|(heard, complete)| heard.since(complete) > config.trust.max_staleness);
-            if is_stale {
-                self.seen.stale |= bit;
-            }
-            if holds && was_whole {
-                self.seen.whole |= bit;
-            }
-            if !holds && !is_stale {
-                self.seen.lacking |= bit;
-            }
+            node.was_stale |= is_stale;
+            node.was_whole = holds && (self.seen.losses == 1 || node.was_whole);
+            node.lacks |= !holds && !is_stale;
         }
     }
 
@@ -229,8 +222,8 @@ impl State {
     pub(super) fn met(&mut self, config: &Config, node: u8, heard: Option<Moment>) {
         let now = config.moment(self.now);
         let is_in_time = heard.is_some_and(|it| now.since(it) <= config.trust.max_outage);
-        self.seen.was_deaf |= is_in_time && self.seen.lacking >> node & 1 == 1;
-        self.seen.lacking &= !(1 << node);
+        let lacked = mem::take(&mut self.up(node).lacks);
+        self.seen.was_deaf |= is_in_time && lacked;
     }
 
     /// The nodes that are up.

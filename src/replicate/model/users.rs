@@ -7,8 +7,9 @@ use super::{ALICE, Config, SUBJECT, Without, session_id};
 use crate::error::StoreError;
 use crate::ids::{Generation, RaiseId, Serial};
 use crate::replicate::core::{Ask, Call, Event, Reply, Ticket};
-use crate::revoke::{Published, Revocation, SessionEntry};
-use crate::time::{SKEW, UnixMillis};
+use crate::revoke::Published;
+use crate::session::service::revocation;
+use crate::time::UnixMillis;
 
 impl State {
     fn ask(&mut self, config: &Config, number: u8, ask: Ask, wants: Wants) {
@@ -39,7 +40,8 @@ impl State {
         }
         let next = serial + 1;
         let from = config.moment(self.now).wall + config.lifetimes().renew_grace;
-        let revocation = self.revocation(config, session, Serial::new(next), from);
+        let record = self.record(config, (session, serial));
+        let revocation = revocation(&record, Serial::new(next), from);
         let asked = &mut self.sessions[session].asked;
         *asked = next.max(*asked);
         if self.up(node).core.list().join(&revocation) == Published::Fresh {
@@ -52,12 +54,14 @@ impl State {
     }
 
     pub(super) fn end(&mut self, config: &Config, node: u8, session: usize) {
+        let newest = self.sessions[session].newest();
         let serial = match config.lacks(Without::LogoutLast) {
-            true => Serial::new(self.sessions[session].newest() + 1),
+            true => Serial::new(newest + 1),
             false => Serial::ENDED,
         };
         let now = config.moment(self.now).wall;
-        let revocation = self.revocation(config, session, serial, now);
+        let record = self.record(config, (session, newest));
+        let revocation = revocation(&record, serial, now);
         self.sessions[session].end(node);
         let here = self.up(node).core.list().join(&revocation);
         let ask = Ask::Publish {
@@ -141,31 +145,6 @@ impl State {
             }
         }
     }
-
-    /// What makes `serial` the newest of a session.
-    fn revocation(
-        &self,
-        config: &Config,
-        session: usize,
-        serial: Serial,
-        from: UnixMillis,
-    ) -> Revocation {
-        let facts = self.sessions[session];
-        let id = session_id(session);
-        let entry = SessionEntry {
-            serial,
-            from,
-            until: facts.created + config.life + SKEW,
-        };
-        match facts.login {
-            Some(_) => Revocation::Session { id, entry },
-            None => Revocation::AnonymousSession {
-                id,
-                created: facts.created,
-                entry,
-            },
-        }
-    }
 }
 
 impl Session {
@@ -174,13 +153,7 @@ impl Session {
             login,
             created,
             cookies: 1,
-            asked: 0,
-            is_ended: false,
-            by: 0,
-            acknowledged: None,
-            refused: 0,
-            is_early: false,
-            is_forgotten: false,
+            ..Self::default()
         }
     }
 

@@ -19,13 +19,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     Tick,
-    Login(u8),
-    Renew(u8, usize),
-    Logout(u8, usize),
-    LogoutAll(u8),
-    LogoutOthers(u8, usize),
-    Visit(u8),
-    Leave(u8, usize),
+    /// Something that can happen a limited number of times: to a node, if to one, and to a session or a call.
+    Happens(Limited, u8, usize),
     /// A call comes, and its answer too.
     Answer(usize),
     /// A call comes, and its answer is lost.
@@ -34,42 +29,13 @@ pub(super) enum Action {
     GiveUp(usize),
     /// It never does.
     Drop(usize),
-    /// What was asked for is read, and comes later.
-    ReadLate(usize),
     /// What the store did not take is told again.
     Retry(u8),
-    Lose,
-    CatchUp,
-    FailOver,
-    Crash(u8),
     Start(u8),
-    Cut(u8),
     Heal(u8),
 }
 
 use Action::*;
-
-impl Action {
-    /// What it is one of.
-    fn limited(self) -> Option<Limited> {
-        Some(match self {
-            Login(_) => Logins,
-            Renew(..) => Renewals,
-            Logout(..) => Logouts,
-            LogoutAll(_) => Raises,
-            LogoutOthers(..) => Others,
-            Visit(_) => Visits,
-            Leave(..) => Leaves,
-            ReadLate(_) => Late,
-            Lose => Losses,
-            CatchUp => Copies,
-            FailOver => Failovers,
-            Crash(_) => Crashes,
-            Cut(_) => Partitions,
-            _ => return None,
-        })
-    }
-}
 
 impl Model for Config {
     type State = State;
@@ -81,8 +47,8 @@ impl Model for Config {
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         let mut may = |action: Action, so: bool| {
-            let is_left = |it| state.left.left(it) > 0;
-            if so && action.limited().is_none_or(is_left) {
+            let is_left = !matches!(action, Happens(what, ..) if state.left.left(what) == 0);
+            if so && is_left {
                 actions.push(action);
             }
         };
@@ -92,7 +58,10 @@ impl Model for Config {
             let reachable = state.node(it.node).is_some_and(|node| node.is_connected);
             let stray = !reachable || state.left.left(Strays) > 0;
             may(Answer(number), it.is_awaited && (reachable || is_late));
-            may(ReadLate(number), it.reads() && reachable && !is_late);
+            may(
+                Happens(Late, 0, number),
+                it.reads() && reachable && !is_late,
+            );
             may(Unanswered(number), !it.reads() && (!it.is_awaited || stray));
             may(GiveUp(number), !it.reads() && it.is_awaited && stray);
             may(Drop(number), !it.is_awaited);
@@ -101,16 +70,17 @@ impl Model for Config {
         let now = self.store_time(state.now, state.seen.losses);
         let is_ahead = state.sessions.iter().any(|it| it.created > now);
         let outage = state.now < self.ticks && state.seen.lost_at != Some(state.now) && !is_ahead;
-        may(Lose, outage);
-        may(FailOver, outage && state.copy.is_some());
-        may(CatchUp, state.copy.as_deref() != Some(&state.server));
+        may(Happens(Losses, 0, 0), outage);
+        may(Happens(Failovers, 0, 0), outage && state.copy.is_some());
+        let is_behind = state.copy.as_deref() != Some(&state.server);
+        may(Happens(Copies, 0, 0), is_behind);
         for number in 0..self.nodes {
             let Some(node) = state.node(number) else {
                 may(Start(number), true);
                 continue;
             };
-            may(Crash(number), true);
-            may(Cut(number), node.is_connected);
+            may(Happens(Crashes, number, 0), true);
+            may(Happens(Partitions, number, 0), node.is_connected);
             may(Heal(number), !node.is_connected);
             let tells = node.core.status().outstanding > 0 && !self.lacks(Without::TellingAgain);
             may(Retry(number), tells && node.is_connected);
@@ -118,15 +88,15 @@ impl Model for Config {
             if node.core.known().is_none() {
                 continue;
             }
-            may(Login(number), true);
-            may(Visit(number), true);
-            may(LogoutAll(number), !state.sessions.is_empty());
+            may(Happens(Logins, number, 0), true);
+            may(Happens(Visits, number, 0), true);
+            may(Happens(Raises, number, 0), !state.sessions.is_empty());
             for (session, facts) in state.sessions.iter().enumerate() {
                 let is_known = facts.login.is_some();
-                may(Renew(number, session), is_known);
-                may(Logout(number, session), is_known);
-                may(LogoutOthers(number, session), is_known);
-                may(Leave(number, session), !is_known);
+                for what in [Renewals, Logouts, Others] {
+                    may(Happens(what, number, session), is_known);
+                }
+                may(Happens(Leaves, number, session), !is_known);
             }
         }
     }
@@ -139,7 +109,7 @@ impl Model for Config {
         if state == *last {
             return None;
         }
-        if let Some(what) = action.limited() {
+        if let Happens(what, ..) = action {
             state.left.take(what);
         }
         Some(state)
@@ -188,13 +158,13 @@ impl State {
             }
         }
         if config.failed_over {
-            for action in [Login(0), LogoutAll(0), FailOver] {
-                state.act(config, action);
+            for what in [Logins, Raises, Failovers] {
+                state.happen(config, what, 0, 0);
                 while let Some(call) = state.calls.iter().position(|it| !it.reads()) {
                     state.answer(config, call);
                 }
                 state.look(config);
-                state.left.take(action.limited().expect("each is"));
+                state.left.take(what);
             }
         }
         state
@@ -203,12 +173,7 @@ impl State {
     fn act(&mut self, config: &Config, action: Action) {
         match action {
             Tick => self.now += 1,
-            Login(node) => self.login(config, node),
-            Renew(node, session) => self.renew(config, node, session),
-            Logout(node, session) | Leave(node, session) => self.end(config, node, session),
-            LogoutAll(node) => self.raise(config, node, None),
-            LogoutOthers(node, session) => self.logout_others(config, node, session),
-            Visit(node) => self.visit(config, node),
+            Happens(what, node, number) => self.happen(config, what, node, number),
             Answer(call) => self.answer(config, call),
             Unanswered(call) => {
                 let it = self.calls.remove(call);
@@ -223,27 +188,40 @@ impl State {
             Drop(call) => {
                 self.calls.remove(call);
             }
-            ReadLate(call) => {
-                let it = self.calls[call].clone();
-                self.calls[call].late = Some(self.execute(config, &it, Ok(())));
-            }
             Retry(node) => self.happens(config, node, Event::Closing),
-            Lose => {
+            Start(node) => self.start(config, node),
+            Heal(node) => self.up(node).is_connected = true,
+        }
+    }
+
+    fn happen(&mut self, config: &Config, what: Limited, node: u8, number: usize) {
+        match what {
+            Logins => self.login(config, node),
+            Renewals => self.renew(config, node, number),
+            Logouts | Leaves => self.end(config, node, number),
+            Raises => self.raise(config, node, None),
+            Others => self.logout_others(config, node, number),
+            Visits => self.visit(config, node),
+            Strays => (),
+            Late => {
+                let it = self.calls[number].clone();
+                self.calls[number].late = Some(self.execute(config, &it, Ok(())));
+            }
+            Losses => {
                 self.lost(config);
                 self.server.lose_everything();
                 self.server.move_to(2 + u64::from(self.seen.losses));
                 self.copy = None;
             }
-            CatchUp => self.copy = Some(Box::new(self.server.clone())),
-            FailOver => {
+            Copies => self.copy = Some(Box::new(self.server.clone())),
+            Failovers => {
                 self.lost(config);
                 self.server = *self.copy.take().expect("there is one");
                 self.server.move_to(2 + u64::from(self.seen.losses));
                 self.seen.failed_over = true;
             }
-            Crash(node) => self.crash(node),
-            Start(node) => self.start(config, node),
-            Cut(node) => {
+            Crashes => self.crash(node),
+            Partitions => {
                 self.up(node).is_connected = false;
                 // What it was reading fails, and is asked for again as soon as that can be.
                 let is_failing = |it: &Pending| it.node == node && it.reads();
@@ -253,15 +231,11 @@ impl State {
                     .iter()
                     .for_each(|it: &Pending| self.fail(config, it));
             }
-            Heal(node) => self.up(node).is_connected = true,
         }
     }
 
     fn crash(&mut self, node: u8) {
         self.nodes[usize::from(node)] = None;
-        self.seen.whole &= !(1 << node);
-        self.seen.stale &= !(1 << node);
-        self.seen.lacking &= !(1 << node);
         for session in &mut self.sessions {
             session.by &= !(1 << node);
             session.refused &= !(0b11 << (2 * node));
