@@ -13,7 +13,6 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use ::cookie::Cookie;
-use time::OffsetDateTime;
 
 use crate::error::ConfigError;
 use crate::wire::chunks::{self, CookieRoom};
@@ -28,11 +27,12 @@ const MAX_AGE: usize = 10 + 20;
 /// Valid settings, ready to render.
 #[derive(Debug, Clone)]
 pub(crate) struct Template {
-    settings: CookieSettings,
+    pub(crate) settings: CookieSettings,
     /// All but the name, the value and Max-Age, as they are rendered.
     attributes: String,
-    room: CookieRoom,
-    clear_site_data: Option<Arc<str>>,
+    pub(crate) room: CookieRoom,
+    /// The header's value that a logout sends, if it is to clear more than the cookie.
+    pub(crate) clear_site_data: Option<Arc<str>>,
 }
 
 impl Template {
@@ -52,7 +52,7 @@ impl Template {
         let (_, attributes) = rendered.split_once('=').unwrap_or_default();
         template.attributes = attributes.to_owned();
         let longest = crate::time::LONGEST.as_secs();
-        template.room.overhead = template.render(0, "", Some(longest)).len();
+        template.room.overhead = template.render(template.name(), "", Some(longest)).len();
         if template.room.overhead > template.room.max_bytes / 2 {
             let problem = "name and attributes leave too little room for a session";
             return Err(ConfigError::setting("cookie.name", problem));
@@ -109,56 +109,23 @@ impl Template {
         [Some(name.clone()), domain, Some(path.clone())]
     }
 
-    /// Whether browsers take the cookie over https only.
-    pub(crate) fn is_secure(&self) -> bool {
-        self.settings.secure
+    /// The name of the cookie that carries chunk `index`.
+    pub(crate) fn chunk_name(&self, index: u8) -> Cow<'_, str> {
+        chunks::name(&self.settings.name, index)
     }
 
-    /// Whether it outlives the browser whatever the login asked for.
-    pub(crate) fn is_persistent(&self) -> bool {
-        self.settings.persistent
-    }
-
-    /// The header's value that a logout sends, if it is to clear more than the cookie.
-    pub(crate) fn clear_site_data(&self) -> Option<Arc<str>> {
-        self.clear_site_data.clone()
-    }
-
-    pub(crate) fn room(&self) -> CookieRoom {
-        self.room
+    /// The name of the activity cookie, which has the attributes of the session's.
+    pub(crate) fn activity_name(&self) -> String {
+        format!("{}{ACTIVITY}", self.settings.name)
     }
 
     /// One Set-Cookie header's value. `max_age` in seconds; without it the cookie ends with the browser.
-    pub(crate) fn render(&self, index: u8, value: &str, max_age: Option<u64>) -> String {
-        self.render_with(index, value.len(), max_age, |text| text.push_str(value))
+    pub(crate) fn render(&self, name: &str, value: &str, max_age: Option<u64>) -> String {
+        self.render_with(name, value.len(), max_age, |text| text.push_str(value))
     }
 
     /// The same of a value of so many bytes, which `write` puts at the end.
     pub(crate) fn render_with(
-        &self,
-        index: u8,
-        length: usize,
-        max_age: Option<u64>,
-        write: impl FnOnce(&mut String),
-    ) -> String {
-        self.render_as(&self.chunk_name(index), length, max_age, write)
-    }
-
-    /// Renders the activity cookie, which has the attributes of the session's.
-    pub(crate) fn render_activity(&self, value: &str, max_age: Option<u64>) -> String {
-        let write = |text: &mut String| text.push_str(value);
-        self.render_as(&self.activity_name(), value.len(), max_age, write)
-    }
-
-    fn chunk_name(&self, index: u8) -> Cow<'_, str> {
-        chunks::name(&self.settings.name, index)
-    }
-
-    fn activity_name(&self) -> String {
-        format!("{}{ACTIVITY}", self.settings.name)
-    }
-
-    fn render_as(
         &self,
         name: &str,
         length: usize,
@@ -180,19 +147,8 @@ impl Template {
     }
 
     /// The Set-Cookie value that removes the cookie from the browser.
-    pub(crate) fn removal(&self, index: u8) -> String {
-        self.removal_of(&self.chunk_name(index))
-    }
-
-    pub(crate) fn activity_removal(&self) -> String {
-        self.removal_of(&self.activity_name())
-    }
-
-    fn removal_of(&self, name: &str) -> String {
-        let mut cookie = self.cookie(name, "");
-        cookie.set_max_age(time::Duration::ZERO);
-        cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
-        cookie.to_string()
+    pub(crate) fn removal(&self, name: &str) -> String {
+        self.render(name, "", Some(0)) + "; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
     }
 
     fn cookie<'v>(&self, name: &'v str, value: &'v str) -> Cookie<'v> {
@@ -243,12 +199,16 @@ mod tests {
             for index in [0, 3] {
                 let name = template.chunk_name(index);
                 let mut cookie = template.cookie(&name, "value");
-                assert_eq!(template.render(index, "value", None), cookie.to_string());
+                assert_eq!(template.render(&name, "value", None), cookie.to_string());
                 cookie.set_max_age(time::Duration::DAY);
-                assert_eq!(
-                    template.render(index, "value", Some(86_400)),
-                    cookie.to_string()
-                );
+                let rendered = template.render(&name, "value", Some(86_400));
+                assert_eq!(rendered, cookie.to_string());
+            }
+            for name in [template.name(), &template.activity_name()] {
+                let mut removal = template.cookie(name, "");
+                removal.set_max_age(time::Duration::ZERO);
+                removal.set_expires(time::OffsetDateTime::UNIX_EPOCH);
+                assert_eq!(template.removal(name), removal.to_string());
             }
         }
     }
@@ -256,8 +216,8 @@ mod tests {
     #[test]
     fn the_overhead_covers_every_cookie_that_is_rendered() {
         let template = Template::new(CookieSettings::default()).unwrap();
-        let long = template.render(0, "", Some(crate::time::LONGEST.as_secs()));
-        assert_eq!(template.room().overhead, long.len());
-        assert!(template.render(0, "", None).len() < long.len());
+        let long = template.render(template.name(), "", Some(crate::time::LONGEST.as_secs()));
+        assert_eq!(template.room.overhead, long.len());
+        assert!(template.render(template.name(), "", None).len() < long.len());
     }
 }

@@ -339,7 +339,7 @@ impl SessionsBuilder {
             binding,
             csrf,
             client,
-            room: current.template.room(),
+            room: current.template.room,
             lifetimes: self.lifetimes,
             policy: self.policy,
             login: self.login,

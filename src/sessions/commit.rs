@@ -84,7 +84,7 @@ impl Engine {
             closing.logged_out && !cookies.is_empty() && self.held(ticket).next().is_some();
         Committed {
             clear_site_data: clears
-                .then(|| self.current.template.clear_site_data())
+                .then(|| self.current.template.clear_site_data.clone())
                 .flatten(),
             looked: closing.looked,
             cookies,
@@ -135,7 +135,8 @@ impl Engine {
         let key = rules.ring.key(key, now)?;
         let value = activity::write(key, &scope.binding, &record.id, now)?;
         let max_age = self.max_age(record, now);
-        Some(scope.template.render_activity(&value, max_age))
+        let name = scope.template.activity_name();
+        Some(scope.template.render(&name, &value, max_age))
     }
 
     /// Makes `record` the newest of its session, and its cookie. No cookie where another renewal was first: the
@@ -254,19 +255,19 @@ impl Engine {
             self.current.tokens.announce(text.as_bytes());
         };
         let mut cookies = if sealed.chunks == 1 {
-            vec![template.render_with(0, sealed.text_len(), max_age, write)]
+            vec![template.render_with(template.name(), sealed.text_len(), max_age, write)]
         } else {
             let mut text = String::with_capacity(sealed.text_len());
             write(&mut text);
             let values = self.service.room.split(&text, sealed.chunks);
             let rendered = (0..).zip(&values);
             rendered
-                .map(|(index, value)| template.render(index, value, max_age))
+                .map(|(index, value)| template.render(&template.chunk_name(index), value, max_age))
                 .collect()
         };
         let held = ticket.current;
         let orphans = held.indexes.from(sealed.chunks).iter();
-        cookies.extend(orphans.map(|index| template.removal(index)));
+        cookies.extend(orphans.map(|index| template.removal(&template.chunk_name(index))));
         // The session has moved here from wherever it was.
         let others = self.current.others.iter();
         cookies.extend(others.flat_map(|other| removals(other, held)));
@@ -280,7 +281,7 @@ impl Engine {
     /// Seconds until the absolute end, for the cookies of a session that outlives the browser.
     fn max_age(&self, record: &Record, now: UnixMillis) -> Option<u64> {
         let lifetimes = &self.service.lifetimes;
-        let persistent = self.current.template.is_persistent();
+        let persistent = self.current.template.settings.persistent;
         (record.class == Class::Remembered || persistent).then(|| {
             let end = lifetimes.end(record.class, record.created, record.expires);
             // Rounded up: the server ends it in time anyway.

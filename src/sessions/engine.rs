@@ -95,7 +95,8 @@ impl Scope {
 /// Removes a cookie, and its activity cookie with it: alone that is none of ours.
 pub(super) fn removals(template: &Template, held: HeldCookies) -> impl Iterator<Item = String> {
     let activity = held.activity && !held.indexes.is_empty();
-    let activity = activity.then(|| template.activity_removal());
+    let activity = activity.then(|| template.removal(&template.activity_name()));
     let data = held.indexes.iter();
-    data.map(|index| template.removal(index)).chain(activity)
+    data.map(|index| template.removal(&template.chunk_name(index)))
+        .chain(activity)
 }

@@ -349,7 +349,7 @@ impl Sessions {
     /// them, while the cookie is Secure and [`take_plain_http_warning`](Self::take_plain_http_warning) was not called.
     pub fn should_check_plain_http(&self) -> bool {
         let engine = &self.engine;
-        if !engine.current.template.is_secure() || engine.plain_http.load(Ordering::Relaxed) {
+        if !engine.current.template.settings.secure || engine.plain_http.load(Ordering::Relaxed) {
             return false;
         }
         let before = engine.plain_http_checks.fetch_add(1, Ordering::Relaxed);
@@ -360,7 +360,7 @@ impl Sessions {
     /// out over plain http: it warns once.
     pub fn take_plain_http_warning(&self) -> bool {
         let engine = &self.engine;
-        engine.current.template.is_secure() && !engine.plain_http.swap(true, Ordering::Relaxed)
+        engine.current.template.settings.secure && !engine.plain_http.swap(true, Ordering::Relaxed)
     }
 
     /// Whether both are for the same cookie of the same application and environment.

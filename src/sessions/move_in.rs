@@ -81,7 +81,7 @@ pub(super) fn prepare(
         ConfigError::Setting { problem, .. } => ConfigError::setting("migrate", problem),
         error => error,
     })?;
-    let removal = template.first().map(|template| template.removal(0));
+    let removal = template.first().map(|it| it.removal(it.name()));
     Ok(Some(Moving { cookie, removal }))
 }
 
