@@ -38,6 +38,6 @@ pub use tables::KeyTables;
 pub(crate) use file::is_loose;
 pub(crate) use problem::toml_problem;
 pub(crate) use ring::KeyState;
-pub(crate) use watch::{KeyChange, KeyWatch};
+pub(crate) use watch::KeyWatch;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use weak::published_bytes;

@@ -16,18 +16,8 @@ use super::file::{is_loose, named, parse};
 use super::ring::KeyRing;
 use crate::error::ConfigError;
 use crate::file;
+use crate::observe;
 use crate::time::UnixMillis;
-
-/// What a look at the key file found.
-#[derive(Debug)]
-pub(crate) enum KeyChange {
-    /// Nothing new: the same keys as before, or the same problem.
-    Unchanged,
-    /// Other keys, or other times.
-    Changed(KeyRing),
-    /// The file cannot be used, and this was not reported yet. The ring in use stays.
-    Broken(ConfigError),
-}
 
 /// Notices changes of a key file.
 #[derive(Debug)]
@@ -62,33 +52,26 @@ impl KeyWatch {
         Ok((ring, watch))
     }
 
-    /// Reads the file again. Does I/O, so not to be called on a thread that serves requests.
-    pub(crate) fn poll(&mut self, now: UnixMillis) -> KeyChange {
-        let (bytes, metadata) = match file::look(&self.path) {
-            Ok(seen) => seen,
-            Err(error) => return self.broken(None, error),
-        };
+    /// Reads the file again, and returns its ring if that is another one. Does I/O, so not to be called on a thread that
+    /// serves requests.
+    ///
+    /// # Errors
+    /// When the file cannot be used. Each problem is returned at every look, and reported at the first.
+    pub(crate) fn poll(&mut self, now: UnixMillis) -> Result<Option<KeyRing>, ConfigError> {
+        let (bytes, metadata) = file::look(&self.path).map_err(|error| self.broken(None, error))?;
         self.is_loose = is_loose(&metadata);
         self.loose_is_told &= self.is_loose;
         let hash = Sha256::digest(&*bytes).into();
-        let change = if hash == self.in_use {
-            KeyChange::Unchanged
-        } else {
+        let mut changed = None;
+        if hash != self.in_use {
             // A broken content is tried at every look: it may be good later, when its key has activated.
-            match ring(&self.path, &bytes, now) {
-                Ok(ring) => KeyChange::Changed(ring),
-                Err(error) => return self.broken(Some(hash), error),
-            }
-        };
+            let ring = ring(&self.path, &bytes, now);
+            changed = Some(ring.map_err(|error| self.broken(Some(hash), error))?);
+        }
         self.in_use = hash;
         self.modified = modified(&metadata);
         self.reported = None;
-        change
-    }
-
-    /// Why the file's current ring could not be loaded, if so.
-    pub(crate) fn problem(&self) -> Option<&ConfigError> {
-        self.reported.as_ref().map(|(_, problem)| problem)
+        Ok(changed)
     }
 
     /// When the file that holds the ring in use was last modified.
@@ -103,13 +86,14 @@ impl KeyWatch {
         is_news.then_some(&self.path)
     }
 
-    fn broken(&mut self, content: Option<Hash>, error: ConfigError) -> KeyChange {
-        let problem = (content, error.clone());
-        if self.reported.as_ref() == Some(&problem) {
-            return KeyChange::Unchanged;
+    fn broken(&mut self, content: Option<Hash>, problem: ConfigError) -> ConfigError {
+        let reported = Some((content, problem.clone()));
+        if self.reported != reported {
+            observe::keys_reloaded("broken");
+            tracing::error!(%problem, "the key file cannot be used; the keys from before stay");
+            self.reported = reported;
         }
-        self.reported = Some(problem);
-        KeyChange::Broken(error)
+        problem
     }
 }
 
@@ -160,15 +144,18 @@ mod tests {
     }
 
     impl Bench {
-        /// A look at the file. A changed ring replaces the one in use, as its user would do it.
+        /// A look at the file. A changed ring replaces the one in use, as its user would do it. A problem that was
+        /// reported before changes nothing.
         fn poll(&mut self) -> &'static str {
+            let reported = self.watch.reported.clone();
             match self.watch.poll(now()) {
-                KeyChange::Unchanged => "unchanged",
-                KeyChange::Broken(_) => "broken",
-                KeyChange::Changed(ring) => {
+                Ok(None) => "unchanged",
+                Ok(Some(ring)) => {
                     self.ring = ring;
                     "changed"
                 }
+                Err(_) if self.watch.reported == reported => "unchanged",
+                Err(_) => "broken",
             }
         }
 
@@ -232,7 +219,7 @@ mod tests {
         symlink("..two", path("..new")).unwrap();
         fs::rename(path("..new"), path("..data")).unwrap();
         fs::remove_dir_all(path("..one")).unwrap();
-        let KeyChange::Changed(ring) = watch.poll(now()) else {
+        let Ok(Some(ring)) = watch.poll(now()) else {
             panic!("the swap was not noticed");
         };
         assert_eq!(ring.sealing(now()).unwrap().id(), ids[1]);
@@ -315,7 +302,7 @@ mod tests {
         bench.write(&KeyTables::fresh(later, &SystemRandom).unwrap().to_text());
         assert_eq!(bench.poll(), "broken");
         assert_eq!(bench.poll(), "unchanged");
-        assert!(matches!(bench.watch.poll(later), KeyChange::Changed(_)));
+        assert!(matches!(bench.watch.poll(later), Ok(Some(_))));
     }
 
     #[test]

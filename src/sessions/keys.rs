@@ -13,7 +13,7 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::Notify;
 
 use crate::error::ConfigError;
-use crate::keys::{KeyChange, KeyRing, KeyWatch};
+use crate::keys::{KeyRing, KeyWatch};
 use crate::lock::lock;
 use crate::observe;
 use crate::time::UnixMillis;
@@ -32,7 +32,7 @@ pub(super) struct Watch {
     problem: ArcSwapOption<ConfigError>,
     /// When the file in use was last modified. Here for the same reason.
     modified: ArcSwapOption<UnixMillis>,
-    bell: Arc<Bell>,
+    bell: Arc<Notify>,
 }
 
 impl Watch {
@@ -48,7 +48,7 @@ impl Watch {
 
     /// Asks for a look at the file. Costs next to nothing, and returns at once.
     pub(super) fn look_soon(&self) {
-        self.bell.ring();
+        self.bell.notify_one();
     }
 
     /// Looks at the file again and again by `reload`, for as long as anyone holds the engine.
@@ -60,7 +60,7 @@ impl Watch {
         let bell = self.bell.clone();
         async move {
             loop {
-                bell.wait().await;
+                wait(&bell).await;
                 let Some(engine) = engine.upgrade() else {
                     return;
                 };
@@ -92,24 +92,19 @@ impl Watch {
         replace: impl FnOnce(KeyRing),
     ) -> Result<(), ConfigError> {
         let mut file = lock(&self.file);
-        match file.poll(now) {
-            KeyChange::Unchanged => {}
-            KeyChange::Changed(ring) => {
+        let looked = file.poll(now).map(|changed| {
+            if let Some(ring) = changed {
                 observe::keys_reloaded("changed");
                 tracing::info!("the key file has changed and is in use");
                 // Under the lock, so that of two looks at once the later one's ring stays.
                 replace(ring);
             }
-            KeyChange::Broken(problem) => {
-                observe::keys_reloaded("broken");
-                tracing::error!(%problem, "the key file cannot be used; the keys from before stay");
-            }
-        }
+        });
         tell_loose(&mut file);
         self.modified.store(file.modified().map(Arc::new));
-        let problem = file.problem().cloned();
-        self.problem.store(problem.clone().map(Arc::new));
-        problem.map_or(Ok(()), Err)
+        let problem = looked.as_ref().err().cloned();
+        self.problem.store(problem.map(Arc::new));
+        looked
     }
 }
 
@@ -122,22 +117,11 @@ fn tell_loose(file: &mut KeyWatch) {
     }
 }
 
-/// Wakes the task that looks at the file.
-#[derive(Debug, Default)]
-struct Bell(Notify);
-
-impl Bell {
-    /// Remembered until it is heard; rung twice it is heard once.
-    fn ring(&self) {
-        self.0.notify_one();
-    }
-
-    /// Waits until it is time for another look.
-    async fn wait(&self) {
-        tokio::time::sleep(PAUSE).await;
-        // Rung or not, it is time.
-        let _ = tokio::time::timeout(INTERVAL - PAUSE, self.0.notified()).await;
-    }
+/// Waits until it is time for another look. A bell is remembered until it is heard; rung twice it is heard once.
+async fn wait(bell: &Notify) {
+    tokio::time::sleep(PAUSE).await;
+    // Rung or not, it is time.
+    let _ = tokio::time::timeout(INTERVAL - PAUSE, bell.notified()).await;
 }
 
 #[cfg(test)]
@@ -147,17 +131,17 @@ mod tests {
 
     /// How many looks there are in a minute in which the bell is rung this often.
     async fn looks(ringing: Option<Duration>) -> usize {
-        let bell = Arc::new(Bell::default());
+        let bell = Arc::new(Notify::new());
         let rung = bell.clone();
         let ringer = tokio::spawn(async move {
             while let Some(every) = ringing {
-                rung.ring();
+                rung.notify_one();
                 tokio::time::sleep(every).await;
             }
         });
         let mut looks = 0;
         let end = Instant::now() + Duration::from_secs(60);
-        while tokio::time::timeout_at(end, bell.wait()).await.is_ok() {
+        while tokio::time::timeout_at(end, wait(&bell)).await.is_ok() {
             looks += 1;
         }
         ringer.abort();
@@ -175,19 +159,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_unknown_key_has_the_file_looked_at_at_once() {
-        let bell = Arc::new(Bell::default());
+        let bell = Arc::new(Notify::new());
         let rung = bell.clone();
         let start = Instant::now();
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_millis(1500)).await;
-            rung.ring();
+            rung.notify_one();
             tokio::time::sleep(Duration::from_millis(100)).await;
             // Too early for another look, and not forgotten.
-            rung.ring();
+            rung.notify_one();
         });
         let mut looks = Vec::new();
         for _ in 0..3 {
-            bell.wait().await;
+            wait(&bell).await;
             looks.push(start.elapsed().as_millis());
         }
         // The timer's grain is a millisecond.
