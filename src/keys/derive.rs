@@ -2,8 +2,7 @@
 //!
 //! 1. HKDF-SHA256 (RFC 5869): salt [`SALT`], input the 32 bytes of the secret, info one of the
 //!    labels below.
-//! 2. One label for each purpose. A further purpose gets a label and a function here, and never shares
-//!    bytes with another.
+//! 2. One label for each purpose. A further purpose gets a label here, and never shares bytes with another.
 //! 3. Salt and labels are part of the token's format. They are published, and never change.
 
 use hkdf::Hkdf;
@@ -34,27 +33,7 @@ impl Secret {
         KeyId::from_bytes(*self.derive::<16>(KEY_ID))
     }
 
-    /// The key of XChaCha20-Poly1305.
-    pub(super) fn cipher_key(&self) -> Zeroizing<[u8; 32]> {
-        self.derive(CIPHER)
-    }
-
-    /// The key of HMAC-SHA256 over activity cookies.
-    pub(super) fn activity_key(&self) -> Zeroizing<[u8; 32]> {
-        self.derive(ACTIVITY)
-    }
-
-    /// The key of HMAC-SHA256 over tokens against cross-site requests.
-    pub(super) fn csrf_key(&self) -> Zeroizing<[u8; 32]> {
-        self.derive(CSRF)
-    }
-
-    /// The key of XChaCha20-Poly1305 over the names of sessions.
-    pub(super) fn label_key(&self) -> Zeroizing<[u8; 32]> {
-        self.derive(LABEL)
-    }
-
-    fn derive<const N: usize>(&self, label: &[u8]) -> Zeroizing<[u8; N]> {
+    pub(super) fn derive<const N: usize>(&self, label: &[u8]) -> Zeroizing<[u8; N]> {
         // The one way in which HKDF can fail: more output than 255 hashes.
         const { assert!(N <= 255 * 32) };
         let mut output = Zeroizing::new([0; N]);
@@ -68,6 +47,8 @@ impl Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::Key;
+    use crate::time::UnixMillis;
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -77,24 +58,25 @@ mod tests {
     #[test]
     fn an_independent_implementation_agrees() {
         let secret = Secret::unchecked(crate::keys::weak::published_bytes(1));
+        let key = Key::new(&secret, UnixMillis::EPOCH, None);
         assert_eq!(
             secret.key_id().to_string(),
             "6789e288cc54f87cd3139249a9e9b6ae"
         );
         assert_eq!(
-            hex(&*secret.cipher_key()),
+            hex(&*key.cipher_key),
             "fe4c900c98039ec49ce1228afd10e7c4aa6d39dee05ac8df0b6204a0bd03d6b9"
         );
         assert_eq!(
-            hex(&*secret.activity_key()),
+            hex(&*key.activity_key),
             "3f41c0b23473f7dcb2aeba50c35d89590aabc8b506ff7a74fb22c57f1185d6c3"
         );
         assert_eq!(
-            hex(&*secret.csrf_key()),
+            hex(&*key.csrf_key),
             "957be751579fb8b38082cda3c2fd73a182a44e0701eb13b5cc0fcff8764363e9"
         );
         assert_eq!(
-            hex(&*secret.label_key()),
+            hex(&*key.label_key),
             "d45e361a7e01fea0da906b54858231a771bfe8420f580ec49291aad954dd0c1c"
         );
     }

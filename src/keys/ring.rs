@@ -15,6 +15,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use super::derive::{ACTIVITY, CIPHER, CSRF, LABEL};
 use super::secret::Secret;
 use crate::error::ConfigError;
 use crate::ids::KeyId;
@@ -28,10 +29,10 @@ pub struct Key {
     id: KeyId,
     activate: UnixMillis,
     retire: Option<UnixMillis>,
-    cipher_key: Zeroizing<[u8; 32]>,
-    activity_key: Zeroizing<[u8; 32]>,
-    csrf_key: Zeroizing<[u8; 32]>,
-    label_key: Zeroizing<[u8; 32]>,
+    pub(crate) cipher_key: Zeroizing<[u8; 32]>,
+    pub(crate) activity_key: Zeroizing<[u8; 32]>,
+    pub(crate) csrf_key: Zeroizing<[u8; 32]>,
+    pub(crate) label_key: Zeroizing<[u8; 32]>,
 }
 
 impl Key {
@@ -50,31 +51,15 @@ impl Key {
         self.retire
     }
 
-    pub(crate) fn cipher_key(&self) -> &[u8; 32] {
-        &self.cipher_key
-    }
-
-    pub(crate) fn activity_key(&self) -> &[u8; 32] {
-        &self.activity_key
-    }
-
-    pub(crate) fn csrf_key(&self) -> &[u8; 32] {
-        &self.csrf_key
-    }
-
-    pub(crate) fn label_key(&self) -> &[u8; 32] {
-        &self.label_key
-    }
-
     pub(super) fn new(secret: &Secret, activate: UnixMillis, retire: Option<UnixMillis>) -> Self {
         Self {
             id: secret.key_id(),
             activate,
             retire,
-            cipher_key: secret.cipher_key(),
-            activity_key: secret.activity_key(),
-            csrf_key: secret.csrf_key(),
-            label_key: secret.label_key(),
+            cipher_key: secret.derive(CIPHER),
+            activity_key: secret.derive(ACTIVITY),
+            csrf_key: secret.derive(CSRF),
+            label_key: secret.derive(LABEL),
         }
     }
 

@@ -35,7 +35,7 @@ pub(crate) fn write(
     let [0, 0, time @ ..] = at.as_millis().to_be_bytes() else {
         return None;
     };
-    let tag = mac::tag(key.activity_key(), binding, session, &time)?;
+    let tag = mac::tag(&key.activity_key, binding, session, &time)?;
     let mut bytes = [0; TIME + TAG];
     let (front, back) = bytes.split_at_mut(TIME);
     front.copy_from_slice(&time);
@@ -59,7 +59,7 @@ pub(crate) fn read(
         .ok()?;
     let (time, tag) = bytes.split_first_chunk::<TIME>()?;
     if !mac::verify(
-        key.activity_key(),
+        &key.activity_key,
         binding,
         session,
         time,

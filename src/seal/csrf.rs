@@ -37,7 +37,7 @@ pub(crate) fn write(
     session: &SessionId,
     mask: Mask,
 ) -> Option<String> {
-    let mut tag = mac::tag(key.csrf_key(), binding, session, &[])?;
+    let mut tag = mac::tag(&key.csrf_key, binding, session, &[])?;
     xor(&mut tag, &mask);
     let bytes = [&key.id().prefix()[..], &mask, &tag].concat();
     Some(URL_SAFE_NO_PAD.encode_to_string(bytes))
@@ -66,7 +66,7 @@ pub(crate) fn check(
     let key = key.ok_or("its key is unknown, has retired or was revoked")?;
     let mut tag: Mask = masked.try_into().map_err(|_| "its length is wrong")?;
     xor(&mut tag, mask);
-    match mac::verify(key.csrf_key(), binding, session, &[], &tag) {
+    match mac::verify(&key.csrf_key, binding, session, &[], &tag) {
         true => Ok(()),
         false => Err("it is of another session, cookie or audience, or made up"),
     }
@@ -135,7 +135,7 @@ mod tests {
         assert!(one[4..].iter().zip(&two[4..]).all(|(one, two)| one != two));
         // What it hides is the same, and not the key of anything else.
         let key = ring.sealing(NOW).unwrap();
-        let other = mac::tag(key.activity_key(), &binding(), &id(1), &[]).unwrap();
+        let other = mac::tag(&key.activity_key, &binding(), &id(1), &[]).unwrap();
         assert_ne!(
             one[20..].iter().map(|it| it ^ 0x0f).collect::<Vec<_>>(),
             other

@@ -57,7 +57,7 @@ impl LabelPlace<'_> {
         *length = u8::try_from(text.len()).ok()?;
         rest.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
         let data = self.associated_data(&key.id());
-        let tag = cipher::encrypt(key.label_key(), &nonce, &data, &mut padded).ok()?;
+        let tag = cipher::encrypt(&key.label_key, &nonce, &data, &mut padded).ok()?;
         sealed.extend_from_slice(&padded);
         sealed.extend_from_slice(&tag);
         Some(sealed)
@@ -88,7 +88,7 @@ impl LabelPlace<'_> {
         let mut padded = *padded;
         let data = self.associated_data(&key.id());
         let tag = tag.try_into().ok()?;
-        cipher::decrypt(key.label_key(), nonce, &data, &mut padded, tag).ok()?;
+        cipher::decrypt(&key.label_key, nonce, &data, &mut padded, tag).ok()?;
         let (length, rest) = padded.split_first()?;
         let (text, zeros) = rest.split_at_checked(usize::from(*length))?;
         let text = std::str::from_utf8(text).ok()?;

@@ -139,7 +139,7 @@ fn decrypt(
     let data = binding.associated_data(head, chunks);
     let parts = envelope.parts().ok_or(Malformed::Length)?;
     let opened = cipher::decrypt(
-        key.cipher_key(),
+        &key.cipher_key,
         parts.nonce,
         &data,
         parts.content,

@@ -77,7 +77,7 @@ pub(crate) fn seal(
     let chunks = room.count(token.text_len())?;
     let data = binding.associated_data(head, chunks);
     let parts = token.parts().ok_or_else(refused)?;
-    let tag = cipher::encrypt(key.cipher_key(), parts.nonce, &data, parts.content);
+    let tag = cipher::encrypt(&key.cipher_key, parts.nonce, &data, parts.content);
     *parts.tag = tag.map_err(|_| refused())?;
     Ok(Sealed { token, chunks })
 }
