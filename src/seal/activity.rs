@@ -58,13 +58,8 @@ pub(crate) fn read(
         .decode(text, bytes.as_mut_slice().as_out())
         .ok()?;
     let (time, tag) = bytes.split_first_chunk::<TIME>()?;
-    if !mac::verify(
-        &key.activity_key,
-        binding,
-        session,
-        time,
-        tag.try_into().ok()?,
-    ) {
+    let tag = tag.try_into().ok()?;
+    if !mac::verify(&key.activity_key, binding, session, time, tag) {
         return None;
     }
     let [a, b, c, d, e, f] = *time;

@@ -4,6 +4,7 @@
 //! token's associated data), the session's id, and what is said. So it says nothing about another session, cookie,
 //! application or key. Whoever says something has a key of their own for it.
 
+use constant_time_eq::constant_time_eq_16;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -20,8 +21,11 @@ pub(super) fn tag(
     session: &SessionId,
     said: &[u8],
 ) -> Option<[u8; TAG]> {
-    let whole = mac(key, binding, session, said)?.finalize().into_bytes();
-    whole.first_chunk().copied()
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    mac.update(binding.fields());
+    mac.update(session.as_bytes());
+    mac.update(said);
+    mac.finalize().into_bytes().first_chunk().copied()
 }
 
 /// Whether it is the tag. Compared in constant time.
@@ -30,21 +34,7 @@ pub(super) fn verify(
     binding: &Binding,
     session: &SessionId,
     said: &[u8],
-    tag: &[u8; TAG],
+    found: &[u8; TAG],
 ) -> bool {
-    let mac = mac(key, binding, session, said);
-    mac.is_some_and(|mac| mac.verify_truncated_left(tag).is_ok())
-}
-
-fn mac(
-    key: &[u8; 32],
-    binding: &Binding,
-    session: &SessionId,
-    said: &[u8],
-) -> Option<Hmac<Sha256>> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-    mac.update(binding.fields());
-    mac.update(session.as_bytes());
-    mac.update(said);
-    Some(mac)
+    tag(key, binding, session, said).is_some_and(|tag| constant_time_eq_16(&tag, found))
 }

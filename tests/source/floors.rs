@@ -245,7 +245,7 @@ fn each_crate_is_named_where_it_belongs() {
     only_in("smol_str::", &["record/", "session/devices/facts.rs"]);
     only_in(
         "constant_time_eq::",
-        &["seal/token_cache.rs", "keys/secret.rs"],
+        &["seal/token_cache.rs", "seal/mac.rs", "keys/secret.rs"],
     );
     only_in("woothee::", &["client/device.rs"]);
     only_in("stacker::", &["wire/value.rs"]);
