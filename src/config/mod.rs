@@ -21,9 +21,8 @@ use crate::file;
 use crate::keys::{KeySource, toml_problem};
 use crate::seal::check_audience;
 use crate::session::{DeviceSettings, LoginSettings};
+use revocation::RevocationTable;
 use tables::LifetimeTable;
-
-pub(crate) use revocation::RevocationTable;
 
 /// All settings, as they stand in a file. What is not set has its default; what is not known is an
 /// error. Durations are written `"5m"`, `"1h 30m"` or `"14 days"`.

@@ -58,10 +58,6 @@ impl RevocationTable {
         matches!(kind, Some(("redis" | "rediss", _)))
     }
 
-    pub(crate) fn list<'a>(&'a self, audience: &'a str) -> &'a str {
-        self.list.as_deref().unwrap_or(audience)
-    }
-
     /// Settings that only a server has.
     pub(crate) fn check_local(&self) -> Result<(), ConfigError> {
         let (password, certificate) = (&self.password_file, &self.root_certificate);

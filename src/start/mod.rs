@@ -16,8 +16,7 @@ impl SessionConfig {
     /// # Errors
     /// When a setting has no meaning, or the store cannot be opened.
     pub fn open_store(&self) -> Result<Store, ConfigError> {
-        let store = self.revocation.open(self.directory(), &self.audience);
-        Self::named(self.file.as_deref(), store)
+        Self::named(self.file.as_deref(), self.open())
     }
 
     /// Opens the store for a tool, which makes nothing: fails where there is no file, or where no node has
@@ -27,8 +26,7 @@ impl SessionConfig {
     /// As there, or when the list cannot be looked at, or no node has used it
     /// ([`StoreError::Unused`](crate::store::StoreError::Unused)).
     pub async fn open_used_store(&self) -> Result<Store, ConfigError> {
-        let store = self.revocation.open_used(self.directory(), &self.audience);
-        Self::named(self.file.as_deref(), store.await)
+        Self::named(self.file.as_deref(), self.open_used().await)
     }
 
     /// Starts sessions under these settings.
@@ -46,7 +44,7 @@ impl SessionConfig {
     /// # Errors
     /// When a setting has no meaning.
     pub fn builder(self) -> Result<SessionsBuilder, ConfigError> {
-        let store = self.revocation.opener(self.directory(), &self.audience);
+        let store = self.opener(self.revocation.create);
         let store = Self::named(self.file.as_deref(), store)?;
         let keys = self.key_source();
         let revocation = self.revocation;

@@ -4,9 +4,9 @@
 //!    file.
 //! 2. Tools never make a file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::config::RevocationTable;
+use crate::config::SessionConfig;
 use crate::error::ConfigError;
 #[cfg(feature = "redis")]
 use crate::keys::read_password;
@@ -15,20 +15,22 @@ use crate::revoke::policy::check_staleness;
 use crate::sessions::Opener;
 use crate::store::Memory;
 
-impl RevocationTable {
-    /// Opens the store later. Until then no file is made, and no server is connected to.
-    pub(super) fn opener(&self, directory: &Path, audience: &str) -> Result<Opener, ConfigError> {
-        if self.is_on_a_server() {
+impl SessionConfig {
+    /// Opens the store later. Until then no file is made, and no server is connected to. Then a file that is missing is
+    /// made if it may `create` one.
+    pub(super) fn opener(&self, create: bool) -> Result<Opener, ConfigError> {
+        let table = &self.revocation;
+        if table.is_on_a_server() {
             // It connects when it is first used.
-            let store = open_redis(self, self.list(audience), directory)?;
-            check_staleness(store.is_shared(), self.max_staleness())?;
+            let store = open_redis(self)?;
+            check_staleness(store.is_shared(), table.max_staleness())?;
             return Ok(Opener::opened(store));
         }
-        self.check_local()?;
-        match self.store.0.split_once(':') {
-            None if self.store.0 == "memory" => Ok(Opener::opened(Memory::new().into())),
+        table.check_local()?;
+        match table.store.0.split_once(':') {
+            None if table.store.0 == "memory" => Ok(Opener::opened(Memory::new().into())),
             Some(("redb", file)) if !file.is_empty() => {
-                redb_opener(directory.join(file), self.create)
+                redb_opener(self.directory().join(file), create)
             }
             _ => Err(ConfigError::setting(
                 "revocation.store",
@@ -38,21 +40,15 @@ impl RevocationTable {
     }
 
     /// The store alone, for tools. A file that is missing is not made.
-    pub(super) fn open(&self, directory: &Path, audience: &str) -> Result<Store, ConfigError> {
-        let mut existing = self.clone();
-        existing.create = false;
-        existing.opener(directory, audience)?.open()
+    pub(super) fn open(&self) -> Result<Store, ConfigError> {
+        self.opener(false)?.open()
     }
 
     /// As [`open`](Self::open), where a node has used the store.
-    pub(super) async fn open_used(
-        &self,
-        directory: &Path,
-        audience: &str,
-    ) -> Result<Store, ConfigError> {
-        match self.is_on_a_server() {
-            true => open_used_redis(self, self.list(audience), directory).await,
-            false => self.open(directory, audience),
+    pub(super) async fn open_used(&self) -> Result<Store, ConfigError> {
+        match self.revocation.is_on_a_server() {
+            true => open_used_redis(self).await,
+            false => self.open(),
         }
     }
 }
@@ -78,50 +74,38 @@ fn redb_opener(_: PathBuf, _: bool) -> Result<Opener, ConfigError> {
 }
 
 #[cfg(feature = "redis")]
-fn redis_options(
-    table: &RevocationTable,
-    list: &str,
-    directory: &Path,
-) -> Result<crate::store::RedisOptions, ConfigError> {
+fn redis_options(config: &SessionConfig) -> Result<crate::store::RedisOptions, ConfigError> {
+    let table = &config.revocation;
+    let list = table.list.as_ref().unwrap_or(&config.audience);
     let options = crate::store::Redis::options(table.store.0.as_str(), list);
     let mut options = options.wait_for_replicas(table.wait_for_replicas);
     if let Some(path) = &table.password_file {
-        options = options.password(read_password(directory.join(path))?);
+        options = options.password(read_password(config.directory().join(path))?);
     }
-    let Some(path) = &table.root_certificate else {
-        return Ok(options);
-    };
-    let path = directory.join(path);
-    let pem = crate::file::read(&path)?;
-    Ok(options.root_certificate(pem.to_vec()))
+    if let Some(path) = &table.root_certificate {
+        let pem = crate::file::read(&config.directory().join(path))?;
+        options = options.root_certificate(pem.to_vec());
+    }
+    Ok(options)
 }
 
 #[cfg(feature = "redis")]
-fn open_redis(table: &RevocationTable, list: &str, directory: &Path) -> Result<Store, ConfigError> {
-    Ok(redis_options(table, list, directory)?.open()?.into())
+fn open_redis(config: &SessionConfig) -> Result<Store, ConfigError> {
+    Ok(redis_options(config)?.open()?.into())
 }
 
 #[cfg(feature = "redis")]
-async fn open_used_redis(
-    table: &RevocationTable,
-    list: &str,
-    directory: &Path,
-) -> Result<Store, ConfigError> {
-    let options = redis_options(table, list, directory)?;
-    Ok(options.open_used().await?.into())
+async fn open_used_redis(config: &SessionConfig) -> Result<Store, ConfigError> {
+    Ok(redis_options(config)?.open_used().await?.into())
 }
 
 #[cfg(not(feature = "redis"))]
-fn open_redis(_: &RevocationTable, _: &str, _: &Path) -> Result<Store, ConfigError> {
+fn open_redis(_: &SessionConfig) -> Result<Store, ConfigError> {
     let problem = "\"redis:\" needs the feature `redis` of sealed-session";
     Err(ConfigError::setting("revocation.store", problem))
 }
 
 #[cfg(not(feature = "redis"))]
-async fn open_used_redis(
-    table: &RevocationTable,
-    list: &str,
-    directory: &Path,
-) -> Result<Store, ConfigError> {
-    open_redis(table, list, directory)
+async fn open_used_redis(config: &SessionConfig) -> Result<Store, ConfigError> {
+    open_redis(config)
 }
