@@ -19,7 +19,6 @@ use std::{fmt, io};
 
 use crate::ids::{KeyId, ParseIdError};
 use crate::random::RandomError;
-use crate::time::lifetime::LifetimeError;
 use crate::time::{ParseTimeError, UnixMillis};
 
 /// Why a cookie is no session. The browser does not learn the reason unless the application tells it
@@ -239,12 +238,6 @@ impl From<ParseTimeError> for ConfigError {
 impl From<ParseIdError> for ConfigError {
     fn from(error: ParseIdError) -> Self {
         Self::BadId(error)
-    }
-}
-
-impl From<LifetimeError> for ConfigError {
-    fn from(LifetimeError { setting, problem }: LifetimeError) -> Self {
-        Self::Setting { setting, problem }
     }
 }
 

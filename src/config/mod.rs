@@ -75,7 +75,7 @@ impl SessionConfig {
     /// What can be checked without keys and a store.
     fn check(&self) -> Result<(), ConfigError> {
         check_audience(&self.audience)?;
-        self.lifetime.lifetimes().validate()?;
+        self.lifetime.lifetimes().validate(ConfigError::setting)?;
         self.devices.validate()?;
         CsrfRules::new(&self.csrf)?;
         ClientRules::new(&self.client)?;

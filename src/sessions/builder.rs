@@ -285,7 +285,7 @@ impl SessionsBuilder {
     pub async fn start(self) -> Result<Sessions, ConfigError> {
         observe::describe();
         check_audience(&self.audience)?;
-        self.lifetimes.validate()?;
+        self.lifetimes.validate(ConfigError::setting)?;
         self.devices.validate()?;
         check_capacity(self.anonymous_capacity)?;
         let csrf = CsrfRules::new(&self.csrf)?;

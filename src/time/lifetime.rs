@@ -50,15 +50,6 @@ impl Limits {
     }
 }
 
-/// A limit that contradicts another, or has no meaning.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("setting `{setting}`: {problem}")]
-pub(crate) struct LifetimeError {
-    /// As it is written in a configuration file.
-    pub(crate) setting: &'static str,
-    pub(crate) problem: String,
-}
-
 /// The lifetimes of all sessions of an application.
 ///
 /// | setting | default |
@@ -126,8 +117,8 @@ impl Lifetimes {
     }
 
     /// # Errors
-    /// When limits contradict each other or have no meaning.
-    pub(crate) fn validate(&self) -> Result<(), LifetimeError> {
+    /// When limits contradict each other or have no meaning. `wrong` makes the error, of a setting and its problem.
+    pub(crate) fn validate<E>(&self, wrong: impl Fn(&'static str, String) -> E) -> Result<(), E> {
         let classes = [
             ("lifetime.idle", "lifetime.absolute", self.standard),
             (
@@ -151,15 +142,12 @@ impl Lifetimes {
             } else {
                 continue;
             };
-            return Err(LifetimeError { setting, problem });
+            return Err(wrong(setting, problem));
         }
         if self.renew_grace > 5 * MINUTE {
             let problem =
                 "must not exceed 5 minutes: until it ends, a stolen old cookie still reads";
-            return Err(LifetimeError {
-                setting: "lifetime.renew_grace",
-                problem: problem.to_owned(),
-            });
+            return Err(wrong("lifetime.renew_grace", problem.to_owned()));
         }
         Ok(())
     }
@@ -169,9 +157,13 @@ impl Lifetimes {
 mod tests {
     use super::*;
 
+    fn problem(setting: &'static str, problem: String) -> String {
+        format!("{setting}: {problem}")
+    }
+
     #[test]
     fn defaults_are_valid() {
-        Lifetimes::default().validate().unwrap();
+        Lifetimes::default().validate(problem).unwrap();
     }
 
     #[test]
@@ -187,7 +179,7 @@ mod tests {
         for change in changes {
             let mut lifetimes = Lifetimes::default();
             change(&mut lifetimes);
-            assert!(lifetimes.validate().is_err(), "{lifetimes:?}");
+            assert!(lifetimes.validate(problem).is_err(), "{lifetimes:?}");
         }
     }
 
@@ -199,10 +191,10 @@ mod tests {
         assert_eq!(lifetimes.refresh_after(), MINUTE / 4);
         lifetimes.standard.idle = MINUTE / 2;
         assert_eq!(lifetimes.refresh_after(), MINUTE / 8);
-        lifetimes.validate().unwrap();
+        lifetimes.validate(problem).unwrap();
         lifetimes.refresh_after = Some(MINUTE / 2);
         assert_eq!(lifetimes.refresh_after(), MINUTE / 2);
-        lifetimes.validate().unwrap_err();
+        lifetimes.validate(problem).unwrap_err();
     }
 
     #[test]
