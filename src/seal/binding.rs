@@ -27,10 +27,11 @@ const BEFORE: [u8; 51] =
 /// What all tokens of one cookie are bound to.
 #[derive(Debug)]
 pub(crate) struct Binding {
-    cookie: String,
-    names: Arc<Names>,
-    /// The two of them as they stand in the associated data.
-    fields: Vec<u8>,
+    pub(crate) cookie: String,
+    /// The subjects of the application, and its audience.
+    pub(crate) names: Arc<Names>,
+    /// The cookie's name and the audience as they stand in the associated data, each after its length.
+    pub(super) fields: Vec<u8>,
 }
 
 impl Binding {
@@ -41,7 +42,7 @@ impl Binding {
     fn of(cookie: &str, names: Arc<Names>) -> Self {
         let mut fields = Vec::new();
         push(&mut fields, cookie.as_bytes());
-        push(&mut fields, names.audience().as_bytes());
+        push(&mut fields, names.audience.as_bytes());
         Self {
             cookie: cookie.to_owned(),
             names,
@@ -49,27 +50,9 @@ impl Binding {
         }
     }
 
-    pub(crate) fn cookie(&self) -> &str {
-        &self.cookie
-    }
-
-    pub(crate) fn audience(&self) -> &str {
-        self.names.audience()
-    }
-
-    /// The cookie's name and the audience, each after its length.
-    pub(super) fn fields(&self) -> &[u8] {
-        &self.fields
-    }
-
     /// The same for another cookie of the same application.
     pub(crate) fn for_cookie(&self, cookie: &str) -> Self {
         Self::of(cookie, self.names.clone())
-    }
-
-    /// The subjects of the application.
-    pub(crate) fn names(&self) -> &Names {
-        &self.names
     }
 
     /// The associated data of one token.

@@ -22,7 +22,7 @@ pub(super) fn tag(
     said: &[u8],
 ) -> Option<[u8; TAG]> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-    mac.update(binding.fields());
+    mac.update(&binding.fields);
     mac.update(session.as_bytes());
     mac.update(said);
     mac.finalize().into_bytes().first_chunk().copied()

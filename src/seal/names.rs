@@ -17,7 +17,7 @@ const PLACES: usize = 1 << 14;
 /// The subjects of one application.
 #[derive(Debug)]
 pub(crate) struct Names {
-    audience: String,
+    pub(crate) audience: String,
     /// A hash of each pair that fits. Nobody outside can compute or guess it: it is std's, keyed with a secret
     /// of this process. Two subjects that share a place take turns.
     fitting: Box<[AtomicU64]>,
@@ -33,10 +33,6 @@ impl Names {
                 .collect(),
             secret: RandomState::new(),
         }
-    }
-
-    pub(crate) fn audience(&self) -> &str {
-        &self.audience
     }
 
     /// The key by which the list knows `subject`.

@@ -60,7 +60,7 @@ pub(crate) fn open(
     let decrypted = decrypt(text, chunks, ring, binding, now)?;
     // The clock comes first: that such a session may count later matters more.
     decrypted.check(now)?;
-    decrypted.plausible(binding.names())
+    decrypted.plausible(&binding.names)
 }
 
 impl Opened {

@@ -62,12 +62,12 @@ impl Service {
 
     /// The key by which the list knows `subject`.
     pub(crate) fn subject_key(&self, subject: &str) -> SubjectKey {
-        self.binding.names().key(subject)
+        self.binding.names.key(subject)
     }
 
     /// The key by which the list knows a group.
     pub(crate) fn group_key(&self, kind: &str, name: &str) -> SubjectKey {
-        SubjectKey::group(self.binding.names().audience(), kind, name)
+        SubjectKey::group(&self.binding.names.audience, kind, name)
     }
 
     /// When a session that is made at `now` began: after everything whose sessions do not count. This node knows of

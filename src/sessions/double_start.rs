@@ -57,7 +57,7 @@ pub(super) fn register(
     let binding = &engine.service.binding;
     let looks = (!is_test).then(|| {
         let cookie = engine.current.template.identity();
-        format!("{:?}", (cookie, binding.audience(), store))
+        format!("{:?}", (cookie, &binding.names.audience, store))
     });
     let mut living = lock(&LIVING);
     living.retain(|it| it.engine.strong_count() > 0);
@@ -71,8 +71,8 @@ pub(super) fn register(
     drop(living);
     if has_twin {
         tracing::error!(
-            cookie = binding.cookie(),
-            audience = binding.audience(),
+            cookie = binding.cookie,
+            audience = binding.names.audience,
             "these sessions were started twice in this process, each with a revocation list of its \
              own; start them once, outside the closure of HttpServer::new, and clone them into it"
         );

@@ -282,11 +282,11 @@ impl Sessions {
         &self,
         lines: impl Fn(&'static str) -> L,
     ) -> Option<ClientFingerprint> {
-        let names = self.engine.service.binding.names();
+        let names = &self.engine.service.binding.names;
         self.engine
             .service
             .client
-            .fingerprint(names.audience(), lines)
+            .fingerprint(&names.audience, lines)
     }
 
     /// From which address a request comes that `peer` sent: the peer's, or the one that trusted proxies name
@@ -366,7 +366,7 @@ impl Sessions {
     /// Whether both are for the same cookie of the same application and environment.
     pub fn shares_sessions_with(&self, other: &Self) -> bool {
         let [ours, theirs] = [self, other].map(|it| &it.engine.service.binding);
-        ours.cookie() == theirs.cookie() && ours.audience() == theirs.audience()
+        ours.cookie == theirs.cookie && ours.names.audience == theirs.names.audience
     }
 }
 
@@ -375,8 +375,8 @@ impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let binding = &self.engine.service.binding;
         f.debug_struct("Sessions")
-            .field("cookie", &binding.cookie())
-            .field("audience", &binding.audience())
+            .field("cookie", &binding.cookie)
+            .field("audience", &binding.names.audience)
             .finish_non_exhaustive()
     }
 }

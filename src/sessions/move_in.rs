@@ -177,7 +177,7 @@ fn record_of(
     }
     let id = match &subject {
         None if !cookie.is_unique() => service.fresh_id().ok()?,
-        _ => SessionId::of_token(service.binding.audience(), &old.token),
+        _ => SessionId::of_token(&service.binding.names.audience, &old.token),
     };
     let class = match &subject {
         Some(_) if cookie.remembers() => Class::Remembered,

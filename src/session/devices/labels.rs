@@ -27,7 +27,7 @@ pub(super) struct Labels {
 impl Service {
     pub(super) fn labels(&self) -> Labels {
         Labels {
-            audience: self.binding.audience().to_owned(),
+            audience: self.binding.names.audience.clone(),
             ring: Guard::into_inner(self.keys.load()),
             random: Arc::clone(&self.random),
             now: self.now(),
