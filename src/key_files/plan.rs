@@ -8,6 +8,15 @@ use crate::keys::tables::{KeyEntry, KeyTables};
 use crate::random::{Random, RandomError};
 use crate::time::{SKEW, UnixMillis};
 
+/// A time in which one key seals.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Reign {
+    pub(super) id: KeyId,
+    pub(super) from: UnixMillis,
+    /// [`UnixMillis::MAX`] if no end is planned.
+    pub(super) until: UnixMillis,
+}
+
 impl KeyTables {
     /// The keys that are neither revoked nor retired at `now`.
     pub(super) fn usable(&self, now: UnixMillis) -> impl DoubleEndedIterator<Item = &KeyEntry> {
@@ -19,6 +28,32 @@ impl KeyTables {
     pub(super) fn sealing(&self, now: UnixMillis) -> Option<&KeyEntry> {
         let active = self.usable(now).filter(|key| key.activate <= now);
         active.rev().max_by_key(|key| key.activate)
+    }
+
+    /// Which key seals when, in the order of time.
+    pub(super) fn reigns(&self) -> Vec<Reign> {
+        let keys = self.keys.iter().filter(|key| !self.is_revoked(&key.id));
+        let mut turns: Vec<_> = keys
+            .flat_map(|key| [Some(key.activate), key.retire])
+            .flatten()
+            .collect();
+        turns.sort_unstable();
+        turns.dedup();
+        let mut reigns: Vec<Reign> = Vec::new();
+        for from in turns {
+            let id = self.sealing(from).map(|key| key.id);
+            match reigns.last_mut() {
+                Some(last) if last.until == UnixMillis::MAX && id == Some(last.id) => continue,
+                Some(last) => last.until = last.until.min(from),
+                None => {}
+            }
+            reigns.extend(id.map(|id| Reign {
+                id,
+                from,
+                until: UnixMillis::MAX,
+            }));
+        }
+        reigns
     }
 
     pub(super) fn key_mut(&mut self, id: KeyId) -> Option<&mut KeyEntry> {

@@ -11,6 +11,7 @@
 
 use std::time::Duration;
 
+use super::plan::Reign;
 use crate::ids::KeyId;
 use crate::keys::tables::{KeyEntry, KeyTables};
 use crate::record::KeyTrail;
@@ -30,15 +31,6 @@ pub enum Finding {
     Warning(String),
     /// Something that could be tidied.
     Note(String),
-}
-
-/// A time in which one key seals.
-#[derive(Debug, PartialEq, Eq)]
-struct Reign {
-    id: KeyId,
-    from: UnixMillis,
-    /// [`UnixMillis::MAX`] if no end is planned.
-    until: UnixMillis,
 }
 
 impl KeyTables {
@@ -95,32 +87,6 @@ impl KeyTables {
                 humantime::format_duration(lifetime)
             ))
         })
-    }
-
-    /// Which key seals when, in the order of time.
-    fn reigns(&self) -> Vec<Reign> {
-        let keys = self.keys.iter().filter(|key| !self.is_revoked(&key.id));
-        let mut turns: Vec<_> = keys
-            .flat_map(|key| [Some(key.activate), key.retire])
-            .flatten()
-            .collect();
-        turns.sort_unstable();
-        turns.dedup();
-        let mut reigns: Vec<Reign> = Vec::new();
-        for from in turns {
-            let id = self.sealing(from).map(|key| key.id);
-            match reigns.last_mut() {
-                Some(last) if last.until == UnixMillis::MAX && id == Some(last.id) => continue,
-                Some(last) => last.until = last.until.min(from),
-                None => {}
-            }
-            reigns.extend(id.map(|id| Reign {
-                id,
-                from,
-                until: UnixMillis::MAX,
-            }));
-        }
-        reigns
     }
 }
 
