@@ -88,24 +88,12 @@ impl KeyTables {
     /// When this key seals for the last time, if it never retired: newer keys take over from it, and may
     /// themselves retire. `None` if it would go on, or begin again, for ever.
     pub(super) fn stops_sealing(&self, key: &KeyEntry) -> Option<UnixMillis> {
-        let mut is_listed_before = true;
-        let keys = self.keys.iter().filter(|other| !self.is_revoked(&other.id));
-        let newer: Vec<_> = keys
-            .filter(|other| {
-                is_listed_before &= other.id != key.id;
-                other.activate > key.activate
-                    || (other.activate == key.activate && is_listed_before)
-            })
-            .map(|newer| (newer.activate, newer.retire.unwrap_or(UnixMillis::MAX)))
-            .collect();
-        // Backwards in time, from newer key to newer key, as long as they leave no gap.
-        let mut stop = UnixMillis::MAX;
-        while let Some((activate, _)) = newer
-            .iter()
-            .find(|(activate, retire)| *activate < stop && *retire >= stop)
-        {
-            stop = *activate;
-        }
+        let mut lasting = self.clone();
+        lasting.key_mut(key.id)?.retire = None;
+        let reigns = lasting.reigns();
+        let last = reigns.iter().rev().find(|reign| reign.id == key.id);
+        // One that never seals has stopped when it would begin.
+        let stop = last.map_or(key.activate, |reign| reign.until);
         (stop < UnixMillis::MAX).then_some(stop)
     }
 
