@@ -27,16 +27,9 @@ pub(crate) struct FoundCookies<'h> {
     /// How many there are of each index.
     counts: [u8; MAX_CHUNKS as usize],
     /// Whether there were more than are kept.
-    overflowed: bool,
+    pub(super) overflowed: bool,
     /// The values of the activity cookie, in the order in which they came.
     activity: [Option<&'h [u8]>; MAX_ACTIVITY],
-}
-
-/// What may be a token: its first part, and which of each of the others goes with it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Candidate<'h> {
-    first: &'h [u8],
-    choice: usize,
 }
 
 const _: () = assert!(MAX_CHUNKS as u32 <= u8::BITS, "a bit for each");
@@ -116,11 +109,6 @@ impl<'h> FoundCookies<'h> {
         self.activity.iter().flatten().copied()
     }
 
-    /// Whether all values are kept.
-    pub(super) fn is_complete(&self) -> bool {
-        !self.overflowed
-    }
-
     /// Which chunk indexes the browser holds.
     pub(crate) fn indexes(&self) -> Indexes {
         let held = (0..).zip(self.counts).filter(|(_, count)| *count > 0);
@@ -131,26 +119,21 @@ impl<'h> FoundCookies<'h> {
     ///
     /// Where a name occurs several times, the n-th first part goes with the n-th of the others, and then with
     /// the rest: an attacker who can set a cookie of our name may have set only one of the parts.
-    pub(crate) fn candidates(&self) -> impl Iterator<Item = Candidate<'h>> + '_ {
+    ///
+    /// Each is its text, and over how many cookies it is spread. `None` if their number cannot be read, or one is missing.
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = Option<(u8, Cow<'h, [u8]>)>> + '_ {
         let first = self.of(0).enumerate();
         first.flat_map(move |(nth, value)| {
-            let choices = match chunks::first(value) {
+            let first = chunks::first(value);
+            let choices = match first {
                 None | Some((1, _)) => 1,
                 Some((count, _)) => self.most(count),
             };
-            (0..choices).map(move |step| Candidate {
-                first: value,
-                choice: (nth + step) % choices,
+            (0..choices).map(move |step| match first? {
+                (1, part) => Some((1, Cow::Borrowed(part))),
+                (count, part) => self.joined(count, part, (nth + step) % choices),
             })
         })
-    }
-
-    /// The text of a token, and over how many cookies it is spread. `None` if their number cannot be read, or one is missing.
-    pub(crate) fn text(&self, candidate: Candidate<'h>) -> Option<(u8, Cow<'h, [u8]>)> {
-        match chunks::first(candidate.first)? {
-            (1, part) => Some((1, Cow::Borrowed(part))),
-            (count, part) => self.joined(count, part, candidate.choice),
-        }
     }
 
     /// How often the part occurs of which there are most, of a token of so many.
@@ -230,11 +213,10 @@ mod tests {
         for name in ["s", "s.1", "s.7"] {
             let most = usize::from(MAX_VALUES);
             let line = |values: usize| vec![format!("{name}=1"); values].join("; ");
-            let found = |line: &str| {
-                FoundCookies::scan(std::iter::once(line.as_bytes()), "s").is_complete()
-            };
-            assert!(found(&line(most)), "{name}");
-            assert!(!found(&line(most + 1)), "{name}");
+            let overflows =
+                |line: &str| FoundCookies::scan(std::iter::once(line.as_bytes()), "s").overflowed;
+            assert!(!overflows(&line(most)), "{name}");
+            assert!(overflows(&line(most + 1)), "{name}");
         }
         let all: Vec<_> = (1..8).map(|part| format!("s.{part}=1")).collect();
         let line = all.join(";");

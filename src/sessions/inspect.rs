@@ -83,7 +83,7 @@ pub fn token(
     let (chunks, token) = found
         .candidates()
         .next()
-        .and_then(|it| found.text(it))
+        .flatten()
         .ok_or(Rejected::Malformed)?;
     let binding = Binding::new(cookie, audience);
     let opened = seal::open(&token, chunks, keys, &binding, now);

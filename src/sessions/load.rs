@@ -108,13 +108,13 @@ impl Engine {
         rules: &Rules<'_>,
         tried: &mut Tried,
     ) {
-        tried.left_out |= !found.is_complete();
+        tried.left_out |= found.overflowed;
         for (number, candidate) in found.candidates().enumerate() {
             if tried.opened == MAX_OPENED || number == MAX_TRIED {
                 tried.left_out = true;
                 return;
             }
-            let outcome = match found.text(candidate) {
+            let outcome = match candidate {
                 Some((chunks, text)) => scope
                     .open(&text, chunks, &rules.ring, rules.now)
                     .map_err(Refused::from)
