@@ -1,25 +1,31 @@
-//! From a record to its bytes, and back.
+//! From a record to its bytes, and back: postcard, field by field.
+//!
+//! 1. The first byte is the record's own version.
+//! 2. No field can announce more than the input holds, or than the record may have of it.
+//! 3. What is read has one form: numbers in their shortest, lists sorted and without repetition where
+//!    their order means nothing. So two readers agree on every record, and a record that was read is
+//!    written as the same bytes.
 
 use std::sync::Arc;
 
 use super::{
-    Entries, KeyTrail, LONGEST_ROLE, LONGEST_SUBJECT, LoginFacts, MOST_GROUPS, MOST_ROLES, Record,
+    Entries, Group, KeyTrail, LONGEST_ROLE, LONGEST_SUBJECT, LoginFacts, MOST_GROUPS, MOST_ROLES,
+    Record,
 };
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::time::{Class, UnixMillis};
-use crate::wire::layout::{Layout, LoginLayout, VERSION};
 use crate::wire::read::Reader;
 use crate::wire::write::{ByteCount, Output};
 
+/// The version of the record, which is not the token's.
+const VERSION: u8 = 1;
 /// The largest time of an honest record, in the year 19809; a byte longer than today's.
 const LATEST: u64 = (1 << 49) - 1;
 /// What a record mostly takes without its entries.
 const WITHOUT_ENTRIES: usize = 192;
-/// The longest name that a subject can have.
-const LONGEST_NAME: &str = match str::from_utf8(&[b'x'; LONGEST_SUBJECT]) {
-    Ok(name) => name,
-    Err(_) => "",
-};
+/// What a login takes without roles and groups: the longest name and its length, the key, generation and time, and a byte
+/// for each of three fields that it does not carry.
+const LONGEST_LOGIN: usize = 2 + LONGEST_SUBJECT + 16 + 7 + 7 + 3;
 
 impl Record {
     /// When the session began. With a login, that is when it was made, by the revocation store's clock.
@@ -29,13 +35,7 @@ impl Record {
 
     /// Puts its bytes at the end of others, as they are when it is sealed at the time `now`.
     pub(crate) fn write(&self, now: UnixMillis, to: &mut Vec<u8>) {
-        let (_, entries) = self.entries.parts();
-        let layout = Layout {
-            refreshed: now.as_millis(),
-            ..self.layout()
-        };
-        layout.write(to);
-        to.put(entries);
+        self.put(now, &self.entries, to);
     }
 
     /// How many bytes [`Self::write`] makes, about. The write of a small session takes 15 % more instructions where its
@@ -52,53 +52,35 @@ impl Record {
 
     /// The same with other entries.
     pub(crate) fn longest_len_with(&self, entries: &Entries) -> usize {
-        let (number, entries) = entries.parts();
-        let layout = self.layout();
-        let login = layout.login.map_or(
-            LoginLayout {
-                subject: LONGEST_NAME,
-                key: [0; 16],
-                generation: LATEST,
-                at: LATEST,
-                roles: Vec::new(),
-                groups: Vec::new(),
-                fingerprint: None,
-            },
-            LoginLayout::longest,
-        );
-        let longest = Layout {
-            serial: u32::MAX,
-            login: Some(login),
-            everyone: LATEST,
-            created: LATEST,
-            refreshed: LATEST,
-            expires: LATEST,
-            keys: &[0; 4 * KeyTrail::CAPACITY],
-            entries: number as u64,
-            ..layout
-        };
         let mut count = ByteCount::default();
-        longest.write(&mut count);
-        count.0 + entries.len()
+        self.put(self.refreshed, entries, &mut count);
+        let login = match self.login {
+            Some(_) => 0,
+            None => LONGEST_LOGIN,
+        };
+        count.0 + login + 4 * (KeyTrail::CAPACITY - self.keys.0.len())
     }
 
-    pub(super) fn layout(&self) -> Layout<'_> {
-        Layout {
-            version: VERSION,
-            id: *self.id.as_bytes(),
-            serial: self.serial.get(),
-            login: self.login.as_ref().map(LoginFacts::layout),
-            everyone: self.everyone.get(),
-            created: self.created.as_millis(),
-            refreshed: self.refreshed.as_millis(),
-            expires: self.expires.as_millis(),
-            class: match self.class {
-                Class::Standard => 0,
-                Class::Remembered => 1,
-            },
-            keys: self.keys.0.as_flattened(),
-            entries: self.entries.parts().0 as u64,
+    fn put(&self, refreshed: UnixMillis, entries: &Entries, to: &mut impl Output) {
+        to.byte(VERSION);
+        to.put(self.id.as_bytes());
+        to.growing(self.serial.get().into(), u32::MAX.into());
+        to.flag(self.login.is_some());
+        if let Some(login) = &self.login {
+            login.put(to);
         }
+        to.growing(self.everyone.get(), LATEST);
+        to.growing(self.created.as_millis(), LATEST);
+        to.growing(refreshed.as_millis(), LATEST);
+        to.growing(self.expires.as_millis(), LATEST);
+        to.byte(match self.class {
+            Class::Standard => 0,
+            Class::Remembered => 1,
+        });
+        to.bytes(self.keys.0.as_flattened());
+        let (count, entries) = entries.parts();
+        to.number(count as u64);
+        to.put(entries);
     }
 
     /// Reads the record that `bytes` holds from `start` on, and keeps them for its entries. `None`: no honest
@@ -114,73 +96,107 @@ impl Record {
     }
 
     /// Reads a record without its entries, and how many follow.
+    #[inline]
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<(Self, u64)> {
-        let layout = Layout::read(reader)?;
+        if reader.byte()? != VERSION {
+            return None;
+        }
         let record = Self {
-            id: SessionId::from_bytes(layout.id),
-            serial: Serial::new(layout.serial),
-            login: match layout.login {
-                None => None,
-                Some(login) => Some(LoginFacts::of(login)?),
+            id: SessionId::from_bytes(reader.array()?),
+            serial: Serial::new(reader.u32()?),
+            login: match reader.flag()? {
+                false => None,
+                true => Some(LoginFacts::read(reader)?),
             },
-            everyone: Generation::new(layout.everyone),
-            created: UnixMillis::new(layout.created),
-            refreshed: UnixMillis::new(layout.refreshed),
-            expires: UnixMillis::new(layout.expires),
-            class: match layout.class {
+            everyone: Generation::new(reader.u64()?),
+            created: UnixMillis::new(reader.u64()?),
+            refreshed: UnixMillis::new(reader.u64()?),
+            expires: UnixMillis::new(reader.u64()?),
+            class: match reader.byte()? {
                 0 => Class::Standard,
                 1 => Class::Remembered,
                 _ => return None,
             },
-            keys: KeyTrail::read(layout.keys)?,
+            keys: KeyTrail::read(reader.bytes()?)?,
             entries: Entries::default(),
         };
-        Some((record, layout.entries))
+        Some((record, reader.u64()?))
     }
 }
 
 impl LoginFacts {
-    fn layout(&self) -> LoginLayout<'_> {
-        LoginLayout {
-            subject: &self.subject,
-            key: *self.key.as_bytes(),
-            generation: self.generation.get(),
-            at: self.at.as_millis(),
-            roles: self.roles.iter().map(String::as_str).collect(),
-            groups: self.groups.clone(),
-            fingerprint: self.fingerprint,
+    fn put(&self, to: &mut impl Output) {
+        to.bytes(self.subject.as_bytes());
+        to.put(self.key.as_bytes());
+        to.growing(self.generation.get(), LATEST);
+        to.growing(self.at.as_millis(), LATEST);
+        to.number(self.roles.len() as u64);
+        for role in &self.roles {
+            to.bytes(role.as_bytes());
+        }
+        to.number(self.groups.len() as u64);
+        for group in &self.groups {
+            to.put(group.key.as_bytes());
+            to.growing(group.generation.get(), LATEST);
+        }
+        to.flag(self.fingerprint.is_some());
+        if let Some(fingerprint) = &self.fingerprint {
+            to.put(fingerprint);
         }
     }
 
-    /// `None` where a bound is exceeded.
-    fn of(layout: LoginLayout<'_>) -> Option<Self> {
-        let fits = (1..=LONGEST_SUBJECT).contains(&layout.subject.len())
-            && layout.roles.len() <= MOST_ROLES
-            && layout.groups.len() <= MOST_GROUPS;
-        let mut roles = layout.roles.iter();
-        let roles_fit = roles.all(|role| (1..=LONGEST_ROLE).contains(&role.len()));
-        (fits && roles_fit).then(|| Self {
-            subject: layout.subject.into(),
-            key: SubjectKey::from_bytes(layout.key),
-            generation: Generation::new(layout.generation),
-            at: UnixMillis::new(layout.at),
-            roles: layout.roles.iter().map(|&role| role.to_owned()).collect(),
-            groups: layout.groups,
-            fingerprint: layout.fingerprint,
+    #[inline]
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        Some(Self {
+            subject: name(reader, LONGEST_SUBJECT)?.into(),
+            key: SubjectKey::from_bytes(reader.array()?),
+            generation: Generation::new(reader.u64()?),
+            at: UnixMillis::new(reader.u64()?),
+            roles: sorted(
+                reader,
+                MOST_ROLES,
+                |reader| name(reader, LONGEST_ROLE).map(str::to_owned),
+                |one, next| one < next,
+            )?,
+            groups: sorted(
+                reader,
+                MOST_GROUPS,
+                |reader| Some(Group::from((reader.array()?, reader.u64()?))),
+                |one, next| one.key.as_bytes() < next.key.as_bytes(),
+            )?,
+            fingerprint: match reader.flag()? {
+                false => None,
+                true => Some(reader.array()?),
+            },
         })
     }
 }
 
-impl<'a> LoginLayout<'a> {
-    /// With the largest generations and times.
-    fn longest(mut self) -> Self {
-        for group in &mut self.groups {
-            group.generation = Generation::new(LATEST);
-        }
-        Self {
-            generation: LATEST,
-            at: LATEST,
-            ..self
-        }
+/// A text of one byte or more, and of no more than so many.
+#[inline]
+fn name<'r>(reader: &mut Reader<'r>, longest: usize) -> Option<&'r str> {
+    let name = reader.text()?;
+    (1..=longest).contains(&name.len()).then_some(name)
+}
+
+/// A list of so many at the most, in the order that `before` tells, each item once.
+fn sorted<T>(
+    reader: &mut Reader<'_>,
+    most: usize,
+    item: impl Fn(&mut Reader<'_>) -> Option<T>,
+    before: impl Fn(&T, &T) -> bool,
+) -> Option<Vec<T>> {
+    let count = usize::from(reader.count()?);
+    // Most sessions have neither roles nor groups.
+    if count == 0 {
+        return Some(Vec::new());
     }
+    if count > most {
+        return None;
+    }
+    let mut list = Vec::with_capacity(count);
+    for _ in 0..count {
+        list.push(item(reader)?);
+    }
+    list.is_sorted_by(before).then_some(list)
 }

@@ -4,7 +4,7 @@
 //!    through, and what the application wrote.
 //! 2. The application's values are opaque bytes here; they are decoded when somebody asks for them.
 //! 3. A reader bounds what a writer bounds.
-//! 4. How all of it is laid out in bytes is another matter (`wire`); `form` goes both ways.
+//! 4. `form` goes from it to bytes and back. How a number or a text is laid out is another matter (`wire`).
 
 mod entries;
 mod form;
@@ -19,8 +19,6 @@ use crate::time::{Class, UnixMillis};
 
 pub(crate) use entries::{Entries, Entry};
 pub(crate) use trail::KeyTrail;
-
-pub(crate) use crate::wire::layout::Group;
 
 /// The longest name of a subject, and of a group or its kind, in bytes.
 pub(crate) const LONGEST_SUBJECT: usize = 255;
@@ -109,6 +107,29 @@ impl LoginFacts {
 
     pub(crate) fn has_role(&self, role: &str) -> bool {
         self.roles.iter().any(|held| held == role)
+    }
+}
+
+/// A group of sessions that can be ended together, as a subject's can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) key: SubjectKey,
+    /// The group's generation at login.
+    pub(crate) generation: Generation,
+}
+
+impl From<Group> for ([u8; 16], u64) {
+    fn from(group: Group) -> Self {
+        (*group.key.as_bytes(), group.generation.get())
+    }
+}
+
+impl From<([u8; 16], u64)> for Group {
+    fn from((key, generation): ([u8; 16], u64)) -> Self {
+        Self {
+            key: SubjectKey::from_bytes(key),
+            generation: Generation::new(generation),
+        }
     }
 }
 

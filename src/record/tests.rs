@@ -2,11 +2,61 @@
 
 use super::*;
 use crate::ids::KeyId;
-use crate::wire::layout::{Layout, VERSION};
 use crate::wire::read::Reader;
 use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// The fields that postcard writes, in order, up to the entries.
+#[derive(Serialize, Deserialize, Debug, PartialEq)]
+struct Layout<'a> {
+    version: u8,
+    id: [u8; 16],
+    serial: u32,
+    #[serde(borrow)]
+    login: Option<LoginLayout<'a>>,
+    everyone: u64,
+    created: u64,
+    refreshed: u64,
+    expires: u64,
+    class: u8,
+    keys: &'a [u8],
+    /// How many entries follow.
+    entries: u64,
+}
+
+/// What a login adds.
+#[derive(Serialize, Deserialize, Debug, PartialEq)]
+struct LoginLayout<'a> {
+    subject: &'a str,
+    key: [u8; 16],
+    generation: u64,
+    at: u64,
+    #[serde(borrow)]
+    roles: Vec<&'a str>,
+    groups: Vec<([u8; 16], u64)>,
+    fingerprint: Option<[u8; 16]>,
+}
 
 impl Record {
+    fn layout(&self) -> Layout<'_> {
+        Layout {
+            version: 1,
+            id: *self.id.as_bytes(),
+            serial: self.serial.get(),
+            login: self.login.as_ref().map(LoginFacts::layout),
+            everyone: self.everyone.get(),
+            created: self.created.as_millis(),
+            refreshed: self.refreshed.as_millis(),
+            expires: self.expires.as_millis(),
+            class: match self.class {
+                Class::Standard => 0,
+                Class::Remembered => 1,
+            },
+            keys: self.keys.0.as_flattened(),
+            entries: self.entries.parts().0 as u64,
+        }
+    }
+
     /// Its bytes, which are postcard's.
     fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -15,6 +65,20 @@ impl Record {
         theirs.extend_from_slice(self.entries.parts().1);
         assert_eq!(bytes, theirs);
         bytes
+    }
+}
+
+impl LoginFacts {
+    fn layout(&self) -> LoginLayout<'_> {
+        LoginLayout {
+            subject: &self.subject,
+            key: *self.key.as_bytes(),
+            generation: self.generation.get(),
+            at: self.at.as_millis(),
+            roles: self.roles.iter().map(String::as_str).collect(),
+            groups: self.groups.iter().map(|group| (*group).into()).collect(),
+            fingerprint: self.fingerprint,
+        }
     }
 }
 
@@ -259,10 +323,10 @@ fn is_bounded(layout: &Layout<'_>) -> bool {
             && login.groups.len() <= 8
             && login
                 .groups
-                .is_sorted_by(|one, other| one.key.as_bytes() < other.key.as_bytes())
+                .is_sorted_by(|(one, _), (other, _)| one < other)
     });
     let keys_fit = layout.keys.len() <= 64 && keys.len() * 4 == layout.keys.len();
-    login && keys_fit && layout.version == VERSION && layout.class <= 1
+    login && keys_fit && layout.version == 1 && layout.class <= 1
 }
 
 /// Of every length.

@@ -1,10 +1,10 @@
-//! Bytes only: how a token, a record and a value are laid out. Knows no cipher and no key.
+//! Bytes only: how a token, a row and a value are laid out, and what the fields of a record are made of. Knows no cipher,
+//! no key and no record.
 //!
 //! Where a comment says that something takes more instructions, `scripts/instructions` counted it with that code removed.
 
 pub(crate) mod chunks;
 pub(crate) mod envelope;
-pub(crate) mod layout;
 mod malformed;
 mod padding;
 pub(crate) mod pairs;

@@ -20,6 +20,11 @@ pub(crate) trait Output {
         self.byte(low(rest));
     }
 
+    /// A number that may grow to the largest while a session lives.
+    fn growing(&mut self, number: u64, _largest: u64) {
+        self.number(number);
+    }
+
     /// A length, and as many bytes.
     fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u64);
@@ -45,7 +50,7 @@ impl Output for Vec<u8> {
     }
 }
 
-/// Counts what is written.
+/// Counts what is written, with all numbers that may grow at their largest.
 #[derive(Default)]
 pub(crate) struct ByteCount(pub(crate) usize);
 
@@ -53,5 +58,9 @@ impl Output for ByteCount {
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.0 += bytes.len();
+    }
+
+    fn growing(&mut self, _number: u64, largest: u64) {
+        self.number(largest);
     }
 }
