@@ -24,20 +24,6 @@ pub(crate) struct Entries {
     count: usize,
 }
 
-/// One entry.
-pub(crate) struct Entry<'e>(Pair<'e>);
-
-impl<'e> Entry<'e> {
-    pub(crate) fn name(&self) -> &'e str {
-        // What is not UTF-8 was refused when it was read.
-        str::from_utf8(self.0.name).unwrap_or_default()
-    }
-
-    pub(crate) fn value(&self) -> &'e [u8] {
-        self.0.value
-    }
-}
-
 impl Entries {
     /// Takes the entries that `bytes` holds from `start` on, if they are as many.
     pub(super) fn read(bytes: Vec<u8>, start: usize, count: u64) -> Option<Self> {
@@ -74,17 +60,17 @@ impl Entries {
         self.count == 0
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
-        self.raw().map(Entry)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.raw().map(|entry| {
+            // What is not UTF-8 was refused when it was read.
+            let name = str::from_utf8(entry.name).unwrap_or_default();
+            (name, entry.value)
+        })
     }
 
     fn raw(&self) -> impl Iterator<Item = Pair<'_>> {
         let mut reader = Reader::new(self.parts().1);
         std::iter::from_fn(move || Pair::read(&mut reader))
-    }
-
-    fn pairs(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.iter().map(|entry| (entry.name(), entry.value()))
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
@@ -132,7 +118,7 @@ impl Entries {
 
     /// With the others, which count where both have one of a name.
     pub(crate) fn with_all(&self, others: &Self) -> Self {
-        self.pairs().chain(others.pairs()).collect()
+        self.iter().chain(others.iter()).collect()
     }
 }
 
@@ -162,7 +148,7 @@ impl Eq for Entries {}
 impl fmt::Debug for Entries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set()
-            .entries(self.iter().map(|entry| entry.name()))
+            .entries(self.iter().map(|(name, _)| name))
             .finish()
     }
 }
@@ -231,7 +217,7 @@ mod tests {
             match (Entries::read(bytes, 0, count.into()), theirs) {
                 (Some(entries), Some((theirs, _))) => {
                     let theirs: Vec<_> = theirs.iter().map(|(name, value)| (*name, &***value)).collect();
-                    prop_assert_eq!(entries.pairs().collect::<Vec<_>>(), theirs);
+                    prop_assert_eq!(entries.iter().collect::<Vec<_>>(), theirs);
                 }
                 (None, None) => {}
                 (ours, theirs) => prop_assert!(false, "{ours:?}, {theirs:?}"),

@@ -17,7 +17,7 @@ use smol_str::SmolStr;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::time::{Class, UnixMillis};
 
-pub(crate) use entries::{Entries, Entry};
+pub(crate) use entries::Entries;
 pub(crate) use trail::KeyTrail;
 
 /// The longest name of a subject, and of a group or its kind, in bytes.

@@ -95,21 +95,21 @@ pub(super) fn remove(entries: &mut Entries, key: &str) -> Option<Vec<u8>> {
 pub(super) fn clear(entries: &mut Entries) {
     let others = entries
         .iter()
-        .filter(|entry| is_reserved(entry.name()) && entry.name() != ENTRY);
-    *entries = others.map(|entry| (entry.name(), entry.value())).collect();
+        .filter(|(name, _)| is_reserved(name) && *name != ENTRY);
+    *entries = others.collect();
 }
 
 /// The names of the application's entries.
 fn own(entries: &Entries) -> impl Iterator<Item = &str> {
-    let names = entries.iter().map(|entry| entry.name());
+    let names = entries.iter().map(|(name, _)| name);
     names.filter(|name| !is_reserved(name))
 }
 
 fn marks(entries: &Entries) -> Option<&[u8]> {
     // The library's own come first.
-    let mut reserved = entries.iter().take_while(|entry| is_reserved(entry.name()));
-    let found = reserved.find(|entry| entry.name() == ENTRY);
-    found.map(|entry| entry.value())
+    let mut reserved = entries.iter().take_while(|(name, _)| is_reserved(name));
+    let found = reserved.find(|(name, _)| *name == ENTRY);
+    found.map(|(_, value)| value)
 }
 
 fn marked(mut entries: Entries, names: &[String]) -> Option<Entries> {

@@ -89,8 +89,8 @@ impl Session {
         self.look(|state| {
             let entries = state.entries().into_iter().flat_map(Entries::iter);
             entries
-                .filter(|entry| !value::is_reserved(entry.name()))
-                .map(|entry| (entry.name().to_owned(), Value::of(&entry)))
+                .filter(|(name, _)| !value::is_reserved(name))
+                .map(|(name, bytes)| (name.to_owned(), Value::new(name, bytes.to_vec())))
                 .collect()
         })
     }

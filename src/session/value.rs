@@ -5,7 +5,6 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::record::Entry;
 use crate::session::error::{SessionGetError, SessionInsertError};
 use crate::wire::value;
 
@@ -17,10 +16,6 @@ pub struct Value {
 }
 
 impl Value {
-    pub(crate) fn of(entry: &Entry<'_>) -> Self {
-        Self::new(entry.name(), entry.value().to_vec())
-    }
-
     pub(crate) fn new(key: &str, bytes: Vec<u8>) -> Self {
         Self {
             key: key.to_owned(),

@@ -118,7 +118,7 @@ pub fn token(
         entries: record
             .entries
             .iter()
-            .map(|entry| (entry.name().to_owned(), Value::of(&entry)))
+            .map(|(name, bytes)| (name.to_owned(), Value::new(name, bytes.to_vec())))
             .collect(),
     })
 }
