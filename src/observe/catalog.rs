@@ -10,7 +10,7 @@ pub(super) enum MetricKind {
 /// Gives each a constant for its name, and lists all of them.
 macro_rules! metrics {
     ($($constant:ident = $kind:ident, $name:literal, $label:literal, $meaning:literal;)*) => {
-        $(pub(super) const $constant: &str = $name;)*
+        $(pub(crate) const $constant: &str = $name;)*
 
         /// Each metric: its type, its name, its label (empty if it has none), and what it says.
         pub(super) const METRICS: &[(MetricKind, &str, &str, &str)] =

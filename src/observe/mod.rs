@@ -18,13 +18,16 @@ use std::time::Duration;
 
 use crate::error::Rejected;
 use catalog::{
-    ANONYMOUS_SINCE_ROSE, ATTESTED, CROSS_SITE, EXPIRED, GAPS, IDLE_WITHOUT_ACTIVITY,
-    INDEX_UNREADABLE, KEY_RELOADS, LACKING, LIST_ENTRIES, METRICS, MetricKind, OUTSTANDING,
-    REASSERTED, REJECTED, REVOCATIONS, SNAPSHOT_SECONDS, SNAPSHOTS, STALENESS, STORE_ERRORS,
-    TOKEN_HITS, TOKEN_MISSES, TOKENS, UNAVAILABLE, UNKNOWN_KEY, UNREADABLE,
+    KEY_RELOADS, LACKING, LIST_ENTRIES, METRICS, MetricKind, OUTSTANDING, REJECTED, REVOCATIONS,
+    SNAPSHOT_SECONDS, SNAPSHOTS, STALENESS, STORE_ERRORS, TOKEN_HITS, TOKEN_MISSES, TOKENS,
+    UNREADABLE,
 };
 use words::word;
 
+pub(crate) use catalog::{
+    ANONYMOUS_SINCE_ROSE, ATTESTED, CROSS_SITE, EXPIRED, GAPS, IDLE_WITHOUT_ACTIVITY,
+    INDEX_UNREADABLE, REASSERTED, UNAVAILABLE, UNKNOWN_KEY,
+};
 pub(crate) use words::tag;
 
 /// Whether this build can tell a recorder. Otherwise what takes long to count is not counted.
@@ -44,29 +47,14 @@ pub(crate) fn describe() {
     }
 }
 
+/// What a counter without a label counts happened so many times.
+pub(crate) fn count(counter: &'static str, times: usize) {
+    sink::add(counter, &[], times as u64);
+}
+
 /// A cookie was refused.
 pub(crate) fn rejected(reason: &Rejected) {
     sink::add(REJECTED, &[("reason", word(reason))], 1);
-}
-
-/// A session went idle whose activity cookie did not come with it.
-pub(crate) fn idle_without_activity() {
-    sink::add(IDLE_WITHOUT_ACTIVITY, &[], 1);
-}
-
-/// A cookie named a key that the ring does not hold.
-pub(crate) fn unknown_key() {
-    sink::add(UNKNOWN_KEY, &[], 1);
-}
-
-/// A request was answered with 503, because this node's list cannot be trusted at the moment.
-pub(crate) fn unavailable() {
-    sink::add(UNAVAILABLE, &[], 1);
-}
-
-/// A request was answered with 403, because another site sent it, or it lacks the token that is demanded.
-pub(crate) fn cross_site() {
-    sink::add(CROSS_SITE, &[], 1);
 }
 
 /// The key file was found `changed`, or `broken`.
@@ -84,41 +72,11 @@ pub(crate) fn store_failed(operation: &'static str) {
     sink::add(STORE_ERRORS, &[("operation", operation)], 1);
 }
 
-/// News from the store may have been missed, so that a snapshot is needed.
-pub(crate) fn gap() {
-    sink::add(GAPS, &[], 1);
-}
-
 /// A snapshot of `entries` revocations was loaded, which took `seconds`.
 pub(crate) fn snapshot(entries: usize, seconds: f64) {
     sink::add(SNAPSHOTS, &[], 1);
     sink::record(SNAPSHOT_SECONDS, seconds);
     tracing::debug!(entries, seconds, "loaded a snapshot of the revocation list");
-}
-
-/// The store was told again of revocations that it had lost.
-pub(crate) fn reasserted(entries: usize) {
-    sink::add(REASSERTED, &[], entries as u64);
-}
-
-/// This node told a store that was begun anew what it knew of the list from before.
-pub(crate) fn attested() {
-    sink::add(ATTESTED, &[], 1);
-}
-
-/// Rows or labels of the index of sessions were not understood.
-pub(crate) fn index_unreadable(rows: usize) {
-    sink::add(INDEX_UNREADABLE, &[], rows as u64);
-}
-
-/// Revocations were forgotten, because their time has passed.
-pub(crate) fn forgotten(entries: usize) {
-    sink::add(EXPIRED, &[], entries as u64);
-}
-
-/// Anonymous sessions were ended because more were than the list holds.
-pub(crate) fn anonymous_since_rose() {
-    sink::add(ANONYMOUS_SINCE_ROSE, &[], 1);
 }
 
 /// How the cache of tokens was used since the last time, and how many there are in it.

@@ -1,7 +1,5 @@
 //! What logs and metrics call reasons, sessions and subjects.
 
-use std::fmt;
-
 use sha2::{Digest, Sha256};
 
 use crate::error::Rejected;
@@ -36,20 +34,12 @@ pub(super) fn word(reason: &Rejected) -> &'static str {
 ///
 /// Enough to find the lines about one session, and not the id, with which somebody who reads the log
 /// could name it to the store or the command line. A tag of 32 bits can be shared by two of many.
-pub(crate) fn tag(id: &[u8; 16]) -> impl fmt::Display + use<> {
+pub(crate) fn tag(id: &[u8; 16]) -> String {
     let mut hash = Sha256::new();
     // What else is a hash of the same id stays apart from this one.
     hash.update(b"sealed-session/log");
     hash.update(id);
     let digest: [u8; 32] = hash.finalize().into();
     let [a, b, c, d, ..] = digest;
-    Tag(u32::from_be_bytes([a, b, c, d]))
-}
-
-struct Tag(u32);
-
-impl fmt::Display for Tag {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}", self.0)
-    }
+    format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
 }

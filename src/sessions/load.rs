@@ -129,7 +129,7 @@ impl Engine {
                 Err(refused) => {
                     let idle = refused.refusal.reason == Rejected::Idle;
                     if idle && found.activity().next().is_none() {
-                        observe::idle_without_activity();
+                        observe::count(observe::IDLE_WITHOUT_ACTIVITY, 1);
                     }
                     tried.take_refused(refused, index);
                 }

@@ -39,7 +39,7 @@ impl Log {
     pub(crate) fn rejected(&self, reason: &Rejected) {
         observe::rejected(reason);
         if matches!(reason, Rejected::UnknownKey(_)) {
-            observe::unknown_key();
+            observe::count(observe::UNKNOWN_KEY, 1);
             self.unknown_keys.fetch_add(1, Ordering::Relaxed);
         }
         if let Some(left_out) = self.refusals.admit(&*self.clock) {
@@ -54,7 +54,7 @@ impl Log {
 
     /// A request is answered with 503: whether its cookie is a session cannot be said at the moment.
     pub(crate) fn unavailable(&self, staleness: Duration, settling: bool) {
-        observe::unavailable();
+        observe::count(observe::UNAVAILABLE, 1);
         if let Some(left_out) = self.troubles.admit(&*self.clock) {
             let staleness = staleness.as_millis();
             tracing::warn!(
@@ -68,7 +68,7 @@ impl Log {
 
     /// A request of another site, or without the token that is demanded, is answered with 403.
     pub(crate) fn cross_site(&self, problem: &CrossSite) {
-        observe::cross_site();
+        observe::count(observe::CROSS_SITE, 1);
         if let Some(left_out) = self.refusals.admit(&*self.clock) {
             tracing::info!(%problem, left_out, "refused a request that may be forged");
         }

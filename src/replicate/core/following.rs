@@ -134,7 +134,7 @@ impl Core {
         match followed {
             Ok(Followed::Delta(delta)) => self.take(delta),
             Ok(Followed::Gap(state)) => {
-                observe::gap();
+                observe::count(observe::GAPS, 1);
                 tracing::warn!(
                     "what the revocation store published may have been missed; loading everything"
                 );

@@ -88,7 +88,7 @@ impl Core {
         match receipt {
             Ok(receipt) if self.recovery.known == Some(receipt.incarnation) => {
                 let entries = told.len();
-                observe::reasserted(entries);
+                observe::count(observe::REASSERTED, entries);
                 tracing::info!(entries, "restored what the revocation store lacked");
                 self.repair.told(told);
                 if self.repair.lacking.as_ref().is_some_and(Lacking::is_empty) {
@@ -118,7 +118,7 @@ impl Core {
         match attested.and_then(|it| it.ok_or(StoreError::Replaced)) {
             Ok(state) => {
                 self.heard(&state);
-                observe::attested();
+                observe::count(observe::ATTESTED, 1);
                 let since = state.complete_since;
                 tracing::info!(%since, "attested that the revocation store has everything back");
                 self.repair.under_way = None;

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use crate::error::StoreError;
+use crate::observe;
 use crate::replicate::core::event::{Call, Reply, Ticket};
 use crate::replicate::core::state::Core;
 use crate::time::SKEW;
@@ -32,7 +33,7 @@ impl Core {
 
     pub(super) fn swept(&mut self, ticket: Option<Ticket>, swept: Result<usize, StoreError>) {
         match swept {
-            Ok(0) => crate::observe::forgotten(self.list.sweep(self.now.wall)),
+            Ok(0) => observe::count(observe::EXPIRED, self.list.sweep(self.now.wall)),
             Ok(_) => return self.call(Call::Sweep(ticket)),
             Err(ref error) if ticket.is_none() => {
                 tracing::warn!(%error, "the revocation store cannot be swept");

@@ -262,7 +262,7 @@ fn sort(listed: &mut [ListedSession]) {
 
 fn report_unreadable(subject: SubjectKey, unreadable: usize) {
     if unreadable > 0 {
-        observe::index_unreadable(unreadable);
+        observe::count(observe::INDEX_UNREADABLE, unreadable);
         let subject = tag(subject.as_bytes());
         tracing::warn!(%subject, unreadable, "rows of the index of sessions were not understood, or belong to somebody else, and are skipped");
     }

@@ -192,7 +192,7 @@ impl LocalState {
     }
 
     fn report_rise(&self, capacity: usize) {
-        observe::anonymous_since_rose();
+        observe::count(observe::ANONYMOUS_SINCE_ROSE, 1);
         let now = self.clock.monotonic();
         let mut fields = self.fields();
         if fields.warned.is_none_or(|last| now >= last + QUIET) {
@@ -309,7 +309,7 @@ impl LocalState {
             Job::About => self.about_is_durable(about),
             Job::Sweep(now) => {
                 self.about_is_durable(about);
-                observe::forgotten(self.list.sweep(*now));
+                observe::count(observe::EXPIRED, self.list.sweep(*now));
             }
             Job::Join(_) | Job::Flush | Job::Close => {}
         }
