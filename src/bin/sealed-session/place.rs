@@ -1,6 +1,6 @@
 //! Where a list of revocations is, as an argument.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use sealed_session::revoke::Store;
@@ -39,13 +39,6 @@ impl std::str::FromStr for StoreArgument {
     }
 }
 
-/// A store that exists.
-pub struct OpenStore {
-    pub store: Store,
-    /// The application's, if a configuration tells it.
-    pub audience: Option<String>,
-}
-
 /// Which list on a server.
 #[derive(Args)]
 pub struct ListName {
@@ -76,26 +69,26 @@ impl StoreArgument {
         }
     }
 
-    /// Opens a list that exists: on a server, one that a node has used. Makes nothing.
-    pub async fn open(&self, list: &ListName) -> Result<OpenStore, Failure> {
-        let (store, audience): (Store, _) = match self {
+    /// Opens a list that exists: on a server, one that a node has used. Makes nothing. The audience is the
+    /// application's, if a configuration tells it.
+    pub async fn open(&self, list: &ListName) -> Result<(Store, Option<String>), Failure> {
+        match self {
             Self::Server(url) => {
                 let used = Redis::options(url.as_str(), name(list)?).open_used();
-                (used.await.map_err(failed)?.into(), None)
+                Ok((used.await.map_err(failed)?.into(), None))
             }
             Self::Configured(path) => {
                 let config = SessionConfig::from_file(path)?;
                 let store = open_configured(&config).await?;
-                (store, Some(config.audience().to_owned()))
+                Ok((store, Some(config.audience().to_owned())))
             }
-            Self::File(path) => (Redb::open(path).map_err(failed)?.into(), None),
-        };
-        Ok(OpenStore { store, audience })
+            Self::File(path) => Ok((Redb::open(path).map_err(failed)?.into(), None)),
+        }
     }
 
-    /// Opens a list that is to be written to. A file that is missing is made.
-    pub fn open_or_create(&self, list: &ListName) -> Result<WritableList, Failure> {
-        let (store, made): (Store, _) = match self {
+    /// Opens a list that is to be written to. A file that is missing is made, and named.
+    pub fn open_or_create(&self, list: &ListName) -> Result<(Store, Option<&str>), Failure> {
+        Ok(match self {
             Self::Server(url) => (Redis::open(url.as_str(), name(list)?)?.into(), None),
             Self::Configured(path) => {
                 let config = SessionConfig::from_file(path)?;
@@ -104,36 +97,17 @@ impl StoreArgument {
             Self::File(path) if Path::new(path).exists() => {
                 (Redb::open(path).map_err(failed)?.into(), None)
             }
-            Self::File(path) => {
-                let store = Redb::create(path).map_err(failed)?;
-                (store.into(), Some(path.into()))
-            }
-        };
-        Ok(WritableList { store, made })
+            Self::File(path) => (
+                Redb::create(path).map_err(failed)?.into(),
+                Some(path.as_str()),
+            ),
+        })
     }
 }
 
 /// Opens the list of a configuration, which exists. Makes nothing.
 pub async fn open_configured(config: &SessionConfig) -> Result<Store, Failure> {
     config.open_used_store().await.map_err(failed)
-}
-
-/// A list that is to be written to.
-pub struct WritableList {
-    pub store: Store,
-    /// The file that was made for it.
-    made: Option<PathBuf>,
-}
-
-impl WritableList {
-    /// Removes what was made: it is of no use to anyone.
-    pub fn undo(self) {
-        drop(self.store);
-        if let Some(path) = self.made {
-            // What went wrong before is what has to be told.
-            let _ = std::fs::remove_file(path);
-        }
-    }
 }
 
 fn name(list: &ListName) -> Result<&str, Failure> {

@@ -10,7 +10,7 @@ use sealed_session::revoke::{
 use sealed_session::time::{Clock, LONGEST, SystemClock, UnixMillis};
 
 use crate::failure::Failure;
-use crate::place::{ListName, OpenStore, StoreArgument};
+use crate::place::{ListName, StoreArgument};
 use crate::store::SKEW;
 
 /// The commands. Their documentation is the `--help` text.
@@ -85,7 +85,8 @@ pub struct WhichStore {
 }
 
 impl WhichStore {
-    async fn open(&self) -> Result<OpenStore, Failure> {
+    /// The store, and the audience that a configuration tells.
+    async fn open(&self) -> Result<(Store, Option<String>), Failure> {
         let place = match (&self.config, &self.store) {
             (Some(path), _) => &StoreArgument::Configured(path.clone()),
             (None, Some(place)) => place,
@@ -100,7 +101,7 @@ impl WhichStore {
 pub async fn run(command: Revoke) -> Result<String, Failure> {
     match command {
         Revoke::Session { store, id } => {
-            let store = store.open().await?.store;
+            let (store, _) = store.open().await?;
             let longest = longest(&store.contents().await?);
             store.publish(&[end(id, longest)]).await?;
             Ok(format!("session {id} is ended\n"))
@@ -133,7 +134,8 @@ pub async fn run(command: Revoke) -> Result<String, Failure> {
             "everyone who is logged in would have to log in anew; --yes if that is meant".into(),
         )),
         Revoke::Everyone { store, .. } => {
-            let generation = raise(&store.open().await?.store, Target::Everyone).await?;
+            let (store, _) = store.open().await?;
+            let generation = raise(&store, Target::Everyone).await?;
             Ok(format!(
                 "all sessions of everyone from before generation {generation} are ended\n"
             ))
@@ -144,10 +146,7 @@ pub async fn run(command: Revoke) -> Result<String, Failure> {
 impl WhichApplication {
     /// The store, and the audience.
     async fn open(self) -> Result<(Store, String), Failure> {
-        let OpenStore {
-            store,
-            audience: configured,
-        } = self.store.open().await?;
+        let (store, configured) = self.store.open().await?;
         let audience = match (configured, self.audience) {
             (Some(_), Some(_)) => Err("--audience is of no use here: the configuration names it"),
             (Some(audience), None) | (None, Some(audience)) => Ok(audience),

@@ -59,19 +59,21 @@ pub async fn run(command: StoreCommand) -> Result<CommandAnswer, Failure> {
     match command {
         StoreCommand::Show { store, list } => {
             StoreArgument::check_list(&[&store], &list)?;
-            let store = store.open(&list).await?.store;
+            let (store, _) = store.open(&list).await?;
             let listed = count_listed(&store).await?;
             Ok(show(store.name(), &store.contents().await?, listed).into())
         }
         StoreCommand::Copy { from, to, list } => {
             StoreArgument::check_list(&[&from, &to], &list)?;
-            let from = from.open(&list).await?.store;
+            let (from, _) = from.open(&list).await?;
             let source = what_to_copy(&from).await?;
             // Nothing is made before there is something to copy.
-            let to = to.open_or_create(&list)?;
-            let copied = copy(&source, &from, &to.store).await;
-            if copied.is_err() {
-                to.undo();
+            let (to, made) = to.open_or_create(&list)?;
+            let copied = copy(&source, &from, &to).await;
+            drop(to);
+            if let (Err(_), Some(file)) = (&copied, made) {
+                // It is of no use to anyone. What went wrong before is what has to be told.
+                let _ = std::fs::remove_file(file);
             }
             copied
         }
