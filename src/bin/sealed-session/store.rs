@@ -45,13 +45,6 @@ pub enum StoreCommand {
         #[command(flatten)]
         list: ListName,
     },
-    /// Gone: after a restored backup use `revoke everyone`.
-    #[command(hide = true)]
-    Reborn {
-        /// Whatever it was called with.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
-    },
 }
 
 /// Carries a command out.
@@ -77,11 +70,6 @@ pub async fn run(command: StoreCommand) -> Result<CommandAnswer, Failure> {
             }
             copied
         }
-        StoreCommand::Reborn { .. } => Err(Failure::Failed(
-            "there is no `store reborn` any more: after a restored backup, end all sessions with \
-             `sealed-session revoke everyone --store STORE --yes`, before a node starts"
-                .into(),
-        )),
     }
 }
 
