@@ -24,7 +24,7 @@ use crate::failure::{CommandAnswer, Failure};
 use crate::inspect::escaped;
 use crate::place;
 use crate::revoke::{check_names, end, longest};
-use crate::store::{BATCH, trusted_time};
+use crate::store::{trusted_time, write_rows};
 
 /// The commands. Their documentation is the `--help` text.
 #[derive(Subcommand)]
@@ -144,7 +144,10 @@ impl WhoseSessions {
         let contents = store.contents().await?;
         let now = judged(store.name(), &contents)?;
         copy_list(&contents, &copy).await?;
-        copy_rows(key, &rows, now, &copy).await?;
+        if let Some(index) = copy.session_index() {
+            let rows: Vec<_> = rows.rows.iter().map(|row| (key, row.clone())).collect();
+            write_rows(&index, &rows, now, &mut 0).await?;
+        }
         Ok(FoundSessions {
             sessions: judge.list_sessions(&self.subject).await?,
             store,
@@ -189,27 +192,8 @@ fn judged(name: &str, contents: &Contents) -> Result<UnixMillis, Failure> {
 
 async fn copy_list(contents: &Contents, copy: &Store) -> Result<(), Failure> {
     copy.announce(contents.announced).await?;
-    for batch in contents.revocations.chunks(BATCH) {
-        copy.publish(batch).await?;
-    }
+    copy.publish(&contents.revocations).await?;
     Ok(copy.attest(contents.complete_since).await?)
-}
-
-async fn copy_rows(
-    subject: SubjectKey,
-    rows: &IndexRows,
-    now: UnixMillis,
-    copy: &Store,
-) -> Result<(), Failure> {
-    let index = copy.session_index();
-    for row in &rows.rows {
-        let mut update = IndexUpdate::new(now);
-        update.row = Some(row.clone());
-        if let Some(index) = &index {
-            index.update(subject, &update).await?;
-        }
-    }
-    Ok(())
 }
 
 impl FoundSessions {

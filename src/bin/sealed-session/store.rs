@@ -14,8 +14,6 @@ use tokio::task::JoinSet;
 use crate::failure::{CommandAnswer, Failure};
 use crate::place::{ListName, StoreArgument};
 
-/// How many entries are published at once.
-pub const BATCH: usize = 1000;
 /// How many rows of an index are written at once.
 const AT_ONCE: usize = 64;
 /// How far the clocks of two machines may be apart.
@@ -162,9 +160,7 @@ async fn copy(source: &Contents, from: &Store, to: &Store) -> Result<CommandAnsw
             target.complete_since, source.complete_since
         )));
     }
-    for batch in entries.chunks(BATCH) {
-        to.publish(batch).await?;
-    }
+    to.publish(entries).await?;
     let mut answer = copy_index(from, to, now).await;
     // Last: a copy that is cut off before knows of no session from before it. And what was written to the index of a file
     // is on disk with this.
@@ -235,8 +231,8 @@ async fn copy_index(from: &Store, to: &Store, now: UnixMillis) -> CommandAnswer 
     answer
 }
 
-/// Counts in `copied` how many were.
-async fn write_rows(
+/// Writes rows, and counts in `copied` how many were.
+pub async fn write_rows(
     index: &Arc<dyn SessionIndex>,
     rows: &[(SubjectKey, IndexRow)],
     now: UnixMillis,
