@@ -1,4 +1,4 @@
-//! A JSON text as a value of ours.
+//! A value of JSON as one of ours.
 
 use serde::ser::{Error, SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
@@ -6,24 +6,9 @@ use serde_json::Value;
 
 /// What serde_json's own `Serialize` writes, but for numbers: where some crate turned on its feature
 /// `arbitrary_precision`, that writes each as a map.
-pub(crate) struct Json(Value);
+pub(crate) struct Json<'v>(pub(crate) &'v Value);
 
-impl Json {
-    /// `None` if the text is not JSON, or is nested more than 127 levels deep.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok().map(Self)
-    }
-}
-
-impl Serialize for Json {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Part(&self.0).serialize(serializer)
-    }
-}
-
-struct Part<'v>(&'v Value);
-
-impl Serialize for Part<'_> {
+impl Serialize for Json<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Value::Null => serializer.serialize_unit(),
@@ -38,14 +23,14 @@ impl Serialize for Part<'_> {
             Value::Array(values) => {
                 let mut seq = serializer.serialize_seq(Some(values.len()))?;
                 for value in values {
-                    seq.serialize_element(&Part(value))?;
+                    seq.serialize_element(&Json(value))?;
                 }
                 seq.end()
             }
             Value::Object(values) => {
                 let mut map = serializer.serialize_map(Some(values.len()))?;
                 for (key, value) in values {
-                    map.serialize_entry(key, &Part(value))?;
+                    map.serialize_entry(key, &Json(value))?;
                 }
                 map.end()
             }

@@ -75,5 +75,6 @@
 mod json;
 mod old;
 
+pub(crate) use json::Json;
 pub(crate) use old::OldSession;
 pub use old::{ActixSessionCookie, OldEntries};

@@ -13,9 +13,9 @@ use std::sync::Arc;
 
 use ::cookie::{Cookie, CookieJar, Key};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::error::ConfigError;
-use crate::migrate::json::Json;
 use crate::time::UnixMillis;
 
 /// How many values of the name may cost a run of the cipher.
@@ -31,13 +31,13 @@ type Subject = dyn Fn(&OldEntries) -> Option<String> + Send + Sync;
 /// to [`SessionsBuilder::migrate`](crate::SessionsBuilder::migrate).
 #[derive(Clone)]
 pub struct ActixSessionCookie {
-    name: String,
-    domain: Option<String>,
-    path: String,
+    pub(crate) name: String,
+    pub(crate) domain: Option<String>,
+    pub(crate) path: String,
     key: Key,
     content: Content,
-    until: UnixMillis,
-    remember: bool,
+    pub(crate) until: UnixMillis,
+    pub(crate) remember: bool,
     subject: Option<Arc<Subject>>,
 }
 
@@ -122,22 +122,6 @@ impl ActixSessionCookie {
 }
 
 impl ActixSessionCookie {
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub(crate) fn scope(&self) -> (Option<&str>, &str) {
-        (self.domain.as_deref(), &self.path)
-    }
-
-    pub(crate) fn until(&self) -> UnixMillis {
-        self.until
-    }
-
-    pub(crate) fn remembers(&self) -> bool {
-        self.remember
-    }
-
     /// Who the old session's user is.
     pub(crate) fn user(&self, entries: &OldEntries) -> Option<String> {
         self.subject.as_ref()?(entries)
@@ -215,10 +199,10 @@ impl OldEntries {
         serde_json::from_str(self.0.get(name)?).ok()
     }
 
-    /// Name and value of each; without a value where that is not JSON.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Option<Json>)> {
+    /// Name and value of each; without a value where that is not JSON, or is nested more than 127 levels deep.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Option<Value>)> {
         let all = self.0.iter();
-        all.map(|(name, text)| (name.as_str(), Json::parse(text)))
+        all.map(|(name, text)| (name.as_str(), serde_json::from_str(text).ok()))
     }
 }
 

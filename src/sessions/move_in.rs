@@ -21,7 +21,7 @@ use super::log::Log;
 use crate::cookie::{CookieSettings, PreviousCookie, Template};
 use crate::error::{ConfigError, Rejected};
 use crate::ids::{Generation, SessionId};
-use crate::migrate::{ActixSessionCookie, OldEntries, OldSession};
+use crate::migrate::{ActixSessionCookie, Json, OldEntries, OldSession};
 use crate::record::{LONGEST_SUBJECT, LoginFacts, Record};
 use crate::session::encoded;
 use crate::session::refusal::Refusal;
@@ -57,19 +57,18 @@ pub(super) fn prepare(
     };
     // For so long the list remembers what ended a session.
     let latest = now + lifetimes.longest_absolute();
-    if cookie.until() > latest {
+    if cookie.until > latest {
         let problem = format!(
             "the old cookie is to be read until {}; at the most until {latest}, because the revocation list \
              forgets logouts after the longest lifetime",
-            cookie.until(),
+            cookie.until,
         );
         return Err(ConfigError::setting("migrate", problem));
     }
-    let (domain, path) = cookie.scope();
     let theirs = PreviousCookie {
-        name: cookie.name().to_owned(),
-        domain: domain.map(str::to_owned),
-        path: path.to_owned(),
+        name: cookie.name.clone(),
+        domain: cookie.domain.clone(),
+        path: cookie.path.clone(),
     };
     let is_ours =
         (theirs.name == ours.name) && theirs.domain == ours.domain && theirs.path == ours.path;
@@ -180,7 +179,7 @@ fn record_of(
         _ => SessionId::of_token(&service.binding.names.audience, &old.token),
     };
     let class = match &subject {
-        Some(_) if cookie.remembers() => Class::Remembered,
+        Some(_) if cookie.remember => Class::Remembered,
         _ => Class::Standard,
     };
     let login = subject.map(|subject| LoginFacts {
@@ -198,7 +197,7 @@ fn record_of(
     let record = service.begin(id, login, class, Generation::NONE, created);
     Some(Record {
         // Its end is remembered until then. It lives no longer than its class allows.
-        expires: record.expires.max(cookie.until()),
+        expires: record.expires.max(cookie.until),
         ..record
     })
 }
@@ -208,7 +207,7 @@ fn fill(record: &mut Record, entries: &OldEntries, service: &Service, log: &Log)
     for (name, value) in entries.iter() {
         let value = value.ok_or_else(|| "is no JSON that can be read here".to_owned());
         let added = value.and_then(|value| {
-            let bytes = encoded(name, &value).map_err(|error| error.to_string())?;
+            let bytes = encoded(name, &Json(&value)).map_err(|error| error.to_string())?;
             let entries = service.with_entry(record, name, &bytes);
             record.entries = entries.map_err(|error| error.to_string())?;
             Ok(())
