@@ -15,46 +15,22 @@ use crate::session::{Peek, Session, SessionData, TypedSession};
 use crate::sessions::{Sessions, Unavailable};
 
 /// The session of one cookie, and how it is asked for.
-pub(super) struct AttachedSession {
+struct Attached {
     sessions: Sessions,
     loaded: Result<Session, NotLoaded>,
-}
-
-/// Why there is no session.
-struct NotLoaded {
-    unavailable: Unavailable,
-    /// Whether anyone asked for it nevertheless.
-    asked: Rc<Cell<bool>>,
-}
-
-/// The sessions of one request.
-struct Attached {
-    innermost: AttachedSession,
     /// What other middleware attached before. Mostly there is none.
     outer: Option<Box<Attached>>,
 }
 
-/// Attaches the session.
-pub(super) fn attach(request: &ServiceRequest, sessions: &Sessions, session: Session) {
-    attach_loaded(request, sessions, Ok(session));
+/// Why there is no session.
+pub(super) struct NotLoaded {
+    pub(super) unavailable: Unavailable,
+    /// Whether anyone asked for it nevertheless.
+    pub(super) asked: Rc<Cell<bool>>,
 }
 
-/// Attaches the reason why there is no session. The cell tells whether anyone asked for it.
-pub(super) fn attach_unavailable(
-    request: &ServiceRequest,
-    sessions: &Sessions,
-    unavailable: Unavailable,
-) -> Rc<Cell<bool>> {
-    let asked = Rc::default();
-    let not_loaded = NotLoaded {
-        unavailable,
-        asked: Rc::clone(&asked),
-    };
-    attach_loaded(request, sessions, Err(not_loaded));
-    asked
-}
-
-fn attach_loaded(
+/// Attaches the session, or the reason why there is none.
+pub(super) fn attach(
     request: &ServiceRequest,
     sessions: &Sessions,
     loaded: Result<Session, NotLoaded>,
@@ -63,7 +39,8 @@ fn attach_loaded(
     let outer = extensions.remove::<Attached>().map(Box::new);
     let sessions = sessions.clone();
     extensions.insert(Attached {
-        innermost: AttachedSession { sessions, loaded },
+        sessions,
+        loaded,
         outer,
     });
 }
@@ -81,12 +58,11 @@ pub(super) fn is_attached(request: &ServiceRequest, sessions: &Sessions) -> bool
 fn find(
     extensions: &Extensions,
     is_it: impl Fn(&Sessions) -> bool,
-) -> Result<&AttachedSession, MissingMiddleware> {
+) -> Result<&Attached, MissingMiddleware> {
     let innermost = extensions.get::<Attached>();
     let mut inside_out = iter::successors(innermost, |it| it.outer.as_deref());
     inside_out
-        .find(|it| is_it(&it.innermost.sessions))
-        .map(|it| &it.innermost)
+        .find(|it| is_it(&it.sessions))
         .ok_or(MissingMiddleware)
 }
 
@@ -95,7 +71,7 @@ pub(super) fn sessions(request: &HttpRequest) -> Result<Sessions, MissingMiddlew
     find(&request.extensions(), |_| true).map(|it| it.sessions.clone())
 }
 
-impl AttachedSession {
+impl Attached {
     fn session(&self) -> Result<Session, NoSession> {
         match &self.loaded {
             Ok(session) => Ok(session.clone()),

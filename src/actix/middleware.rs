@@ -22,6 +22,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{COOKIE, HeaderName, HeaderValue};
 use actix_web::{Error, ResponseError};
 
+use crate::actix::extract::NotLoaded;
 use crate::actix::response::{finish, finish_error, refuse, replace, replaced};
 use crate::actix::{csrf_token, extract, plain_http, source::source};
 use crate::csrf::Verdict;
@@ -144,7 +145,7 @@ fn call_with<S, B>(
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
-    extract::attach(&request, sessions, session.clone());
+    extract::attach(&request, sessions, Ok(session.clone()));
     let sessions = sessions.clone();
     let inner = service.call(request);
     async move {
@@ -190,7 +191,12 @@ impl<S> SessionService<S> {
         S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
         B: MessageBody + 'static,
     {
-        let asked = extract::attach_unavailable(&request, &self.sessions, unavailable);
+        let not_loaded = NotLoaded {
+            unavailable,
+            asked: Rc::default(),
+        };
+        let asked = Rc::clone(&not_loaded.asked);
+        extract::attach(&request, &self.sessions, Err(not_loaded));
         let inner = self.service.call(request);
         Box::pin(async move {
             let result = inner.await;
