@@ -124,11 +124,9 @@ impl Require {
 
     /// Whose login was at most so long ago, too: for what must not be done with a session that was left open (ASVS
     /// 7.5.1 and 7.5.3). Others confirm that it is them, by [`Session::reauthenticate`], and come back. Default: however long ago.
-    pub fn within(self, limit: Duration) -> Self {
-        Self {
-            within: Some(limit),
-            ..self
-        }
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.within = Some(limit);
+        self
     }
 
     fn new(roles: Roles) -> Self {
@@ -159,36 +157,28 @@ impl Require {
     ///
     /// # Errors
     /// When it is no path of this site.
-    pub fn login_page(self, page: impl Into<String>) -> Result<Self, ConfigError> {
-        let page = Some(site_path("Require::login_page", page.into())?);
-        Ok(Self {
-            login_page: page,
-            ..self
-        })
+    pub fn login_page(mut self, page: impl Into<String>) -> Result<Self, ConfigError> {
+        self.login_page = Some(site_path("Require::login_page", page.into())?);
+        Ok(self)
     }
 
     /// Where users whose login is too old confirm that it is them. Default: nowhere, they are answered 403.
     ///
     /// # Errors
     /// When it is no path of this site.
-    pub fn reauthentication_page(self, page: impl Into<String>) -> Result<Self, ConfigError> {
-        let page = Some(site_path("Require::reauthentication_page", page.into())?);
-        Ok(Self {
-            reauthentication_page: page,
-            ..self
-        })
+    pub fn reauthentication_page(mut self, page: impl Into<String>) -> Result<Self, ConfigError> {
+        let page = site_path("Require::reauthentication_page", page.into())?;
+        self.reauthentication_page = Some(page);
+        Ok(self)
     }
 
     /// The path that logs out, to which no login leads back. Default: `/logout`.
     ///
     /// # Errors
     /// When it is no path of this site.
-    pub fn logout_path(self, path: impl Into<String>) -> Result<Self, ConfigError> {
-        let logout_path = site_path("Require::logout_path", path.into())?;
-        Ok(Self {
-            logout_path,
-            ..self
-        })
+    pub fn logout_path(mut self, path: impl Into<String>) -> Result<Self, ConfigError> {
+        self.logout_path = site_path("Require::logout_path", path.into())?;
+        Ok(self)
     }
 }
 
@@ -203,39 +193,36 @@ fn site_path(setting: &'static str, path: String) -> Result<String, ConfigError>
 /// Once in a process: that a guard stands where no session is.
 static UNGUARDED: Once = Once::new();
 
-/// Why somebody is not let in.
-enum Lack {
-    Login,
-    Role,
-    RecentLogin,
-}
-
 impl Require {
-    fn judge(&self, session: &Session) -> Result<(), Lack> {
+    /// Fails for who is not let in, with the error and the page where they could change that, if one is set.
+    fn judge(&self, session: &Session) -> Result<(), (Error, Option<&str>)> {
         let has = |role: &String| session.has_role(role);
         let has_roles = match &self.roles {
             Roles::OneOf(roles) => roles.iter().any(has),
             Roles::AllOf(roles) => roles.iter().all(has),
         };
         if !session.is_authenticated() {
-            return Err(Lack::Login);
+            return Err((Unauthenticated.into(), self.login_page.as_deref()));
         }
         if !has_roles {
-            return Err(Lack::Role);
+            return Err((Forbidden.into(), None));
         }
         match self.within {
-            Some(limit) if !session.authenticated_within(limit) => Err(Lack::RecentLogin),
+            Some(limit) if !session.authenticated_within(limit) => {
+                let page = self.reauthentication_page.as_deref();
+                Err((ReauthenticationRequired.into(), page))
+            }
             _ => Ok(()),
         }
     }
 
-    /// What who is not let in gets instead: the address of a page, or an error.
-    fn answer(&self, lack: Lack, request: &ServiceRequest) -> Result<String, Error> {
-        let (page, error) = match lack {
-            Lack::Login => (&self.login_page, Unauthenticated.into()),
-            Lack::Role => (&None, Forbidden.into()),
-            Lack::RecentLogin => (&self.reauthentication_page, ReauthenticationRequired.into()),
-        };
+    /// What who is not let in gets instead: the address of the page, or the error.
+    fn answer(
+        &self,
+        error: Error,
+        page: Option<&str>,
+        request: &ServiceRequest,
+    ) -> Result<String, Error> {
         match page {
             Some(page) if navigates(request) && !is_same_path(request.path(), page) => {
                 Ok(leading_back(page, request, &self.logout_path))
@@ -297,7 +284,7 @@ where
         let answer = match request.get_session() {
             Err(no_session) => Err(no_session.into()),
             Ok(session) => match self.require.judge(&session) {
-                Err(lack) => self.require.answer(lack, &request),
+                Err((error, page)) => self.require.answer(error, page, &request),
                 Ok(()) => {
                     let inner = self.service.call(request);
                     return Box::pin(async move {
