@@ -6,16 +6,12 @@
 //! 3. Nothing of the body is read where there is no session, because no token can be right.
 //! 4. A body with a `Content-Encoding` is not decoded. Its token comes in the header.
 
-use std::collections::VecDeque;
-use std::future::{Ready, poll_fn, ready};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::future::{Ready, ready};
+use std::iter;
 
 use actix_web::dev::{Payload, ServiceRequest};
-use actix_web::error::PayloadError;
-use actix_web::web::Bytes;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
-use futures_core::Stream;
+use futures_util::{StreamExt, stream};
 
 use crate::actix::extract::SessionExt;
 use crate::actix::form_field::FieldSearch;
@@ -57,17 +53,15 @@ async fn look<T>(
     judge: impl Fn(Option<&[u8]>) -> T,
 ) -> (T, Payload) {
     let mut left = LIMIT;
-    let mut behind = VecDeque::new();
+    let mut behind = None;
     let outcome = loop {
-        match poll_fn(|context| Pin::new(&mut payload).poll_next(context)).await {
+        match payload.next().await {
             Some(Ok(mut piece)) => {
                 // A server cuts bodies into pieces, but an adapter may hand over a large one.
                 let looked_at = piece.split_to(piece.len().min(left));
                 left -= looked_at.len();
                 let outcome = search.take(&looked_at).map(|token| judge(Some(token)));
-                if !piece.is_empty() {
-                    behind.push_back(Ok(piece));
-                }
+                behind = (!piece.is_empty()).then_some(Ok(piece));
                 match outcome {
                     Some(outcome) => break outcome,
                     None if left == 0 => break judge(None),
@@ -75,7 +69,7 @@ async fn look<T>(
                 }
             }
             Some(Err(error)) => {
-                behind.push_back(Err(error));
+                behind = Some(Err(error));
                 break judge(None);
             }
             None => {
@@ -84,29 +78,9 @@ async fn look<T>(
             }
         }
     };
-    behind.push_front(Ok(search.into_body()));
-    let body = Box::pin(Peeked {
-        before: behind,
-        rest: payload,
-    });
+    let looked_at = iter::once(Ok(search.into_body())).chain(behind);
+    let body = Box::pin(stream::iter(looked_at).chain(payload));
     (outcome, Payload::Stream { payload: body })
-}
-
-/// A body whose beginning was looked at.
-struct Peeked {
-    before: VecDeque<Result<Bytes, PayloadError>>,
-    rest: Payload,
-}
-
-impl Stream for Peeked {
-    type Item = Result<Bytes, PayloadError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.before.pop_front() {
-            Some(piece) => Poll::Ready(Some(piece)),
-            None => Pin::new(&mut self.rest).poll_next(context),
-        }
-    }
 }
 
 /// Begins a session where there is none. Fails when none can begin now (409, or 403 for another site's request), no
@@ -124,10 +98,13 @@ impl FromRequest for CsrfToken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::{FutureExt, StreamExt, stream};
+    use actix_web::error::PayloadError;
+    use actix_web::web::Bytes;
+    use futures_util::FutureExt;
     use proptest::prelude::*;
     use std::cell::Cell;
     use std::rc::Rc;
+    use std::task::Poll;
 
     type Item = Result<Bytes, PayloadError>;
 

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::task::Poll;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
+
+use futures_util::FutureExt;
 
 use crate::error::StoreError;
 
@@ -151,25 +152,13 @@ pub(super) fn same<T: PartialEq + fmt::Debug>(what: &str, got: &[T], want: &[T])
 }
 
 async fn outcome(check: impl Future<Output = Checked>) -> Outcome {
-    match tokio::time::timeout(PATIENCE, caught(check)).await {
-        Ok(Some(Ok(()))) => Outcome::Passed,
-        Ok(Some(Err(Stop(outcome)))) => outcome,
-        Ok(None) => Outcome::Failed("it panicked".into()),
+    let caught = AssertUnwindSafe(check).catch_unwind();
+    match tokio::time::timeout(PATIENCE, caught).await {
+        Ok(Ok(Ok(()))) => Outcome::Passed,
+        Ok(Ok(Err(Stop(outcome)))) => outcome,
+        Ok(Err(_)) => Outcome::Failed("it panicked".into()),
         Err(_) => Outcome::Failed(format!("not done after {} s", PATIENCE.as_secs())),
     }
-}
-
-/// What `check` ends with; `None` if it panics.
-async fn caught<T>(check: impl Future<Output = T>) -> Option<T> {
-    let mut check = std::pin::pin!(check);
-    std::future::poll_fn(|context| {
-        let poll = AssertUnwindSafe(|| check.as_mut().poll(context));
-        match catch_unwind(poll) {
-            Ok(poll) => poll.map(Some),
-            Err(_) => Poll::Ready(None),
-        }
-    })
-    .await
 }
 
 #[cfg(test)]
