@@ -151,6 +151,39 @@ fn what_a_login_does_not_carry_costs_a_byte_each() {
 }
 
 #[test]
+fn room_is_left_for_the_longest_login_and_for_all_that_grows() {
+    let latest = (1 << 49) - 1;
+    let longest = with_login(|login| {
+        login.subject = "s".repeat(LONGEST_SUBJECT).into();
+        login.roles.clear();
+        login.groups.clear();
+        login.fingerprint = None;
+    });
+    let anonymous = Record {
+        login: None,
+        ..longest.clone()
+    };
+    assert_eq!(anonymous.longest_len(), longest.longest_len());
+    let early = record();
+    let mut late = Record {
+        serial: Serial::new(u32::MAX),
+        everyone: Generation::new(latest),
+        created: UnixMillis::new(latest),
+        refreshed: UnixMillis::new(latest),
+        expires: UnixMillis::new(latest),
+        keys: KeyTrail((0..16).map(|key| [key; 4]).collect()),
+        ..early.clone()
+    };
+    let login = late.login.as_mut().unwrap();
+    login.generation = Generation::new(latest);
+    login.at = UnixMillis::new(latest);
+    for group in &mut login.groups {
+        group.generation = Generation::new(latest);
+    }
+    assert_eq!(early.longest_len(), late.encode().len());
+}
+
+#[test]
 fn a_reader_bounds_what_a_writer_bounds() {
     let names = |count: usize| {
         (0..count)
