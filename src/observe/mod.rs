@@ -87,11 +87,16 @@ pub(crate) fn token_cache(hits: u64, misses: u64, entries: usize) {
 }
 
 /// How this node's list is.
+#[derive(Default)]
 pub(crate) struct ListState {
     pub(crate) entries: usize,
+    /// How many revocations the store has not taken yet.
     pub(crate) outstanding: usize,
+    /// How many entries it lacks that this node holds, and is restoring.
     pub(crate) lacking: usize,
+    /// How many stored entries were not understood.
     pub(crate) unreadable: u64,
+    /// How long ago the list was last known to hold all that the store did.
     pub(crate) staleness: Duration,
 }
 

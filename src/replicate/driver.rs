@@ -16,14 +16,14 @@ use tokio::sync::oneshot;
 use crate::error::StoreError;
 use crate::ids::{RaiseId, SessionId, SubjectKey};
 use crate::lock::lock;
-use crate::observe;
+use crate::observe::{self, ListState};
 use crate::random::{self, Random};
 use crate::replicate::core::{
     ATTEMPT, Answer, Ask, Call, Core, Effect, Event, Reply, STARTED, Ticket,
 };
 use crate::revoke::completeness::{Completeness, Moment};
 use crate::revoke::list::List;
-use crate::revoke::node::{Attempt, Backend, Node, Status};
+use crate::revoke::node::{Attempt, Backend, Node};
 use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
 use crate::revoke::{Published, Reading, ReplicatedLog, Revocation, Target};
@@ -209,8 +209,8 @@ impl Backend for Driver {
         })
     }
 
-    fn status(&self) -> Status {
-        lock(&self.core).status()
+    fn status(&self) -> ListState {
+        lock(&self.core).status(self.now())
     }
 }
 

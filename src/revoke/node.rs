@@ -51,18 +51,8 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
     /// how many revocations the store may still not know.
     fn close(&self, deadline: Duration) -> Pin<Box<dyn Future<Output = usize> + Send + '_>>;
 
-    fn status(&self) -> Status;
-}
-
-/// What an operator looks at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Status {
-    /// How many revocations the store has not taken yet.
-    pub(crate) outstanding: usize,
-    /// How many entries it lacks that this node holds, and is restoring.
-    pub(crate) lacking: usize,
-    /// How many stored entries were not understood.
-    pub(crate) unreadable: u64,
+    /// What an operator looks at.
+    fn status(&self) -> ListState;
 }
 
 #[derive(Debug)]
@@ -90,12 +80,7 @@ impl Node {
         clock: Arc<dyn Clock>,
         worker: &Worker,
     ) -> Self {
-        worker.repeat(measure(
-            Arc::downgrade(&backend),
-            Arc::clone(&list),
-            Arc::clone(&completeness),
-            Arc::clone(&clock),
-        ));
+        worker.repeat(measure(Arc::downgrade(&backend)));
         Self {
             list,
             completeness,
@@ -207,7 +192,7 @@ impl Node {
         self.backend.close(deadline).await
     }
 
-    pub(crate) fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> ListState {
         self.backend.status()
     }
 }
@@ -233,24 +218,13 @@ fn report(revocation: &Revocation, here: Published) {
 }
 
 /// Measures a node's list, for as long as its way to the store is there.
-async fn measure(
-    backend: Weak<dyn Backend>,
-    list: Arc<List>,
-    completeness: Arc<Completeness>,
-    clock: Arc<dyn Clock>,
-) {
+async fn measure(backend: Weak<dyn Backend>) {
     loop {
         tokio::time::sleep(MEASURE).await;
-        let Some(status) = backend.upgrade().map(|backend| backend.status()) else {
+        let Some(state) = backend.upgrade().map(|backend| backend.status()) else {
             return;
         };
-        observe::gauges(&ListState {
-            entries: list.len(),
-            outstanding: status.outstanding,
-            lacking: status.lacking,
-            unreadable: status.unreadable,
-            staleness: completeness.staleness(Moment::now(&*clock)),
-        });
+        observe::gauges(&state);
     }
 }
 

@@ -205,12 +205,12 @@ impl Sessions {
             key_file_modified: watch.and_then(keys::Watch::modified),
             unknown_keys: self.engine.log.unknown_keys(),
             store: service.node.store_name(),
-            entries: service.node.list().len(),
+            entries: status.entries,
             outstanding: status.outstanding,
             lacking: status.lacking,
             unreadable: status.unreadable,
             complete_since: service.node.list().complete_since(),
-            staleness: service.node.staleness(),
+            staleness: status.staleness,
         }
     }
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::ids::{RaiseId, SessionId};
+use crate::observe::ListState;
 use crate::replicate::core::comparison::{Comparison, Lacking};
 use crate::replicate::core::event::{Call, Effect, Load, Reply, Ticket, Timer};
 use crate::revoke::completeness::{Completeness, Moment};
 use crate::revoke::list::List;
-use crate::revoke::node::Status;
 use crate::revoke::policy::Trust;
 use crate::revoke::{Announcement, Cursor, EntryKey, Incarnation, Revocation, Target};
 use crate::time::UnixMillis;
@@ -175,11 +175,13 @@ impl Core {
         }
     }
 
-    pub(crate) fn status(&self) -> Status {
-        Status {
+    pub(crate) fn status(&self, now: Moment) -> ListState {
+        ListState {
+            entries: self.list.len(),
             outstanding: self.outbox.len(),
             lacking: self.repair.len(),
             unreadable: self.unreadable,
+            staleness: self.completeness.staleness(now),
         }
     }
 

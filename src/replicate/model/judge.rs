@@ -150,10 +150,10 @@ impl State {
                 .iter()
                 .any(|it| matches!(it.call, Call::Publish(..) | Call::Raise(..)))
             || self.live().any(|(_, node)| {
-                let now = config.moment(self.now).wall;
+                let now = config.moment(self.now);
                 let record = self.record(config, cookie);
-                let verdict = judge(config, node.core.list(), now, &record);
-                verdict == Verdict::Revoked || node.core.status().outstanding > 0
+                let verdict = judge(config, node.core.list(), now.wall, &record);
+                verdict == Verdict::Revoked || node.core.status(now).outstanding > 0
             })
     }
 }

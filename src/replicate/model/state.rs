@@ -250,7 +250,7 @@ impl State {
         let follows = |it: &Pending| it.call == Call::Follow(end) && it.late.is_none();
         self.calls.iter().all(follows)
             && self.live().all(|(_, node)| {
-                let status = node.core.status();
+                let status = node.core.status(now);
                 node.is_connected
                     && node.waiting.is_empty()
                     && (status.outstanding == 0 || config.lacks(Without::TellingAgain))

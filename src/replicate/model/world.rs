@@ -82,7 +82,8 @@ impl Model for Config {
             may(Happens(Crashes, number, 0), true);
             may(Happens(Partitions, number, 0), node.is_connected);
             may(Heal(number), !node.is_connected);
-            let tells = node.core.status().outstanding > 0 && !self.lacks(Without::TellingAgain);
+            let status = node.core.status(self.moment(state.now));
+            let tells = status.outstanding > 0 && !self.lacks(Without::TellingAgain);
             may(Retry(number), tells && node.is_connected);
             // Nothing is answered before everything was loaded once.
             if node.core.known().is_none() {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::state::Job;
 use super::store::{LocalStore, done};
 use crate::ids::{SessionId, SubjectKey};
-use crate::revoke::node::{Attempt, Backend, Status};
+use crate::observe::ListState;
+use crate::revoke::node::{Attempt, Backend};
 use crate::revoke::worker::Worker;
 use crate::revoke::{Published, Reading, Revocation, Target};
 use crate::time::UnixMillis;
@@ -93,10 +94,11 @@ impl Backend for LocalNode {
         })
     }
 
-    fn status(&self) -> Status {
-        Status {
+    fn status(&self) -> ListState {
+        ListState {
+            entries: self.store.state.list.len(),
             outstanding: self.store.state.outstanding(),
-            ..Status::default()
+            ..ListState::default()
         }
     }
 }

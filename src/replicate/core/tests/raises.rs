@@ -114,6 +114,6 @@ fn a_login_that_tells_a_raise_before_its_own_attempt_leaves_no_mark() {
         let answer = Answer::Raised(raise, raise_for, Ok(raised));
         bench.happens(0, Event::Answered(answer));
         assert!(!is_marked(&bench, CALLER));
-        assert_eq!(bench.nodes[0].core.status().outstanding, 0);
+        assert_eq!(bench.nodes[0].core.status(bench.moment()).outstanding, 0);
     }
 }
