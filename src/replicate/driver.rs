@@ -155,10 +155,6 @@ impl Driver {
 }
 
 impl Backend for Driver {
-    fn name(&self) -> &'static str {
-        self.log.name()
-    }
-
     fn publish(&self, revocation: Revocation, here: Published) -> Attempt<Published> {
         let is_news = here == Published::Fresh;
         let ask = Ask::Publish {

@@ -28,9 +28,6 @@ pub(crate) type Attempt<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> 
 
 /// What a node needs of what stands behind its list.
 pub(crate) trait Backend: Send + Sync + fmt::Debug {
-    /// What the store is called.
-    fn name(&self) -> &'static str;
-
     /// Tells the store what holds here already, and what that came to here. What it does not take is told again.
     fn publish(&self, revocation: Revocation, here: Published) -> Attempt<Published>;
 
@@ -38,13 +35,13 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
     /// session that is spared.
     fn raise(&self, target: Target, spared: Option<SessionId>) -> Attempt<()>;
 
-    /// Reads what a login needs, joined with what this node knows.
+    /// Reads from the store what a login needs, joined with what this node knows.
     fn read(&self, subjects: Vec<SubjectKey>) -> Attempt<Reading>;
 
     /// Joins all that the store knows of a session into the list, and returns since when it knows of sessions.
     fn find(&self, session: SessionId, subjects: Vec<SubjectKey>) -> Attempt<UnixMillis>;
 
-    /// Forgets what has expired.
+    /// Forgets what has expired, in the list and in the store.
     fn sweep(&self) -> Attempt<()>;
 
     /// Finishes what is under way and tells the store what it did not take, at most for `deadline`. Returns
@@ -98,8 +95,9 @@ impl Node {
         self.completeness.is_shared()
     }
 
-    pub(crate) fn store_name(&self) -> &'static str {
-        self.backend.name()
+    /// What stands behind the list.
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        &*self.backend
     }
 
     /// How long ago this node last knew its list to be complete.
@@ -167,33 +165,9 @@ impl Node {
         self.backend.raise(target, spared)
     }
 
-    /// Reads what a login needs from the store, joined with what this node knows.
-    pub(crate) fn read(&self, subjects: Vec<SubjectKey>) -> Attempt<Reading> {
-        self.backend.read(subjects)
-    }
-
-    /// Asks the store itself for all that concerns one session, joins it into the list, and returns since
-    /// when the store knows of sessions.
-    pub(crate) fn find(
-        &self,
-        session: SessionId,
-        subjects: Vec<SubjectKey>,
-    ) -> Attempt<UnixMillis> {
-        self.backend.find(session, subjects)
-    }
-
-    /// Forgets what has expired, in the list and in the store.
-    pub(crate) async fn sweep(&self) -> Result<(), StoreError> {
-        self.backend.sweep().await
-    }
-
     /// As [`Backend::close`].
     pub(crate) async fn close(&self, deadline: Duration) -> usize {
         self.backend.close(deadline).await
-    }
-
-    pub(crate) fn status(&self) -> ListState {
-        self.backend.status()
     }
 }
 

@@ -196,7 +196,7 @@ impl Login {
         let key = service.subject_key(&subject);
         let keys = std::iter::once(key).chain(groups.iter().copied()).collect();
         let id = service.fresh_id().map_err(SessionInsertError::from)?;
-        let reading = service.node.read(keys);
+        let reading = service.node.backend().read(keys);
         // Meanwhile, if there is a limit.
         let replaced = || session.with(|state| state.carried_of(key));
         let place = service.reserve(key, id, replaced).await?;

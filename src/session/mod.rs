@@ -235,7 +235,7 @@ impl Session {
         });
         let (id, subjects) = known.ok_or(ConfirmError::Ended)?;
         let since = match service.node.is_shared() {
-            true => service.node.find(id, subjects).await?,
+            true => service.node.backend().find(id, subjects).await?,
             false => UnixMillis::EPOCH,
         };
         self.with(|state| {

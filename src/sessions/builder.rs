@@ -355,6 +355,7 @@ impl SessionsBuilder {
             moving,
             watch: watch.map(keys::Watch::new),
             log: log::Log::new(clock),
+            store: store.name(),
             _worker: worker.clone(),
             plain_http: AtomicBool::new(false),
             plain_http_checks: AtomicU32::new(0),

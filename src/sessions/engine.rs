@@ -29,6 +29,8 @@ pub(super) struct Engine {
     /// If the keys come from a file.
     pub(super) watch: Option<Watch>,
     pub(super) log: Log,
+    /// What the store is called.
+    pub(super) store: &'static str,
     /// Held for as long as anyone holds the sessions: it looks at the key file.
     pub(super) _worker: Arc<Worker>,
     /// Whether a Secure cookie was set over plain http, and reported.

@@ -188,7 +188,7 @@ impl Sessions {
         let service = &self.engine.service;
         self.engine.scopes().for_each(|scope| scope.tokens.sweep());
         let index = service.sweep_index();
-        service.node.sweep().await.and(index.await)
+        service.node.backend().sweep().await.and(index.await)
     }
 
     /// The node's state.
@@ -197,14 +197,14 @@ impl Sessions {
         let now = service.now();
         let ring = service.keys.load();
         let watch = self.engine.watch.as_ref();
-        let status = service.node.status();
+        let status = service.node.backend().status();
         Health {
             sealing: ring.sealing(now).map(|key| key.id()),
             opening: ring.opening(now).map(|key| key.id()).collect(),
             key_problem: watch.and_then(keys::Watch::problem),
             key_file_modified: watch.and_then(keys::Watch::modified),
             unknown_keys: self.engine.log.unknown_keys(),
-            store: service.node.store_name(),
+            store: self.engine.store,
             entries: status.entries,
             outstanding: status.outstanding,
             lacking: status.lacking,

@@ -87,7 +87,7 @@ impl StoreKind for Local {
         store.announce(start.announcement).await?;
         let list = Arc::clone(&store.state.list);
         let worker = Arc::clone(&start.worker);
-        let backend = Arc::new(LocalNode::new(self.name, store, start.worker));
+        let backend = Arc::new(LocalNode::new(store, start.worker));
         let completeness = Arc::new(Completeness::local());
         Ok(Node::new(list, completeness, backend, start.clock, &worker))
     }

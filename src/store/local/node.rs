@@ -20,27 +20,18 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(super) struct LocalNode {
-    name: &'static str,
     store: Arc<LocalStore>,
     worker: Arc<Worker>,
 }
 
 impl LocalNode {
-    pub(super) fn new(name: &'static str, store: Arc<LocalStore>, worker: Arc<Worker>) -> Self {
+    pub(super) fn new(store: Arc<LocalStore>, worker: Arc<Worker>) -> Self {
         worker.repeat(sweep(Arc::downgrade(&store)));
-        Self {
-            name,
-            store,
-            worker,
-        }
+        Self { store, worker }
     }
 }
 
 impl Backend for LocalNode {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
     fn publish(&self, revocation: Revocation, here: Published) -> Attempt<Published> {
         self.store.publish(&revocation, here)
     }

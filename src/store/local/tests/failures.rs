@@ -56,20 +56,20 @@ async fn a_raise_that_failed_keeps_its_mark_until_a_compaction_lifts_it() {
     assert!(matches!(it.raise().await, Err(StoreError::Unavailable(_))));
     assert!(it.is_marked());
     assert_eq!(it.node.list().generation(TARGET), Generation::NONE);
-    assert_eq!(it.node.status().outstanding, 1);
+    assert_eq!(it.node.backend().status().outstanding, 1);
     // Everything else fails at once, and nobody logs in.
     let compactions = it.disk.lock().compactions;
     assert!(publish(&it.node, session(1)).await.is_err());
-    assert!(it.node.read(vec![ALICE]).await.is_err());
+    assert!(it.node.backend().read(vec![ALICE]).await.is_err());
     it.disk.fail(false);
     // The last attempt was a second ago: a login tries at once.
     it.clock.advance(SECOND);
-    let reading = it.node.read(vec![ALICE]).await.unwrap();
+    let reading = it.node.backend().read(vec![ALICE]).await.unwrap();
     assert_eq!(it.disk.lock().compactions, compactions + 1);
     assert!(!it.is_marked());
     assert_eq!(reading.subjects[0], it.node.list().generation(TARGET));
     assert!(reading.subjects[0] > Generation::NONE);
-    assert_eq!(it.node.status().outstanding, 0);
+    assert_eq!(it.node.backend().status().outstanding, 0);
     // A publication that failed meanwhile is there, too.
     drop((it.node, it.store));
     let state = opened(&it.disk).unwrap();
@@ -89,7 +89,7 @@ async fn a_failed_raise_is_written_later_without_a_request() {
         }
     };
     tokio::time::timeout(30 * SECOND, made_good).await.unwrap();
-    assert_eq!(it.node.status().outstanding, 0);
+    assert_eq!(it.node.backend().status().outstanding, 0);
 }
 
 #[tokio::test]
@@ -193,11 +193,11 @@ async fn a_sweep_forgets_nothing_before_its_time_is_durable() {
     publish(&it.node, session(1)).await.unwrap();
     it.clock.advance(2 * HOUR);
     it.disk.fail(true);
-    assert!(it.node.sweep().await.is_err());
+    assert!(it.node.backend().sweep().await.is_err());
     assert_eq!(it.node.list().len(), 1);
     it.disk.fail(false);
     it.clock.advance(SECOND);
-    it.node.sweep().await.unwrap();
+    it.node.backend().sweep().await.unwrap();
     assert_eq!(it.node.list().len(), 0);
 }
 
@@ -211,16 +211,16 @@ async fn a_list_that_was_used_and_is_empty_again_does_not_begin_anew() {
             false => publish(&it.node, session(1)).await.map(drop).unwrap(),
         }
         it.clock.advance(3 * HOUR);
-        it.node.sweep().await.unwrap();
+        it.node.backend().sweep().await.unwrap();
         assert_eq!(it.node.list().len(), 0);
         // A compaction leaves nothing of it in the journal.
         let compactions = it.disk.lock().compactions;
         it.disk.fail(true);
         it.clock.advance(SECOND);
-        assert!(it.node.sweep().await.is_err());
+        assert!(it.node.backend().sweep().await.is_err());
         it.disk.fail(false);
         it.clock.advance(SECOND);
-        it.node.sweep().await.unwrap();
+        it.node.backend().sweep().await.unwrap();
         assert_eq!(it.disk.lock().compactions, compactions + 1);
         drop((it.node, it.store));
         // By the clock from before.

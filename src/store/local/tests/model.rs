@@ -201,7 +201,7 @@ async fn agrees(steps: &[Step], disk: Option<Disk>) -> Result<(), TestCaseError>
             }
             Step::Advance(by) => clock.advance(by),
             Step::Sweep => {
-                opened.sweep().await.unwrap();
+                opened.backend().sweep().await.unwrap();
                 model.sweep(clock.now());
             }
             Step::Reopen if disk.is_none() => {}

@@ -61,7 +61,7 @@ async fn a_store_in_memory_appends_nothing_and_begins_when_it_is_used() {
     assert!(node.list().everyone() > Generation::NONE);
     assert!(!node.list().everyone_marked());
     clock.advance(2 * HOUR);
-    node.sweep().await.unwrap();
+    node.backend().sweep().await.unwrap();
     assert_eq!(node.list().len(), 0);
     assert_eq!(node.close(SECOND).await, 0);
 }
@@ -123,11 +123,11 @@ async fn a_list_that_is_still_empty_begins_anew_while_it_is_in_use() {
     let day = crate::revoke::Announcement::new(24 * HOUR, 1000, HOUR);
     store.announce(day).await.unwrap();
     clock.set(right);
-    node.sweep().await.unwrap();
+    node.backend().sweep().await.unwrap();
     assert_eq!(node.list().complete_since(), right);
     // What is revoked from then on is kept, and so is what was announced before.
     publish(&node, session(1)).await.unwrap();
-    node.sweep().await.unwrap();
+    node.backend().sweep().await.unwrap();
     drop((node, store));
     let state = opened(&disk).unwrap();
     assert_eq!(state.list.complete_since(), right);
@@ -200,7 +200,7 @@ async fn a_longer_life_announced_later_keeps_subjects_over_restarts_and_sweeps()
         clock.advance(after * HOUR);
         let store = disk.store();
         let node = super::node(&store, &clock).await;
-        node.sweep().await.unwrap();
+        node.backend().sweep().await.unwrap();
         assert_eq!(node.list().generation(target), kept, "{after}");
     }
 }

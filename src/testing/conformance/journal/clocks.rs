@@ -37,16 +37,16 @@ pub(super) async fn a_sweep_forgets(h: &dyn JournalHarness) -> Checked {
     }
     let all = [&expired[..], &kept].concat();
     clock.advance(HOUR);
-    open.node.sweep().await?;
+    open.node.backend().sweep().await?;
     open.holds(&all, "in the last millisecond").await?;
     clock.advance(Duration::from_millis(1));
     for when in ["after a sweep", "opened again and swept again"] {
-        open.node.sweep().await?;
+        open.node.backend().sweep().await?;
         open.holds(&kept, when).await?;
         open = open.again(h, &clock).await?;
     }
     clock.advance(HOUR);
-    open.node.sweep().await?;
+    open.node.backend().sweep().await?;
     open.holds(&[everyone], "after everything has expired")
         .await
 }
@@ -62,12 +62,12 @@ pub(super) async fn a_wrong_clock_is_refused(h: &dyn JournalHarness) -> Checked 
     let used = session(1, clock.now() + HOUR);
     open.publish(used).await?;
     clock.advance(10 * MINUTE);
-    open.node.sweep().await?;
+    open.node.backend().sweep().await?;
     let swept = clock.now();
     // So far in the past no sweep can have been by the clock that the next one has.
     for wrong in [swept.minus(401 * DAY), swept + 400 * DAY + SECOND] {
         clock.set(wrong);
-        let answer = open.node.sweep().await;
+        let answer = open.node.backend().sweep().await;
         require(matches!(answer, Err(StoreError::Clock(_))), || {
             format!("swept at {swept}, a sweep at {wrong} answers {answer:?}")
         })?;
@@ -83,12 +83,12 @@ pub(super) async fn a_wrong_clock_is_refused(h: &dyn JournalHarness) -> Checked 
     }
     // As far as a clock may be off, and after a pause that is long and possible.
     clock.set(swept.minus(MINUTE));
-    open.node.sweep().await?;
+    open.node.backend().sweep().await?;
     open.holds(&[used], "swept by a clock a minute behind")
         .await?;
     clock.set(swept + 400 * DAY);
     open = open.again(h, &clock).await?;
-    open.node.sweep().await?;
+    open.node.backend().sweep().await?;
     open.holds(&[], "swept 400 days later").await
 }
 
@@ -101,13 +101,13 @@ pub(super) async fn a_clock_set_back_begins_anew(h: &dyn JournalHarness) -> Chec
         open.publish(session(1, soon)).await?;
         open.publish(session(2, late)).await?;
         clock.advance(DAY);
-        open.node.sweep().await?;
+        open.node.backend().sweep().await?;
         let swept = clock.now();
         let back = swept.minus(behind);
         // A list knows of nothing from before it was made, whatever the clock says.
         let since = open.store.contents().await?.complete_since.max(back);
         clock.set(back);
-        open.node.sweep().await?;
+        open.node.backend().sweep().await?;
         open.publish(session(3, back + DAY)).await?;
         let kept = [session(2, late), session(3, back + DAY)];
         let mut open = open.again(h, &clock).await?;
@@ -119,12 +119,12 @@ pub(super) async fn a_clock_set_back_begins_anew(h: &dyn JournalHarness) -> Chec
             require(kept.iter().all(|it| held.contains(it)), || {
                 format!("{when}, only {held:?} is left of {kept:?}")
             })?;
-            open.node.sweep().await?;
+            open.node.backend().sweep().await?;
             open = open.again(h, &clock).await?;
         }
         // It was right before.
         clock.set(swept);
-        open.node.sweep().await?;
+        open.node.backend().sweep().await?;
         open.begins(since, "by the clock from before").await?;
     }
     Ok(())
@@ -136,18 +136,18 @@ pub(super) async fn an_empty_list_begins_anew(h: &dyn JournalHarness) -> Checked
     for wrong in [right + 2 * HOUR, UnixMillis::from_secs(1)] {
         clock.set(wrong);
         let open = TestedStore::new(h, &clock).await?;
-        open.node.sweep().await?;
+        open.node.backend().sweep().await?;
         clock.set(right);
         let mut open = open.again(h, &clock).await?;
         for _ in 0..2 {
             let when = format!("made at {wrong}, opened at {right}");
             open.begins(right, &when).await?;
-            open.node.sweep().await?;
+            open.node.backend().sweep().await?;
             open = open.again(h, &clock).await?;
         }
         let used = session(1, right + DAY);
         open.publish(used).await?;
-        open.node.sweep().await?;
+        open.node.backend().sweep().await?;
         let open = open.again(h, &clock).await?;
         let when = format!("made at {wrong}, and used at {right}");
         open.begins(right, &when).await?;
