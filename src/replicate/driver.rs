@@ -83,7 +83,7 @@ impl Driver {
         driver.happens(Event::Start);
         started.await.unwrap_or(Err(StoreError::Closed))?;
         let worker = Arc::clone(&driver.worker);
-        Ok(Node::new(list, completeness, driver, start.clock, &worker))
+        Ok(Node::new(list, completeness, driver, start.clock, worker))
     }
 
     fn now(&self) -> Moment {
@@ -189,19 +189,15 @@ impl Backend for Driver {
         self.ask(Ask::Sweep, done)
     }
 
-    fn close(&self, deadline: Duration) -> Pin<Box<dyn Future<Output = usize> + Send + '_>> {
+    fn finish(self: Arc<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let this = self.this.clone();
-        let tell_all = async move {
+        Box::pin(async move {
             while let Some(driver) = this.upgrade()
                 && driver.status().outstanding > 0
             {
                 driver.happens(Event::Closing);
                 tokio::time::sleep(AGAIN).await;
             }
-        };
-        Box::pin(async move {
-            let unfinished = self.worker.drain(deadline, tell_all).await;
-            unfinished + self.status().outstanding
         })
     }
 

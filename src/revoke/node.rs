@@ -44,9 +44,8 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
     /// Forgets what has expired, in the list and in the store.
     fn sweep(&self) -> Attempt<()>;
 
-    /// Finishes what is under way and tells the store what it did not take, at most for `deadline`. Returns
-    /// how many revocations the store may still not know.
-    fn close(&self, deadline: Duration) -> Pin<Box<dyn Future<Output = usize> + Send + '_>>;
+    /// Tells the store what it did not take, again and again, until it has.
+    fn finish(self: Arc<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
     /// What an operator looks at.
     fn status(&self) -> ListState;
@@ -58,6 +57,7 @@ pub(crate) struct Node {
     completeness: Arc<Completeness>,
     backend: Arc<dyn Backend>,
     clock: Arc<dyn Clock>,
+    worker: Arc<Worker>,
 }
 
 /// A revocation that holds on this node and is being told to the store.
@@ -75,7 +75,7 @@ impl Node {
         completeness: Arc<Completeness>,
         backend: Arc<dyn Backend>,
         clock: Arc<dyn Clock>,
-        worker: &Worker,
+        worker: Arc<Worker>,
     ) -> Self {
         worker.repeat(measure(Arc::downgrade(&backend)));
         Self {
@@ -83,6 +83,7 @@ impl Node {
             completeness,
             backend,
             clock,
+            worker,
         }
     }
 
@@ -165,9 +166,12 @@ impl Node {
         self.backend.raise(target, spared)
     }
 
-    /// As [`Backend::close`].
+    /// Finishes what is under way and tells the store what it did not take, at most for `deadline`. Returns
+    /// how many revocations the store may still not know.
     pub(crate) async fn close(&self, deadline: Duration) -> usize {
-        self.backend.close(deadline).await
+        let told = Arc::clone(&self.backend).finish();
+        let unfinished = self.worker.drain(deadline, told).await;
+        unfinished + self.backend.status().outstanding
     }
 }
 

@@ -356,7 +356,6 @@ impl SessionsBuilder {
             watch: watch.map(keys::Watch::new),
             log: log::Log::new(clock),
             store: store.name(),
-            _worker: worker.clone(),
             plain_http: AtomicBool::new(false),
             plain_http_checks: AtomicU32::new(0),
         });

@@ -12,7 +12,6 @@ use crate::cookie::Template;
 use crate::error::ConfigError;
 use crate::ids::KeyId;
 use crate::keys::KeyRing;
-use crate::revoke::worker::Worker;
 use crate::seal::{self, Binding, NotOpened, Opened, TokenCache};
 use crate::session::service::Service;
 use crate::time::UnixMillis;
@@ -31,8 +30,6 @@ pub(super) struct Engine {
     pub(super) log: Log,
     /// What the store is called.
     pub(super) store: &'static str,
-    /// Held for as long as anyone holds the sessions: it looks at the key file.
-    pub(super) _worker: Arc<Worker>,
     /// Whether a Secure cookie was set over plain http, and reported.
     pub(super) plain_http: AtomicBool,
     /// How often an adapter asked whether to check that.

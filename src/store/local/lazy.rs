@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 
-use super::node::LocalNode;
+use super::node;
 use super::store::LocalStore;
 use crate::error::StoreError;
 use crate::ids::Generation;
@@ -86,10 +86,15 @@ impl StoreKind for Local {
         let store = self.store(Some(Arc::clone(&start.clock))).await?;
         store.announce(start.announcement).await?;
         let list = Arc::clone(&store.state.list);
-        let worker = Arc::clone(&start.worker);
-        let backend = Arc::new(LocalNode::new(store, start.worker));
         let completeness = Arc::new(Completeness::local());
-        Ok(Node::new(list, completeness, backend, start.clock, &worker))
+        start.worker.repeat(node::sweep(Arc::downgrade(&store)));
+        Ok(Node::new(
+            list,
+            completeness,
+            store,
+            start.clock,
+            start.worker,
+        ))
     }
 
     async fn contents(&self) -> Result<Contents, StoreError> {
@@ -106,8 +111,8 @@ impl StoreKind for Local {
     }
 
     async fn raise(&self, target: Target) -> Result<Generation, StoreError> {
-        let raising = self.store(None).await?.raise(target, None);
-        Ok(raising.await?.generation)
+        let raising = self.store(None).await?.raise_generation(target, None);
+        raising.await
     }
 
     async fn attest(&self, since: UnixMillis) -> Result<(), StoreError> {

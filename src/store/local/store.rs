@@ -11,11 +11,11 @@ use super::open;
 use super::state::{Job, LocalState};
 use super::writer::Task;
 use crate::error::StoreError;
-use crate::ids::SessionId;
+use crate::ids::{Generation, SessionId};
 use crate::revoke::node::Attempt;
 use crate::revoke::store::Contents;
 use crate::revoke::worker::outcome;
-use crate::revoke::{Announcement, Journal, Published, Revocation, SubjectEntry, Target};
+use crate::revoke::{Announcement, Journal, Revocation, Target};
 use crate::time::{Clock, UnixMillis};
 
 #[derive(Debug)]
@@ -92,21 +92,6 @@ impl LocalStore {
         }
     }
 
-    /// Makes a revocation durable that the list holds, where its result was `here`.
-    pub(super) fn publish(&self, revocation: &Revocation, here: Published) -> Attempt<Published> {
-        let placed = revocation.placed(self.state.clock.now());
-        if placed != *revocation {
-            self.state.list.join(&placed);
-        }
-        let (records, has_ended) = self.state.make_room(&placed);
-        let published = match here {
-            Published::Succeeded => here,
-            _ if has_ended => Published::Ended,
-            _ => here,
-        };
-        self.submit(Job::Join(records), published)
-    }
-
     /// Joins all of them in, or none, and makes them durable.
     pub(super) fn join(&self, all: &[Revocation]) -> Attempt<()> {
         if let Some(error) = all.iter().find_map(|each| self.state.check(each).err()) {
@@ -121,9 +106,14 @@ impl LocalStore {
         self.submit(Job::Join(records), ())
     }
 
-    pub(super) fn raise(&self, target: Target, spared: Option<SessionId>) -> Attempt<SubjectEntry> {
+    /// Raises the target's generation, and returns what it is then.
+    pub(super) fn raise_generation(
+        &self,
+        target: Target,
+        spared: Option<SessionId>,
+    ) -> Attempt<Generation> {
         match self.state.raise(target, spared) {
-            Ok(raised) => self.submit(Job::Raise(target, raised), raised),
+            Ok(raised) => self.submit(Job::Raise(target, raised), raised.generation),
             Err(error) => done(Err(error)),
         }
     }
@@ -131,15 +121,6 @@ impl LocalStore {
     pub(super) fn attest(&self, since: UnixMillis) -> Attempt<()> {
         self.state.attest(since);
         self.submit(Job::About, ())
-    }
-
-    /// Forgets expired entries.
-    pub(super) fn sweep(&self) -> Attempt<()> {
-        let now = self.state.clock.now();
-        match self.state.prepare_sweep(now) {
-            Ok(()) => self.submit(Job::Sweep(now), ()),
-            Err(error) => done(Err(error)),
-        }
     }
 
     pub(super) fn contents(&self) -> Contents {
