@@ -234,10 +234,7 @@ impl Session {
             Some((record.id, subjects))
         });
         let (id, subjects) = known.ok_or(ConfirmError::Ended)?;
-        let since = match service.node.is_shared() {
-            true => service.node.backend().find(id, subjects).await?,
-            false => UnixMillis::EPOCH,
-        };
+        let since = service.node.backend().find(id, subjects).await?;
         self.with(|state| {
             let rules = service.rules(service.now());
             if let Some(record) = state.record()

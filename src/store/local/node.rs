@@ -59,9 +59,9 @@ impl Backend for LocalStore {
         })
     }
 
-    /// The list is the store.
+    /// The list is the store, which lost nothing that others could put back: it is believed of every session.
     fn find(&self, _: SessionId, _: Vec<SubjectKey>) -> Attempt<UnixMillis> {
-        done(Ok(self.state.list.complete_since()))
+        done(Ok(UnixMillis::EPOCH))
     }
 
     fn sweep(&self) -> Attempt<()> {
