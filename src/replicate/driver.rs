@@ -21,7 +21,7 @@ use crate::random::{self, Random};
 use crate::replicate::core::{
     ATTEMPT, Answer, Ask, Call, Core, Effect, Event, Reply, STARTED, Ticket,
 };
-use crate::revoke::completeness::{Completeness, Moment};
+use crate::revoke::completeness::{Moment, SharedCompleteness};
 use crate::revoke::list::List;
 use crate::revoke::node::{Attempt, Backend, Node};
 use crate::revoke::store::NodeStart;
@@ -58,7 +58,7 @@ impl Driver {
         start: NodeStart,
     ) -> Result<Node, StoreError> {
         let list = Arc::new(List::default());
-        let completeness = Arc::new(Completeness::shared());
+        let completeness = Arc::<SharedCompleteness>::default();
         let bytes: [u8; 8] = random::bytes(&*start.random)?;
         let number = u64::from_be_bytes(bytes);
         let core = Core::new(
@@ -83,7 +83,13 @@ impl Driver {
         driver.happens(Event::Start);
         started.await.unwrap_or(Err(StoreError::Closed))?;
         let worker = Arc::clone(&driver.worker);
-        Ok(Node::new(list, completeness, driver, start.clock, worker))
+        Ok(Node::new(
+            list,
+            Some(completeness),
+            driver,
+            start.clock,
+            worker,
+        ))
     }
 
     fn now(&self) -> Moment {

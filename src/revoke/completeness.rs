@@ -6,13 +6,13 @@
 //! 1. what others published since this node last heard of everything: a number, the *staleness*;
 //! 2. what the store has lost and others have not restored yet. A node that was not whole when the store was
 //!    lost waits until it has settled. Meanwhile it can judge only sessions that began after it met the server.
-//!
-//! Every request reads these, so they are atomics. One writer sets them: what follows the store.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::time::{Clock, UnixMillis, millis};
+use arc_swap::ArcSwap;
+
+use crate::time::{Clock, UnixMillis};
 
 /// A point in time by both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -38,96 +38,34 @@ impl Moment {
 }
 
 /// What is known of the completeness of a list.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Completeness {
-    is_shared: bool,
-    /// When the list last held all that the store did, by both clocks.
-    wall: AtomicU64,
-    monotonic: AtomicU64,
+    /// When the list last held all that the store did.
+    pub(crate) at: Moment,
     /// Whether the list may lack what the store has lost, until that has settled.
-    waits: AtomicBool,
+    pub(crate) waits: bool,
     /// Until when nodes may restore what the store lost, by this node's monotonic clock.
-    settles_until: AtomicU64,
+    pub(crate) settles_until: Duration,
     /// When this node met the server, by the server's clock: the last time there is while it is not known.
-    met: AtomicU64,
+    pub(crate) met: UnixMillis,
+}
+
+/// Of a list that follows a shared store, of which nothing is known yet.
+impl Default for Completeness {
+    fn default() -> Self {
+        Self {
+            at: Moment::default(),
+            waits: true,
+            settles_until: Duration::ZERO,
+            met: UnixMillis::MAX,
+        }
+    }
 }
 
 impl Completeness {
-    /// Of a list that is the store itself.
-    pub(crate) fn local() -> Self {
-        Self::new(false)
-    }
-
-    /// Of a list that follows a shared store, of which nothing is known yet.
-    pub(crate) fn shared() -> Self {
-        Self::new(true)
-    }
-
-    fn new(is_shared: bool) -> Self {
-        Self {
-            is_shared,
-            wall: AtomicU64::new(0),
-            monotonic: AtomicU64::new(0),
-            waits: AtomicBool::new(is_shared),
-            settles_until: AtomicU64::new(0),
-            met: AtomicU64::new(u64::MAX),
-        }
-    }
-
-    /// All that it says, for a checker that tries every order.
-    #[cfg(test)]
-    pub(crate) fn values(&self) -> [u64; 5] {
-        let waits = u64::from(self.waits.load(Ordering::Acquire));
-        let numbers = [&self.wall, &self.monotonic, &self.settles_until, &self.met];
-        let [a, b, c, d] = numbers.map(|number| number.load(Ordering::Acquire));
-        [a, b, c, d, waits]
-    }
-
-    /// A copy that shares nothing.
-    #[cfg(test)]
-    pub(crate) fn fork(&self) -> Self {
-        let [wall, monotonic, settles_until, met, waits] = self.values().map(AtomicU64::new);
-        Self {
-            is_shared: self.is_shared,
-            wall,
-            monotonic,
-            settles_until,
-            met,
-            waits: AtomicBool::new(waits.into_inner() == 1),
-        }
-    }
-
-    /// Whether other nodes write to the store.
-    pub(crate) fn is_shared(&self) -> bool {
-        self.is_shared
-    }
-
-    /// The list holds all that the store held at `moment`.
-    pub(crate) fn set_complete_at(&self, moment: Moment) {
-        self.wall.store(moment.wall.as_millis(), Ordering::Release);
-        self.monotonic
-            .store(millis(moment.monotonic), Ordering::Release);
-    }
-
-    /// How long ago this node last knew its list to hold all that the store did. Zero where it is the store.
+    /// How long ago this node last knew its list to hold all that the store did.
     pub(crate) fn staleness(&self, now: Moment) -> Duration {
-        if !self.is_shared {
-            return Duration::ZERO;
-        }
-        now.since(Moment {
-            wall: UnixMillis::new(self.wall.load(Ordering::Acquire)),
-            monotonic: Duration::from_millis(self.monotonic.load(Ordering::Acquire)),
-        })
-    }
-
-    /// Whether the list may lack what the store has lost.
-    pub(crate) fn set_waits(&self, waits: bool) {
-        self.waits.store(waits, Ordering::Release);
-    }
-
-    /// Whether the list may lack what the store has lost.
-    pub(crate) fn waits(&self) -> bool {
-        self.waits.load(Ordering::Acquire)
+        now.since(self.at)
     }
 
     /// Whether the list can tell of a session that began then, by the store's clock, whether it was ended.
@@ -137,28 +75,28 @@ impl Completeness {
         now: Moment,
         max_staleness: Duration,
     ) -> bool {
-        self.staleness(now) <= max_staleness && (!self.waits() || began > self.met())
-    }
-
-    /// The store says that for so long nodes may still restore what it lost.
-    pub(crate) fn set_settling(&self, now: Moment, settling: Duration) {
-        let until = now.monotonic.saturating_add(settling);
-        self.settles_until.store(millis(until), Ordering::Release);
+        self.staleness(now) <= max_staleness && (!self.waits || began > self.met)
     }
 
     /// Whether nodes may still restore what the store lost.
     pub(crate) fn is_settling(&self, now: Moment) -> bool {
-        millis(now.monotonic) < self.settles_until.load(Ordering::Acquire)
+        now.monotonic < self.settles_until
+    }
+}
+
+/// What is known now. One writer changes it, what follows the store, and who reads never waits for that.
+#[derive(Debug, Default)]
+pub(crate) struct SharedCompleteness(ArcSwap<Completeness>);
+
+impl SharedCompleteness {
+    pub(crate) fn get(&self) -> Completeness {
+        **self.0.load()
     }
 
-    /// This node met a server that it did not know, by whose clock it was `theirs` then, or a while later.
-    pub(crate) fn set_met(&self, theirs: UnixMillis) {
-        self.met.store(theirs.as_millis(), Ordering::Release);
-    }
-
-    /// When this node met the server, by the server's clock; the last time there is while that is not known.
-    pub(crate) fn met(&self) -> UnixMillis {
-        UnixMillis::new(self.met.load(Ordering::Acquire))
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Completeness)) {
+        let mut completeness = self.get();
+        change(&mut completeness);
+        self.0.store(Arc::new(completeness));
     }
 }
 
@@ -181,16 +119,11 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_the_store_can_judge_everything() {
-        let local = Completeness::local();
-        assert!(local.can_judge(UnixMillis::EPOCH, at(1_000), MAX));
-        assert_eq!(local.staleness(at(1_000)), Duration::ZERO);
-    }
-
-    #[test]
     fn staleness_is_the_larger_of_both_clocks() {
-        let shared = Completeness::shared();
-        shared.set_complete_at(at(100));
+        let shared = Completeness {
+            at: at(100),
+            ..Completeness::default()
+        };
         let slept = Moment {
             wall: time(103),
             monotonic: Duration::from_secs(101),
@@ -205,14 +138,15 @@ mod tests {
 
     #[test]
     fn a_node_that_waits_judges_what_began_after_it_met_the_server() {
-        let shared = Completeness::shared();
-        shared.set_complete_at(at(101));
-        assert!(!shared.can_judge(UnixMillis::new(u64::MAX), at(101), MAX));
-        shared.set_met(time(100));
-        assert!(!shared.can_judge(time(100), at(101), MAX));
-        assert!(shared.can_judge(time(101), at(101), MAX));
-        assert!(!shared.can_judge(time(101), at(112), MAX), "it is stale");
-        shared.set_waits(false);
-        assert!(shared.can_judge(UnixMillis::EPOCH, at(101), MAX));
+        let shared = SharedCompleteness::default();
+        shared.change(|it| it.at = at(101));
+        let can_judge = |began, now| shared.get().can_judge(began, now, MAX);
+        assert!(!can_judge(UnixMillis::new(u64::MAX), at(101)));
+        shared.change(|it| it.met = time(100));
+        assert!(!can_judge(time(100), at(101)));
+        assert!(can_judge(time(101), at(101)));
+        assert!(!can_judge(time(101), at(112)), "it is stale");
+        shared.change(|it| it.waits = false);
+        assert!(can_judge(UnixMillis::EPOCH, at(101)));
     }
 }

@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::observe::{self, ListState, tag};
 use crate::revoke::answers::{Published, Reading, Target};
-use crate::revoke::completeness::{Completeness, Moment};
+use crate::revoke::completeness::{Completeness, Moment, SharedCompleteness};
 use crate::revoke::list::List;
 use crate::revoke::revocation::{Revocation, SubjectEntry};
 use crate::revoke::worker::Worker;
@@ -54,7 +54,8 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
 #[derive(Debug)]
 pub(crate) struct Node {
     list: Arc<List>,
-    completeness: Arc<Completeness>,
+    /// `None` where the list is the store: then it is always complete.
+    completeness: Option<Arc<SharedCompleteness>>,
     backend: Arc<dyn Backend>,
     clock: Arc<dyn Clock>,
     worker: Arc<Worker>,
@@ -72,7 +73,7 @@ pub(crate) struct Revoking {
 impl Node {
     pub(crate) fn new(
         list: Arc<List>,
-        completeness: Arc<Completeness>,
+        completeness: Option<Arc<SharedCompleteness>>,
         backend: Arc<dyn Backend>,
         clock: Arc<dyn Clock>,
         worker: Arc<Worker>,
@@ -93,7 +94,7 @@ impl Node {
 
     /// Whether other nodes write to the store.
     pub(crate) fn is_shared(&self) -> bool {
-        self.completeness.is_shared()
+        self.completeness.is_some()
     }
 
     /// What stands behind the list.
@@ -103,27 +104,32 @@ impl Node {
 
     /// How long ago this node last knew its list to be complete.
     pub(crate) fn staleness(&self) -> Duration {
-        self.completeness.staleness(self.moment())
+        self.completeness()
+            .map_or(Duration::ZERO, |it| it.staleness(self.moment()))
     }
 
     /// Whether the list can be relied on for a session that began then, by the store's clock.
     pub(crate) fn can_judge(&self, began: UnixMillis, max_staleness: Duration) -> bool {
         // Asked of every request: the clock is left alone where it does not matter.
-        !self.is_shared()
-            || self
-                .completeness
-                .can_judge(began, self.moment(), max_staleness)
+        self.completeness()
+            .is_none_or(|it| it.can_judge(began, self.moment(), max_staleness))
     }
 
     /// Whether nodes may still restore what the store lost.
     pub(crate) fn is_settling(&self) -> bool {
-        self.completeness.is_settling(self.moment())
+        self.completeness()
+            .is_some_and(|it| it.is_settling(self.moment()))
     }
 
     /// Whether the store may have lost the end of a session that began then, by its clock: it still settles, and the
     /// session is older than this node's meeting with its server.
     pub(crate) fn store_may_lack(&self, began: UnixMillis) -> bool {
-        self.is_settling() && began <= self.completeness.met()
+        self.completeness()
+            .is_some_and(|it| it.is_settling(self.moment()) && began <= it.met)
+    }
+
+    fn completeness(&self) -> Option<Completeness> {
+        self.completeness.as_ref().map(|it| it.get())
     }
 
     fn moment(&self) -> Moment {

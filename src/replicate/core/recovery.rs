@@ -33,7 +33,7 @@
 //! | `repair.must_announce` | `heard`, the repair | the repair | a store that forgot what it has to keep |
 //! | `repair.under_way` | the repair | the repair | one step at a time |
 //! | `list.complete_since` | `saw_everything`; a clock that was set back behind a sweep | requests, `to_attest` | rule 1 |
-//! | `completeness`: `wall`, `monotonic` | `saw_everything` | requests | staleness |
+//! | `completeness`: `at` | `saw_everything` | requests | staleness |
 //! | `completeness`: `waits`, true at the start | `meet`; `saw_everything` of a store that has settled takes it back | requests, `saw_everything` | rule 3 |
 //! | `completeness`: `met` | `meet` | requests | rule 3 |
 //! | `completeness`: `settles_until` | `heard` | requests | 503 instead of a refusal |
@@ -60,7 +60,9 @@ impl Core {
             self.meet(state);
         }
         self.recovery.heard = Some(self.now);
-        self.completeness.set_settling(self.now, state.settling);
+        let settles_until = self.now.monotonic.saturating_add(state.settling);
+        self.completeness
+            .change(|it| it.settles_until = settles_until);
         self.recovery.store_since = state.complete_since;
         self.list.announce(state.announced.longest);
         self.announcement = self.announcement.join(state.announced);
@@ -86,12 +88,12 @@ impl Core {
         let in_time = is_within(recovery.heard, trust.max_outage);
         recovery.is_sure &= was_whole && in_time && recovery.has_seen;
         if !is_within(recovery.complete_at, trust.max_staleness) {
-            self.completeness.set_waits(true);
+            self.completeness.change(|it| it.waits = true);
         }
         recovery.has_seen = false;
         recovery.has_restored = false;
         recovery.left = recovery.known.replace(state.incarnation);
-        self.completeness.set_met(state.now);
+        self.completeness.change(|it| it.met = state.now);
         self.repair.lacking = None;
         if let Some(left) = recovery.left {
             recovery.losses = recovery.losses.saturating_add(1);
@@ -138,12 +140,12 @@ impl Core {
         if state.settling.is_zero() {
             recovery.losses = 0;
             recovery.is_sure = true;
-            self.completeness.set_waits(false);
+            self.completeness.change(|it| it.waits = false);
         }
-        if !self.completeness.waits() {
+        if !self.completeness.get().waits {
             recovery.complete_at = Some(asked);
         }
-        self.completeness.set_complete_at(asked);
+        self.completeness.change(|it| it.at = asked);
         let own = self.list.complete_since();
         let since = match was_sure {
             true => own.min(state.complete_since),

@@ -11,7 +11,7 @@ use crate::ids::{RaiseId, SessionId};
 use crate::observe::ListState;
 use crate::replicate::core::comparison::{Comparison, Lacking};
 use crate::replicate::core::event::{Call, Effect, Load, Reply, Ticket, Timer};
-use crate::revoke::completeness::{Completeness, Moment};
+use crate::revoke::completeness::{Moment, SharedCompleteness};
 use crate::revoke::list::List;
 use crate::revoke::policy::Trust;
 use crate::revoke::{Announcement, Cursor, EntryKey, Incarnation, Revocation, Target};
@@ -28,7 +28,7 @@ pub(super) const BATCH: usize = 1000;
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct Core {
     pub(super) list: Arc<List>,
-    pub(super) completeness: Arc<Completeness>,
+    pub(super) completeness: Arc<SharedCompleteness>,
     pub(super) trust: Trust,
     pub(super) announcement: Announcement,
     pub(super) recovery: Recovery,
@@ -151,7 +151,7 @@ impl Core {
     /// A node that knows nothing yet. `number` was drawn for it: the nodes of a fleet do not wait equally long.
     pub(crate) fn new(
         list: Arc<List>,
-        completeness: Arc<Completeness>,
+        completeness: Arc<SharedCompleteness>,
         trust: Trust,
         announcement: Announcement,
         number: u64,
@@ -181,7 +181,7 @@ impl Core {
             outstanding: self.outbox.len(),
             lacking: self.repair.len(),
             unreadable: self.unreadable,
-            staleness: self.completeness.staleness(now),
+            staleness: self.completeness.get().staleness(now),
         }
     }
 

@@ -123,7 +123,7 @@ pub(super) fn all() -> Vec<Property<Config>> {
                 let session = state.sessions[session];
                 let completeness = node.core.completeness();
                 let began = session.login.map_or(session.created, |(_, at)| at);
-                let waits = completeness.waits() && began <= completeness.met();
+                let waits = completeness.waits && began <= completeness.met;
                 session.acknowledged.is_none() || !waits || !counts(verdict)
             })
         }),
@@ -157,7 +157,7 @@ fn is_settled(config: &Config, state: &State) -> bool {
     let mut server = state.server.clone();
     let told = server.state(state.server_call(config));
     let has_heard = |(_, node): (u8, &Node)| {
-        !node.core.completeness().waits() && node.core.store_since() == told.complete_since
+        !node.core.completeness().waits && node.core.store_since() == told.complete_since
     };
     told.settling.is_zero() && state.is_quiet(config) && state.live().all(has_heard)
 }

@@ -8,7 +8,6 @@ use super::{Config, Limited, START, Without, properties};
 use crate::error::StoreError;
 use crate::replicate::core::{Answer, Call, Core, Effect, Event, Load, Timer};
 use crate::revoke::Announcement;
-use crate::revoke::completeness::Completeness;
 use crate::revoke::list::List;
 use crate::revoke::policy::Trust;
 use crate::testing::LogServer;
@@ -251,7 +250,7 @@ impl State {
         let starts = u64::from(config.bounds.left(Crashes) - self.left.left(Crashes));
         let core = Core::new(
             Arc::new(List::small()),
-            Arc::new(Completeness::shared()),
+            Arc::default(),
             config.core_trust(),
             config.announcement(),
             (starts << 8 | u64::from(node)) << 10,

@@ -11,7 +11,6 @@ use crate::error::StoreError;
 use crate::ids::Generation;
 use crate::index::SessionIndex;
 use crate::lock::lock;
-use crate::revoke::completeness::Completeness;
 use crate::revoke::node::Node;
 use crate::revoke::store::{Contents, NodeStart, StoreKind};
 use crate::revoke::{Announcement, Journal, Revocation, Target};
@@ -86,15 +85,8 @@ impl StoreKind for Local {
         let store = self.store(Some(Arc::clone(&start.clock))).await?;
         store.announce(start.announcement).await?;
         let list = Arc::clone(&store.state.list);
-        let completeness = Arc::new(Completeness::local());
         start.worker.repeat(node::sweep(Arc::downgrade(&store)));
-        Ok(Node::new(
-            list,
-            completeness,
-            store,
-            start.clock,
-            start.worker,
-        ))
+        Ok(Node::new(list, None, store, start.clock, start.worker))
     }
 
     async fn contents(&self) -> Result<Contents, StoreError> {

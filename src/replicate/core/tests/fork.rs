@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::replicate::core::state::Core;
-use crate::revoke::completeness::{Completeness, Moment};
+use crate::revoke::completeness::{Completeness, Moment, SharedCompleteness};
 use crate::revoke::list::List;
 use crate::revoke::{Incarnation, Revocation, Spared, Target};
 use crate::time::UnixMillis;
@@ -12,9 +12,11 @@ use crate::time::UnixMillis;
 impl Core {
     /// A copy that shares nothing.
     pub(crate) fn fork(&self) -> Self {
+        let completeness = SharedCompleteness::default();
+        completeness.change(|it| *it = self.completeness());
         Self {
             list: Arc::new(self.list.fork()),
-            completeness: Arc::new(self.completeness.fork()),
+            completeness: Arc::new(completeness),
             ..self.clone()
         }
     }
@@ -28,15 +30,15 @@ impl Core {
         &self.list
     }
 
-    pub(crate) fn completeness(&self) -> &Completeness {
-        &self.completeness
+    pub(crate) fn completeness(&self) -> Completeness {
+        self.completeness.get()
     }
 
     /// Whether the list holds all that the store does now, and no comparison is due in the next minute.
     pub(crate) fn has_seen_everything(&self, now: Moment) -> bool {
         let soon = now.monotonic + std::time::Duration::from_secs(60);
         self.recovery.has_seen
-            && self.completeness.staleness(now).is_zero()
+            && self.completeness().staleness(now).is_zero()
             && self.following.compare_at >= soon
     }
 
@@ -86,7 +88,7 @@ impl Core {
                 .hash(state),
             Target::Everyone => self.list.everyone_marked().hash(state),
         }
-        self.completeness.values().hash(state);
+        self.completeness().hash(state);
         self.announcement.hash(state);
         self.recovery.hash(state);
         let following = &self.following;

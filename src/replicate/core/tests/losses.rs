@@ -48,7 +48,7 @@ fn a_node_goes_on_if_it_was_away_for_max_staleness_and_attests_if_it_was_for_max
         bench.answer(0);
         // It has met the next store, and not seen yet what that holds.
         assert_eq!(
-            bench.nodes[0].core.completeness().waits(),
+            bench.nodes[0].core.completeness().waits,
             !goes_on,
             "{away} s"
         );

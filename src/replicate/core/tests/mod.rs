@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::event::Load;
 use super::*;
 use crate::ids::{Serial, SessionId, SubjectKey};
-use crate::revoke::completeness::Completeness;
+use crate::revoke::completeness::SharedCompleteness;
 use crate::revoke::list::List;
 use crate::revoke::policy::Trust;
 use crate::revoke::{Announcement, Revocation, SETTLING, SessionEntry};
@@ -59,7 +59,7 @@ impl Bench {
     /// Another node starts. Returns which.
     fn join(&mut self, announcement: Announcement) -> usize {
         let node = self.nodes.len();
-        let completeness = Arc::new(Completeness::shared());
+        let completeness = Arc::<SharedCompleteness>::default();
         let list = Arc::new(List::small());
         let core = Core::new(list, completeness, TRUST, announcement, (node as u64) << 10);
         self.nodes.push(Node {

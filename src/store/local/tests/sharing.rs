@@ -1,5 +1,7 @@
 //! One list for all `Sessions` of a store, and its limits.
 
+use std::time::Duration;
+
 use super::{Disk, HOUR, SECOND, anonymous, id, node, opened, publish, session, started};
 use crate::error::StoreError;
 use crate::ids::Generation;
@@ -64,6 +66,16 @@ async fn a_store_in_memory_appends_nothing_and_begins_when_it_is_used() {
     node.backend().sweep().await.unwrap();
     assert_eq!(node.list().len(), 0);
     assert_eq!(node.close(SECOND).await, 0);
+}
+
+#[tokio::test]
+async fn a_list_that_is_the_store_can_judge_everything() {
+    let clock = ManualClock::default();
+    let node = node(&Memory::new().into(), &clock).await;
+    clock.advance(HOUR);
+    assert!(node.can_judge(UnixMillis::EPOCH, SECOND));
+    assert_eq!(node.staleness(), Duration::ZERO);
+    assert!(!node.is_settling() && !node.store_may_lack(UnixMillis::EPOCH));
 }
 
 #[tokio::test]
