@@ -141,23 +141,22 @@ impl List {
         &self.anonymous
     }
 
-    /// What is known of a session of the subject.
-    pub(crate) fn subject(&self, key: &SubjectKey, session: SessionId) -> SubjectState {
+    /// What is known of a session of the target.
+    pub(crate) fn of_session(&self, target: Target, session: SessionId) -> TargetState {
         // The mark first: it goes only after the generation has come.
-        let marked = self.is_marked(Target::Subject(*key), Some(session));
-        let least = match self.subjects.get(key) {
-            Some(entry) => entry.least(session),
-            None => Generation::NONE,
+        let marked = self.is_marked(target, session);
+        let least = match target {
+            Target::Subject(key) => {
+                let entry = self.subjects.get(&key);
+                entry.map_or(Generation::NONE, |it| it.least(session))
+            }
+            Target::Everyone => self.everyone(),
         };
-        SubjectState { least, marked }
+        TargetState { least, marked }
     }
 
     pub(crate) fn everyone(&self) -> Generation {
         Generation::new(self.everyone.load(Ordering::Acquire))
-    }
-
-    pub(crate) fn everyone_marked(&self) -> bool {
-        self.is_marked(Target::Everyone, None)
     }
 
     /// What this node knows of the target.
@@ -190,13 +189,13 @@ impl List {
         self.marks.store(marked.len(), Ordering::Release);
     }
 
-    fn is_marked(&self, target: Target, session: Option<SessionId>) -> bool {
+    fn is_marked(&self, target: Target, session: SessionId) -> bool {
         if self.marks.load(Ordering::Acquire) == 0 {
             return false;
         }
         let marked = lock(&self.marked);
         let mark = marked.get(&target);
-        mark.is_some_and(|spared| spared.is_none() || *spared != session)
+        mark.is_some_and(|spared| *spared != Some(session))
     }
 
     /// Since when the list knows of all revocations. About sessions from before it cannot tell.
@@ -306,9 +305,9 @@ impl List {
     }
 }
 
-/// What is known of a session of a subject.
+/// What is known of a session of a target.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SubjectState {
+pub(crate) struct TargetState {
     /// From which generation on it lives.
     pub(crate) least: Generation,
     pub(crate) marked: bool,

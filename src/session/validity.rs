@@ -29,8 +29,8 @@ use crate::error::Rejected;
 use crate::ids::{Generation, KeyId, Serial};
 use crate::keys::{Key, KeyRing};
 use crate::record::{KeyTrail, Record};
-use crate::revoke::SessionEntry;
 use crate::revoke::list::List;
+use crate::revoke::{SessionEntry, Target};
 use crate::seal::{self, Opened};
 use crate::session::refusal::{Refusal, Refused, Standing};
 use crate::time::{Lifetimes, SKEW, UnixMillis};
@@ -294,36 +294,29 @@ impl Rules<'_> {
     }
 
     fn judge_generations(&self, record: &Record) -> Result<(), Refusal> {
-        // The mark first: it goes only after the generation has come.
-        if self.list.everyone_marked() {
-            return Err(Refusal::dead(Rejected::EveryoneEnded));
-        }
-        let everyone = self.list.everyone();
-        if record.everyone < everyone {
-            return Err(Refusal::dead(Rejected::EveryoneEnded));
-        }
-        // A generation that neither this list nor the clock can explain was never handed out.
         let latest = (self.now + SKEW).as_millis();
-        if record.everyone.get() > latest && record.everyone > everyone {
-            return Err(Refusal::ahead());
-        }
-        let Some(login) = &record.login else {
-            return Ok(());
-        };
-        let judge = |reason, key, generation: Generation| {
-            let listed = self.list.subject(&key, record.id);
+        let judge = |reason, target, generation: Generation| {
+            let listed = self.list.of_session(target, record.id);
             if listed.marked || generation < listed.least {
                 return Err(Refusal::dead(reason));
             }
+            // A generation that neither this list nor the clock can explain was never handed out.
             match generation.get() > latest && generation > listed.least {
                 true => Err(Refusal::ahead()),
                 false => Ok(()),
             }
         };
-        judge(Rejected::SubjectEnded, login.key, login.generation)?;
+        judge(Rejected::EveryoneEnded, Target::Everyone, record.everyone)?;
+        let Some(login) = &record.login else {
+            return Ok(());
+        };
+        let subject = Target::Subject(login.key);
+        judge(Rejected::SubjectEnded, subject, login.generation)?;
         // A group is what a subject is.
-        let mut groups = login.groups.iter();
-        groups.try_for_each(|it| judge(Rejected::GroupEnded, it.key, it.generation))
+        login.groups.iter().try_for_each(|it| {
+            let group = Target::Subject(it.key);
+            judge(Rejected::GroupEnded, group, it.generation)
+        })
     }
 
     fn judge_serial(&self, serial: Serial, entry: SessionEntry) -> Result<Freshness, Refusal> {

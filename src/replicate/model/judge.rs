@@ -70,7 +70,7 @@ impl State {
             return Verdict::Unavailable;
         }
         let list = node.core.list();
-        if with_marks || !list.subject(&ALICE, Spared::NOBODY.session).marked {
+        if with_marks || !list.of_session(SUBJECT, Spared::NOBODY.session).marked {
             return judge(config, list, now.wall, &record);
         }
         let unmarked = list.fork();

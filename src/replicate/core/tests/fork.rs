@@ -80,14 +80,8 @@ impl Core {
     pub(crate) fn digest(&self, state: &mut impl Hasher, target: Target) {
         self.entries().hash(state);
         self.list.complete_since().hash(state);
-        match target {
-            Target::Subject(key) => self
-                .list
-                .subject(&key, Spared::NOBODY.session)
-                .marked
-                .hash(state),
-            Target::Everyone => self.list.everyone_marked().hash(state),
-        }
+        let state_of_target = self.list.of_session(target, Spared::NOBODY.session);
+        state_of_target.marked.hash(state);
         self.completeness().hash(state);
         self.announcement.hash(state);
         self.recovery.hash(state);

@@ -45,7 +45,11 @@ fn carries_out(bench: &mut Bench, raise: &Raise) -> Raised {
 }
 
 fn is_marked(bench: &Bench, session: SessionId) -> bool {
-    bench.nodes[0].core.list().subject(&ALICE, session).marked
+    bench.nodes[0]
+        .core
+        .list()
+        .of_session(TARGET, session)
+        .marked
 }
 
 fn held(bench: &Bench) -> SubjectEntry {

@@ -45,7 +45,7 @@ impl Setup {
     }
 
     fn marks(&self, session: SessionId) -> bool {
-        self.node.list().subject(&ALICE, session).marked
+        self.node.list().of_session(TARGET, session).marked
     }
 }
 

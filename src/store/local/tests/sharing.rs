@@ -61,7 +61,7 @@ async fn a_store_in_memory_appends_nothing_and_begins_when_it_is_used() {
     let raised = node.raise(Target::Everyone, Generation::NONE, None).await;
     assert_eq!(raised, Ok(()));
     assert!(node.list().everyone() > Generation::NONE);
-    assert!(!node.list().everyone_marked());
+    assert!(!node.list().of_session(Target::Everyone, id(1)).marked);
     clock.advance(2 * HOUR);
     node.backend().sweep().await.unwrap();
     assert_eq!(node.list().len(), 0);
