@@ -7,11 +7,9 @@
 //! 3. It looks at most every tenth of a second, so that a storm of revocations costs thousands of open sockets ten
 //!    looks a second each.
 
-use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 /// The least time between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -19,50 +17,28 @@ const PAUSE: Duration = Duration::from_millis(100);
 const INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
-pub(crate) struct ChangeBell {
-    waiting: AtomicUsize,
-    rung: Notify,
-}
+pub(crate) struct ChangeBell(watch::Sender<()>);
 
 impl ChangeBell {
     /// Something has changed. Of a bell that is missed by somebody who begins to wait at the same time the next look
     /// makes up.
     pub(crate) fn ring(&self) {
-        if self.waiting.load(Ordering::Acquire) > 0 {
-            self.rung.notify_waiters();
-        }
+        // An error says that nobody waits.
+        let _ = self.0.send(());
     }
 
     /// Looks again and again, until something is found.
     pub(crate) async fn until<T>(&self, mut look: impl FnMut() -> Option<T>) -> T {
-        let _waiting = Waiting::at(self);
+        // Before the first look: what changes after it is heard.
+        let mut rung = self.0.subscribe();
         loop {
-            let mut rung = pin!(self.rung.notified());
-            // Before the look: what changes after it is heard.
-            rung.as_mut().enable();
             if let Some(found) = look() {
                 return found;
             }
             tokio::time::sleep(PAUSE).await;
             // Rung or not, it is time.
-            let _ = tokio::time::timeout(INTERVAL - PAUSE, rung).await;
+            let _ = tokio::time::timeout(INTERVAL - PAUSE, rung.changed()).await;
         }
-    }
-}
-
-/// Counts one who waits, for as long as it does.
-struct Waiting<'b>(&'b ChangeBell);
-
-impl<'b> Waiting<'b> {
-    fn at(bell: &'b ChangeBell) -> Self {
-        bell.waiting.fetch_add(1, Ordering::AcqRel);
-        Self(bell)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -120,9 +96,9 @@ mod tests {
     async fn who_does_not_wait_any_more_is_not_counted() {
         let bell = ChangeBell::default();
         assert_eq!(bell.until(|| Some(5)).await, 5);
-        assert_eq!(bell.waiting.load(Ordering::Acquire), 0);
+        assert_eq!(bell.0.receiver_count(), 0);
         let waiting = tokio::time::timeout(PAUSE / 2, bell.until(|| None::<()>));
         assert!(waiting.await.is_err());
-        assert_eq!(bell.waiting.load(Ordering::Acquire), 0);
+        assert_eq!(bell.0.receiver_count(), 0);
     }
 }
