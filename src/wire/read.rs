@@ -34,6 +34,11 @@ impl<'r> Reader<'r> {
         Some(*array)
     }
 
+    /// Eight bytes, the highest first. Not postcard's, but of the records of revocations.
+    pub(crate) fn be_u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+
     /// A length, and as many bytes.
     #[inline]
     pub(crate) fn bytes(&mut self) -> Option<&'r [u8]> {

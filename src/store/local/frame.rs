@@ -11,6 +11,8 @@
 use memchr::memmem;
 use sha2::{Digest, Sha256};
 
+use crate::wire::read::Reader;
+
 /// The first bytes of each frame.
 const MAGIC: [u8; 4] = *b"SSRJ";
 /// Which records a body can hold, and how. Another one is refused by number.
@@ -39,13 +41,6 @@ fn check(bytes: &[u8]) -> [u8; CHECK] {
     let digest: [u8; 32] = Sha256::digest(bytes).into();
     let [a, b, c, d, e, f, g, h, ..] = digest;
     [a, b, c, d, e, f, g, h]
-}
-
-/// Takes the first bytes away, if there are as many.
-pub(super) fn split<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (first, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(*first)
 }
 
 /// Reads frames from pieces that begin and end anywhere.
@@ -186,8 +181,8 @@ fn header(bytes: &[u8]) -> Header {
     if !MAGIC.starts_with(magic) {
         return Header::Bad;
     }
-    let rest = &mut bytes.get(MAGIC.len()..).unwrap_or_default();
-    let fields = (split(rest), split(rest), split(rest), split(rest));
+    let mut rest = Reader::new(bytes.get(MAGIC.len()..).unwrap_or_default());
+    let fields = (rest.array(), rest.be_u64(), rest.array(), rest.array());
     let (Some(version), Some(number), Some(body), Some(sum)) = fields else {
         return Header::Cut;
     };
@@ -198,7 +193,7 @@ fn header(bytes: &[u8]) -> Header {
     let is_good = bytes.get(..HEADER).map(check) == Some(sum);
     match usize::try_from(u32::from_be_bytes(body)) {
         Ok(body) if is_good && body <= LONGEST_BODY => Header::Good {
-            number: u64::from_be_bytes(number),
+            number,
             length: HEADER + body + 2 * CHECK,
         },
         _ => Header::Bad,

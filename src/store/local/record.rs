@@ -15,10 +15,10 @@
 
 use std::time::Duration;
 
-use super::frame::split;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::revoke::{Announcement, Revocation, SessionEntry, Spared, SubjectEntry};
 use crate::time::{UnixMillis, millis};
+use crate::wire::read::Reader;
 
 /// The facts about a list, besides its entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -100,12 +100,12 @@ fn put_entry(out: &mut Vec<u8>, entry: &SessionEntry) {
 ///
 /// # Errors
 /// The problem in words, if there is a record that this release does not write.
-pub(super) fn read(mut body: &[u8], mut take: impl FnMut(JournalRecord)) -> Result<(), String> {
-    while let Some((kind, rest)) = body.split_first() {
-        body = rest;
+pub(super) fn read(body: &[u8], mut take: impl FnMut(JournalRecord)) -> Result<(), String> {
+    let mut body = Reader::new(body);
+    while let Some(kind) = body.byte() {
         let record = match kind {
             0 => about(&mut body).map(JournalRecord::About),
-            1..=5 => revocation(*kind, &mut body).map(JournalRecord::Revocation),
+            1..=5 => revocation(kind, &mut body).map(JournalRecord::Revocation),
             6 => Some(JournalRecord::End),
             other => {
                 return Err(format!(
@@ -118,57 +118,55 @@ pub(super) fn read(mut body: &[u8], mut take: impl FnMut(JournalRecord)) -> Resu
     Ok(())
 }
 
-fn about(body: &mut &[u8]) -> Option<About> {
+fn about(body: &mut Reader<'_>) -> Option<About> {
     Some(About {
         complete_since: time(body)?,
-        announced: Announcement::new(span(body)?, number(body)?, span(body)?),
+        announced: Announcement::new(span(body)?, body.be_u64()?, span(body)?),
         last_sweep: time(body)?,
         // Whatever it is: a list that was used is trusted with less.
-        is_used: split(body)? != [0],
+        is_used: body.byte()? != 0,
     })
 }
 
-fn revocation(kind: u8, body: &mut &[u8]) -> Option<Revocation> {
+fn revocation(kind: u8, body: &mut Reader<'_>) -> Option<Revocation> {
     Some(match kind {
         1 => Revocation::Session {
-            id: SessionId::from_bytes(split(body)?),
+            id: SessionId::from_bytes(body.array()?),
             entry: entry(body)?,
         },
         2 => Revocation::AnonymousSession {
-            id: SessionId::from_bytes(split(body)?),
+            id: SessionId::from_bytes(body.array()?),
             created: time(body)?,
             entry: entry(body)?,
         },
         3 => Revocation::Subject {
-            key: SubjectKey::from_bytes(split(body)?),
-            entry: SubjectEntry::new(Generation::new(number(body)?), time(body)?).sparing(Spared {
-                session: SessionId::from_bytes(split(body)?),
-                generation: Generation::new(number(body)?),
-            }),
+            key: SubjectKey::from_bytes(body.array()?),
+            entry: SubjectEntry::new(Generation::new(body.be_u64()?), time(body)?).sparing(
+                Spared {
+                    session: SessionId::from_bytes(body.array()?),
+                    generation: Generation::new(body.be_u64()?),
+                },
+            ),
         },
         4 => Revocation::Everyone {
-            generation: Generation::new(number(body)?),
+            generation: Generation::new(body.be_u64()?),
         },
         _ => Revocation::Anonymous { since: time(body)? },
     })
 }
 
-fn entry(body: &mut &[u8]) -> Option<SessionEntry> {
+fn entry(body: &mut Reader<'_>) -> Option<SessionEntry> {
     Some(SessionEntry {
-        serial: Serial::new(u32::from_be_bytes(split(body)?)),
+        serial: Serial::new(u32::from_be_bytes(body.array()?)),
         from: time(body)?,
         until: time(body)?,
     })
 }
 
-fn span(body: &mut &[u8]) -> Option<Duration> {
-    number(body).map(Duration::from_millis)
+fn span(body: &mut Reader<'_>) -> Option<Duration> {
+    body.be_u64().map(Duration::from_millis)
 }
 
-fn time(body: &mut &[u8]) -> Option<UnixMillis> {
-    number(body).map(UnixMillis::new)
-}
-
-fn number(body: &mut &[u8]) -> Option<u64> {
-    split(body).map(u64::from_be_bytes)
+fn time(body: &mut Reader<'_>) -> Option<UnixMillis> {
+    body.be_u64().map(UnixMillis::new)
 }

@@ -14,6 +14,7 @@ use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::revoke::{LogState, Revocation, SessionEntry, Spared, SubjectEntry};
 use crate::time::{UnixMillis, millis};
+use crate::wire::read::Reader;
 
 /// The largest whole number that Lua can count to, and "never".
 pub(super) const LARGEST: u64 = (1 << 53) - 1;
@@ -110,22 +111,21 @@ fn at(from: UnixMillis, until: UnixMillis) -> SessionEntry {
 
 /// What [`pack`] packed; `None` if it is not understood.
 pub(super) fn unpack(bytes: &[u8]) -> Option<Vec<Revocation>> {
-    let mut rest = Remaining(bytes);
+    let mut rest = Reader::new(bytes);
     let mut revocations = Vec::new();
-    while !rest.0.is_empty() {
-        let [kind] = rest.take()?;
-        let id = rest.take()?;
+    while let Some(kind) = rest.byte() {
+        let id = rest.array()?;
         revocations.push(read(kind, id, &mut rest)?);
     }
     Some(revocations)
 }
 
 /// Reads an entry of this kind.
-fn read(kind: u8, id: Id, rest: &mut Remaining<'_>) -> Option<Revocation> {
+fn read(kind: u8, id: Id, rest: &mut Reader<'_>) -> Option<Revocation> {
     let entry = SessionEntry {
-        serial: Serial::new(u32::from_be_bytes(rest.take()?)),
-        from: time(rest.number()?),
-        until: time(rest.number()?),
+        serial: Serial::new(u32::from_be_bytes(rest.array()?)),
+        from: time(rest.be_u64()?),
+        until: time(rest.be_u64()?),
     };
     let (session, key) = (SessionId::from_bytes(id), SubjectKey::from_bytes(id));
     let generation = Generation::new(entry.from.as_millis());
@@ -135,14 +135,14 @@ fn read(kind: u8, id: Id, rest: &mut Remaining<'_>) -> Option<Revocation> {
         SESSION => Revocation::Session { id: session, entry },
         ANONYMOUS_SESSION => Revocation::AnonymousSession {
             id: session,
-            created: time(rest.number()?),
+            created: time(rest.be_u64()?),
             entry,
         },
         SUBJECT if counts => Revocation::Subject {
             key,
             entry: SubjectEntry::new(generation, entry.until).sparing(Spared {
-                session: SessionId::from_bytes(rest.take()?),
-                generation: Generation::new(rest.number()?),
+                session: SessionId::from_bytes(rest.array()?),
+                generation: Generation::new(rest.be_u64()?),
             }),
         },
         EVERYONE if counts => Revocation::Everyone { generation },
@@ -190,8 +190,8 @@ pub(super) fn stored(kind: u8, id: Id, value: &[u8], state: &LogState) -> (Revoc
 }
 
 fn understood(kind: u8, id: Id, value: &[u8]) -> Option<Revocation> {
-    let mut rest = Remaining(value);
-    if rest.take()? != [VERSION] {
+    let mut rest = Reader::new(value);
+    if rest.byte()? != VERSION {
         return None;
     }
     let revocation = read(kind, id, &mut rest)?;
@@ -199,23 +199,8 @@ fn understood(kind: u8, id: Id, value: &[u8]) -> Option<Revocation> {
         SUBJECT => REMEMBERED,
         _ => 0,
     };
-    let (raised, odd) = rest.0.as_chunks::<16>();
+    let (raised, odd) = rest.rest().as_chunks::<16>();
     (odd.is_empty() && raised.len() <= raises).then_some(revocation)
-}
-
-/// The bytes that are still to be read.
-pub(super) struct Remaining<'a>(pub(super) &'a [u8]);
-
-impl Remaining<'_> {
-    pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (field, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*field)
-    }
-
-    pub(super) fn number(&mut self) -> Option<u64> {
-        self.take().map(u64::from_be_bytes)
-    }
 }
 
 #[cfg(test)]
