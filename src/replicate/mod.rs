@@ -28,20 +28,11 @@ use self::driver::Driver;
 const BATCH: usize = 1000;
 
 /// A store that other nodes write to.
-#[derive(Clone)]
-pub(crate) struct Shared {
-    log: Arc<dyn ReplicatedLog>,
-}
-
-impl Shared {
-    pub(crate) fn new(log: Arc<dyn ReplicatedLog>) -> Self {
-        Self { log }
-    }
-}
+pub(crate) struct Shared(pub(crate) Arc<dyn ReplicatedLog>);
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.log.fmt(f)
+        self.0.fmt(f)
     }
 }
 
@@ -52,11 +43,11 @@ impl StoreKind for Shared {
     }
 
     fn name(&self) -> &'static str {
-        self.log.name()
+        self.0.name()
     }
 
     fn session_index(&self) -> Option<Arc<dyn SessionIndex>> {
-        self.log.session_index()
+        self.0.session_index()
     }
 
     async fn open(&self, _: Arc<dyn Clock>) -> Result<(), StoreError> {
@@ -64,12 +55,12 @@ impl StoreKind for Shared {
     }
 
     async fn start(&self, start: NodeStart) -> Result<Node, StoreError> {
-        Driver::start(self.log.clone(), start).await
+        Driver::start(self.0.clone(), start).await
     }
 
     async fn contents(&self) -> Result<Contents, StoreError> {
         let mut all = Vec::new();
-        let end = self.log.snapshot(&mut |batch| all.extend(batch)).await?;
+        let end = self.0.snapshot(&mut |batch| all.extend(batch)).await?;
         // It may show an entry twice.
         let mut seen = HashSet::new();
         all.retain(|each| seen.insert(*each));
@@ -77,28 +68,28 @@ impl StoreKind for Shared {
     }
 
     async fn announce(&self, announcement: Announcement) -> Result<(), StoreError> {
-        self.log.announce(announcement).await
+        self.0.announce(announcement).await
     }
 
     async fn publish(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
         for batch in revocations.chunks(BATCH) {
-            self.log.publish(batch, Purpose::Revoke).await?;
+            self.0.publish(batch, Purpose::Revoke).await?;
         }
         Ok(())
     }
 
     async fn raise(&self, target: Target) -> Result<Generation, StoreError> {
-        let state = self.log.read(&[]).await?.state;
+        let state = self.0.read(&[]).await?.state;
         let until = SystemClock::default().now().max(state.now) + state.announced.longest;
         let id = RaiseId::random(&SystemRandom)?;
         let raise = Raise::new(target, id, Generation::NONE, until);
-        let raised = self.log.raise(raise).await?.acknowledged()?;
+        let raised = self.0.raise(raise).await?.acknowledged()?;
         Ok(raised.generation)
     }
 
     async fn attest(&self, since: UnixMillis) -> Result<(), StoreError> {
-        let state = self.log.read(&[]).await?.state;
-        let attested = self.log.attest(state.incarnation, since).await?;
+        let state = self.0.read(&[]).await?.state;
+        let attested = self.0.attest(state.incarnation, since).await?;
         attested.map(drop).ok_or(StoreError::Replaced)
     }
 }

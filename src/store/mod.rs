@@ -47,7 +47,7 @@ impl Store {
 
     /// A store that other nodes write to.
     pub fn shared(log: impl ReplicatedLog) -> Self {
-        Self::of(Shared::new(std::sync::Arc::new(log)))
+        Self::of(Shared(std::sync::Arc::new(log)))
     }
 }
 
