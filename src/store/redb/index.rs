@@ -85,7 +85,7 @@ impl RedbIndex {
 
     /// The subjects behind `after`.
     fn page(&self, after: Option<SubjectKey>) -> Result<Page, StoreError> {
-        self.file.read(|database| {
+        self.file.with(|database| {
             let Some(table) = table(database)? else {
                 return Ok(Page::new());
             };
@@ -161,7 +161,7 @@ fn table(database: &Database) -> Result<Option<SessionsTable>, RedbError> {
 impl SessionIndex for RedbIndex {
     async fn rows(&self, subject: SubjectKey) -> Result<IndexRows, StoreError> {
         self.blocking(move |index| {
-            index.file.read(|database| {
+            index.file.with(|database| {
                 let table = table(database)?;
                 let bytes = match &table {
                     Some(table) => table.get(subject.as_bytes())?,

@@ -124,7 +124,7 @@ impl Journal for Redb {
     }
 
     fn load(&mut self, receive: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
-        self.next = self.file.read(|database| {
+        self.next = self.file.with(|database| {
             let table = database.begin_read()?.open_table(JOURNAL)?;
             let mut next = 0;
             for row in table.iter()? {

@@ -16,7 +16,7 @@
 //! 6. **The store closes the file.** The index has no database of its own, and none after that.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use ::redb::{Database, Durability, Error as RedbError, WriteTransaction};
 
@@ -67,13 +67,17 @@ impl SharedFile {
         &self.path
     }
 
-    pub(super) fn read<T>(
+    /// Does `work` with the database, which stays open meanwhile.
+    pub(super) fn with<T>(
         &self,
         work: impl FnOnce(&Database) -> Result<T, RedbError>,
     ) -> Result<T, StoreError> {
-        let handle = self.handle();
-        let database = self.database(&handle)?;
-        guarded(&self.path, || work(database))
+        let handle = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        match &*handle {
+            Handle::Open(database) => guarded(&self.path, || work(database)),
+            Handle::Lost => Err(unavailable(&self.path, "it could not be opened again")),
+            Handle::Closed => Err(StoreError::Closed),
+        }
     }
 
     /// Changes the index, if `work` says so with what it returns.
@@ -85,9 +89,7 @@ impl SharedFile {
         if state.failed.is_some() {
             return Err(self.failed_before());
         }
-        let handle = self.handle();
-        let database = self.database(&handle)?;
-        let changed = guarded(&self.path, || {
+        let changed = self.with(|database| {
             let mut transaction = database.begin_write()?;
             transaction.set_durability(Durability::None)?;
             let (is_changed, result) = work(&transaction)?;
@@ -98,6 +100,8 @@ impl SharedFile {
         });
         match &changed {
             Ok((is_changed, _)) => state.has_unflushed |= is_changed,
+            // Nothing was tried.
+            Err(StoreError::Closed) => (),
             Err(_) => state.failed = Some(Failed::Index),
         }
         changed.map(|(_, result)| result)
@@ -138,9 +142,7 @@ impl SharedFile {
             self.open_anew()?;
             state.has_unflushed = false;
         }
-        let handle = self.handle();
-        let database = self.database(&handle)?;
-        let written = guarded(&self.path, || {
+        let written = self.with(|database| {
             let transaction = file::begin_write(database)?;
             let result = work(&transaction)?;
             transaction.commit()?;
@@ -164,18 +166,6 @@ impl SharedFile {
         let _writing = lock(&self.writing);
         let handle = self.database.write();
         *handle.unwrap_or_else(PoisonError::into_inner) = Handle::Closed;
-    }
-
-    fn handle(&self) -> RwLockReadGuard<'_, Handle> {
-        self.database.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn database<'h>(&self, handle: &'h Handle) -> Result<&'h Database, StoreError> {
-        match handle {
-            Handle::Open(database) => Ok(database),
-            Handle::Lost => Err(unavailable(&self.path, "it could not be opened again")),
-            Handle::Closed => Err(StoreError::Closed),
-        }
     }
 
     fn failed_before(&self) -> StoreError {
