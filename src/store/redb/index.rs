@@ -71,7 +71,8 @@ impl RedbIndex {
             let before = table.get(subject.as_bytes())?;
             let before = before.map_or_else(Vec::new, |bytes| bytes.value().to_vec());
             let mut stored = StoredRows::read(&before);
-            let answer = update.apply(&mut stored.rows);
+            let mut answer = update.apply(&mut stored.found.rows);
+            answer.unreadable = stored.found.unreadable;
             let after = stored.bytes();
             let is_changed = after != before;
             if after.is_empty() {
@@ -79,7 +80,7 @@ impl RedbIndex {
             } else if is_changed {
                 table.insert(subject.as_bytes(), after.as_slice())?;
             }
-            Ok((is_changed, stored.answered(answer)))
+            Ok((is_changed, answer))
         })
     }
 
@@ -113,9 +114,10 @@ impl RedbIndex {
                 };
                 let mut stored = StoredRows::read(bytes.value());
                 drop(bytes);
-                let before = stored.rows.len();
-                stored.rows.retain(|row| row.until > now);
-                forgotten = forgotten.saturating_add(before.saturating_sub(stored.rows.len()));
+                let before = stored.found.rows.len();
+                stored.found.rows.retain(|row| row.until > now);
+                forgotten =
+                    forgotten.saturating_add(before.saturating_sub(stored.found.rows.len()));
                 let after = stored.bytes();
                 if !after.is_empty() {
                     table.insert(subject.as_bytes(), after.as_slice())?;
@@ -132,7 +134,7 @@ impl RedbIndex {
             let page = self.page(after)?;
             let with_some = page
                 .iter()
-                .filter(|(_, stored)| stored.rows.iter().any(|row| row.until <= now));
+                .filter(|(_, stored)| stored.found.rows.iter().any(|row| row.until <= now));
             let with_some: Vec<_> = with_some.map(|(subject, _)| *subject).collect();
             if !with_some.is_empty() {
                 forgotten = forgotten.saturating_add(self.forget(now, &with_some)?);
@@ -168,7 +170,7 @@ impl SessionIndex for RedbIndex {
                     None => None,
                 };
                 let stored = bytes.map(|bytes| StoredRows::read(bytes.value()));
-                Ok(stored.unwrap_or_default().into())
+                Ok(stored.unwrap_or_default().found)
             })
         })
         .await
@@ -201,7 +203,7 @@ impl SessionIndex for RedbIndex {
             };
             after = Some(*last);
             for (subject, stored) in page {
-                receive(subject, stored.into());
+                receive(subject, stored.found);
             }
         }
     }
@@ -247,7 +249,7 @@ mod tests {
             let mut table = transaction.open_table(SESSIONS)?;
             for number in 0..subjects {
                 let mut stored = StoredRows::default();
-                put(number, 10 + number % 2).apply(&mut stored.rows);
+                put(number, 10 + number % 2).apply(&mut stored.found.rows);
                 table.insert(subject(number).as_bytes(), stored.bytes().as_slice())?;
             }
             Ok((true, ()))
@@ -273,7 +275,7 @@ mod tests {
         assert_eq!(left as u64, subjects + 3);
         // A subject without rows is gone from the table.
         let page = index.page(None).unwrap();
-        assert!(page.iter().all(|(_, stored)| !stored.rows.is_empty()));
+        assert!(page.iter().all(|(_, stored)| !stored.found.rows.is_empty()));
         // From the beginning again.
         let mut forgotten = 0;
         for _ in 0..2 {

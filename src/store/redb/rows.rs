@@ -15,11 +15,9 @@ use crate::index::{IndexRow, IndexRows};
 /// The rows of a subject.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct StoredRows {
-    pub(super) rows: Vec<IndexRow>,
+    pub(super) found: IndexRows,
     /// Those that are not understood, as they are.
     kept: Vec<u8>,
-    /// How many these are.
-    unreadable: usize,
 }
 
 impl StoredRows {
@@ -27,7 +25,7 @@ impl StoredRows {
         let (mut stored, mut rest) = (Self::default(), bytes);
         while let Some((whole, row, behind)) = next(rest) {
             match read_row(row) {
-                Some(row) => stored.rows.push(row),
+                Some(row) => stored.found.rows.push(row),
                 None => stored.keep(whole),
             }
             rest = behind;
@@ -41,13 +39,13 @@ impl StoredRows {
 
     fn keep(&mut self, row: &[u8]) {
         self.kept.extend(row);
-        self.unreadable = self.unreadable.saturating_add(1);
+        self.found.unreadable = self.found.unreadable.saturating_add(1);
     }
 
     /// Empty if there is none.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for row in &self.rows {
+        for row in &self.found.rows {
             let session = row.session.as_bytes();
             let Ok(row) = row.to_bytes() else {
                 // Refused before it came here.
@@ -61,23 +59,6 @@ impl StoredRows {
         }
         bytes.extend(&self.kept);
         bytes
-    }
-
-    /// With what is known of those that are not understood.
-    pub(super) fn answered(&self, rows: IndexRows) -> IndexRows {
-        IndexRows {
-            unreadable: self.unreadable,
-            ..rows
-        }
-    }
-}
-
-impl From<StoredRows> for IndexRows {
-    fn from(stored: StoredRows) -> Self {
-        Self {
-            unreadable: stored.unreadable,
-            ..Self::new(stored.rows)
-        }
     }
 }
 
@@ -101,6 +82,13 @@ mod tests {
     use crate::index::RowState;
     use crate::time::UnixMillis;
     use proptest::prelude::*;
+
+    fn stored(rows: Vec<IndexRow>) -> StoredRows {
+        StoredRows {
+            found: IndexRows::new(rows),
+            ..StoredRows::default()
+        }
+    }
 
     fn rows() -> impl Strategy<Value = Vec<IndexRow>> {
         let state = prop_oneof![
@@ -133,7 +121,7 @@ mod tests {
     proptest! {
         #[test]
         fn rows_of_a_subject_read_back(rows in rows()) {
-            let stored = StoredRows { rows, ..StoredRows::default() };
+            let stored = stored(rows);
             prop_assert_eq!(StoredRows::read(&stored.bytes()), stored);
         }
 
@@ -142,13 +130,13 @@ mod tests {
             rows in rows(),
             garbage in prop::collection::vec(any::<u8>(), 0..60),
         ) {
-            let stored = StoredRows { rows, ..StoredRows::default() };
+            let stored = stored(rows);
             let mut bytes = stored.bytes();
             bytes.extend(&garbage);
             let read = StoredRows::read(&bytes);
             prop_assert_eq!(&read.bytes(), &bytes);
-            prop_assert!(read.rows.starts_with(&stored.rows));
-            prop_assert_eq!(read.unreadable == 0, garbage.is_empty());
+            prop_assert!(read.found.rows.starts_with(&stored.found.rows));
+            prop_assert_eq!(read.found.unreadable == 0, garbage.is_empty());
         }
     }
 
@@ -167,27 +155,28 @@ mod tests {
         };
         let form = row.to_bytes().unwrap();
         let bytes = [&[0, 0, 0, 42], [7; 16].as_slice(), &form].concat();
-        let stored = StoredRows {
-            rows: vec![row],
-            ..StoredRows::default()
-        };
+        let stored = stored(vec![row]);
         assert_eq!(stored.bytes(), bytes);
         // No such row, and a length that is not its own.
         for (at, byte) in [(20, 2), (3, 41), (3, 43), (0, 1)] {
             let mut wrong = bytes.clone();
             wrong[at] = byte;
             let read = StoredRows::read(&wrong);
-            assert!(read.rows.is_empty() && read.unreadable > 0, "{at}: {byte}");
+            let found = &read.found;
+            assert!(
+                found.rows.is_empty() && found.unreadable > 0,
+                "{at}: {byte}"
+            );
             assert_eq!(read.bytes(), wrong);
         }
         // A row that is cut off, behind one that is whole.
         let cut = [&bytes[..], &bytes[..bytes.len() - 1]].concat();
         let read = StoredRows::read(&cut);
-        assert_eq!((read.rows.len(), read.unreadable), (1, 1));
+        assert_eq!((read.found.rows.len(), read.found.unreadable), (1, 1));
         // What is put later goes in front of it.
         let mut more = read;
-        more.rows.extend(stored.rows);
+        more.found.rows.extend(stored.found.rows);
         let read = StoredRows::read(&more.bytes());
-        assert_eq!((read.rows.len(), read.unreadable), (2, 1));
+        assert_eq!((read.found.rows.len(), read.found.unreadable), (2, 1));
     }
 }
