@@ -38,7 +38,7 @@ const LONGEST: Duration = Duration::from_secs(2);
 impl Redis {
     pub(super) async fn follow_from(&self, from: Cursor) -> Result<Followed, StoreError> {
         let mut followed = self.read_on(from).await;
-        if matches!(followed, Ok(Followed::Delta(_))) && self.has_new_losses() {
+        if matches!(followed, Ok(Followed::Delta(_))) && self.server().take_loss() {
             followed = Err(self
                 .server()
                 .unavailable("a connection was lost, and maybe what was told over it"));
@@ -49,15 +49,9 @@ impl Redis {
             self.reset_others().await;
             // The caller compares all it knows with the server that answers next.
             *lock(&self.heard) = None;
-            self.has_new_losses();
+            self.server().take_loss();
         }
         followed
-    }
-
-    /// Whether connections were lost since this was last asked.
-    fn has_new_losses(&self) -> bool {
-        let lost = self.server().lost();
-        std::mem::replace(&mut lock(&self.following).losses_seen, lost) != lost
     }
 
     /// Closes the connections for publishing and comparing.

@@ -22,14 +22,6 @@ use crate::random::{self, Random};
 use crate::revoke::{Incarnation, LogState};
 use crate::time::SystemClock;
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_millis(2_500);
-/// The same with waiting for replicas. Less than callers wait: only a call that ran out of time finds out that
-/// its connection is dead.
-const WRITERS_PATIENCE: Duration = Duration::from_millis(2_900);
-/// The same with waiting for publications.
-const FOLLOWERS_PATIENCE: Duration = Duration::from_secs(3);
-
 /// A revocation store on a Redis server (7.0 or later, or Valkey) that nodes share.
 ///
 /// What returned `Ok` is in the server's memory, and as durable as the server is set up to be: with
@@ -98,7 +90,7 @@ pub struct Redis {
     pub(super) index: Arc<RedisIndex>,
     pub(super) replicas: Replicas,
     pub(super) retention: Duration,
-    random: Arc<dyn Random>,
+    pub(super) random: Arc<dyn Random>,
     /// For intervals only.
     pub(super) clock: SystemClock,
     pub(super) following: Mutex<Listening>,
@@ -115,8 +107,6 @@ pub struct Redis {
 pub(super) struct Listening {
     /// When the list was last asked how far it has come, and which epoch that was.
     pub(super) last_beat: Option<(Duration, u64)>,
-    /// How many connections had been lost when that was last looked at.
-    pub(super) losses_seen: u64,
     /// Until when publications may gather.
     pub(super) gathering: Duration,
 }
@@ -135,34 +125,6 @@ pub(super) struct Answered<T> {
 pub(super) type Whole = (u64, [u8; 8], u64, u64);
 
 impl Redis {
-    pub(super) fn new(
-        server: Server,
-        list: String,
-        replicas: usize,
-        retention: Duration,
-        random: Arc<dyn Random>,
-    ) -> Self {
-        let index = RedisIndex::new(server.again(), list.clone(), PATIENCE);
-        let server = Arc::new(server);
-        let link = |patience, follows| Link::new(server.clone(), patience, follows);
-        Self {
-            keys: script::keys(&list),
-            list,
-            link: link(PATIENCE, false),
-            writer: link(WRITERS_PATIENCE, false),
-            follower: link(FOLLOWERS_PATIENCE, true),
-            index: Arc::new(index),
-            replicas: Replicas::new(replicas),
-            retention,
-            random,
-            clock: SystemClock::default(),
-            following: Mutex::default(),
-            heard: Mutex::default(),
-            unreadable: AtomicU64::new(0),
-            unreadable_publications: AtomicU64::new(0),
-        }
-    }
-
     pub(super) fn server(&self) -> &Server {
         self.link.server()
     }

@@ -3,8 +3,8 @@
 //! 1. One connection for each purpose, made when it is first needed and whenever the last one is
 //!    gone. Nothing here waits before another attempt: callers do.
 //! 2. Callers that come while a connection is being made share that attempt, and its failure.
-//! 3. A connection that failed once is never used again: nobody knows which answer comes next. Each that is lost
-//!    or left is counted, which the redis crate's own connection manager does not do.
+//! 3. A connection that failed once is never used again: nobody knows which answer comes next. That one was
+//!    lost or left is noted, which the redis crate's own connection manager does not do.
 //! 4. All keys are in one slot of a cluster, so one address is all there is to know of it. It is
 //!    remembered until a connection there fails.
 
@@ -34,8 +34,8 @@ pub(super) struct Server {
     info: ConnectionInfo,
     /// Where the list is: there, or where it has moved to within the cluster.
     addr: Mutex<ConnectionAddr>,
-    /// How many connections were lost or left.
-    lost: AtomicU64,
+    /// Whether a connection was lost or left since that was last asked.
+    has_lost: AtomicBool,
     /// Whether it was warned that the server does not tell how it evicts.
     warned: AtomicBool,
 }
@@ -52,7 +52,7 @@ impl Server {
         Self {
             addr: Mutex::new(info.addr().clone()),
             info,
-            lost: AtomicU64::new(0),
+            has_lost: AtomicBool::new(false),
             warned: AtomicBool::new(false),
         }
     }
@@ -62,15 +62,15 @@ impl Server {
         lock(&self.addr).to_string()
     }
 
-    /// How many connections were lost or left. The next one may lead to another server, which may lack what was
-    /// published over the last one.
-    pub(super) fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Acquire)
+    /// Whether a connection was lost or left since this was last asked. The next one may lead to another server, which
+    /// may lack what was published over the last one.
+    pub(super) fn take_loss(&self) -> bool {
+        self.has_lost.swap(false, Ordering::AcqRel)
     }
 
     /// Another server answers than before. It may lack what the last one was told.
     pub(super) fn note_loss(&self) {
-        self.lost.fetch_add(1, Ordering::AcqRel);
+        self.has_lost.store(true, Ordering::Release);
     }
 
     /// What is told about an error of this server.

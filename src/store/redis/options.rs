@@ -2,7 +2,8 @@
 //! there is such a list at all.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redis::{
@@ -15,13 +16,25 @@ use rustls::pki_types::pem::PemObject;
 use zeroize::Zeroizing;
 
 use super::handle::Redis;
-use super::link::Server;
+use super::index::RedisIndex;
+use super::link::{Link, Server};
+use super::replicas::Replicas;
+use super::script;
 use crate::error::{ConfigError, StoreError};
 use crate::random::{Random, SystemRandom};
+use crate::time::SystemClock;
 
 /// How long publications are kept at the least.
 const RETENTION: Duration = Duration::from_secs(60);
 const SHORTEST_RETENTION: Duration = Duration::from_secs(30);
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_millis(2_500);
+/// The same with waiting for replicas. Less than callers wait: only a call that ran out of time finds out that
+/// its connection is dead.
+const WRITERS_PATIENCE: Duration = Duration::from_millis(2_900);
+/// The same with waiting for publications.
+const FOLLOWERS_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What to do about a password that looks like the next part of a URL.
 const ENCODING: &str = "in a user's name or a password write / as %2F, @ as %40, : as %3A, ? as %3F, \
@@ -139,14 +152,25 @@ impl RedisOptions {
             ));
         }
         let server = Server::new(self.info()?);
-        let Self { list, random, .. } = self;
-        Ok(Redis::new(
-            server,
-            list,
-            self.replicas,
-            self.retention,
-            random,
-        ))
+        let index = RedisIndex::new(server.again(), self.list.clone(), PATIENCE);
+        let server = Arc::new(server);
+        let link = |patience, follows| Link::new(server.clone(), patience, follows);
+        Ok(Redis {
+            keys: script::keys(&self.list),
+            list: self.list,
+            link: link(PATIENCE, false),
+            writer: link(WRITERS_PATIENCE, false),
+            follower: link(FOLLOWERS_PATIENCE, true),
+            index: Arc::new(index),
+            replicas: Replicas::new(self.replicas),
+            retention: self.retention,
+            random: self.random,
+            clock: SystemClock::default(),
+            following: Mutex::default(),
+            heard: Mutex::default(),
+            unreadable: AtomicU64::default(),
+            unreadable_publications: AtomicU64::default(),
+        })
     }
 
     /// As [`open`](Self::open), and only if a node has used the list already: for tools, whose user may
