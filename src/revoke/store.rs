@@ -1,7 +1,7 @@
 //! A store, whichever contract it keeps.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,7 +26,7 @@ use crate::time::{Clock, UnixMillis};
 /// A journal is loaded when the store is first used, by the clock of its first user.
 #[derive(Clone)]
 pub struct Store {
-    kind: Arc<dyn StoreKind>,
+    pub(crate) kind: Arc<dyn StoreKind>,
 }
 
 /// What can be done with a store of either contract.
@@ -111,19 +111,6 @@ impl Store {
         self.kind.session_index()
     }
 
-    pub(crate) fn is_shared(&self) -> bool {
-        self.kind.is_shared()
-    }
-
-    /// The store, without keeping it open.
-    pub(crate) fn downgrade(&self) -> WeakStore {
-        WeakStore(Arc::downgrade(&self.kind))
-    }
-
-    pub(crate) async fn start(&self, start: NodeStart) -> Result<Node, StoreError> {
-        self.kind.start(start).await
-    }
-
     /// Loads the store's journal now, by `clock`, instead of when it is first used. Nothing is done where it is
     /// loaded already, or other nodes write to the store.
     ///
@@ -177,16 +164,6 @@ impl Store {
     /// When it may not have been remembered.
     pub async fn attest(&self, since: UnixMillis) -> Result<(), StoreError> {
         self.kind.attest(since).await
-    }
-}
-
-/// A store that may be closed.
-pub(crate) struct WeakStore(Weak<dyn StoreKind>);
-
-impl WeakStore {
-    /// Whether both are one store.
-    pub(crate) fn is(&self, other: &Store) -> bool {
-        std::ptr::addr_eq(self.0.as_ptr(), Arc::as_ptr(&other.kind))
     }
 }
 

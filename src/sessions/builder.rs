@@ -311,7 +311,7 @@ impl SessionsBuilder {
         let store = store.open()?;
         // What only the store can tell: whether it is shared, and has an index.
         let trust = self.policy.trust;
-        check_staleness(store.is_shared(), trust.max_staleness)?;
+        check_staleness(store.kind.is_shared(), trust.max_staleness)?;
         let index = store.session_index();
         self.devices.check_store(store.name(), index.is_some())?;
         double_start::check_followers(&store)?;
@@ -324,7 +324,7 @@ impl SessionsBuilder {
             announcement: Announcement::new(longest, self.anonymous_capacity, trust.max_outage),
             trust,
         };
-        let node = store.start(start).await?;
+        let node = store.kind.start(start).await?;
         let index = index.filter(|_| self.devices.index);
         let devices =
             index.map(|index| Devices::new(index, self.devices, clock.clone(), worker.clone()));

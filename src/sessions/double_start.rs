@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, Weak};
 use crate::error::ConfigError;
 use crate::lock::lock;
 use crate::revoke::Store;
-use crate::revoke::store::WeakStore;
+use crate::revoke::store::StoreKind;
 use crate::sessions::Engine;
 
 /// The sessions that live in this process.
@@ -25,7 +25,7 @@ static LIVING: Mutex<Vec<Living>> = Mutex::new(Vec::new());
 
 struct Living {
     engine: Weak<Engine>,
-    store: WeakStore,
+    store: Weak<dyn StoreKind>,
     /// What a browser and a store can tell them apart by; none in tests.
     looks: Option<String>,
 }
@@ -37,8 +37,10 @@ pub(super) fn check_followers(store: &Store) -> Result<(), ConfigError> {
 }
 
 fn check_among(living: &[Living], store: &Store) -> Result<(), ConfigError> {
-    let followed = |it: &Living| it.engine.strong_count() > 0 && it.store.is(store);
-    if store.is_shared() && living.iter().any(followed) {
+    let kind = Arc::as_ptr(&store.kind);
+    let follows = |it: &Living| std::ptr::addr_eq(it.store.as_ptr(), kind);
+    let followed = |it: &Living| it.engine.strong_count() > 0 && follows(it);
+    if store.kind.is_shared() && living.iter().any(followed) {
         let problem = "other sessions of this process have the same one open; each opens its own";
         return Err(ConfigError::setting("revocation.store", problem));
     }
@@ -65,7 +67,7 @@ pub(super) fn register(
     let has_twin = looks.is_some() && living.iter().any(|other| other.looks == looks);
     living.push(Living {
         engine: Arc::downgrade(engine),
-        store: store.downgrade(),
+        store: Arc::downgrade(&store.kind),
         looks,
     });
     drop(living);

@@ -23,7 +23,7 @@ impl SessionConfig {
         if table.is_on_a_server() {
             // It connects when it is first used.
             let store = open_redis(self)?;
-            check_staleness(store.is_shared(), table.max_staleness())?;
+            check_staleness(store.kind.is_shared(), table.max_staleness())?;
             return Ok(Opener::opened(store));
         }
         table.check_local()?;

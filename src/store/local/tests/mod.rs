@@ -118,7 +118,7 @@ async fn started(store: &Store, clock: &ManualClock, capacity: u64) -> Result<No
             max_outage: HOUR,
         },
     };
-    store.start(start).await
+    store.kind.start(start).await
 }
 
 async fn node(store: &Store, clock: &ManualClock) -> Node {

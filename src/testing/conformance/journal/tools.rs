@@ -98,7 +98,7 @@ impl TestedStore {
                 max_outage: MINUTE,
             },
         };
-        let node = store.start(start).await?;
+        let node = store.kind.start(start).await?;
         Ok(Self { store, node })
     }
 
