@@ -153,27 +153,16 @@ impl AnonymousList {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::Serial;
+    use crate::revoke::sample::id;
 
     const NOW: UnixMillis = UnixMillis::from_secs(1_000_000);
-
-    fn id(number: u8) -> SessionId {
-        SessionId::from_bytes([number; 16])
-    }
-
-    fn ended(until: UnixMillis) -> SessionEntry {
-        SessionEntry {
-            serial: Serial::ENDED,
-            from: UnixMillis::EPOCH,
-            until,
-        }
-    }
+    const ENDED: SessionEntry = SessionEntry::ended(UnixMillis::MAX);
 
     /// Sessions that began at these times, none of which has expired.
     fn list(created: &[u64]) -> AnonymousList {
         let list = AnonymousList::new(Size::SMALL);
         for (number, &created) in (1..).zip(created) {
-            list.join(id(number), UnixMillis::new(created), ended(UnixMillis::MAX));
+            list.join(id(number), UnixMillis::new(created), ENDED);
         }
         list
     }
@@ -196,14 +185,15 @@ mod tests {
         );
         assert_eq!((agree(&list), list.since()), (3, since));
         // What comes later from then or before is not stored.
-        let late = list.join(id(9), since, ended(UnixMillis::MAX));
+        let late = list.join(id(9), since, ENDED);
         assert_eq!((late, list.get(&id(9))), (Published::Ended, None));
     }
 
     #[test]
     fn what_has_expired_makes_room_with_a_sweep() {
         let list = list(&[10, 20]);
-        list.join(id(9), UnixMillis::new(30), ended(UnixMillis::new(5)));
+        let expired = SessionEntry::ended(UnixMillis::new(5));
+        list.join(id(9), UnixMillis::new(30), expired);
         assert_eq!(list.sweep(NOW), 1);
         assert_eq!(list.make_room(2, NOW), None);
         assert_eq!((agree(&list), list.since()), (2, UnixMillis::EPOCH));
@@ -223,14 +213,14 @@ mod tests {
         assert_eq!(list.rise(UnixMillis::new(20)), Published::Fresh);
         assert_eq!(list.rise(UnixMillis::new(15)), Published::Known);
         assert_eq!(agree(&list), 1);
-        assert_eq!(list.get(&id(3)), Some(ended(UnixMillis::MAX)));
+        assert_eq!(list.get(&id(3)), Some(ENDED));
     }
 
     #[test]
     fn order_and_table_agree_after_a_sweep() {
         let list = AnonymousList::new(Size::SMALL);
         for until in 1..=9 {
-            let entry = ended(UnixMillis::new(until.into()));
+            let entry = SessionEntry::ended(UnixMillis::new(until));
             list.join(id(until), UnixMillis::new(7), entry);
             list.join(id(until), UnixMillis::new(7), entry);
         }

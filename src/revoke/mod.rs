@@ -16,6 +16,8 @@ mod log;
 pub(crate) mod node;
 pub(crate) mod policy;
 mod revocation;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod sample;
 pub(crate) mod store;
 mod table;
 pub(crate) mod worker;

@@ -158,6 +158,19 @@ pub struct SessionEntry {
 }
 
 impl SessionEntry {
+    pub(crate) const fn new(serial: Serial, from: UnixMillis, until: UnixMillis) -> Self {
+        Self {
+            serial,
+            from,
+            until,
+        }
+    }
+
+    /// The end of a session since ever: its browser awaits no successor.
+    pub(crate) const fn ended(until: UnixMillis) -> Self {
+        Self::new(Serial::ENDED, UnixMillis::EPOCH, until)
+    }
+
     /// The larger serial, of equal ones the earlier `from`; the later `until`.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
@@ -290,12 +303,8 @@ mod tests {
         let spared = proptest::option::of((0..2u8, 0..4u64));
         (0..5u8, 0..2u8, 0..4u32, 0..4u64, 0..4u64, 0..3u64, spared).prop_map(
             |(kind, id, serial, from, until, created, spared)| {
-                let entry = SessionEntry {
-                    serial: Serial::new(serial),
-                    from: UnixMillis::new(from),
-                    until: UnixMillis::new(until),
-                };
                 let (generation, until) = (Generation::new(from), UnixMillis::new(until));
+                let entry = SessionEntry::new(Serial::new(serial), UnixMillis::new(from), until);
                 match kind {
                     0 => Revocation::Session {
                         id: SessionId::from_bytes([id; 16]),

@@ -158,12 +158,8 @@ impl Service {
     /// The end of a session of which nothing is known but that it began before now, on whichever node: that one's clock
     /// may be ahead of this one's by the skew.
     pub(crate) fn end_by_id(&self, id: SessionId) -> Revocation {
-        let entry = SessionEntry {
-            serial: Serial::ENDED,
-            // Its browser did not give it up, so awaits no successor.
-            from: UnixMillis::EPOCH,
-            until: self.node.list().until(self.now() + SKEW),
-        };
+        // Its browser did not give it up, so awaits no successor.
+        let entry = SessionEntry::ended(self.node.list().until(self.now() + SKEW));
         Revocation::Session { id, entry }
     }
 
@@ -188,12 +184,8 @@ pub(crate) struct EndingSession {
 /// For an anonymous session it goes to the list of limited capacity. But [`Serial::SUCCEEDED`] goes to the main list:
 /// the end by a login is kept for its whole time.
 pub(crate) fn revocation(record: &Record, serial: Serial, from: UnixMillis) -> Revocation {
-    let entry = SessionEntry {
-        serial,
-        from,
-        until: record.expires + SKEW,
-    };
     let id = record.id;
+    let entry = SessionEntry::new(serial, from, record.expires + SKEW);
     if record.login.is_none() && serial != Serial::SUCCEEDED {
         let created = record.created;
         Revocation::AnonymousSession { id, created, entry }

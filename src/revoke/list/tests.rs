@@ -2,47 +2,27 @@
 
 use super::*;
 use crate::ids::Serial;
+use crate::revoke::sample::{anonymous, id, session};
 use std::time::Duration;
-
-fn id(number: u32) -> SessionId {
-    let mut bytes = [0; 16];
-    bytes[..4].copy_from_slice(&number.to_le_bytes());
-    SessionId::from_bytes(bytes)
-}
-
-fn ended(until: UnixMillis) -> SessionEntry {
-    SessionEntry {
-        serial: Serial::ENDED,
-        from: UnixMillis::EPOCH,
-        until,
-    }
-}
 
 #[test]
 fn a_sweep_forgets_what_has_expired_and_nothing_else() {
     let list = List::default();
     let now = UnixMillis::new(1_000_000);
     let later = now + Duration::from_millis(1);
-    list.join(&Revocation::Session {
-        id: id(1),
-        entry: ended(now),
-    });
-    list.join(&Revocation::Session {
-        id: id(2),
-        entry: ended(later),
-    });
-    list.join(&Revocation::AnonymousSession {
-        id: id(3),
-        created: now,
-        entry: ended(now),
-    });
+    list.join(&session(1, now));
+    list.join(&session(2, later));
+    list.join(&anonymous(3, now, now));
     list.join(&Revocation::Everyone {
         generation: Generation::new(5),
     });
     assert_eq!(list.sweep(now), 0, "in its last millisecond an entry holds");
     assert_eq!(list.sweep(later), 2);
     assert_eq!(list.session(&id(1), false), None);
-    assert_eq!(list.session(&id(2), false), Some(ended(later)));
+    assert_eq!(
+        list.session(&id(2), false),
+        Some(SessionEntry::ended(later))
+    );
     assert_eq!(list.session(&id(3), true), None);
     assert_eq!(list.everyone(), Generation::new(5));
     assert_eq!(list.len(), 1);
@@ -53,10 +33,7 @@ fn a_clock_that_is_set_back_behind_a_sweep_is_noticed() {
     let list = List::default();
     let now = UnixMillis::new(1_000_000_000);
     let day = Duration::from_secs(24 * 3600);
-    list.join(&Revocation::Session {
-        id: id(1),
-        entry: ended(now + day),
-    });
+    list.join(&session(1, now + day));
     list.sweep(now + day / 2);
     assert!(!list.has_forgotten(now), "nothing was forgotten");
     list.sweep(now + 2 * day);
@@ -70,10 +47,7 @@ fn a_clock_that_is_set_back_behind_a_sweep_is_noticed() {
 #[test]
 fn the_first_of_two_equal_entries_is_news() {
     let list = List::default();
-    let revocation = Revocation::Session {
-        id: id(1),
-        entry: ended(UnixMillis::MAX),
-    };
+    let revocation = session(1, UnixMillis::MAX);
     assert_eq!(list.join(&revocation), Published::Fresh);
     assert_eq!(list.join(&revocation), Published::Known);
     let raise = Revocation::Everyone {
@@ -100,16 +74,9 @@ fn a_subject_is_kept_as_long_as_any_node_needs_it() {
 #[test]
 fn a_succession_of_an_anonymous_session_is_told_to_its_logout() {
     let list = List::default();
-    let entry = SessionEntry {
-        serial: Serial::SUCCEEDED,
-        ..ended(UnixMillis::MAX)
-    };
+    let entry = SessionEntry::new(Serial::SUCCEEDED, UnixMillis::EPOCH, UnixMillis::MAX);
     list.join(&Revocation::Session { id: id(1), entry });
-    let logout = Revocation::AnonymousSession {
-        id: id(1),
-        created: UnixMillis::new(5),
-        entry: ended(UnixMillis::MAX),
-    };
+    let logout = anonymous(1, UnixMillis::new(5), UnixMillis::MAX);
     assert_eq!(list.join(&logout), Published::Succeeded);
 }
 

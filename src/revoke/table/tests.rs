@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
+use crate::revoke::sample::id;
 use crate::revoke::{SessionEntry, Spared, SubjectEntry};
 use crate::time::UnixMillis;
 use proptest::option;
@@ -16,17 +17,12 @@ type Subjects = Table<SubjectKey, SubjectEntry, RandomState>;
 
 const NOW: u64 = 1_800_000_000_000;
 
-fn id(number: u64) -> SessionId {
-    let number = u128::from(number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-    SessionId::from_bytes(number.to_be_bytes())
+fn ended(until: u64) -> SessionEntry {
+    entry(Serial::ENDED, NOW, until)
 }
 
-fn ended(until: u64) -> SessionEntry {
-    SessionEntry {
-        serial: Serial::ENDED,
-        from: UnixMillis::new(NOW),
-        until: UnixMillis::new(until),
-    }
+fn entry(serial: Serial, from: u64, until: u64) -> SessionEntry {
+    SessionEntry::new(serial, UnixMillis::new(from), UnixMillis::new(until))
 }
 
 /// Whether an entry has expired by then.
@@ -146,8 +142,7 @@ proptest! {
     #[test]
     fn sessions_are_those_of_a_plain_map(
         steps in steps((serial(), number(), number()).prop_map(|(serial, from, until)| {
-            let (from, until) = (UnixMillis::new(from), UnixMillis::new(until));
-            SessionEntry { serial, from, until }
+            entry(serial, from, until)
         })),
     ) {
         agree(&Sessions::new(Size::SMALL), id, |entry| entry.until, steps)?;
@@ -181,11 +176,7 @@ fn who_reads_meanwhile_misses_no_entry() {
                 let keys = round * each..(round + 1) * each;
                 for serial in fits {
                     for number in keys.clone() {
-                        let entry = SessionEntry {
-                            serial,
-                            ..ended(NOW + 10)
-                        };
-                        table.join(id(number), entry);
+                        table.join(id(number), entry(serial, NOW, NOW + 10));
                     }
                     entered.store(keys.end, Ordering::Release);
                 }

@@ -57,14 +57,9 @@ fn alice() -> SubjectKey {
 }
 
 fn session_revocation(serial: Serial, from: UnixMillis) -> Revocation {
-    let until = UnixMillis::MAX;
     Revocation::Session {
         id: SessionId::from_bytes([1; 16]),
-        entry: SessionEntry {
-            serial,
-            from,
-            until,
-        },
+        entry: SessionEntry::new(serial, from, UnixMillis::MAX),
     }
 }
 

@@ -101,12 +101,7 @@ fn counted(generation: Generation, until: UnixMillis) -> Result<SessionEntry, St
 }
 
 fn at(from: UnixMillis, until: UnixMillis) -> SessionEntry {
-    let serial = Serial::FIRST;
-    SessionEntry {
-        serial,
-        from,
-        until,
-    }
+    SessionEntry::new(Serial::FIRST, from, until)
 }
 
 /// What [`pack`] packed; `None` if it is not understood.
@@ -165,11 +160,7 @@ pub(super) fn stored(kind: u8, id: Id, value: &[u8], state: &LogState) -> (Revoc
         Some(revocation) => (revocation, true),
         None => {
             let until = state.now + longest;
-            let entry = SessionEntry {
-                serial: Serial::ENDED,
-                from: UnixMillis::EPOCH,
-                until,
-            };
+            let entry = SessionEntry::ended(until);
             let session = SessionId::from_bytes(id);
             let refusal = match kind {
                 SUBJECT => Revocation::Subject {
@@ -208,11 +199,7 @@ mod tests {
     use super::*;
 
     fn some() -> Vec<Revocation> {
-        let entry = SessionEntry {
-            serial: Serial::ENDED,
-            from: UnixMillis::new(1),
-            until: UnixMillis::MAX,
-        };
+        let entry = SessionEntry::new(Serial::ENDED, UnixMillis::new(1), UnixMillis::MAX);
         let generation = Generation::new(LARGEST - 1);
         vec![
             Revocation::Session {

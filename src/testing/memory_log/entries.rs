@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::ids::{Generation, RaiseId, Serial, SessionId, SubjectKey};
+use crate::ids::{Generation, RaiseId, SessionId, SubjectKey};
 use crate::revoke::{EntryKey, Published, Raise, Revocation, SessionEntry, SubjectEntry, Target};
 use crate::time::{SKEW, UnixMillis};
 
@@ -235,11 +235,7 @@ impl StoredEntries {
     }
 
     pub(super) fn all(&self, terms: Terms) -> Vec<Revocation> {
-        let ended = SessionEntry {
-            serial: Serial::ENDED,
-            from: UnixMillis::EPOCH,
-            until: terms.now + terms.longest,
-        };
+        let ended = SessionEntry::ended(terms.now + terms.longest);
         let shown = |stored: &Revocation| match *stored {
             Revocation::Session { id, .. } if self.damaged.contains(&id) => {
                 Revocation::Session { id, entry: ended }

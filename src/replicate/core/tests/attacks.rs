@@ -10,7 +10,9 @@ fn flooded(nodes: usize, ends: usize) -> Bench {
     for _ in 0..nodes {
         bench.join(Announcement::new(HOUR, 1_000_000, MAX_OUTAGE));
     }
-    let all: Vec<_> = (0..ends).map(|n| anonymous(1_000 + n, 1, 24)).collect();
+    let all: Vec<_> = (0..ends as u64)
+        .map(|n| anonymous(1_000 + n, 1, 24))
+        .collect();
     let call = bench.call();
     bench.server.publish(call, &all, Purpose::Revoke).unwrap();
     for node in 0..nodes {

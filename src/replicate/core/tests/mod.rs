@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use super::event::Load;
 use super::*;
-use crate::ids::{Serial, SessionId, SubjectKey};
+use crate::ids::SubjectKey;
 use crate::revoke::completeness::SharedCompleteness;
 use crate::revoke::list::List;
 use crate::revoke::policy::Trust;
-use crate::revoke::{Announcement, Revocation, SETTLING, SessionEntry};
+use crate::revoke::sample::{self, id};
+use crate::revoke::{Announcement, Revocation, SETTLING};
 use crate::testing::{LogCall, LogServer};
 use crate::time::UnixMillis;
 
@@ -178,7 +179,7 @@ impl Bench {
 
     /// The store is told of as many ends of sessions, and all nodes have heard of them.
     fn all_hold(&mut self, entries: usize) {
-        let all: Vec<_> = (0..entries).map(ended).collect();
+        let all: Vec<_> = (0..entries as u64).map(ended).collect();
         let (call, purpose) = (self.call(), crate::revoke::Purpose::Revoke);
         self.server.publish(call, &all, purpose).unwrap();
         for node in 0..self.nodes.len() {
@@ -199,33 +200,13 @@ impl Bench {
     }
 }
 
-/// Spread as random ids are: the list takes them as they come.
-fn id(number: usize) -> SessionId {
-    let spread = (number as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-    SessionId::from_bytes(spread.to_be_bytes())
+fn ended(number: u64) -> Revocation {
+    sample::session(number, START + 24 * HOUR)
 }
 
-fn ended(number: usize) -> Revocation {
-    Revocation::Session {
-        id: id(number),
-        entry: entry(24),
-    }
-}
-
-fn anonymous(number: usize, created: u64, hours: u32) -> Revocation {
-    Revocation::AnonymousSession {
-        id: id(number),
-        created: START + Duration::from_secs(created),
-        entry: entry(hours),
-    }
-}
-
-fn entry(hours: u32) -> SessionEntry {
-    SessionEntry {
-        serial: Serial::ENDED,
-        from: UnixMillis::EPOCH,
-        until: START + HOUR * hours,
-    }
+fn anonymous(number: u64, created: u64, hours: u32) -> Revocation {
+    let created = START + Duration::from_secs(created);
+    sample::anonymous(number, created, START + HOUR * hours)
 }
 
 #[test]
@@ -330,7 +311,7 @@ fn a_full_list_of_anonymous_ends_revives_nobody_where_nodes_differ_in_lifetimes(
     ] {
         bench.end(node, anonymous(number, created, hours));
     }
-    let ends = |bench: &mut Bench, node: usize, number: usize, created: u64| {
+    let ends = |bench: &mut Bench, node: usize, number: u64, created: u64| {
         bench.passes(node);
         let list = bench.nodes[node].core.list();
         let created = START + Duration::from_secs(created);
@@ -352,7 +333,7 @@ fn a_full_list_of_anonymous_ends_revives_nobody_where_nodes_differ_in_lifetimes(
     bench.end(short, anonymous(8, 8, 24));
     for node in [short, long] {
         for number in [1, 2, 5, 6, 7, 8] {
-            assert!(ends(&mut bench, node, number, number as u64), "{number}");
+            assert!(ends(&mut bench, node, number, number), "{number}");
         }
         let since = bench.nodes[node].core.list().anonymous().since();
         assert_eq!(since, START + Duration::from_secs(2));

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::super::frame::{FrameReader, frame};
 use super::super::record::{self, About, JournalRecord};
-use super::{ended, framed, frames, id};
-use crate::ids::{Generation, SubjectKey};
-use crate::revoke::{Announcement, Revocation, Spared, SubjectEntry};
+use super::{framed, frames, id, session};
+use crate::ids::{Generation, Serial, SubjectKey};
+use crate::revoke::{Announcement, Revocation, SessionEntry, Spared, SubjectEntry};
 use crate::time::UnixMillis;
 use std::time::Duration;
 
@@ -176,11 +176,7 @@ fn records() -> impl Strategy<Value = JournalRecord> {
     )
         .prop_map(|(kind, a, b, c, is_used)| {
             let (created, until) = (UnixMillis::new(a), UnixMillis::new(b));
-            let entry = crate::revoke::SessionEntry {
-                serial: crate::ids::Serial::new(c as u32),
-                from: created,
-                until,
-            };
+            let entry = SessionEntry::new(Serial::new(c as u32), created, until);
             let generation = Generation::new(a);
             match kind {
                 0 => JournalRecord::About(About {
@@ -233,7 +229,6 @@ proptest! {
 #[test]
 fn an_ended_session_takes_37_bytes() {
     let mut body = Vec::new();
-    let id = id(1);
-    JournalRecord::Revocation(Revocation::Session { id, entry: ended() }).write(&mut body);
+    JournalRecord::Revocation(session(1)).write(&mut body);
     assert_eq!(body.len(), 37);
 }

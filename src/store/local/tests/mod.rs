@@ -14,13 +14,13 @@ use super::record::{About, JournalRecord};
 use super::state::LocalState;
 use super::{frame, open};
 use crate::error::StoreError;
-use crate::ids::{Serial, SessionId};
 use crate::random::SystemRandom;
 use crate::revoke::node::Node;
 use crate::revoke::policy::Trust;
+use crate::revoke::sample::{self, id};
 use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
-use crate::revoke::{Announcement, Journal, Published, Revocation, SessionEntry, Store};
+use crate::revoke::{Announcement, Journal, Published, Revocation, Store};
 use crate::testing::ManualClock;
 use crate::time::{Clock, UnixMillis};
 
@@ -135,32 +135,16 @@ fn opened(disk: &Disk) -> Result<Arc<LocalState>, StoreError> {
     open::open(&state, disk.journal()).map(|_| state)
 }
 
-fn id(n: u64) -> SessionId {
-    let n = u128::from(n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-    SessionId::from_bytes(n.to_be_bytes())
-}
-
 fn session(n: u64) -> Revocation {
-    Revocation::Session {
-        id: id(n),
-        entry: ended(),
-    }
+    sample::session(n, in_an_hour())
 }
 
 fn anonymous(n: u64, created: UnixMillis) -> Revocation {
-    Revocation::AnonymousSession {
-        id: id(n),
-        created,
-        entry: ended(),
-    }
+    sample::anonymous(n, created, in_an_hour())
 }
 
-fn ended() -> SessionEntry {
-    SessionEntry {
-        serial: Serial::ENDED,
-        from: UnixMillis::EPOCH,
-        until: ManualClock::default().now() + HOUR,
-    }
+fn in_an_hour() -> UnixMillis {
+    ManualClock::default().now() + HOUR
 }
 
 /// The frames of a journal: what a compaction wrote, and then a session in each.

@@ -108,11 +108,8 @@ fn start() -> UnixMillis {
 
 fn revocation() -> impl Strategy<Value = Revocation> {
     let time = || (0..40u64).prop_map(|n| start() + Duration::from_secs(n * 100));
-    let entry = (0..4u32, time(), time()).prop_map(|(serial, from, until)| SessionEntry {
-        serial: Serial::new(serial),
-        from,
-        until,
-    });
+    let entry = (0..4u32, time(), time())
+        .prop_map(|(serial, from, until)| SessionEntry::new(Serial::new(serial), from, until));
     (0..7u8, 0..3u64, time(), entry).prop_map(|(kind, n, time, entry)| {
         let generation = Generation::new(time.as_millis());
         match kind {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::harness::JournalHarness;
 use super::tools::{
-    DAY, HOUR, MINUTE, SECOND, TestedStore, anonymous, one_of_each, raised, refuses_clock, renewed,
-    session, subject,
+    DAY, HOUR, MINUTE, SECOND, TestedStore, one_of_each, raised, refuses_clock, renewed,
 };
 use crate::error::StoreError;
 use crate::ids::Generation;
+use crate::revoke::sample::{anonymous, session, subject};
 use crate::revoke::{Revocation, Target};
 use crate::testing::ManualClock;
 use crate::testing::conformance::report::{Checked, require};

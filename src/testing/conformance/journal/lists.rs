@@ -2,10 +2,10 @@
 
 use super::harness::JournalHarness;
 use super::tools::{
-    DAY, HOUR, MINUTE, SECOND, TestedStore, announcement, anonymous, durable, fail_appends, fresh,
-    id, one_of_each, session, subject,
+    DAY, HOUR, MINUTE, SECOND, TestedStore, announcement, durable, fail_appends, fresh, one_of_each,
 };
 use crate::ids::Generation;
+use crate::revoke::sample::{anonymous, id, session, subject};
 use crate::revoke::{Announcement, Published, Revocation, Target};
 use crate::testing::ManualClock;
 use crate::testing::conformance::report::{Checked, equal, require};

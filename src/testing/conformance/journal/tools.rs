@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::harness::JournalHarness;
 use crate::error::StoreError;
-use crate::ids::{Generation, Serial, SessionId, SubjectKey};
+use crate::ids::{Generation, Serial};
 use crate::random::SystemRandom;
 use crate::revoke::node::Node;
 use crate::revoke::policy::Trust;
+use crate::revoke::sample::{anonymous, id, session, subject};
 use crate::revoke::store::NodeStart;
 use crate::revoke::worker::Worker;
 use crate::revoke::{
@@ -147,27 +148,8 @@ pub(super) fn announcement() -> Announcement {
     Announcement::new(DAY, 1000, MINUTE)
 }
 
-pub(super) fn session(n: u64, until: UnixMillis) -> Revocation {
-    Revocation::Session {
-        id: id(n),
-        entry: ended(until),
-    }
-}
-
-pub(super) fn anonymous(n: u64, created: UnixMillis, until: UnixMillis) -> Revocation {
-    Revocation::AnonymousSession {
-        id: id(n),
-        created,
-        entry: ended(until),
-    }
-}
-
 pub(super) fn renewed(n: u64, from: UnixMillis, until: UnixMillis) -> Revocation {
-    let entry = SessionEntry {
-        serial: Serial::new(7),
-        from,
-        until,
-    };
+    let entry = SessionEntry::new(Serial::new(7), from, until);
     Revocation::Session { id: id(n), entry }
 }
 
@@ -192,27 +174,4 @@ pub(super) fn one_of_each(clock: &ManualClock) -> Vec<Revocation> {
             since: now.minus(MINUTE),
         },
     ]
-}
-
-fn ended(until: UnixMillis) -> SessionEntry {
-    SessionEntry {
-        serial: Serial::ENDED,
-        from: UnixMillis::EPOCH,
-        until,
-    }
-}
-
-pub(super) fn id(n: u64) -> SessionId {
-    SessionId::from_bytes(spread(n))
-}
-
-pub(super) fn subject(n: u64) -> SubjectKey {
-    SubjectKey::from_bytes(spread(n))
-}
-
-/// Sixteen bytes that differ for every number, as if they were random.
-fn spread(n: u64) -> [u8; 16] {
-    let n = u128::from(n).wrapping_add(1);
-    n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
-        .to_be_bytes()
 }

@@ -154,11 +154,7 @@ pub(super) async fn a_succession_is_told(h: &dyn LogHarness) -> Checked {
     use Published::{Fresh, Succeeded};
     let log = fresh(h).await?;
     let now = now(&log).await?;
-    let succeeded = SessionEntry {
-        serial: Serial::SUCCEEDED,
-        from: now,
-        until: now + DAY,
-    };
+    let succeeded = SessionEntry::new(Serial::SUCCEEDED, now, now + DAY);
     let logout = ended(now, now + DAY);
     let steps = [
         (session(1, logout), Fresh),

@@ -234,19 +234,11 @@ pub(super) fn anonymous(n: u64, created: UnixMillis, entry: SessionEntry) -> Rev
 }
 
 pub(super) fn entry(serial: u32, from: UnixMillis, until: UnixMillis) -> SessionEntry {
-    let serial = Serial::new(serial);
-    SessionEntry {
-        serial,
-        from,
-        until,
-    }
+    SessionEntry::new(Serial::new(serial), from, until)
 }
 
 pub(super) fn ended(now: UnixMillis, until: UnixMillis) -> SessionEntry {
-    SessionEntry {
-        serial: Serial::ENDED,
-        ..entry(0, now, until)
-    }
+    SessionEntry::new(Serial::ENDED, now, until)
 }
 
 pub(super) fn id(n: u64) -> SessionId {
