@@ -12,9 +12,6 @@ use crate::revoke::{
 use crate::testing::LogCall;
 use crate::time::UnixMillis;
 
-/// How many publications one call of a follower reads.
-const LIMIT: usize = 100;
-
 /// To look at a server that says nothing of time, and on a copy of it.
 pub(super) const NO_CALL: LogCall = LogCall {
     now: super::START,
@@ -105,7 +102,7 @@ impl State {
         if is_as_long && config.lacks(MarksOfPublications) {
             cursor = end;
         }
-        let mut followed = self.server.follow(call, cursor, LIMIT);
+        let mut followed = self.server.follow(call, cursor);
         if let Followed::Delta(delta) = &mut followed {
             delta.revocations.retain(|it| config.tells(it));
         }

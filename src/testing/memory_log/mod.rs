@@ -7,7 +7,6 @@
 
 mod entries;
 mod server;
-mod stream;
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -162,7 +161,7 @@ impl MemoryLog {
         if self.noticed.swap(replaced, Ordering::AcqRel) != replaced {
             return Err(StoreError::unavailable("another server answers"));
         }
-        Ok(self.call(|server, call| server.follow(call, cursor, usize::MAX)))
+        Ok(self.call(|server, call| server.follow(call, cursor)))
     }
 }
 

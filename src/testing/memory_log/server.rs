@@ -8,7 +8,6 @@
 //!    what was swept may be missing, or it is wrong now.
 
 use super::entries::{Changes, StoredEntries, Terms};
-use super::stream::Stream;
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
 use crate::revoke::{
@@ -50,7 +49,9 @@ struct LogList {
     announced: Announcement,
     last_sweep: UnixMillis,
     entries: StoredEntries,
-    stream: Stream,
+    /// What was published, in order. Each has a mark, so that a cursor of another history shows. All are kept, for
+    /// tests end soon.
+    publications: Vec<(u64, Vec<Revocation>)>,
 }
 
 impl LogServer {
@@ -94,7 +95,7 @@ impl LogServer {
     /// Where a follower stands that has seen everything so far.
     #[cfg(test)]
     pub(crate) fn cursor(&mut self, call: LogCall) -> Cursor {
-        self.open(call).stream.end()
+        self.open(call).end()
     }
 
     pub(crate) fn announce(&mut self, call: LogCall, announcement: Announcement) {
@@ -165,20 +166,18 @@ impl LogServer {
 
     pub(crate) fn snapshot(&mut self, call: LogCall) -> (Vec<Revocation>, SnapshotEnd) {
         let list = self.open(call);
-        let end = SnapshotEnd::new(list.stream.end(), list.state(call.now));
+        let end = SnapshotEnd::new(list.end(), list.state(call.now));
         (list.entries.all(list.terms(call.now)), end)
     }
 
-    /// What was published after `cursor`, in at most `limit` publications.
-    pub(crate) fn follow(&mut self, call: LogCall, cursor: Cursor, limit: usize) -> Followed {
+    /// What was published after `cursor`.
+    pub(crate) fn follow(&mut self, call: LogCall, cursor: Cursor) -> Followed {
         let list = self.open(call);
         let state = list.state(call.now);
-        let Some((revocations, reached)) = list.stream.after(cursor, limit) else {
-            return Followed::Gap(state);
-        };
-        let mut delta = Delta::new(revocations, reached, state);
-        delta.is_complete = reached == list.stream.end();
-        Followed::Delta(delta)
+        match list.after(cursor) {
+            Some(told) => Followed::Delta(Delta::new(told, list.end(), state)),
+            None => Followed::Gap(state),
+        }
     }
 
     pub(crate) fn attest(
@@ -234,7 +233,7 @@ impl LogList {
             announced: Announcement::default(),
             last_sweep: call.now,
             entries: StoredEntries::default(),
-            stream: Stream::new(call.fresh),
+            publications: Vec::new(),
         }
     }
 
@@ -245,7 +244,7 @@ impl LogList {
         self.complete_since = self.complete_since.max(call.now);
         self.settled = call.now + SETTLING;
         self.last_sweep = call.now;
-        self.stream = Stream::new(call.fresh);
+        self.publications.clear();
     }
 
     fn incarnation(&self) -> Incarnation {
@@ -281,7 +280,26 @@ impl LogList {
 
     fn tell(&mut self, call: LogCall, changes: Changes) {
         if !changes.revocations.is_empty() {
-            self.stream.push(call.fresh, changes.revocations);
+            self.publications.push((call.fresh, changes.revocations));
         }
+    }
+
+    /// Where a follower stands that has seen everything so far.
+    fn end(&self) -> Cursor {
+        self.place_after(&self.publications)
+    }
+
+    /// Where a follower stands that has seen these.
+    fn place_after(&self, publications: &[(u64, Vec<Revocation>)]) -> Cursor {
+        let mark = publications.last().map_or(self.epoch, |(mark, _)| *mark);
+        Cursor::new(self.epoch, publications.len() as u64, mark)
+    }
+
+    /// What comes after `cursor`. `None` at a gap.
+    fn after(&self, cursor: Cursor) -> Option<Vec<Revocation>> {
+        let seen = usize::try_from(cursor.sequence).ok()?;
+        let (before, after) = self.publications.split_at_checked(seen)?;
+        let is_ours = cursor == self.place_after(before);
+        is_ours.then(|| after.iter().flat_map(|(_, told)| told).copied().collect())
     }
 }

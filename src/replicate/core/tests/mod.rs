@@ -134,9 +134,7 @@ impl Bench {
                 self.happens(node, Event::Piece(load, all));
                 Answer::Loaded(load, Ok(end))
             }
-            Call::Follow(cursor) => {
-                Answer::Followed(Ok(server.follow(server_call, cursor, 100_000)))
-            }
+            Call::Follow(cursor) => Answer::Followed(Ok(server.follow(server_call, cursor))),
             Call::Publish(told, publish_for) => {
                 let receipt = server.publish(server_call, &told, publish_for.purpose());
                 Answer::Published(told, publish_for, receipt)
