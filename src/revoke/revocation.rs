@@ -9,6 +9,7 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
+use crate::error::StoreError;
 use crate::ids::{Generation, Serial, SessionId, SubjectKey};
 use crate::time::{SKEW, UnixMillis};
 
@@ -74,6 +75,40 @@ impl Revocation {
             Self::AnonymousSession { id, created, entry } if created > now + SKEW => {
                 Self::Session { id, entry }
             }
+            other => other,
+        }
+    }
+
+    /// # Errors
+    /// When it refuses anonymous sessions that begin in the future, by a store's clock that says `now`.
+    pub(crate) fn check(&self, now: UnixMillis) -> Result<(), StoreError> {
+        match self {
+            Self::Anonymous { since } if *since > now + SKEW => {
+                Err(StoreError::since_ahead(*since, now))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The session that it concerns, if it is one.
+    #[cfg(any(test, feature = "redis", feature = "testing"))]
+    pub(crate) fn session(&self) -> Option<(SessionId, SessionEntry)> {
+        match *self {
+            Self::Session { id, entry } | Self::AnonymousSession { id, entry, .. } => {
+                Some((id, entry))
+            }
+            Self::Subject { .. } | Self::Everyone { .. } | Self::Anonymous { .. } => None,
+        }
+    }
+
+    /// As [`SubjectEntry::kept`], if it is a subject's.
+    #[cfg(any(test, feature = "redis", feature = "testing"))]
+    pub(crate) fn kept(self, longest: Duration) -> Self {
+        match self {
+            Self::Subject { key, entry } => Self::Subject {
+                key,
+                entry: entry.kept(longest),
+            },
             other => other,
         }
     }

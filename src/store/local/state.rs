@@ -24,7 +24,7 @@ use crate::revoke::{
     Announcement, Incarnation, LogState, Revocation, Spared, SubjectEntry, Target,
 };
 use crate::store::sweep::{FORWARD, check_clock};
-use crate::time::{Clock, SKEW, UnixMillis};
+use crate::time::{Clock, UnixMillis};
 
 /// How often the log may say that anonymous sessions were ended to make room.
 const QUIET: Duration = Duration::from_secs(60);
@@ -157,18 +157,6 @@ impl LocalState {
     pub(super) fn attest(&self, since: UnixMillis) {
         let about = &mut self.fields().about;
         about.complete_since = about.complete_since.min(since);
-    }
-
-    /// # Errors
-    /// When it refuses anonymous sessions that begin in the future.
-    pub(super) fn check(&self, revocation: &Revocation) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        match revocation {
-            Revocation::Anonymous { since } if *since > now + SKEW => {
-                Err(StoreError::since_ahead(*since, now))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Returns the revocations that have to be durable for one that the list holds, and whether its session is refused

@@ -94,12 +94,13 @@ impl LocalStore {
 
     /// Joins all of them in, or none, and makes them durable.
     pub(super) fn join(&self, all: &[Revocation]) -> Attempt<()> {
-        if let Some(error) = all.iter().find_map(|each| self.state.check(each).err()) {
+        let now = self.state.clock.now();
+        if let Some(error) = all.iter().find_map(|each| each.check(now).err()) {
             return done(Err(error));
         }
         let mut records = Vec::with_capacity(all.len());
         for revocation in all {
-            let placed = revocation.placed(self.state.clock.now());
+            let placed = revocation.placed(now);
             self.state.list.join(&placed);
             records.extend(self.state.make_room(&placed).0);
         }

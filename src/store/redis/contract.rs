@@ -192,14 +192,8 @@ fn bytes(subjects: &[SubjectKey]) -> Vec<u8> {
 
 /// Whether only the first of two publications may succeed.
 fn is_renewal(revocation: &Revocation) -> bool {
-    match revocation {
-        Revocation::Session { entry, .. } | Revocation::AnonymousSession { entry, .. } => {
-            entry.serial < Serial::ENDED
-        }
-        Revocation::Subject { .. } | Revocation::Everyone { .. } | Revocation::Anonymous { .. } => {
-            false
-        }
-    }
+    let session = revocation.session();
+    session.is_some_and(|(_, entry)| entry.serial < Serial::ENDED)
 }
 
 /// What the script says of one entry.

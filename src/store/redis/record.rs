@@ -153,11 +153,7 @@ fn read(kind: u8, id: Id, rest: &mut Reader<'_>) -> Option<Revocation> {
 pub(super) fn stored(kind: u8, id: Id, value: &[u8], state: &LogState) -> (Revocation, bool) {
     let longest = state.announced.longest;
     match understood(kind, id, value) {
-        Some(Revocation::Subject { key, entry }) => {
-            let entry = entry.kept(longest);
-            (Revocation::Subject { key, entry }, true)
-        }
-        Some(revocation) => (revocation, true),
+        Some(revocation) => (revocation.kept(longest), true),
         None => {
             let until = state.now + longest;
             let entry = SessionEntry::ended(until);

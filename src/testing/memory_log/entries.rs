@@ -9,11 +9,13 @@
 //!    meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::ids::{Generation, RaiseId, SessionId, SubjectKey};
-use crate::revoke::{EntryKey, Published, Raise, Revocation, SessionEntry, SubjectEntry, Target};
+use crate::revoke::{
+    Announcement, EntryKey, Published, Raise, Revocation, SessionEntry, SubjectEntry, Target,
+};
+use crate::store::sweep::check_clock;
 use crate::time::{SKEW, UnixMillis};
 
 /// How many raises of one target are remembered. A retry comes within seconds, so as many would have
@@ -22,6 +24,8 @@ const REMEMBERED: usize = 4;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct StoredEntries {
+    pub(super) announced: Announcement,
+    pub(super) last_sweep: UnixMillis,
     stored: BTreeMap<EntryKey, Revocation>,
     /// The last raises of each target, the newest first.
     raises: BTreeMap<Target, Vec<RaiseId>>,
@@ -31,14 +35,14 @@ pub(super) struct StoredEntries {
     damaged: BTreeSet<SessionId>,
 }
 
-/// By what entries are judged.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Terms {
-    pub(super) now: UnixMillis,
-    pub(super) longest: Duration,
-    pub(super) anonymous_capacity: usize,
-    /// Whether the clock can be right.
-    pub(super) may_sweep: bool,
+impl StoredEntries {
+    /// None, of a list that is swept at `now`.
+    pub(super) fn new(now: UnixMillis) -> Self {
+        Self {
+            last_sweep: now,
+            ..Self::default()
+        }
+    }
 }
 
 /// All that one call changes.
@@ -48,43 +52,23 @@ pub(super) struct Changes {
     pub(super) revocations: Vec<Revocation>,
     /// Whether anything changed that not anyone can change as often as they like.
     pub(super) is_serious: bool,
-    /// Whether entries were swept to make room.
-    pub(super) has_swept: bool,
 }
 
 impl StoredEntries {
-    /// # Errors
-    /// When anonymous sessions would be refused that begin so far ahead.
-    pub(super) fn check(revocation: &Revocation, now: UnixMillis) -> Result<(), StoreError> {
-        match revocation {
-            Revocation::Anonymous { since } if *since > now + SKEW => {
-                Err(StoreError::since_ahead(*since, now))
-            }
-            _ => Ok(()),
-        }
-    }
-
     pub(super) fn join(
         &mut self,
         revocation: Revocation,
-        terms: Terms,
+        now: UnixMillis,
         changes: &mut Changes,
     ) -> Published {
-        let main = match revocation {
-            Revocation::Session { id, .. } | Revocation::AnonymousSession { id, .. } => {
-                self.session(id)
-            }
-            Revocation::Subject { .. }
-            | Revocation::Everyone { .. }
-            | Revocation::Anonymous { .. } => None,
-        };
-        self.join_one(revocation, terms, changes).over(main)
+        let main = revocation.session().and_then(|(id, _)| self.session(id));
+        self.join_one(revocation, now, changes).over(main)
     }
 
     fn join_one(
         &mut self,
         revocation: Revocation,
-        terms: Terms,
+        now: UnixMillis,
         changes: &mut Changes,
     ) -> Published {
         let key = revocation.key();
@@ -96,9 +80,9 @@ impl StoredEntries {
         if self.has_ended(&revocation) {
             return Published::Ended;
         }
-        let held = self.get(key, terms.longest);
+        let held = self.get(key);
         let joined = held.map_or(revocation, |held| held.join(revocation));
-        let new = kept(joined, terms.longest);
+        let new = joined.kept(self.announced.longest);
         if held == Some(new) {
             return Published::Known;
         }
@@ -107,7 +91,7 @@ impl StoredEntries {
         match new {
             Revocation::AnonymousSession { id, created, .. } => {
                 self.order.insert((created, id));
-                self.make_room(terms, changes);
+                self.make_room(now, changes);
             }
             Revocation::Anonymous { .. } => self.drop_refused(),
             Revocation::Session { .. }
@@ -133,16 +117,17 @@ impl StoredEntries {
         matches!(revocation, Revocation::AnonymousSession { created, .. } if *created <= since)
     }
 
-    fn make_room(&mut self, terms: Terms, changes: &mut Changes) {
-        if self.order.len() > terms.anonymous_capacity && terms.may_sweep {
-            changes.has_swept = true;
-            self.sweep(terms, usize::MAX);
+    fn make_room(&mut self, now: UnixMillis, changes: &mut Changes) {
+        let capacity = self.announced.capacity();
+        if self.order.len() > capacity {
+            // A clock that cannot be right sweeps nothing.
+            let _ = self.sweep(now, usize::MAX);
         }
-        while self.order.len() > terms.anonymous_capacity
+        while self.order.len() > capacity
             && let Some(&(since, _)) = self.order.first()
-            && since <= terms.now + SKEW
+            && since <= now + SKEW
         {
-            self.join_one(Revocation::Anonymous { since }, terms, changes);
+            self.join_one(Revocation::Anonymous { since }, now, changes);
         }
     }
 
@@ -173,30 +158,30 @@ impl StoredEntries {
     pub(super) fn raise(
         &mut self,
         raise: &Raise,
-        terms: Terms,
+        now: UnixMillis,
         changes: &mut Changes,
     ) -> Result<SubjectEntry, StoreError> {
-        let held = self.held(raise.target, terms.longest);
+        let held = self.held(raise.target);
         let last = self.raises.entry(raise.target).or_default();
         if last.contains(&raise.id) {
             return Ok(held);
         }
-        let raised = raise.over(held, terms.now).ok_or(StoreError::Exhausted)?;
+        let raised = raise.over(held, now).ok_or(StoreError::Exhausted)?;
         last.insert(0, raise.id);
         last.truncate(REMEMBERED);
-        let until = raised.until.max(terms.now + terms.longest);
+        let until = raised.until.max(now + self.announced.longest);
         let raised = raise.target.at(SubjectEntry { until, ..raised });
-        self.join(raised, terms, changes);
-        Ok(self.held(raise.target, terms.longest))
+        self.join(raised, now, changes);
+        Ok(self.held(raise.target))
     }
 
     /// What is stored of the target.
-    pub(super) fn held(&self, target: Target, longest: Duration) -> SubjectEntry {
+    pub(super) fn held(&self, target: Target) -> SubjectEntry {
         let key = match target {
             Target::Subject(key) => EntryKey::Subject(key),
             Target::Everyone => EntryKey::Everyone,
         };
-        match self.get(key, longest) {
+        match self.get(key) {
             Some(Revocation::Subject { entry, .. }) => entry,
             Some(Revocation::Everyone { generation }) => {
                 SubjectEntry::new(generation, UnixMillis::MAX)
@@ -224,28 +209,28 @@ impl StoredEntries {
         &self,
         id: SessionId,
         subjects: &[SubjectKey],
-        terms: Terms,
+        now: UnixMillis,
     ) -> Vec<Revocation> {
         let concerns = |each: &Revocation| match each.key() {
             EntryKey::Session(of) | EntryKey::AnonymousSession(of) => of == id,
             EntryKey::Subject(of) => subjects.contains(&of),
             EntryKey::Everyone | EntryKey::Anonymous => true,
         };
-        self.all(terms).into_iter().filter(concerns).collect()
+        self.all(now).into_iter().filter(concerns).collect()
     }
 
-    pub(super) fn all(&self, terms: Terms) -> Vec<Revocation> {
-        let ended = SessionEntry::ended(terms.now + terms.longest);
+    pub(super) fn all(&self, now: UnixMillis) -> Vec<Revocation> {
+        let ended = SessionEntry::ended(now + self.announced.longest);
         let shown = |stored: &Revocation| match *stored {
             Revocation::Session { id, .. } if self.damaged.contains(&id) => {
                 Revocation::Session { id, entry: ended }
             }
-            stored => kept(stored, terms.longest),
+            stored => stored.kept(self.announced.longest),
         };
         self.stored.values().map(shown).collect()
     }
 
-    fn get(&self, key: EntryKey, longest: Duration) -> Option<Revocation> {
+    fn get(&self, key: EntryKey) -> Option<Revocation> {
         let (generation, since) = (Generation::NONE, UnixMillis::EPOCH);
         let stored = self.stored.get(&key).copied();
         let stored = stored.or(match key {
@@ -253,7 +238,7 @@ impl StoredEntries {
             EntryKey::Anonymous => Some(Revocation::Anonymous { since }),
             _ => None,
         });
-        stored.map(|stored| kept(stored, longest))
+        stored.map(|stored| stored.kept(self.announced.longest))
     }
 
     /// The session's entry in the main list, if it is understood.
@@ -265,25 +250,20 @@ impl StoredEntries {
     }
 
     /// Forgets at most `limit` entries whose time has passed, and returns how many.
-    pub(super) fn sweep(&mut self, terms: Terms, limit: usize) -> usize {
+    ///
+    /// # Errors
+    /// When the clock cannot be right.
+    pub(super) fn sweep(&mut self, now: UnixMillis, limit: usize) -> Result<usize, StoreError> {
+        check_clock(now, self.last_sweep)?;
+        self.last_sweep = self.last_sweep.max(now);
+        let longest = self.announced.longest;
         let is_past = |(key, stored): &(&EntryKey, &Revocation)| {
-            kept(**stored, terms.longest).until() < terms.now && !self.is_damaged(**key)
+            stored.kept(longest).until() < now && !self.is_damaged(**key)
         };
         let past = self.stored.iter().filter(is_past).take(limit);
         let past: Vec<_> = past.map(|(key, _)| *key).collect();
         past.iter().for_each(|key| self.forget(*key));
-        past.len()
-    }
-}
-
-/// With an `until` that covers every cookie, if it is a subject's.
-fn kept(revocation: Revocation, longest: Duration) -> Revocation {
-    match revocation {
-        Revocation::Subject { key, entry } => {
-            let entry = entry.kept(longest);
-            Revocation::Subject { key, entry }
-        }
-        other => other,
+        Ok(past.len())
     }
 }
 

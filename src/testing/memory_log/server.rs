@@ -7,14 +7,14 @@
 //! 3. A clock that stands before the last sweep begins a new epoch of the same entries. It was wrong then, and
 //!    what was swept may be missing, or it is wrong now.
 
-use super::entries::{Changes, StoredEntries, Terms};
+use super::entries::{Changes, StoredEntries};
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
 use crate::revoke::{
     Announcement, Cursor, Delta, Followed, Found, Incarnation, LogState, Purpose, Raise, Raised,
     Reading, Receipt, Revocation, SETTLING, SnapshotEnd, Target,
 };
-use crate::store::sweep::{BACKWARD, SWEEP_BATCH, check_clock};
+use crate::store::sweep::{BACKWARD, SWEEP_BATCH};
 use crate::time::UnixMillis;
 
 /// What each call brings.
@@ -46,8 +46,6 @@ struct LogList {
     server_since: UnixMillis,
     /// Until when nodes may restore what was lost.
     settled: UnixMillis,
-    announced: Announcement,
-    last_sweep: UnixMillis,
     entries: StoredEntries,
     /// What was published, in order. Each has a mark, so that a cursor of another history shows. All are kept, for
     /// tests end soon.
@@ -100,7 +98,7 @@ impl LogServer {
 
     pub(crate) fn announce(&mut self, call: LogCall, announcement: Announcement) {
         let list = self.open(call);
-        list.announced = list.announced.join(announcement);
+        list.entries.announced = list.entries.announced.join(announcement);
     }
 
     pub(crate) fn publish(
@@ -111,13 +109,12 @@ impl LogServer {
     ) -> Result<Receipt, StoreError> {
         let list = self.open(call);
         for revocation in revocations {
-            StoredEntries::check(revocation, call.now)?;
+            revocation.check(call.now)?;
         }
-        let terms = list.terms(call.now);
         let mut changes = Changes::default();
         let join = |it: &Revocation| {
             let placed = it.placed(call.now);
-            list.entries.join(placed, terms, &mut changes)
+            list.entries.join(placed, call.now, &mut changes)
         };
         let published = revocations.iter().map(join).collect();
         let prolongs = match purpose {
@@ -128,26 +125,21 @@ impl LogServer {
         if prolongs {
             list.prolong(call.now, purpose);
         }
-        if changes.has_swept {
-            list.last_sweep = list.last_sweep.max(call.now);
-        }
         list.tell(call, changes);
         Ok(Receipt::new(published, list.incarnation()))
     }
 
     pub(crate) fn raise(&mut self, call: LogCall, raise: &Raise) -> Result<Raised, StoreError> {
         let list = self.open(call);
-        let terms = list.terms(call.now);
         let mut changes = Changes::default();
-        let entry = list.entries.raise(raise, terms, &mut changes)?;
+        let entry = list.entries.raise(raise, call.now, &mut changes)?;
         list.tell(call, changes);
         Ok(Raised::new(entry, list.state(call.now)))
     }
 
     pub(crate) fn read(&mut self, call: LogCall, subjects: &[SubjectKey]) -> Reading {
         let list = self.open(call);
-        let longest = list.announced.longest;
-        let generation = |target| list.entries.held(target, longest).generation;
+        let generation = |target| list.entries.held(target).generation;
         let targets = subjects.iter().copied().map(Target::Subject);
         let subjects = targets.map(generation).collect();
         Reading::new(subjects, generation(Target::Everyone), list.state(call.now))
@@ -160,14 +152,14 @@ impl LogServer {
         subjects: &[SubjectKey],
     ) -> Found {
         let list = self.open(call);
-        let found = list.entries.find(session, subjects, list.terms(call.now));
+        let found = list.entries.find(session, subjects, call.now);
         Found::new(found, list.state(call.now))
     }
 
     pub(crate) fn snapshot(&mut self, call: LogCall) -> (Vec<Revocation>, SnapshotEnd) {
         let list = self.open(call);
         let end = SnapshotEnd::new(list.end(), list.state(call.now));
-        (list.entries.all(list.terms(call.now)), end)
+        (list.entries.all(call.now), end)
     }
 
     /// What was published after `cursor`.
@@ -196,9 +188,7 @@ impl LogServer {
 
     pub(crate) fn sweep(&mut self, call: LogCall) -> Result<usize, StoreError> {
         let list = self.open(call);
-        check_clock(call.now, list.last_sweep)?;
-        list.last_sweep = list.last_sweep.max(call.now);
-        Ok(list.entries.sweep(list.terms(call.now), SWEEP_BATCH))
+        list.entries.sweep(call.now, SWEEP_BATCH)
     }
 
     /// The list as the call finds it.
@@ -207,7 +197,7 @@ impl LogServer {
         let list = self
             .list
             .get_or_insert_with(|| LogList::new(call, identity));
-        if call.now + BACKWARD < list.last_sweep {
+        if call.now + BACKWARD < list.entries.last_sweep {
             list.begin_epoch(call);
         }
         if list.server != identity {
@@ -230,9 +220,7 @@ impl LogList {
             server,
             server_since: call.now,
             settled: call.now + SETTLING,
-            announced: Announcement::default(),
-            last_sweep: call.now,
-            entries: StoredEntries::default(),
+            entries: StoredEntries::new(call.now),
             publications: Vec::new(),
         }
     }
@@ -243,7 +231,7 @@ impl LogList {
         self.began = call.now;
         self.complete_since = self.complete_since.max(call.now);
         self.settled = call.now + SETTLING;
-        self.last_sweep = call.now;
+        self.entries.last_sweep = call.now;
         self.publications.clear();
     }
 
@@ -254,18 +242,9 @@ impl LogList {
     fn state(&self, now: UnixMillis) -> LogState {
         LogState {
             settling: self.settled.since(now),
-            announced: self.announced,
+            announced: self.entries.announced,
             unreadable: self.entries.unreadable(),
             ..LogState::new(self.incarnation(), now, self.complete_since)
-        }
-    }
-
-    fn terms(&self, now: UnixMillis) -> Terms {
-        Terms {
-            now,
-            longest: self.announced.longest,
-            anonymous_capacity: self.announced.capacity(),
-            may_sweep: check_clock(now, self.last_sweep).is_ok(),
         }
     }
 
@@ -273,7 +252,7 @@ impl LogList {
     fn prolong(&mut self, now: UnixMillis, purpose: Purpose) {
         let end = match purpose {
             Purpose::FirstRestoration => UnixMillis::MAX,
-            _ => self.began.max(self.server_since) + self.announced.max_outage,
+            _ => self.began.max(self.server_since) + self.entries.announced.max_outage,
         };
         self.settled = self.settled.max(end.min(now + SETTLING));
     }

@@ -259,11 +259,6 @@ pub(super) fn bytes(n: u64) -> [u8; 16] {
 
 /// The sessions among `revocations`, with and without a login.
 pub(super) fn ids(revocations: &[Revocation]) -> HashSet<SessionId> {
-    let id = |each: &Revocation| match each {
-        Revocation::Session { id, .. } | Revocation::AnonymousSession { id, .. } => Some(*id),
-        Revocation::Subject { .. } | Revocation::Everyone { .. } | Revocation::Anonymous { .. } => {
-            None
-        }
-    };
-    revocations.iter().filter_map(id).collect()
+    let sessions = revocations.iter().filter_map(Revocation::session);
+    sessions.map(|(id, _)| id).collect()
 }
