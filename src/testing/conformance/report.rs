@@ -30,10 +30,14 @@ pub enum Outcome {
     Failed(String),
 }
 
-/// Runs checks one after the other, each with the sentence of the contract that it is about.
+/// Runs checks one after the other, each with the sentence of the contract that it is about. What a check is may be
+/// for a runner to say.
 macro_rules! run {
     ($report:ident, $harness:ident; $($name:literal: $group:ident::$check:ident;)*) => {$(
         $report.run($name, $group::$check($harness)).await;
+    )*};
+    ($report:ident, $harness:ident, $runner:ident; $($name:literal: $group:ident::$check:ident;)*) => {$(
+        $report.run($name, $runner($harness, $group::$check)).await;
     )*};
 }
 pub(super) use run;

@@ -24,11 +24,7 @@ pub(super) async fn subjects_are_apart(h: &dyn IndexHarness) -> Checked {
     }
     let full = scene.put_of(scene.row(9, 9), 1, WhenRowsFull::Drop);
     scene.step_of(subject(1), &full).await?;
-    let removing = IndexUpdate {
-        removed: vec![session(2)],
-        ..scene.update()
-    };
-    scene.step_of(subject(0xff), &removing).await?;
+    scene.step_of(subject(0xff), &scene.removing(&[2])).await?;
     scene
         .step_of(subject(0x80), &IndexUpdate::new(UnixMillis::MAX))
         .await?;
@@ -62,13 +58,10 @@ fn counted(rows: &IndexRows) -> usize {
 
 pub(super) async fn updates_at_once(h: &dyn IndexHarness) -> Checked {
     let mut scene = Scene::new(h).await?;
-    scene.listed(100..110).await?;
+    scene.steps(scene.listed(100..110)).await?;
     let rows: Vec<_> = (1..=40).map(|number| scene.row(number, number)).collect();
     let put = rows.iter().cloned().map(|row| scene.put(row));
-    let removing = (100..110).map(|number| IndexUpdate {
-        removed: vec![session(number)],
-        ..scene.update()
-    });
+    let removing = (100..110).map(|number| scene.removing(&[number]));
     at_once(&scene, put.chain(removing).collect()).await?;
     let held = scene.index.rows(subject(0)).await?;
     same("what is there", &held.rows, &rows)
@@ -238,11 +231,7 @@ pub(super) async fn each_is_once(h: &dyn IndexHarness) -> Checked {
             scene.index.update(subject(number), &update).await?;
         }
     }
-    let gone = IndexUpdate {
-        removed: vec![session(3)],
-        ..scene.update()
-    };
-    scene.step_of(subject(3), &gone).await?;
+    scene.step_of(subject(3), &scene.removing(&[3])).await?;
     let mut told: BTreeMap<SubjectKey, Vec<IndexRows>> = BTreeMap::new();
     scene
         .index
@@ -268,7 +257,7 @@ pub(super) async fn each_is_once(h: &dyn IndexHarness) -> Checked {
 
 pub(super) async fn the_unreadable_stays(h: &dyn IndexHarness) -> Checked {
     let mut scene = Scene::new(h).await?;
-    scene.listed(1..=3).await?;
+    scene.steps(scene.listed(1..=3)).await?;
     if !h.damage(subject(0), session(2)).await {
         return Err(Stop::skipped("rows cannot be damaged"));
     }

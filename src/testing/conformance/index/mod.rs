@@ -10,6 +10,7 @@ mod rows;
 mod scene;
 
 pub use self::harness::IndexHarness;
+use self::scene::{steps, steps_when_full};
 use super::report::{Report, run};
 #[cfg(doc)]
 use crate::index::{IndexUpdate, SessionIndex};
@@ -45,6 +46,8 @@ pub async fn session_index(harness: &dyn IndexHarness) -> Report {
     let mut report = Report::new();
     run! { report, harness;
         "a new index has no rows": rows::a_new_one_is_empty;
+    }
+    run! { report, harness, steps;
         "a row that was put is there": rows::put_is_there;
         "facts and labels of any bytes are kept, also empty and the largest": rows::any_bytes;
         "times of zero and the largest are kept and compared": rows::any_times;
@@ -62,10 +65,14 @@ pub async fn session_index(harness: &dyn IndexHarness) -> Report {
         "what a row takes the place of is not counted, and stays": limits::replaced_is_not_counted;
         "the one that was not seen for the longest time is evicted": limits::longest_ago_is_evicted;
         "the one that was not seen for the longest time is dropped": limits::longest_ago_is_dropped;
+    }
+    run! { report, harness, steps_when_full;
         "of those seen at once that of the smallest id makes room": limits::the_smallest_id_makes_room;
         "what is evicting is not counted": limits::evicting_is_not_counted;
         "reservations are counted": limits::reserved_is_counted;
         "below what there are as many make room as it takes": limits::a_lower_limit;
+    }
+    run! { report, harness;
         "a limit of one and the largest one hold": limits::least_and_most;
         "subjects do not mix": many::subjects_are_apart;
         "updates at once lose nothing": many::updates_at_once;

@@ -15,6 +15,15 @@ use crate::time::{Clock, SystemClock, UnixMillis};
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
+pub(super) const WHEN_FULL: [WhenRowsFull; 3] = [
+    WhenRowsFull::Refuse,
+    WhenRowsFull::Evict,
+    WhenRowsFull::Drop,
+];
+
+/// What a check does, one after the other.
+pub(super) type Updates = Vec<IndexUpdate>;
+
 /// An index, and what it has to hold.
 pub(super) struct Scene {
     pub(super) index: Arc<dyn SessionIndex>,
@@ -87,10 +96,6 @@ impl Scene {
         self.holds(subject, &after()).await
     }
 
-    pub(super) async fn step(&mut self, update: IndexUpdate) -> Checked {
-        self.step_of(subject(0), &update).await
-    }
-
     /// Fails the check unless the subject has the rows that it has to have.
     pub(super) async fn holds(&self, subject: SubjectKey, when: &str) -> Checked {
         let rows = self.index.rows(subject).await?;
@@ -104,13 +109,48 @@ impl Scene {
         same(&format!("what is there {when}"), &rows.rows, want)
     }
 
-    /// Puts a row of each of these, seen one second after the other.
-    pub(super) async fn listed(&mut self, numbers: impl IntoIterator<Item = u64>) -> Checked {
-        for (seen, number) in (1..).zip(numbers) {
-            self.step(self.put(self.row(number, seen))).await?;
+    /// Makes the updates of one subject, as [`Self::step_of`] does.
+    pub(super) async fn steps(&mut self, updates: Updates) -> Checked {
+        for update in updates {
+            self.step_of(subject(0), &update).await?;
         }
         Ok(())
     }
+
+    /// Puts a row of each of these, seen one second after the other.
+    pub(super) fn listed(&self, numbers: impl IntoIterator<Item = u64>) -> Updates {
+        let numbers = (1..).zip(numbers);
+        numbers
+            .map(|(seen, number)| self.put(self.row(number, seen)))
+            .collect()
+    }
+
+    pub(super) fn removing(&self, numbers: &[u64]) -> IndexUpdate {
+        IndexUpdate {
+            removed: numbers.iter().copied().map(session).collect(),
+            ..self.update()
+        }
+    }
+}
+
+/// Makes the updates of a check, in an index of their own.
+pub(super) async fn steps(h: &dyn IndexHarness, updates: fn(&Scene) -> Updates) -> Checked {
+    let mut scene = Scene::new(h).await?;
+    let updates = updates(&scene);
+    scene.steps(updates).await
+}
+
+/// Does so for each thing that is done where there are as many rows as there may be.
+pub(super) async fn steps_when_full(
+    h: &dyn IndexHarness,
+    updates: fn(&Scene, WhenRowsFull) -> Updates,
+) -> Checked {
+    for when_full in WHEN_FULL {
+        let mut scene = Scene::new(h).await?;
+        let updates = updates(&scene, when_full);
+        scene.steps(updates).await?;
+    }
+    Ok(())
 }
 
 fn understood(rows: &IndexRows) -> Checked {
