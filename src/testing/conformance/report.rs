@@ -118,6 +118,15 @@ impl From<StoreError> for Stop {
     }
 }
 
+/// Skips the check unless its harness can do what it needs.
+pub(super) fn able(can: bool, cannot: &str) -> Checked {
+    if can {
+        Ok(())
+    } else {
+        Err(Stop::skipped(cannot))
+    }
+}
+
 /// Fails the check unless `holds`.
 pub(super) fn require(holds: bool, problem: impl FnOnce() -> String) -> Checked {
     if holds {

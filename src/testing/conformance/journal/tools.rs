@@ -17,7 +17,7 @@ use crate::revoke::{
 };
 use crate::store::Local;
 use crate::testing::ManualClock;
-use crate::testing::conformance::report::{Checked, Stop, equal, require, same};
+use crate::testing::conformance::report::{Checked, Stop, able, equal, require, same};
 use crate::time::{Clock, UnixMillis};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -33,10 +33,8 @@ pub(super) fn fresh(h: &dyn JournalHarness) -> Checked<Box<dyn Journal>> {
 /// A new journal that keeps something.
 pub(super) fn durable(h: &dyn JournalHarness) -> Checked<Box<dyn Journal>> {
     let journal = fresh(h)?;
-    match journal.is_durable() {
-        true => Ok(journal),
-        false => Err(Stop::skipped("it keeps nothing, and says so")),
-    }
+    able(journal.is_durable(), "it keeps nothing, and says so")?;
+    Ok(journal)
 }
 
 /// Opens the last new journal again, which was closed.
@@ -59,10 +57,7 @@ pub(super) async fn open_again(h: &dyn JournalHarness) -> Checked<Box<dyn Journa
 
 /// Lets appends fail from now on.
 pub(super) fn fail_appends(h: &dyn JournalHarness) -> Checked {
-    match h.fail_appends(true) {
-        true => Ok(()),
-        false => Err(Stop::skipped("its appends cannot be made to fail")),
-    }
+    able(h.fail_appends(true), "its appends cannot be made to fail")
 }
 
 pub(super) fn load(journal: &mut dyn Journal) -> Checked<Vec<u8>> {

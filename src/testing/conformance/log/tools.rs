@@ -10,7 +10,7 @@ use crate::revoke::{
     Announcement, Cursor, EntryKey, Followed, LogState, Published, Purpose, Raise, ReplicatedLog,
     Revocation, SessionEntry, SnapshotEnd, Spared, SubjectEntry, Target,
 };
-use crate::testing::conformance::report::{Checked, Stop, equal, require};
+use crate::testing::conformance::report::{Checked, Stop, able, equal, require};
 use crate::time::UnixMillis;
 
 pub(super) type Log = Arc<dyn ReplicatedLog>;
@@ -20,7 +20,7 @@ pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Longer than any check takes: so nobody announces less than what its entries need.
-const OUTAGE: Duration = Duration::from_secs(600);
+pub(super) const OUTAGE: Duration = Duration::from_secs(600);
 
 pub(super) async fn fresh(h: &dyn LogHarness) -> Checked<Log> {
     let failed = |error| Stop::failed(format!("no log: {error}"));
@@ -28,18 +28,12 @@ pub(super) async fn fresh(h: &dyn LogHarness) -> Checked<Log> {
 }
 
 pub(super) fn move_clock(h: &dyn LogHarness, by: Duration) -> Checked {
-    if h.advance(by) {
-        Ok(())
-    } else {
-        Err(Stop::skipped("the log's clock cannot be moved"))
-    }
+    able(h.advance(by), "the log's clock cannot be moved")
 }
 
 /// Replaces the server of `log`, and returns what the log then says of itself. Its first answers may be errors.
 pub(super) async fn replace(h: &dyn LogHarness, log: &Log) -> Checked<LogState> {
-    if !h.replace_server().await {
-        return Err(Stop::skipped("the server cannot be replaced"));
-    }
+    able(h.replace_server().await, "the server cannot be replaced")?;
     let mut last = None;
     for _ in 0..100 {
         match log.read(&[]).await {
@@ -51,6 +45,11 @@ pub(super) async fn replace(h: &dyn LogHarness, log: &Log) -> Checked<LogState> 
     Err(Stop::failed(format!(
         "no answer after the server was replaced: {last:?}"
     )))
+}
+
+/// Makes something of the session's entry that the log does not understand.
+pub(super) async fn damage(h: &dyn LogHarness, session: SessionId) -> Checked {
+    able(h.damage(session).await, "entries cannot be damaged")
 }
 
 pub(super) async fn state(log: &Log) -> Checked<LogState> {
