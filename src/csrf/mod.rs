@@ -92,11 +92,11 @@ pub enum Verdict {
 /// The settings, checked.
 #[derive(Debug)]
 pub(crate) struct CsrfRules {
-    is_on: bool,
+    mode: CsrfMode,
     trusted: Vec<Origin>,
     exempt: Vec<String>,
-    needs_token: bool,
-    names: Arc<TokenNames>,
+    /// What carries a token.
+    pub(crate) names: Arc<TokenNames>,
 }
 
 impl CsrfRules {
@@ -118,31 +118,23 @@ impl CsrfRules {
             }
         }
         Ok(Self {
-            is_on: settings.mode != CsrfMode::Off,
+            mode: settings.mode,
             trusted: trusted.collect::<Result<_, _>>()?,
             exempt: settings.exempt_paths.clone(),
-            needs_token: settings.mode == CsrfMode::Token,
             names: Arc::new(TokenNames::new(&settings.header, &settings.field)?),
         })
     }
 
-    /// What carries a token.
-    pub(crate) fn names(&self) -> &Arc<TokenNames> {
-        &self.names
-    }
-
     pub(crate) fn judge(&self, source: &RequestSource<'_>) -> Verdict {
         let is_safe = ["GET", "HEAD", "OPTIONS"].contains(&source.method);
-        if !self.is_on || (is_safe && !source.is_upgrade) {
+        if self.mode == CsrfMode::Off || (is_safe && !source.is_upgrade) {
             return Verdict::Own;
         }
-        let verdict = self.judge_origin(source);
         // A WebSocket begins with a GET, over HTTP/2 with a CONNECT. A POST that asks for another protocol has a body.
         let is_socket = source.is_upgrade && (is_safe || source.method == "CONNECT");
-        match verdict {
-            Verdict::Own if self.needs_token && !is_socket && !self.is_exempt(source.path) => {
-                Verdict::NeedsToken
-            }
+        let needs_token = self.mode == CsrfMode::Token && !is_socket;
+        match self.judge_origin(source) {
+            Verdict::Own if needs_token && !self.is_exempt(source.path) => Verdict::NeedsToken,
             verdict => verdict,
         }
     }

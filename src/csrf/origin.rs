@@ -3,7 +3,8 @@
 /// A host is compared without regard to case; a port that is not there is its scheme's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Origin {
-    scheme: &'static str,
+    /// The port of its scheme, which tells http from https.
+    default_port: u16,
     host: String,
     port: u16,
 }
@@ -12,16 +13,15 @@ impl Origin {
     /// `None` for what is none of http or https, and for what has more than an origin: a path, a user.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let text = str::from_utf8(bytes).ok()?.to_ascii_lowercase();
-        let (scheme, default, rest) = if let Some(rest) = text.strip_prefix("https://") {
-            ("https", 443, rest)
-        } else {
-            ("http", 80, text.strip_prefix("http://")?)
+        let (default_port, rest) = match text.strip_prefix("https://") {
+            Some(rest) => (443, rest),
+            None => (80, text.strip_prefix("http://")?),
         };
-        let (host, port) = host_and_port(rest)?;
+        let (host, port) = host_and_port(rest, default_port)?;
         Some(Self {
-            scheme,
+            default_port,
             host: host.to_owned(),
-            port: port.unwrap_or(default),
+            port,
         })
     }
 
@@ -29,19 +29,12 @@ impl Origin {
     /// nobody knows behind a proxy, so a port that is not named is this origin's default.
     pub(super) fn is_of(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
-        let default = match self.scheme {
-            "https" => 443,
-            _ => 80,
-        };
-        let is_ours = |(host, port): (&str, Option<u16>)| {
-            host == self.host && port.unwrap_or(default) == self.port
-        };
-        host_and_port(&host).is_some_and(is_ours)
+        host_and_port(&host, self.default_port) == Some((self.host.as_str(), self.port))
     }
 }
 
-/// `None` where there is more, or less.
-fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
+/// `None` where there is more, or less. A port that is not there is the default one.
+fn host_and_port(text: &str, default_port: u16) -> Option<(&str, u16)> {
     // The colons of an IPv6 address are in brackets.
     let end = match text.starts_with('[') {
         true => text.find(']')?.checked_add(1)?,
@@ -53,9 +46,9 @@ fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
         return None;
     }
     match port.strip_prefix(':') {
-        None if port.is_empty() => Some((host, None)),
+        None if port.is_empty() => Some((host, default_port)),
         Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Some((host, Some(digits.parse().ok()?)))
+            Some((host, digits.parse().ok()?))
         }
         _ => None,
     }

@@ -287,5 +287,5 @@ fn settings_that_cannot_be_meant_are_refused() {
         assert!(error.contains("csrf.field"), "{error}");
     }
     let names = named("X-XSRF-Token", &long[1..]).unwrap();
-    assert_eq!(names.names().header, "x-xsrf-token");
+    assert_eq!(names.names.header, "x-xsrf-token");
 }

@@ -108,7 +108,7 @@ impl Session {
         let text = key.and_then(|key| csrf::write(key, &service.binding, &session, mask));
         Ok(CsrfToken {
             text: text.ok_or(CsrfTokenError::NoActiveKey)?,
-            names: Arc::clone(service.csrf.names()),
+            names: Arc::clone(&service.csrf.names),
         })
     }
 

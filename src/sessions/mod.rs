@@ -323,12 +323,12 @@ impl Sessions {
 
     /// The header that carries a token, in lower case.
     pub fn csrf_header_name(&self) -> &str {
-        &self.engine.service.csrf.names().header
+        &self.engine.service.csrf.names.header
     }
 
     /// The field of a form that carries a token.
     pub fn csrf_field_name(&self) -> &str {
-        &self.engine.service.csrf.names().field
+        &self.engine.service.csrf.names.field
     }
 
     /// To be called where a handler asks for the session of a request that could not be loaded: counts
