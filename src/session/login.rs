@@ -287,12 +287,12 @@ impl Login {
 /// Ends the sessions that make room for the new one: without their end there is no login.
 fn evictions(place: &Place<'_>, new: &Record, service: &Service) -> Vec<PredecessorEnd> {
     let scope = LogoutScope::Evicted { by: new.id };
-    let end = |session| PredecessorEnd {
+    let end = |&session| PredecessorEnd {
         attempt: service.node.revoke(service.end_by_id(session)).there,
         counted: true,
         logout: Some(service.observer.logout(Some(session), new.subject(), scope)),
     };
-    place.evictions().map(end).collect()
+    place.evicting.iter().map(end).collect()
 }
 
 /// Tells the observer of a login that stands, and of the session that it ended.

@@ -44,7 +44,7 @@ impl Sessions {
         lines: impl Fn(&'static str) -> L,
     ) -> Option<ClientDevice> {
         let devices = self.engine.service.devices.as_ref()?;
-        let peer = peer.filter(|_| devices.tell_address());
+        let peer = peer.filter(|_| devices.settings.address);
         let address = peer.map(|peer| self.client_address(peer, &lines));
         let user_agent = lines("user-agent").next().unwrap_or_default();
         Some(ClientDevice::new(user_agent, address))

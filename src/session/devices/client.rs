@@ -25,7 +25,7 @@ const SWEEP: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Devices {
     pub(super) client: Arc<IndexClient>,
-    pub(super) settings: DeviceSettings,
+    pub(crate) settings: DeviceSettings,
     pub(super) seen: Arc<SeenSessions>,
     /// What keeps uses that are written at the same time to a number, if the store does not answer.
     pub(super) uses: Arc<Semaphore>,
@@ -69,11 +69,6 @@ impl Devices {
             (Err(error), Some(_)) => Err(error),
             _ => Ok(()),
         }
-    }
-
-    /// Whether labels tell the client's address.
-    pub(crate) fn tell_address(&self) -> bool {
-        self.settings.address
     }
 
     /// Reads the rows of a subject.

@@ -11,22 +11,17 @@
 
 use super::facts;
 use super::labels::Labels;
+use super::listed::ListedSession;
 use crate::error::Rejected;
 use crate::ids::SubjectKey;
 use crate::index::{IndexRow, RowState};
 use crate::session::service::Service;
 use crate::session::validity::Rules;
-use crate::time::{Class, UnixMillis};
 
 /// How a row is judged.
 pub(super) enum JudgedRow {
     /// Its session counts.
-    Counts {
-        created: UnixMillis,
-        is_remembered: bool,
-        /// Empty where nothing is known.
-        label: String,
-    },
+    Counts(ListedSession),
     /// It is not shown, and stays: it may count, or is another node's business.
     Hidden,
     /// Neither: it may count once this node's list, or its clock, is another.
@@ -40,16 +35,16 @@ pub(super) enum JudgedRow {
 /// Judges the rows of one subject.
 pub(super) struct RowJudge<'a> {
     service: &'a Service,
-    labels: &'a Labels,
+    pub(super) labels: Labels,
     rules: Rules<'a>,
     subject: SubjectKey,
 }
 
 impl<'a> RowJudge<'a> {
-    pub(super) fn new(service: &'a Service, labels: &'a Labels, subject: SubjectKey) -> Self {
+    pub(super) fn new(service: &'a Service, subject: SubjectKey) -> Self {
         Self {
             service,
-            labels,
+            labels: service.labels(),
             rules: service.rules(service.now()),
             subject,
         }
@@ -80,11 +75,7 @@ impl<'a> RowJudge<'a> {
         let record = &facts.record;
         let lag = self.service.lifetimes.refresh_after();
         match self.rules.check_open(record, None, row.last_seen) {
-            Ok(()) => JudgedRow::Counts {
-                created: record.created,
-                is_remembered: record.class == Class::Remembered,
-                label,
-            },
+            Ok(()) => JudgedRow::Counts(ListedSession::of(record, row.last_seen, Some(label))),
             Err(refusal) if !refusal.is_final() => JudgedRow::Doubtful,
             Err(refusal) if refusal.reason == Rejected::Idle => {
                 match self.rules.check_open(record, None, row.last_seen + lag) {
@@ -105,7 +96,7 @@ impl<'a> RowJudge<'a> {
     /// comes back with its next use.
     pub(super) fn is_worth_a_place(&self, row: &IndexRow) -> bool {
         match self.judge(row) {
-            JudgedRow::Counts { .. } | JudgedRow::Hidden => true,
+            JudgedRow::Counts(_) | JudgedRow::Hidden => true,
             JudgedRow::Doubtful | JudgedRow::Dead | JudgedRow::Unreadable => false,
         }
     }

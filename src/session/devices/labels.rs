@@ -19,7 +19,7 @@ use crate::time::UnixMillis;
 /// What is needed to read and write labels, also when the request has gone.
 pub(super) struct Labels {
     audience: String,
-    ring: Arc<KeyRing>,
+    pub(super) ring: Arc<KeyRing>,
     random: Arc<dyn Random>,
     now: UnixMillis,
 }
@@ -36,10 +36,6 @@ impl Service {
 }
 
 impl Labels {
-    pub(super) fn ring(&self) -> &KeyRing {
-        &self.ring
-    }
-
     /// The text, sealed for its row. Empty, which is no label, where that is not possible: no key is active, or there are
     /// no random bytes.
     pub(super) fn seal(&self, text: &str, subject: SubjectKey, session: SessionId) -> Vec<u8> {

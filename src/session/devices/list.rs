@@ -3,14 +3,12 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use super::judge::{JudgedRow, RowJudge};
-use super::labels::Labels;
+use super::listed::ListedSession;
 use crate::client::ClientDevice;
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
-use crate::index::IndexRow;
+use crate::index::{IndexRow, IndexUpdate};
 use crate::observe::{self, tag};
 use crate::record::Record;
 use crate::revoke::Published;
@@ -18,28 +16,7 @@ use crate::session::Session;
 use crate::session::error::LogoutError;
 use crate::session::observer::{LogoutScope, PendingLogout};
 use crate::session::service::Service;
-use crate::time::{Class, UnixMillis};
-
-/// A session of somebody, in a list of their devices. Serializes with the names of its fields; times are milliseconds
-/// since 1970.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct ListedSession {
-    /// Which one. No credential: it opens nothing.
-    pub id: SessionId,
-    /// When it began.
-    pub created_at: UnixMillis,
-    /// When it was last used, exact to [`Lifetimes::refresh_after`](crate::time::Lifetimes::refresh_after); never before it
-    /// began.
-    pub last_seen_at: UnixMillis,
-    /// What it is called: `"Firefox on Linux"`, or what [`Login::label`](crate::Login::label) said; `"unknown device"` where
-    /// nothing is known, or the key that sealed it has gone. Plain text: escape it in a page.
-    pub label: String,
-    /// Whether the login asked to be remembered.
-    pub is_remembered: bool,
-    /// Whether it is the session of the request.
-    pub is_current: bool,
-}
+use crate::time::UnixMillis;
 
 /// Why there is no list of sessions, or none of them was ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,9 +36,6 @@ pub enum DeviceError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
-
-/// What is shown where nothing is known.
-const UNKNOWN_DEVICE: &str = "unknown device";
 
 /// # Devices
 impl Session {
@@ -86,21 +60,16 @@ impl Session {
         let service = self.service();
         let (record, subject) = self.listed_as()?;
         let mut listed = service.list(subject).await?;
-        let last_seen_at = service.now().max(record.created);
-        match listed.iter_mut().find(|it| it.id == record.id) {
-            Some(own) => (own.is_current, own.last_seen_at) = (true, last_seen_at),
-            None => {
-                let device = self.with(|state| state.device.clone());
-                listed.push(ListedSession {
-                    id: record.id,
-                    created_at: record.created,
-                    last_seen_at,
-                    label: named(device.as_deref().and_then(ClientDevice::label)),
-                    is_remembered: record.class == Class::Remembered,
-                    is_current: true,
-                });
-                sort(&mut listed);
-            }
+        let now = service.now();
+        if !listed.iter().any(|it| it.id == record.id) {
+            let device = self.with(|state| state.device.clone());
+            let label = device.as_deref().and_then(ClientDevice::label);
+            listed.push(ListedSession::of(&record, now, label));
+            sort(&mut listed);
+        }
+        if let Some(own) = listed.iter_mut().find(|it| it.id == record.id) {
+            own.is_current = true;
+            own.last_seen_at = now.max(record.created);
         }
         Ok(listed)
     }
@@ -150,35 +119,29 @@ impl Service {
     ) -> Result<Vec<ListedSession>, DeviceError> {
         let devices = self.devices.as_ref().ok_or(DeviceError::Off)?;
         let found = devices.rows(subject).await?;
-        let labels = self.labels();
-        let judge = RowJudge::new(self, &labels, subject);
+        let judge = RowJudge::new(self, subject);
         let (mut listed, mut unreadable) = (Vec::new(), found.unreadable);
-        let (mut dead, mut stale_labels) = (Vec::new(), Vec::new());
+        let (mut dead, mut relabelled) = (Vec::new(), Vec::new());
         for row in found.rows {
             match judge.judge(&row) {
-                JudgedRow::Counts {
-                    created,
-                    is_remembered,
-                    label,
-                } => {
-                    self.require_trust(created)?;
-                    listed.push(ListedSession {
-                        id: row.session,
-                        created_at: created,
-                        // The store's clock and this node's may differ.
-                        last_seen_at: row.last_seen.max(created),
-                        label: named(Some(label)),
-                        is_remembered,
-                        is_current: false,
-                    });
-                    stale_labels.extend(relabelled(row, subject, &labels));
+                JudgedRow::Counts(session) => {
+                    self.require_trust(session.created_at)?;
+                    listed.push(session);
+                    let label = judge.labels.renewed(&row, subject, None);
+                    relabelled.extend(label.map(|label| IndexRow { label, ..row }));
                 }
                 JudgedRow::Dead => dead.push(row.session),
                 JudgedRow::Unreadable => unreadable += 1,
                 JudgedRow::Hidden | JudgedRow::Doubtful => (),
             }
         }
-        devices.relabel(subject, self.now(), stale_labels);
+        for row in relabelled {
+            let update = IndexUpdate {
+                row: Some(row),
+                ..IndexUpdate::new(self.now())
+            };
+            drop(devices.update(subject, update));
+        }
         // What it misses is dropped the next time.
         drop(self.unlist(subject, dead));
         report_unreadable(subject, unreadable);
@@ -204,8 +167,9 @@ impl Service {
             // A login over it made another one, which lives on.
             return Err(DeviceError::NotFound);
         }
-        let removed = self.unlist(subject, vec![id]);
-        if !self.node.is_shared() {
+        if let Some(removed) = self.unlist(subject, vec![id])
+            && !self.node.is_shared()
+        {
             // A row that stays is not shown: its session has ended.
             let _ = removed.await;
         }
@@ -226,9 +190,8 @@ impl Service {
         let found = devices.rows(subject).await?;
         let row = found.rows.into_iter().find(|row| row.session == id);
         let row = row.ok_or(DeviceError::NotFound)?;
-        let labels = self.labels();
-        match RowJudge::new(self, &labels, subject).judge(&row) {
-            JudgedRow::Counts { created, .. } => Ok(self.require_trust(created)?),
+        match RowJudge::new(self, subject).judge(&row) {
+            JudgedRow::Counts(session) => Ok(self.require_trust(session.created_at)?),
             _ => Err(DeviceError::NotFound),
         }
     }
@@ -242,17 +205,6 @@ impl Service {
             false => Ok(()),
         }
     }
-}
-
-/// The row with its label under the key that seals now, if that is another.
-fn relabelled(mut row: IndexRow, subject: SubjectKey, labels: &Labels) -> Option<IndexRow> {
-    row.label = labels.renewed(&row, subject, None)?;
-    Some(row)
-}
-
-fn named(label: Option<String>) -> String {
-    let known = label.filter(|label| !label.is_empty());
-    known.unwrap_or_else(|| UNKNOWN_DEVICE.to_owned())
 }
 
 /// The newest first.

@@ -15,6 +15,7 @@ mod facts;
 mod judge;
 mod labels;
 mod list;
+mod listed;
 mod place;
 mod seen;
 mod settings;
@@ -23,44 +24,37 @@ use std::sync::Arc;
 
 use crate::error::StoreError;
 use crate::ids::{SessionId, SubjectKey};
-use crate::index::{IndexRow, IndexUpdate};
+use crate::index::{IndexRow, IndexRows, IndexUpdate};
 use crate::record::Record;
 use crate::revoke::node::Attempt;
 use crate::session::service::Service;
 
 pub(crate) use client::Devices;
 use judge::RowJudge;
-pub use list::{DeviceError, ListedSession};
+pub use list::DeviceError;
+pub use listed::ListedSession;
 pub(crate) use place::Place;
 pub use settings::{DeviceSettings, WhenFull};
 
 /// # The index
 impl Service {
-    /// Removes the rows of sessions that have ended.
-    pub(crate) fn unlist(&self, subject: SubjectKey, sessions: Vec<SessionId>) -> Attempt<()> {
-        let removed = self.devices.as_ref().filter(|_| !sessions.is_empty());
-        let removed = removed.map(|devices| {
-            devices.update(
-                subject,
-                IndexUpdate {
-                    removed: sessions,
-                    ..IndexUpdate::new(self.now())
-                },
-            )
-        });
-        Box::pin(async move {
-            match removed {
-                Some(removed) => removed.await.map(drop),
-                None => Ok(()),
-            }
-        })
+    /// Removes the rows of sessions that have ended. `None` where there is nothing to do.
+    pub(crate) fn unlist(
+        &self,
+        subject: SubjectKey,
+        sessions: Vec<SessionId>,
+    ) -> Option<Attempt<IndexRows>> {
+        let devices = self.devices.as_ref().filter(|_| !sessions.is_empty())?;
+        let update = IndexUpdate {
+            removed: sessions,
+            ..IndexUpdate::new(self.now())
+        };
+        Some(devices.update(subject, update))
     }
 
     /// The same of one, in the background.
     pub(crate) fn unlist_record(&self, record: &Record) {
-        if self.devices.is_some()
-            && let Some(subject) = record.subject_key()
-        {
+        if let Some(subject) = record.subject_key() {
             // It runs by itself. What it misses is dropped when it is next looked at.
             drop(self.unlist(subject, vec![record.id]));
         }
@@ -90,8 +84,7 @@ impl Service {
 
     /// Of these rows those whose sessions have ended.
     fn dead(&self, subject: SubjectKey, rows: &[IndexRow]) -> Vec<SessionId> {
-        let labels = self.labels();
-        let judge = RowJudge::new(self, &labels, subject);
+        let judge = RowJudge::new(self, subject);
         let dead = rows.iter().filter(|row| judge.is_dead(row));
         dead.map(|row| row.session).collect()
     }

@@ -36,8 +36,8 @@ pub(crate) struct Place<'s> {
     service: &'s Service,
     subject: SubjectKey,
     session: SessionId,
-    /// Whose end makes room for it.
-    evicting: Vec<SessionId>,
+    /// Whose end makes room for it. It is published before the login stands.
+    pub(crate) evicting: Vec<SessionId>,
     /// The rows that go with it, also those of nobody knows whom.
     making_room: Vec<SessionId>,
     is_reserved: bool,
@@ -80,7 +80,7 @@ impl Service {
         place.is_reserved = true;
         let mut answer = devices.update(subject, update.clone()).await?;
         if answer.is_full {
-            let judge = RowJudge::new(self, &labels, subject);
+            let judge = RowJudge::new(self, subject);
             let worthless = answer
                 .rows
                 .iter()
@@ -95,7 +95,7 @@ impl Service {
         if answer.is_full {
             return Err(LoginError::TooManySessions);
         }
-        let judge = RowJudge::new(self, &labels, subject);
+        let judge = RowJudge::new(self, subject);
         let rows = answer.rows.iter();
         let evicting = rows.filter(|row| row.state == RowState::Evicting);
         for row in evicting {
@@ -164,25 +164,7 @@ async fn keep_up(
     Ok(())
 }
 
-impl Devices {
-    /// Labels of rows that are listed, sealed anew.
-    pub(super) fn relabel(&self, subject: SubjectKey, now: UnixMillis, rows: Vec<IndexRow>) {
-        for row in rows {
-            let update = IndexUpdate {
-                row: Some(row),
-                ..IndexUpdate::new(now)
-            };
-            drop(self.update(subject, update));
-        }
-    }
-}
-
 impl Place<'_> {
-    /// The ends of the sessions that make room, to be published before the login stands.
-    pub(crate) fn evictions(&self) -> impl Iterator<Item = SessionId> {
-        self.evicting.iter().copied()
-    }
-
     /// Fills the place: the login stands. Where other nodes share the store nobody waits for it.
     pub(crate) async fn fill(mut self, record: &Record, label: Option<String>) {
         self.is_reserved = false;
@@ -191,7 +173,7 @@ impl Place<'_> {
         };
         let labels = self.service.labels();
         let now = self.service.now();
-        let Some(key) = labels.ring().sealing(now).map(|key| key.id()) else {
+        let Some(key) = labels.ring.sealing(now).map(|key| key.id()) else {
             return;
         };
         let Some(mut row) = facts::row(record, &key, now) else {
