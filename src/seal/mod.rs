@@ -18,10 +18,12 @@ pub(crate) mod label;
 mod mac;
 mod names;
 mod open;
+mod refusal;
 mod sealing;
 pub(crate) mod token_cache;
 
 pub(crate) use binding::{Binding, check_audience};
-pub(crate) use open::{NotOpened, Opened, open};
+pub(crate) use open::{Opened, open};
+pub(crate) use refusal::{Refusal, Refused, Standing};
 pub(crate) use sealing::{Appointed, Cleared, Judge, Sealed, seal};
 pub(crate) use token_cache::TokenCache;

@@ -8,10 +8,11 @@ use crate::ids::{KeyId, Serial};
 use crate::keys::{KeyRing, KeyState};
 use crate::record::Record;
 use crate::seal::names::Names;
+use crate::seal::refusal::{Refusal, Refused};
 use crate::seal::{Binding, cipher};
 use crate::time::{LONGEST, SKEW, UnixMillis};
 use crate::wire::Malformed;
-use crate::wire::envelope::{Envelope, Minutes, Parsed, VERSION};
+use crate::wire::envelope::{Envelope, Parsed, VERSION};
 
 /// An authentic record that an honest node may have made. It does not say that its session still counts.
 #[derive(Debug, Clone)]
@@ -26,26 +27,14 @@ struct Decrypted {
     length: usize,
 }
 
-/// Why a token was not opened.
-#[derive(Debug)]
-pub(crate) enum NotOpened {
-    /// It is no session, here or elsewhere.
-    Worthless(Rejected),
-    /// Its version or key is not known here. Sealed at this minute.
-    Unread(Rejected, Minutes),
-    /// The key that sealed it was revoked. Nobody can tell whether it is authentic.
-    RevokedKey,
-    /// Authentic, from a time that has not come by this node's clock.
-    Ahead(Arc<Record>, KeyId),
-}
-
-impl From<Malformed> for NotOpened {
+impl From<Malformed> for Refused {
     fn from(malformed: Malformed) -> Self {
-        Self::Worthless(match malformed {
+        Refusal::worthless(match malformed {
             Malformed::Length => Rejected::Length,
             Malformed::Text => Rejected::Malformed,
             Malformed::Padding => Rejected::Implausible,
         })
+        .into()
     }
 }
 
@@ -56,7 +45,7 @@ pub(crate) fn open(
     ring: &KeyRing,
     binding: &Binding,
     now: UnixMillis,
-) -> Result<Opened, NotOpened> {
+) -> Result<Opened, Refused> {
     let decrypted = decrypt(text, chunks, ring, binding, now)?;
     // The clock comes first: that such a session may count later matters more.
     decrypted.check(now)?;
@@ -65,7 +54,7 @@ pub(crate) fn open(
 
 impl Opened {
     /// Checks once more what may turn out otherwise the next time that the token comes.
-    pub(super) fn recheck(self, now: UnixMillis) -> Result<Self, NotOpened> {
+    pub(super) fn recheck(self, now: UnixMillis) -> Result<Self, Refused> {
         self.0.check(now)?;
         Ok(self)
     }
@@ -91,18 +80,21 @@ impl Opened {
 
 impl Decrypted {
     /// Refuses what is from a time that has not come.
-    fn check(&self, now: UnixMillis) -> Result<(), NotOpened> {
+    fn check(&self, now: UnixMillis) -> Result<(), Refused> {
         let Self { record, key, .. } = self;
         if is_ahead(record, now) {
-            return Err(NotOpened::Ahead(Arc::clone(record), *key));
+            return Err(Refused {
+                refusal: Refusal::ahead(),
+                record: Some((Arc::clone(record), *key)),
+            });
         }
         Ok(())
     }
 
-    fn plausible(self, names: &Names) -> Result<Opened, NotOpened> {
+    fn plausible(self, names: &Names) -> Result<Opened, Refused> {
         match is_plausible(&self.record, names) {
             true => Ok(Opened(self)),
-            false => Err(NotOpened::Worthless(Rejected::Implausible)),
+            false => Err(Refusal::worthless(Rejected::Implausible).into()),
         }
     }
 }
@@ -114,28 +106,30 @@ fn decrypt(
     ring: &KeyRing,
     binding: &Binding,
     now: UnixMillis,
-) -> Result<Decrypted, NotOpened> {
+) -> Result<Decrypted, Refused> {
     let mut envelope = match Envelope::parse(text)? {
         Parsed::Token(envelope) => envelope,
         Parsed::OtherVersion(head) => {
             let reason = Rejected::Version(head.version);
             // A neighbour may know a newer version. No older one was ever released.
-            return Err(match head.version > VERSION {
-                true => NotOpened::Unread(reason, head.sealed_at),
-                false => NotOpened::Worthless(reason),
-            });
+            let refusal = match head.version > VERSION {
+                true => Refusal::unread(reason, head.sealed_at),
+                false => Refusal::worthless(reason),
+            };
+            return Err(refusal.into());
         }
     };
     let head = envelope.head;
     let key = match ring.find(&head.key, now) {
-        KeyState::Opens(key) => key,
-        KeyState::Retired => return Err(NotOpened::Worthless(Rejected::RetiredKey(head.key))),
-        KeyState::Revoked => return Err(NotOpened::RevokedKey),
+        KeyState::Opens(key) => Ok(key),
+        KeyState::Retired => Err(Refusal::worthless(Rejected::RetiredKey(head.key))),
+        // Nobody can tell whether it is authentic.
+        KeyState::Revoked => Err(Refusal::dead(Rejected::RevokedKey)),
         KeyState::Unknown => {
             let reason = Rejected::UnknownKey(head.key);
-            return Err(NotOpened::Unread(reason, head.sealed_at));
+            Err(Refusal::unread(reason, head.sealed_at))
         }
-    };
+    }?;
     let data = binding.associated_data(head, chunks);
     let parts = envelope.parts().ok_or(Malformed::Length)?;
     let opened = cipher::decrypt(
@@ -145,11 +139,11 @@ fn decrypt(
         parts.content,
         parts.tag,
     );
-    opened.map_err(|_| NotOpened::Worthless(Rejected::NotAuthentic))?;
+    opened.map_err(|_| Refusal::worthless(Rejected::NotAuthentic))?;
     let (bytes, start) = envelope.into_content()?;
     let length = bytes.len() - start;
     let record = Record::decode(bytes, start);
-    let record = record.ok_or(NotOpened::Worthless(Rejected::Implausible))?;
+    let record = record.ok_or(Refusal::worthless(Rejected::Implausible))?;
     Ok(Decrypted {
         key: key.id(),
         record,

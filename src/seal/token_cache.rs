@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 
 use crate::ids::KeyId;
 use crate::record::Record;
-use crate::seal::{NotOpened, Opened};
+use crate::seal::{Opened, Refused};
 use crate::time::UnixMillis;
 
 /// About how many bytes the texts and records may take together.
@@ -72,7 +72,7 @@ pub(crate) struct Cached(Opened);
 
 impl Cached {
     /// Checks what may have turned out otherwise since then. That its key opens tokens was seen when it was taken.
-    pub(crate) fn recheck(self, now: UnixMillis) -> Result<Opened, NotOpened> {
+    pub(crate) fn recheck(self, now: UnixMillis) -> Result<Opened, Refused> {
         self.0.recheck(now)
     }
 }

@@ -12,7 +12,8 @@
 //! Reasons 1 and 2 do not count where the application accepts sessions under a stale list ([`WhenStale`]).
 
 use crate::revoke::WhenStale;
-use crate::session::refusal::{Obstacle, Refusal};
+use crate::seal::Refusal;
+use crate::session::refusal::Obstacle;
 use crate::session::service::Service;
 use crate::time::UnixMillis;
 

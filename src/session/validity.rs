@@ -31,8 +31,7 @@ use crate::keys::{Key, KeyRing};
 use crate::record::{KeyTrail, Record};
 use crate::revoke::list::List;
 use crate::revoke::{SessionEntry, Target};
-use crate::seal::{self, Opened};
-use crate::session::refusal::{Refusal, Refused, Standing};
+use crate::seal::{self, Opened, Refusal, Refused, Standing};
 use crate::time::{Lifetimes, SKEW, UnixMillis};
 use crate::wire::chunks::CookieRoom;
 

@@ -12,7 +12,7 @@ use crate::cookie::Template;
 use crate::error::ConfigError;
 use crate::ids::KeyId;
 use crate::keys::KeyRing;
-use crate::seal::{self, Binding, NotOpened, Opened, TokenCache};
+use crate::seal::{self, Binding, Opened, Refused, TokenCache};
 use crate::session::service::Service;
 use crate::time::UnixMillis;
 
@@ -74,7 +74,7 @@ impl Scope {
         chunks: u8,
         ring: &KeyRing,
         now: UnixMillis,
-    ) -> Result<Opened, NotOpened> {
+    ) -> Result<Opened, Refused> {
         let opens = |key: &KeyId| ring.key(key, now).is_some();
         if let Some(cached) = self.tokens.get(text, chunks, opens) {
             return cached.recheck(now);

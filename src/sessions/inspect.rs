@@ -7,7 +7,6 @@ use crate::ids::{Generation, KeyId, Serial, SessionId, SubjectKey};
 use crate::keys::KeyRing;
 use crate::seal::{self, Binding};
 use crate::session::Value;
-use crate::session::refusal::Refused;
 use crate::sessions::candidates::FoundCookies;
 use crate::time::{Class, UnixMillis};
 
@@ -87,7 +86,7 @@ pub fn token(
         .ok_or(Rejected::Malformed)?;
     let binding = Binding::new(cookie, audience);
     let opened = seal::open(&token, chunks, keys, &binding, now);
-    let opened = opened.map_err(|not_opened| Refused::from(not_opened).refusal.reason)?;
+    let opened = opened.map_err(|refused| refused.refusal.reason)?;
     let record = opened.record();
     if record.keys.iter().any(|key| keys.is_revoked(key)) {
         return Err(Rejected::RevokedKey);

@@ -13,9 +13,9 @@ use crate::client::ClientBinding;
 use crate::error::Rejected;
 use crate::observe;
 use crate::record::Record;
-use crate::seal::{Opened, activity};
+use crate::seal::{Opened, Refusal, Refused, Standing, activity};
 use crate::session::Session;
-use crate::session::refusal::{Obstacle, Refusal, Refused, Standing};
+use crate::session::refusal::Obstacle;
 use crate::session::state::{Dead, RequestState};
 use crate::session::validity::{Freshness, Live, Rules};
 use crate::sessions::adapter::{HeldCookies, Incoming, Loaded, Ticket, Unavailable};
@@ -30,20 +30,12 @@ const MAX_OPENED: usize = 4;
 /// How many of one name are looked at. Parts of a large session can be joined in more ways.
 const MAX_TRIED: usize = 32;
 
-/// A candidate that is no session.
-struct TriedRefusal {
-    refusal: Refusal,
-    /// Which of the cookies that are read carried it.
-    scope: usize,
-    /// If it is authentic, and was opened.
-    record: Option<Arc<Record>>,
-}
-
 /// The result of trying a request's candidates.
 #[derive(Default)]
 struct Tried {
     live: Option<(Live, usize)>,
-    refusals: Vec<TriedRefusal>,
+    /// The candidates that are no session, each with which of the cookies that are read carried it.
+    refusals: Vec<(usize, Refused)>,
     dead: Option<Dead>,
     /// Authentic ones besides. A logout ends them too, and a login.
     others: Vec<Arc<Record>>,
@@ -114,16 +106,14 @@ impl Engine {
                 tried.left_out = true;
                 return;
             }
-            let outcome = match candidate {
-                Some((chunks, text)) => scope
-                    .open(&text, chunks, &rules.ring, rules.now)
-                    .map_err(Refused::from)
-                    .and_then(|opened| {
-                        let last_use = self.last_use(&opened, found, scope, rules);
-                        rules.admit(opened, last_use)
-                    }),
+            let opened = match candidate {
+                Some((chunks, text)) => scope.open(&text, chunks, &rules.ring, rules.now),
                 None => Err(Refusal::worthless(Rejected::Malformed).into()),
             };
+            let outcome = opened.and_then(|opened| {
+                let last_use = self.last_use(&opened, found, scope, rules);
+                rules.admit(opened, last_use)
+            });
             match outcome {
                 Ok(live) => tried.take_live(live, index),
                 Err(refused) => {
@@ -165,8 +155,9 @@ impl Engine {
 
     /// Why nothing but a login may begin a session over what the request carried.
     fn obstacle(&self, tried: &Tried, now: UnixMillis) -> Option<Obstacle> {
-        let refusals = tried.refusals.iter().map(|it| &it.refusal);
-        let of_each = refusals.filter_map(|refusal| self.service.obstacle(refusal, now));
+        let of_each = tried
+            .refusals()
+            .filter_map(|refusal| self.service.obstacle(refusal, now));
         let untried = tried.left_out.then_some(Obstacle::Untried);
         of_each.max().max(untried)
     }
@@ -174,17 +165,14 @@ impl Engine {
     /// Counts and writes the refusals. A session older than the list is not refused where this node cannot judge:
     /// its request is answered with 503, and it may count once the node can.
     fn report(&self, tried: &Tried, can_judge: bool) {
-        for TriedRefusal {
-            refusal, record, ..
-        } in &tried.refusals
-        {
+        for (_, Refused { refusal, record }) in &tried.refusals {
             let reason = &refusal.reason;
             if *reason == Rejected::OlderThanList && !can_judge {
                 continue;
             }
             self.log.rejected(reason);
-            let observer = &self.service.observer;
-            observer.tell_refusal(*reason, record.as_deref());
+            let record = record.as_ref().map(|(record, _)| &**record);
+            self.service.observer.tell_refusal(*reason, record);
             if let (Rejected::UnknownKey(_), Some(watch)) = (reason, &self.watch) {
                 // A neighbour may have learned of a new key first.
                 watch.look_soon();
@@ -194,9 +182,8 @@ impl Engine {
 
     /// Fails if there is an authentic cookie that this node cannot judge.
     fn require_trust(&self, tried: &Tried, now: UnixMillis) -> Result<(), Unavailable> {
-        let mut refusals = tried.refusals.iter().map(|it| &it.refusal);
         let too_old = |refusal: &Refusal| matches!(refusal.standing, Standing::OlderThanList(_));
-        let is_too_old = tried.live.is_none() && refusals.any(too_old);
+        let is_too_old = tried.live.is_none() && tried.refusals().any(too_old);
         match tried.began {
             Some(began) if self.service.cannot_judge(began, is_too_old, now) => Err(Unavailable),
             _ => Ok(()),
@@ -206,6 +193,7 @@ impl Engine {
 
 /// The state that the handlers start from.
 fn state(tried: Tried, obstacle: Option<Obstacle>) -> RequestState {
+    let rejected = tried.rejected();
     let Tried { live, dead, .. } = tried;
     let mut others = tried.others;
     if let Some((live, scope)) = live {
@@ -218,10 +206,6 @@ fn state(tried: Tried, obstacle: Option<Obstacle>) -> RequestState {
         return RequestState::live(live, scope, others);
     }
     others.retain(|other| dead.as_ref().is_none_or(|dead| dead.record.id != other.id));
-    let mut refusals = tried.refusals.iter().map(|it| &it.refusal);
-    let first = refusals.clone().next();
-    let rejected = refusals.find(|refusal| refusal.is_authentic()).or(first);
-    let rejected = rejected.map(|refusal| refusal.reason);
     RequestState::absent(obstacle, dead, others, rejected)
 }
 
@@ -242,15 +226,14 @@ impl Tried {
     }
 
     fn take_refused(&mut self, refused: Refused, scope: usize) {
-        let Refused { refusal, record } = refused;
+        let Refused { refusal, record } = &refused;
         self.opened += usize::from(refusal.cost_a_cipher_run());
         let reason = refusal.reason;
-        let opened = record.as_ref().map(|(record, _)| Arc::clone(record));
         if refusal.is_authentic() {
             let began = record.as_ref().map(|(record, _)| record.began());
             self.note(began.unwrap_or_default());
         }
-        match record {
+        match record.clone() {
             Some((record, key)) if self.dead.is_none() => {
                 self.dead = Some(Dead {
                     record,
@@ -262,21 +245,28 @@ impl Tried {
             Some((record, _)) if reason != Rejected::Succeeded => self.others.push(record),
             _ => (),
         }
-        self.refusals.push(TriedRefusal {
-            refusal,
-            scope,
-            record: opened,
-        });
+        self.refusals.push((scope, refused));
     }
 
     fn note(&mut self, began: UnixMillis) {
         self.began = Some(self.began.map_or(began, |oldest| oldest.min(began)));
     }
 
+    fn refusals(&self) -> impl Iterator<Item = &Refusal> {
+        self.refusals.iter().map(|(_, refused)| &refused.refusal)
+    }
+
+    /// What the handler is told: why the first authentic candidate is no session, or the first if none is.
+    fn rejected(&self) -> Option<Rejected> {
+        let authentic = self.refusals().find(|refusal| refusal.is_authentic());
+        let told = authentic.or_else(|| self.refusals().next());
+        told.map(|refusal| refusal.reason)
+    }
+
     /// Whether nothing in the cookies of one name can be a session.
     fn is_worthless(&self, index: usize) -> bool {
-        let mut own = self.refusals.iter().filter(|it| it.scope == index);
-        own.all(|it| it.refusal.standing == Standing::Worthless)
+        let mut own = self.refusals.iter().filter(|(scope, _)| *scope == index);
+        own.all(|(_, it)| it.refusal.standing == Standing::Worthless)
     }
 }
 
