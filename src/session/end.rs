@@ -149,8 +149,7 @@ impl Session {
     /// its request ran.
     fn target(&self) -> Result<(Arc<Record>, Target, Generation), LogoutError> {
         let service = self.service();
-        self.with(|state| {
-            state.look();
+        self.look(|state| {
             state.still_counts(service);
             let record = state.record();
             match record.and_then(|record| Some((record, record.login.as_ref()?))) {

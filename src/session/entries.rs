@@ -160,8 +160,7 @@ impl Session {
     /// Where the session cannot be written ([`NotWritable`](crate::session::NotWritable)) nothing is removed, and the
     /// response becomes that error.
     pub fn remove(&self, key: &str) -> Option<Value> {
-        self.with(|state| {
-            state.look();
+        self.look(|state| {
             state.entries()?.get(value::settable(key).ok()?)?;
             let bytes = state.change(|entries| before_login::remove(entries, key))?;
             Some(Value::new(key, bytes))

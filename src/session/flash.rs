@@ -97,8 +97,7 @@ impl Flash<'_> {
     /// Takes all messages, the oldest first. Read again in the same request they are the same, and what was pushed
     /// since. They are taken from the session where it can be written, and shown once more where it cannot.
     pub fn messages(&self) -> Vec<FlashMessage> {
-        self.0.with(|state| {
-            state.look();
+        self.0.look(|state| {
             let waiting = waiting(state);
             if state.writable().is_ok() && !waiting.is_empty() {
                 state.change(|entries| entries.remove(ENTRY));
@@ -119,10 +118,8 @@ impl Flash<'_> {
     /// Whether one of the messages is an error. Takes none.
     pub fn has_errors(&self) -> bool {
         let is_error = |message: &FlashMessage| message.kind == FlashKind::Error;
-        self.0.with(|state| {
-            state.look();
-            state.shown.iter().any(is_error) || waiting(state).iter().any(is_error)
-        })
+        self.0
+            .look(|state| state.shown.iter().any(is_error) || waiting(state).iter().any(is_error))
     }
 }
 

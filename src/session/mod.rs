@@ -170,7 +170,7 @@ impl Session {
     /// }
     /// ```
     pub fn client_changed(&self) -> bool {
-        self.look(RequestState::client_changed)
+        self.look(|state| state.client_changed())
     }
 
     /// When the session began.
@@ -197,7 +197,7 @@ impl Session {
     ///
     /// The browser cannot tell the reasons apart unless the application lets it.
     pub fn rejected(&self) -> Option<Rejected> {
-        self.look(RequestState::rejected)
+        self.look(|state| state.rejected)
     }
 
     /// What has happened to the session in this request.
@@ -283,10 +283,10 @@ impl Session {
         step(&mut lock(&self.shared.state))
     }
 
-    /// Runs a step that only reads. The response then depends on the session.
-    fn look<T>(&self, step: impl FnOnce(&RequestState) -> T) -> T {
+    /// Runs a step that reads. The response then depends on the session.
+    fn look<T>(&self, step: impl FnOnce(&mut RequestState) -> T) -> T {
         self.with(|state| {
-            state.look();
+            state.looked = true;
             step(state)
         })
     }

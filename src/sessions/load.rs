@@ -87,7 +87,9 @@ impl Engine {
             ticket.old = move_in(moving, &self.service, &self.log, lines, &mut state, now)?;
         }
         // Not before: a session that moves in takes the place of the state.
-        state.set_sender(incoming.client, incoming.device, incoming.is_cross_site);
+        state.client = incoming.client;
+        state.device = incoming.device;
+        state.is_cross_site = incoming.is_cross_site;
         let session = Session::new(self.service.clone(), state);
         Ok(Loaded { session, ticket })
     }

@@ -100,8 +100,7 @@ impl Session {
     fn listed_as(&self) -> Result<(Arc<Record>, SubjectKey), DeviceError> {
         let service = self.service();
         service.devices.as_ref().ok_or(DeviceError::Off)?;
-        self.with(|state| {
-            state.look();
+        self.look(|state| {
             state.still_counts(service);
             let record = state.record().ok_or(DeviceError::NotAuthenticated)?;
             let subject = record.subject_key();

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::{Edit, HeldSession, Presence, RequestState};
+use super::{Edit, HeldSession, RequestState};
 use crate::client::ClientDevice;
 use crate::ids::KeyId;
 use crate::record::Record;
@@ -73,17 +73,15 @@ impl RequestState {
 
     fn outcome(&self, service: &Service, is_asset: bool, now: UnixMillis) -> Change {
         let held = match &self.presence {
-            Presence::Absent(_) => return Change::Keep,
-            Presence::Ended(_) => return Change::Destroy,
-            Presence::Present(held) => held,
+            Err(absence) if absence.ended.is_some() => return Change::Destroy,
+            Err(_) => return Change::Keep,
+            Ok(held) => held,
         };
         let record = || Arc::clone(&held.record);
         match (held.edit, held.key) {
             // A new session that ended up empty is not worth a cookie, unless something outside is bound to it.
             (Edit::Begun, _) if held.record.entries.is_empty() && !held.is_bound => Change::Keep,
-            (Edit::Changed | Edit::Begun | Edit::LoggedIn | Edit::Replaced, _) => {
-                Change::Write(record())
-            }
+            (Edit::Changed | Edit::Begun | Edit::Replaced, _) => Change::Write(record()),
             (Edit::Renewed, _) => Change::Renew(record()),
             (Edit::Clean, _) if !self.looked || held.freshness != Freshness::Newest => Change::Keep,
             (Edit::Clean, None) => Change::MoveIn(record()),
@@ -98,7 +96,7 @@ impl RequestState {
 
     /// A handler that is still streaming its body can end the session that is sent now.
     fn sent(&mut self, change: &Change, service: &Service, now: UnixMillis) {
-        if let Presence::Present(held) = &mut self.presence
+        if let Ok(held) = &mut self.presence
             && !held.is_presented()
             && matches!(change, Change::Write(_))
             && let Some(key) = service.keys.load().sealing(now)

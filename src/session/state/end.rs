@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::{Absence, Edit, Ending, Presence, RequestState};
+use super::{Absence, Edit, Ending, RequestState};
 use crate::error::Rejected;
 use crate::ids::Generation;
 use crate::revoke::node::Attempt;
@@ -24,31 +24,29 @@ impl RequestState {
         // One that ended meanwhile has no cookie to remove: the browser may have its successor's. Telling
         // the store is harmless, and ends one that was only renewed.
         self.still_counts(service);
-        let (record, obstacle) = match &self.presence {
-            Presence::Present(held) if held.is_presented() => (Some(&held.record), None),
-            Presence::Absent(Absence { obstacle, dead, .. }) => match (obstacle, dead) {
-                (_, Some(dead)) if dead.reason == Rejected::Succeeded => {
-                    return Err(LogoutError::Succeeded);
-                }
-                (Some(Obstacle::Unread | Obstacle::Untried), _) => {
-                    return Err(LogoutError::MayLiveElsewhere);
-                }
-                (obstacle, dead) => (dead.as_ref().map(|dead| &dead.record), *obstacle),
-            },
-            Presence::Present(_) | Presence::Ended(_) => (None, None),
-        };
-        let others = mem::take(&mut self.others);
-        let ended = record.into_iter().chain(&others);
-        let endings = ended.map(|record| service.end(record)).collect();
-        self.presence = match obstacle {
+        let (dead, obstacle) = (self.dead(), self.obstacle());
+        match obstacle {
+            _ if dead.is_some_and(|dead| dead.reason == Rejected::Succeeded) => {
+                return Err(LogoutError::Succeeded);
+            }
+            Some(Obstacle::Unread | Obstacle::Untried) => {
+                return Err(LogoutError::MayLiveElsewhere);
+            }
+            _ => (),
+        }
+        let dead = dead.map(|dead| &dead.record);
+        let record = self.presented().or(dead).cloned();
+        let ended = record.into_iter().chain(mem::take(&mut self.others));
+        let endings = ended.map(|record| service.end(&record)).collect();
+        self.presence = Err(match obstacle {
             // The cookie stays, but what comes after this logout is its own affair.
-            Some(Obstacle::Replaced) => Presence::absent(obstacle, None),
-            Some(Obstacle::EndedMeanwhile) => Presence::absent(None, None),
+            Some(Obstacle::Replaced) => Absence::new(obstacle, None),
+            Some(Obstacle::EndedMeanwhile) => Absence::default(),
             _ => {
                 self.logged_out = true;
-                Presence::Ended(by)
+                Absence::ended(by)
             }
-        };
+        });
         self.refused = None;
         Ok(endings)
     }
@@ -63,7 +61,7 @@ impl RequestState {
     /// Nothing is left of the session but the removal of its cookie. What was refused before does not
     /// matter any more.
     pub(crate) fn forget(&mut self) {
-        self.presence = Presence::Ended(Ending::Logout);
+        self.presence = Err(Absence::ended(Ending::Logout));
         self.refused = None;
     }
 
@@ -76,7 +74,7 @@ impl RequestState {
     /// A login over the session had made another one, which this node did not know: its cookie must not be
     /// removed.
     pub(crate) fn was_succeeded(&mut self) {
-        self.presence = Presence::absent(Some(Obstacle::Replaced), None);
+        self.presence = Err(Absence::new(Some(Obstacle::Replaced), None));
         self.rejected = Some(Rejected::Succeeded);
         self.logged_out = false;
     }
@@ -99,7 +97,7 @@ impl RequestState {
         seen: Generation,
     ) -> Result<(Option<Attempt<Published>>, Attempt<()>), LogoutError> {
         self.writable()?;
-        let Presence::Present(held) = &mut self.presence else {
+        let Ok(held) = &mut self.presence else {
             return Err(LogoutError::NotAuthenticated);
         };
         let id = held.record.id;

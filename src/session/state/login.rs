@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Absence, Edit, HeldSession, Presence, RequestState};
+use super::{Absence, Edit, HeldSession, RequestState};
 use crate::error::Rejected;
 use crate::ids::{KeyId, SessionId, SubjectKey};
 use crate::record::Record;
@@ -26,10 +26,7 @@ pub(crate) struct Before<'s> {
 impl RequestState {
     /// The sessions of this subject that a login ends.
     pub(crate) fn carried_of(&self, subject: SubjectKey) -> Vec<SessionId> {
-        let dead = match &self.presence {
-            Presence::Absent(absence) => absence.dead.as_ref().map(|dead| &dead.record),
-            Presence::Present(_) | Presence::Ended(_) => None,
-        };
+        let dead = self.dead().map(|dead| &dead.record);
         let carried = self.record().into_iter().chain(dead).chain(&self.others);
         let own = carried.filter(|record| record.subject_key() == Some(subject));
         own.map(|record| record.id).collect()
@@ -45,12 +42,12 @@ impl RequestState {
         let (mut held, mut live) = (None, None);
         let mut dead = self.others.clone();
         let predecessor = match &self.presence {
-            Presence::Present(present) => {
+            Ok(present) => {
                 held = Some(&present.record);
                 live = held.filter(|_| present.is_presented());
                 held
             }
-            Presence::Absent(Absence {
+            Err(Absence {
                 dead: Some(old), ..
             }) => {
                 let succeeded = old.reason == Rejected::Succeeded;
@@ -61,7 +58,7 @@ impl RequestState {
                 let rules = service.rules(service.now());
                 (succeeded && rules.is_double_click(&old.record)).then_some(&old.record)
             }
-            Presence::Absent(_) | Presence::Ended(_) => None,
+            Err(_) => None,
         };
         Ok(Before {
             predecessor: predecessor.map(|record| (record, self.key())),
@@ -82,7 +79,7 @@ impl RequestState {
         if self.record().is_none_or(|old| is_anothers(old)) {
             self.shown.clear();
         }
-        self.presence = Presence::Present(HeldSession::new(record, Edit::LoggedIn));
+        self.presence = Ok(HeldSession::new(record, Edit::Replaced));
         // They have ended with the login, and what was refused to the old session does not concern the new one.
         self.others.clear();
         self.refused = None;

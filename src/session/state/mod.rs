@@ -1,7 +1,7 @@
 //! One request's session, behind the handle.
 //!
 //! Every rule about writing to a session is in this folder, but why a refused cookie is an obstacle, which is in
-//! `refusal`. The session is one of the variants of [`Presence`] at any time. No code of the application runs in here:
+//! `refusal`. At any time there is a session or an [`Absence`], never both. No code of the application runs in here:
 //! it would run under a lock.
 //!
 //! A cookie that is no session is no obstacle: a handler may begin a new session over it. There are four exceptions,
@@ -49,16 +49,6 @@ pub enum SessionStatus {
     Unchanged,
 }
 
-/// What the session is.
-enum Presence {
-    /// There is none.
-    Absent(Absence),
-    /// There is one.
-    Present(HeldSession),
-    /// The application ended it, or ended none.
-    Ended(Ending),
-}
-
 /// How a session is ended by its own request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -68,7 +58,8 @@ pub(crate) enum Ending {
     Purge,
 }
 
-/// The cookies that are no session.
+/// What stands in the place of a session: the cookies that are none, or its end.
+#[derive(Default)]
 struct Absence {
     /// Why no session may begin over them but by a login.
     obstacle: Option<Obstacle>,
@@ -76,6 +67,8 @@ struct Absence {
     is_overridden: bool,
     /// An authentic one that does not count.
     dead: Option<Dead>,
+    /// The application ended it, or ended none. Then nothing else is there.
+    ended: Option<Ending>,
 }
 
 /// A session that counts.
@@ -110,25 +103,23 @@ enum Edit {
     Renewed,
     /// A write began it.
     Begun,
-    /// A login made it.
-    LoggedIn,
-    /// It ended all other cookies of its user, and with them the browser's own.
+    /// What the browser holds is dead: a login made the session, or it ended all other cookies of its user.
     Replaced,
 }
 
 pub(crate) struct RequestState {
-    presence: Presence,
+    presence: Result<HeldSession, Absence>,
     /// The other authentic sessions that the request carried: a logout ends them too, and so does a login.
     others: Vec<Arc<Record>>,
     /// Why there is no session, where the request carried a cookie for one.
-    rejected: Option<Rejected>,
+    pub(super) rejected: Option<Rejected>,
     /// Whether a renewal was asked for. Of a session that is new anyway it changes the status alone.
     renewed: bool,
     /// Whether the handler looked at the session, so that the response depends on it.
-    looked: bool,
+    pub(super) looked: bool,
     committed: bool,
-    /// Whether another site sent the request, so that only a login begins a session.
-    is_cross_site: bool,
+    /// Whether another site sent the request. It was let through, but only a login begins a session.
+    pub(crate) is_cross_site: bool,
     /// What the request's client looks like, where that is of use.
     pub(crate) client: Option<ClientFingerprint>,
     /// What the request tells of its device, where sessions are listed.
@@ -143,13 +134,20 @@ pub(crate) struct RequestState {
     pub(crate) shown: Vec<FlashMessage>,
 }
 
-impl Presence {
-    fn absent(obstacle: Option<Obstacle>, dead: Option<Dead>) -> Self {
-        Self::Absent(Absence {
+impl Absence {
+    fn new(obstacle: Option<Obstacle>, dead: Option<Dead>) -> Self {
+        Self {
             obstacle,
-            is_overridden: false,
             dead,
-        })
+            ..Self::default()
+        }
+    }
+
+    fn ended(by: Ending) -> Self {
+        Self {
+            ended: Some(by),
+            ..Self::default()
+        }
     }
 }
 
@@ -182,10 +180,14 @@ impl RequestState {
         others: Vec<Arc<Record>>,
         rejected: Option<Rejected>,
     ) -> Self {
-        Self::new(Presence::absent(obstacle, dead), others, rejected)
+        Self::new(Err(Absence::new(obstacle, dead)), others, rejected)
     }
 
-    fn new(presence: Presence, others: Vec<Arc<Record>>, rejected: Option<Rejected>) -> Self {
+    fn new(
+        presence: Result<HeldSession, Absence>,
+        others: Vec<Arc<Record>>,
+        rejected: Option<Rejected>,
+    ) -> Self {
         Self {
             presence,
             others,
@@ -204,7 +206,7 @@ impl RequestState {
     }
 
     fn present(held: HeldSession, others: Vec<Arc<Record>>) -> Self {
-        Self::new(Presence::Present(held), others, None)
+        Self::new(Ok(held), others, None)
     }
 
     pub(crate) fn live(live: Live, scope: usize, others: Vec<Arc<Record>>) -> Self {
@@ -220,19 +222,6 @@ impl RequestState {
         Self::present(held, others)
     }
 
-    /// Notes who sent the request. Another site's was let through, but must not put a session of its own making into the
-    /// browser.
-    pub(crate) fn set_sender(
-        &mut self,
-        client: Option<ClientFingerprint>,
-        device: Option<Box<ClientDevice>>,
-        is_cross_site: bool,
-    ) {
-        self.client = client;
-        self.device = device;
-        self.is_cross_site = is_cross_site;
-    }
-
     /// A session that another library kept, used just now. Whoever looks at it gets a cookie of ours.
     #[cfg(feature = "migrate-actix-session")]
     pub(crate) fn moved_in(record: Arc<Record>, freshness: Freshness) -> Self {
@@ -246,57 +235,59 @@ impl RequestState {
 
 /// # Looking
 impl RequestState {
-    pub(crate) fn look(&mut self) {
-        self.looked = true;
+    pub(crate) fn record(&self) -> Option<&Arc<Record>> {
+        let held = self.presence.as_ref().ok()?;
+        Some(&held.record)
     }
 
-    pub(crate) fn record(&self) -> Option<&Arc<Record>> {
-        match &self.presence {
-            Presence::Present(held) => Some(&held.record),
-            Presence::Absent(_) | Presence::Ended(_) => None,
-        }
+    /// The session, if the request came with it, and the browser's cookie of it still counts.
+    fn presented(&self) -> Option<&Arc<Record>> {
+        let held = self.presence.as_ref().ok()?;
+        held.is_presented().then_some(&held.record)
+    }
+
+    /// An authentic session that does not count, where there is no other.
+    fn dead(&self) -> Option<&Dead> {
+        self.presence.as_ref().err()?.dead.as_ref()
+    }
+
+    /// Why no session may begin but by a login, where there is none.
+    fn obstacle(&self) -> Option<Obstacle> {
+        self.presence.as_ref().err()?.obstacle
     }
 
     /// The key that sealed the session, or the dead one.
     pub(crate) fn key(&self) -> Option<KeyId> {
         match &self.presence {
-            Presence::Present(held) => held.key,
-            Presence::Absent(absence) => absence.dead.as_ref()?.key,
-            Presence::Ended(_) => None,
+            Ok(held) => held.key,
+            Err(absence) => absence.dead.as_ref()?.key,
         }
     }
 
     /// Whether the request carried nothing that is, was or may be a session.
     #[cfg(feature = "migrate-actix-session")]
     pub(crate) fn is_vacant(&self) -> bool {
-        let Presence::Absent(Absence { obstacle, dead, .. }) = &self.presence else {
-            return false;
-        };
         match self.rejected {
             // Under a key that is known to be dead there was one.
             Some(Rejected::RevokedKey | Rejected::RetiredKey(_)) => false,
-            _ => obstacle.is_none() && dead.is_none(),
+            _ => self.record().is_none() && self.obstacle().is_none() && self.dead().is_none(),
         }
     }
 
     /// Adds another session that the request carries, so that it ends with the rest.
     #[cfg(feature = "migrate-actix-session")]
     pub(crate) fn carries(&mut self, record: Arc<Record>) {
-        let own = match &self.presence {
-            Presence::Absent(absence) => absence.dead.as_ref().map(|dead| &dead.record),
-            _ => self.record(),
-        };
+        let dead = self.dead().map(|dead| &dead.record);
+        let own = self.record().or(dead);
         if own.is_none_or(|own| own.id != record.id) {
             self.others.push(record);
         }
     }
 
     fn record_mut(&mut self) -> Option<&mut Record> {
-        match &mut self.presence {
-            // Usually uniquely owned, so this does not copy.
-            Presence::Present(held) => Some(Arc::make_mut(&mut held.record)),
-            Presence::Absent(_) | Presence::Ended(_) => None,
-        }
+        let held = self.presence.as_mut().ok()?;
+        // Usually uniquely owned, so this does not copy.
+        Some(Arc::make_mut(&mut held.record))
     }
 
     pub(crate) fn entries(&self) -> Option<&Entries> {
@@ -305,15 +296,10 @@ impl RequestState {
 
     /// Whether this node cannot tell what the browser holds, and another one may.
     pub(crate) fn may_live_elsewhere(&self) -> bool {
-        let Presence::Absent(Absence { obstacle, .. }) = self.presence else {
-            return false;
-        };
-        obstacle
-            .is_some_and(|it| matches!(it, Obstacle::Unread | Obstacle::Untried | Obstacle::Later))
-    }
-
-    pub(crate) fn rejected(&self) -> Option<Rejected> {
-        self.rejected
+        matches!(
+            self.obstacle(),
+            Some(Obstacle::Unread | Obstacle::Untried | Obstacle::Later)
+        )
     }
 
     /// Whether a login of another client made the session, as far as both are known.
@@ -325,13 +311,13 @@ impl RequestState {
 
     pub(crate) fn status(&self) -> SessionStatus {
         match &self.presence {
-            Presence::Ended(_) => SessionStatus::Purged,
+            Err(absence) if absence.ended.is_some() => SessionStatus::Purged,
             _ if self.renewed => SessionStatus::Renewed,
-            Presence::Absent(_) => SessionStatus::Unchanged,
-            Presence::Present(held) => match held.edit {
+            Err(_) => SessionStatus::Unchanged,
+            Ok(held) => match held.edit {
                 Edit::Clean => SessionStatus::Unchanged,
                 Edit::Changed | Edit::Begun => SessionStatus::Changed,
-                Edit::Renewed | Edit::LoggedIn | Edit::Replaced => SessionStatus::Renewed,
+                Edit::Renewed | Edit::Replaced => SessionStatus::Renewed,
             },
         }
     }
@@ -340,15 +326,11 @@ impl RequestState {
     pub(crate) fn writable(&self) -> Result<(), NotWritable> {
         match &self.presence {
             _ if self.committed => Err(NotWritable::AlreadyCommitted),
-            Presence::Absent(_) | Presence::Ended(_) if self.is_cross_site => {
-                Err(NotWritable::CrossSite)
-            }
-            Presence::Absent(absence) if !absence.is_overridden => {
+            Err(_) if self.is_cross_site => Err(NotWritable::CrossSite),
+            Err(absence) if !absence.is_overridden => {
                 absence.obstacle.map_or(Ok(()), |it| Err(it.into()))
             }
-            Presence::Present(held) if held.freshness == Freshness::Superseded => {
-                Err(NotWritable::Superseded)
-            }
+            Ok(held) if held.freshness == Freshness::Superseded => Err(NotWritable::Superseded),
             _ => Ok(()),
         }
     }
@@ -356,9 +338,8 @@ impl RequestState {
     /// Whether there is a session and it still counts. One that ended during its request is dropped here;
     /// the cookie is left as it is, for the browser may hold a successor by now.
     pub(crate) fn still_counts(&mut self, service: &Service) -> bool {
-        let held = match &self.presence {
-            Presence::Present(held) => held,
-            Presence::Absent(_) | Presence::Ended(_) => return false,
+        let Ok(held) = &self.presence else {
+            return false;
         };
         let rules = service.rules(service.now());
         let checked = rules.check(&held.record, held.key, held.last_use);
@@ -370,7 +351,7 @@ impl RequestState {
 
     /// Drops a session that turned out to be ended. It can still be ended elsewhere.
     fn drop_dead(&mut self, reason: Rejected) {
-        let Presence::Present(held) = &self.presence else {
+        let Ok(held) = &self.presence else {
             return;
         };
         let dead = held.is_presented().then(|| Dead {
@@ -378,7 +359,7 @@ impl RequestState {
             key: held.key,
             reason,
         });
-        self.presence = Presence::absent(Some(Obstacle::EndedMeanwhile), dead);
+        self.presence = Err(Absence::new(Some(Obstacle::EndedMeanwhile), dead));
         self.rejected = Some(reason);
     }
 }

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::{Absence, Edit, Ending, HeldSession, Presence, RequestState};
+use super::{Absence, Edit, Ending, HeldSession, RequestState};
 use crate::error::Rejected;
 use crate::ids::SessionId;
 use crate::record::{Entries, Record};
@@ -23,7 +23,7 @@ impl RequestState {
             return Ok(());
         }
         self.writable()?;
-        if let Presence::Present(held) = &mut self.presence {
+        if let Ok(held) = &mut self.presence {
             let entries = service.with_entry(&held.record, key, value)?;
             Record::set_entries(&mut held.record, entries);
         } else {
@@ -40,31 +40,26 @@ impl RequestState {
     pub(crate) fn bind(&mut self, service: &Service) -> Result<SessionId, CsrfTokenError> {
         let is_lost = |held: &HeldSession| self.committed && !held.is_presented();
         match &self.presence {
-            Presence::Present(held) if is_lost(held) => {
-                return Err(NotWritable::AlreadyCommitted.into());
-            }
+            Ok(held) if is_lost(held) => return Err(NotWritable::AlreadyCommitted.into()),
+            Ok(_) => (),
             // Nothing begins after it.
-            Presence::Ended(Ending::Purge) => return Err(NotWritable::EndedMeanwhile.into()),
-            Presence::Present(_) => (),
-            Presence::Absent(_) | Presence::Ended(Ending::Logout) => {
+            Err(_) if self.is_purged() => return Err(NotWritable::EndedMeanwhile.into()),
+            Err(_) => {
                 self.writable()?;
                 self.begin(service.begin_anonymous()?);
             }
         }
-        match &mut self.presence {
-            Presence::Present(held) => {
-                held.is_bound = true;
-                Ok(held.record.id)
-            }
-            _ => Err(NotWritable::EndedMeanwhile.into()),
-        }
+        let held = self.presence.as_mut();
+        let held = held.map_err(|_| NotWritable::EndedMeanwhile)?;
+        held.is_bound = true;
+        Ok(held.record.id)
     }
 
     /// Begins a session by a write. A login or a logout still ends what the browser holds.
     fn begin(&mut self, record: Arc<Record>) {
         let held = HeldSession::new(record, Edit::Begun);
-        let before = mem::replace(&mut self.presence, Presence::Present(held));
-        if let Presence::Absent(Absence {
+        let before = mem::replace(&mut self.presence, Ok(held));
+        if let Err(Absence {
             dead: Some(dead), ..
         }) = before
             && dead.reason != Rejected::Succeeded
@@ -110,26 +105,22 @@ impl RequestState {
     /// that ended while the request ran it does not.
     pub(crate) fn start_over(&mut self) -> Result<(), NotWritable> {
         match &mut self.presence {
-            _ if self.committed => Err(NotWritable::AlreadyCommitted),
-            Presence::Absent(absence) if absence.obstacle == Some(Obstacle::EndedMeanwhile) => {
-                Err(NotWritable::EndedMeanwhile)
-            }
-            Presence::Absent(_) if self.is_cross_site => Err(NotWritable::CrossSite),
-            Presence::Absent(absence) => {
+            Err(absence) if absence.obstacle != Some(Obstacle::EndedMeanwhile) => {
                 absence.is_overridden = true;
-                Ok(())
             }
-            _ => self.writable(),
+            Err(_) if !self.committed => return Err(NotWritable::EndedMeanwhile),
+            _ => (),
         }
+        self.writable()
     }
 
     fn is_purged(&self) -> bool {
-        matches!(self.presence, Presence::Ended(Ending::Purge))
+        matches!(&self.presence, Err(absence) if absence.ended == Some(Ending::Purge))
     }
 
     /// A renewal outranks a change.
     fn note(&mut self, new: Edit) {
-        if let Presence::Present(held) = &mut self.presence
+        if let Ok(held) = &mut self.presence
             && matches!(held.edit, Edit::Clean | Edit::Changed)
         {
             held.edit = new;
