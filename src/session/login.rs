@@ -3,8 +3,6 @@
 //! In this order: the generations are read and a place is reserved, what was before is ended, the new session takes its
 //! place, and its row is written.
 
-mod begin;
-
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -21,9 +19,8 @@ use crate::record::{
 };
 use crate::session::devices::Place;
 use crate::session::error::{ConfirmError, LoginError, SessionInsertError};
-use crate::session::login::begin::{PredecessorEnd, prepare};
 use crate::session::observer::{LogoutScope, PendingLogout, SessionEvent};
-use crate::session::service::Service;
+use crate::session::service::{EndingSession, Service};
 use crate::session::{Session, value};
 use crate::time::Class;
 
@@ -234,7 +231,7 @@ impl Login {
             ..service.begin(id, Some(login), self.class, reading.everyone, at)
         };
         // This node refuses the old session before anyone can hold the new one's cookie.
-        let mut begun = session.with(|state| prepare(record, self.again, state, service))?;
+        let mut begun = session.with(|state| state.begin_login(record, self.again, service))?;
         begun
             .endings
             .extend(evictions(&place, &begun.record, service));
@@ -243,13 +240,9 @@ impl Login {
             let logout = service.observer.logout_by(&old, LogoutScope::This);
             (old, logout)
         });
-        for ending in begun.endings {
-            let ended = ending.attempt.await;
-            if let Some(logout) = ending.logout {
-                logout.tell_end(&ended);
-            }
-            if let Err(error) = ended
-                && ending.counted
+        for (ending, counted) in begun.endings {
+            if let Err(error) = service.finish(ending).await
+                && counted
             {
                 // Other nodes may still take the old cookie: nobody is logged in.
                 session.with(|state| state.forget());
@@ -285,12 +278,13 @@ impl Login {
 }
 
 /// Ends the sessions that make room for the new one: without their end there is no login.
-fn evictions(place: &Place<'_>, new: &Record, service: &Service) -> Vec<PredecessorEnd> {
+fn evictions(place: &Place<'_>, new: &Record, service: &Service) -> Vec<(EndingSession, bool)> {
     let scope = LogoutScope::Evicted { by: new.id };
-    let end = |&session| PredecessorEnd {
-        attempt: service.node.revoke(service.end_by_id(session)).there,
-        counted: true,
-        logout: Some(service.observer.logout(Some(session), new.subject(), scope)),
+    let observer = &service.observer;
+    let end = |&session| {
+        let logout = observer.logout(Some(session), new.subject(), scope);
+        let ending = service.ending(service.end_by_id(session), Some(logout));
+        (ending, true)
     };
     place.evicting.iter().map(end).collect()
 }

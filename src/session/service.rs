@@ -148,11 +148,19 @@ impl Service {
     /// Ends a session on this node. The attempt tells the store.
     pub(super) fn end(&self, record: &Record) -> EndingSession {
         self.unlist_record(record);
-        let revocation = revocation(record, Serial::ENDED, self.now());
-        EndingSession {
-            logout: self.observer.logout_by(record, LogoutScope::This),
-            attempt: self.node.revoke(revocation).there,
-        }
+        let logout = self.observer.logout_by(record, LogoutScope::This);
+        self.ending(revocation(record, Serial::ENDED, self.now()), Some(logout))
+    }
+
+    /// The same by a revocation that is given; its row is left to the caller. `logout` tells the observer, if nothing else
+    /// does.
+    pub(crate) fn ending(
+        &self,
+        revocation: Revocation,
+        logout: Option<PendingLogout<'static>>,
+    ) -> EndingSession {
+        let attempt = self.node.revoke(revocation).there;
+        EndingSession { logout, attempt }
     }
 
     /// The end of a session of which nothing is known but that it began before now, on whichever node: that one's clock
@@ -166,7 +174,9 @@ impl Service {
     /// Waits until the store has the end of a session, and tells the observer.
     pub(crate) async fn finish(&self, ending: EndingSession) -> Result<Published, StoreError> {
         let result = ending.attempt.await;
-        ending.logout.tell_end(&result);
+        if let Some(logout) = ending.logout {
+            logout.tell_end(&result);
+        }
         result
     }
 }
@@ -174,7 +184,7 @@ impl Service {
 /// A session that this node refuses from now on.
 #[must_use = "the handler has to learn whether other nodes know"]
 pub(crate) struct EndingSession {
-    logout: PendingLogout<'static>,
+    logout: Option<PendingLogout<'static>>,
     /// Tells the store.
     attempt: Attempt<Published>,
 }

@@ -104,12 +104,9 @@ impl Sessions {
     /// When other nodes may not know yet; this one refuses the session.
     pub async fn end_session(&self, id: SessionId) -> Result<(), StoreError> {
         let service = &self.engine.service;
-        let revocation = service.end_by_id(id);
         let logout = self.logout(Some(id), None, LogoutScope::This);
-        let ended = service.node.revoke(revocation).there.await;
-        logout.tell_end(&ended);
-        ended?;
-        Ok(())
+        let ending = service.ending(service.end_by_id(id), Some(logout));
+        service.finish(ending).await.map(drop)
     }
 
     /// Ends all sessions of one subject, as their `logout_all` would: after a password change, say. If the session of

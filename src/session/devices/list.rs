@@ -153,16 +153,15 @@ impl Service {
         &self,
         subject: SubjectKey,
         id: SessionId,
-        logout: PendingLogout<'_>,
+        logout: PendingLogout<'static>,
     ) -> Result<(), DeviceError> {
         if let Err(error) = self.require_listed(subject, id).await {
             logout.call_off();
             return Err(error);
         }
         // Not by what the row says: a store could make that forget the end too soon.
-        let ended = self.node.revoke(self.end_by_id(id)).there.await;
-        logout.tell_end(&ended);
-        if ended? == Published::Succeeded {
+        let ending = self.ending(self.end_by_id(id), Some(logout));
+        if self.finish(ending).await? == Published::Succeeded {
             // A login over it made another one, which lives on.
             return Err(DeviceError::NotFound);
         }

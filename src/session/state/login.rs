@@ -1,27 +1,33 @@
-//! Which of the request's sessions a login takes over and ends, and putting the new one in place.
+//! What a login makes of what was before it.
+//!
+//! 1. The session from before is ended, and every other one whose cookie the request carried.
+//! 2. Its entries are taken over if they are the same user's, or nobody's, and fit beside the login.
+//! 3. What is taken over has passed through the keys of that session, and so has the new one then: entries, and the roles,
+//!    groups and class of a repeated login. Whoever had one of the keys may have made them up.
 
 use std::sync::Arc;
 
-use super::{Absence, Edit, HeldSession, RequestState};
+use super::{Dead, Edit, HeldSession, RequestState};
 use crate::error::Rejected;
-use crate::ids::{KeyId, SessionId, SubjectKey};
-use crate::record::Record;
-use crate::session::error::NotWritable;
-use crate::session::service::Service;
+use crate::ids::{KeyId, Serial, SessionId, SubjectKey};
+use crate::record::{KeyTrail, Record};
+use crate::session::before_login::{self, AnonymousEntries};
+use crate::session::error::{LoginError, NotWritable, SessionInsertError};
+use crate::session::observer::LogoutScope;
+use crate::session::service::{EndingSession, Service, revocation};
 
-/// What a login finds.
-pub(crate) struct Before<'s> {
-    /// The session whose entries it may take over, and the key that it was opened with.
-    pub(crate) predecessor: Option<(&'s Arc<Record>, Option<KeyId>)>,
-    /// The session that the handlers hold, if it counts.
-    pub(crate) held: Option<&'s Arc<Record>>,
-    /// The same, if a browser has a cookie of it.
-    pub(crate) live: Option<&'s Arc<Record>>,
-    /// The other sessions that the request carried. None is the one that the handlers saw, but they may count.
-    pub(crate) dead: Vec<Arc<Record>>,
-    /// Whether another site sent the request.
-    pub(crate) is_cross_site: bool,
+/// A login that only has to be installed.
+pub(crate) struct Begun {
+    pub(crate) record: Arc<Record>,
+    /// The ends of sessions from before, and whether they counted until now: without the end of those there is no login.
+    pub(crate) endings: Vec<(EndingSession, bool)>,
+    /// The session that counted until now, if a browser holds it.
+    pub(crate) live: Option<Arc<Record>>,
+    pub(crate) dropped: bool,
 }
+
+/// The session whose entries a login may take over, and the key that it was opened with.
+type Predecessor<'s> = (&'s Arc<Record>, Option<KeyId>);
 
 impl RequestState {
     /// The sessions of this subject that a login ends.
@@ -32,41 +38,82 @@ impl RequestState {
         own.map(|record| record.id).collect()
     }
 
-    /// The sessions from before a login. One that was ended while this request ran hands its entries on only to the
-    /// second of two logins at once.
-    pub(crate) fn before_login(&mut self, service: &Service) -> Result<Before<'_>, NotWritable> {
+    /// Completes the new session and ends the old one, if a browser holds it. On an error everything is as before.
+    pub(crate) fn begin_login(
+        &mut self,
+        record: Record,
+        again: Option<SessionId>,
+        service: &Service,
+    ) -> Result<Begun, LoginError> {
         if self.committed {
-            return Err(NotWritable::AlreadyCommitted);
+            return Err(NotWritable::AlreadyCommitted.into());
         }
         self.still_counts(service);
-        let (mut held, mut live) = (None, None);
-        let mut dead = self.others.clone();
-        let predecessor = match &self.presence {
-            Ok(present) => {
-                held = Some(&present.record);
-                live = held.filter(|_| present.is_presented());
-                held
-            }
-            Err(Absence {
-                dead: Some(old), ..
-            }) => {
-                let succeeded = old.reason == Rejected::Succeeded;
-                // Where another login was first there is nothing to add.
-                if !succeeded {
-                    dead.push(Arc::clone(&old.record));
-                }
-                let rules = service.rules(service.now());
-                (succeeded && rules.is_double_click(&old.record)).then_some(&old.record)
-            }
-            Err(_) => None,
+        let held = self.record();
+        if again.is_some_and(|again| held.is_none_or(|held| held.id != again)) {
+            return Err(LoginError::NotAuthenticated);
+        }
+        let is_own = |held: &Arc<Record>| held.subject_key() == record.subject_key();
+        if self.is_cross_site && !held.is_none_or(is_own) {
+            // Else a forged login form replaces a live session by a stranger's.
+            return Err(NotWritable::CrossSite.into());
+        }
+        let predecessor = self.predecessor(service);
+        let record = match again {
+            Some(_) => Record {
+                keys: (predecessor.and_then(trail)).ok_or(LoginError::NotAuthenticated)?,
+                ..record
+            },
+            None => record,
         };
-        Ok(Before {
-            predecessor: predecessor.map(|record| (record, self.key())),
-            held,
-            live,
-            dead,
-            is_cross_site: self.is_cross_site,
+        let (record, dropped) = inherit(record, predecessor, service)?;
+        Ok(Begun {
+            record: Arc::new(record),
+            endings: self.end_predecessors(service),
+            live: self.presented().cloned(),
+            dropped,
         })
+    }
+
+    /// A session that was ended while this request ran hands its entries on only to the second of two logins at once.
+    fn predecessor(&self, service: &Service) -> Option<Predecessor<'_>> {
+        let first_login = || {
+            let dead = self.dead().filter(|dead| has_succeeded(dead))?;
+            let rules = service.rules(service.now());
+            rules.is_double_click(&dead.record).then_some(&dead.record)
+        };
+        let record = self.record().or_else(first_login)?;
+        Some((record, self.key()))
+    }
+
+    /// Ends what the request carried: the session that the handlers hold, and others, which they did not see, but which may
+    /// count.
+    fn end_predecessors(&self, service: &Service) -> Vec<(EndingSession, bool)> {
+        let now = service.now();
+        let mut endings = Vec::new();
+        let mut end = |old: &Record, serial, counted, logout| {
+            let revocation = revocation(old, serial, now);
+            if revocation.until() > now {
+                service.unlist_record(old);
+                endings.push((service.ending(revocation, logout), counted));
+            }
+        };
+        if let Some(old) = self.presented() {
+            end(old, Serial::SUCCEEDED, true, None);
+        }
+        // Where another login was first there is nothing to add.
+        let dead = self.dead().filter(|dead| !has_succeeded(dead));
+        for old in self.others.iter().chain(dead.map(|dead| &dead.record)) {
+            // Somebody may have it still, such as the browser that it was copied from.
+            let counts = service.rules(now).check_open(old, None, now).is_ok();
+            let logout = counts.then(|| service.observer.logout_by(old, LogoutScope::This));
+            // First, so that a second login, which finds it succeeded, does not take it for a double click.
+            if old.login.is_none() {
+                end(old, Serial::ENDED, false, None);
+            }
+            end(old, Serial::SUCCEEDED, false, logout);
+        }
+        endings
     }
 
     /// Puts the new session in the place of the old one.
@@ -86,4 +133,47 @@ impl RequestState {
         self.rejected = None;
         Ok(())
     }
+}
+
+/// Whether a login over the session was first.
+fn has_succeeded(dead: &Dead) -> bool {
+    dead.reason == Rejected::Succeeded
+}
+
+/// The keys that what is taken over from a session has passed through. `None` if they are more than a trail can name.
+fn trail((old, opened_with): Predecessor<'_>) -> Option<KeyTrail> {
+    let mut keys = old.keys.clone();
+    let fits = opened_with.is_none_or(|key| keys.add(key));
+    fits.then_some(keys)
+}
+
+/// Gives the new session the entries of the old one, and its key trail, if that was the same user's or anonymous.
+/// Tells whether they were dropped, because they did not fit.
+fn inherit(
+    record: Record,
+    predecessor: Option<Predecessor<'_>>,
+    service: &Service,
+) -> Result<(Record, bool), SessionInsertError> {
+    let predecessor = predecessor.filter(|(old, _)| {
+        let same = match &old.login {
+            None => service.login.anonymous_entries == AnonymousEntries::Keep,
+            Some(_) => old.subject() == record.subject(),
+        };
+        same && !old.entries.is_empty()
+    });
+    if let Some((old, opened_with)) = predecessor
+        && let Some(keys) = trail((old, opened_with))
+        && let Some(entries) = before_login::inherited(old, &record.entries)
+    {
+        let with_entries = Record {
+            entries,
+            keys,
+            ..record.clone()
+        };
+        if service.room.admit(with_entries.longest_len()).is_ok() {
+            return Ok((with_entries, false));
+        }
+    }
+    service.room.admit(record.longest_len())?;
+    Ok((record, predecessor.is_some()))
 }
