@@ -105,6 +105,26 @@ pub(crate) struct Rules<'a> {
     pub(crate) now: UnixMillis,
 }
 
+#[cfg(test)]
+impl<'a> Rules<'a> {
+    /// As by default: with keys of which none is revoked, and for any client.
+    pub(crate) fn plain(list: &'a List, lifetimes: &'a Lifetimes, now: UnixMillis) -> Self {
+        Self {
+            list,
+            lifetimes,
+            ring: Guard::from_inner(Arc::default()),
+            accept_older: false,
+            room: CookieRoom {
+                overhead: 100,
+                max_bytes: 3584,
+                max_chunks: 1,
+            },
+            client: None,
+            now,
+        }
+    }
+}
+
 impl Rules<'_> {
     /// Lets an opened session through if it counts. The record of one that does not is returned: it can still be ended.
     pub(crate) fn admit(&self, opened: Opened, last_use: UnixMillis) -> Result<Live, Refused> {

@@ -1,9 +1,5 @@
 //! What a node says of a cookie: the rules that requests are judged by, on the node's own list.
 
-use std::sync::Arc;
-
-use arc_swap::Guard;
-
 use super::state::{Node, State};
 use super::{ALICE, Config, SUBJECT, Without, session_id};
 use crate::error::Rejected;
@@ -14,7 +10,6 @@ use crate::revoke::Spared;
 use crate::revoke::list::List;
 use crate::session::validity::{Freshness, Rules};
 use crate::time::{Class, Lifetimes, Limits, UnixMillis};
-use crate::wire::chunks::{CookieRoom, MAX_COOKIE};
 
 /// A session and the serial of one of its cookies.
 pub(super) type Cookie = (usize, u32);
@@ -161,17 +156,8 @@ impl State {
 fn judge(config: &Config, list: &List, now: UnixMillis, record: &Record) -> Verdict {
     let lifetimes = config.lifetimes();
     let rules = Rules {
-        client: None,
-        room: CookieRoom {
-            overhead: 0,
-            max_bytes: MAX_COOKIE,
-            max_chunks: 1,
-        },
-        list,
-        lifetimes: &lifetimes,
-        ring: Guard::from_inner(Arc::default()),
         accept_older: config.lacks(Without::CompleteSince),
-        now,
+        ..Rules::plain(list, &lifetimes, now)
     };
     match rules.judge(record, None, record.refreshed) {
         Ok(freshness) => Verdict::Counts(freshness),

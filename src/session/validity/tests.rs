@@ -9,12 +9,6 @@ use proptest::prelude::*;
 
 const NOW: UnixMillis = UnixMillis::from_secs(1_800_000_000);
 
-const ROOM: CookieRoom = CookieRoom {
-    overhead: 100,
-    max_bytes: 3584,
-    max_chunks: 1,
-};
-
 fn record(serial: u32, generation: u64, everyone: u64) -> Record {
     Record {
         id: SessionId::from_bytes([1; 16]),
@@ -39,17 +33,7 @@ fn record(serial: u32, generation: u64, everyone: u64) -> Record {
 }
 
 fn judge_at(list: &List, record: &Record, now: UnixMillis) -> Result<Freshness, Refusal> {
-    let lifetimes = Lifetimes::default();
-    Rules {
-        client: None,
-        list,
-        lifetimes: &lifetimes,
-        ring: Guard::from_inner(Arc::default()),
-        accept_older: false,
-        room: ROOM,
-        now,
-    }
-    .judge(record, None, record.refreshed)
+    Rules::plain(list, &Lifetimes::default(), now).judge(record, None, record.refreshed)
 }
 
 fn alice() -> SubjectKey {
@@ -197,15 +181,7 @@ fn who_logged_others_out_lives_unless_it_was_ended_otherwise() {
 fn the_second_check_refuses_a_superseded_cookie() {
     let list = List::default();
     let lifetimes = Lifetimes::default();
-    let rules = Rules {
-        client: None,
-        list: &list,
-        lifetimes: &lifetimes,
-        ring: Guard::from_inner(Arc::default()),
-        accept_older: false,
-        room: ROOM,
-        now: NOW,
-    };
+    let rules = Rules::plain(&list, &lifetimes, NOW);
     let record = record(0, 0, 0);
     assert!(rules.clear(&record, None).is_ok());
     list.join(&session_revocation(
