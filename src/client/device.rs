@@ -6,7 +6,6 @@
 //!    it, and nothing of the header itself.
 //! 3. Applications name a session otherwise if they like. That text goes through [`label`] too.
 
-use std::fmt;
 use std::net::IpAddr;
 
 /// The longest label in bytes.
@@ -40,12 +39,8 @@ impl ClientDevice {
     }
 }
 
-/// Shows nothing of who it is.
-impl fmt::Debug for ClientDevice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientDevice").finish_non_exhaustive()
-    }
-}
+// Shows nothing of who it is.
+redacted!(ClientDevice);
 
 /// A browser and a system that are known by name: `"Firefox on Linux"`.
 #[cfg(feature = "user-agent")]

@@ -11,8 +11,6 @@
 //! 5. The first four bytes of an id are unique in a ring, over keys that are in use and keys that
 //!    are gone, because sealed records remember the keys they passed through by them.
 
-use std::fmt;
-
 use zeroize::Zeroizing;
 
 use super::derive::{ACTIVITY, CIPHER, CSRF, LABEL};
@@ -72,16 +70,8 @@ impl Key {
     }
 }
 
-/// Shows the id and the times.
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key")
-            .field("id", &self.id)
-            .field("activate", &self.activate)
-            .field("retire", &self.retire)
-            .finish_non_exhaustive()
-    }
-}
+// Shows the id and the times.
+redacted!(Key: |it| id = it.id, activate = it.activate, retire = it.retire);
 
 /// The keys that seal and open cookies, and the ids of those that no longer do. Immutable.
 ///

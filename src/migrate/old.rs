@@ -172,16 +172,8 @@ impl ActixSessionCookie {
     }
 }
 
-/// Tells neither the key nor whose sessions they are.
-impl fmt::Debug for ActixSessionCookie {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ActixSessionCookie")
-            .field("name", &self.name)
-            .field("content", &self.content)
-            .field("until", &self.until)
-            .finish_non_exhaustive()
-    }
-}
+// Tells neither the key nor whose sessions they are.
+redacted!(ActixSessionCookie: |it| name = it.name, content = it.content, until = it.until);
 
 /// What an authentic cookie of actix-session holds.
 pub(crate) struct OldSession {

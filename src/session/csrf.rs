@@ -176,12 +176,8 @@ impl fmt::Display for CsrfToken {
     }
 }
 
-/// Shows no token: with the session's cookie it could be used.
-impl fmt::Debug for CsrfToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CsrfToken").finish_non_exhaustive()
-    }
-}
+// Shows no token: with the session's cookie it could be used.
+redacted!(CsrfToken);
 
 /// For an attribute between quotes of either kind, and for the text of an element.
 fn escaped(text: &str) -> String {

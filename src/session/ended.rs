@@ -8,7 +8,6 @@
 //!    the idle limit counts only where it is asked for, and from then on.
 //! 4. A known end comes before the doubt whether this node can know.
 
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -219,9 +218,5 @@ impl OpenSession {
     }
 }
 
-/// Shows nothing of the session.
-impl fmt::Debug for SessionEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionEnd").finish_non_exhaustive()
-    }
-}
+// Shows nothing of the session.
+redacted!(SessionEnd);

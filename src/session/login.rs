@@ -4,7 +4,6 @@
 //! place, and its row is written.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -323,14 +322,8 @@ pub struct LoggedIn {
     pub entries_dropped: bool,
 }
 
-/// Shows neither the user nor the entries.
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login")
-            .field("class", &self.class)
-            .finish_non_exhaustive()
-    }
-}
+// Shows neither the user nor the entries.
+redacted!(Login: |it| class = it.class);
 
 impl IntoFuture for Login {
     type Output = Result<LoggedIn, LoginError>;

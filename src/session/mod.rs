@@ -25,7 +25,6 @@ mod typed;
 pub(crate) mod validity;
 mod value;
 
-use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -320,18 +319,8 @@ impl Peek {
     }
 }
 
-/// Shows nothing of what the session holds.
-impl fmt::Debug for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session")
-            .field("status", &self.status())
-            .finish_non_exhaustive()
-    }
-}
+// Shows nothing of what the session holds.
+redacted!(Session: |it| status = it.status());
 
-/// Shows nothing of what the session holds.
-impl fmt::Debug for Peek {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Peek").finish_non_exhaustive()
-    }
-}
+// Shows nothing of what the session holds.
+redacted!(Peek);

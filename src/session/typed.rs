@@ -1,7 +1,5 @@
 //! One entry of a session as a type of the application's.
 
-use std::fmt;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -127,12 +125,5 @@ impl<T: SessionData> Drop for TypedSession<T> {
     }
 }
 
-/// Shows nothing of what the session holds.
-impl<T: SessionData> fmt::Debug for TypedSession<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TypedSession")
-            .field("name", &T::NAME)
-            .field("is_changed", &self.is_changed)
-            .finish_non_exhaustive()
-    }
-}
+// Shows nothing of what the session holds.
+redacted!(TypedSession<T: SessionData>: |it| name = T::NAME, is_changed = it.is_changed);

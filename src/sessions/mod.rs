@@ -23,7 +23,6 @@ mod move_in;
 mod opener;
 mod token_cache;
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -367,13 +366,8 @@ impl Sessions {
     }
 }
 
-/// Tells which they are. All that they hold would be a line for every revocation.
-impl fmt::Debug for Sessions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let binding = &self.engine.service.binding;
-        f.debug_struct("Sessions")
-            .field("cookie", &binding.cookie)
-            .field("audience", &binding.names.audience)
-            .finish_non_exhaustive()
-    }
-}
+// Tells which they are. All that they hold would be a line for every revocation.
+redacted!(Sessions: |it|
+    cookie = it.engine.service.binding.cookie,
+    audience = it.engine.service.binding.names.audience
+);

@@ -17,7 +17,7 @@ use crate::house::{BINARY, House, is_word};
 /// The rooms, from the ground up.
 const FLOORS: &[&[&str]] = &[
     // Values.
-    &["ids", "lock", "next_path", "random", "time"],
+    &["ids", "lock", "next_path", "random", "redacted", "time"],
     // Errors, and what reports them.
     &["error", "file", "observe"],
     // What a cookie says, how it is laid out, keys.

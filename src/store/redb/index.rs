@@ -209,14 +209,8 @@ impl SessionIndex for RedbIndex {
     }
 }
 
-/// The file.
-impl std::fmt::Debug for RedbIndex {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedbIndex")
-            .field("path", &self.file.path())
-            .finish_non_exhaustive()
-    }
-}
+// The file.
+redacted!(RedbIndex: |it| path = it.file.path());
 
 #[cfg(test)]
 mod tests {

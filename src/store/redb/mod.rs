@@ -15,7 +15,6 @@ mod index;
 mod rows;
 mod shared;
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -161,13 +160,7 @@ impl Journal for Redb {
     }
 }
 
-impl fmt::Debug for Redb {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redb")
-            .field("path", &self.file.path())
-            .finish_non_exhaustive()
-    }
-}
+redacted!(Redb: |it| path = it.file.path());
 
 #[cfg(test)]
 mod tests {

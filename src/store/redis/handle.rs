@@ -5,7 +5,6 @@
 //!    follower compares everything.
 //! 3. A call that waits for replicas waits over the connection that it was made on.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -199,12 +198,5 @@ impl Redis {
     }
 }
 
-/// Neither user nor password.
-impl fmt::Debug for Redis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis")
-            .field("server", self.server())
-            .field("list", &self.list)
-            .finish_non_exhaustive()
-    }
-}
+// Neither user nor password.
+redacted!(Redis: |it| server = it.server(), list = it.list);

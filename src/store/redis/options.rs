@@ -1,7 +1,6 @@
 //! How a [`Redis`] is opened: what can be checked without asking the server, and for tools, whether
 //! there is such a list at all.
 
-use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -52,15 +51,8 @@ pub struct RedisOptions {
     random: Arc<dyn Random>,
 }
 
-/// The URL may hold a password, too.
-impl fmt::Debug for RedisOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisOptions")
-            .field("list", &self.list)
-            .field("replicas", &self.replicas)
-            .finish_non_exhaustive()
-    }
-}
+// The URL may hold a password, too.
+redacted!(RedisOptions: |it| list = it.list, replicas = it.replicas);
 
 impl Redis {
     /// The list called `list` on the server at `url`: `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or

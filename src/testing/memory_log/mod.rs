@@ -9,7 +9,6 @@ mod entries;
 mod server;
 
 use std::collections::hash_map::RandomState;
-use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -176,12 +175,8 @@ impl Clone for MemoryLog {
     }
 }
 
-/// Which kind it is. All that it holds would be a line for every revocation.
-impl fmt::Debug for MemoryLog {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryLog").finish_non_exhaustive()
-    }
-}
+// Which kind it is. All that it holds would be a line for every revocation.
+redacted!(MemoryLog);
 
 impl From<MemoryLog> for Store {
     fn from(log: MemoryLog) -> Self {
