@@ -35,7 +35,6 @@ const SILENCE: Duration = Duration::from_secs(8);
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// A node's way to a store that others write to.
-#[derive(Debug)]
 pub(super) struct Driver {
     /// Itself, for tasks: they must not keep it.
     this: Weak<Self>,

@@ -25,7 +25,6 @@ use crate::time::{SKEW, UnixMillis};
 /// How many entries at or below `since` one call drops at the most, so that nobody waits long.
 const DROPPED_AT_ONCE: usize = 256;
 
-#[derive(Debug)]
 pub(crate) struct AnonymousList {
     entries: Table<SessionId, SessionEntry, BuildHasherDefault<IdHasher>>,
     /// Who writes locks it first, so that it and the table agree. Who reads does not need it.

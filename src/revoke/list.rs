@@ -24,7 +24,6 @@ use crate::revoke::table::{IdHasher, Size, Table};
 use crate::time::{SKEW, UnixMillis, millis};
 
 /// The join of all revocations that this node knows of.
-#[derive(Debug)]
 pub(crate) struct List {
     sessions: Table<SessionId, SessionEntry, BuildHasherDefault<IdHasher>>,
     anonymous: AnonymousList,

@@ -5,7 +5,6 @@
 //!    attempt; an `Err` says that other nodes may not know yet.
 //! 3. While a raise of a generation is outstanding its target is marked: logged out on this node.
 
-use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -27,7 +26,7 @@ const MEASURE: Duration = Duration::from_secs(1);
 pub(crate) type Attempt<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
 /// What a node needs of what stands behind its list.
-pub(crate) trait Backend: Send + Sync + fmt::Debug {
+pub(crate) trait Backend: Send + Sync {
     /// Tells the store what holds here already, and what that came to here. What it does not take is told again.
     fn publish(&self, revocation: Revocation, here: Published) -> Attempt<Published>;
 
@@ -51,7 +50,6 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
     fn status(&self) -> ListState;
 }
 
-#[derive(Debug)]
 pub(crate) struct Node {
     list: Arc<List>,
     /// `None` where the list is the store: then it is always complete.

@@ -15,7 +15,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::error::StoreError;
 
-#[derive(Debug)]
 pub(crate) struct Worker {
     handle: Handle,
     /// Revocations under way; not the loops that run for ever.

@@ -25,7 +25,6 @@ const BEFORE: [u8; 51] =
     *b"\0\0\0\x0esealed-session\0\0\0\x01.\0\0\0\x10................\0\0\0\x04....";
 
 /// What all tokens of one cookie are bound to.
-#[derive(Debug)]
 pub(crate) struct Binding {
     pub(crate) cookie: String,
     /// The subjects of the application, and its audience.

@@ -15,7 +15,6 @@ use crate::ids::SubjectKey;
 const PLACES: usize = 1 << 14;
 
 /// The subjects of one application.
-#[derive(Debug)]
 pub(crate) struct Names {
     pub(crate) audience: String,
     /// A hash of each pair that fits. Nobody outside can compute or guess it: it is std's, keyed with a secret

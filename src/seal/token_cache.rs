@@ -17,7 +17,6 @@
 //!    whose key has retired, goes within two minutes. The text, which is a session to whoever holds it, is erased. The
 //!    record is freed like that of any request, which may hold it at that moment.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
@@ -256,14 +255,6 @@ impl CacheSlot {
     /// For those who can wait. Nobody holds it for longer than a comparison and a look into the ring take.
     fn lock(&self) -> MutexGuard<'_, SlotContent> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// How much there is, and nothing of what it is.
-impl fmt::Debug for TokenCache {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = self.bytes.load(Ordering::Relaxed);
-        write!(f, "TokenCache({bytes} bytes)")
     }
 }
 

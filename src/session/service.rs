@@ -24,7 +24,6 @@ use crate::session::validity::Rules;
 use crate::time::{Class, Clock, Lifetimes, SKEW, UnixMillis};
 use crate::wire::chunks::{CookieRoom, TooLarge};
 
-#[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) node: Node,
     pub(crate) keys: ArcSwap<KeyRing>,

@@ -16,7 +16,6 @@ use crate::seal::{self, Binding, Opened, Refused, TokenCache};
 use crate::session::service::Service;
 use crate::time::UnixMillis;
 
-#[derive(Debug)]
 pub(super) struct Engine {
     pub(super) service: Arc<Service>,
     /// The cookie that is read and written.
@@ -56,7 +55,6 @@ impl Engine {
 }
 
 /// A name of a cookie that sessions are read from.
-#[derive(Debug)]
 pub(crate) struct Scope {
     pub(crate) template: Template,
     pub(crate) binding: Binding,

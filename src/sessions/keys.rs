@@ -24,7 +24,6 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The key file, and when to look at it.
-#[derive(Debug)]
 pub(super) struct Watch {
     file: Mutex<KeyWatch>,
     /// Why the file's current ring could not be loaded, if so. Kept apart from the file, which is locked

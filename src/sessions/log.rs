@@ -16,7 +16,6 @@ use crate::time::Clock;
 /// Lines a second.
 const LIMIT: u64 = 10;
 
-#[derive(Debug)]
 pub(crate) struct Log {
     clock: Arc<dyn Clock>,
     /// Apart from troubles: anyone can bring about a refusal, which must not crowd out a trouble's line.

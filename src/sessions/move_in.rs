@@ -37,7 +37,6 @@ const UNREAD: Duration = Duration::from_secs(60);
 pub(super) type Plan = ActixSessionCookie;
 
 /// A cookie whose sessions move in.
-#[derive(Debug)]
 pub(super) struct Moving {
     cookie: ActixSessionCookie,
     /// The Set-Cookie value that removes it; none if our cookie takes its place.

@@ -27,8 +27,10 @@ use crate::time::UnixMillis;
 /// assert!(list.is_empty());
 /// ```
 #[doc(hidden)]
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct RevocationList(List);
+
+redacted!(RevocationList);
 
 impl RevocationList {
     /// Joins one revocation in, and says whether it was news.

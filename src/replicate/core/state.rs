@@ -24,7 +24,6 @@ pub(crate) const ATTEMPT: Duration = Duration::from_secs(3);
 pub(super) const BATCH: usize = 1000;
 
 /// A node's replication. [`on`](Self::on) is what it does.
-#[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct Core {
     pub(super) list: Arc<List>,

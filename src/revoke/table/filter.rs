@@ -28,7 +28,6 @@ impl Hasher for IdHasher {
 /// optimised.
 type Page = [AtomicU64; 512];
 
-#[derive(Debug)]
 pub(super) struct Filter {
     /// Made with the first key.
     pages: OnceLock<Box<[Page]>>,

@@ -56,7 +56,6 @@ impl Size {
 }
 
 /// Entries by key.
-#[derive(Debug)]
 pub(super) struct Table<K: Eq + Hash, E, S: BuildHasher + Clone> {
     filter: Filter,
     packed: DashMap<K, Packed, S>,

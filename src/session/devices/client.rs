@@ -22,7 +22,6 @@ const MOST_USES: usize = 1_000;
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// The index, where it is turned on.
-#[derive(Debug)]
 pub(crate) struct Devices {
     pub(super) client: Arc<IndexClient>,
     pub(crate) settings: DeviceSettings,
@@ -33,7 +32,6 @@ pub(crate) struct Devices {
 }
 
 /// The index, and whether it can be used: what work that outlives a request needs.
-#[derive(Debug)]
 pub(super) struct IndexClient {
     pub(super) index: Arc<dyn SessionIndex>,
     /// Whether the last call failed, and that was said.

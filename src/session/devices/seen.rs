@@ -63,13 +63,6 @@ impl SeenSessions {
     }
 }
 
-/// Says nothing of who was seen.
-impl std::fmt::Debug for SeenSessions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SeenSessions")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

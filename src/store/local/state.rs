@@ -29,7 +29,6 @@ use crate::time::{Clock, UnixMillis};
 /// How often the log may say that anonymous sessions were ended to make room.
 const QUIET: Duration = Duration::from_secs(60);
 
-#[derive(Debug)]
 pub(super) struct LocalState {
     pub(super) list: Arc<List>,
     pub(super) clock: Arc<dyn Clock>,

@@ -18,7 +18,6 @@ use crate::revoke::worker::outcome;
 use crate::revoke::{Announcement, Journal, Revocation, Target};
 use crate::time::{Clock, UnixMillis};
 
-#[derive(Debug)]
 pub(super) struct LocalStore {
     pub(super) state: Arc<LocalState>,
     /// None where nothing is durable, and while dropping.

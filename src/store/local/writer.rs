@@ -38,7 +38,6 @@ const LEAST_GROWTH: u64 = 4 << 20;
 /// A job, and where its outcome is awaited.
 pub(super) type Task = (Job, oneshot::Sender<Result<(), StoreError>>);
 
-#[derive(Debug)]
 pub(super) struct Writer {
     state: Arc<LocalState>,
     journal: Box<dyn Journal>,
