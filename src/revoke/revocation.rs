@@ -338,20 +338,18 @@ mod tests {
         let spared = proptest::option::of((0..2u8, 0..4u64));
         (0..5u8, 0..2u8, 0..4u32, 0..4u64, 0..4u64, 0..3u64, spared).prop_map(
             |(kind, id, serial, from, until, created, spared)| {
+                let id = SessionId::from_bytes([id; 16]);
                 let (generation, until) = (Generation::new(from), UnixMillis::new(until));
                 let entry = SessionEntry::new(Serial::new(serial), UnixMillis::new(from), until);
                 match kind {
-                    0 => Revocation::Session {
-                        id: SessionId::from_bytes([id; 16]),
-                        entry,
-                    },
+                    0 => Revocation::Session { id, entry },
                     1 => Revocation::AnonymousSession {
-                        id: SessionId::from_bytes([id; 16]),
+                        id,
                         created: UnixMillis::new(created),
                         entry,
                     },
                     2 => Revocation::Subject {
-                        key: SubjectKey::from_bytes([id; 16]),
+                        key: SubjectKey::from_bytes(*id.as_bytes()),
                         entry: match spared {
                             None => SubjectEntry::new(generation, until),
                             Some((session, least)) => {
