@@ -25,5 +25,5 @@ pub(crate) mod token_cache;
 pub(crate) use binding::{Binding, check_audience};
 pub(crate) use open::{Opened, open};
 pub(crate) use refusal::{Refusal, Refused, Standing};
-pub(crate) use sealing::{Appointed, Cleared, Judge, Sealed, seal};
+pub(crate) use sealing::{Appointed, Cleared, Judge, SealError, Sealed, seal};
 pub(crate) use token_cache::TokenCache;

@@ -43,23 +43,33 @@ impl Sealed {
     }
 }
 
-/// Seals `record` with `key` at the time `now`, under a fresh nonce. `refused` makes the error for a key that cannot seal.
-pub(crate) fn seal<E: From<TooLarge> + From<RandomError>>(
+/// Why a record was not sealed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SealError {
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    #[error("key {0} cannot seal")]
+    Cipher(KeyId),
+}
+
+/// Seals `record` with `key` at the time `now`, under a fresh nonce.
+pub(crate) fn seal(
     proof: &<Judge as Appointed>::Proof<'_>,
     key: &Key,
     binding: &Binding,
     room: CookieRoom,
     now: UnixMillis,
     random: &dyn Random,
-    refused: impl Fn(KeyId) -> E,
-) -> Result<Sealed, E> {
+) -> Result<Sealed, SealError> {
     let record = proof.record();
     let head = Head {
         version: VERSION,
         key: key.id(),
         sealed_at: Minutes::at(now),
     };
-    let refused = || refused(key.id());
+    let refused = || SealError::Cipher(key.id());
     let nonce = random::bytes(random)?;
     let write = |to: &mut Vec<u8>| record.write(now, to);
     let token = Envelope::new(head, nonce, record.usual_len(), write);

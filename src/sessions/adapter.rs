@@ -12,6 +12,7 @@ use crate::client::{ClientDevice, ClientFingerprint};
 use crate::error::StoreError;
 use crate::ids::KeyId;
 use crate::random::RandomError;
+use crate::seal::SealError;
 use crate::session::{NotWritable, Session, TooLarge};
 
 /// The parts of a request's head that a session is found by.
@@ -203,4 +204,14 @@ pub enum CommitError {
     /// A write, a login or a renewal on a node whose list cannot be trusted any more. What was written is lost.
     #[error("the revocation list cannot be trusted at the moment")]
     Stale,
+}
+
+impl From<SealError> for CommitError {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::TooLarge(error) => Self::TooLarge(error),
+            SealError::Random(error) => Self::Random(error),
+            SealError::Cipher(key) => Self::Cipher(key),
+        }
+    }
 }

@@ -236,7 +236,6 @@ impl Engine {
             self.service.room,
             now,
             &*self.service.random,
-            CommitError::Cipher,
         )?;
         self.service.saw(&record, &key.id(), device);
         Ok(self.render(&record, &sealed, ticket, now))
