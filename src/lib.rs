@@ -113,6 +113,7 @@
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// First: a macro is known only behind its definition.
 #[macro_use]
 mod redacted;
 

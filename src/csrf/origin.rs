@@ -3,8 +3,7 @@
 /// A host is compared without regard to case; a port that is not there is its scheme's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Origin {
-    /// The port of its scheme, which tells http from https.
-    default_port: u16,
+    scheme: &'static str,
     host: String,
     port: u16,
 }
@@ -13,13 +12,13 @@ impl Origin {
     /// `None` for what is none of http or https, and for what has more than an origin: a path, a user.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let text = str::from_utf8(bytes).ok()?.to_ascii_lowercase();
-        let (default_port, rest) = match text.strip_prefix("https://") {
-            Some(rest) => (443, rest),
-            None => (80, text.strip_prefix("http://")?),
+        let (scheme, rest) = match text.strip_prefix("https://") {
+            Some(rest) => ("https", rest),
+            None => ("http", text.strip_prefix("http://")?),
         };
-        let (host, port) = host_and_port(rest, default_port)?;
+        let (host, port) = host_and_port(rest, default_port(scheme))?;
         Some(Self {
-            default_port,
+            scheme,
             host: host.to_owned(),
             port,
         })
@@ -29,7 +28,14 @@ impl Origin {
     /// nobody knows behind a proxy, so a port that is not named is this origin's default.
     pub(super) fn is_of(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
-        host_and_port(&host, self.default_port) == Some((self.host.as_str(), self.port))
+        host_and_port(&host, default_port(self.scheme)) == Some((self.host.as_str(), self.port))
+    }
+}
+
+fn default_port(scheme: &str) -> u16 {
+    match scheme {
+        "https" => 443,
+        _ => 80,
     }
 }
 

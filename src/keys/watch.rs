@@ -305,6 +305,22 @@ mod tests {
         assert!(matches!(bench.watch.poll(later), Ok(Some(_))));
     }
 
+    #[cfg(feature = "metrics")]
+    #[test]
+    fn a_problem_is_counted_once_however_often_it_is_looked_at() {
+        let mut bench = bench();
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let counted = |bench: &mut Bench| {
+            metrics::with_local_recorder(&recorder, || bench.watch.poll(now()).unwrap_err());
+            recorder.handle().render()
+        };
+        for (content, times) in [("not toml", 1), ("not toml", 1), ("nor this", 2)] {
+            bench.write(content);
+            let line = format!("key_reloads_total{{outcome=\"broken\"}} {times}\n");
+            assert!(counted(&mut bench).contains(&line), "{content}");
+        }
+    }
+
     #[test]
     fn a_failed_edit_is_no_change() {
         let mut bench = bench();

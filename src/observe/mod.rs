@@ -47,7 +47,7 @@ pub(crate) fn describe() {
     }
 }
 
-/// What a counter without a label counts happened so many times.
+/// Adds to a counter that has no label.
 pub(crate) fn count(counter: &'static str, times: usize) {
     sink::add(counter, &[], times as u64);
 }

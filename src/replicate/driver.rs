@@ -195,12 +195,9 @@ impl Backend for Driver {
     }
 
     fn finish(self: Arc<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let this = self.this.clone();
         Box::pin(async move {
-            while let Some(driver) = this.upgrade()
-                && driver.status().outstanding > 0
-            {
-                driver.happens(Event::Closing);
+            while self.status().outstanding > 0 {
+                self.happens(Event::Closing);
                 tokio::time::sleep(AGAIN).await;
             }
         })

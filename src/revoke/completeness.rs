@@ -84,7 +84,8 @@ impl Completeness {
     }
 }
 
-/// What is known now. One writer changes it, what follows the store, and who reads never waits for that.
+/// What is known now. Only what follows the store changes it, so a change takes no lock; who reads
+/// never waits.
 #[derive(Debug, Default)]
 pub(crate) struct SharedCompleteness(ArcSwap<Completeness>);
 

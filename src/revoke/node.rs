@@ -37,7 +37,8 @@ pub(crate) trait Backend: Send + Sync {
     /// Reads from the store what a login needs, joined with what this node knows.
     fn read(&self, subjects: Vec<SubjectKey>) -> Attempt<Reading>;
 
-    /// Joins all that the store knows of a session into the list, and returns since when it knows of sessions.
+    /// Joins all that the store knows of a session into the list, and returns since when it is believed of
+    /// sessions: of all where the list is the store.
     fn find(&self, session: SessionId, subjects: Vec<SubjectKey>) -> Attempt<UnixMillis>;
 
     /// Forgets what has expired, in the list and in the store.
@@ -56,6 +57,7 @@ pub(crate) struct Node {
     completeness: Option<Arc<SharedCompleteness>>,
     backend: Arc<dyn Backend>,
     clock: Arc<dyn Clock>,
+    /// Lives as long as the sessions: it looks at the key file, too.
     worker: Arc<Worker>,
 }
 

@@ -79,37 +79,16 @@ impl Revocation {
         }
     }
 
+    /// Whether a store may take it whose clock says `now`.
+    ///
     /// # Errors
-    /// When it refuses anonymous sessions that begin in the future, by a store's clock that says `now`.
+    /// When it refuses anonymous sessions that begin in the future.
     pub(crate) fn check(&self, now: UnixMillis) -> Result<(), StoreError> {
         match self {
             Self::Anonymous { since } if *since > now + SKEW => {
                 Err(StoreError::since_ahead(*since, now))
             }
             _ => Ok(()),
-        }
-    }
-
-    /// The session that it concerns, if it is one.
-    #[cfg(any(test, feature = "redis", feature = "testing"))]
-    pub(crate) fn session(&self) -> Option<(SessionId, SessionEntry)> {
-        match *self {
-            Self::Session { id, entry } | Self::AnonymousSession { id, entry, .. } => {
-                Some((id, entry))
-            }
-            Self::Subject { .. } | Self::Everyone { .. } | Self::Anonymous { .. } => None,
-        }
-    }
-
-    /// As [`SubjectEntry::kept`], if it is a subject's.
-    #[cfg(any(test, feature = "redis", feature = "testing"))]
-    pub(crate) fn kept(self, longest: Duration) -> Self {
-        match self {
-            Self::Subject { key, entry } => Self::Subject {
-                key,
-                entry: entry.kept(longest),
-            },
-            other => other,
         }
     }
 
@@ -158,6 +137,31 @@ impl Revocation {
             Self::Subject { key, .. } => EntryKey::Subject(key),
             Self::Everyone { .. } => EntryKey::Everyone,
             Self::Anonymous { .. } => EntryKey::Anonymous,
+        }
+    }
+}
+
+/// What a shared store needs to know of it.
+#[cfg(any(test, feature = "redis", feature = "testing"))]
+impl Revocation {
+    /// The session that it concerns, with its entry, if it concerns one.
+    pub(crate) fn session(&self) -> Option<(SessionId, SessionEntry)> {
+        match *self {
+            Self::Session { id, entry } | Self::AnonymousSession { id, entry, .. } => {
+                Some((id, entry))
+            }
+            Self::Subject { .. } | Self::Everyone { .. } | Self::Anonymous { .. } => None,
+        }
+    }
+
+    /// As [`SubjectEntry::kept`], if it is a subject's.
+    pub(crate) fn kept(self, longest: Duration) -> Self {
+        match self {
+            Self::Subject { key, entry } => Self::Subject {
+                key,
+                entry: entry.kept(longest),
+            },
+            other => other,
         }
     }
 }

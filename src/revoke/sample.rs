@@ -1,4 +1,4 @@
-//! Revocations as tests begin with them: each number is another session, or another subject.
+//! Revocations as tests and the conformance suite begin with them: each number is another session, or another subject.
 
 use crate::ids::{SessionId, SubjectKey};
 use crate::revoke::revocation::{Revocation, SessionEntry};

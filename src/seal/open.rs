@@ -47,15 +47,16 @@ pub(crate) fn open(
     now: UnixMillis,
 ) -> Result<Opened, Refused> {
     let decrypted = decrypt(text, chunks, ring, binding, now)?;
-    // The clock comes first: that such a session may count later matters more.
-    decrypted.check(now)?;
+    // The clock comes first: what may count later is not called worthless. Revoked keys that it passed through are for
+    // the rules to judge.
+    decrypted.check_clock(now)?;
     decrypted.plausible(&binding.names)
 }
 
 impl Opened {
     /// Checks once more what may turn out otherwise the next time that the token comes.
     pub(super) fn recheck(self, now: UnixMillis) -> Result<Self, Refused> {
-        self.0.check(now)?;
+        self.0.check_clock(now)?;
         Ok(self)
     }
 
@@ -80,7 +81,7 @@ impl Opened {
 
 impl Decrypted {
     /// Refuses what is from a time that has not come.
-    fn check(&self, now: UnixMillis) -> Result<(), Refused> {
+    fn check_clock(&self, now: UnixMillis) -> Result<(), Refused> {
         let Self { record, key, .. } = self;
         if is_ahead(record, now) {
             return Err(Refused {

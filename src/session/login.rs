@@ -19,7 +19,8 @@ use crate::record::{
 use crate::session::devices::Place;
 use crate::session::error::{ConfirmError, LoginError, SessionInsertError};
 use crate::session::observer::{LogoutScope, PendingLogout, SessionEvent};
-use crate::session::service::{EndingSession, Service};
+use crate::session::service::Service;
+use crate::session::state::PredecessorEnd;
 use crate::session::{Session, value};
 use crate::time::Class;
 
@@ -239,7 +240,7 @@ impl Login {
             let logout = service.observer.logout_by(&old, LogoutScope::This);
             (old, logout)
         });
-        for (ending, counted) in begun.endings {
+        for PredecessorEnd { ending, counted } in begun.endings {
             if let Err(error) = service.finish(ending).await
                 && counted
             {
@@ -277,13 +278,16 @@ impl Login {
 }
 
 /// Ends the sessions that make room for the new one: without their end there is no login.
-fn evictions(place: &Place<'_>, new: &Record, service: &Service) -> Vec<(EndingSession, bool)> {
+fn evictions(place: &Place<'_>, new: &Record, service: &Service) -> Vec<PredecessorEnd> {
     let scope = LogoutScope::Evicted { by: new.id };
     let observer = &service.observer;
     let end = |&session| {
         let logout = observer.logout(Some(session), new.subject(), scope);
         let ending = service.ending(service.end_by_id(session), Some(logout));
-        (ending, true)
+        PredecessorEnd {
+            ending,
+            counted: true,
+        }
     };
     place.evicting.iter().map(end).collect()
 }

@@ -282,7 +282,7 @@ impl Session {
         step(&mut lock(&self.shared.state))
     }
 
-    /// Runs a step that reads. The response then depends on the session.
+    /// Runs a step that looks at the session, so that the response depends on it.
     fn look<T>(&self, step: impl FnOnce(&mut RequestState) -> T) -> T {
         self.with(|state| {
             state.looked = true;

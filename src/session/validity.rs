@@ -15,7 +15,7 @@
 //!    write to it would be an error;
 //! 7. at loading, where the settings say so: its login came from a client that looked otherwise. To another request it
 //!    may still count;
-//! 8. the key that sealed it, or one that it passed through, was revoked;
+//! 8. the key that sealed it, or one that it passed through, was revoked. This is looked at before all others;
 //! 9. a generation that it carries lies further ahead than the list and the clock can explain. The clock may be wrong,
 //!    so the browser keeps the cookie.
 
@@ -103,26 +103,6 @@ pub(crate) struct Rules<'a> {
     /// What the request's client looks like, where it has to be that of the login.
     pub(crate) client: Option<ClientFingerprint>,
     pub(crate) now: UnixMillis,
-}
-
-#[cfg(test)]
-impl<'a> Rules<'a> {
-    /// As by default: with keys of which none is revoked, and for any client.
-    pub(crate) fn plain(list: &'a List, lifetimes: &'a Lifetimes, now: UnixMillis) -> Self {
-        Self {
-            list,
-            lifetimes,
-            ring: Guard::from_inner(Arc::default()),
-            accept_older: false,
-            room: CookieRoom {
-                overhead: 100,
-                max_bytes: 3584,
-                max_chunks: 1,
-            },
-            client: None,
-            now,
-        }
-    }
 }
 
 impl Rules<'_> {
@@ -216,7 +196,8 @@ impl Rules<'_> {
             && self.judge_generations(record).is_ok()
     }
 
-    /// Whether the record is of its session's newest cookie or the one before, if that counts.
+    /// Whether the record is of its session's newest cookie or the one before, if that counts. `key` sealed it; there is none
+    /// if it is new or moves in, or if its key is looked at elsewhere.
     ///
     /// # Errors
     /// Why it does not.

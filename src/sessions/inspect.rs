@@ -88,6 +88,7 @@ pub fn token(
     let opened = seal::open(&token, chunks, keys, &binding, now);
     let opened = opened.map_err(|refused| refused.refusal.reason)?;
     let record = opened.record();
+    // As the rules judge, which need a list.
     if record.keys.iter().any(|key| keys.is_revoked(key)) {
         return Err(Rejected::RevokedKey);
     }

@@ -91,19 +91,18 @@ impl Watch {
         replace: impl FnOnce(KeyRing),
     ) -> Result<(), ConfigError> {
         let mut file = lock(&self.file);
-        let looked = file.poll(now).map(|changed| {
-            if let Some(ring) = changed {
-                observe::keys_reloaded("changed");
-                tracing::info!("the key file has changed and is in use");
-                // Under the lock, so that of two looks at once the later one's ring stays.
-                replace(ring);
-            }
-        });
-        tell_loose(&mut file);
-        self.modified.store(file.modified().map(Arc::new));
+        let looked = file.poll(now);
         let problem = looked.as_ref().err().cloned();
         self.problem.store(problem.map(Arc::new));
-        looked
+        self.modified.store(file.modified().map(Arc::new));
+        tell_loose(&mut file);
+        if let Some(ring) = looked? {
+            observe::keys_reloaded("changed");
+            tracing::info!("the key file has changed and is in use");
+            // Under the lock, so that of two looks at once the later one's ring stays.
+            replace(ring);
+        }
+        Ok(())
     }
 }
 
@@ -116,7 +115,7 @@ fn tell_loose(file: &mut KeyWatch) {
     }
 }
 
-/// Waits until it is time for another look. A bell is remembered until it is heard; rung twice it is heard once.
+/// Waits until it is time for another look. A ring is remembered until it is heard; two are heard as one.
 async fn wait(bell: &Notify) {
     tokio::time::sleep(PAUSE).await;
     // Rung or not, it is time.

@@ -34,7 +34,7 @@ impl<'r> Reader<'r> {
         Some(*array)
     }
 
-    /// Eight bytes, the highest first. Not postcard's, but of the records of revocations.
+    /// Eight bytes, the highest first: not postcard's form, but that of stored revocations.
     pub(crate) fn be_u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_be_bytes)
     }

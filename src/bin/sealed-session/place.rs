@@ -86,7 +86,7 @@ impl StoreArgument {
         }
     }
 
-    /// Opens a list that is to be written to. A file that is missing is made, and named.
+    /// Opens a list that is to be written to. A file that is missing is made, and its path returned.
     pub fn open_or_create(&self, list: &ListName) -> Result<(Store, Option<&str>), Failure> {
         Ok(match self {
             Self::Server(url) => (Redis::open(url.as_str(), name(list)?)?.into(), None),

@@ -9,6 +9,8 @@
 //! 4. What may count again, as after an attestation, is not shown and not dropped.
 //! 5. A row that is being evicted is that of a session until its end is published.
 
+use arc_swap::Guard;
+
 use super::facts;
 use super::labels::Labels;
 use super::listed::ListedSession;
@@ -42,10 +44,17 @@ pub(super) struct RowJudge<'a> {
 
 impl<'a> RowJudge<'a> {
     pub(super) fn new(service: &'a Service, subject: SubjectKey) -> Self {
+        let labels = service.labels();
+        // A row and its label are judged by one ring.
+        let ring = Guard::from_inner(labels.ring());
+        let rules = Rules {
+            ring,
+            ..service.rules(service.now())
+        };
         Self {
             service,
-            labels: service.labels(),
-            rules: service.rules(service.now()),
+            labels,
+            rules,
             subject,
         }
     }

@@ -134,6 +134,7 @@ impl Service {
                 JudgedRow::Hidden | JudgedRow::Doubtful => (),
             }
         }
+        // Labels under the key that seals now. Nobody waits for them.
         for row in relabelled {
             let update = IndexUpdate {
                 row: Some(row),

@@ -25,14 +25,11 @@ impl RequestState {
         // the store is harmless, and ends one that was only renewed.
         self.still_counts(service);
         let (dead, obstacle) = (self.dead(), self.obstacle());
-        match obstacle {
-            _ if dead.is_some_and(|dead| dead.reason == Rejected::Succeeded) => {
-                return Err(LogoutError::Succeeded);
-            }
-            Some(Obstacle::Unread | Obstacle::Untried) => {
-                return Err(LogoutError::MayLiveElsewhere);
-            }
-            _ => (),
+        if dead.is_some_and(|dead| dead.reason == Rejected::Succeeded) {
+            return Err(LogoutError::Succeeded);
+        }
+        if let Some(Obstacle::Unread | Obstacle::Untried) = obstacle {
+            return Err(LogoutError::MayLiveElsewhere);
         }
         let dead = dead.map(|dead| &dead.record);
         let record = self.presented().or(dead).cloned();

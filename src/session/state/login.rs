@@ -19,11 +19,17 @@ use crate::session::service::{EndingSession, Service, revocation};
 /// A login that only has to be installed.
 pub(crate) struct Begun {
     pub(crate) record: Arc<Record>,
-    /// The ends of sessions from before, and whether they counted until now: without the end of those there is no login.
-    pub(crate) endings: Vec<(EndingSession, bool)>,
+    pub(crate) endings: Vec<PredecessorEnd>,
     /// The session that counted until now, if a browser holds it.
     pub(crate) live: Option<Arc<Record>>,
     pub(crate) dropped: bool,
+}
+
+/// The end of a session that a login ends.
+pub(crate) struct PredecessorEnd {
+    pub(crate) ending: EndingSession,
+    /// Whether it counted until now: without its end there is no login.
+    pub(crate) counted: bool,
 }
 
 /// The session whose entries a login may take over, and the key that it was opened with.
@@ -88,14 +94,15 @@ impl RequestState {
 
     /// Ends what the request carried: the session that the handlers hold, and others, which they did not see, but which may
     /// count.
-    fn end_predecessors(&self, service: &Service) -> Vec<(EndingSession, bool)> {
+    fn end_predecessors(&self, service: &Service) -> Vec<PredecessorEnd> {
         let now = service.now();
         let mut endings = Vec::new();
         let mut end = |old: &Record, serial, counted, logout| {
             let revocation = revocation(old, serial, now);
             if revocation.until() > now {
                 service.unlist_record(old);
-                endings.push((service.ending(revocation, logout), counted));
+                let ending = service.ending(revocation, logout);
+                endings.push(PredecessorEnd { ending, counted });
             }
         };
         if let Some(old) = self.presented() {
@@ -105,6 +112,7 @@ impl RequestState {
         let dead = self.dead().filter(|dead| !has_succeeded(dead));
         for old in self.others.iter().chain(dead.map(|dead| &dead.record)) {
             // Somebody may have it still, such as the browser that it was copied from.
+            // For the audit log alone, so its own key does not matter.
             let counts = service.rules(now).check_open(old, None, now).is_ok();
             let logout = counts.then(|| service.observer.logout_by(old, LogoutScope::This));
             // First, so that a second login, which finds it succeeded, does not take it for a double click.

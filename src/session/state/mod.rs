@@ -32,6 +32,7 @@ use crate::session::validity::{Freshness, Live};
 use crate::time::UnixMillis;
 
 pub(crate) use close::Change;
+pub(crate) use login::PredecessorEnd;
 
 /// What has happened to the session in this request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -105,13 +105,17 @@ impl RequestState {
     /// that ended while the request ran it does not.
     pub(crate) fn start_over(&mut self) -> Result<(), NotWritable> {
         match &mut self.presence {
-            Err(absence) if absence.obstacle != Some(Obstacle::EndedMeanwhile) => {
-                absence.is_overridden = true;
+            _ if self.committed => Err(NotWritable::AlreadyCommitted),
+            Err(it) if it.obstacle == Some(Obstacle::EndedMeanwhile) => {
+                Err(NotWritable::EndedMeanwhile)
             }
-            Err(_) if !self.committed => return Err(NotWritable::EndedMeanwhile),
-            _ => (),
+            Err(_) if self.is_cross_site => Err(NotWritable::CrossSite),
+            Err(it) => {
+                it.is_overridden = true;
+                Ok(())
+            }
+            Ok(_) => self.writable(),
         }
-        self.writable()
     }
 
     fn is_purged(&self) -> bool {

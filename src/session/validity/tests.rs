@@ -9,6 +9,25 @@ use proptest::prelude::*;
 
 const NOW: UnixMillis = UnixMillis::from_secs(1_800_000_000);
 
+impl<'a> Rules<'a> {
+    /// As by default: with keys of which none is revoked, and for any client.
+    pub(crate) fn plain(list: &'a List, lifetimes: &'a Lifetimes, now: UnixMillis) -> Self {
+        Self {
+            list,
+            lifetimes,
+            ring: Guard::from_inner(Arc::default()),
+            accept_older: false,
+            room: CookieRoom {
+                overhead: 100,
+                max_bytes: 3584,
+                max_chunks: 1,
+            },
+            client: None,
+            now,
+        }
+    }
+}
+
 fn record(serial: u32, generation: u64, everyone: u64) -> Record {
     Record {
         id: SessionId::from_bytes([1; 16]),

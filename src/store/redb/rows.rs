@@ -15,6 +15,7 @@ use crate::index::{IndexRow, IndexRows};
 /// The rows of a subject.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct StoredRows {
+    /// As the index answers them; whether it is full is not said here.
     pub(super) found: IndexRows,
     /// Those that are not understood, as they are.
     kept: Vec<u8>,

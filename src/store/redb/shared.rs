@@ -100,7 +100,7 @@ impl SharedFile {
         });
         match &changed {
             Ok((is_changed, _)) => state.has_unflushed |= is_changed,
-            // Nothing was tried.
+            // Nothing was tried. If it counted as failed, the list would open the closed file anew.
             Err(StoreError::Closed) => (),
             Err(_) => state.failed = Some(Failed::Index),
         }

@@ -36,7 +36,7 @@ pub(super) struct StoredEntries {
 }
 
 impl StoredEntries {
-    /// None, of a list that is swept at `now`.
+    /// No entries, as if swept at `now`.
     pub(super) fn new(now: UnixMillis) -> Self {
         Self {
             last_sweep: now,
