@@ -1,6 +1,6 @@
 //! `Debug` of what must not be printed whole: it shows what is named here, and that there is more.
 
-/// `redacted!(Login: |it| class = it.class)` prints `Login { class: .., .. }`.
+/// `redacted!(Login: |it| class = it.class)` is the `Debug` of `Login`, and prints `Login { class: .., .. }`.
 macro_rules! redacted {
     ($name:ident) => {
         redacted!($name: |_it|);

@@ -57,8 +57,7 @@ pub enum Revocation {
 }
 
 impl Revocation {
-    /// When the entry may be forgotten: every cookie it concerns has ended by then, also by a clock
-    /// that is slow by the tolerated skew.
+    /// When the entry may be forgotten: all cookies that it concerns have ended by then, also by a clock that is slow.
     pub fn until(&self) -> UnixMillis {
         match self {
             Self::Session { entry, .. } | Self::AnonymousSession { entry, .. } => entry.until,
@@ -79,10 +78,7 @@ impl Revocation {
         }
     }
 
-    /// Whether a store may take it whose clock says `now`.
-    ///
-    /// # Errors
-    /// When it refuses anonymous sessions that begin in the future.
+    /// Whether a store may take it whose clock says `now`: not if it refuses sessions that begin in the future.
     pub(crate) fn check(&self, now: UnixMillis) -> Result<(), StoreError> {
         match self {
             Self::Anonymous { since } if *since > now + SKEW => {
@@ -189,8 +185,7 @@ impl EntryKey {
 pub struct SessionEntry {
     /// Cookies with a lower serial are superseded.
     pub serial: Serial,
-    /// From when on the cookie just before `serial` is dead; until then it reads (the grace of a
-    /// renewal).
+    /// From when on the cookie just before `serial` is dead; until then it reads (the grace of a renewal).
     pub from: UnixMillis,
     /// When the entry may be forgotten.
     pub until: UnixMillis,
