@@ -85,6 +85,15 @@ impl IndexRows {
             is_full: false,
         }
     }
+
+    /// Adds a row as it was read. `None`: it is not understood.
+    #[cfg(any(feature = "redb", feature = "redis"))]
+    pub(crate) fn take(&mut self, row: Option<IndexRow>) {
+        match row {
+            Some(row) => self.rows.push(row),
+            None => self.unreadable = self.unreadable.saturating_add(1),
+        }
+    }
 }
 
 impl RowState {

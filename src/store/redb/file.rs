@@ -24,9 +24,12 @@ use crate::error::StoreError;
 /// The appended frames, in order.
 pub(super) const JOURNAL: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("journal");
 
-/// The index of sessions: of a subject all of its rows. Made with the first row, so a file without it is one of a
+/// The index of sessions: a row for each, by subject and session. Made with the first row, so a file without it is one of a
 /// store that keeps no index, and of the same format: a release that does not know the table leaves it alone.
-pub(super) const SESSIONS: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("sessions");
+pub(super) const SESSIONS: TableDefinition<'_, SessionKey<'_>, &[u8]> =
+    TableDefinition::new("sessions");
+/// Subject and session.
+pub(super) type SessionKey<'k> = (&'k [u8; 16], &'k [u8; 16]);
 
 /// About the file.
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");

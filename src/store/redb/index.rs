@@ -1,25 +1,27 @@
-//! The index of sessions in the file: a table with a row of each subject, which holds all rows of the index.
+//! The index of sessions in the file: a table with a row for each session, by subject.
 //!
 //! 1. An update reads, changes and writes in one transaction, and none other writes meanwhile.
-//! 2. What is read or written blocks, so it runs on tokio's pool for that. Where a caller has no tokio, it runs in the
+//! 2. A row that is not understood was written by a later release, or is damaged. It is counted and left as it is: nothing
+//!    is put in its place.
+//! 3. What is read or written blocks, so it runs on tokio's pool for that. Where a caller has no tokio, it runs in the
 //!    caller's thread.
-//! 3. A sweep and a copy go through the table in pages, so that nobody waits for more than one of them.
+//! 4. A sweep and a copy go through the table in pages, so that nobody waits for more than one of them.
 
-use std::ops::Bound;
+use std::ops::{Bound, RangeInclusive};
 use std::sync::{Arc, Mutex};
 
 use ::redb::{
-    Database, Error as RedbError, ReadOnlyTable, ReadableDatabase, ReadableTable, TableError,
+    Database, Error as RedbError, Range, ReadOnlyTable, ReadableDatabase, ReadableTable, Table,
+    TableError,
 };
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 
-use super::file::SESSIONS;
-use super::rows::StoredRows;
+use super::file::{SESSIONS, SessionKey};
 use super::shared::SharedFile;
 use crate::error::StoreError;
-use crate::ids::SubjectKey;
-use crate::index::{IndexRows, IndexUpdate, SessionIndex};
+use crate::ids::{SessionId, SubjectKey};
+use crate::index::{IndexRow, IndexRows, IndexUpdate, SessionIndex};
 use crate::lock::lock;
 use crate::time::UnixMillis;
 
@@ -35,9 +37,9 @@ pub(super) struct RedbIndex {
     swept: Arc<Mutex<Option<SubjectKey>>>,
 }
 
-type SessionsTable = ReadOnlyTable<&'static [u8; 16], &'static [u8]>;
+type SessionsTable = ReadOnlyTable<SessionKey<'static>, &'static [u8]>;
 /// Some subjects of the table, in its order.
-type Page = Vec<(SubjectKey, StoredRows)>;
+type Page = Vec<(SubjectKey, IndexRows)>;
 
 impl RedbIndex {
     pub(super) fn new(file: Arc<SharedFile>) -> Self {
@@ -68,19 +70,8 @@ impl RedbIndex {
         }
         self.file.change(|transaction| {
             let mut table = transaction.open_table(SESSIONS)?;
-            let before = table.get(subject.as_bytes())?;
-            let before = before.map_or_else(Vec::new, |bytes| bytes.value().to_vec());
-            let mut stored = StoredRows::read(&before);
-            let mut answer = update.apply(&mut stored.found.rows);
-            answer.unreadable = stored.found.unreadable;
-            let after = stored.bytes();
-            let is_changed = after != before;
-            if after.is_empty() {
-                table.remove(subject.as_bytes())?;
-            } else if is_changed {
-                table.insert(subject.as_bytes(), after.as_slice())?;
-            }
-            Ok((is_changed, answer))
+            let (before, answer) = apply(&mut table, subject, update)?;
+            Ok((answer.rows != before, answer))
         })
     }
 
@@ -90,16 +81,24 @@ impl RedbIndex {
             let Some(table) = table(database)? else {
                 return Ok(Page::new());
             };
-            let after = after.as_ref().map(SubjectKey::as_bytes);
+            let after = after.as_ref().map(|subject| *keys(subject).end());
             let after = after.map_or(Bound::Unbounded, Bound::Excluded);
-            let rows = table.range::<&[u8; 16]>((after, Bound::Unbounded))?;
-            rows.take(PAGE)
-                .map(|row| {
-                    let (subject, bytes) = row?;
-                    let subject = SubjectKey::from_bytes(*subject.value());
-                    Ok((subject, StoredRows::read(bytes.value())))
-                })
-                .collect()
+            let mut page = Page::new();
+            for row in table.range::<SessionKey<'_>>((after, Bound::Unbounded))? {
+                let (key, value) = row?;
+                let (subject, session) = key.value();
+                let subject = SubjectKey::from_bytes(*subject);
+                if page.last().is_none_or(|(last, _)| *last != subject) {
+                    if page.len() == PAGE {
+                        break;
+                    }
+                    page.push((subject, IndexRows::default()));
+                }
+                if let Some((_, rows)) = page.last_mut() {
+                    rows.take(read(session, value.value()));
+                }
+            }
+            Ok(page)
         })
     }
 
@@ -109,19 +108,9 @@ impl RedbIndex {
             let mut table = transaction.open_table(SESSIONS)?;
             let mut forgotten: usize = 0;
             for subject in subjects {
-                let Some(bytes) = table.remove(subject.as_bytes())? else {
-                    continue;
-                };
-                let mut stored = StoredRows::read(bytes.value());
-                drop(bytes);
-                let before = stored.found.rows.len();
-                stored.found.rows.retain(|row| row.until > now);
-                forgotten =
-                    forgotten.saturating_add(before.saturating_sub(stored.found.rows.len()));
-                let after = stored.bytes();
-                if !after.is_empty() {
-                    table.insert(subject.as_bytes(), after.as_slice())?;
-                }
+                let (before, left) = apply(&mut table, *subject, &IndexUpdate::new(now))?;
+                let gone = before.len().saturating_sub(left.rows.len());
+                forgotten = forgotten.saturating_add(gone);
             }
             Ok((forgotten > 0, forgotten))
         })
@@ -134,7 +123,7 @@ impl RedbIndex {
             let page = self.page(after)?;
             let with_some = page
                 .iter()
-                .filter(|(_, stored)| stored.found.rows.iter().any(|row| row.until <= now));
+                .filter(|(_, found)| found.rows.iter().any(|row| row.until <= now));
             let with_some: Vec<_> = with_some.map(|(subject, _)| *subject).collect();
             if !with_some.is_empty() {
                 forgotten = forgotten.saturating_add(self.forget(now, &with_some)?);
@@ -150,6 +139,60 @@ impl RedbIndex {
     }
 }
 
+/// The keys of a subject's rows.
+fn keys(subject: &SubjectKey) -> RangeInclusive<SessionKey<'_>> {
+    (subject.as_bytes(), &[0; 16])..=(subject.as_bytes(), &[u8::MAX; 16])
+}
+
+fn read(session: &[u8; 16], row: &[u8]) -> Option<IndexRow> {
+    IndexRow::from_bytes(SessionId::from_bytes(*session), row)
+}
+
+fn found(rows: Range<'_, SessionKey<'static>, &'static [u8]>) -> Result<IndexRows, RedbError> {
+    let mut found = IndexRows::default();
+    for row in rows {
+        let (key, value) = row?;
+        found.take(read(key.value().1, value.value()));
+    }
+    Ok(found)
+}
+
+/// Carries an update out. Returns the rows before it as well.
+fn apply(
+    table: &mut Table<'_, SessionKey<'static>, &'static [u8]>,
+    subject: SubjectKey,
+    update: &IndexUpdate,
+) -> Result<(Vec<IndexRow>, IndexRows), RedbError> {
+    let before = found(table.range(keys(&subject))?)?;
+    let is_among =
+        |rows: &[IndexRow], row: &IndexRow| rows.iter().any(|it| it.session == row.session);
+    let mut update = update.clone();
+    if let Some(row) = &update.row
+        && !is_among(&before.rows, row)
+        && table
+            .get((subject.as_bytes(), row.session.as_bytes()))?
+            .is_some()
+    {
+        update.row = None;
+    }
+    let mut rows = before.rows.clone();
+    let mut answer = update.apply(&mut rows);
+    answer.unreadable = before.unreadable;
+    for row in before.rows.iter().filter(|row| !is_among(&rows, row)) {
+        table.remove((subject.as_bytes(), row.session.as_bytes()))?;
+    }
+    for row in rows.iter().filter(|row| !before.rows.contains(row)) {
+        // What cannot be written was refused before it came here.
+        if let Ok(bytes) = row.to_bytes() {
+            table.insert(
+                (subject.as_bytes(), row.session.as_bytes()),
+                bytes.as_slice(),
+            )?;
+        }
+    }
+    Ok((before.rows, answer))
+}
+
 /// None before the first row.
 fn table(database: &Database) -> Result<Option<SessionsTable>, RedbError> {
     match database.begin_read()?.open_table(SESSIONS) {
@@ -163,14 +206,9 @@ fn table(database: &Database) -> Result<Option<SessionsTable>, RedbError> {
 impl SessionIndex for RedbIndex {
     async fn rows(&self, subject: SubjectKey) -> Result<IndexRows, StoreError> {
         self.blocking(move |index| {
-            index.file.with(|database| {
-                let table = table(database)?;
-                let bytes = match &table {
-                    Some(table) => table.get(subject.as_bytes())?,
-                    None => None,
-                };
-                let stored = bytes.map(|bytes| StoredRows::read(bytes.value()));
-                Ok(stored.unwrap_or_default().found)
+            index.file.with(|database| match table(database)? {
+                Some(table) => found(table.range(keys(&subject))?),
+                None => Ok(IndexRows::default()),
             })
         })
         .await
@@ -202,8 +240,8 @@ impl SessionIndex for RedbIndex {
                 return Ok(());
             };
             after = Some(*last);
-            for (subject, stored) in page {
-                receive(subject, stored.found);
+            for (subject, rows) in page {
+                receive(subject, rows);
             }
         }
     }
@@ -242,9 +280,7 @@ mod tests {
         let filled = index.file.change(|transaction| {
             let mut table = transaction.open_table(SESSIONS)?;
             for number in 0..subjects {
-                let mut stored = StoredRows::default();
-                put(number, 10 + number % 2).apply(&mut stored.found.rows);
-                table.insert(subject(number).as_bytes(), stored.bytes().as_slice())?;
+                apply(&mut table, subject(number), &put(number, 10 + number % 2))?;
             }
             Ok((true, ()))
         });
@@ -267,9 +303,6 @@ mod tests {
         let count = &mut |_, rows: IndexRows| left += rows.rows.len();
         index.each(count).await.unwrap();
         assert_eq!(left as u64, subjects + 3);
-        // A subject without rows is gone from the table.
-        let page = index.page(None).unwrap();
-        assert!(page.iter().all(|(_, stored)| !stored.found.rows.is_empty()));
         // From the beginning again.
         let mut forgotten = 0;
         for _ in 0..2 {
@@ -277,6 +310,36 @@ mod tests {
         }
         assert_eq!(forgotten as u64, subjects + 3);
         assert!(index.page(None).unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_row_that_is_not_understood_is_counted_and_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let redb = Redb::create(folder.path().join("revocations.redb")).unwrap();
+        let index = RedbIndex::new(Arc::clone(&redb.file));
+        let later = b"of a later release".as_slice();
+        let key = *subject(1).as_bytes();
+        let planted = index.file.change(|transaction| {
+            let mut table = transaction.open_table(SESSIONS)?;
+            table.insert((&key, &key), later)?;
+            Ok((true, ()))
+        });
+        planted.unwrap();
+        // In its own place nothing is put, and beside it another session's row.
+        for (number, rows) in [(1, 0), (2, 1)] {
+            let answer = index.update(subject(1), &put(number, 10)).await.unwrap();
+            let counted = (answer.rows.len(), answer.unreadable, answer.is_full);
+            assert_eq!(counted, (rows, 1, false));
+        }
+        assert_eq!(index.sweep(at(100)).await, Ok(1));
+        let found = index.rows(subject(1)).await.unwrap();
+        assert_eq!((found.rows.len(), found.unreadable), (0, 1));
+        let kept = index.file.with(|database| {
+            let table = table(database)?.unwrap();
+            Ok(table.get((&key, &key))?.unwrap().value().to_vec())
+        });
+        assert_eq!(kept.unwrap(), later);
+        assert_eq!(index.rows(subject(2)).await.unwrap(), IndexRows::default());
     }
 
     #[test]

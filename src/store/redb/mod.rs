@@ -12,7 +12,6 @@
 mod fault;
 mod file;
 mod index;
-mod rows;
 mod shared;
 
 use std::path::Path;

@@ -12,7 +12,8 @@ use sealed_session::testing::conformance::{self, IndexHarness};
 use sealed_session::time::UnixMillis;
 use tempfile::TempDir;
 
-const SESSIONS: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("sessions");
+const SESSIONS: TableDefinition<'_, (&[u8; 16], &[u8; 16]), &[u8]> =
+    TableDefinition::new("sessions");
 
 /// Each new index is in the next file of a folder.
 struct InFiles {
@@ -33,7 +34,7 @@ impl Reopened {
         store.as_ref().unwrap().session_index().unwrap()
     }
 
-    /// Changes the byte in front of this session, the version of its row.
+    /// Changes the first byte of a session's row, its version.
     fn damage(&self, subject: SubjectKey, session: SessionId) {
         let mut store = self.store.lock().unwrap();
         *store = None;
@@ -41,13 +42,10 @@ impl Reopened {
         let transaction = database.begin_write().unwrap();
         {
             let mut table = transaction.open_table(SESSIONS).unwrap();
-            let rows = table.get(subject.as_bytes()).unwrap();
-            let mut rows = rows.unwrap().value().to_vec();
-            let mut windows = rows.windows(16);
-            let at = windows.position(|bytes| bytes == session.as_bytes());
-            // The version stands behind the id.
-            rows[at.unwrap() + 16] = 2;
-            table.insert(subject.as_bytes(), rows.as_slice()).unwrap();
+            let key = (subject.as_bytes(), session.as_bytes());
+            let mut row = table.get(key).unwrap().unwrap().value().to_vec();
+            row[0] = 2;
+            table.insert(key, row.as_slice()).unwrap();
         }
         transaction.commit().unwrap();
         drop(database);

@@ -42,10 +42,7 @@ fn time(time: UnixMillis) -> [u8; 8] {
 pub(super) fn rows(fields: Fields) -> IndexRows {
     let mut found = IndexRows::default();
     for (id, value) in fields {
-        match read(&id, &value) {
-            Some(row) => found.rows.push(row),
-            None => found.unreadable = found.unreadable.saturating_add(1),
-        }
+        found.take(read(&id, &value));
     }
     found
 }
