@@ -36,7 +36,7 @@ pub use update::{IndexUpdate, MOST_ROWS, RowLimit, WhenRowsFull};
 /// - **An update is one step**, as [`IndexUpdate::apply`] says: two at once for one subject end as if one had come after
 ///   the other.
 /// - **A row that is not understood** is left as it is, not counted against a limit, and counted in
-///   [`IndexRows::unreadable`].
+///   [`IndexRows::unreadable`]. Nothing is put in its place, and [`IndexRows::is_full`] does not say so.
 /// - **Subjects do not mix**: an update concerns the rows of its subject alone.
 ///
 /// The suite `testing::conformance` (feature `testing`) checks all of it against any index.

@@ -195,9 +195,14 @@ impl Backend for Driver {
     }
 
     fn finish(self: Arc<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        // Whoever closes may stop waiting. The loop must not keep the node, which keeps the worker that runs the loop.
+        let this = self.this.clone();
         Box::pin(async move {
-            while self.status().outstanding > 0 {
-                self.happens(Event::Closing);
+            while let Some(driver) = this.upgrade()
+                && driver.status().outstanding > 0
+            {
+                driver.happens(Event::Closing);
+                drop(driver);
                 tokio::time::sleep(AGAIN).await;
             }
         })

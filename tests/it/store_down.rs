@@ -293,6 +293,22 @@ async fn closing_tells_the_store_what_it_did_not_take_before() {
     fleet.other_refuses(&stolen).await;
 }
 
+/// Whoever stops waiting leaves nothing behind that goes on telling the store.
+#[actix_web::test]
+async fn a_close_that_nobody_waits_for_any_more_keeps_no_node() {
+    let clock = ManualClock::default();
+    let store = Faulty::new(log(&clock));
+    let sessions = builder(&clock, store.clone()).start().await.unwrap();
+    store.set_call(Call::Publish, Mode::Down);
+    let session = SessionId::from_bytes([1; 16]);
+    sessions.end_session(session).await.unwrap_err();
+    let hour = 60 * MINUTE;
+    let closed = tokio::time::timeout(Duration::from_millis(50), sessions.close(hour));
+    closed.await.unwrap_err();
+    drop(sessions);
+    eventually(|| async { store.holders() == 1 }).await;
+}
+
 #[actix_web::test]
 async fn without_random_bytes_nothing_is_sealed() {
     let random = Arc::new(Switched::default());

@@ -9,6 +9,8 @@
 //! 4. What may count again, as after an attestation, is not shown and not dropped.
 //! 5. A row that is being evicted is that of a session until its end is published.
 
+use std::sync::Arc;
+
 use arc_swap::Guard;
 
 use super::facts;
@@ -45,11 +47,10 @@ pub(super) struct RowJudge<'a> {
 impl<'a> RowJudge<'a> {
     pub(super) fn new(service: &'a Service, subject: SubjectKey) -> Self {
         let labels = service.labels();
-        // A row and its label are judged by one ring.
-        let ring = Guard::from_inner(labels.ring());
+        // A row and its label are judged by one ring, at one time.
         let rules = Rules {
-            ring,
-            ..service.rules(service.now())
+            ring: Guard::from_inner(Arc::clone(&labels.ring)),
+            ..service.rules(labels.now)
         };
         Self {
             service,

@@ -21,7 +21,7 @@ pub(super) struct Labels {
     audience: String,
     pub(super) ring: Arc<KeyRing>,
     random: Arc<dyn Random>,
-    now: UnixMillis,
+    pub(super) now: UnixMillis,
 }
 
 impl Service {
@@ -36,10 +36,6 @@ impl Service {
 }
 
 impl Labels {
-    pub(super) fn ring(&self) -> Arc<KeyRing> {
-        Arc::clone(&self.ring)
-    }
-
     /// The text, sealed for its row. Empty, which is no label, where that is not possible: no key is active, or there are
     /// no random bytes.
     pub(super) fn seal(&self, text: &str, subject: SubjectKey, session: SessionId) -> Vec<u8> {

@@ -25,7 +25,7 @@ use crate::index::{IndexRow, IndexRows, IndexUpdate, SessionIndex};
 use crate::lock::lock;
 use crate::time::UnixMillis;
 
-/// How many subjects are looked at in one transaction.
+/// How many rows are looked at in one transaction, and those that their last subject has besides.
 const PAGE: usize = 1_000;
 /// How many pages a sweep looks at.
 const PAGES: usize = 10;
@@ -75,30 +75,31 @@ impl RedbIndex {
         })
     }
 
-    /// The subjects behind `after`.
-    fn page(&self, after: Option<SubjectKey>) -> Result<Page, StoreError> {
+    /// Some subjects behind `after`, and whether there are no more.
+    fn page(&self, after: Option<SubjectKey>) -> Result<(Page, bool), StoreError> {
         self.file.with(|database| {
             let Some(table) = table(database)? else {
-                return Ok(Page::new());
+                return Ok((Page::new(), true));
             };
             let after = after.as_ref().map(|subject| *keys(subject).end());
             let after = after.map_or(Bound::Unbounded, Bound::Excluded);
-            let mut page = Page::new();
+            let (mut page, mut looked_at) = (Page::new(), 0);
             for row in table.range::<SessionKey<'_>>((after, Bound::Unbounded))? {
                 let (key, value) = row?;
                 let (subject, session) = key.value();
                 let subject = SubjectKey::from_bytes(*subject);
                 if page.last().is_none_or(|(last, _)| *last != subject) {
-                    if page.len() == PAGE {
-                        break;
+                    if looked_at >= PAGE {
+                        return Ok((page, false));
                     }
                     page.push((subject, IndexRows::default()));
                 }
                 if let Some((_, rows)) = page.last_mut() {
                     rows.take(read(session, value.value()));
                 }
+                looked_at += 1;
             }
-            Ok(page)
+            Ok((page, true))
         })
     }
 
@@ -120,7 +121,7 @@ impl RedbIndex {
         let mut forgotten: usize = 0;
         for _ in 0..PAGES {
             let after = *lock(&self.swept);
-            let page = self.page(after)?;
+            let (page, is_last) = self.page(after)?;
             let with_some = page
                 .iter()
                 .filter(|(_, found)| found.rows.iter().any(|row| row.until <= now));
@@ -128,10 +129,9 @@ impl RedbIndex {
             if !with_some.is_empty() {
                 forgotten = forgotten.saturating_add(self.forget(now, &with_some)?);
             }
-            let last = page.last().filter(|_| page.len() == PAGE);
-            let last = last.map(|(subject, _)| *subject);
-            *lock(&self.swept) = last;
-            if last.is_none() {
+            let last = page.last().filter(|_| !is_last);
+            *lock(&self.swept) = last.map(|(subject, _)| *subject);
+            if is_last {
                 break;
             }
         }
@@ -224,7 +224,7 @@ impl SessionIndex for RedbIndex {
             .await
     }
 
-    /// Looks at ten thousand subjects, from where the last sweep stopped.
+    /// Looks at some ten thousand rows, from where the last sweep stopped.
     async fn sweep(&self, now: UnixMillis) -> Result<usize, StoreError> {
         self.blocking(move |index| index.sweep_pages(now)).await
     }
@@ -235,13 +235,13 @@ impl SessionIndex for RedbIndex {
     ) -> Result<(), StoreError> {
         let mut after = None;
         loop {
-            let page = self.blocking(move |index| index.page(after)).await?;
-            let Some((last, _)) = page.last() else {
-                return Ok(());
-            };
-            after = Some(*last);
+            let (page, is_last) = self.blocking(move |index| index.page(after)).await?;
             for (subject, rows) in page {
+                after = Some(subject);
                 receive(subject, rows);
+            }
+            if is_last {
+                return Ok(());
             }
         }
     }
@@ -309,7 +309,7 @@ mod tests {
             forgotten += index.sweep(at(11)).await.unwrap();
         }
         assert_eq!(forgotten as u64, subjects + 3);
-        assert!(index.page(None).unwrap().is_empty());
+        assert!(index.page(None).unwrap().0.is_empty());
     }
 
     #[tokio::test]

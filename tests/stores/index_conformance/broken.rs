@@ -1,6 +1,6 @@
 //! Indexes that look right and are wrong in one way each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub struct Broken {
 #[derive(Debug, Clone, Default)]
 struct Held {
     rows: Vec<IndexRow>,
-    unreadable: usize,
+    unreadable: BTreeSet<SessionId>,
 }
 
 impl Broken {
@@ -37,7 +37,7 @@ impl Broken {
         let mut held = self.held.lock().unwrap();
         let held = held.get_mut(&subject).unwrap();
         held.rows.retain(|row| row.session != session);
-        held.unreadable += 1;
+        held.unreadable.insert(session);
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -58,7 +58,7 @@ impl Broken {
         answer.is_full = is_full;
         answer.unreadable = match self.flaw {
             Some(CountsNothingUnreadable) => 0,
-            _ => held.unreadable,
+            _ => held.unreadable.len(),
         };
         answer
     }
@@ -84,7 +84,7 @@ impl Broken {
                 update.limit.when_full = WhenRowsFull::Evict;
             }
             Some(CountsTheUnreadableAgainstTheLimit) => {
-                update.limit.rows = update.limit.rows.saturating_sub(held.unreadable);
+                update.limit.rows = update.limit.rows.saturating_sub(held.unreadable.len());
             }
             Some(MakesRoomForOneOnly) => {
                 let counted = held.rows.iter().filter(|row| row.state.is_counted());
@@ -98,6 +98,10 @@ impl Broken {
                 update.row = None;
             }
             _ => {}
+        }
+        let is_taken = |row: &IndexRow| held.unreadable.contains(&row.session);
+        if update.row.as_ref().is_some_and(is_taken) && !self.has(PutsInThePlaceOfTheUnreadable) {
+            update.row = None;
         }
         if let Some(row) = &mut update.row {
             match self.flaw {
@@ -258,7 +262,7 @@ impl SessionIndex for Broken {
                 _ => row.until > now,
             });
             if self.has(SweepsTheUnreadable) {
-                held.unreadable = 0;
+                held.unreadable.clear();
             }
         }
         Ok(0)

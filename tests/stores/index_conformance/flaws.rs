@@ -42,6 +42,7 @@ pub enum Flaw {
     CountsNothingUnreadable,
     CountsTheUnreadableAgainstTheLimit,
     SweepsTheUnreadable,
+    PutsInThePlaceOfTheUnreadable,
 }
 
 use Flaw::*;
@@ -159,6 +160,10 @@ pub const FLAWS: &[(Flaw, &str)] = &[
     ),
     (
         SweepsTheUnreadable,
+        "a row that is not understood is left alone, not counted, and told",
+    ),
+    (
+        PutsInThePlaceOfTheUnreadable,
         "a row that is not understood is left alone, not counted, and told",
     ),
 ];

@@ -284,6 +284,10 @@ pub(super) async fn the_unreadable_stays(h: &dyn IndexHarness) -> Checked {
         )?;
         same("the answer beside it", &answer.rows, &want.rows)?;
     }
+    let in_its_place = scene.put_of(scene.row(2, 9), 3, WhenRowsFull::Refuse);
+    let answer = scene.index.update(subject(0), &in_its_place).await?;
+    equal("`is_full` of a put in its place", answer.is_full, false)?;
+    same("what is put in its place", &answer.rows, &[])?;
     scene.index.sweep(UnixMillis::MAX).await?;
     let read = scene.index.rows(subject(0)).await?;
     equal("how many are left of it", read.unreadable, 1)?;

@@ -172,6 +172,11 @@ impl Faulty {
         self.orders().held_up = subject;
     }
 
+    /// How many hold it.
+    pub fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
     /// How many calls do not get an answer at the moment.
     pub fn waiting(&self) -> usize {
         self.0.waiting.load(SeqCst)
