@@ -1,12 +1,13 @@
 //! Waking whoever waits for the end of a session.
 //!
 //! 1. The bell is rung after anything that can end a session has changed: this node's list, or the key ring. Where
-//!    nobody waits that is one atomic load.
+//!    nobody waits that is an atomic load, or two.
 //! 2. Who waits looks for itself, by the rules that every request is judged by. It looks once a second besides, for
 //!    what time alone decides: so nobody computes when that will be.
 //! 3. It looks at most every tenth of a second, so that a storm of revocations costs thousands of open sockets ten
 //!    looks a second each.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -16,21 +17,24 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How often somebody who waits looks when nothing has changed.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// Made by the first who waits: it is larger than all else of an empty list.
 #[derive(Debug, Default)]
-pub(crate) struct ChangeBell(watch::Sender<()>);
+pub(crate) struct ChangeBell(OnceLock<watch::Sender<()>>);
 
 impl ChangeBell {
     /// Something has changed. Of a bell that is missed by somebody who begins to wait at the same time the next look
     /// makes up.
     pub(crate) fn ring(&self) {
-        // An error says that nobody waits.
-        let _ = self.0.send(());
+        if let Some(bell) = self.0.get() {
+            // An error says that nobody waits.
+            let _ = bell.send(());
+        }
     }
 
     /// Looks again and again, until something is found.
     pub(crate) async fn until<T>(&self, mut look: impl FnMut() -> Option<T>) -> T {
         // Before the first look: what changes after it is heard.
-        let mut rung = self.0.subscribe();
+        let mut rung = self.0.get_or_init(watch::Sender::default).subscribe();
         loop {
             if let Some(found) = look() {
                 return found;
@@ -96,9 +100,9 @@ mod tests {
     async fn who_does_not_wait_any_more_is_not_counted() {
         let bell = ChangeBell::default();
         assert_eq!(bell.until(|| Some(5)).await, 5);
-        assert_eq!(bell.0.receiver_count(), 0);
+        assert_eq!(bell.0.get().unwrap().receiver_count(), 0);
         let waiting = tokio::time::timeout(PAUSE / 2, bell.until(|| None::<()>));
         assert!(waiting.await.is_err());
-        assert_eq!(bell.0.receiver_count(), 0);
+        assert_eq!(bell.0.get().unwrap().receiver_count(), 0);
     }
 }
